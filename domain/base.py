@@ -1,0 +1,94 @@
+"""What every model that crosses a boundary shares."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+MONEY_CEILING = Decimal("1000000000000")
+"""No single customer figure of a systems integrator reaches a trillion RMB; beyond it is a slip of the keyboard."""
+
+
+class Frozen(BaseModel):
+    """A value that nobody changes after it is made, and that refuses fields it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Wire(BaseModel):
+    """A frozen value that travels through workflow histories.
+
+    Unknown fields are ignored, because a history may be replayed by older code; new fields always have defaults.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+def _no_control_characters(value: str) -> str:
+    if any((ord(c) < 32 and c not in "\n\t\r") or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in value):
+        raise PydanticCustomError("control_character", "contains control characters")
+    return value
+
+
+def _one_line(value: str) -> str:
+    if any(c in "\r\n\t" for c in value):
+        raise PydanticCustomError("one_line", "must be a single line")
+    return _no_control_characters(value)
+
+
+def _encodable(value: object) -> object:
+    # A lone surrogate (legal in JSON as \ud800) can be stored neither in PostgreSQL nor in a mail.
+    if isinstance(value, str):
+        try:
+            value.encode("utf-8")
+        except UnicodeEncodeError:
+            raise PydanticCustomError("not_unicode", "is not valid Unicode text") from None
+    return value
+
+
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_one_line),
+    BeforeValidator(_encodable),
+]
+"""One line of text a person wrote: a name, a title."""
+
+Text = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
+    AfterValidator(_no_control_characters),
+    BeforeValidator(_encodable),
+]
+"""A paragraph or more that a person wrote."""
+
+OptionalText = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=10_000),
+    AfterValidator(_no_control_characters),
+    BeforeValidator(_encodable),
+]
+"""A text that may be left empty."""
+
+
+def _decimal_text(value: object) -> object:
+    # Binary floats cannot hold money exactly; the contract says decimal strings.
+    if isinstance(value, float | bool):
+        raise PydanticCustomError("money_as_text", 'must be a decimal string such as "1250000.00"')
+    return value
+
+
+Money = Annotated[
+    Decimal,
+    BeforeValidator(_decimal_text),
+    Field(ge=0, lt=MONEY_CEILING, max_digits=15, decimal_places=2, allow_inf_nan=False),
+]
+"""An amount in RMB, never negative, two decimals."""
+
+Moment = AwareDatetime
+"""A point in time; naive datetimes are refused."""
+
+__all__ = ["MONEY_CEILING", "Frozen", "Line", "Moment", "Money", "OptionalText", "Text", "Wire"]

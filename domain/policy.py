@@ -1,0 +1,82 @@
+"""制度参数: every number of the regulation that the company may set, typed."""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import Field
+
+from domain.application import Industry
+from domain.base import Frozen, Line, Money
+from domain.organisation import Role
+from domain.tasks import TaskKind
+
+DEFAULT_POLICY_FILE = Path(__file__).with_name("policy.toml")
+
+WorkingDays = Annotated[int, Field(ge=1, le=365)]
+
+
+class Accounts(Frozen):
+    limit: Annotated[int, Field(ge=1)]
+
+
+class Appeal(Frozen):
+    months: Annotated[int, Field(ge=1, le=24)]
+
+
+class Links(Frozen):
+    days: Annotated[int, Field(ge=1, le=365)]
+
+
+class Privacy(Frozen):
+    customer_name_in_engine: bool
+
+
+class EvidenceRules(Frozen):
+    give_up_after_minutes: Annotated[int, Field(ge=1, le=1440)]
+
+
+class EligibilityRules(Frozen):
+    """E1, E3: bounds in RMB."""
+
+    first_year_gross_margin: Money
+    later_year_gross_margin: Money
+    technical_service_revenue: Money
+    own_service_revenue_above: Money
+    annual_contracts_above: Money
+    centralised_procurement_industries: frozenset[Industry]
+
+
+class Deadline(Frozen):
+    """N12 for one kind of task, in working days after it was opened."""
+
+    remind_after: tuple[WorkingDays, ...]
+    stand_in_after: WorkingDays | None = None
+    stand_in: Role | None = None
+    repeat_every: WorkingDays
+
+
+class Policy(Frozen):
+    version: Line
+    time_zone: Line
+    calendar_region: Line
+    accounts: Accounts
+    appeal: Appeal
+    links: Links
+    privacy: Privacy
+    evidence: EvidenceRules
+    eligibility: EligibilityRules
+    deadlines: dict[TaskKind, Deadline]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.time_zone)
+
+
+def load_policy(path: Path = DEFAULT_POLICY_FILE) -> Policy:
+    """Read a policy file. Raises `pydantic.ValidationError` naming every wrong field, `OSError` when unreadable."""
+    return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))

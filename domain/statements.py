@@ -1,0 +1,67 @@
+"""What people say to a running process. Each statement is a claim until the record has checked its seal."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Self, cast
+
+from pydantic import JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
+
+from domain.application import ApplicationForm
+from domain.base import Wire
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Statement(Wire):
+    """Somebody said something: who, when, by which channel, sealed by the front door.
+
+    Anyone with access to the engine can send a statement, in any shape. So every field has a default and an
+    unreadable one becomes `unreadable` instead of being dropped: it then shows in the record as refused.
+    """
+
+    message_id: str = ""
+    workflow_id: str = ""
+    person: str = ""
+    said_at: datetime = NEVER
+    channel: str = ""
+    body_hash: str = ""
+    """SHA-256 of the request body, so that one Idempotency-Key cannot carry two bodies."""
+    seal: str = ""
+    unreadable: bool = False
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError:
+            return cast(Self, cls.model_construct(unreadable=True))
+
+
+class SubmitApplication(Statement):
+    """N1: the form is complete; start the process."""
+
+    application_id: str = ""
+    form: ApplicationForm | None = None
+
+
+class AnswerTask(Statement):
+    """An answer to one open task."""
+
+    task_id: str = ""
+    choice: str = ""
+    reason: str = ""
+    fields: dict[str, JsonValue] = {}
+
+
+class WithdrawApplication(Statement):
+    """N13."""
+
+    reason: str = ""
+
+
+class AppealRejection(Statement):
+    """N10: put the application before the general manager."""
+
+    reason: str = ""
