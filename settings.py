@@ -1,0 +1,203 @@
+"""What differs between one installation and another, read once from the environment.
+
+Where Temporal is (address, namespace, TLS) is read from Temporal's own variables, see `temporal_client`.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BeforeValidator, Field, FilePath, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from crypto.keyring import Keyring
+from domain.policy import DEFAULT_POLICY_FILE
+
+PREFIX = "BAOBEI_"
+REQUIRED = (
+    "database_url",
+    "public_url",
+    "smtp_host",
+    "mail_from",
+    "seal_keys",
+    "link_keys",
+    "payload_keys",
+    "oidc_issuer",
+    "oidc_audience",
+    "oidc_jwks_url",
+)
+"""What must be given outside the embedded mode; none of it has a usable default."""
+
+WELL_KNOWN_PASSWORDS = frozenset(
+    "admin baobei changeit changeme change-me change_me default example guest letmein pass passw0rd password "
+    "postgres qwerty root secret temporal test 123456 12345678 123456789".split()
+)
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used; the message names every wrong variable and shows no secret."""
+
+
+def _keyring(value: object) -> object:
+    return Keyring.parse(value) if isinstance(value, str) and value.strip() else value
+
+
+Keys = Annotated[Keyring, NoDecode, BeforeValidator(_keyring), Field(validate_default=True, repr=False)]
+Required = Annotated[str, Field(validate_default=True)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+NO_KEYS = Keyring(())
+
+
+def _guessable(secret: bytes) -> bool:
+    """Text, a repeated byte, a count upwards: something a person typed, not 32 random bytes.
+
+    Random bytes are mistaken for it less than once in 10^12 keys.
+    """
+    steps = {(after - before) % 256 for before, after in pairwise(secret)}
+    return len(set(secret)) < 16 or len(steps) == 1 or all(32 <= byte < 127 for byte in secret)
+
+
+def _well_known(password: str) -> bool:
+    return password.lower() in WELL_KNOWN_PASSWORDS
+
+
+class Settings(BaseSettings):
+    """The configuration of one process. Variables are the field names in capitals with `BAOBEI_` before them."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True
+    )
+
+    embedded: bool = False
+    """The one-machine mode. Stands first because the checks of the other fields ask for it."""
+    home: Path | None = None
+    """Where the embedded mode keeps its data."""
+
+    database_url: Annotated[str, Field(validate_default=True, repr=False)] = ""
+    """`postgresql+asyncpg://user:password@host:port/database`."""
+    public_url: Required = ""
+    """Where people reach the API, as written into mails; no trailing slash."""
+    temporal_ui_url: str = ""
+    """Where operators reach the Temporal UI; empty when it is not offered. Also the origin that may use the codec."""
+
+    smtp_host: Required = ""
+    smtp_port: Port = 587
+    smtp_username: str = ""
+    smtp_password: Annotated[SecretStr, Field(validate_default=True)] = SecretStr("")
+    smtp_security: Literal["none", "starttls", "tls"] = "starttls"
+    mail_from: Required = ""
+    """The sender's address, without a name."""
+
+    seal_keys: Keys = NO_KEYS
+    """Seal what a person said at the front door."""
+    link_keys: Keys = NO_KEYS
+    """Sign the links in mails."""
+    payload_keys: Keys = NO_KEYS
+    """Encrypt what is handed to the engine."""
+
+    oidc_issuer: Required = ""
+    oidc_audience: Required = ""
+    oidc_jwks_url: Required = ""
+    oidc_person_claim: str = "sub"
+    """The token claim that holds a person's login."""
+
+    api_host: str = "127.0.0.1"
+    api_port: Port = 8700
+    worker_health_port: Port = 8705
+    policy_file: FilePath = DEFAULT_POLICY_FILE
+    workflow_sandbox: bool = True
+    log_format: Literal["json", "console"] = "json"
+
+    @field_validator("public_url", "temporal_ui_url", "oidc_jwks_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#]*", value):
+            raise PydanticCustomError("web_address", "must be an http or https address")
+        return value.rstrip("/")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _mail_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
+            raise PydanticCustomError("mail_address", "must be a bare mail address")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: str, info: ValidationInfo) -> str:
+        if not value:
+            return value
+        scheme, separator, rest = value.partition("://")
+        if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+            raise PydanticCustomError("database_url", "must be a postgresql:// address")
+        try:
+            password = unquote(urlsplit(f"postgresql://{rest}").password or "")
+        except ValueError:
+            raise PydanticCustomError("database_url", "must be a postgresql:// address") from None
+        if not info.data.get("embedded") and _well_known(password):
+            raise PydanticCustomError("well_known", "holds a well-known password")
+        return f"postgresql+asyncpg://{rest}"
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _mail_login(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        if info.data.get("embedded") or not info.data.get("smtp_username"):
+            return value
+        if not value.get_secret_value():
+            raise PydanticCustomError("missing", "is missing although a user name is given")
+        if _well_known(value.get_secret_value()):
+            raise PydanticCustomError("well_known", "is a well-known password")
+        return value
+
+    @field_validator("smtp_security")
+    @classmethod
+    def _no_password_in_clear(cls, value: str, info: ValidationInfo) -> str:
+        if value == "none" and info.data.get("smtp_username") and not info.data.get("embedded"):
+            raise PydanticCustomError("in_clear", "would send the mail password in clear")
+        return value
+
+    @field_validator("seal_keys", "link_keys", "payload_keys")
+    @classmethod
+    def _random_keys(cls, value: Keyring, info: ValidationInfo) -> Keyring:
+        if info.data.get("embedded"):
+            return value
+        for key_id, secret in value.keys:
+            if _guessable(secret.get_secret_value()):
+                raise PydanticCustomError("well_known", "key {key} is not random", {"key": key_id})
+        # One key for two purposes would let whoever learns one of them do the other as well.
+        for other in ("seal_keys", "link_keys"):
+            ring = info.data.get(other, NO_KEYS) if other != info.field_name else NO_KEYS
+            if set(value.secrets()) & set(ring.secrets()):
+                name = variable(other)
+                raise PydanticCustomError("shared", "shares a key with {other}", {"other": name})
+        return value
+
+    @field_validator(*REQUIRED)
+    @classmethod
+    def _given(cls, value: object, info: ValidationInfo) -> object:
+        if not info.data.get("embedded") and value in ("", NO_KEYS):
+            raise PydanticCustomError("missing", "is missing")
+        return value
+
+
+def variable(field: str) -> str:
+    """The environment variable that sets `field`."""
+    return PREFIX + field.upper()
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises `SettingsError` naming every variable that is missing, well-known or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = [
+            f"{variable(str(problem['loc'][0]))} {problem['msg'].removeprefix('Value error, ')}"
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise SettingsError("The configuration cannot be used: " + "; ".join(problems) + ".") from None
