@@ -1,0 +1,87 @@
+"""Encryption of everything the engine stores: customer data must not be readable in workflow histories."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from google.protobuf.message import DecodeError
+from temporalio.api.common.v1 import Payload
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+
+from crypto.keyring import KEY_ID, Keyring
+
+ENCODING = b"binary/encrypted"
+KEY_ID_METADATA = "encryption-key-id"
+NONCE_BYTES = 12
+TAG_BYTES = 16
+
+
+class UnknownKey(Exception):
+    """A payload was encrypted with a key that is not configured here; adding the key heals it."""
+
+
+class EncryptionCodec(PayloadCodec):
+    """AES-256-GCM; the key's id travels in the metadata and is authenticated with the content."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        """Encrypt with the newest key of `keyring`. Raises `ValueError` for a ring without keys."""
+        if not keyring.keys:
+            raise ValueError("payload encryption needs at least one key")
+        self._newest, _ = keyring.newest
+        self._ciphers = {key_id: AESGCM(secret.get_secret_value()) for key_id, secret in keyring.keys}
+
+    async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Encrypt whole payloads, their own metadata included."""
+        return [self._encrypt(payload) for payload in payloads]
+
+    async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
+        """Decrypt what this codec encrypted, with whichever key of the ring; pass everything else through.
+
+        What cannot be decrypted becomes `{"undecodable": true}`: anyone with access to the engine can send a signal
+        with garbage in it, and an exception here would stop that workflow's task for good. Only a key id that could
+        be configured and is not raises `UnknownKey`: then the data is probably sound and the configuration is not.
+        """
+        return [self._decrypt(payload) for payload in payloads]
+
+    def _encrypt(self, payload: Payload) -> Payload:
+        key_id = self._newest.encode()
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._ciphers[self._newest].encrypt(nonce, payload.SerializeToString(), key_id)
+        return Payload(metadata={"encoding": ENCODING, KEY_ID_METADATA: key_id}, data=nonce + sealed)
+
+    def _decrypt(self, payload: Payload) -> Payload:
+        if payload.metadata.get("encoding") != ENCODING:
+            return payload
+        key_id = payload.metadata.get(KEY_ID_METADATA, b"")
+        name = key_id.decode("ascii", "replace")
+        if not KEY_ID.fullmatch(name) or len(payload.data) < NONCE_BYTES + TAG_BYTES:
+            return _undecodable()
+        cipher = self._ciphers.get(name)
+        if cipher is None:
+            raise UnknownKey(f"no payload key called {name} is configured")
+        try:
+            content = cipher.decrypt(payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:], key_id)
+            return Payload.FromString(content)
+        except (InvalidTag, DecodeError):
+            return _undecodable()
+
+
+def _undecodable() -> Payload:
+    return Payload(metadata={"encoding": b"json/plain"}, data=b'{"undecodable":true}')
+
+
+def data_converter(keyring: Keyring) -> DataConverter:
+    """How API, worker, command line and replays turn values into payloads: pydantic JSON, encrypted.
+
+    Failure messages and stack traces are encrypted too, since they quote what failed.
+    """
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptionCodec(keyring),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
