@@ -1,0 +1,191 @@
+"""Child processes that never outlive their home: started through `launch.py`, known by a file, ended in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+HOME_VARIABLE = "BAOBEI_HOME"
+"""Every child carries its home in this variable, which is how an orphan is recognised as ours."""
+PASSED_ON = frozenset({"BAOBEI_POLICY_FILE", "BAOBEI_WORKFLOW_SANDBOX", "BAOBEI_LOG_FORMAT"})
+"""Settings that a trainer or developer may choose from outside; the others come from the home."""
+LAUNCHER = Path(__file__).with_name("launch.py")
+LOG_LIMIT = 20 * 1024 * 1024
+"""A log larger than this, in bytes, is put aside when its child starts."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """What to run, and how it likes to be ended."""
+
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    """On top of what is inherited, see `inherited`."""
+    stop_signal: signal.Signals = signal.SIGTERM
+    parent_death_signal: signal.Signals = signal.SIGKILL
+    """What Linux sends it when the supervisor dies without a word."""
+    grace: float = 10.0
+    """Seconds between the stop signal and SIGKILL."""
+    user: int | None = None
+    """User id to run as, for PostgreSQL under root."""
+    group: int | None = None
+
+
+class Child:
+    """One run of one command."""
+
+    def __init__(self, name: str, command: Command, home: Path) -> None:
+        self.name = name
+        self.command = command
+        self.home = home
+        self.log = home / "logs" / f"{name}.log"
+        self.pid_file = home / "run" / f"{name}.json"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def start(self) -> None:
+        """Raises OSError when the log cannot be written or the system refuses another process."""
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
+            self.log.replace(self.log.with_suffix(".log.1"))
+        command = self.command
+        user = -1 if command.user is None else command.user
+        group = -1 if command.group is None else command.group
+        launch = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(int(command.parent_death_signal))]
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *launch,
+                str(user),
+                str(group),
+                *command.argv,
+                cwd=command.cwd,
+                env={**inherited(os.environ), **command.env, HOME_VARIABLE: str(self.home)},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                # Ctrl-C at the terminal must reach the supervisor alone, or there is no order to the stopping.
+                start_new_session=True,
+            )
+        with suppress(psutil.Error):
+            note = {"pid": self.pid, "create_time": psutil.Process(self.pid).create_time()}
+            self.pid_file.write_text(json.dumps(note))
+
+    async def wait(self) -> int:
+        """The exit code; negative is the number of the signal that ended it."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Ask, wait for the command's grace (or `grace` seconds), then kill it. Idempotent."""
+        if self._process is None:
+            return
+        if self.running:
+            self._signal(self.command.stop_signal)
+            try:
+                await asyncio.wait_for(self._process.wait(), self.command.grace if grace is None else grace)
+            except TimeoutError:
+                self.kill()
+                await self._process.wait()
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # whatever it started itself
+        self.pid_file.unlink(missing_ok=True)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(ProcessLookupError):
+            assert self._process is not None
+            self._process.send_signal(number)
+
+    def tail(self, lines: int = 8) -> str:
+        """The end of its log, indented, for a message about its failure."""
+        return tail(self.log, lines)
+
+
+def inherited(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a child gets of our own environment.
+
+    Settings of another installation (ours, Temporal's, libpq's) stay outside, and nothing on the loopback address goes
+    through a proxy.
+    """
+    kept = {k: v for k, v in environ.items() if k in PASSED_ON or not k.startswith(("BAOBEI_", "TEMPORAL_", "PG"))}
+    no_proxy = ",".join(filter(None, [environ.get("no_proxy") or environ.get("NO_PROXY"), "127.0.0.1", "localhost"]))
+    return kept | {"no_proxy": no_proxy, "NO_PROXY": no_proxy}
+
+
+def tail(log: Path, lines: int) -> str:
+    """The last `lines` lines of a file that may be large or missing, each indented."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            text = file.read().decode("utf-8", "replace")
+    except OSError:
+        return "    (no log)"
+    return "\n".join(f"    {line[:400]}" for line in text.splitlines()[-lines:]) or "    (the log is empty)"
+
+
+def describe_exit(code: int) -> str:
+    if code < 0:
+        with suppress(ValueError):
+            return f"ended by {signal.Signals(-code).name}"
+        return f"ended by signal {-code}"
+    return f"exit code {code}"
+
+
+def end_orphans(home: Path, patience: float = 5.0) -> list[str]:
+    """End what a supervisor of this home left behind when it died without a word, and name it.
+
+    A process is touched only if it is the very one that was noted (same id and start) and carries this home in its
+    environment or command line. `patience`: seconds between asking and killing.
+    """
+    orphans: dict[str, psutil.Process] = {}
+    for pid_file in sorted((home / "run").glob("*.json")):
+        process = _noted(pid_file, home)
+        if process is not None:
+            orphans[pid_file.stem] = process
+        else:
+            pid_file.unlink(missing_ok=True)
+    for name, process in orphans.items():
+        with suppress(psutil.Error):
+            # SIGINT is PostgreSQL's fast shutdown; SIGTERM would wait for its clients.
+            process.send_signal(signal.SIGINT if name == "postgres" else signal.SIGTERM)
+    _, alive = psutil.wait_procs(orphans.values(), timeout=patience)
+    for process in alive:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(alive, timeout=patience)
+    for name in orphans:
+        (home / "run" / f"{name}.json").unlink(missing_ok=True)
+    return list(orphans)
+
+
+def _noted(pid_file: Path, home: Path) -> psutil.Process | None:
+    try:
+        note = json.loads(pid_file.read_text())
+        process = psutil.Process(int(note["pid"]))
+        if abs(process.create_time() - float(note["create_time"])) > 2 or process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        ours = process.environ().get(HOME_VARIABLE) == str(home) or any(str(home) in word for word in process.cmdline())
+    except (psutil.Error, OSError, ValueError, KeyError, TypeError):
+        return None
+    return process if ours else None
