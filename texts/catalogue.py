@@ -1,0 +1,146 @@
+"""Every text for people, Chinese and English side by side (X4), and how moments and amounts are written.
+
+The texts live in the `*.toml` files beside this module, one `{ zh = "…", en = "…" }` per key. They are read once, when the
+first text is asked for. `Texts` is pure: the same key and parameters always give the same words.
+"""
+
+from __future__ import annotations
+
+import string
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, cast, get_args
+
+from babel.dates import format_date, format_datetime, get_timezone_name
+
+from domain.organisation import Language
+
+DEFAULT_LANGUAGE: Final[Language] = "zh"
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
+CATALOGUE_DIR = Path(__file__).parent
+
+_LOCALES: Final[dict[Language, str]] = {"zh": "zh_CN", "en": "en"}
+_DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
+_MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
+_WAN = Decimal(10_000)
+
+Entry = Mapping[Language, str]
+
+
+class _Strict(string.Formatter):
+    """`str.format` that only fills in plain names: a template cannot reach into a parameter's attributes."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
+        if not field_name.isidentifier():
+            raise ValueError(f"not a plain placeholder: {field_name!r}")
+        return super().get_field(field_name, args, kwargs)
+
+
+_FORMATTER = _Strict()
+
+
+def placeholders(template: str) -> frozenset[str]:
+    """The names of the parameters that a template needs."""
+    return frozenset(name for _, name, _, _ in _FORMATTER.parse(template) if name is not None)
+
+
+def _leaves(prefix: str, node: Mapping[str, Any], found: dict[str, Entry], source: str) -> None:
+    for name, value in node.items():
+        key = f"{prefix}.{name}" if prefix else name
+        if not isinstance(value, dict):
+            raise ValueError(f"{source}: {key} is neither a table nor a text in every language")
+        if set(value) & set(LANGUAGES):
+            if set(value) != set(LANGUAGES) or not all(isinstance(words, str) and words for words in value.values()):
+                raise ValueError(f"{source}: {key} needs exactly the languages {', '.join(LANGUAGES)}")
+            if key in found:
+                raise ValueError(f"{source}: {key} stands in two catalogues")
+            found[key] = MappingProxyType(cast(dict[Language, str], value))
+        else:
+            _leaves(key, value, found, source)
+
+
+@cache
+def catalogue() -> Mapping[str, Entry]:
+    """Every key with its words. Raises `ValueError` on a text that lacks a language (X4)."""
+    found: dict[str, Entry] = {}
+    for path in sorted(CATALOGUE_DIR.glob("*.toml")):
+        _leaves("", tomllib.loads(path.read_text(encoding="utf-8")), found, path.name)
+    return MappingProxyType(found)
+
+
+def language_of(wanted: str | None) -> Language:
+    """The language asked for, or the default (X4) when it is none of ours."""
+    return cast(Language, wanted) if wanted in LANGUAGES else DEFAULT_LANGUAGE
+
+
+class Texts:
+    """The texts in one language."""
+
+    def __init__(self, language: Language = DEFAULT_LANGUAGE) -> None:
+        if language not in LANGUAGES:
+            raise ValueError(f"no texts in {language!r}")
+        self.language = language
+
+    def has(self, key: str) -> bool:
+        return key in catalogue()
+
+    def text(self, key: str, /, **params: object) -> str:
+        """The words of `key` with `params` filled in. Raises `KeyError` for an unknown key or a missing parameter."""
+        return _FORMATTER.vformat(catalogue()[key][self.language], (), params)
+
+    def label(self, key: str, fallback: str = "") -> str:
+        """The words of `key`, or `fallback` (or the last part of the key) for keys that data brings along."""
+        entry = catalogue().get(key)
+        if entry is not None and not placeholders(entry[self.language]):
+            return entry[self.language]
+        return fallback or key.rpartition(".")[2].replace("_", " ")
+
+    def error(self, kind: str, params: Mapping[str, object] | None = None) -> str:
+        """What is wrong with a field or a request, by pydantic error type or business refusal. Never raises.
+
+        A type that has no words of its own, or comes without the parameters they need, gets the general sentence.
+        """
+        entry = catalogue().get(f"error.{kind}")
+        if entry is None:
+            return self.text("error.invalid")
+        try:
+            return _FORMATTER.vformat(entry[self.language], (), params or {})
+        except KeyError:
+            return self.text("error.invalid")
+
+    def day(self, moment: datetime, zone: tzinfo) -> str:
+        return format_date(
+            self._aware(moment).astimezone(zone), _DAY_PATTERNS[self.language], locale=_LOCALES[self.language]
+        )
+
+    def moment(self, moment: datetime, zone: tzinfo) -> str:
+        """Day and time in `zone`, e.g. 2026年12月14日 周一 09:00. Raises `ValueError` for a naive moment."""
+        return format_datetime(
+            self._aware(moment), _MOMENT_PATTERNS[self.language], tzinfo=zone, locale=_LOCALES[self.language]
+        )
+
+    def zone_name(self, zone: tzinfo) -> str:
+        """中国标准时间, China Standard Time: said once on a page, so that every moment on it is clear."""
+        return get_timezone_name(zone, width="long", locale=_LOCALES[self.language])
+
+    def money(self, amount: Decimal, *, hint: bool = False) -> str:
+        """`¥1,250,000.00`; with `hint` Chinese readers also get 万元, the unit the regulation speaks in."""
+        sign = "-" if amount < 0 else ""
+        written = f"{sign}¥{abs(amount):,.2f}"
+        if hint and self.language == "zh" and abs(amount) >= _WAN and amount % 100 == 0:
+            written += f"（{(amount / _WAN).normalize():,f} 万元）"
+        return written
+
+    def join(self, items: list[str] | tuple[str, ...]) -> str:
+        return ("、" if self.language == "zh" else ", ").join(items)
+
+    @staticmethod
+    def _aware(moment: datetime) -> datetime:
+        if moment.tzinfo is None:
+            raise ValueError("a moment without a time zone cannot be shown")
+        return moment

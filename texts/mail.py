@@ -1,0 +1,335 @@
+"""Mails: what one says (`render_mail`) and the message that goes out (`build_message`).
+
+Display strings never reach a header as they were typed: Python 3.11.7 writes an encoded word that holds CRLF as a header of
+its own. They are cleaned, and the finished message is read back and compared before anyone may send it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
+from email.utils import format_datetime
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+from domain.application import Stage
+from domain.base import Frozen, Moment, Wire
+from domain.organisation import Language
+from domain.tasks import AskedAs, TaskKind
+from texts.catalogue import DEFAULT_LANGUAGE, Texts
+from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, on_behalf
+
+TEMPLATE_DIR = Path(__file__).with_name("templates")
+SHORT_ID = 8
+"""A long application id is shown by its first characters in a subject line."""
+LONGEST_HEADER_NAME: Final = 120
+"""Characters of one display string in a header; more is cut, the body has it whole."""
+LONGEST_MESSAGE_ID: Final = 70
+"""Longer ones would be folded and then no longer recognised by mail programs."""
+
+_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
+
+
+class MailRefused(ValueError):
+    """The message cannot be sent as it is: an unusable address or id, or headers that do not read back. No retry helps."""
+
+
+class MailKind(StrEnum):
+    """Why somebody is written to."""
+
+    TASK = "task"
+    REMINDER = "reminder"
+    STAND_IN = "stand_in"
+    """Asked in somebody's stead after the deadline (N12)."""
+    TASK_WITHDRAWN = "task_withdrawn"
+    DECIDED_FOR_YOU = "decided_for_you"
+    """A delegate or stand-in decided on the reader's behalf."""
+    SUBMITTED = "submitted"
+    REJECTED = "rejected"
+    APPEAL_FILED = "appeal_filed"
+    ACTIVATED = "activated"
+    WITHDRAWN = "withdrawn"
+    CLOSED_REJECTED = "closed_rejected"
+    REFUSED = "refused"
+
+
+ASKING: Final = frozenset({MailKind.TASK, MailKind.REMINDER, MailKind.STAND_IN})
+"""Mails that ask for a decision: their link is personal."""
+
+
+class MailFacts(Wire):
+    """Everything one mail says, already looked up: names, not ids."""
+
+    kind: MailKind
+    language: Language = DEFAULT_LANGUAGE
+    to_name: str = ""
+    application_id: str
+    number: str = ""
+    """How people call the application; without it, its id (the first characters of a long one)."""
+    round: int | None = None
+    customer_name: str = ""
+    applicant_name: str = ""
+    department_name: str = ""
+    task_kind: TaskKind | None = None
+    capacity: AskedAs = AskedAs.HOLDER
+    on_behalf_of_name: str | None = None
+    due_at: Moment | None = None
+    provisional: bool = False
+    """The days off of that year are not published yet; the date may still move."""
+    stage: Stage | None = None
+    reason: str = ""
+    decided_by_name: str = ""
+    decisions: tuple[DecisionLine, ...] = ()
+    essentials: tuple[Essential, ...] = ()
+    evidence_lines: tuple[EvidenceLine, ...] = ()
+    eligibility: tuple[EligibilityLine, ...] = ()
+    appeal_until: Moment | None = None
+    conflict_note: str = ""
+    link: str = ""
+    portal_url: str = ""
+    """Where the reader sees the application signed in; the one link of mails that ask nothing."""
+    time_zone: str = "Asia/Shanghai"
+
+    @property
+    def shown_number(self) -> str:
+        return self.number or (self.application_id if len(self.application_id) <= 16 else self.application_id[:SHORT_ID])
+
+
+class RenderedMail(Frozen):
+    subject: str
+    text: str
+    html: str
+
+
+def one_line(value: str) -> str:
+    """`value` without line breaks, control characters (C0, C1, U+2028, U+2029), writing-direction marks or halves of pairs."""
+    kept = (
+        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else "\ufffd" if unicodedata.category(c) == "Cs" else c
+        for c in value
+        if c not in _BIDI
+    )
+    return " ".join("".join(kept).split())
+
+
+def header_text(value: str, limit: int = LONGEST_HEADER_NAME) -> str:
+    """`one_line`, cut to `limit` characters, in which nothing can be read as an RFC 2047 encoded word."""
+    line = one_line(value).replace("=?", "= ?").replace("?=", "? =")
+    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def paragraphs(value: str) -> list[str]:
+    """The lines of a text a person wrote, each safe for a mail's body."""
+    return [one_line(line) for line in value.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+
+
+def render_mail(facts: MailFacts) -> RenderedMail:
+    """Subject, plain text and HTML of one mail in the reader's language (X4).
+
+    Raises `ValueError` when the link is not an http(s) address, `KeyError` when a text is missing.
+    """
+    texts = Texts(facts.language)
+    context = _context(facts, texts)
+    subject_key = "mail.subject" if facts.customer_name else "mail.subject_without_customer"
+    subject = texts.text(
+        subject_key, number=header_text(facts.shown_number), customer=header_text(facts.customer_name, 80)
+    )
+    environment = _environment()
+    html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
+    text = environment.get_template("mail.txt.j2").render(context)
+    return RenderedMail(
+        subject=header_text(subject, 200), text=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html=html
+    )
+
+
+def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
+    zone = ZoneInfo(facts.time_zone)
+    link = facts.link or facts.portal_url
+    if link and not re.fullmatch(r"https?://[^\s<>\"']+", link):
+        raise ValueError("the link of a mail must be an http(s) address without spaces")
+    footer = texts.text("mail.automatic" if facts.kind in ASKING else "mail.automatic_without_link")
+    return {
+        "texts": texts,
+        "lang": "zh-CN" if facts.language == "zh" else "en",
+        "colon": "：" if facts.language == "zh" else ": ",
+        "what": texts.text(f"mail.{facts.kind}.what"),
+        "greeting": (
+            texts.text("mail.greeting", name=one_line(facts.to_name))
+            if facts.to_name
+            else texts.text("mail.greeting_nobody")
+        ),
+        "intro": _intro(facts, texts, zone),
+        "question": (
+            texts.text(f"task.{facts.task_kind}.question") if facts.task_kind and facts.kind in ASKING else ""
+        ),
+        "link": link,
+        "button": texts.text(f"mail.{facts.kind}.button"),
+        "rows": _rows(facts, texts, zone),
+        "reason": paragraphs(facts.reason) if facts.reason.strip() else [],
+        "conflict": paragraphs(facts.conflict_note) if facts.conflict_note.strip() else [],
+        "essentials": [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials],
+        "evidence": [
+            (texts.text(f"evidence.{e.kind}"), e.sentence(texts), bool(e.grave) or not e.available, one_line(e.summary))
+            for e in facts.evidence_lines
+        ],
+        "eligibility": [
+            (
+                line.clause if not texts.has(f"clause.{line.clause}") else texts.text(f"clause.{line.clause}"),
+                texts.text(line.verdict_key),
+                line.passed is False,
+                [(texts.label(f.label_key), f.sentence(texts)) for f in line.figures],
+                one_line(line.note),
+            )
+            for line in facts.eligibility
+        ],
+        "decisions": [
+            {
+                "title": texts.text(f"task.{d.kind}.title"),
+                "choice": texts.label(d.choice_key),
+                "who": one_line(on_behalf(texts, d)),
+                "when": texts.moment(d.decided_at, zone),
+                "reason_label": texts.text("page.special_reason" if d.special_reason else "mail.reason"),
+                "reason": paragraphs(d.reason) if d.reason.strip() else [],
+            }
+            for d in facts.decisions
+        ],
+        "footer": [footer, texts.text("mail.times_in", zone=texts.zone_name(zone))],
+    }
+
+
+def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
+    task = texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else texts.text("page.a_task")
+    if facts.kind is MailKind.REJECTED:
+        if facts.appeal_until is None:
+            return texts.text("mail.rejected.intro_no_date")
+        return texts.text("mail.rejected.intro", until=texts.moment(facts.appeal_until, zone))
+    somebody = texts.text("page.somebody")
+    person = facts.decided_by_name if facts.kind is MailKind.DECIDED_FOR_YOU else facts.on_behalf_of_name
+    return texts.text(
+        f"mail.{facts.kind}.intro",
+        task=task,
+        person=one_line(person or somebody),
+        customer=one_line(facts.customer_name or texts.text("page.the_customer")),
+        applicant=one_line(facts.applicant_name or somebody),
+    )
+
+
+def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str]]:
+    number = facts.shown_number
+    if facts.round is not None and facts.round > 1:
+        number = f"{number} · {texts.text('mail.round', round=facts.round)}"
+    on_behalf_of = ""
+    if facts.on_behalf_of_name:
+        on_behalf_of = f"{facts.on_behalf_of_name} · {texts.text(f'capacity.{facts.capacity}')}"
+    due = ""
+    if facts.due_at is not None:
+        note = texts.text("mail.deadline_provisional") if facts.provisional else ""
+        due = texts.moment(facts.due_at, zone) + note
+    rows = [
+        ("customer", facts.customer_name),
+        ("application", number),
+        ("applicant", facts.applicant_name),
+        ("department", facts.department_name),
+        ("task", texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else ""),
+        ("on_behalf_of", on_behalf_of),
+        ("due_at", due),
+        ("stage", texts.text(f"stage.{facts.stage}") if facts.stage else ""),
+        ("decided_by", facts.decided_by_name),
+        ("appeal_until", texts.moment(facts.appeal_until, zone) if facts.appeal_until else ""),
+    ]
+    return [(texts.text(f"mail.label.{name}"), one_line(value)) for name, value in rows if value]
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(TEMPLATE_DIR),
+        autoescape=select_autoescape(enabled_extensions=("html.j2",), default=False),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def build_message(
+    rendered: RenderedMail,
+    *,
+    sender: str,
+    to_name: str,
+    to_address: str,
+    message_id: str,
+    thread_id: str,
+    date: datetime,
+) -> EmailMessage:
+    """The message as it goes on the wire: plain text and HTML, marked as automatic, threaded under `thread_id`.
+
+    `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle brackets;
+    `date` is aware. The same arguments give the same headers, so a repeated mail is recognisably the same (X3).
+
+    Raises `MailRefused` for an unusable address or id and when the finished message does not read back as it was meant.
+    """
+    if date.tzinfo is None:
+        raise ValueError("the date of a mail needs a time zone")
+    message = EmailMessage(policy=SMTP)
+    own_id, root_id = _message_id(message_id), _message_id(thread_id)
+    headers: list[tuple[str, str | Address]] = [
+        ("Subject", header_text(rendered.subject, 200)),
+        ("From", _sender(sender)),
+        ("To", _address(to_name, to_address)),
+        ("Date", format_datetime(date)),
+        ("Message-ID", own_id),
+        ("Auto-Submitted", "auto-generated"),
+        ("X-Auto-Response-Suppress", "All"),
+    ]
+    if root_id != own_id:
+        headers += [("In-Reply-To", root_id), ("References", root_id)]
+    for name, value in headers:
+        message[name] = value
+    message.set_content(rendered.text)
+    message.add_alternative(rendered.html, subtype="html")
+    # One boundary per message id: a repeat is the same mail byte for byte.
+    message.set_boundary("=_" + re.sub(r"[^A-Za-z0-9]", "", own_id)[:40] + "_=")
+    _check(message)
+    return message
+
+
+def _message_id(value: str) -> str:
+    bracketed = value if value.startswith("<") else f"<{value}>"
+    if len(bracketed) > LONGEST_MESSAGE_ID or not _MESSAGE_ID.fullmatch(bracketed):
+        raise MailRefused("not a usable message id")
+    return bracketed
+
+
+def _address(name: str, address: str) -> Address:
+    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+        raise MailRefused("not a usable mail address")
+    return Address(display_name=header_text(name, 60), addr_spec=address)
+
+
+def _sender(sender: str) -> Address:
+    named = re.fullmatch(r"\s*(.*?)\s*<([^<>]+)>\s*", sender)
+    return _address(named[1].strip('"'), named[2]) if named else _address("", sender.strip())
+
+
+def _check(message: EmailMessage) -> None:
+    """Read the finished message back: the same headers, once each, with the same values, and two parts."""
+    read = BytesParser(policy=SMTP).parsebytes(message.as_bytes(policy=SMTP))
+
+    def headers(of: Any) -> list[tuple[str, str]]:
+        return [(name.lower(), "".join(str(value).split())) for name, value in of.items()]
+
+    if headers(read) != headers(message):
+        raise MailRefused("the headers of the finished mail do not read back as they were written")
+    if [part.get_content_type() for part in read.walk()] != ["multipart/alternative", "text/plain", "text/html"]:
+        raise MailRefused("the parts of the finished mail do not read back as they were written")
