@@ -7,30 +7,17 @@ Address, namespace, TLS and API key come from Temporal's own variables (`TEMPORA
 from __future__ import annotations
 
 import os
-from typing import Any
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from crypto.codec import data_converter
 from settings import Settings
-
-STAGE = SearchAttributeKey.for_keyword("Stage")
-"""Where the process stands."""
-WAITING_FOR = SearchAttributeKey.for_keyword_list("WaitingFor")
-"""Ids of the people who are asked now."""
-DUE_AT = SearchAttributeKey.for_datetime("DueAt")
-"""When something happens next by itself."""
-DEPARTMENT = SearchAttributeKey.for_keyword("Department")
-APPLICANT = SearchAttributeKey.for_keyword("Applicant")
-
-SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, WAITING_FOR, DUE_AT, DEPARTMENT, APPLICANT)
-"""What operators can filter by in the Temporal UI."""
+from workflows.messages import SEARCH_ATTRIBUTES
 
 
 class SearchAttributeConflict(Exception):

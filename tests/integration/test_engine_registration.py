@@ -20,7 +20,8 @@ from temporalio.testing import WorkflowEnvironment
 
 from crypto.keyring import Keyring
 from settings import Settings
-from temporal_client import SEARCH_ATTRIBUTES, SearchAttributeConflict, connect, ensure_search_attributes
+from temporal_client import SearchAttributeConflict, connect, ensure_search_attributes
+from workflows.messages import SEARCH_ATTRIBUTES
 
 
 @pytest.fixture(scope="module")
