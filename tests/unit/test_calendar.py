@@ -21,8 +21,13 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 CHINA = WorkCalendar(region="CN", time_zone="Asia/Shanghai")
 
 
+def at(year: int, month: int, day: int, hour: int = 10, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=SHANGHAI)
+
+
 def moments_between(first: int, last: int) -> st.SearchStrategy[datetime]:
-    return st.datetimes(datetime.min.replace(year=first), datetime.min.replace(year=last), timezones=st.just(SHANGHAI))
+    start, end = at(first, 1, 1).replace(tzinfo=None), at(last, 1, 1).replace(tzinfo=None)
+    return st.datetimes(start, end, timezones=st.just(SHANGHAI))
 
 
 published_moments = moments_between(2010, 2026)
@@ -33,10 +38,6 @@ def every_day(first: date, last: date) -> Iterator[date]:
     while first <= last:
         yield first
         first += timedelta(days=1)
-
-
-def at(year: int, month: int, day: int, hour: int = 10, minute: int = 0) -> datetime:
-    return datetime(year, month, day, hour, minute, tzinfo=SHANGHAI)
 
 
 def working_days_after(start: datetime, end: datetime) -> int:
