@@ -1,0 +1,83 @@
+"""Who an application or an account speaks of, and why two of them are the same (N3, N14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, ConfigDict, StringConstraints
+
+from domain.application import ApplicationForm
+from domain.base import Frozen
+from matching.names import name_key
+
+PartyRole = Literal["customer", "alias", "related_party"]
+
+
+def _blank_is_none(value: object) -> object:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+class Party(Frozen):
+    """One name somebody goes by: the customer itself, another name of the customer, or a company bound to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
+
+    name: Annotated[str, StringConstraints(min_length=1)]
+    uscc: Annotated[
+        Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True)] | None, BeforeValidator(_blank_is_none)
+    ] = None
+    role: PartyRole = "customer"
+    relation: str = ""
+    """For a related party: how it is bound to the customer."""
+
+    @cached_property
+    def key(self) -> str:
+        return name_key(self.name)
+
+
+REASONS = ("same_uscc", "same_name", "same_alias", "related_party")
+"""Every text key `because` may give, the strongest first."""
+
+
+def parties_of(form: ApplicationForm) -> tuple[Party, ...]:
+    """The customer, its other names and its related parties, each once; an alias carries the customer's USCC."""
+    customer = form.customer
+    parties = [
+        Party(name=customer.name, uscc=customer.uscc, role="customer"),
+        *(Party(name=alias, uscc=customer.uscc, role="alias") for alias in customer.aliases),
+        *(
+            Party(name=party.name, uscc=party.uscc, role="related_party", relation=party.relation)
+            for party in customer.related_parties
+        ),
+    ]
+    found: dict[tuple[str, str | None, bool], Party] = {}
+    for party in parties:
+        found.setdefault((party.key, party.uscc, party.role == "related_party"), party)
+    return tuple(found.values())
+
+
+def because(asked: Party, registered: Party) -> tuple[str, ...]:
+    """Why `asked` and `registered` are the same company, as text keys of `REASONS`; empty when they are not.
+
+    Two different USCCs are two different companies, whatever their names say. `related_party` is added when at least
+    one side is a related party: the customers themselves then differ, but N3 counts it as a collision all the same.
+    """
+    if asked.uscc and registered.uscc and asked.uscc != registered.uscc:
+        return ()
+    reasons = set()
+    if asked.uscc and asked.uscc == registered.uscc:
+        reasons.add("same_uscc")
+    if asked.key == registered.key:
+        reasons.add("same_alias" if "alias" in (asked.role, registered.role) else "same_name")
+    if reasons and "related_party" in (asked.role, registered.role):
+        reasons.add("related_party")
+    return tuple(reason for reason in REASONS if reason in reasons)
+
+
+def collision(asked: Iterable[Party], registered: Iterable[Party]) -> tuple[str, ...]:
+    """Every reason for which any of `asked` is any of `registered`, the strongest first."""
+    others = tuple(registered)
+    reasons = {reason for party in asked for other in others for reason in because(party, other)}
+    return tuple(reason for reason in REASONS if reason in reasons)

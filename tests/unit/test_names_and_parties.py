@@ -1,0 +1,242 @@
+"""N3, N14: when two names are one company, and when they are not."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.application import ApplicationForm
+from matching.names import name_key
+from matching.parties import REASONS, Party, because, collision, parties_of
+
+SAMPLE = Path(__file__).parents[2] / "embedded" / "sample" / "application.json"
+
+A_USCC, B_USCC = "91320594MA27XK3C44", "91310115MA1K4BCD29"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("北京银行", "北京银行股份有限公司"),
+        ("北京银行", "北 京\u3000银\u00a0行"),
+        ("云岭精密有限公司", "云岭精密有限责任公司"),
+        ("云岭精密有限责任公司", "云岭精密股份有限公司"),
+        ("深圳市振业(集团)股份有限公司", "深圳市振业（集团）股份有限公司"),
+        ("深圳市振业(集团)股份有限公司", "深圳市振业集团有限公司"),
+        ("中国石油天然气集团公司", "中国石油天然气集团有限公司"),
+        ("ＡＢＣ科技有限公司", "abc科技有限公司"),
+        ("ABC 科技", "ABC科技"),
+        ("“云岭”精密", "云岭精密"),
+        ("云岭·精密", "云岭精密"),
+        ("Huawei Technologies Co., Ltd.", "HUAWEI TECHNOLOGIES"),
+        ("Huawei Technologies Co.,Ltd", "Huawei Technologies Company Limited"),
+        ("Huawei Technologies Co.Ltd", "Huawei  Technologies, Inc."),
+        (
+            "Société Générale S.A.",
+            "SOCIETE\u0301 GE\u0301NE\u0301RALE SA".replace("SOCIETE\u0301", "SOCIE\u0301TE\u0301"),
+        ),
+        ("安永华明会计师事务所(特殊普通合伙)", "安永华明会计师事务所"),
+        ("\u202e云岭精密\u202c\u200b", "云岭精密"),
+        ("云岭精密😀", "云岭精密"),
+        ("云岭精密有限公司 Ltd.", "云岭精密"),
+        ("Straße AG", "STRASSE"),
+        ("云岭精密 Co., Ltd.", "云岭精密"),
+        ("KK有限公司", "KK"),
+        ("AG Limited", "AG 公司"),
+    ],
+)
+def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
+    assert name_key(one) == name_key(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("北京银行股份有限公司", "南京银行股份有限公司"),
+        ("云岭精密有限公司", "云岭精密有限公司苏州分公司"),
+        ("云岭精密有限公司苏州分公司", "云岭精密有限公司苏州"),
+        ("云岭集团有限公司", "云岭有限公司"),
+        ("Zinc", "Z"),
+        ("上海KK", "上海"),
+        ("上海CO", "上海"),
+        ("KK有限公司", "AB有限公司"),
+        ("Cisco", "Cis"),
+        ("有限公司", "股份有限公司"),
+        ("!!!", "???"),
+        ("😀", "🐉"),
+        ("中国移动", "中国联通"),
+        ("A1科技", "A11科技"),
+    ],
+)
+def test_different_companies_have_different_keys(one: str, other: str) -> None:
+    assert name_key(one) != name_key(other)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "云" * 10_000,
+        "有限公司" * 2_500,
+        "Co., Ltd " * 1_200,
+        "x Ltd 有限公司 " * 900,
+        "a\u0301\u0327" * 3_400,
+        "a" + "\u0301\u0327" * 5_000,
+        "\ufdfa" * 10_000,
+        "😀" * 10_000,
+        "👩\u200d👩\u200d👧" * 2_000,
+        "\u202e" * 10_000,
+        "\u200f",
+        " ",
+        "\u3000" * 10_000,
+        "有限公司",
+        "Co., Ltd.",
+        "()（）",
+        "\ud800" * 10_000,
+        "\x00",
+        "\ufe0f",
+        "İ" * 10_000,
+        "각" * 10_000,
+        "\u1100\u1161\u11a8" * 3_000,
+    ],
+)
+def test_names_made_to_hurt_have_a_key_in_bounded_time(name: str) -> None:
+    started = time.perf_counter()
+    assert name_key(name)
+    assert time.perf_counter() - started < 1.0
+
+
+@given(st.text(min_size=1))
+def test_no_name_is_without_a_key(name: str) -> None:
+    assert name_key(name)
+
+
+LETTERS = st.text("北南京上海银行云岭精密制造移动abcdefghijk0123456789", min_size=1, max_size=20)
+
+
+@given(
+    LETTERS,
+    st.sampled_from(["有限公司", "有限责任公司", "股份有限公司", "（有限合伙）", " Co., Ltd.", ", Inc.", " GmbH"]),
+)
+def test_a_legal_form_at_the_end_changes_nothing(name: str, form: str) -> None:
+    assert name_key(name + form) == name_key(name)
+
+
+@given(st.lists(LETTERS, min_size=1, max_size=4), st.sampled_from([" ", "\u3000", "-", "（", "】", "\u200b", "，"]))
+def test_case_width_and_spacing_between_chinese_change_nothing(parts: list[str], gap: str) -> None:
+    name = "云" + "云".join(parts) + "云"
+    wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name.upper())
+    assert name_key(gap + wide.replace("云", f"{gap}云{gap}")) == name_key(name)
+
+
+@given(LETTERS, LETTERS)
+def test_letters_and_digits_are_never_lost(one: str, other: str) -> None:
+    assert (name_key(f"{one}云") == name_key(f"{other}云")) == (one == other)
+
+
+# -- parties --------------------------------------------------------------------------------------------------------
+
+
+def sample() -> ApplicationForm:
+    return ApplicationForm.model_validate(json.loads(SAMPLE.read_text(encoding="utf-8")))
+
+
+def test_the_parties_of_the_sample_are_the_customer_its_names_and_its_related_parties() -> None:
+    form = sample()
+    parties = parties_of(form)
+    assert [party.role for party in parties] == ["customer", "alias", "alias", *["related_party"] * 3]
+    assert {party.uscc for party in parties[:3]} == {form.customer.uscc}
+    assert parties[3].relation == "母公司"
+    assert parties[-1].uscc is None
+
+
+def test_the_sample_meets_e1_a() -> None:
+    """E1 (a): 400,000 in the first year and 1,000,000 in each later one."""
+    form = sample()
+    assert form.forecast.first_year_gross_margin >= 400_000
+    assert form.forecast.later_year_gross_margin >= 1_000_000
+    assert form.customer.legal_person
+    assert not form.centralised_procurement
+
+
+def test_an_alias_that_only_repeats_the_name_is_left_out() -> None:
+    form = sample()
+    customer = form.customer.model_copy(update={"aliases": ("苏州云岭精密制造有限公司", "云岭", "云岭", "云 岭")})
+    names = [party.name for party in parties_of(form.model_copy(update={"customer": customer}))]
+    assert names[:2] == ["苏州云岭精密制造股份有限公司", "云岭"]
+    assert len(names) == 5
+
+
+def test_a_related_party_may_be_empty() -> None:
+    form = sample()
+    customer = form.customer.model_copy(update={"related_parties": (), "aliases": ()})
+    assert len(parties_of(form.model_copy(update={"customer": customer}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "registered", "reasons"),
+    [
+        (Party(name="甲"), Party(name="甲有限公司"), ("same_name",)),
+        (Party(name="甲", uscc=A_USCC), Party(name="乙", uscc=A_USCC), ("same_uscc",)),
+        (Party(name="甲", uscc=A_USCC), Party(name="乙", uscc=f" {A_USCC.lower()} "), ("same_uscc",)),
+        (Party(name="甲", uscc=A_USCC), Party(name="甲", uscc=A_USCC), ("same_uscc", "same_name")),
+        (Party(name="甲", uscc=A_USCC), Party(name="甲", uscc=B_USCC), ()),
+        (Party(name="甲", uscc=A_USCC), Party(name="甲"), ("same_name",)),
+        (Party(name="甲", uscc=A_USCC), Party(name="甲", uscc=" "), ("same_name",)),
+        (Party(name="甲"), Party(name="乙"), ()),
+        (Party(name="甲", role="alias"), Party(name="甲"), ("same_alias",)),
+        (Party(name="甲"), Party(name="甲", role="alias"), ("same_alias",)),
+        (Party(name="甲"), Party(name="甲", role="related_party"), ("same_name", "related_party")),
+        (Party(name="甲", role="related_party"), Party(name="甲", role="alias"), ("same_alias", "related_party")),
+        (
+            Party(name="甲", uscc=A_USCC, role="related_party"),
+            Party(name="乙", uscc=A_USCC, role="related_party"),
+            ("same_uscc", "related_party"),
+        ),
+        (Party(name="甲", role="related_party"), Party(name="乙", role="related_party"), ()),
+    ],
+)
+def test_why_two_parties_are_one_company(asked: Party, registered: Party, reasons: tuple[str, ...]) -> None:
+    assert because(asked, registered) == reasons
+
+
+PARTIES = st.builds(
+    Party,
+    name=st.one_of(st.sampled_from(["甲", "甲有限公司", "乙", "A Co", "a"]), st.text(min_size=1, max_size=10)),
+    uscc=st.sampled_from([None, A_USCC, B_USCC]),
+    role=st.sampled_from(["customer", "alias", "related_party"]),
+)
+
+
+@given(PARTIES, PARTIES)
+def test_being_the_same_company_has_no_direction(one: Party, other: Party) -> None:
+    assert because(one, other) == because(other, one)
+    assert set(because(one, other)) <= set(REASONS)
+
+
+@given(PARTIES)
+def test_everybody_is_the_same_as_themselves(party: Party) -> None:
+    assert because(party, party)
+
+
+@given(PARTIES, PARTIES)
+def test_different_codes_are_different_customers_whatever_the_names_say(one: Party, other: Party) -> None:
+    if one.uscc and other.uscc and one.uscc != other.uscc:
+        assert because(one, other) == ()
+
+
+@given(st.lists(PARTIES, max_size=4), st.lists(PARTIES, max_size=4))
+def test_a_collision_is_the_union_of_its_reasons(asked: list[Party], registered: list[Party]) -> None:
+    expected = {reason for a in asked for r in registered for reason in because(a, r)}
+    found = collision(asked, registered)
+    assert set(found) == expected
+    assert list(found) == [reason for reason in REASONS if reason in expected]
+
+
+def test_a_party_takes_no_empty_name() -> None:
+    with pytest.raises(ValueError, match="at least 1 character"):
+        Party(name="")
