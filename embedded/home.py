@@ -148,8 +148,6 @@ def environment(home: Path, ports: Ports, kept: Secrets, database_url: str) -> d
         "BAOBEI_LOG_FORMAT": os.environ.get("BAOBEI_LOG_FORMAT", "console"),
         "TEMPORAL_ADDRESS": f"{HOST}:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
-        # A profile of the person who starts this (TLS, API key, another cluster) must not leak in.
-        "TEMPORAL_CONFIG_FILE": os.devnull,
     }
 
 
@@ -159,7 +157,9 @@ def read_environment(home: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except OSError:
-        raise StartError(f"{home} is not a home that was started: run `python cli.py up --home {home}` first.") from None
+        raise StartError(
+            f"{home} is not a home that was started: run `python cli.py up --home {home}` first."
+        ) from None
     return dict(line.split("=", 1) for line in lines if "=" in line)
 
 

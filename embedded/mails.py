@@ -10,7 +10,6 @@ from email.message import EmailMessage
 from email.parser import BytesParser
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import cast
 
 ENVELOPE_FROM = "X-Envelope-From"
 ENVELOPE_TO = "X-Envelope-To"
@@ -43,7 +42,7 @@ def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
 
 def read_mail(path: Path) -> ReceivedMail:
     with path.open("rb") as file:
-        message = cast(EmailMessage, BytesParser(policy=policy.default).parse(file))
+        message = BytesParser(policy=policy.default).parse(file)
     text, html = _body(message, "plain"), _body(message, "html")
     finder = _Hrefs()
     finder.feed(html)

@@ -72,7 +72,7 @@ class MailSink:
         loop = asyncio.get_running_loop()
         return SMTP(self, hostname="localhost", enable_SMTPUTF8=True, data_size_limit=SIZE_LIMIT, loop=loop)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
             await asyncio.to_thread(self._store, envelope.mail_from or "", list(envelope.rcpt_tos), content)

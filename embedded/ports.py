@@ -63,7 +63,9 @@ def _holder(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
             if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                return f" by {psutil.Process(connection.pid).name()} (process {connection.pid})" if connection.pid else ""
+                return (
+                    f" by {psutil.Process(connection.pid).name()} (process {connection.pid})" if connection.pid else ""
+                )
     except (psutil.Error, OSError):
         pass
     return ""

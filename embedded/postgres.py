@@ -266,8 +266,6 @@ def _let_through(path: Path) -> None:
                 folder.chmod(stat.S_IMODE(mode) | stat.S_IXOTH)
             except OSError as error:
                 raise StartError(
-                    f"PostgreSQL does not run as root, and another user cannot pass through {folder} ({error.strerror}): "
-                    "choose a home elsewhere with --home, or start as an ordinary user."
+                    f"PostgreSQL does not run as root, and no other user can pass through {folder} "
+                    f"({error.strerror}): choose a home elsewhere with --home, or start as an ordinary user."
                 ) from None
-
-

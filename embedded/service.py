@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
@@ -50,7 +49,7 @@ class Service(ABC):
         """What must be there before the first run. Raises StartError."""
         self.home.mkdir(parents=True, exist_ok=True)
 
-    async def settle(self) -> None:
+    async def settle(self) -> None:  # noqa: B027 - most parts have nothing to settle
         """What must be set up once it serves; done at every start, so it must be harmless to repeat."""
 
     async def launch(self) -> Child:
@@ -97,10 +96,10 @@ class Service(ABC):
 
 
 async def until(
-    probe: Callable[[], Awaitable[bool]], timeout: float, give_up: Callable[[], bool] = lambda: False
+    probe: Callable[[], Awaitable[bool]], patience: float, give_up: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Ask `probe` until it says yes. False when `timeout` seconds pass or `give_up` says so."""
-    deadline = time.monotonic() + timeout
+    """Ask `probe` until it says yes. False when `patience` seconds pass or `give_up` says so."""
+    deadline = time.monotonic() + patience
     pause = 0.02
     while True:
         if await probe():
@@ -138,7 +137,3 @@ async def http_status(host: str, port: int, path: str) -> int:
 
 def project_root() -> Path:
     return Path(__file__).resolve().parent.parent
-
-
-def environment_of(*names: str) -> dict[str, str]:
-    return {name: os.environ[name] for name in names if name in os.environ}

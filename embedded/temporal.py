@@ -5,12 +5,9 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sysconfig
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -20,14 +17,6 @@ from embedded.processes import Command
 from embedded.service import Service, http_status, until
 
 NAMESPACE = "default"
-SEARCH_ATTRIBUTES: Mapping[str, IndexedValueType.ValueType] = {
-    "Stage": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    "WaitingFor": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
-    "DueAt": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
-    "Department": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-    "Applicant": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
-}
-"""What operators filter by. Only identifiers of stages and people, never a customer."""
 
 
 class TemporalServer(Service):
@@ -52,7 +41,6 @@ class TemporalServer(Service):
         http_port: int | None = None,
         metrics_port: int | None = None,
         codec_endpoint: str | None = None,
-        search_attributes: Mapping[str, IndexedValueType.ValueType] = SEARCH_ATTRIBUTES,
         durable: bool = True,
     ) -> None:
         super().__init__(directory)
@@ -61,7 +49,6 @@ class TemporalServer(Service):
         self.http_port = http_port
         self.metrics_port = metrics_port
         self.codec_endpoint = codec_endpoint
-        self.search_attributes = search_attributes
         self.durable = durable
         self.room = self.home / "temporal"
 
@@ -118,24 +105,21 @@ class TemporalServer(Service):
         The server's own `--search-attribute` is not used: it counts only when the database file is made, so an
         attribute that a later version adds would never arrive.
         """
+        from temporal_client import SearchAttributeConflict, ensure_search_attributes
+
         client = await Client.connect(self.address, namespace=NAMESPACE)
 
         async def registered() -> bool:
             try:
-                listing = await client.operator_service.list_search_attributes(
-                    ListSearchAttributesRequest(namespace=NAMESPACE)
-                )
-                missing = {k: v for k, v in self.search_attributes.items() if k not in listing.custom_attributes}
-                if missing:
-                    await client.operator_service.add_search_attributes(
-                        AddSearchAttributesRequest(namespace=NAMESPACE, search_attributes=missing)
-                    )
+                await ensure_search_attributes(client)
+            except SearchAttributeConflict as error:
+                raise StartError(f"Temporal in {self.room} does not fit this version: {error}.") from None
             except RPCError as error:
                 # The namespace of a new server appears a moment after the server.
                 if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
                     return False
                 raise StartError(f"Temporal refuses the search attributes: {error.message}") from None
-            return not missing
+            return True
 
         if not await until(registered, 15):
             raise StartError("Temporal did not take the search attributes within 15 s.")

@@ -1,0 +1,73 @@
+# `make` alone lists the words.
+.DEFAULT_GOAL := help
+.SUFFIXES:
+.NOTPARALLEL:
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Where `make up` keeps its data, and the first of its eight ports.
+BAOBEI_HOME ?= .home
+PORT ?= 8700
+# The first Python that is new enough; PYTHON=/path/to/python chooses another one.
+PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
+	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-annotate --no-header
+PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-input --require-hashes --requirement
+
+.PHONY: up test check demo bench lock format help clean
+
+up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home)
+	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)"
+
+test: $(VENV)/.installed-dev ## every test
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/python -m pytest -q $(wildcard tests/unit/test_imports.py tests/unit/test_texts.py)
+
+demo: $(VENV)/.installed ## one application from the form to the Named Account, on a system that `make up` runs
+	@exec $(BIN)/python cli.py demo
+
+bench: $(VENV)/.installed-dev ## measure on this machine (bench/README.md says how to read it)
+	@exec $(BIN)/python -m bench
+
+lock: $(VENV)/.installed-dev ## pin all packages anew, with hashes
+	$(LOCK) requirements.in --output-file requirements.lock
+	$(LOCK) requirements-dev.in --output-file requirements-dev.lock
+
+format: $(VENV)/.installed-dev ## format, and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+clean: ## remove the virtual environment and caches (never the data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A venv that was cut short has no stamp and is made anew; so is one whose Python has gone.
+$(VENV)/.made:
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Python 3.11 or newer is needed, and no python3 on the PATH is one$$(python3 -V 2>/dev/null | sed 's/^/ (found: /;s/$$/)/')." >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is not." >&2; exit 1; fi
+	@if ! $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null; then \
+		echo "$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: apt install python3-venv)." >&2; exit 1; fi
+	@if ! $(BIN)/python -m pip --version >/dev/null 2>&1; then \
+		echo "making $(VENV) with $(PYTHON) …"; $(PYTHON) -m venv --clear $(VENV); fi
+	@touch $@
+
+$(VENV)/.installed: requirements.lock | $(VENV)/.made
+	@echo "installing the locked packages (a minute or two the first time) …"
+	@$(PIP_INSTALL) requirements.lock
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock | $(VENV)/.made
+	@echo "installing the locked packages and the tools for tests …"
+	@$(PIP_INSTALL) requirements-dev.lock
+	@touch $@ $(VENV)/.installed

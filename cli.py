@@ -1,0 +1,127 @@
+"""The command line. Every command imports what it needs itself, so that `--help` and clear complaints come at once."""
+
+import sys
+
+# Before anything else, and in words that Python 3.6 can still read: what follows needs 3.11.
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.stderr.write("Python 3.11 or newer is needed; this is %d.%d (%s).\n" % (*sys.version_info[:2], sys.executable))  # noqa: UP031
+    sys.exit(1)
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+try:
+    import typer
+except ModuleNotFoundError:
+    sys.stderr.write("The locked packages are not installed here: run `make up`, or use .venv/bin/python.\n")
+    sys.exit(1)
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+DEFAULT_HOME = Path(".home")
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+HomeOption = Annotated[Path, typer.Option(help="Folder that keeps everything.")]
+RunningHomeOption = Annotated[
+    Path | None, typer.Option("--home", help="Work on this home of `up` instead of the settings in the environment.")
+]
+
+
+def fail(message: str) -> typer.Exit:
+    """Raise what this returns: one clear line on standard error, exit code 1."""
+    typer.echo(message, err=True)
+    return typer.Exit(1)
+
+
+def settings_for(home: Path | None) -> "Settings":
+    """The settings of a running home, or of the environment. Ends the command with a clear line when there are none."""
+    import os
+
+    from settings import SettingsError, load_settings
+
+    if home is not None:
+        from embedded.errors import StartError
+        from embedded.home import read_environment
+
+        try:
+            os.environ.update(read_environment(home))
+        except StartError as error:
+            raise fail(str(error)) from None
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise fail(str(error)) from None
+
+
+@app.callback()
+def main() -> None:
+    """报备: Named Account approvals and project registrations as durable workflows."""
+
+
+@app.command()
+def up(
+    home: HomeOption = DEFAULT_HOME,
+    port: Annotated[int, typer.Option(help="Port of the API; the seven after it are taken too.")] = 8700,
+    infrastructure_only: Annotated[
+        bool, typer.Option("--infrastructure-only", help="Without worker and API: run those yourself, with --home.")
+    ] = False,
+) -> None:
+    """Everything on this machine: PostgreSQL, Temporal with its UI, a mail sink, the worker and the API."""
+    from embedded.errors import StartError
+    from embedded.screen import Screen
+    from embedded.up import Plan, run
+
+    try:
+        asyncio.run(run(Plan(home=home, first_port=port, product=not infrastructure_only), Screen()))
+    except StartError as error:
+        raise fail(str(error)) from None
+
+
+@app.command()
+def api(home: RunningHomeOption = None) -> None:
+    """The front door."""
+    import uvicorn
+
+    from api.app import create_app
+
+    settings = settings_for(home)
+    extra = []
+    if settings.embedded:
+        from embedded import dev_routes
+        from embedded.people import reader
+
+        extra.append(dev_routes.router(settings, reader(settings.database_url)))
+    uvicorn.run(
+        create_app(settings, extra_routers=extra),
+        host=settings.api_host,
+        port=settings.api_port,
+        loop="uvloop",
+        http="httptools",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=8,
+    )
+
+
+@app.command()
+def migrate(home: RunningHomeOption = None) -> None:
+    """Bring the database to the newest schema."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from db.migrate import upgrade
+
+    try:
+        asyncio.run(upgrade(settings_for(home).database_url))
+    except (OSError, SQLAlchemyError) as error:
+        raise fail(f"The database could not be migrated: {error}") from None
+
+
+# Further commands stand here, each with its imports inside: `org import`, `register import`, `verify`, `demo`, …
+
+
+if __name__ == "__main__":
+    app()

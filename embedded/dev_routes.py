@@ -1,0 +1,201 @@
+"""Doors that only the one-machine mode has: tokens for everybody, the people, the mails that were sent.
+
+Mounted by `cli.py api` when the settings say `embedded`; no production configuration has them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment
+from jwt.algorithms import ECAlgorithm
+from pydantic import BaseModel
+
+from domain.organisation import Organisation, Person
+from embedded.mails import ReceivedMail, read_mail, read_mails
+from settings import Settings
+
+TOKEN_LIFE = 8 * 3600
+"""Seconds."""
+MAILS_ON_PAGE = 100
+
+People = Callable[[], Awaitable[Organisation | None]]
+
+
+class TokenRequest(BaseModel):
+    person: str
+
+
+class Token(BaseModel):
+    token: str
+
+
+class Mail(BaseModel):
+    """A mail as the sink received it."""
+
+    id: str
+    to: list[str]
+    sender: str
+    subject: str
+    message_id: str
+    date: str
+    text: str
+    html: str
+    links: list[str]
+
+
+class DevKey:
+    """The key pair that signs development tokens.
+
+    Args:
+        path: the private key (PEM, P-256). Raises OSError or ValueError when it cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+        if not isinstance(key, EllipticCurvePrivateKey):
+            raise ValueError(f"{path} does not hold an elliptic curve key")
+        self._key = key
+        public: dict[str, Any] = json.loads(ECAlgorithm.to_jwk(key.public_key()))
+        self.key_id = str(public["x"])[:16]
+        self.jwks = {"keys": [public | {"kid": self.key_id, "alg": "ES256", "use": "sig"}]}
+
+    def token(self, settings: Settings, login: str) -> str:
+        now = int(time.time())
+        claims = {
+            "iss": settings.oidc_issuer,
+            "aud": settings.oidc_audience,
+            "iat": now,
+            "exp": now + TOKEN_LIFE,
+            settings.oidc_person_claim: login,
+        }
+        return jwt.encode(claims, self._key, algorithm="ES256", headers={"kid": self.key_id})
+
+
+def router(settings: Settings, people: People) -> APIRouter:
+    """The routes under `/dev`.
+
+    Args:
+        settings: with `embedded` and `home`. Raises ValueError otherwise: these doors must never open elsewhere.
+        people: reads the company as it is now; None while none was imported.
+    """
+    if not settings.embedded or settings.home is None:
+        raise ValueError("the development routes exist in the embedded mode only")
+    key = DevKey(settings.home / "dev-key.pem")
+    directory = settings.home / "mails"
+    hosts = {"127.0.0.1", "localhost", "::1", urlsplit(settings.public_url).hostname}
+
+    def local(request: Request) -> None:
+        # A page elsewhere that makes its own name point here (DNS rebinding) must not fetch a token.
+        if request.url.hostname not in hosts:
+            raise HTTPException(403, "only under this machine's own name")
+
+    routes = APIRouter(prefix="/dev", tags=["dev"], dependencies=[Depends(local)])
+
+    async def organisation() -> Organisation:
+        found = await people()
+        if found is None:
+            raise HTTPException(404, "no organisation has been imported")
+        return found
+
+    @routes.post("/token")
+    async def token(
+        wanted: TokenRequest, company: Annotated[Organisation, Depends(organisation)], response: Response
+    ) -> Token:
+        """A bearer token for a person of the company, good for eight hours."""
+        person = company.by_login.get(wanted.person) or company.by_id.get(wanted.person)
+        if person is None:
+            raise HTTPException(404, "nobody of this name: see /dev/people")
+        response.headers["Cache-Control"] = "no-store"
+        return Token(token=key.token(settings, person.login))
+
+    @routes.get("/jwks.json")
+    async def jwks() -> dict[str, Any]:
+        return key.jwks
+
+    @routes.get("/people")
+    async def everybody(company: Annotated[Organisation, Depends(organisation)]) -> list[Person]:
+        return list(company.people)
+
+    @routes.get("/mails")
+    def mails(to: str | None = None) -> list[Mail]:
+        """What the mail sink received, newest last; only for the address `to` when given."""
+        return [_mail(mail) for mail in read_mails(directory, to)]
+
+    @routes.get("/mails/{mail_id}", response_class=HTMLResponse)
+    def one_mail(mail_id: str) -> HTMLResponse:
+        path = next((path for path in directory.glob("*.eml") if path.stem == mail_id), None)
+        if path is None:
+            raise HTTPException(404, "no such mail")
+        return _page(MAIL_PAGE, mail=read_mail(path))
+
+    @routes.get("/", response_class=HTMLResponse)
+    async def overview(company: Annotated[Organisation, Depends(organisation)], to: str | None = None) -> HTMLResponse:
+        """People and mails on one page, for whoever shows or learns the system."""
+        received = read_mails(directory, to)[: -MAILS_ON_PAGE - 1 : -1]
+        return _page(OVERVIEW, company=company, mails=received, to=to, ui=settings.temporal_ui_url)
+
+    return routes
+
+
+def _mail(mail: ReceivedMail) -> Mail:
+    return Mail(
+        id=mail.id,
+        to=list(mail.to),
+        sender=mail.sender,
+        subject=mail.subject,
+        message_id=mail.message_id,
+        date=mail.date.isoformat(),
+        text=mail.text,
+        html=mail.html,
+        links=list(mail.links),
+    )
+
+
+def _page(template: str, **values: object) -> HTMLResponse:
+    page = Environment(autoescape=True).from_string(FRAME.replace("BODY", template)).render(**values)
+    policy = (
+        "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    )
+    return HTMLResponse(page, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+FRAME = """<!doctype html><html lang="zh"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>报备 · 演练 · Rehearsal</title>
+<style>body{font:15px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:72rem;padding:0 1rem;color:#1c1f23}
+table{border-collapse:collapse;width:100%}td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;
+vertical-align:top}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#f6f7f8;padding:1rem}
+a{color:#0b57a4;overflow-wrap:anywhere}h2{margin-top:2rem}</style>BODY</html>"""
+
+OVERVIEW = """<h1>{{ company.company }}</h1>
+<p><a href="/docs">API</a>{% if ui %} · <a href="{{ ui }}">Temporal</a>{% endif %} · 仅用于本机演练 / for rehearsals on
+this machine only</p>
+<h2>邮件 · Mails{% if to %} → {{ to }} (<a href="/dev/">全部 · all</a>){% endif %}</h2>
+<table><tr><th>时间 · Time (UTC)<th>收件人 · To<th>主题 · Subject<th>链接 · Links</tr>
+{% for mail in mails %}<tr><td>{{ mail.date.strftime("%Y-%m-%d %H:%M:%S") }}<td>{{ mail.to|join(", ") }}
+<td><a href="/dev/mails/{{ mail.id }}">{{ mail.subject or "–" }}</a>
+<td>{% for link in mail.links %}<a href="{{ link }}" rel="noreferrer">{{ loop.index }}</a> {% endfor %}</tr>
+{% else %}<tr><td colspan="4">– 还没有 · none yet –</tr>{% endfor %}</table>
+<h2>人员 · People</h2>
+<table><tr><th>login<th>姓名 · Name<th>角色 · Roles<th>部门 · Department<th>邮箱 · Mail</tr>
+{% for person in company.people %}<tr><td><code>{{ person.login }}</code><td>{{ person.name }}
+<td>{{ person.roles|sort|join(", ") }}<td>{{ person.department or "–" }}
+<td><a href="/dev/?to={{ person.email|urlencode }}">{{ person.email }}</a></tr>{% endfor %}</table>"""
+
+MAIL_PAGE = """<p><a href="/dev/">← 邮件 · Mails</a></p><h1>{{ mail.subject or "–" }}</h1>
+<p>{{ mail.sender }} → {{ mail.to|join(", ") }}<br>{{ mail.date.strftime("%Y-%m-%d %H:%M:%S") }} UTC ·
+{{ mail.message_id }}</p>
+<ul>{% for link in mail.links %}<li><a href="{{ link }}" rel="noreferrer">{{ link }}</a>{% endfor %}</ul>
+<pre>{{ mail.text }}</pre><details><summary>Headers</summary>
+<pre>{% for name, value in mail.headers %}{{ name }}: {{ value }}
+{% endfor %}</pre></details>"""

@@ -1,0 +1,136 @@
+"""One command, one home, everything: the order in which the parts start, and what is told once they run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from embedded import parts, welcome
+from embedded.errors import StartError
+from embedded.home import Home, environment
+from embedded.mailsink import MailSinkService
+from embedded.ports import HOST, Ports, check_free
+from embedded.postgres import PostgresServer
+from embedded.processes import end_orphans
+from embedded.screen import Screen
+from embedded.service import Service
+from embedded.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to run. Tests and developers leave parts out.
+
+    Args:
+        home: the folder that keeps everything.
+        first_port: of the API; the others follow it.
+        product: whether worker and API run too, or only what they need.
+    """
+
+    home: Path
+    first_port: int
+    product: bool = True
+
+
+async def run(plan: Plan, screen: Screen) -> None:
+    """Start, keep running until SIGINT, SIGTERM or SIGHUP, stop. Raises StartError; never leaves a process behind."""
+    stop, hurry = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            hurry.set()  # asked twice: no more patience
+        stop.set()
+
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, on_signal)
+    ports = Ports.from_first(plan.first_port)
+    with Home(plan.home) as home:
+        supervisor = Supervisor(screen)
+        starting = asyncio.create_task(_start(plan, home, ports, supervisor, screen))
+        asked = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({starting, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await asked
+            screen.say("stopping …")
+        finally:
+            starting.cancel()
+            asked.cancel()
+            await asyncio.gather(starting, asked, return_exceptions=True)
+            await supervisor.stop(hurry=hurry)
+    screen.say("stopped; the data stays in " + str(home.path))
+
+
+async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, screen: Screen) -> None:
+    screen.say(f"home {home.path}")
+    orphans = await asyncio.to_thread(end_orphans, home.path)
+    if orphans:
+        screen.say(f"  ended what an earlier run left behind: {', '.join(orphans)}")
+    kept = home.secrets()
+    home.ensure_dev_key()
+    postgres = PostgresServer(
+        home.path, ports.postgres, password=kept.postgres_password, admin_password=kept.postgres_admin_password
+    )
+    settings = environment(home.path, ports, kept, postgres.url())
+    infrastructure = [postgres, _temporal(home, ports), MailSinkService(home.path, ports.smtp)]
+    own = [
+        parts.worker(home.path, ports.worker_health, settings),
+        parts.api(home.path, ports.api, settings),
+    ]
+    wanted: Sequence[Service] = [*infrastructure, *(own if plan.product else [])]
+    check_free(listen for service in wanted for listen in service.listens)
+    home.write_environment(settings)
+    await supervisor.start(infrastructure)
+    with screen.step("database schema"):
+        await _migrate(postgres.url())
+    if plan.product:
+        with screen.step("sample organisation"):
+            await welcome.import_sample_once(postgres.url())
+        await supervisor.start(own)
+    screen.say(announcement(plan, home, ports))
+
+
+def _temporal(home: Home, ports: Ports) -> Service:
+    from embedded.temporal import TemporalServer
+
+    return TemporalServer(
+        home.path,
+        ports.temporal,
+        ui_port=ports.temporal_ui,
+        http_port=ports.temporal_http,
+        metrics_port=ports.temporal_metrics,
+    )
+
+
+async def _migrate(database_url: str) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from db.migrate import upgrade
+
+    try:
+        await upgrade(database_url)
+    except (OSError, SQLAlchemyError) as error:
+        raise StartError(f"The database schema could not be brought up to date: {error}") from error
+
+
+def announcement(plan: Plan, home: Home, ports: Ports) -> str:
+    """What a person needs next."""
+    api, ui = f"http://{HOST}:{ports.api}", f"http://{HOST}:{ports.temporal_ui}"
+    lines = ["", "Up. Stop with Ctrl-C; the data stays."]
+    if plan.product:
+        lines += [f"  API and its documentation  {api}/docs", f"  people and mails           {api}/dev/"]
+    lines += [
+        f"  Temporal UI                {ui}",
+        f"  mails as files             {home.mails}",
+        f"  logs                       {home.path / 'logs'}",
+    ]
+    if plan.product:
+        proxied = any(os.environ.get(name) for name in ("http_proxy", "all_proxy", "ALL_PROXY"))
+        lines += ["", "Try it (a salesperson applies for a Named Account):", "", welcome.example(api, proxied=proxied)]
+    return "\n".join([*lines, ""])
