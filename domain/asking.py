@@ -1,0 +1,163 @@
+"""Who is asked by a task, and in which capacity (N2, N5, N6, N8, N10, N12).
+
+Worked out anew whenever the organisation, a delegation or a deadline changes, and once more when an answer is recorded.
+Only active people are asked, nobody twice, and the applicant only to supply information on their own application.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+
+from domain.organisation import Organisation, Role
+from domain.policy import Policy
+from domain.tasks import Ask, Asked, AskedAs, TaskKind
+
+_LAST_RESORT = (Role.GENERAL_MANAGER, Role.COO)
+"""Asked, in this order, when nobody else is left: nothing waits for nobody."""
+
+
+def who_is_asked(
+    ask: Ask,
+    organisation: Organisation,
+    policy: Policy,
+    *,
+    applicant: str,
+    now: datetime,
+    standing_in: bool = False,
+    other_reviewers: frozenset[str] = frozenset(),
+) -> tuple[Asked, ...]:
+    """Everybody asked by `ask` at `now`; any one of them answers it.
+
+    `standing_in`: the deadline for that has passed (N12). `other_reviewers`: who holds or decided the other slot of
+    the same review. One person counts once: they are not asked here, except as the stand-in for both VPs, which N12
+    says in so many words. First come the holders, then their delegates, the stand-ins, and the delegates of those; a
+    delegate has no delegates, and somebody who may not be asked has none either. Empty only when the organisation has
+    nobody left to ask.
+    """
+    if ask.kind is TaskKind.SUPPLY_INFORMATION:
+        return _supply_information(organisation, policy, applicant, now, standing_in)
+
+    def may_be_asked(person: str) -> bool:
+        return _is_active(organisation, person) and person != applicant
+
+    def counts_here(person: str) -> bool:
+        return may_be_asked(person) and person not in other_reviewers
+
+    def may_stand_in(person: str) -> bool:
+        return may_be_asked(person) and not (person in other_reviewers and person in organisation.sales_vps)
+
+    found = _People(organisation, now, may_be_delegate=counts_here)
+    found.add_with_delegates(_holders(ask, organisation, counts_here), AskedAs.HOLDER)
+    if standing_in or not found.asked:
+        roles = _stand_in_roles(ask.kind, policy, nobody_left=not found.asked)
+        stand_ins = _first_held(roles, organisation, may_stand_in)
+        found.add_with_delegates(stand_ins, AskedAs.STAND_IN, on_behalf_of=ask.slot or None)
+    return tuple(found.asked)
+
+
+def vp_slots(organisation: Organisation) -> tuple[str, ...]:
+    """N6: the slots of a new review, one for each sales VP in the order of the organisation."""
+    return tuple(dict.fromkeys(organisation.sales_vps))
+
+
+def refilled_slots(current: tuple[str, ...], organisation: Organisation) -> tuple[str, ...]:
+    """N6: the slots of a running review after the organisation changed.
+
+    A VP still named keeps their slot; the slots of the others go to those newly named, in order. A slot without a
+    successor stays as it is, and the general manager stands in there: a review never needs fewer approvals than it
+    began with.
+    """
+    named = vp_slots(organisation)
+    successors = iter([person for person in named if person not in current])
+    return tuple(slot if slot in named else next(successors, slot) for slot in current)
+
+
+class _People:
+    """People asked, each once, in order."""
+
+    def __init__(self, organisation: Organisation, now: datetime, may_be_delegate: Callable[[str], bool]) -> None:
+        self.asked: list[Asked] = []
+        self._organisation = organisation
+        self._now = now
+        self._may_be_delegate = may_be_delegate
+
+    def add(self, people: Iterable[str], capacity: AskedAs, on_behalf_of: str | None = None) -> tuple[str, ...]:
+        """Ask those of `people` who are not asked yet, and say who they are."""
+        known = {asked.person for asked in self.asked}
+        added = tuple(person for person in dict.fromkeys(people) if person not in known)
+        self.asked += [Asked(person=person, capacity=capacity, on_behalf_of=on_behalf_of) for person in added]
+        return added
+
+    def add_with_delegates(self, people: Iterable[str], capacity: AskedAs, on_behalf_of: str | None = None) -> None:
+        for principal in self.add(people, capacity, on_behalf_of):
+            delegations = self._organisation.delegations_in_force(principal, self._now)
+            delegates = [d.delegate for d in delegations if self._may_be_delegate(d.delegate)]
+            self.add(delegates, AskedAs.DELEGATE, on_behalf_of=principal)
+
+
+def _supply_information(
+    organisation: Organisation, policy: Policy, applicant: str, now: datetime, standing_in: bool
+) -> tuple[Asked, ...]:
+    """N5: the applicant; for one who has left, a superior on their behalf. Nobody is a delegate for this."""
+
+    def may_be_asked(person: str) -> bool:
+        return _is_active(organisation, person)
+
+    found = _People(organisation, now, may_be_asked)
+    found.add(filter(may_be_asked, (applicant,)), AskedAs.HOLDER)
+    if not found.asked:
+        superiors = list(filter(may_be_asked, _superiors(organisation, applicant)))
+        found.add(superiors[:1], AskedAs.STAND_IN, on_behalf_of=applicant)
+    if standing_in or not found.asked:
+        roles = _stand_in_roles(TaskKind.SUPPLY_INFORMATION, policy, nobody_left=not found.asked)
+        found.add(_first_held(roles, organisation, may_be_asked), AskedAs.STAND_IN, on_behalf_of=applicant)
+    return tuple(found.asked)
+
+
+def _holders(ask: Ask, organisation: Organisation, may_be_asked: Callable[[str], bool]) -> Iterable[str]:
+    match ask.kind:
+        case TaskKind.COMMERCE_CHECK:
+            return _first_held((Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER), organisation, may_be_asked)
+        case TaskKind.VP_REVIEW:
+            # Somebody who is no longer a sales VP does not review; their slot may still wait for a successor.
+            return (ask.slot,) if ask.slot in organisation.sales_vps and may_be_asked(ask.slot) else ()
+        case _:
+            return _first_held((Role.GENERAL_MANAGER,), organisation, may_be_asked)
+
+
+def _stand_in_roles(kind: TaskKind, policy: Policy, *, nobody_left: bool) -> tuple[Role, ...]:
+    """Roles to try in order: who the policy names, then whoever is left to ask."""
+    deadline = policy.deadlines.get(kind)
+    if deadline is not None and deadline.stand_in is not None:
+        return (deadline.stand_in, *_LAST_RESORT)
+    return _LAST_RESORT if nobody_left else ()
+
+
+def _first_held(
+    roles: Iterable[Role], organisation: Organisation, may_be_asked: Callable[[str], bool]
+) -> tuple[str, ...]:
+    """Those who hold the first of `roles` that anybody who may be asked holds."""
+    for role in roles:
+        people = tuple(person.id for person in organisation.holders(role) if may_be_asked(person.id))
+        if people:
+            return people
+    return ()
+
+
+def _superiors(organisation: Organisation, person_id: str) -> Iterator[str]:
+    """The general manager of the person's department, then up the line of those they report to."""
+    person = organisation.person(person_id)
+    department = organisation.departments_by_id.get(person.department or "") if person else None
+    if department is not None and department.gm is not None:
+        yield department.gm
+    seen: set[str] = set()
+    while person is not None and person.reports_to is not None and person.reports_to not in seen:
+        seen.add(person.reports_to)
+        yield person.reports_to
+        person = organisation.person(person.reports_to)
+
+
+def _is_active(organisation: Organisation, person_id: str) -> bool:
+    person = organisation.person(person_id)
+    return person is not None and person.active
