@@ -45,7 +45,7 @@ class MailSink:
 
     async def start(self) -> None:
         """Raises OSError when the port is taken or the directory cannot be made."""
-        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._session, HOST, self.port, start_serving=True)
         self.port = self._server.sockets[0].getsockname()[1]

@@ -63,8 +63,9 @@ class Child:
 
     async def start(self) -> None:
         """Raises OSError when the log cannot be written or the system refuses another process."""
-        self.log.parent.mkdir(parents=True, exist_ok=True)
-        self.pid_file.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self.log.parent, self.pid_file.parent):
+            # Private: logs and mails may name customers, and under root others may pass through the home.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
         command = self.command

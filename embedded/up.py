@@ -84,7 +84,7 @@ async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, s
         parts.api(home.path, ports.api, settings),
     ]
     wanted: Sequence[Service] = [*infrastructure, *(own if plan.product else [])]
-    check_free(listen for service in wanted for listen in service.listens)
+    check_free(sorted((listen for service in wanted for listen in service.listens), key=lambda listen: listen[1]))
     home.write_environment(settings)
     await supervisor.start(infrastructure)
     with screen.step("database schema"):
