@@ -5,6 +5,7 @@ Mounted by `cli.py api` when the settings say `embedded`; no production configur
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -19,7 +20,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment
 from jwt.algorithms import ECAlgorithm
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from domain.organisation import Organisation, Person
 from embedded.mails import ReceivedMail, read_mail, read_mails
@@ -45,7 +46,7 @@ class Mail(BaseModel):
 
     id: str
     to: list[str]
-    sender: str
+    sender: Annotated[str, Field(serialization_alias="from")]
     subject: str
     message_id: str
     date: str
@@ -109,10 +110,9 @@ def router(settings: Settings, people: People) -> APIRouter:
         return found
 
     @routes.post("/token")
-    async def token(
-        wanted: TokenRequest, company: Annotated[Organisation, Depends(organisation)], response: Response
-    ) -> Token:
+    async def token(wanted: TokenRequest, response: Response) -> Token:
         """A bearer token for a person of the company, good for eight hours."""
+        company = await organisation()
         person = company.by_login.get(wanted.person) or company.by_id.get(wanted.person)
         if person is None:
             raise HTTPException(404, "nobody of this name: see /dev/people")
@@ -124,8 +124,8 @@ def router(settings: Settings, people: People) -> APIRouter:
         return key.jwks
 
     @routes.get("/people")
-    async def everybody(company: Annotated[Organisation, Depends(organisation)]) -> list[Person]:
-        return list(company.people)
+    async def everybody() -> list[Person]:
+        return list((await organisation()).people)
 
     @routes.get("/mails")
     def mails(to: str | None = None) -> list[Mail]:
@@ -140,9 +140,10 @@ def router(settings: Settings, people: People) -> APIRouter:
         return _page(MAIL_PAGE, mail=read_mail(path))
 
     @routes.get("/", response_class=HTMLResponse)
-    async def overview(company: Annotated[Organisation, Depends(organisation)], to: str | None = None) -> HTMLResponse:
+    async def overview(to: str | None = None) -> HTMLResponse:
         """People and mails on one page, for whoever shows or learns the system."""
-        received = read_mails(directory, to)[: -MAILS_ON_PAGE - 1 : -1]
+        company = await organisation()
+        received = (await asyncio.to_thread(read_mails, directory, to))[: -MAILS_ON_PAGE - 1 : -1]
         return _page(OVERVIEW, company=company, mails=received, to=to, ui=settings.temporal_ui_url)
 
     return routes

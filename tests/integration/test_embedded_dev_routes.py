@@ -87,6 +87,7 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
     assert [found["subject"] for found in listed] == ["<b>审批 0</b>", "<b>审批 1</b>"]
     assert listed[1]["links"] == [f"{PUBLIC}/d/token1"]
     assert listed[1]["message_id"] == "<1@baobei>"
+    assert listed[1]["from"] == "baobei@localhost.localdomain"
     assert listed[1]["to"] == [SALESPERSON.email]
     assert (await client.get("/dev/mails", params={"to": "other@example.com"})).json() == []
     for address in ("/dev/", f"/dev/?to={SALESPERSON.email}", f"/dev/mails/{listed[0]['id']}"):

@@ -123,7 +123,7 @@ async def test_two_homes_side_by_side_stop_crash_and_start_again(folder: Path) -
         # Ctrl-C for one, SIGTERM for the other.
         first.process.send_signal(signal.SIGINT)
         second.process.send_signal(signal.SIGTERM)
-        assert await asyncio.gather(first.ends(), second.ends()) == [0, 0]
+        assert list(await asyncio.gather(first.ends(), second.ends())) == [0, 0]
         assert first.output.endswith(f"stopped; the data stays in {first.home}\n")
         assert not first.processes()
         assert not second.processes()
