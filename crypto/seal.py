@@ -52,3 +52,24 @@ def _canonical(statement: Statement) -> bytes:
     """
     written = statement.model_dump_json(exclude={"seal"}, exclude_defaults=True)
     return json.dumps(json.loads(written), sort_keys=True, separators=(",", ":")).encode()
+
+
+HEAD_PURPOSE = b"baobei-audit-head.v1"
+
+
+def seal_head(seq: int, digest: str, keyring: Keyring) -> str:
+    """The seal of the record's last entry (X1), which the database's owner cannot make."""
+    key_id, secret = keyring.newest
+    return f"{key_id}.{_head_mac(secret, seq, digest)}"
+
+
+def head_seal_holds(seq: int, digest: str, sealed: str, keyring: Keyring) -> bool:
+    """Whether `sealed` is our seal of this head. Never raises."""
+    key_id, _, mac = sealed.partition(".")
+    secret = keyring.secret(key_id)
+    return secret is not None and hmac.compare_digest(_head_mac(secret, seq, digest).encode(), mac.encode())
+
+
+def _head_mac(secret: bytes, seq: int, digest: str) -> str:
+    message = b"\0".join((HEAD_PURPOSE, str(seq).encode(), digest.encode()))
+    return base64.urlsafe_b64encode(hmac.digest(secret, message, hashlib.sha256)).rstrip(b"=").decode()

@@ -15,6 +15,7 @@ PersonId = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9._-]{0,62}$")
 """Stable id of a person; visible to operators, so it is a login name and never a customer's."""
 
 Language = Literal["zh", "en"]
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 class Role(StrEnum):

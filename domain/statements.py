@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any, Self, cast
 
 from pydantic import JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
@@ -29,6 +30,11 @@ class Statement(Wire):
     """SHA-256 of the request body, so that one Idempotency-Key cannot carry two bodies."""
     seal: str = ""
     unreadable: bool = False
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells this statement from every other, also from a forged one that borrows its message id."""
+        return sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
     @model_validator(mode="wrap")
     @classmethod

@@ -5,13 +5,13 @@ A person is only ever asked through a task, and only ever answers a task.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from pydantic import JsonValue
 
-from domain.base import Frozen, Moment, Wire
+from domain.base import Moment, Wire
 
 
 class TaskKind(StrEnum):
@@ -66,6 +66,8 @@ class Asked(Wire):
     person: str
     capacity: AskedAs = AskedAs.HOLDER
     on_behalf_of: str | None = None
+    name: str = ""
+    """The person's name, for those who read the process."""
 
 
 class Ask(Wire):
@@ -99,6 +101,8 @@ class Decision(Wire):
     kind: TaskKind
     slot: str = ""
     choice: str
+    special: bool = False
+    """N8: the reason is a special reason for going above the account limit."""
     reason: str = ""
     person: str
     on_behalf_of: str | None = None
@@ -106,12 +110,45 @@ class Decision(Wire):
     decided_at: datetime
 
 
-class Answer(Frozen):
-    """What the person chose, before anyone has checked whether they may."""
+class Problem(Wire):
+    """One thing wrong with what somebody sent: which field, which rule, and the text key that says it."""
 
-    choice: str
-    reason: str = ""
-    fields: dict[str, JsonValue] = {}
+    field: str
+    rule: str | None
+    key: str
+    params: dict[str, str] = {}
+
+
+def answer_problems(
+    choices: Sequence[Choice], *, choice: str, reason: str, fields: Mapping[str, JsonValue]
+) -> tuple[Problem, ...]:
+    """Everything wrong with the form of an answer; empty when it may be recorded."""
+    offered = next((c for c in choices if c.choice == choice), None)
+    if offered is None:
+        return (
+            Problem(
+                field="choice",
+                rule=None,
+                key="unknown_choice",
+                params={"choices": ", ".join(c.choice for c in choices)},
+            ),
+        )
+    problems = []
+    if offered.reason_required and not reason.strip():
+        key, rule = ("special_reason_required", "N8") if offered.special_reason else ("reason_required", "N9")
+        problems.append(Problem(field="reason", rule=rule, key=key))
+    known = {spec.name for spec in offered.fields}
+    problems += [
+        Problem(field=f"fields.{name}", rule=None, key="extra_forbidden") for name in fields if name not in known
+    ]
+    for spec in offered.fields:
+        value = fields.get(spec.name)
+        if value is None:
+            if spec.required:
+                problems.append(Problem(field=f"fields.{spec.name}", rule="N1", key="missing"))
+        elif spec.kind is FieldKind.TEXT and not isinstance(value, str):
+            problems.append(Problem(field=f"fields.{spec.name}", rule=None, key="string_type"))
+    return tuple(problems)
 
 
 PASS, RETURN, SUPPLY, APPROVE, REJECT = "pass", "return", "supply", "approve", "reject"

@@ -1,0 +1,44 @@
+"""Who else is registered for the same customer (N3, N14)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from activities.transaction import Work
+from db import applications
+from db.applications import KeyedParty, RegisteredParty
+from domain.application import ApplicationForm
+from matching.names import name_key
+from matching.parties import Party, because, parties_of
+
+
+class Collision(RegisteredParty):
+    """A registered subject that names one of our parties, and why it is thought to be the same company."""
+
+    reasons: tuple[str, ...]
+
+
+def keyed_parties(form: ApplicationForm) -> tuple[KeyedParty, ...]:
+    """The customer, its aliases and related parties with the keys they are found by."""
+    return tuple(
+        KeyedParty(role=party.role, name=party.name, name_key=name_key(party.name), uscc=party.uscc)
+        for party in parties_of(form)
+    )
+
+
+async def colliding(
+    work: Work, application_id: str, form: ApplicationForm, subject_types: Sequence[str], *, live_only: bool = True
+) -> tuple[Collision, ...]:
+    """Subjects registered for the same customer or a related party, one row each, oldest first."""
+    mine = parties_of(form)
+    found: dict[tuple[str, str], Collision] = {}
+    others = await applications.candidates(
+        work.tx, subject_types, keyed_parties(form), but=application_id, live_only=live_only
+    )
+    for other in others:
+        there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
+        reasons = tuple(dict.fromkeys(reason for one in mine for reason in because(one, there)))
+        if reasons:
+            collision = Collision(**other.model_dump(), reasons=reasons)
+            found.setdefault((other.subject_type, other.subject_id), collision)
+    return tuple(found.values())

@@ -1,0 +1,213 @@
+"""核查资料: what the record, the registers and outside sources know of a customer (N3, N4), each with its source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from temporalio import activity
+
+from activities.collisions import Collision, colliding
+from activities.moving import own_application
+from activities.steps import Gathered, GatherStep
+from activities.transaction import Recorder, Work
+from db import accounts, applications, registers
+from db.applications import ApplicationRow
+from domain.application import Customer
+from domain.evidence import Evidence, EvidenceKind, Finding
+from domain.registers import BackgroundEntry
+from matching.names import name_key
+
+LIVE_PROJECT = "active"
+
+
+class BackgroundSource(Protocol):
+    """An outside source of credit and litigation, such as a credit bureau. It may be slow and may fail."""
+
+    name: str
+
+    async def ask(self, customer: Customer, now: datetime) -> Sequence[Evidence]:
+        """Evidence of the kinds CREDIT and LITIGATION. Raises anything when it cannot answer; it is asked again."""
+        ...
+
+
+class EvidenceGathering:
+    """Gathers evidence side by side; what is found stays in the record."""
+
+    def __init__(self, recorder: Recorder, outside: Sequence[BackgroundSource] = ()) -> None:
+        self._recorder = recorder
+        self._outside = tuple(outside)
+
+    @activity.defn
+    async def gather_collisions(self, step: GatherStep) -> Gathered:
+        """N3, N14: accounts and live applications for the same customer or a related party."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            found = await colliding(work, row.id, row.form, ("account", "application"))
+            return [
+                _evidence(kind, f"{subject}_register", work, [_finding(c) for c in found if c.subject_type == subject])
+                for kind, subject in (
+                    (EvidenceKind.ACCOUNTS, "account"),
+                    (EvidenceKind.APPLICATIONS, "application"),
+                )
+            ]
+
+        return await self._gather(step, find)
+
+    @activity.defn
+    async def gather_projects(self, step: GatherStep) -> Gathered:
+        """N3: projects now registered by other salespeople, and the history of past projects."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            found = {c.subject_id: c for c in await colliding(work, row.id, row.form, ("project",), live_only=False)}
+            known = await registers.projects(work.tx, list(found))
+            live = [project for project in known if project.status == LIVE_PROJECT]
+            past = [project for project in known if project.status != LIVE_PROJECT]
+            return [
+                _evidence(kind, "project_register", work, [_project_finding(p, found[p.id], row) for p in projects])
+                for kind, projects in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
+            ]
+
+        return await self._gather(step, find)
+
+    @activity.defn
+    async def gather_accounts_held(self, step: GatherStep) -> Gathered:
+        """N4: Named Accounts the salesperson already holds."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            held = [
+                Finding(
+                    subject_type="account",
+                    subject_id=account.id,
+                    name=account.form.customer.name,
+                    since=account.activated_at,
+                )
+                for account in await accounts.held_by(work.tx, row.applicant)
+            ]
+            return [_evidence(EvidenceKind.ACCOUNTS_HELD, "account_register", work, held)]
+
+        return await self._gather(step, find)
+
+    @activity.defn
+    async def gather_background(self, step: GatherStep) -> Gathered:
+        """N4, E2: credit and litigation from the register that commerce keeps."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            customer = row.form.customer
+            keys = [name_key(name) for name in (customer.name, *customer.aliases)]
+            listed = await registers.background_of(work.tx, keys, [customer.uscc] if customer.uscc else [])
+            entries = [
+                BackgroundEntry.model_validate(entry.document)
+                for entry in listed
+                if not (entry.uscc and customer.uscc and entry.uscc != customer.uscc)
+            ]
+            return [
+                _evidence(EvidenceKind.CREDIT, "background_register", work, [_credit(e) for e in entries]),
+                _evidence(EvidenceKind.LITIGATION, "background_register", work, [_litigation(e) for e in entries]),
+            ]
+
+        gathered = await self._gather(step, find)
+        return gathered.model_copy(update={"ask_outside": bool(self._outside)})
+
+    @activity.defn
+    async def ask_outside_sources(self, step: GatherStep) -> Gathered:
+        """N4: credit and litigation from outside, beside what the register says. May be slow; retried by the engine."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            known = {item.kind: item for item in await applications.evidence_of(work.tx, row.id, row.round)}
+            for source in self._outside:
+                for item in await source.ask(row.form.customer, work.now):
+                    before = known.get(item.kind)
+                    findings = (*(before.findings if before else ()), *item.findings)
+                    known[item.kind] = item.model_copy(update={"findings": findings})
+            return [known[kind] for kind in (EvidenceKind.CREDIT, EvidenceKind.LITIGATION) if kind in known]
+
+        return await self._gather(step, find)
+
+    @activity.defn
+    async def mark_outside_sources_unavailable(self, step: GatherStep) -> Gathered:
+        """N5: an outside source stayed silent; the people who decide are told so."""
+
+        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            return [
+                item.model_copy(update={"available": False})
+                for item in await applications.evidence_of(work.tx, row.id, row.round)
+                if item.kind in (EvidenceKind.CREDIT, EvidenceKind.LITIGATION)
+            ]
+
+        return await self._gather(step, find)
+
+    async def _gather(self, step: GatherStep, find: Find) -> Gathered:
+        async def work(work: Work) -> Gathered:
+            row = await own_application(work, step.application_id, lock=False)
+            found = await find(work, row)
+            if found:
+                await applications.keep_evidence(work.tx, row.id, step.round, found)
+            work.note(
+                "evidence_gathered",
+                round=step.round,
+                found={item.kind.value: [item.source, len(item.findings), item.available] for item in found},
+            )
+            return Gathered()
+
+        return await self._recorder.once(step, Gathered, work)
+
+
+class Find(Protocol):
+    async def __call__(self, work: Work, row: ApplicationRow) -> Sequence[Evidence]: ...
+
+
+def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Finding]) -> Evidence:
+    return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings))
+
+
+def _finding(collision: Collision) -> Finding:
+    return Finding(
+        subject_type=collision.subject_type,
+        subject_id=collision.subject_id,
+        name=collision.name,
+        because=collision.reasons,
+        since=collision.since,
+        grave=True,
+    )
+
+
+def _project_finding(project: registers.ProjectRow, collision: Collision, row: ApplicationRow) -> Finding:
+    detail = {"project_name": project.name, "salesperson": project.salesperson, "status": project.status}
+    if project.amount is not None:
+        detail["amount"] = str(project.amount)
+    return Finding(
+        subject_type="project",
+        subject_id=project.id,
+        name=project.customer_name,
+        because=collision.reasons,
+        since=project.registered_at,
+        detail=detail,
+        grave=project.status == LIVE_PROJECT and project.salesperson != row.applicant,
+    )
+
+
+def _credit(entry: BackgroundEntry) -> Finding:
+    detail = {"credit_standing": entry.credit_standing, "malicious_arrears": _yes_no(entry.malicious_arrears)}
+    return _register_finding(entry, detail, grave=bool(entry.malicious_arrears))
+
+
+def _litigation(entry: BackgroundEntry) -> Finding:
+    detail = {"lawsuit_with_us": _yes_no(entry.lawsuit_with_us), "lawsuits": entry.lawsuits}
+    return _register_finding(entry, detail, grave=bool(entry.lawsuit_with_us))
+
+
+def _register_finding(entry: BackgroundEntry, detail: dict[str, str], *, grave: bool) -> Finding:
+    known = {name: value for name, value in detail.items() if value}
+    return Finding(
+        subject_type="register",
+        subject_id=entry.uscc or entry.name,
+        name=entry.name,
+        detail={**known, "register_source": entry.source},
+        grave=grave,
+    )
+
+
+def _yes_no(value: bool | None) -> str:
+    return "" if value is None else "yes" if value else "no"

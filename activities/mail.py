@@ -1,0 +1,131 @@
+"""Mails leave here, beside the processes: a mail server that is down delays mails and nothing else (principle 5)."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, timedelta
+from typing import Any
+
+import aiosmtplib
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.wake import Wake
+from crypto.links import link_token
+from db import messages
+from db.facts import Facts
+from settings import Settings
+from texts.mail import MailFacts, MailRefused, build_message, render_mail
+
+BATCH = 20
+LEASE = timedelta(minutes=2)
+LONGEST_PAUSE = timedelta(minutes=5)
+SMTP_TIMEOUT = 20.0
+
+SENT = Counter("baobei_mails_sent", "Mails the mail server took")
+FAILED = Counter("baobei_mails_failed", "Attempts to send a mail that failed")
+
+log = structlog.get_logger()
+
+
+class MailSender:
+    """Sends queued mails until they are out, each with the Message-ID and link it was given in the record.
+
+    Several may run: a mail is leased to one sender at a time. A crash between the server's acceptance and our note of it
+    repeats the mail, recognisably the same.
+    """
+
+    def __init__(self, engine: AsyncEngine, facts: Facts, settings: Settings, wake: Wake) -> None:
+        self._engine = engine
+        self._facts = facts
+        self._settings = settings
+        self._wake = wake
+        self._smtp: aiosmtplib.SMTP | None = None
+
+    async def run(self) -> None:
+        """Send for ever; ends by cancellation."""
+        try:
+            while True:
+                try:
+                    sent = await self.send_due()
+                except (DBAPIError, OSError) as error:
+                    log.warning("mail queue unreadable", error=type(error).__name__)
+                    sent = 0
+                if sent < BATCH:
+                    await self._wake.wait(messages.MAILS)
+        finally:
+            await self._hang_up()
+
+    async def send_due(self) -> int:
+        """One batch of mails that are due. Returns how many were taken from the queue."""
+        async with self._engine.begin() as tx:
+            due = await messages.take_mails(tx, BATCH, LEASE)
+            organisation = await self._facts.organisation(tx) if due else None
+        sent: list[int] = []
+        for row in due:
+            person = organisation.person(row.person) if organisation else None
+            if person is None or not person.active:
+                sent.append(row.id)  # nobody to write to any more; the record keeps the mail
+                continue
+            try:
+                await self._send(row, person.name, person.email)
+                SENT.inc()
+                sent.append(row.id)
+            except (OSError, aiosmtplib.SMTPException, MailRefused) as error:
+                FAILED.inc()
+                await self._hang_up()
+                await self._put_back(row, error)
+        if sent:
+            async with self._engine.begin() as tx:
+                await messages.mails_sent(tx, sent)
+        return len(due)
+
+    async def _send(self, row: Any, name: str, address: str) -> None:
+        facts = MailFacts.model_validate(row.facts)
+        base = self._settings.public_url.rstrip("/")
+        link = f"{base}/d/{link_token(row.link_id, self._settings.link_keys)}" if row.link_id else ""
+        facts = facts.model_copy(update={"link": link})
+        domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
+        message = build_message(
+            render_mail(facts),
+            sender=self._settings.mail_from,
+            to_name=name,
+            to_address=address,
+            message_id=f"<{_digest(row.key)}@{domain}>",
+            thread_id=f"<{_digest('thread:' + (row.subject_id or row.key))}@{domain}>",
+            date=row.created_at.astimezone(UTC),
+        )
+        smtp = await self._connected()
+        await smtp.send_message(message)
+
+    async def _connected(self) -> aiosmtplib.SMTP:
+        if self._smtp is None or not self._smtp.is_connected:
+            settings = self._settings
+            self._smtp = aiosmtplib.SMTP(
+                hostname=settings.smtp_host,
+                port=settings.smtp_port,
+                use_tls=settings.smtp_security == "tls",
+                start_tls=settings.smtp_security == "starttls",
+                username=settings.smtp_username or None,
+                password=settings.smtp_password.get_secret_value() or None,
+                timeout=SMTP_TIMEOUT,
+            )
+            await self._smtp.connect()
+        return self._smtp
+
+    async def _hang_up(self) -> None:
+        smtp, self._smtp = self._smtp, None
+        if smtp is not None:
+            smtp.close()
+
+    async def _put_back(self, row: Any, error: Exception) -> None:
+        pause = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_PAUSE)
+        log.warning("mail not sent", mail=row.key, attempt=row.attempts, error=type(error).__name__)
+        async with self._engine.begin() as tx:
+            await messages.mail_failed(tx, row.id, f"{type(error).__name__}: {error}", pause)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:40]

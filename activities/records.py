@@ -1,0 +1,220 @@
+"""The steps of an application's life: submitted, answered, moved, activated. Each is one transaction."""
+
+from __future__ import annotations
+
+from temporalio import activity
+
+from activities.answers import AnswerTaking, give_receipt
+from activities.asking import Context, open_tasks
+from activities.collisions import colliding, keyed_parties
+from activities.letters import conflict_notes
+from activities.moving import (
+    approvals_on_record,
+    close_open_tasks,
+    own_application,
+    rejection_on_record,
+    tell,
+)
+from activities.steps import (
+    Activated,
+    ActivateStep,
+    Moved,
+    MoveStep,
+    RecordAnswerStep,
+    RecordAppealStep,
+    Recorded,
+    RecordWithdrawalStep,
+    SubmitStep,
+    Submitted,
+)
+from activities.transaction import Recorder, Work
+from crypto.seal import seal_holds
+from db import accounts, applications, messages
+from db.accounts import AccountRow, ClaimTaken
+from db.applications import ApplicationRow
+from domain.application import Stage
+from domain.eligibility import refusals
+from domain.named_account import Notice, Obstacle, above_limit, stage_rule, told
+from texts.mail import MailKind
+
+
+class Records:
+    """Writes what happens to applications. Nothing else writes these tables."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._answers = AnswerTaking(recorder)
+
+    @activity.defn
+    async def submit_application(self, step: SubmitStep) -> Submitted:
+        """N1: register the application, unless its seal is broken or a rule refuses it (E2, E3)."""
+
+        async def work(work: Work) -> Submitted:
+            said, form = step.statement, step.statement.form
+            work.subject_id = said.application_id or None
+            sealed = seal_holds(said, self._recorder.seal_keys) and said.workflow_id == work.workflow_id
+            if not sealed or form is None:
+                work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
+                return Submitted(accepted=False, application_id=said.application_id)
+            organisation = await work.facts.organisation(work.tx)
+            person = organisation.person(said.person)
+            policy = work.facts.policy
+            refused = refusals(form, policy.eligibility)
+            if refused or person is None or not person.active:
+                work.note("submission_refused", said.person, rules=list(refused))
+                await give_receipt(work, said.message_id, said.person, said.body_hash, False, {"rules": list(refused)})
+                return Submitted(accepted=False, application_id=said.application_id)
+            row = ApplicationRow(
+                id=said.application_id,
+                workflow_id=work.workflow_id,
+                applicant=person.id,
+                department=person.department,
+                stage=Stage.EVIDENCE,
+                round=1,
+                form=form,
+                policy_digest=await work.facts.pin_policy(work.tx),
+                submitted_at=work.now,
+                stage_since=work.now,
+            )
+            await applications.add(work.tx, row)
+            parties = keyed_parties(form)
+            await applications.set_parties(work.tx, "application", row.id, parties, since=work.now, live=True)
+            standing = await colliding(work, row.id, form, ("account", "application"))
+            work.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
+            if standing:
+                context = await Context.of(work, row)
+                await context.letters(work).notice(
+                    MailKind.SUBMITTED, [person.id], key="1", conflict_notes=conflict_notes(standing)
+                )
+                work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
+            await give_receipt(
+                work,
+                said.message_id,
+                person.id,
+                said.body_hash,
+                True,
+                {
+                    "id": row.id,
+                    "workflow_id": row.workflow_id,
+                    "stage": row.stage.value,
+                    "conflicts": [
+                        {"kind": one.subject_type, "since": one.since.isoformat(), "rule": "N14"} for one in standing
+                    ],
+                },
+            )
+            named = policy.privacy.customer_name_in_engine
+            return Submitted(
+                accepted=True,
+                application_id=row.id,
+                title=f"{row.id} · {person.name}" + (f" · {form.customer.name}" if named else ""),
+                source_patience_seconds=policy.evidence.give_up_after_minutes * 60,
+            )
+
+        return await self._recorder.once(step, Submitted, work)
+
+    @activity.defn
+    async def record_answer(self, step: RecordAnswerStep) -> Recorded:
+        """Take the first answer to a task, if this person may give it; say why not otherwise."""
+        return await self._recorder.once(step, Recorded, lambda work: self._answers.answer(work, step))
+
+    @activity.defn
+    async def record_withdrawal(self, step: RecordWithdrawalStep) -> Recorded:
+        """N13: only the applicant withdraws, and only before an end."""
+        return await self._recorder.once(step, Recorded, lambda work: self._answers.withdrawal(work, step))
+
+    @activity.defn
+    async def record_appeal(self, step: RecordAppealStep) -> Recorded:
+        """N10: one appeal by the applicant, in time, against a VP's rejection."""
+        return await self._recorder.once(step, Recorded, lambda work: self._answers.appeal(work, step))
+
+    @activity.defn
+    async def move_application(self, step: MoveStep) -> Moved:
+        """Go to a stage: close what is open, open what is asked, tell who must be told."""
+
+        async def work(work: Work) -> Moved:
+            row = await own_application(work, step.application_id)
+            context = await Context.of(work, row)
+            involved = await close_open_tasks(work, context, step.stage)
+            row = await self._enter(work, context, step)
+            context.row = row
+            opened = await open_tasks(work, context, step.asks)
+            for notice in step.notices:
+                await tell(work, context, notice, step, involved)
+            await messages.settle(work.tx, step.settles)
+            return Moved(tasks=opened, appeal_until=row.rejection.appeal_until if row.rejection else None)
+
+        return await self._recorder.once(step, Moved, work)
+
+    async def _enter(self, work: Work, context: Context, step: MoveStep) -> ApplicationRow:
+        row = context.row
+        update: dict[str, object] = {"stage": step.stage, "stage_since": work.now}
+        if step.stage is Stage.REJECTED:
+            update["rejection"] = await rejection_on_record(work, context)
+        if step.obstacle:
+            update["end_reason"] = {"code": step.obstacle.value, "rule": "N14"}
+        await applications.set_live(work.tx, "application", row.id, step.stage.live)
+        await applications.change(work.tx, row.id, **{**update, "stage": step.stage.value})
+        work.note(
+            "stage_moved",
+            stage_from=row.stage.value,
+            stage=step.stage.value,
+            rule=stage_rule(step.stage),
+            round=row.round,
+            obstacle=step.obstacle.value if step.obstacle else None,
+        )
+        return row.model_copy(update=update)
+
+    @activity.defn
+    async def activate_account(self, step: ActivateStep) -> Activated:
+        """N7, N8, N14: count, claims and account in one transaction; constraints hold what timing cannot."""
+
+        async def work(work: Work) -> Activated:
+            row = await own_application(work, step.application_id)
+            context = await Context.of(work, row)
+            approved = await approvals_on_record(work, context, step.gm_decision)
+            held = await accounts.count_held(work.tx, row.applicant, lock=True)
+            if above_limit(held, context.policy.accounts.limit) and step.gm_decision is None:
+                work.note("account_limit_reached", held=held, limit=context.policy.accounts.limit, rule="N8")
+                return Activated(obstacle=Obstacle.ABOVE_LIMIT)
+            earlier = [
+                one
+                for one in await colliding(work, row.id, row.form, ("application",))
+                if (one.since, one.subject_id) < (row.submitted_at, row.id)
+            ]
+            if earlier:
+                work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
+                return Activated(obstacle=Obstacle.APPLICATION)
+            account = AccountRow(
+                id=row.id,
+                application_id=row.id,
+                salesperson=row.applicant,
+                department=row.department,
+                form=row.form,
+                slot=await accounts.free_slot(work.tx, row.applicant),
+                account_limit=context.policy.accounts.limit,
+                gm_decision=step.gm_decision,
+                activated_at=work.now,
+            )
+            parties = keyed_parties(row.form)
+            try:
+                await accounts.activate(work.tx, account, parties)
+            except ClaimTaken:
+                work.note("claim_refused", because=Obstacle.ACCOUNT.value, rule="N14")
+                return Activated(obstacle=Obstacle.ACCOUNT)
+            await applications.set_live(work.tx, "application", row.id, False)
+            await applications.set_parties(work.tx, "account", account.id, parties, since=work.now, live=True)
+            await applications.change(work.tx, row.id, stage=Stage.ACTIVE.value, stage_since=work.now)
+            work.note("account_activated", account=account.id, slot=account.slot, approvals=approved, rule="N7")
+            context.row = row.model_copy(update={"stage": Stage.ACTIVE})
+            people = told(
+                Notice.ACTIVATED,
+                context.organisation,
+                applicant=row.applicant,
+                department=row.department,
+                involved=(),
+            )
+            await context.letters(work).notice(MailKind.ACTIVATED, people, key=str(row.round))
+            await messages.settle(work.tx, step.settles)
+            return Activated(account_id=account.id)
+
+        return await self._recorder.once(step, Activated, work)

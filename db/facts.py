@@ -1,0 +1,105 @@
+"""What the rules are applied to: the organisation, the calendar and the policies, each a version never changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, insert, literal, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import application, calendar, nudge, organisation, policy
+from domain.application import ENDED
+from domain.calendar import WorkCalendar
+from domain.organisation import Organisation
+from domain.policy import Policy
+
+
+class NoOrganisation(Exception):
+    """No organisation has been imported yet."""
+
+
+def policy_digest(rules: Policy) -> str:
+    content = json.dumps(rules.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(content.encode()).hexdigest()[:32]
+
+
+class Facts:
+    """Reads the newest versions and keeps what it has parsed, because a version never changes."""
+
+    def __init__(self, rules: Policy) -> None:
+        self.policy = rules
+        self.digest = policy_digest(rules)
+        self._organisation: tuple[int, Organisation] | None = None
+        self._calendar: tuple[int, WorkCalendar] | None = None
+        self._policies: dict[str, Policy] = {self.digest: rules}
+
+    async def organisation(self, tx: AsyncConnection) -> Organisation:
+        """The company as it is now. Raises `NoOrganisation`."""
+        version = await tx.scalar(select(func.max(organisation.c.version)))
+        if version is None:
+            raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
+        if self._organisation is None or self._organisation[0] != version:
+            document = await tx.scalar(select(organisation.c.document).where(organisation.c.version == version))
+            self._organisation = (version, Organisation.model_validate(document))
+        return self._organisation[1]
+
+    async def calendar(self, tx: AsyncConnection) -> WorkCalendar:
+        """The working days as they are known now, the company's own table over the published ones."""
+        version = await tx.scalar(select(func.max(calendar.c.version))) or 0
+        if self._calendar is None or self._calendar[0] != version:
+            document: dict[str, Any] = {}
+            if version:
+                document = await tx.scalar(select(calendar.c.document).where(calendar.c.version == version)) or {}
+            base = {"region": self.policy.calendar_region, "time_zone": self.policy.time_zone}
+            self._calendar = (version, WorkCalendar.model_validate(base | document))
+        return self._calendar[1]
+
+    async def pinned_policy(self, tx: AsyncConnection, digest: str) -> Policy:
+        """The policy a process started with."""
+        if digest not in self._policies:
+            document = await tx.scalar(select(policy.c.document).where(policy.c.digest == digest))
+            self._policies[digest] = Policy.model_validate(document)
+        return self._policies[digest]
+
+    async def pin_policy(self, tx: AsyncConnection) -> str:
+        """Keep the current policy for a process that starts now; returns its digest."""
+        values = {
+            "digest": self.digest,
+            "version": self.policy.version,
+            "document": self.policy.model_dump(mode="json"),
+        }
+        await tx.execute(upsert(policy).values(values).on_conflict_do_nothing())
+        return self.digest
+
+
+async def import_organisation(tx: AsyncConnection, company: Organisation, *, now: datetime, by: str) -> int:
+    """Make `company` the newest version, and nudge every running process. Returns the version."""
+    version = await tx.scalar(
+        insert(organisation)
+        .values(document=company.model_dump(mode="json"), imported_at=now, imported_by=by)
+        .returning(organisation.c.version)
+    )
+    await nudge_running(tx, because=f"organisation {version}")
+    return int(version or 0)
+
+
+async def import_calendar(tx: AsyncConnection, document: dict[str, Any], *, now: datetime, by: str) -> int:
+    """Make `document` (fields of `WorkCalendar`) the newest calendar, and nudge every running process."""
+    version = await tx.scalar(
+        insert(calendar).values(document=document, imported_at=now, imported_by=by).returning(calendar.c.version)
+    )
+    await nudge_running(tx, because=f"calendar {version}")
+    return int(version or 0)
+
+
+async def nudge_running(tx: AsyncConnection, *, because: str) -> None:
+    """Note for every running process that its facts changed; a dispatcher beside the worker delivers the notes."""
+    running = select(application.c.workflow_id, literal(because)).where(
+        application.c.stage.not_in([stage.value for stage in ENDED])
+    )
+    await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
+    await tx.execute(select(func.pg_notify("baobei_nudge", "")))

@@ -1,0 +1,154 @@
+"""What became of every message: steps done, receipts given, mails to send, nudges to deliver."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import idempotency_key, mail, nudge, reading, receipt, step
+from domain.base import Wire
+
+RECEIPTS = "baobei_receipt"
+MAILS = "baobei_mail"
+NUDGES = "baobei_nudge"
+"""NOTIFY channels. A lost notification costs a poll interval, never a message."""
+
+
+class Receipt(Wire):
+    """What became of one message."""
+
+    message_id: str
+    workflow_id: str
+    person: str
+    body_hash: str
+    accepted: bool
+    result: dict[str, Any]
+    recorded_at: datetime
+    settled: bool
+
+
+class Mail(Wire):
+    """A mail to send."""
+
+    key: str
+    subject_id: str | None
+    person: str
+    facts: dict[str, Any]
+    link_id: str | None
+    created_at: datetime
+
+
+async def step_done(tx: AsyncConnection, workflow_id: str, key: str) -> dict[str, Any] | None:
+    """The result of a step done before."""
+    done = await tx.scalar(select(step.c.result).where(step.c.workflow_id == workflow_id, step.c.key == key))
+    return dict(done) if done is not None else None
+
+
+async def keep_step(tx: AsyncConnection, workflow_id: str, key: str, result: dict[str, Any]) -> None:
+    await tx.execute(insert(step).values(workflow_id=workflow_id, key=key, result=result))
+
+
+async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
+    await tx.execute(insert(receipt).values(**row.model_dump()))
+    if row.settled:
+        await tx.execute(select(func.pg_notify(RECEIPTS, row.message_id)))
+
+
+async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
+    """The consequences of these messages are visible now: whoever waits for them may be answered."""
+    for message_id in message_ids:
+        await tx.execute(update(receipt).where(receipt.c.message_id == message_id).values(settled=True))
+        await tx.execute(select(func.pg_notify(RECEIPTS, message_id)))
+
+
+async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
+    row = (await tx.execute(select(receipt).where(receipt.c.message_id == message_id))).one_or_none()
+    return Receipt.model_validate(dict(row._mapping)) if row else None
+
+
+async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> None:
+    """Queue mails; one with a key already queued is the same mail and is not queued again."""
+    if mails:
+        await tx.execute(upsert(mail).on_conflict_do_nothing(), [row.model_dump() for row in mails])
+        await tx.execute(select(func.pg_notify(MAILS, "")))
+
+
+async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
+    """Unsent mails that are due, leased so that no other sender takes them before `lease` is over."""
+    due = (
+        select(mail.c.id)
+        .where(mail.c.sent_at.is_(None), mail.c.due <= func.now())
+        .order_by(mail.c.due, mail.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = await tx.execute(
+        update(mail)
+        .where(mail.c.id.in_(due.scalar_subquery()))
+        .values(due=func.now() + lease, attempts=mail.c.attempts + 1)
+        .returning(mail)
+    )
+    return tuple(sorted(rows, key=lambda row: row.id))
+
+
+async def mails_sent(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
+    await tx.execute(update(mail).where(mail.c.id.in_(mail_ids)).values(sent_at=func.now(), last_error=None))
+
+
+async def mail_failed(tx: AsyncConnection, mail_id: int, error: str, retry_in: timedelta) -> None:
+    await tx.execute(update(mail).where(mail.c.id == mail_id).values(due=func.now() + retry_in, last_error=error[:500]))
+
+
+async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
+    """Undelivered nudges that are due, leased as mails are."""
+    due = (
+        select(nudge.c.id)
+        .where(nudge.c.sent_at.is_(None), nudge.c.due <= func.now())
+        .order_by(nudge.c.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    rows = await tx.execute(
+        update(nudge).where(nudge.c.id.in_(due.scalar_subquery())).values(due=func.now() + lease).returning(nudge)
+    )
+    return tuple(rows)
+
+
+async def nudge_delivered(tx: AsyncConnection, nudge_id: int) -> None:
+    await tx.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
+
+
+async def claim_idempotency_key(tx: AsyncConnection, message_id: str, body_hash: str) -> bool:
+    """Bind a key to a body. False when it is bound to another body already."""
+    await tx.execute(
+        upsert(idempotency_key).values(message_id=message_id, body_hash=body_hash).on_conflict_do_nothing()
+    )
+    bound = await tx.scalar(select(idempotency_key.c.body_hash).where(idempotency_key.c.message_id == message_id))
+    return bool(bound == body_hash)
+
+
+async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:
+    """X2: reading a customer is itself recorded."""
+    await tx.execute(
+        insert(reading).values(person=person, subject_type=subject_type, subject_id=subject_id, through=through)
+    )
+
+
+async def mails_of(tx: AsyncConnection, subject_id: str) -> tuple[Any, ...]:
+    """Every mail about a subject: to whom, what, when sent."""
+    rows = await tx.execute(
+        select(mail.c.key, mail.c.person, mail.c.created_at, mail.c.sent_at, mail.c.facts["kind"].astext.label("kind"))
+        .where(mail.c.subject_id == subject_id)
+        .order_by(mail.c.id)
+    )
+    return tuple(rows)
+
+
+async def alive(tx: AsyncConnection) -> None:
+    """Raises when the database does not answer."""
+    await tx.execute(text("SELECT 1"))

@@ -1,0 +1,9 @@
+"""Alembic's entry: `db.migrate` hands over an open connection."""
+
+from alembic import context
+
+from db.tables import metadata
+
+context.configure(connection=context.config.attributes["connection"], target_metadata=metadata)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,78 @@
+"""Registers that commerce keeps: background of companies (N4) and projects from before Baobei (N3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tables import background, project
+from domain.base import Wire
+
+
+class BackgroundRow(Wire):
+    """What the register says of one company."""
+
+    name: str
+    name_key: str
+    uscc: str | None = None
+    document: dict[str, Any]
+
+
+class ProjectRow(Wire):
+    """One project as the register has it."""
+
+    id: str
+    name: str
+    customer_name: str
+    salesperson: str
+    status: str
+    registered_at: datetime
+    closed_at: datetime | None = None
+    amount: Decimal | None = None
+    note: str = ""
+
+
+async def keep_background(tx: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
+    """Add or correct entries; importing the same file again changes nothing."""
+    statement = upsert(background)
+    statement = statement.on_conflict_do_update(
+        constraint="uq_background_name_key_uscc",
+        set_={"name": statement.excluded.name, "document": statement.excluded.document},
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def background_of(
+    tx: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
+) -> tuple[BackgroundRow, ...]:
+    """Entries on any of these companies."""
+    rows = await tx.execute(
+        select(background)
+        .where(or_(background.c.name_key.in_(name_keys), background.c.uscc.in_(codes)))
+        .order_by(background.c.id)
+    )
+    return tuple(BackgroundRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def keep_projects(tx: AsyncConnection, rows: Sequence[ProjectRow]) -> None:
+    """Add or correct projects; importing the same file again changes nothing."""
+    statement = upsert(project)
+    columns = [name for name in ProjectRow.model_fields if name != "id"]
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_={name: statement.excluded[name] for name in columns}
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def projects(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[ProjectRow, ...]:
+    """These projects, oldest registration first."""
+    rows = await tx.execute(
+        select(project).where(project.c.id.in_(project_ids)).order_by(project.c.registered_at, project.c.id)
+    )
+    return tuple(ProjectRow.model_validate(dict(row._mapping)) for row in rows)

@@ -1,0 +1,91 @@
+"""What operators read in the Temporal UI: where a process stands, in words, Chinese first.
+
+Names of colleagues appear, names of customers do not (X2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from domain.application import Stage
+from domain.tasks import Asked, DueStep, TaskKind
+from texts.catalogue import Texts
+
+ZONE = ZoneInfo("Asia/Shanghai")
+_MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_{}[]()<>#+-!|"})
+
+
+class ShownTask(Protocol):
+    """As much of an open task as operators are shown."""
+
+    @property
+    def kind(self) -> TaskKind: ...
+    @property
+    def asked(self) -> tuple[Asked, ...]: ...
+    @property
+    def opened_at(self) -> datetime: ...
+    @property
+    def due_at(self) -> datetime: ...
+    @property
+    def next_step(self) -> DueStep: ...
+
+
+def current_details(
+    *,
+    title: str,
+    stage: Stage,
+    since: datetime,
+    tasks: Sequence[ShownTask],
+    next_moment: datetime | None,
+    until: datetime | None,
+) -> str:
+    """Markdown: the stage, whom it waits for since when, what happens next and when."""
+    parts = [f"### {title.translate(_MARKDOWN)}"]
+    for texts in (Texts("zh"), Texts("en")):
+        lines = [texts.text("operators.stage", stage=texts.text(f"stage.{stage}"), since=texts.moment(since, ZONE))]
+        for task in tasks:
+            lines.append(
+                texts.text(
+                    "operators.waits_for",
+                    task=texts.text(f"task.{task.kind}.title"),
+                    people=texts.join([_person(asked, texts) for asked in task.asked]).translate(_MARKDOWN),
+                    since=texts.moment(task.opened_at, ZONE),
+                    due=texts.moment(task.due_at, ZONE),
+                )
+            )
+            lines.append(
+                texts.text(
+                    "operators.next",
+                    what=texts.text(f"operators.{task.next_step.action}"),
+                    at=texts.moment(task.next_step.at, ZONE),
+                )
+            )
+        if until is not None:
+            lines.append(texts.text("operators.appeal_until", at=texts.moment(until, ZONE)))
+        if not tasks and next_moment is None:
+            lines.append(texts.text("operators.over" if stage.ended else "operators.at_work"))
+        parts.append("\n".join(f"- {line}" for line in lines))
+    return "\n\n".join(parts)
+
+
+def timer_summary(stage: Stage, tasks: Sequence[ShownTask], at: datetime) -> str:
+    """One line on the timer: what it is for and whom it concerns."""
+    texts = Texts("zh")
+    for task in tasks:
+        if task.next_step.at == at:
+            what = texts.text(f"operators.{task.next_step.action}")
+            return f"{what} · {texts.text(f'task.{task.kind}.title')} · {', '.join(a.person for a in task.asked)}"[:200]
+    return texts.text(f"stage.{stage}")
+
+
+def static_summary(application_id: str, applicant: str, customer: str | None) -> str:
+    """The line of the workflow list; names the customer only where the policy allows it (X2)."""
+    return " · ".join(part for part in ("大客户申请 Named Account", application_id, applicant, customer) if part)
+
+
+def _person(asked: Asked, texts: Texts) -> str:
+    name = asked.name or asked.person
+    return f"{name}（{texts.text(f'capacity.{asked.capacity}')}）" if asked.on_behalf_of else name

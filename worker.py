@@ -1,0 +1,125 @@
+"""The worker: runs processes and their steps, sends mails, delivers nudges. Stateless; many may run."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.chasing import Chasing
+from activities.evidence import EvidenceGathering
+from activities.mail import MailSender
+from activities.nudges import NudgeDelivery
+from activities.records import Records
+from activities.transaction import Recorder
+from activities.wake import Wake
+from db import messages
+from db.engine import make_engine
+from db.facts import Facts
+from db.listen import Listener
+from domain.policy import load_policy
+from logs import configure_logs
+from settings import Settings, SettingsError, load_settings
+from temporal_client import connect
+from worker_health import HealthServer
+from workflows.messages import TASK_QUEUE
+from workflows.named_account import NamedAccountApplication
+
+WORKFLOWS = [NamedAccountApplication]
+GRACE = timedelta(seconds=10)
+STICKY_TIMEOUT = timedelta(seconds=1)
+"""How long a killed worker's processes wait before another worker takes them over."""
+
+log = structlog.get_logger()
+
+
+@contextlib.asynccontextmanager
+async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
+    """A worker with everything beside it, from first poll to graceful stop."""
+    engine = make_engine(settings.database_url, process="worker", pool_size=20, pre_ping=False)
+    facts = Facts(load_policy(settings.policy_file))
+    recorder = Recorder(engine, facts, settings.seal_keys)
+    records, chasing, evidence = Records(recorder), Chasing(recorder), EvidenceGathering(recorder)
+    listener = Listener(settings.database_url)
+    wake = Wake(listener, messages.MAILS, messages.NUDGES)
+    worker = Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[
+            records.submit_application,
+            records.record_answer,
+            records.record_withdrawal,
+            records.record_appeal,
+            records.move_application,
+            records.activate_account,
+            chasing.chase_task,
+            chasing.refresh_tasks,
+            evidence.gather_collisions,
+            evidence.gather_projects,
+            evidence.gather_accounts_held,
+            evidence.gather_background,
+            evidence.ask_outside_sources,
+            evidence.mark_outside_sources_unavailable,
+        ],
+        workflow_runner=SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner(),
+        workflow_task_executor=ThreadPoolExecutor(max_workers=8),
+        workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
+        activity_task_poller_behavior=PollerBehaviorAutoscaling(),
+        sticky_queue_schedule_to_start_timeout=STICKY_TIMEOUT,
+        graceful_shutdown_timeout=GRACE,
+        build_id="baobei",
+    )
+    sender = MailSender(engine, facts, settings, wake)
+    delivery = NudgeDelivery(engine, client, wake)
+    async with worker:
+        listener.start()
+        beside = [asyncio.create_task(sender.run()), asyncio.create_task(delivery.run())]
+        try:
+            yield worker
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await listener.close()
+    await engine.dispose()
+
+
+async def serve(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, then finish what is in hand."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address="127.0.0.1:0")))
+    client = await connect(settings, runtime=runtime)
+    async with running_worker(settings, client) as worker:
+        async with HealthServer(settings, client, worker):
+            log.info("worker ready", task_queue=TASK_QUEUE)
+            await stop.wait()
+            log.info("worker stopping")
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 1
+    configure_logs(settings)
+    asyncio.run(serve(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""Names that the worker, the API and the tests share about the processes: ids, queue, attributes, start input."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Self, cast
+
+from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from temporalio.common import SearchAttributeKey
+
+from activities.steps import OpenTask
+from domain.application import Stage
+from domain.base import Wire
+from domain.statements import SubmitApplication
+from domain.tasks import Decision
+
+TASK_QUEUE = "baobei"
+
+STAGE = SearchAttributeKey.for_keyword("Stage")
+WAITING_FOR = SearchAttributeKey.for_keyword_list("WaitingFor")
+DUE_AT = SearchAttributeKey.for_datetime("DueAt")
+DEPARTMENT = SearchAttributeKey.for_keyword("Department")
+APPLICANT = SearchAttributeKey.for_keyword("Applicant")
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, WAITING_FOR, DUE_AT, DEPARTMENT, APPLICANT)
+
+
+def application_workflow_id(application_id: str) -> str:
+    return f"application-{application_id}"
+
+
+class FactsChanged(Wire):
+    """The organisation or the calendar changed; open tasks are worked out again. Decides nothing, so it has no seal."""
+
+    version: str = ""
+
+
+class DeskState(Wire):
+    """What the desk of a process knows, carried from run to run."""
+
+    moves: int = 0
+    tasks: tuple[OpenTask, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    refreshes: int = 0
+
+
+class ApplicationState(Wire):
+    """Where an application stands, carried from run to run."""
+
+    application_id: str
+    title: str
+    stage: Stage
+    since: datetime
+    round: int = 1
+    source_patience_seconds: int = 600
+    approvals: tuple[Decision, ...] = ()
+    gm_decision: str | None = None
+    appeal_until: datetime | None = None
+    desk: DeskState = DeskState()
+
+
+class StartApplication(Wire):
+    """Input of `NamedAccountApplication`: the submission of a new one, or the state of one that goes on.
+
+    Readable whatever is sent, so that a process started by hand ends in a recorded refusal and not in a stuck task.
+    """
+
+    submission: SubmitApplication = SubmitApplication()
+    state: ApplicationState | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError:
+            return cast(Self, cls.model_construct(submission=SubmitApplication(unreadable=True)))
+
+
+class ApplicationStatus(Wire):
+    """Answer of the `status` query, for operators."""
+
+    stage: Stage
+    since: datetime
+    round: int
+    waiting_for: tuple[str, ...]
+    next_event_at: datetime | None

@@ -1,0 +1,266 @@
+"""The Named Account application, from form to account (rules N1–N14)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.evidence import EvidenceGathering
+    from activities.records import Records
+    from activities.steps import ActivateStep, GatherStep, SubmitStep
+    from domain.application import Stage
+    from domain.named_account import Notice, Obstacle, approvals_without_special_reason
+    from domain.statements import AnswerTask, AppealRejection, WithdrawApplication
+    from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
+    from workflows.desk import STEP_RETRIES, STEP_TIMEOUT, Desk, HistoryFull, Withdrawn
+    from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication
+
+
+@workflow.defn
+class NamedAccountApplication:
+    """One salesperson's application for one customer.
+
+    Signals `answer_task`, `withdraw` and `appeal` carry what people say; the front door seals them and the record
+    checks the seal, so a signal sent by hand changes nothing. `facts_changed` says that the organisation or the
+    calendar is new. The query `status` is for operators.
+    """
+
+    @workflow.init
+    def __init__(self, start: StartApplication) -> None:
+        kept = start.state
+        self._approvals: tuple[Decision, ...] = kept.approvals if kept else ()
+        self._gm_decision = kept.gm_decision if kept else None
+        self._appeal_until = kept.appeal_until if kept else None
+        self._patience = timedelta(seconds=kept.source_patience_seconds if kept else 0)
+        self._desk = Desk(
+            application_id=kept.application_id if kept else start.submission.application_id,
+            title=kept.title if kept else "",
+            stage=kept.stage if kept else Stage.EVIDENCE,
+            since=kept.since if kept else workflow.now(),
+            kept=kept.desk if kept else DeskState(),
+        )
+        self._desk.round = kept.round if kept else 1
+
+    @workflow.run
+    async def run(self, start: StartApplication) -> str:
+        if start.state is None and not await self._submitted(start):
+            return Stage.REFUSED.value
+        try:
+            while not self._desk.stage.ended:
+                await self._next_stage()
+        except Withdrawn:  # N13
+            await self._desk.move(Stage.WITHDRAWN, notices=[Notice.WITHDRAWN])
+        except HistoryFull:
+            workflow.continue_as_new(StartApplication(state=self._state()))
+        self._desk.drop_alarm()
+        self._desk.show()
+        return self._desk.stage.value
+
+    async def _next_stage(self) -> None:
+        match self._desk.stage:
+            case Stage.EVIDENCE:
+                await self._gather_evidence()  # N3, N4
+            case Stage.COMMERCE_CHECK:
+                await self._commerce_checks()  # N2, N5
+            case Stage.RETURNED:
+                await self._salesperson_completes()  # N5
+            case Stage.VP_REVIEW:
+                await self._both_vps_review()  # N6, N7, N9
+            case Stage.GM_APPROVAL:
+                await self._general_manager_approves()  # N8
+            case Stage.REJECTED:
+                await self._salesperson_may_appeal()  # N10
+            case Stage.GM_APPEAL:
+                await self._general_manager_hears_appeal()  # N10
+            case ended:
+                raise AssertionError(f"{ended} has no next stage")
+
+    async def _submitted(self, start: StartApplication) -> bool:
+        """N1: the form is complete and honest; the application exists from here on."""
+        submitted = await workflow.execute_local_activity_method(
+            Records.submit_application,
+            SubmitStep(key="submit", now=workflow.now(), statement=start.submission),
+            start_to_close_timeout=STEP_TIMEOUT,
+            retry_policy=STEP_RETRIES,
+            summary="submit",
+        )
+        self._desk.title = submitted.title
+        self._patience = timedelta(seconds=submitted.source_patience_seconds)
+        return submitted.accepted
+
+    async def _gather_evidence(self) -> None:
+        """N3, N4: everything the record and the sources know, side by side; then commerce is asked (N2)."""
+        gathering = (
+            EvidenceGathering.gather_collisions,
+            EvidenceGathering.gather_projects,
+            EvidenceGathering.gather_accounts_held,
+            EvidenceGathering.gather_background,
+        )
+        steps = [
+            workflow.start_local_activity_method(
+                gather,
+                self._gather_step(gather.__name__),
+                start_to_close_timeout=STEP_TIMEOUT,
+                retry_policy=STEP_RETRIES,
+                summary=gather.__name__,
+            )
+            for gather in gathering
+        ]
+        gathered = [await step for step in steps]
+        if any(answer.ask_outside for answer in gathered):
+            await self._ask_outside_sources()
+        await self._desk.move(Stage.COMMERCE_CHECK, asks=[Ask(kind=TaskKind.COMMERCE_CHECK)])
+
+    async def _ask_outside_sources(self) -> None:
+        """N4: credit and litigation from a source outside; one that stays silent is marked, and people go on."""
+        answer = workflow.start_activity_method(
+            EvidenceGathering.ask_outside_sources,
+            self._gather_step("ask_outside_sources"),
+            start_to_close_timeout=timedelta(minutes=1),
+            schedule_to_close_timeout=self._patience,
+            retry_policy=STEP_RETRIES,
+            summary="credit and litigation from outside",
+        )
+        try:
+            await self._desk.meanwhile(answer)
+        except ActivityError:
+            await workflow.execute_local_activity_method(
+                EvidenceGathering.mark_outside_sources_unavailable,
+                self._gather_step("outside_sources_unavailable"),
+                start_to_close_timeout=STEP_TIMEOUT,
+                retry_policy=STEP_RETRIES,
+            )
+
+    async def _commerce_checks(self) -> None:
+        """N5: a clerk confirms, corrects or adds, then passes the application on or sends it back."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == PASS:
+            await self._ask_vps()
+        else:
+            await self._desk.move(Stage.RETURNED, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
+
+    async def _salesperson_completes(self) -> None:
+        """N5: what was missing is supplied; a new round begins and the links of the old one are dead."""
+        await self._desk.answers(lambda decided: len(decided) == 1)
+        self._approvals = ()
+        await self._desk.move(Stage.EVIDENCE)
+
+    async def _ask_vps(self, again: tuple[Decision, ...] = ()) -> None:
+        """N6: each VP by themselves. `again`: only those who now owe a special reason (N8)."""
+        slots = [decision.slot for decision in again] if again else [""]
+        await self._desk.move(Stage.VP_REVIEW, asks=[Ask(kind=TaskKind.VP_REVIEW, slot=slot) for slot in slots])
+
+    async def _both_vps_review(self) -> None:
+        """N7: both approve. N9: one rejection is enough, and the other VP's open request is withdrawn."""
+        asked = len(self._desk.tasks) + len(self._desk.decisions)
+        decisions = await self._desk.answers(lambda decided: review_outcome(decided, asked) is not Review.PENDING)
+        if review_outcome(decisions, asked) is Review.REJECTED:
+            await self._reject()
+            return
+        renewed = {decision.slot for decision in decisions}
+        kept = tuple(d for d in self._approvals if d.slot not in renewed)
+        self._approvals = kept + decisions
+        await self._activate()
+
+    async def _activate(self) -> None:
+        """N7, N8, N14: the count and the claims are taken at this moment, in one transaction."""
+        activated = await workflow.execute_local_activity_method(
+            Records.activate_account,
+            ActivateStep(
+                key=self._desk.next_key("activate"),
+                now=workflow.now(),
+                application_id=self._desk.application_id,
+                gm_decision=self._gm_decision,
+                settles=self._desk.settle(),
+            ),
+            start_to_close_timeout=STEP_TIMEOUT,
+            retry_policy=STEP_RETRIES,
+            summary="activate",
+        )
+        match activated.obstacle:
+            case None:
+                self._desk.arrived(Stage.ACTIVE)
+            case Obstacle.ABOVE_LIMIT:
+                owed = approvals_without_special_reason(self._approvals)
+                if owed:
+                    await self._ask_vps(again=owed)
+                else:
+                    await self._desk.move(Stage.GM_APPROVAL, asks=[Ask(kind=TaskKind.GM_APPROVAL)])
+            case obstacle:
+                await self._desk.move(Stage.REFUSED, notices=[Notice.REFUSED], obstacle=obstacle)
+
+    async def _general_manager_approves(self) -> None:
+        """N8: above the limit the general manager must approve as well."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == APPROVE:
+            self._gm_decision = decision.task_id
+            await self._activate()
+        else:
+            await self._reject()
+
+    async def _reject(self) -> None:
+        """N9: the salesperson is told the reason, and until when they may appeal."""
+        self._appeal_until = await self._desk.move(Stage.REJECTED, notices=[Notice.REJECTED])
+
+    async def _salesperson_may_appeal(self) -> None:
+        """N10: one appeal, in time; otherwise the rejection stands."""
+        appeal = await self._desk.appeal(self._appeal_until) if self._appeal_until else None
+        if appeal:
+            await self._desk.move(Stage.GM_APPEAL, asks=[Ask(kind=TaskKind.GM_APPEAL)], notices=[Notice.APPEAL_FILED])
+        else:
+            lapsed = [Notice.CLOSED_REJECTED] if self._appeal_until else []
+            await self._desk.move(Stage.CLOSED_REJECTED, notices=lapsed)
+
+    async def _general_manager_hears_appeal(self) -> None:
+        """N10: the general manager's decision is final."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == REJECT:
+            await self._desk.move(Stage.CLOSED_REJECTED, notices=[Notice.CLOSED_REJECTED])
+        else:
+            self._gm_decision = decision.task_id
+            await self._activate()
+
+    def _gather_step(self, key: str) -> GatherStep:
+        return GatherStep(
+            key=f"{key}:{self._desk.round}",
+            now=workflow.now(),
+            application_id=self._desk.application_id,
+            round=self._desk.round,
+        )
+
+    def _state(self) -> ApplicationState:
+        return ApplicationState(
+            application_id=self._desk.application_id,
+            title=self._desk.title,
+            stage=self._desk.stage,
+            since=self._desk.since,
+            round=self._desk.round,
+            source_patience_seconds=int(self._patience.total_seconds()),
+            approvals=self._approvals,
+            gm_decision=self._gm_decision,
+            appeal_until=self._appeal_until,
+            desk=self._desk.state,
+        )
+
+    @workflow.signal(description="An answer to an open task, sealed by the front door.")
+    def answer_task(self, statement: AnswerTask) -> None:
+        self._desk.keep(statement)
+
+    @workflow.signal(description="The applicant withdraws (N13), sealed by the front door.")
+    def withdraw(self, statement: WithdrawApplication) -> None:
+        self._desk.keep(statement)
+
+    @workflow.signal(description="The applicant appeals a rejection (N10), sealed by the front door.")
+    def appeal(self, statement: AppealRejection) -> None:
+        self._desk.keep(statement)
+
+    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
+    def facts_changed(self, change: FactsChanged) -> None:
+        self._desk.keep(change)
+
+    @workflow.query(description="Where the application stands, whom it waits for, what happens next.")
+    def status(self) -> ApplicationStatus:
+        return self._desk.status()
