@@ -2,27 +2,40 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
 
+class _Patient(Console):
+    """A console that goes on in silence when nobody reads it any more; rich would end the program."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 class Screen:
     """Lines go to standard output at once, so that a pipe or a log sees them while it is still starting."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False, soft_wrap=True)
+        self.console = console or _Patient(highlight=False, soft_wrap=True)
         self._busy: dict[str, float] = {}
         self._status: Status | None = None
 
     def say(self, text: str) -> None:
-        self.console.print(escape(text))
-        sys.stdout.flush()
+        # A terminal that has been closed is no reason to leave processes behind.
+        with suppress(OSError):
+            self.console.print(escape(text))
+            sys.stdout.flush()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:

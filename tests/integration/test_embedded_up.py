@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import shutil
 import signal
@@ -16,8 +17,8 @@ import psutil
 import pytest
 
 from embedded.home import read_environment
-from embedded.ports import free_row
-from embedded.service import until
+from embedded.ports import Ports, free_row
+from embedded.service import tcp_answers, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -142,4 +143,31 @@ async def test_ctrl_c_while_it_is_still_starting_leaves_nothing(folder: Path) ->
     run.process.send_signal(signal.SIGINT)
     assert await run.ends() == 0
     assert "Traceback" not in run.output
+    assert not run.processes()
+
+
+async def test_it_goes_on_when_nobody_reads_its_output_and_still_stops_cleanly(folder: Path) -> None:
+    run = Up(folder / "home", free_row())
+    reader, writer = os.pipe()
+    run.process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "cli.py", "up", "--home", str(run.home), "--port", str(run.port), "--infrastructure-only"),
+        cwd=ROOT,
+        stdout=writer,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(reader)
+    os.close(writer)
+    try:
+
+        async def serves() -> bool:
+            return (run.home / "run" / "postgres.json").exists() and await tcp_answers(
+                "127.0.0.1", Ports.from_first(run.port).postgres
+            )
+
+        assert await until(serves, 20)
+    finally:
+        run.process.send_signal(signal.SIGHUP)
+        _, complaints = await run.process.communicate()
+    assert run.process.returncode == 0
+    assert complaints == b""
     assert not run.processes()
