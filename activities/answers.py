@@ -1,4 +1,4 @@
-"""Statements become decisions here, or are refused with the reason: the seal, the task, the person, the first answer."""
+"""Statements become decisions here, or are refused and told why: the seal, the task, the person, the first answer."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ class AnswerTaking:
             raise Refused("own_application")
         before = (await tasks.asked_by(work.tx, [task.id]))[task.id]
         standing_in = any(p.capacity is AskedAs.STAND_IN and p.removed_at is None for p in before)
-        asked = people_of(task, context, work.now, already=before, standing_in=standing_in)
+        asked = await people_of(work, task, context, already=before, standing_in=standing_in)
         mine = next((one for one in asked if one.person == person), None)
         if mine is None:
             raise Refused("not_asked")

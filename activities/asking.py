@@ -52,7 +52,7 @@ async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple
     letters = context.letters(work)
     for number, ask in enumerate(_one_each(asks, context.organisation)):
         task_id = _short_hash(work.workflow_id, str(context.row.round), work.now.isoformat(), ask.kind, str(number))
-        deadline = due_step(ask.kind, work.now, 0, context.policy, context.calendar)
+        until = due_at(ask.kind, work.now, context.policy, context.calendar)
         row = TaskRow(
             id=task_id,
             workflow_id=work.workflow_id,
@@ -65,10 +65,10 @@ async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple
             choices=await choices_now(work, context, ask.kind),
             note=await _note(work, context, ask.kind),
             opened_at=work.now,
-            due_at=due_at(ask.kind, work.now, context.policy, context.calendar),
-            due_provisional=deadline.provisional,
+            due_at=until,
+            due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
         )
-        people = people_of(row, context, work.now, already=())
+        people = await people_of(work, row, context, already=())
         await tasks.open_task(work.tx, row, people)
         await letters.to_asked(MailKind.TASK, row, people)
         work.note(
@@ -84,22 +84,39 @@ async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple
     return tuple(opened)
 
 
-def people_of(
-    task: TaskRow, context: Context, now: datetime, *, already: Sequence[AskedRow], standing_in: bool = False
+async def people_of(
+    work: Work, task: TaskRow, context: Context, *, already: Sequence[AskedRow], standing_in: bool = False
 ) -> tuple[AskedRow, ...]:
     """Who a task asks at this moment, each with the link they have or a new one."""
-    others = frozenset(vp_slots(context.organisation)) - {task.slot} if task.kind is TaskKind.VP_REVIEW else frozenset()
+    others = await _other_reviewers(work, task, context) if task.kind is TaskKind.VP_REVIEW else frozenset()
     asked = who_is_asked(
         Ask(kind=task.kind, slot=task.slot),
         context.organisation,
         context.policy,
         applicant=context.row.applicant,
-        now=now,
+        now=work.now,
         standing_in=standing_in,
         other_reviewers=others,
     )
     links = {person.person: person for person in already if person.removed_at is None}
-    return tuple(_with_link(task, one, context, now, links.get(one.person)) for one in asked)
+    return tuple(_with_link(task, one, context, work.now, links.get(one.person)) for one in asked)
+
+
+async def _other_reviewers(work: Work, task: TaskRow, context: Context) -> frozenset[str]:
+    """Who holds or has decided the other VP's review in this round: one person counts once (N6)."""
+    reviews = await tasks.of_subject(work.tx, task.subject_id)
+    holders = {
+        other.slot
+        for other in reviews
+        if other.kind is TaskKind.VP_REVIEW and other.round == task.round and other.slot != task.slot
+    }
+    decided = await tasks.decisions_of(work.tx, task.subject_id)
+    deciders = {
+        decision.person
+        for number, decision in decided
+        if number == task.round and decision.kind is TaskKind.VP_REVIEW and decision.slot != task.slot
+    }
+    return frozenset(vp_slots(context.organisation)) - {task.slot} | holders | deciders
 
 
 def _with_link(task: TaskRow, one: Asked, context: Context, now: datetime, known: AskedRow | None) -> AskedRow:

@@ -37,7 +37,7 @@ class Chasing:
                 return known_to_workflow(task, _named(people, context), context, work.now)
             before = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
             standing_in = due.action is DueAction.STAND_IN or any(p.capacity is AskedAs.STAND_IN for p in before)
-            people = people_of(task, context, work.now, already=before, standing_in=standing_in)
+            people = await people_of(work, task, context, already=before, standing_in=standing_in)
             fresh = await _change_people(work, task, before, people)
             task = task.model_copy(update={"chased": task.chased + 1})
             await tasks.change(work.tx, task.id, chased=task.chased)
@@ -79,12 +79,12 @@ class Chasing:
     async def _refresh(
         self, work: Work, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
     ) -> OpenTask:
-        due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
+        until = due_at(task.kind, task.opened_at, context.policy, context.calendar)
         task = task.model_copy(
             update={
                 "slot": task.slot if slot is None else slot,
-                "due_at": due_at(task.kind, task.opened_at, context.policy, context.calendar),
-                "due_provisional": due.provisional,
+                "due_at": until,
+                "due_provisional": context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
                 "choices": await choices_now(work, context, task.kind),
             }
         )
@@ -98,7 +98,7 @@ class Chasing:
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
         standing_in = any(person.capacity is AskedAs.STAND_IN for person in before)
-        people = people_of(task, context, work.now, already=before, standing_in=standing_in)
+        people = await people_of(work, task, context, already=before, standing_in=standing_in)
         fresh = await _change_people(work, task, before, people)
         letters = context.letters(work)
         await letters.to_asked(MailKind.TASK, task, fresh, times=task.chased + 1000)

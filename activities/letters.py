@@ -1,4 +1,4 @@
-"""Mails to queue: who is written to, and the facts each mail states. Rendering and sending happen beside the process."""
+"""Mails to queue: who is written to, and the facts each mail states. Rendering and sending come later, elsewhere."""
 
 from __future__ import annotations
 

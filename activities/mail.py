@@ -33,7 +33,7 @@ log = structlog.get_logger()
 class MailSender:
     """Sends queued mails until they are out, each with the Message-ID and link it was given in the record.
 
-    Several may run: a mail is leased to one sender at a time. A crash between the server's acceptance and our note of it
+    Several may run: a mail is leased to one sender at a time. A crash between acceptance and our note of it
     repeats the mail, recognisably the same.
     """
 

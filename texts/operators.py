@@ -12,9 +12,11 @@ from zoneinfo import ZoneInfo
 
 from domain.application import Stage
 from domain.tasks import Asked, DueStep, TaskKind
-from texts.catalogue import Texts
+from texts.catalogue import Texts, catalogue
 
 ZONE = ZoneInfo("Asia/Shanghai")
+TEXTS = (Texts("zh"), Texts("en"))
+catalogue()  # read now: inside a workflow the files may not be opened
 _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_{}[]()<>#+-!|"})
 
 
@@ -44,27 +46,27 @@ def current_details(
 ) -> str:
     """Markdown: the stage, whom it waits for since when, what happens next and when."""
     parts = [f"### {title.translate(_MARKDOWN)}"]
-    for texts in (Texts("zh"), Texts("en")):
-        lines = [texts.text("operators.stage", stage=texts.text(f"stage.{stage}"), since=texts.moment(since, ZONE))]
+    for texts in TEXTS:
+        lines = [texts.text("operators.stage", stage=texts.text(f"stage.{stage}"), since=_moment(since))]
         for task in tasks:
             lines.append(
                 texts.text(
                     "operators.waits_for",
                     task=texts.text(f"task.{task.kind}.title"),
                     people=texts.join([_person(asked, texts) for asked in task.asked]).translate(_MARKDOWN),
-                    since=texts.moment(task.opened_at, ZONE),
-                    due=texts.moment(task.due_at, ZONE),
+                    since=_moment(task.opened_at),
+                    due=_moment(task.due_at),
                 )
             )
             lines.append(
                 texts.text(
                     "operators.next",
                     what=texts.text(f"operators.{task.next_step.action}"),
-                    at=texts.moment(task.next_step.at, ZONE),
+                    at=_moment(task.next_step.at),
                 )
             )
         if until is not None:
-            lines.append(texts.text("operators.appeal_until", at=texts.moment(until, ZONE)))
+            lines.append(texts.text("operators.appeal_until", at=_moment(until)))
         if not tasks and next_moment is None:
             lines.append(texts.text("operators.over" if stage.ended else "operators.at_work"))
         parts.append("\n".join(f"- {line}" for line in lines))
@@ -73,7 +75,7 @@ def current_details(
 
 def timer_summary(stage: Stage, tasks: Sequence[ShownTask], at: datetime) -> str:
     """One line on the timer: what it is for and whom it concerns."""
-    texts = Texts("zh")
+    texts = TEXTS[0]
     for task in tasks:
         if task.next_step.at == at:
             what = texts.text(f"operators.{task.next_step.action}")
@@ -84,6 +86,11 @@ def timer_summary(stage: Stage, tasks: Sequence[ShownTask], at: datetime) -> str
 def static_summary(application_id: str, applicant: str, customer: str | None) -> str:
     """The line of the workflow list; names the customer only where the policy allows it (X2)."""
     return " · ".join(part for part in ("大客户申请 Named Account", application_id, applicant, customer) if part)
+
+
+def _moment(moment: datetime) -> str:
+    # Plain, because Babel opens its locale files on first use.
+    return f"{moment.astimezone(ZONE):%Y-%m-%d %H:%M}"
 
 
 def _person(asked: Asked, texts: Texts) -> str:
