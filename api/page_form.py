@@ -15,7 +15,7 @@ BLANK_ROWS: Final = 2
 
 FieldType = Literal["line", "text", "money", "select", "yes_no"]
 
-_INDEX = re.compile(r"\d{1,4}")
+_INDEX = re.compile(r"[0-9]{1,4}")
 _LISTS: Final = ("customer.aliases", "customer.related_parties", "customer.contacts", "products")
 _YES_NO: Final = ("customer.legal_person", "centralised_procurement")
 _OPTIONAL: Final = frozenset(
@@ -158,20 +158,22 @@ def parse_form(fields: Mapping[str, str]) -> dict[str, Any]:
         if isinstance(node, dict) and not isinstance(node.get(last), dict):
             node[last] = raw.replace("\r\n", "\n").replace("\r", "\n")
     for dotted in _LISTS:
-        _replace(tree, dotted, _rows)
+        node, last = _parent(tree, dotted)
+        if isinstance(node.get(last), dict):
+            node[last] = _rows(node[last])
     for dotted in _YES_NO:
-        _replace(tree, dotted, lambda value: {"true": True, "false": False}.get(value, value))
+        node, last = _parent(tree, dotted)
+        if node.get(last) in ("true", "false"):
+            node[last] = node[last] == "true"
     return tree
 
 
-def _replace(tree: dict[str, Any], dotted: str, change: Any) -> None:
+def _parent(tree: dict[str, Any], dotted: str) -> tuple[dict[str, Any], str]:
     *path, last = dotted.split(".")
     node: Any = tree
     for part in path:
         node = node.get(part) if isinstance(node, dict) else None
-    if isinstance(node, dict) and last in node:
-        value = node[last]
-        node[last] = change(value) if isinstance(value, dict) or change is not _rows else value
+    return (node if isinstance(node, dict) else {}), last
 
 
 def _rows(numbered: dict[str, Any]) -> list[Any]:
@@ -186,7 +188,7 @@ def sections(
     wrong = errors or {}
 
     def one(name: str, kind: FieldType) -> Field:
-        pattern = ".".join(part for part in name.split(".") if not part.isdigit())
+        pattern = ".".join(part for part in name.split(".") if not _INDEX.fullmatch(part))
         return Field(
             name=name,
             label=texts.text(f"field.{pattern}"),
@@ -198,7 +200,7 @@ def sections(
         )
 
     def many(name: str) -> Rows:
-        used = {int(rest[0]) for key in values if (rest := _after(key, name)) and rest[0].isdigit()}
+        used = {int(rest[0]) for key in values if (rest := _after(key, name)) and _INDEX.fullmatch(rest[0])}
         count = max(used, default=-1) + 1 + blank_rows
         columns = _COLUMNS[name]
         rows = tuple(
