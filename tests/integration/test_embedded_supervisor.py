@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sys
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -176,27 +177,41 @@ async def gone(pid: int) -> bool:
 async def test_the_next_start_ends_orphans_and_touches_nobody_else(tmp_path: Path) -> None:
     home = tmp_path / "home"
     (home / "run").mkdir(parents=True)
-    environments = {"orphan": {HOME_VARIABLE: str(home)}, "stranger": {}, "neighbour": {HOME_VARIABLE: str(tmp_path)}}
-    processes = {}
-    for name, env in environments.items():
-        processes[name] = await asyncio.create_subprocess_exec("sleep", "60", env={**os.environ, **env})
-        created = psutil.Process(processes[name].pid).create_time()
-        (home / "run" / f"{name}.json").write_text(json.dumps({"pid": processes[name].pid, "create_time": created}))
+    pids = {
+        "orphan": await stray({HOME_VARIABLE: str(home)}),
+        "stranger": await stray({}),
+        "neighbour": await stray({HOME_VARIABLE: str(tmp_path)}),
+    }
+    for name, pid in pids.items():
+        note = {"pid": pid, "create_time": psutil.Process(pid).create_time()}
+        (home / "run" / f"{name}.json").write_text(json.dumps(note))
     # The same number, another process: whoever has it now is not ours.
-    note = {"pid": processes["orphan"].pid, "create_time": 1.0}
-    (home / "run" / "reused.json").write_text(json.dumps(note))
+    (home / "run" / "reused.json").write_text(json.dumps({"pid": pids["orphan"], "create_time": 1.0}))
     (home / "run" / "broken.json").write_text("{")
     try:
         assert await asyncio.to_thread(end_orphans, home) == ["orphan"]
-        assert await asyncio.wait_for(processes["orphan"].wait(), 5) == -signal.SIGTERM
-        assert processes["stranger"].returncode is None
-        assert processes["neighbour"].returncode is None
+        assert [await gone(pid) for pid in pids.values()] == [True, False, False]
         assert not list((home / "run").iterdir())
     finally:
-        for process in processes.values():
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+        for pid in pids.values():
+            with suppress(psutil.Error):
+                psutil.Process(pid).kill()
+
+
+async def stray(env: dict[str, str]) -> int:
+    """A process whose parent has gone."""
+    environ = {key: value for key, value in os.environ.items() if key != HOME_VARIABLE} | env
+    parent = await asyncio.create_subprocess_exec(
+        *("sh", "-c", "sleep 60 >/dev/null 2>&1 & echo $!"), env=environ, stdout=asyncio.subprocess.PIPE
+    )
+    written, _ = await parent.communicate()
+    pid = int(written)
+
+    async def is_sleep() -> bool:
+        return psutil.Process(pid).name() == "sleep"
+
+    assert await until(is_sleep, 5)
+    return pid
 
 
 def test_settings_of_another_installation_do_not_leak_in() -> None:
