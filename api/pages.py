@@ -30,11 +30,12 @@ from api.page_form import (
 )
 from domain.application import ApplicationForm
 from domain.base import Frozen, Moment
-from domain.evidence import Evidence
+from domain.evidence import Evidence, EvidenceKind
+from domain.named_account import FORM_FIELD, note_field
 from domain.organisation import Language
 from domain.tasks import PASS, REJECT, RETURN, AskedAs, Choice, FieldKind, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
-from texts.views import DecisionLine, EligibilityLine, on_behalf
+from texts.views import DecisionLine, EligibilityLine, detail_value, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 STATIC_DIR = Path(__file__).with_name("static")
@@ -52,9 +53,6 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
 }
-
-NOTE_PREFIX: Final = "note_"
-"""`commerce_check`: the clerk's note on one kind of evidence is posted as `note_<evidence kind>` (N5)."""
 
 
 class FormError(Frozen):
@@ -179,7 +177,7 @@ class CalmPage(PageView):
 def render_decision(page: DecisionPage) -> str:
     """The page that asks for one decision. Raises `KeyError` when a text is missing."""
     texts = Texts(page.language)
-    errors = {error.field: error.message for error in page.errors}
+    errors = {_input_name(error.field): error.message for error in page.errors}
     editing = page.kind is TaskKind.SUPPLY_INFORMATION
     typed = flatten(parse_form(page.entered))
     shown = sections(form_values(page.form), texts)
@@ -201,8 +199,14 @@ def render_decision(page: DecisionPage) -> str:
         entered=page.entered,
         after=None if page.accounts_held is None else page.accounts_held + 1,
         on_behalf=on_behalf,
-        note_prefix=NOTE_PREFIX,
+        note_field=note_field,
+        detail_value=detail_value,
     )
+
+
+def _input_name(field: str) -> str:
+    """The input a problem belongs to: `fields.note_credit` and `fields.application.customer.name` lose their wrapping."""
+    return field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.")
 
 
 def render_result(page: ResultPage) -> str:
@@ -297,7 +301,7 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
 
 def _extra_fields(page: DecisionPage, texts: Texts, errors: Mapping[str, str]) -> list[Field]:
     """Text fields a choice asks for beside its reason, other than the evidence notes."""
-    notes = {f"{NOTE_PREFIX}{evidence.kind}" for evidence in page.evidence}
+    notes = {note_field(kind) for kind in EvidenceKind}
     specs = {
         spec.name: spec for choice in page.choices for spec in choice.fields if spec.kind is FieldKind.TEXT
     }
@@ -342,16 +346,16 @@ def _environment() -> Environment:
     return environment
 
 
-def _render(page: PageView, template: str, **context: Any) -> str:
-    texts = Texts(page.language)
-    zone = ZoneInfo(page.time_zone)
+def _render(view: PageView, template: str, /, **context: Any) -> str:
+    texts = Texts(view.language)
+    zone = ZoneInfo(view.time_zone)
     return _environment().get_template(template).render(
         texts=texts,
         t=texts.text,
-        lang="zh-CN" if page.language == "zh" else "en",
-        languages=[(code, {"zh": "中文", "en": "English"}[code], code == page.language) for code in LANGUAGES],
-        path=page.path,
-        portal_url=page.portal_url if page.portal_url.startswith(("https://", "http://", "/")) else "",
+        lang="zh-CN" if view.language == "zh" else "en",
+        languages=[(code, {"zh": "中文", "en": "English"}[code], code == view.language) for code in LANGUAGES],
+        path=view.path,
+        portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
         stylesheet=STYLESHEET_URL,
         zone_name=texts.zone_name(zone),
         moment=lambda value: texts.moment(value, zone),

@@ -24,6 +24,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from domain.application import Stage
 from domain.base import Frozen, Moment, Wire
+from domain.email_address import is_email_address
 from domain.organisation import Language
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
@@ -39,7 +40,6 @@ LONGEST_MESSAGE_ID: Final = 70
 
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*")
 
 
 class MailRefused(ValueError):
@@ -149,7 +149,7 @@ def render_mail(facts: MailFacts) -> RenderedMail:
     html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
     text = environment.get_template("mail.txt.j2").render(context)
     return RenderedMail(
-        subject=header_text(subject, 200), text=re.sub(r"\n{3,}", "\n\n", text).strip() + "\n", html=html
+        subject=header_text(subject, 200), text=re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n", html=html
     )
 
 
@@ -188,7 +188,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
                 line.clause if not texts.has(f"clause.{line.clause}") else texts.text(f"clause.{line.clause}"),
                 texts.text(line.verdict_key),
                 line.passed is False,
-                [(texts.label(f.label_key), f.sentence(texts)) for f in line.figures],
+                [(texts.label(f.label_key) if f.label_key else "", f.sentence(texts)) for f in line.figures],
                 one_line(line.note),
             )
             for line in facts.eligibility
@@ -312,7 +312,7 @@ def _message_id(value: str) -> str:
 
 
 def _address(name: str, address: str) -> Address:
-    if not _ADDRESS.fullmatch(address) or len(address) > 254:
+    if not is_email_address(address):
         raise MailRefused("not a usable mail address")
     return Address(display_name=header_text(name, 60), addr_spec=address)
 

@@ -6,7 +6,7 @@ Plain values, already looked up (names, not ids); the language and the time zone
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 from domain.base import Wire
 from domain.evidence import Evidence, EvidenceKind
@@ -17,7 +17,8 @@ from texts.catalogue import Texts
 class FigureLine(Wire):
     """One figure of an eligibility clause against its bound (E1, E5), in RMB."""
 
-    label_key: str
+    label_key: str = ""
+    """Text key of what the figure is, where the clause itself does not say it."""
     actual: Decimal
     bound: Decimal
     above: bool = False
@@ -46,7 +47,7 @@ class EligibilityLine(Wire):
     clause: str
     """Text key under `clause.`: E1a, E1b, E1c, E2, E3, E4."""
     passed: bool | None = None
-    """None when the clause does not apply to this customer or is left to people."""
+    """None when it does not apply, or is (or must be) left to people."""
     for_people: bool = False
     figures: tuple[FigureLine, ...] = ()
     note: str = ""
@@ -118,6 +119,17 @@ class Essential(Wire):
 
     def shown(self, texts: Texts) -> str:
         return texts.money(Decimal(self.value), hint=True) if self.money else self.value
+
+
+def detail_value(texts: Texts, key: str, value: str) -> str:
+    """The value of one `Finding.detail` in the reader's words: amounts, yes and no, the state of a project."""
+    if key == "amount":
+        try:
+            return texts.money(Decimal(value), hint=True)
+        except InvalidOperation:
+            return value
+    known = f"detail_value.{value}"
+    return texts.label(known) if texts.has(known) else value
 
 
 def on_behalf(texts: Texts, line: DecisionLine) -> str:
