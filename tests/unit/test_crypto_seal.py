@@ -12,7 +12,7 @@ from pydantic import SecretBytes
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from crypto.keyring import Keyring
-from crypto.seal import seal, seal_holds
+from crypto.seal import head_seal_holds, seal, seal_head, seal_holds
 from domain.application import (
     AccountPlan,
     ApplicationForm,
@@ -199,3 +199,18 @@ def test_what_cannot_be_written_is_refused_when_sealed_and_never_holds() -> None
 def test_no_seal_can_be_guessed_and_none_raises(seal_text: str) -> None:
     assert not seal_holds(ANSWER.model_copy(update={"seal": seal_text}), NEW)
     assert not seal_holds(ANSWER.model_copy(update={"seal": f"k2.{seal_text}"}), NEW)
+
+
+def test_the_seal_of_a_head_holds_for_that_head_only_and_after_a_new_key() -> None:
+    """X1: whoever owns the database cannot give a shortened record a head."""
+    sealed = seal_head(7, "ab" * 32, OLD)
+    assert head_seal_holds(7, "ab" * 32, sealed, NEW)
+    assert not head_seal_holds(6, "ab" * 32, sealed, NEW)
+    assert not head_seal_holds(7, "cd" * 32, sealed, NEW)
+    assert not head_seal_holds(7, "ab" * 32, sealed, OTHER)
+    assert not head_seal_holds(7, "ab" * 32, "", NEW)
+
+
+@pytest.mark.parametrize(("digest", "sealed"), [("\ud800", "k2.mac"), ("ab", "k2.\ud800"), ("ab", "\ud800.mac")])
+def test_a_head_that_is_not_valid_text_never_holds_and_never_raises(digest: str, sealed: str) -> None:
+    assert not head_seal_holds(1, digest, sealed, NEW)

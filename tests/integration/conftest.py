@@ -1,0 +1,81 @@
+"""One PostgreSQL for the whole session, and a fresh, migrated database for every test that asks for one."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import make_engine
+from db.migrate import upgrade
+from embedded.ports import free_row
+from embedded.postgres import PostgresServer
+
+MIGRATED = "migrated"
+"""The database that every test's own is a copy of: copying takes a twentieth of the time of migrating."""
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+async def postgres() -> AsyncIterator[PostgresServer]:
+    """A real server that forgets: no fsync, gone when the session ends."""
+    # Not pytest's own folder: PostgreSQL is another user when we are root, and that one is closed to others.
+    folder = Path(tempfile.mkdtemp(prefix="baobei-tests-"))
+    try:
+        async with PostgresServer(folder, free_row(1), durable=False) as server:
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres: PostgresServer) -> str:
+    """The name of a database at the newest schema, without a row. Nobody works in it."""
+    await upgrade(await postgres.create_database(MIGRATED))
+    return MIGRATED
+
+
+@pytest.fixture
+async def empty_database_url(postgres: PostgresServer) -> AsyncIterator[str]:
+    """A database of this test alone, before any migration."""
+    name = f"test_{next(_numbers)}"
+    yield await postgres.create_database(name)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def database_url(postgres: PostgresServer, migrated: str) -> AsyncIterator[str]:
+    """A database of this test alone, at the newest schema; its role owns it and is no superuser."""
+    name = f"test_{next(_numbers)}"
+    yield await postgres.create_database(name, template=migrated)
+    await postgres.drop_database(name)
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to `database_url`, as the processes make them."""
+    made = make_engine(database_url, process="test")
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
+async def superuser(postgres: PostgresServer, database_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to `database_url` that may do anything: the database's owner gone bad."""
+    connection = await asyncpg.connect(
+        host="127.0.0.1",
+        port=postgres.port,
+        user="postgres",
+        password=postgres.admin_password,
+        database=database_url.rpartition("/")[2],
+        timeout=5,
+    )
+    yield connection
+    await connection.close()

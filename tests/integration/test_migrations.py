@@ -1,0 +1,149 @@
+"""The schema: made once whoever migrates, equal to what the code believes, and append-only where it must be (X1)."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from db.engine import make_engine
+from db.migrate import upgrade
+from db.tables import metadata
+
+ROOT = Path(__file__).parents[2]
+ONLY_IN_THE_DATABASE = {("column", "codes"), ("index", "ex_claim_name"), ("index", "ex_claim_uscc")}
+"""What the migration makes and SQLAlchemy cannot say: the generated range of codes and the exclusion constraints."""
+
+
+def differences(connection: Connection) -> list[Any]:
+    def ours(_: object, name: str | None, kind: str, reflected: bool, __: object) -> bool:
+        return not (reflected and ((kind, name) in ONLY_IN_THE_DATABASE or name == "alembic_version"))
+
+    context = MigrationContext.configure(
+        connection, opts={"include_object": ours, "compare_type": True, "compare_server_default": True}
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Did not recognize type 'textrange'")
+        return list(compare_metadata(context, metadata))
+
+
+async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        checks = await connection.scalars(
+            text("SELECT conname FROM pg_constraint WHERE contype IN ('c', 'x') AND conrelid <> 0")
+        )
+        assert set(checks) == {"ck_account_limit_needs_gm", "ex_claim_name", "ex_claim_uscc"}
+
+
+async def test_a_missing_column_would_be_seen(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE mail DROP COLUMN last_error"))
+        await connection.execute(text("ALTER TABLE project ALTER COLUMN note DROP NOT NULL"))
+        found = await connection.run_sync(differences)
+    assert len(found) == 2
+
+
+async def schema(database_url: str) -> tuple[str, int]:
+    engine = make_engine(database_url, process="test")
+    try:
+        async with engine.connect() as connection:
+            version = await connection.scalar(text("SELECT string_agg(version_num, ',') FROM alembic_version"))
+            heads = await connection.scalar(text("SELECT count(*) FROM audit_head"))
+            return str(version), int(heads or 0)
+    finally:
+        await engine.dispose()
+
+
+async def test_migrating_again_changes_nothing(database_url: str) -> None:
+    before = await schema(database_url)
+    await upgrade(database_url)
+    assert await schema(database_url) == before
+
+
+async def test_two_processes_that_migrate_at_once_take_turns(empty_database_url: str, database_url: str) -> None:
+    environment = os.environ | {"BAOBEI_EMBEDDED": "true", "BAOBEI_DATABASE_URL": empty_database_url}
+    racing = [
+        await asyncio.create_subprocess_exec(
+            sys.executable,
+            "cli.py",
+            "migrate",
+            cwd=ROOT,
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        for _ in range(2)
+    ]
+    said = [(await process.communicate())[0].decode() for process in racing]
+    assert [process.returncode for process in racing] == [0, 0], said
+    assert await schema(empty_database_url) == await schema(database_url)
+
+
+KEPT = {
+    "audit": (
+        "INSERT INTO audit VALUES (1, now(), null, null, 'x', 'system', '{}', 'a', 'b')",
+        "UPDATE audit SET actor = 'li.ming'",
+    ),
+    "reading": (
+        "INSERT INTO reading (person, subject_type, subject_id, through) VALUES ('a', 'application', '1', 'api')",
+        "UPDATE reading SET person = 'b'",
+    ),
+    "decision": (
+        "INSERT INTO decision VALUES ('t', 'm', 'a', 'own', null, 'approve', false, '', '{}', now(), now())",
+        "UPDATE decision SET choice = 'reject'",
+    ),
+    "application_round": (
+        "INSERT INTO application_round VALUES ('a', 1, '{}', now())",
+        "UPDATE application_round SET form = '[]'",
+    ),
+    "policy": ("INSERT INTO policy VALUES ('p', '1', '{}')", "UPDATE policy SET version = '2'"),
+    "organisation": (
+        "INSERT INTO organisation (document, imported_at, imported_by) VALUES ('{}', now(), 'x')",
+        "UPDATE organisation SET imported_by = 'y'",
+    ),
+    "calendar": (
+        "INSERT INTO calendar (document, imported_at, imported_by) VALUES ('{}', now(), 'x')",
+        "UPDATE calendar SET imported_by = 'y'",
+    ),
+}
+"""Tables that only ever grow: how to add a row (with whatever it refers to), and an attempt to rewrite it."""
+
+REFERRED_TO = """
+INSERT INTO policy VALUES ('d', '1', '{}');
+INSERT INTO application
+    VALUES ('a', 'w', 'p', null, 'commerce_check', 1, '{}', 'd', now(), now());
+INSERT INTO task (id, workflow_id, subject_type, subject_id, kind, slot, round, status, choices, opened_at, due_at,
+    due_provisional) VALUES ('t', 'w', 'application', 'a', 'vp_review', 's', 1, 'open', '[]', now(), now(), false);
+"""
+
+
+@pytest.mark.parametrize("table", sorted(KEPT))
+async def test_what_is_written_once_is_neither_changed_nor_removed_even_by_the_owner_of_the_table(
+    database_url: str, superuser: asyncpg.Connection, table: str
+) -> None:
+    """X1: the database itself refuses, also for a superuser and for a session that says it only replicates."""
+    insert, rewrite = KEPT[table]
+    await superuser.execute(REFERRED_TO)
+    application = await asyncpg.connect(database_url.replace("+asyncpg", ""), timeout=5)
+    try:
+        await application.execute(insert)
+        await superuser.execute("SET session_replication_role = replica")
+        for connection in (application, superuser):
+            before = await connection.fetchval(f"SELECT count(*) FROM {table}")
+            for attempt in (rewrite, f"DELETE FROM {table}", f"TRUNCATE {table} CASCADE"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError, match="is append-only"):
+                    await connection.execute(attempt)
+            assert await connection.fetchval(f"SELECT count(*) FROM {table}") == before
+    finally:
+        await application.close()
