@@ -16,6 +16,7 @@ from db import applications, messages, tasks
 from db.applications import ApplicationRow
 from db.messages import Receipt
 from db.tasks import AskedRow, DecisionRow, TaskRow
+from domain.access import can_still_withdraw
 from domain.application import ApplicationForm, Stage
 from domain.eligibility import refusals
 from domain.evidence import EvidenceKind
@@ -94,7 +95,7 @@ class AnswerTaking:
             self._under_seal(work, said)
             if said.person != row.applicant:
                 raise Refused("not_applicant")
-            if row.stage.ended or row.stage is Stage.REJECTED:
+            if not can_still_withdraw(row.stage):
                 raise Refused("stage_does_not_allow", stage=row.stage.value)
         except Refused as refusal:
             return await _refuse(work, said, refusal)

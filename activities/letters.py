@@ -13,6 +13,7 @@ from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.organisation import LANGUAGES, Organisation, Person
 from domain.tasks import TaskKind
 from texts.catalogue import Texts
+from texts.decisions import decision_lines
 from texts.mail import MailFacts, MailKind
 from texts.views import DecisionLine, Essential, EvidenceLine
 
@@ -127,25 +128,6 @@ class Letters:
             evidence_lines=self._evidence or () if with_evidence else (),
             time_zone=self._zone,
         )
-
-
-def decision_lines(decided: Sequence[tuple[int, DecisionRow]], organisation: Organisation) -> tuple[DecisionLine, ...]:
-    """Decisions with names in place of ids, for people to read."""
-    return tuple(
-        DecisionLine(
-            kind=decision.kind,
-            choice=decision.choice,
-            person_name=organisation.name_of(decision.person),
-            decided_at=decision.decided_at,
-            reason=decision.reason,
-            special_reason=decision.special,
-            on_behalf_of_name=organisation.name_of(decision.on_behalf_of) if decision.on_behalf_of else None,
-            capacity=decision.capacity,
-            round=number,
-            slot_name=organisation.name_of(decision.slot) if decision.slot else None,
-        )
-        for number, decision in decided
-    )
 
 
 def essentials(row: ApplicationRow) -> tuple[Essential, ...]:

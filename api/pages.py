@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from api.dossier_page import DossierBlocks
 from api.page_form import (
     BLANK_ROWS,
     Field,
@@ -195,7 +196,7 @@ def render_decision(page: DecisionPage) -> str:
         sections=shown,
         editing=sections(typed or form_values(page.form), texts, errors, blank_rows=BLANK_ROWS) if editing else (),
         errors=errors,
-        error_list=_error_list(page, errors),
+        error_list=_error_list(errors, texts),
         entered=page.entered,
         after=None if page.accounts_held is None else page.accounts_held + 1,
         on_behalf=on_behalf,
@@ -246,6 +247,31 @@ def render_calm(page: CalmPage) -> str:
     return _quiet(page, texts, texts.text(f"calm.{page.kind}.title"), lines, tone=page.kind.value, link=link)
 
 
+def render_dossier(
+    dossier: Mapping[str, Any],
+    *,
+    language: Language = DEFAULT_LANGUAGE,
+    time_zone: str = "Asia/Shanghai",
+    path: str = "",
+) -> str:
+    """N11: everything kept of one application as one page to read or print.
+
+    `dossier` is the JSON document the API answers (or the same with datetimes); parts this page does not know are shown too.
+    """
+    texts = Texts(language)
+    customer = dossier.get("customer")
+    name = customer.get("name") if isinstance(customer, Mapping) else None
+    return _render(
+        PageView(language=language, path=path, time_zone=time_zone),
+        "dossier.html.j2",
+        title=texts.text("dossier.title"),
+        heading=str(dossier.get("customer_name") or name or texts.text("dossier.title")),
+        number=str(dossier.get("number") or dossier.get("id") or ""),
+        blocks=DossierBlocks(texts, ZoneInfo(time_zone)).of(dossier),
+        detail_value=detail_value,
+    )
+
+
 def _quiet(
     page: ResultPage | CalmPage,
     texts: Texts,
@@ -278,9 +304,7 @@ def _moment(page: PageView, moment: datetime | None, texts: Texts) -> str:
 def _who(page: DecisionPage, texts: Texts) -> str:
     if page.on_behalf_of_name is None or page.capacity is AskedAs.HOLDER:
         return texts.text("page.asked", person=page.asked_name)
-    return texts.text(
-        f"page.asked_{page.capacity}", person=page.asked_name, on_behalf_of=page.on_behalf_of_name
-    )
+    return texts.text(f"page.asked_{page.capacity}", person=page.asked_name, on_behalf_of=page.on_behalf_of_name)
 
 
 def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
@@ -302,9 +326,7 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
 def _extra_fields(page: DecisionPage, texts: Texts, errors: Mapping[str, str]) -> list[Field]:
     """Text fields a choice asks for beside its reason, other than the evidence notes."""
     notes = {note_field(kind) for kind in EvidenceKind}
-    specs = {
-        spec.name: spec for choice in page.choices for spec in choice.fields if spec.kind is FieldKind.TEXT
-    }
+    specs = {spec.name: spec for choice in page.choices for spec in choice.fields if spec.kind is FieldKind.TEXT}
     return [
         Field(
             name=spec.name,
@@ -319,9 +341,23 @@ def _extra_fields(page: DecisionPage, texts: Texts, errors: Mapping[str, str]) -
     ]
 
 
-def _error_list(page: DecisionPage, errors: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Where each wrong input stands on the page, with its message."""
-    return [(field_id(name), message) for name, message in errors.items()]
+def _error_list(errors: Mapping[str, str], texts: Texts) -> list[tuple[str, str]]:
+    """Where each wrong input stands on the page, and its message under the input's name."""
+    colon = "：" if texts.language == "zh" else ": "
+    return [(field_id(name), f"{_input_label(name, texts)}{colon}{message}") for name, message in errors.items()]
+
+
+def _input_label(name: str, texts: Texts) -> str:
+    for kind in EvidenceKind:
+        if name == note_field(kind):
+            return texts.text("page.note_for", evidence=texts.text(f"evidence.{kind}"))
+    parts = name.split(".")
+    pattern = ".".join(part for part in parts if not part.isdecimal())
+    group = pattern.rpartition(".")[0]
+    names = [texts.label(f"field.{key}._title") for key in (group, pattern) if texts.has(f"field.{key}._title")]
+    row = [texts.text("page.row", number=int(part) + 1) for part in parts if part.isascii() and part.isdigit()][:1]
+    own = [texts.label(f"field.{pattern}")] if texts.has(f"field.{pattern}") else []
+    return " ".join([*names, *row, *own]) or pattern
 
 
 def money_shown(value: str, texts: Texts) -> str:
@@ -349,19 +385,23 @@ def _environment() -> Environment:
 def _render(view: PageView, template: str, /, **context: Any) -> str:
     texts = Texts(view.language)
     zone = ZoneInfo(view.time_zone)
-    return _environment().get_template(template).render(
-        texts=texts,
-        t=texts.text,
-        lang="zh-CN" if view.language == "zh" else "en",
-        languages=[(code, {"zh": "中文", "en": "English"}[code], code == view.language) for code in LANGUAGES],
-        path=view.path,
-        portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
-        stylesheet=STYLESHEET_URL,
-        zone_name=texts.zone_name(zone),
-        moment=lambda value: texts.moment(value, zone),
-        day=lambda value: texts.day(value, zone),
-        money=lambda value: money_shown(value, texts),
-        **context,
+    return (
+        _environment()
+        .get_template(template)
+        .render(
+            texts=texts,
+            t=texts.text,
+            lang="zh-CN" if view.language == "zh" else "en",
+            languages=[(code, {"zh": "中文", "en": "English"}[code], code == view.language) for code in LANGUAGES],
+            path=view.path,
+            portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
+            stylesheet=STYLESHEET_URL,
+            zone_name=texts.zone_name(zone),
+            moment=lambda value: texts.moment(value, zone),
+            day=lambda value: texts.day(value, zone),
+            money=lambda value: money_shown(value, texts),
+            **context,
+        )
     )
 
 
@@ -383,5 +423,6 @@ __all__ = [
     "parse_form",
     "render_calm",
     "render_decision",
+    "render_dossier",
     "render_result",
 ]

@@ -1,0 +1,89 @@
+"""The front door, put together. It knows who speaks and whether the form is right; it decides nothing."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+from fastapi import APIRouter, FastAPI, Request
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import JSONResponse
+from fastapi.staticfiles import StaticFiles
+
+from api import problems, routes_applications, routes_links, routes_system, routes_tasks
+from api.auth import Doorkeeper
+from api.front_door import FrontDoor, Receipts
+from api.middleware import LimitBody
+from api.state import Clock, State, now_utc
+from db.engine import RecordAway, make_engine
+from db.facts import Facts, NoOrganisation
+from db.listen import Listener
+from domain.policy import load_policy
+from settings import Settings
+from temporal_client import connect
+
+STATIC = Path(__file__).with_name("static")
+LARGEST_BODY = 512 * 1024
+"""Bytes. The longest form with every text at its limit stays well below."""
+
+
+def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), clock: Clock = now_utc) -> FastAPI:
+    """The API as an ASGI application. Nothing is opened before it starts."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        engine = make_engine(settings.database_url, process="api")
+        client = await connect(settings, lazy=True)
+        listener = Listener(settings.database_url)
+        receipts = Receipts(engine, listener)
+        listener.start()
+        app.state.parts = State(
+            settings=settings,
+            engine=engine,
+            client=client,
+            facts=Facts(load_policy(settings.policy_file)),
+            door=FrontDoor(engine, client, settings.seal_keys, receipts, clock),
+            doorkeeper=Doorkeeper(settings),
+            clock=clock,
+        )
+        try:
+            yield
+        finally:
+            await listener.close()
+            await engine.dispose()
+
+    app = FastAPI(
+        title="Baobei 报备",
+        version="0.1.0",
+        summary="Named Account approvals and project registrations as durable workflows",
+        lifespan=lifespan,
+        docs_url="/docs",
+        redoc_url=None,
+    )
+    problems.install(app)
+
+    async def away(request: Request, _error: Exception) -> JSONResponse:
+        return problems.as_response(problems.Unavailable("record_away"), problems.texts_for(request))
+
+    app.add_exception_handler(RecordAway, away)
+    app.add_exception_handler(NoOrganisation, away)
+    app.add_middleware(LimitBody, largest=LARGEST_BODY)
+    if settings.temporal_ui_url:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=[settings.temporal_ui_url],
+            allow_methods=["POST"],
+            allow_headers=["content-type", "x-namespace", "authorization"],
+            allow_credentials=True,
+        )
+    for router in (
+        routes_applications.router,
+        routes_tasks.router,
+        routes_links.router,
+        routes_system.router,
+        *extra_routers,
+    ):
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    return app

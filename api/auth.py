@@ -1,0 +1,71 @@
+"""Who speaks: a bearer token's signature, issuer, audience and expiry, mapped to a person of the organisation."""
+
+from __future__ import annotations
+
+import asyncio
+
+import jwt
+from jwt import PyJWKClient
+from jwt.exceptions import (
+    ExpiredSignatureError,
+    PyJWKClientConnectionError,
+    PyJWTError,
+)
+
+from api.problems import Refusal, Unavailable
+from domain.organisation import Organisation, Person
+from settings import Settings
+
+ALGORITHMS = ("RS256", "ES256")
+LEEWAY_SECONDS = 30
+JWKS_SECONDS = 5
+CHALLENGE = {"WWW-Authenticate": "Bearer"}
+
+
+class Doorkeeper:
+    """Verifies tokens against the issuer's key set, which it fetches and keeps; new keys are found by their id."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=True, lifespan=300, timeout=JWKS_SECONDS)
+
+    async def login_of(self, authorization: str | None) -> str:
+        """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Refusal(401, "token_missing", headers=CHALLENGE)
+        # In a thread: the key set is fetched over the network, in the embedded mode from this very process.
+        claims = await asyncio.to_thread(self._verified, token.strip())
+        login = claims.get(self._settings.oidc_person_claim)
+        if not isinstance(login, str) or not login:
+            raise Refusal(401, "token_invalid", headers=CHALLENGE)
+        return login
+
+    def _verified(self, token: str) -> dict[str, object]:
+        try:
+            key = self._keys.get_signing_key_from_jwt(token)
+            return jwt.decode(
+                token,
+                key.key,
+                algorithms=list(ALGORITHMS),
+                issuer=self._settings.oidc_issuer,
+                audience=self._settings.oidc_audience,
+                leeway=LEEWAY_SECONDS,
+                options={"require": ["exp", "iat", "iss", "aud", self._settings.oidc_person_claim]},
+            )
+        except ExpiredSignatureError:
+            raise Refusal(401, "token_expired", headers=CHALLENGE) from None
+        except PyJWKClientConnectionError:
+            raise Unavailable("issuer_away") from None
+        except (PyJWTError, ValueError, RecursionError):
+            raise Refusal(401, "token_invalid", headers=CHALLENGE) from None
+
+
+def person_of(login: str, organisation: Organisation) -> Person:
+    """The active person who goes by `login`. Raises `Refusal` 403."""
+    person = organisation.by_login.get(login)
+    if person is None:
+        raise Refusal(403, "person_unknown")
+    if not person.active:
+        raise Refusal(403, "person_inactive")
+    return person

@@ -1,0 +1,217 @@
+"""A dossier as blocks for the printable page (N11): whatever it holds is shown, known parts in their own form.
+
+The dossier is the JSON document that the API answers. Forms, evidence, eligibility and the timeline get a layout of their
+own; every other value is walked through and labelled, so that nothing kept can be missing from the print.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from api.page_form import Section, form_values, sections
+from domain.application import ApplicationForm
+from domain.base import Frozen
+from domain.eligibility import Eligibility
+from domain.evidence import Evidence
+from texts.catalogue import Texts
+from texts.eligibility import eligibility_lines
+from texts.views import EligibilityLine
+
+WIDEST_TABLE: Final = 6
+DEEPEST: Final = 12
+"""Levels of nesting that are laid out; what lies deeper is shown as it is written."""
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
+_CODE = re.compile(r"[0-9a-f]{32,}")
+_MONEY: Final = frozenset({"amount", "actual", "required", "difference", "gross_margin"})
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}"),
+    "stage": ("stage.{}",),
+    "outcome": ("stage.{}",),
+    "status": ("task_status.{}", "detail_value.{}", "stage.{}"),
+    "capacity": ("capacity.{}",),
+    "channel": ("channel.{}",),
+    "event": ("event.{}",),
+    "source": ("source.{}",),
+    "because": ("because.{}",),
+    "industry": ("industry.{}",),
+    "subject_type": ("finding.{}",),
+    "clause": ("clause.{}",),
+}
+_EVIDENCE = TypeAdapter(list[Evidence])
+
+
+class Step(Frozen):
+    """One line of the timeline."""
+
+    at: str
+    text: str
+    actor: str = ""
+    body: tuple[tuple[str, str], ...] = ()
+
+
+class Block(Frozen):
+    """One labelled part of the page."""
+
+    label: str
+    kind: Literal["text", "list", "table", "group", "parts", "form", "evidence", "eligibility", "timeline"]
+    text: str = ""
+    code: bool = False
+    items: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    blocks: tuple[Block, ...] = ()
+    sections: tuple[Section, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    eligibility: tuple[EligibilityLine, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class DossierBlocks:
+    """Makes the blocks of one dossier for one reader."""
+
+    def __init__(self, texts: Texts, zone: ZoneInfo) -> None:
+        self._texts = texts
+        self._zone = zone
+
+    def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
+        """Loose facts first, then every part in the order of the document."""
+        shown = dict(dossier)
+        form = shown.get("form")
+        if isinstance(form, Mapping) and form.get("customer") == shown.get("customer"):
+            shown.pop("customer", None)  # the same again inside the form
+        loose = {key: value for key, value in shown.items() if _is_plain(value)}
+        parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
+        head = self._group(self._texts.text("dossier.section.application"), loose, 1)
+        return (head, *parts) if loose else tuple(parts)
+
+    def _block(self, key: str, value: Any, depth: int) -> Block:
+        label = self._label(key)
+        special = self._special(key, label, value)
+        if special is not None:
+            return special
+        if _is_plain(value) or depth > DEEPEST:
+            text = self._plain(key, value)
+            return Block(label=label, kind="text", text=text, code=bool(_CODE.fullmatch(text)))
+        if isinstance(value, Mapping):
+            return self._group(label, value, depth)
+        if all(_is_plain(item) for item in value):
+            return Block(label=label, kind="list", items=tuple(self._plain(key, item) for item in value))
+        if all(isinstance(item, Mapping) and all(_is_plain(v) for v in item.values()) for item in value):
+            columns = [
+                c for c in dict.fromkeys(c for item in value for c in item) if any(item.get(c) for item in value)
+            ]
+            if len(columns) <= WIDEST_TABLE:
+                rows = tuple(tuple(self._plain(c, item.get(c)) for c in columns) for item in value)
+                return Block(label=label, kind="table", headers=tuple(map(self._label, columns)), rows=rows)
+        return Block(
+            label=label,
+            kind="parts",
+            blocks=tuple(
+                self._group("", item, depth + 1)
+                if isinstance(item, Mapping) and not _is_person(item)
+                else self._block(key, item, depth + 1)
+                for item in value
+            ),
+        )
+
+    def _group(self, label: str, value: Mapping[str, Any], depth: int) -> Block:
+        blocks = tuple(
+            self._block(str(key), inner, depth + 1) for key, inner in value.items() if inner not in (None, "", [], {})
+        )
+        return Block(label=label, kind="group", blocks=blocks)
+
+    def _special(self, key: str, label: str, value: Any) -> Block | None:
+        """Parts that have a layout of their own; None when the value is not of that shape after all."""
+        try:
+            if key == "form" and isinstance(value, Mapping):
+                form = ApplicationForm.model_validate(dict(value))
+                return Block(label=label, kind="form", sections=sections(form_values(form), self._texts))
+            if key == "evidence" and isinstance(value, list) and value:
+                return Block(label=label, kind="evidence", evidence=tuple(_EVIDENCE.validate_python(value)))
+            if key == "eligibility" and isinstance(value, Mapping) and value.get("clauses"):
+                lines = eligibility_lines(Eligibility.model_validate(dict(value)))
+                return Block(label=label, kind="eligibility", eligibility=lines)
+            if key in ("timeline", "events") and isinstance(value, list) and value:
+                return Block(label=label, kind="timeline", steps=tuple(self._step(entry) for entry in value))
+        except (ValidationError, KeyError, TypeError, AttributeError):
+            return None
+        return None
+
+    def _step(self, entry: Mapping[str, Any]) -> Step:
+        event = str(entry["event"])
+        body = [(self._label(name), self._inline(name, inner)) for name, inner in (entry.get("body") or {}).items()]
+        body += [
+            (self._label(name), self._inline(name, inner))
+            for name, inner in entry.items()
+            if name not in ("at", "event", "text", "actor", "body")
+        ]
+        return Step(
+            at=self._plain("at", entry["at"]),
+            text=str(entry.get("text") or self._texts.label(f"event.{event}", event)),
+            actor=self._plain("actor", entry.get("actor")),
+            body=tuple((name, words) for name, words in body if words),
+        )
+
+    def _inline(self, key: str, value: Any) -> str:
+        """Any value in one line, for the small print of the timeline."""
+        if _is_plain(value):
+            return self._plain(key, value)
+        colon = "：" if self._texts.language == "zh" else ": "
+        if isinstance(value, Mapping):
+            pairs = [
+                f"{self._label(str(name))}{colon}{self._inline(str(name), inner)}" for name, inner in value.items()
+            ]
+            return self._texts.join(pairs)
+        return self._texts.join([self._inline(key, item) for item in value])
+
+    def _label(self, key: str) -> str:
+        candidates = ("dossier.section", "dossier.label", "evidence", "detail", "field", "field.forecast")
+        return next(
+            (self._texts.label(f"{where}.{key}") for where in candidates if self._texts.has(f"{where}.{key}")),
+            self._texts.label(key),
+        )
+
+    def _plain(self, key: str, value: Any) -> str:
+        """One value in the reader's words: people by name, moments in the zone, amounts in RMB, codes by their text."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return self._texts.text("yes_no.yes" if value else "yes_no.no")
+        if isinstance(value, Mapping):
+            return str(value.get("name") or value.get("id") or "") if _is_person(value) else str(dict(value))
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return self._texts.moment(value, self._zone)
+        text = str(value)
+        if _MOMENT.fullmatch(text):
+            try:
+                return self._texts.moment(datetime.fromisoformat(text), self._zone)
+            except ValueError:
+                return text
+        if key in _MONEY:
+            try:
+                return self._texts.money(Decimal(text), hint=True)
+            except InvalidOperation:
+                return text
+        if key == "choice":
+            known = [f"decided.{kind}.{text}" for kind in ("vp_review", "commerce_check", "supply_information")]
+        else:
+            known = [pattern.format(text) for pattern in _WORDS.get(key, ())]
+        return next((self._texts.label(name) for name in known if self._texts.has(name)), text)
+
+
+def _is_person(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"id", "name"}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return _is_person(value)
+    return isinstance(value, str) or not isinstance(value, Sequence)

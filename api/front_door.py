@@ -1,0 +1,211 @@
+"""Sending what people say to the processes, and reading what became of it (design principle 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+
+from pydantic import JsonValue
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.problems import Refusal, Unavailable
+from crypto.keyring import Keyring
+from crypto.seal import seal
+from db import messages
+from db.engine import AsyncEngine, transaction
+from db.listen import Listener
+from db.messages import Receipt
+from domain.application import ApplicationForm, Stage
+from domain.organisation import Person
+from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from texts.operators import static_summary
+from workflows.messages import APPLICANT, DEPARTMENT, STAGE, TASK_QUEUE, StartApplication, application_workflow_id
+from workflows.named_account import NamedAccountApplication
+
+RPC_TIMEOUT = timedelta(seconds=5)
+PATIENCE_SECONDS = 2.0
+"""How long a caller waits to see the result before they get a receipt instead."""
+POLL_SECONDS = 0.3
+
+
+class Receipts:
+    """Lets requests wait for what the worker records about their message."""
+
+    def __init__(self, engine: AsyncEngine, listener: Listener) -> None:
+        self._engine = engine
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        listener.on(messages.RECEIPTS, self._heard)
+
+    def _heard(self, message_id: str) -> None:
+        for event in self._waiting.get(message_id, ()):
+            event.set()
+
+    async def find(self, message_id: str) -> Receipt | None:
+        async with transaction(self._engine) as tx:
+            return await messages.find_receipt(tx, message_id)
+
+    async def wait(self, message_id: str) -> Receipt | None:
+        """The receipt once it is settled; after the patience, whatever there is."""
+        event = asyncio.Event()
+        self._waiting[message_id].add(event)
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        try:
+            while True:
+                receipt = await self.find(message_id)
+                left = deadline - asyncio.get_running_loop().time()
+                if (receipt and receipt.settled) or left <= 0:
+                    return receipt
+                try:
+                    await asyncio.wait_for(event.wait(), min(POLL_SECONDS, left))
+                except TimeoutError:
+                    continue
+                event.clear()
+        finally:
+            self._waiting[message_id].discard(event)
+            if not self._waiting[message_id]:
+                del self._waiting[message_id]
+
+
+class Caller:
+    """One request by one person: the id of its message and the hash of its body."""
+
+    def __init__(self, person: Person, *, route: str, key: str | None, body: bytes, channel: str) -> None:
+        self.person = person
+        self.channel = channel
+        self.body_hash = hashlib.sha256(body).hexdigest()
+        unique = key if key is not None else uuid.uuid4().hex
+        self.message_id = hashlib.sha256("\0".join((person.id, route, unique)).encode()).hexdigest()[:40]
+
+
+class FrontDoor:
+    """Seals statements and signals them. It decides nothing."""
+
+    def __init__(
+        self, engine: AsyncEngine, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine = engine
+        self._client = client
+        self._keys = seal_keys
+        self._receipts = receipts
+        self._clock = clock
+
+    async def submit(
+        self, caller: Caller, form: ApplicationForm, *, customer_shown: bool
+    ) -> tuple[str, Receipt | None]:
+        """Start the process of a new application (N1). Returns its id and, if recorded in time, the receipt."""
+        application_id = caller.message_id[:16]
+        workflow_id = application_workflow_id(application_id)
+        known = await self._known(caller)
+        if known:
+            return application_id, known
+        statement = SubmitApplication.model_validate(
+            {**self._said(caller, workflow_id), "application_id": application_id, "form": form}
+        )
+        attributes = [
+            SearchAttributePair(STAGE, Stage.EVIDENCE.value),
+            SearchAttributePair(APPLICANT, caller.person.id),
+        ]
+        if caller.person.department:
+            attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
+        try:
+            await self._client.start_workflow(
+                NamedAccountApplication.run,
+                StartApplication(submission=seal(statement, self._keys)),
+                id=workflow_id,
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                search_attributes=TypedSearchAttributes(attributes),
+                static_summary=static_summary(
+                    application_id, caller.person.id, form.customer.name if customer_shown else None
+                ),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            pass  # the same request, sent again
+        except RPCError as error:
+            raise Unavailable("engine_away") from error
+        return application_id, await self._receipts.wait(caller.message_id)
+
+    async def answer(
+        self,
+        caller: Caller,
+        workflow_id: str,
+        task_id: str,
+        *,
+        choice: str,
+        reason: str,
+        fields: Mapping[str, JsonValue],
+    ) -> Receipt | None:
+        """Answer a task. None: stored, not yet recorded."""
+        statement = AnswerTask.model_validate(
+            {
+                **self._said(caller, workflow_id),
+                "task_id": task_id,
+                "choice": choice,
+                "reason": reason,
+                "fields": dict(fields),
+            }
+        )
+        if statement.unreadable:
+            raise Refusal(422, "unreadable")
+        return await self._say(caller, statement, NamedAccountApplication.answer_task)
+
+    async def withdraw(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:
+        """N13."""
+        statement = WithdrawApplication.model_validate({**self._said(caller, workflow_id), "reason": reason})
+        return await self._say(caller, statement, NamedAccountApplication.withdraw)
+
+    async def appeal(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:
+        """N10."""
+        statement = AppealRejection.model_validate({**self._said(caller, workflow_id), "reason": reason})
+        return await self._say(caller, statement, NamedAccountApplication.appeal)
+
+    async def heard(self, caller: Caller) -> Receipt | None:
+        """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
+        receipt = await self._receipts.find(caller.message_id)
+        if receipt and receipt.body_hash != caller.body_hash:
+            raise Refusal(422, "idempotency_reused")
+        return receipt
+
+    def _said(self, caller: Caller, workflow_id: str) -> dict[str, object]:
+        return {
+            "message_id": caller.message_id,
+            "workflow_id": workflow_id,
+            "person": caller.person.id,
+            "said_at": self._clock().astimezone(UTC),
+            "channel": caller.channel,
+            "body_hash": caller.body_hash,
+        }
+
+    async def _known(self, caller: Caller) -> Receipt | None:
+        """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
+        async with transaction(self._engine) as tx:
+            if not await messages.claim_idempotency_key(tx, caller.message_id, caller.person.id, caller.body_hash):
+                raise Refusal(422, "idempotency_reused")
+            return await messages.find_receipt(tx, caller.message_id)
+
+    async def _say(self, caller: Caller, statement: Statement, signal: Callable[..., None]) -> Receipt | None:
+        known = await self._known(caller)
+        if known:
+            return known
+        handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
+        try:
+            await handle.signal(signal, seal(statement, self._keys), rpc_timeout=RPC_TIMEOUT)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                raise Refusal(409, "process_over") from error
+            raise Unavailable("engine_away") from error
+        return await self._receipts.wait(caller.message_id)

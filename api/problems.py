@@ -1,0 +1,160 @@
+"""What goes wrong at the front door, and the one place that says it (RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+
+from domain.tasks import Problem
+from texts.catalogue import Texts, language_of
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class ProblemField(BaseModel):
+    """One wrong field."""
+
+    field: str
+    rule: str | None = None
+    message: str
+
+
+class ProblemDetails(BaseModel):
+    """The body of every answer that is not a success."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[ProblemField] = []
+
+
+class Refusal(Exception):
+    """A request that is answered with a problem. `code` is a text key under `error.`."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        rule: str | None = None,
+        problems: Sequence[Problem] = (),
+        facts: dict[str, Any] | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.rule = rule
+        self.problems = tuple(problems)
+        self.facts = facts or {}
+        self.headers = headers or {}
+
+
+class Unavailable(Refusal):
+    """503: the engine or the record is away; nothing was done, the same request may be sent again."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(503, code, headers={"Retry-After": "5"})
+
+
+RULES_BY_FIELD = (
+    ("customer.uscc", "N1"),
+    ("customer.legal_person", "E2"),
+    ("centralised_procurement", "E3"),
+    ("forecast", "E1"),
+    ("account_plan", "E4"),
+)
+"""The rule a wrong field belongs to, by the beginning of its name; everything else in a form is N1."""
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    503: "Service Unavailable",
+}
+
+
+def field_problems(errors: Iterable[Any], *, prefix: str = "", drop: int = 0) -> tuple[Problem, ...]:
+    """pydantic's errors as problems: the dotted field, its rule, the text key. `drop` leading parts are not named."""
+    found = []
+    for error in errors:
+        path = ".".join(str(part) for part in error["loc"][drop:])
+        field = ".".join(part for part in (prefix, path) if part) or "body"
+        params = {name: str(value) for name, value in (error.get("ctx") or {}).items()}
+        rule = next((rule for start, rule in RULES_BY_FIELD if path.startswith(start)), "N1" if path else None)
+        found.append(Problem(field=field, rule=rule, key=str(error["type"]), params=params))
+    return tuple(found)
+
+
+def as_response(refusal: Refusal, texts: Texts) -> JSONResponse:
+    """The problem in words, in the reader's language."""
+    errors = [
+        ProblemField(field=problem.field, rule=problem.rule, message=texts.error(problem.key, problem.params))
+        for problem in refusal.problems
+    ]
+    if not errors and refusal.rule:
+        errors = [ProblemField(field="body", rule=refusal.rule, message=texts.error(refusal.code, refusal.facts))]
+    body = ProblemDetails(
+        title=TITLES.get(refusal.status, "Error"),
+        status=refusal.status,
+        detail=texts.error(refusal.code, refusal.facts),
+        code=refusal.code,
+        errors=errors,
+    ).model_dump(mode="json")
+    return JSONResponse({**refusal.facts, **body}, refusal.status, refusal.headers, MEDIA_TYPE)
+
+
+def texts_for(request: Request) -> Texts:
+    """The language of who speaks; of their browser before we know them; Chinese otherwise (X4)."""
+    known = getattr(request.state, "language", None)
+    accepted = request.headers.get("accept-language", "")[:2].lower()
+    return Texts(language_of(known or accepted))
+
+
+def install(app: FastAPI) -> None:
+    """Map every expected failure to a problem."""
+
+    async def refused(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Refusal)
+        return as_response(error, texts_for(request))
+
+    async def invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        errors = error.errors()
+        if any(one["type"] == "json_invalid" for one in errors):
+            return as_response(Refusal(400, "json_invalid"), texts_for(request))
+        in_path = all(one["loc"][:1] == ("path",) for one in errors)
+        status, code = (404, "not_found") if in_path else (422, "fields_wrong")
+        problems = field_problems(errors, drop=1)
+        return as_response(Refusal(status, code, problems=problems), texts_for(request))
+
+    async def http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        codes = {400: "unreadable", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+        refusal = Refusal(error.status_code, codes.get(error.status_code, "invalid"), headers=dict(error.headers or {}))
+        return as_response(refusal, texts_for(request))
+
+    app.add_exception_handler(Refusal, refused)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, http)
+
+
+PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": ProblemDetails, "description": TITLES[status], "content": {MEDIA_TYPE: {}}}
+    for status in (400, 401, 403, 404, 409, 413, 422, 503)
+}
+"""Every way a call may be refused, for the published contract."""

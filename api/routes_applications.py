@@ -1,0 +1,245 @@
+"""Applications and accounts (N1, N10, N11, N13)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from api.answers import outcome
+from api.composing import Composer
+from api.dossier import dossier_of
+from api.pages import PAGE_HEADERS, render_dossier
+from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
+from api.state import CallerDep, State, StateDep, Tx, Viewer, ViewerDep
+from api.views import (
+    AccountView,
+    ApplicationSummary,
+    ApplicationView,
+    Page,
+    Result,
+    Stored,
+    Submitted,
+    cursor_of,
+    parse_cursor,
+)
+from db import accounts, applications, messages, reading
+from db.applications import ApplicationRow
+from db.engine import AsyncConnection, transaction
+from domain.access import may_appeal, may_apply, may_withdraw, scope_of
+from domain.application import ApplicationForm, Stage
+from domain.base import Text
+from domain.eligibility import refusals
+from domain.tasks import Problem
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
+
+SubjectId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+Limit = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
+Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
+PersonQuery = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
+
+REFUSED_AT_SUBMISSION = {"E3": ("centralised_procurement", "E3"), "E2": ("customer.legal_person", "E2_legal_person")}
+
+
+class Reason(BaseModel):
+    """Why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: Text
+
+
+@router.post(
+    "/applications",
+    status_code=201,
+    response_model=Submitted,
+    responses={202: {"model": Stored}},
+    tags=["applications"],
+)
+async def submit_application(
+    form: ApplicationForm, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """N1: submit an application. E3 and 'not a legal person' (E2) are refused here, with every wrong field at once."""
+    if not may_apply(viewer.person):
+        raise Refusal(403, "only_salespeople_apply", rule="N1")
+    refused = refusals(form, state.facts.policy.eligibility)
+    if refused:
+        problems = [
+            Problem(field=REFUSED_AT_SUBMISSION[r][0], rule=r, key=REFUSED_AT_SUBMISSION[r][1]) for r in refused
+        ]
+        raise Refusal(422, "fields_wrong", problems=problems)
+    named = state.facts.policy.privacy.customer_name_in_engine
+    application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
+    texts = texts_for(request)
+    if receipt is None:
+        stored = Stored(
+            receipt=caller.message_id,
+            detail=texts.text("receipt.stored"),
+            id=application_id,
+            workflow_id=f"application-{application_id}",
+        )
+        return JSONResponse(stored.model_dump(mode="json"), 202)
+    if receipt.body_hash != caller.body_hash:
+        raise Refusal(422, "idempotency_reused")
+    if not receipt.accepted:
+        raise Refusal(422, "fields_wrong")
+    conflicts = receipt.result.get("conflicts", [])
+    notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
+    return Submitted(
+        id=application_id,
+        workflow_id=receipt.result["workflow_id"],
+        stage=receipt.result["stage"],
+        conflicts=conflicts,
+        notice=notice,
+    )
+
+
+@router.get("/applications", response_model=Page[ApplicationSummary], tags=["applications"])
+async def list_applications(
+    viewer: ViewerDep,
+    state: StateDep,
+    tx: Tx,
+    request: Request,
+    stage: Annotated[Stage | None, Query()] = None,
+    applicant: PersonQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """The applications the caller may see, newest first."""
+    rows = await reading.applications_seen(
+        tx,
+        scope_of(viewer.person, viewer.organisation),
+        stage=stage.value if stage else None,
+        applicant=applicant,
+        after=parse_cursor(cursor, "moment", "id"),
+        limit=limit + 1,
+    )
+    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    page, more = rows[:limit], len(rows) > limit
+    return Page(
+        items=[composer.summary(row) for row in page],
+        next_cursor=cursor_of(page[-1].submitted_at, page[-1].id) if more else None,
+    )
+
+
+async def seen_application(tx: AsyncConnection, viewer: Viewer, application_id: str, through: str) -> ApplicationRow:
+    """The application if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
+    row = await applications.find(tx, application_id)
+    if row is None:
+        raise Refusal(404, "not_found")
+    person = viewer.person
+    involved = bool(await reading.was_asked(tx, person.id, [row.id]))
+    if not scope_of(person, viewer.organisation).covers(
+        applicant=row.applicant, department=row.department, involved=involved
+    ):
+        raise Refusal(404, "not_found")
+    await messages.note_reading(tx, person.id, "application", row.id, through)
+    return row
+
+
+@router.get("/applications/{application_id}", response_model=ApplicationView, tags=["applications"])
+async def read_application(
+    application_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+) -> Any:
+    """Where one application stands, why, and what comes next."""
+    row = await seen_application(tx, viewer, application_id, "api")
+    return await Composer(tx, state.facts, viewer, texts_for(request)).application(row)
+
+
+@router.get(
+    "/applications/{application_id}/dossier",
+    tags=["applications"],
+    response_model=None,
+    responses={200: {"content": {"text/html": {}, "application/json": {}}}},
+)
+async def read_dossier(
+    application_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+) -> Response:
+    """N11: everything about one application in one document, JSON or printable HTML as `Accept` asks."""
+    row = await seen_application(tx, viewer, application_id, "dossier")
+    texts = texts_for(request)
+    dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
+    if "text/html" in request.headers.get("accept", ""):
+        page = render_dossier(dossier, language=texts.language, time_zone=state.facts.policy.time_zone)
+        return HTMLResponse(page, headers=PAGE_HEADERS)
+    return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
+
+
+async def own_process(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
+    async with transaction(state.engine) as tx:
+        return await seen_application(tx, viewer, application_id, "api")
+
+
+@router.post(
+    "/applications/{application_id}/withdraw",
+    response_model=Result,
+    responses={202: {"model": Stored}},
+    tags=["applications"],
+)
+async def withdraw_application(
+    application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """N13: the applicant withdraws, at any time before activation."""
+    row = await own_process(state, viewer, application_id)
+    if not may_withdraw(viewer.person, row.applicant):
+        raise Refusal(403, "not_applicant", rule="N13")
+    return outcome(caller, await state.door.withdraw(caller, row.workflow_id, body.reason), texts_for(request))
+
+
+@router.post(
+    "/applications/{application_id}/appeal",
+    response_model=Result,
+    responses={202: {"model": Stored}},
+    tags=["applications"],
+)
+async def appeal_rejection(
+    application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """N10: the applicant puts a rejection before the general manager."""
+    row = await own_process(state, viewer, application_id)
+    if not may_appeal(viewer.person, row.applicant):
+        raise Refusal(403, "not_applicant", rule="N10")
+    return outcome(caller, await state.door.appeal(caller, row.workflow_id, body.reason), texts_for(request))
+
+
+@router.get("/accounts", response_model=Page[AccountView], tags=["accounts"])
+async def list_accounts(
+    viewer: ViewerDep,
+    state: StateDep,
+    tx: Tx,
+    request: Request,
+    salesperson: PersonQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """The Named Accounts the caller may see, newest first."""
+    rows = await reading.accounts_seen(
+        tx,
+        scope_of(viewer.person, viewer.organisation),
+        salesperson=salesperson,
+        after=parse_cursor(cursor, "moment", "id"),
+        limit=limit + 1,
+    )
+    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    page, more = rows[:limit], len(rows) > limit
+    return Page(
+        items=[composer.account(row) for row in page],
+        next_cursor=cursor_of(page[-1].activated_at, page[-1].id) if more else None,
+    )
+
+
+@router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
+async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+    """One Named Account."""
+    row = await accounts.find(tx, account_id)
+    if row is None:
+        raise Refusal(404, "not_found")
+    involved = bool(await reading.was_asked(tx, viewer.person.id, [row.application_id]))
+    scope = scope_of(viewer.person, viewer.organisation)
+    if not scope.covers(applicant=row.salesperson, department=row.department, involved=involved):
+        raise Refusal(404, "not_found")
+    await messages.note_reading(tx, viewer.person.id, "account", row.id, "api")
+    return Composer(tx, state.facts, viewer, texts_for(request)).account(row)

@@ -1,0 +1,257 @@
+"""The pages behind mail links: GET shows and changes nothing, POST answers. No script, no login, no default choice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from api.front_door import Caller
+from api.page_answers import entered_fields, field_errors
+from api.pages import (
+    PAGE_HEADERS,
+    CalmKind,
+    CalmPage,
+    DecisionPage,
+    FormError,
+    Remark,
+    ResultKind,
+    ResultPage,
+    render_calm,
+    render_decision,
+    render_result,
+)
+from api.problems import Refusal, Unavailable
+from api.routes_tasks import check_answer
+from api.state import State, StateDep, page_caller
+from crypto.links import ForgedLink, link_id_of
+from db import accounts, applications, messages, tasks
+from db.applications import ApplicationRow
+from db.engine import AsyncConnection, RecordAway, transaction
+from db.messages import Receipt
+from db.tasks import AskedRow, DecisionRow, TaskRow
+from domain.background import background_of
+from domain.eligibility import evaluate
+from domain.organisation import Language, Organisation, Person
+from domain.tasks import TaskKind, TaskStatus
+from texts.catalogue import Texts, language_of
+from texts.decisions import decision_lines
+from texts.eligibility import eligibility_lines
+
+router = APIRouter(include_in_schema=False)
+
+
+class Calm(Exception):
+    """There is nothing to answer here; show a calm page instead."""
+
+    def __init__(self, page: CalmPage) -> None:
+        super().__init__(page.kind)
+        self.page = page
+
+
+class Opened:
+    """What a valid link opens: one task, for the one person it asks."""
+
+    def __init__(
+        self, task: TaskRow, asked: AskedRow, person: Person, organisation: Organisation, row: ApplicationRow
+    ) -> None:
+        self.task = task
+        self.asked = asked
+        self.person = person
+        self.organisation = organisation
+        self.row = row
+
+
+@router.api_route("/d/{token}", methods=["GET", "HEAD"])
+async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
+    """Show what is asked; nothing changes, whoever or whatever opens it, however often."""
+    try:
+        async with transaction(state.engine) as tx:
+            opened = await _open(tx, state, token, request)
+            await messages.note_reading(tx, opened.person.id, "application", opened.row.id, "link")
+            page = await _decision_page(tx, state, opened, request)
+    except Calm as calm:
+        return _answer(render_calm(calm.page), calm.page.kind.status)
+    except RecordAway:
+        return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
+    return _answer(render_decision(page))
+
+
+@router.post("/d/{token}")
+async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
+    """Answer. What is wrong is said beside the field, with everything typed kept."""
+    body = await request.body()
+    try:
+        form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
+        async with transaction(state.engine) as tx:
+            opened = await _open(tx, state, token, request)
+        choice, reason, fields = entered_fields(opened.task, form)
+        texts = Texts(_language(request, opened.person))
+        try:
+            if not form.get("confirm"):
+                raise Refusal(422, "confirm_missing")
+            check_answer(opened.task, choice, reason, fields)
+        except Refusal as refusal:
+            return await _again(state, opened, request, form, field_errors(refusal, texts))
+        caller = page_caller(opened.person, opened.asked.link_id, body)
+        receipt = await state.door.answer(
+            caller, opened.task.workflow_id, opened.task.id, choice=choice, reason=reason, fields=fields
+        )
+        return await _became(state, opened, request, caller, receipt, choice)
+    except Calm as calm:
+        return _answer(render_calm(calm.page), calm.page.kind.status)
+    except (RecordAway, Unavailable):
+        return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
+    except Refusal:
+        # The process ended between opening and answering: the page that now stands there says what happened.
+        return await show(token, state, request)
+
+
+async def _open(tx: AsyncConnection, state: State, token: str, request: Request) -> Opened:
+    """Check a link against the record. Raises `Calm`."""
+    unknown = Calm(_calm(CalmKind.UNKNOWN, request))
+    try:
+        asked = await tasks.asked_by_link(tx, link_id_of(token, state.settings.link_keys))
+    except ForgedLink:
+        raise unknown from None
+    task = await tasks.find(tx, asked.task_id) if asked else None
+    row = await applications.find(tx, task.subject_id) if task else None
+    organisation = await state.facts.organisation(tx)
+    person = organisation.person(asked.person) if asked else None
+    if asked is None or task is None or row is None or person is None or not person.active:
+        raise unknown
+    opened = Opened(task, asked, person, organisation, row)
+    if task.status is TaskStatus.ANSWERED:
+        decision = await tasks.decision_on(tx, task.id)
+        raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision))
+    if row.round != task.round:
+        raise Calm(_closed(CalmKind.SUPERSEDED, request, opened, None))
+    if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:
+        raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, None))
+    if state.clock() >= asked.link_expires_at:
+        raise Calm(_closed(CalmKind.EXPIRED, request, opened, None))
+    return opened
+
+
+async def _decision_page(
+    tx: AsyncConnection,
+    state: State,
+    opened: Opened,
+    request: Request,
+    entered: dict[str, str] | None = None,
+    errors: tuple[FormError, ...] = (),
+) -> DecisionPage:
+    task, row, organisation = opened.task, opened.row, opened.organisation
+    policy = await state.facts.pinned_policy(tx, row.policy_digest)
+    found = await applications.evidence_of(tx, row.id, row.round)
+    deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
+    office = organisation.departments_by_id.get(row.department or "")
+    note = Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
+    return DecisionPage(
+        language=_language(request, opened.person),
+        path=request.url.path,
+        time_zone=policy.time_zone,
+        application_id=row.id,
+        round=row.round,
+        kind=task.kind,
+        asked_name=opened.person.name,
+        capacity=opened.asked.capacity,
+        on_behalf_of_name=organisation.name_of(opened.asked.on_behalf_of) if opened.asked.on_behalf_of else None,
+        applicant_name=organisation.name_of(row.applicant),
+        department_name=office.name if office else "",
+        opened_at=task.opened_at,
+        due_at=task.due_at,
+        provisional=task.due_provisional,
+        choices=task.choices,
+        form=row.form,
+        evidence=tuple(
+            item.model_copy(update={"note_by": organisation.name_of(item.note_by)}) if item.note_by else item
+            for item in (found if deciding else ())
+        ),
+        eligibility=eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
+        decisions=decision_lines(await tasks.decisions_of(tx, row.id), organisation),
+        accounts_held=await accounts.count_held(tx, row.applicant) if deciding else None,
+        account_limit=policy.accounts.limit,
+        return_remark=note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
+        appeal_remark=note if task.kind is TaskKind.GM_APPEAL else None,
+        entered=entered or {},
+        errors=errors,
+    )
+
+
+async def _again(
+    state: State, opened: Opened, request: Request, form: dict[str, str], errors: tuple[FormError, ...]
+) -> HTMLResponse:
+    async with transaction(state.engine) as tx:
+        page = await _decision_page(tx, state, opened, request, form, errors)
+    return _answer(render_decision(page), 422)
+
+
+async def _became(
+    state: State, opened: Opened, request: Request, caller: Caller, receipt: Receipt | None, choice: str
+) -> HTMLResponse:
+    """The page that says what became of an answer."""
+    language = _language(request, opened.person)
+    shared: dict[str, Any] = {
+        "language": language,
+        "path": request.url.path,
+        "task_kind": opened.task.kind,
+        "application_id": opened.row.id,
+        "customer_name": opened.row.form.customer.name,
+    }
+    if receipt is None:
+        return _answer(render_calm(CalmPage(kind=CalmKind.STORED, receipt=caller.message_id, **shared)), 202)
+    if receipt.accepted:
+        page = ResultPage(
+            result=ResultKind.ACCEPTED,
+            choice=choice,
+            person_name=opened.person.name,
+            at=receipt.recorded_at,
+            **shared,
+        )
+        return _answer(render_result(page))
+    async with transaction(state.engine) as tx:
+        decision = await tasks.decision_on(tx, opened.task.id)
+    if decision is not None:
+        name = opened.organisation.name_of(decision.person)
+        page = ResultPage(
+            result=ResultKind.ALREADY,
+            choice=decision.choice,
+            person_name=name,
+            at=decision.decided_at,
+            reason=decision.reason,
+            **shared,
+        )
+        return _answer(render_result(page), 409)
+    message = Texts(language).error(str(receipt.result.get("code")))
+    return _answer(render_result(ResultPage(result=ResultKind.REFUSED, message=message, **shared)), 409)
+
+
+def _closed(kind: CalmKind, request: Request, opened: Opened, decision: DecisionRow | None) -> CalmPage:
+    return CalmPage(
+        kind=kind,
+        language=_language(request, opened.person),
+        path=request.url.path,
+        task_kind=opened.task.kind,
+        choice=decision.choice if decision else "",
+        person_name=opened.organisation.name_of(decision.person) if decision else "",
+        at=decision.decided_at if decision else opened.task.closed_at,
+        application_id=opened.row.id,
+        customer_name=opened.row.form.customer.name,
+    )
+
+
+def _calm(kind: CalmKind, request: Request) -> CalmPage:
+    return CalmPage(kind=kind, language=_language(request, None), path=request.url.path)
+
+
+def _language(request: Request, person: Person | None) -> Language:
+    wanted = request.query_params.get("lang")
+    if wanted is None and person is not None:
+        return person.language
+    return language_of(wanted or request.headers.get("accept-language", "")[:2].lower())
+
+
+def _answer(html: str, status: int = 200) -> HTMLResponse:
+    return HTMLResponse(html, status, headers=PAGE_HEADERS)

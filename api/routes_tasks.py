@@ -1,0 +1,162 @@
+"""Tasks: every human step, for the portal; and receipts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
+
+from api.answers import outcome, refused
+from api.composing import Composer
+from api.problems import PROBLEM_RESPONSES, Refusal, field_problems, texts_for
+from api.routes_applications import Cursor, Limit
+from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
+from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
+from db import applications, messages, reading, tasks
+from db.engine import AsyncConnection, transaction
+from db.tasks import AskedRow, TaskRow
+from domain.application import ApplicationForm
+from domain.base import OptionalText
+from domain.named_account import FORM_FIELD
+from domain.organisation import Organisation
+from domain.tasks import FieldKind, TaskStatus, answer_problems
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])
+
+TaskId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+ReceiptId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
+
+
+class AnswerBody(BaseModel):
+    """An answer to a task."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    choice: Annotated[str, StringConstraints(min_length=1, max_length=40)]
+    reason: OptionalText = ""
+    fields: dict[str, JsonValue] = {}
+
+
+@router.get("/tasks", response_model=Page[TaskSummary])
+async def list_tasks(
+    viewer: ViewerDep,
+    state: StateDep,
+    tx: Tx,
+    request: Request,
+    status: Annotated[TaskStatus | None, Query()] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """The caller's tasks, open ones first."""
+    rows = await reading.tasks_asked(
+        tx,
+        viewer.person.id,
+        status=status.value if status else None,
+        after=parse_cursor(cursor, "number", "moment", "id"),
+        limit=limit + 1,
+    )
+    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    page, more = rows[:limit], len(rows) > limit
+    titles = await applications.customer_names(tx, [task.subject_id for task, _ in page])
+    last = page[-1][0] if page else None
+    return Page(
+        items=[composer.task_summary(task, mine, titles.get(task.subject_id, "")) for task, mine in page],
+        next_cursor=(
+            cursor_of(0 if last.status is TaskStatus.OPEN else 1, last.opened_at, last.id) if more and last else None
+        ),
+    )
+
+
+async def my_task(tx: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
+    """A task that asks or asked the viewer. Raises `Refusal` 404: what asks others is not theirs to know."""
+    task = await tasks.find(tx, task_id)
+    asked = (await tasks.asked_by(tx, [task_id]))[task_id] if task else ()
+    mine = next((one for one in asked if one.person == viewer.person.id), None)
+    if task is None or mine is None:
+        raise Refusal(404, "not_found")
+    return task, mine
+
+
+@router.get("/tasks/{task_id}", response_model=TaskView)
+async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+    """One task with the evidence to decide on."""
+    task, mine = await my_task(tx, viewer, task_id)
+    row = await applications.find(tx, task.subject_id)
+    if row is None:
+        raise Refusal(404, "not_found")
+    await messages.note_reading(tx, viewer.person.id, "application", row.id, "task")
+    return await Composer(tx, state.facts, viewer, texts_for(request)).task(task, mine, row)
+
+
+async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow) -> None:
+    """Raise `Refusal` 409 with what was decided already, by whom and when; 403 for one no longer asked."""
+    if task.status is TaskStatus.ANSWERED:
+        decision = await tasks.decision_on(tx, task.id)
+        if decision is not None:
+            raise refused(
+                {
+                    "code": "already_answered",
+                    "choice": decision.choice,
+                    "by": organisation.name_of(decision.person),
+                    "at": decision.decided_at.isoformat(),
+                }
+            )
+    if task.status is not TaskStatus.OPEN:
+        closed_at = task.closed_at.isoformat() if task.closed_at else None
+        raise refused({"code": "task_withdrawn", "closed_because": task.closed_because, "at": closed_at})
+    if mine.removed_at is not None:
+        raise refused({"code": "not_asked"})
+
+
+def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]) -> None:
+    """The form of an answer, with every wrong field at once. Raises `Refusal` 422."""
+    problems = list(answer_problems(task.choices, choice=choice, reason=reason, fields=fields))
+    chosen = next((one for one in task.choices if one.choice == choice), None)
+    forms = [spec.name for spec in chosen.fields if spec.kind is FieldKind.FORM] if chosen else []
+    for name in forms:
+        if fields.get(name) is not None:
+            try:
+                ApplicationForm.model_validate(fields[name])
+            except ValidationError as error:
+                problems += field_problems(error.errors(), prefix=f"fields.{FORM_FIELD}")
+    if problems:
+        code = problems[0].key if len(problems) == 1 and problems[0].field in ("choice", "reason") else "fields_wrong"
+        raise Refusal(422, code, problems=problems)
+
+
+@router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
+async def answer_task(
+    task_id: TaskId, body: AnswerBody, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
+    earlier = await state.door.heard(caller)
+    if earlier:
+        return outcome(caller, earlier, texts_for(request))
+    async with transaction(state.engine) as tx:
+        task, mine = await my_task(tx, viewer, task_id)
+        await refuse_closed(tx, viewer.organisation, task, mine)
+    check_answer(task, body.choice, body.reason, body.fields)
+    receipt = await state.door.answer(
+        caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
+    )
+    return outcome(caller, receipt, texts_for(request))
+
+
+@router.get("/receipts/{receipt}", response_model=ReceiptView)
+async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, tx: Tx, request: Request) -> Any:
+    """What became of a message the caller sent."""
+    texts = texts_for(request)
+    found = await messages.find_receipt(tx, receipt)
+    if found and found.person == viewer.person.id:
+        status: Literal["accepted", "refused"] = "accepted" if found.accepted else "refused"
+        return ReceiptView(
+            receipt=receipt,
+            status=status,
+            detail=texts.text(f"receipt.{status}") if found.accepted else texts.error(str(found.result.get("code"))),
+            recorded_at=found.recorded_at,
+            result=found.result,
+        )
+    if found is None and await messages.key_is_known(tx, receipt, viewer.person.id):
+        return ReceiptView(receipt=receipt, status="stored", detail=texts.text("receipt.stored"))
+    raise Refusal(404, "not_found")

@@ -1,0 +1,115 @@
+"""What every request has in hand: made once at start-up, passed down, never global."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Header, Request
+from temporalio.client import Client
+
+from api.auth import Doorkeeper, person_of
+from api.front_door import Caller, FrontDoor
+from api.problems import Refusal
+from db.engine import AsyncConnection, AsyncEngine, transaction
+from db.facts import Facts
+from domain.organisation import Organisation, Person
+from settings import Settings
+
+Clock = Callable[[], datetime]
+
+
+def now_utc() -> datetime:
+    return datetime.now(UTC)
+
+
+class State:
+    """The parts of a running API."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        engine: AsyncEngine,
+        client: Client,
+        facts: Facts,
+        door: FrontDoor,
+        doorkeeper: Doorkeeper,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.client = client
+        self.facts = facts
+        self.door = door
+        self.doorkeeper = doorkeeper
+        self.clock = clock
+
+
+def state_of(request: Request) -> State:
+    state = request.app.state.parts
+    assert isinstance(state, State)
+    return state
+
+
+StateDep = Annotated[State, Depends(state_of)]
+
+
+async def open_transaction(state: StateDep) -> AsyncIterator[AsyncConnection]:
+    """One transaction for one request; committed when the answer is ready."""
+    async with transaction(state.engine) as tx:
+        yield tx
+
+
+Tx = Annotated[AsyncConnection, Depends(open_transaction)]
+
+
+class Viewer:
+    """Who speaks, and the organisation they belong to."""
+
+    def __init__(self, person: Person, organisation: Organisation) -> None:
+        self.person = person
+        self.organisation = organisation
+
+
+async def viewer_of(
+    request: Request, state: StateDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+) -> Viewer:
+    """The person a bearer token names. Raises `Refusal` 401 or 403."""
+    login = await state.doorkeeper.login_of(authorization)
+    async with transaction(state.engine) as tx:
+        organisation = await state.facts.organisation(tx)
+    person = person_of(login, organisation)
+    request.state.language = person.language
+    return Viewer(person, organisation)
+
+
+ViewerDep = Annotated[Viewer, Depends(viewer_of)]
+
+KeyHeader = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        description="The same key and body give the same answer and one effect; 1 to 255 visible characters.",
+    ),
+]
+
+
+async def caller_of(request: Request, viewer: ViewerDep, idempotency_key: KeyHeader = None) -> Caller:
+    """The message this request makes. Raises `Refusal` 400 for a key that cannot be one."""
+    if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
+        raise Refusal(400, "idempotency_key_invalid")
+    body = await request.body()
+    return Caller(viewer.person, route=request.url.path, key=idempotency_key, body=body, channel="api")
+
+
+CallerDep = Annotated[Caller, Depends(caller_of)]
+
+
+def page_caller(person: Person, link_id: str, body: bytes) -> Caller:
+    """The message of a page's form: pressing the button twice is saying it once."""
+    key = hashlib.sha256(body).hexdigest()
+    return Caller(person, route=f"/d/{link_id}", key=key, body=body, channel="mail")

@@ -1,0 +1,234 @@
+"""What the API answers: the record in the contract's words."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, JsonValue
+
+from api.problems import Refusal
+from domain.application import ApplicationForm, Stage
+from domain.eligibility import Eligibility
+from domain.evidence import Evidence
+from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
+
+T = TypeVar("T")
+
+
+class PersonView(BaseModel):
+    id: str
+    name: str
+
+
+class Page(BaseModel, Generic[T]):
+    """One page of a list."""
+
+    items: list[T]
+    next_cursor: str | None = None
+
+
+class SubjectView(BaseModel):
+    type: Literal["application", "project"]
+    id: str
+    title: str
+
+
+class ChoiceView(Choice):
+    """A choice with its label in the reader's language."""
+
+    label: str
+
+
+class AskedView(BaseModel):
+    person: PersonView
+    capacity: AskedAs
+    on_behalf_of: PersonView | None = None
+
+
+class DecisionView(BaseModel):
+    """A decision as the contract shows it."""
+
+    task_id: str
+    kind: TaskKind
+    round: int
+    choice: str
+    reason: str
+    special_reason: bool
+    person: PersonView
+    on_behalf_of: PersonView | None = None
+    capacity: AskedAs
+    decided_at: datetime
+
+
+class TaskSummary(BaseModel):
+    """A task in a list."""
+
+    id: str
+    kind: TaskKind
+    rule: str
+    subject: SubjectView
+    question: str
+    choices: list[ChoiceView]
+    opened_at: datetime
+    due_at: datetime
+    due_provisional: bool
+    status: TaskStatus
+    on_behalf_of: PersonView | None = None
+    round: int
+
+
+class OpenTaskView(BaseModel):
+    """A task as those who may see its subject see it."""
+
+    id: str
+    kind: TaskKind
+    rule: str
+    title: str
+    asked: list[AskedView]
+    opened_at: datetime
+    due_at: datetime
+
+
+class TimelineEntry(BaseModel):
+    at: datetime
+    event: str
+    text: str
+    actor: PersonView | None = None
+    body: dict[str, Any] = {}
+
+
+class RejectionView(BaseModel):
+    by: PersonView
+    reason: str
+    at: datetime
+    appeal_until: datetime | None = None
+
+
+class ApplicationSummary(BaseModel):
+    """An application in a list."""
+
+    id: str
+    workflow_id: str
+    stage: Stage
+    stage_label: str
+    outcome: Stage | None = None
+    round: int
+    applicant: PersonView
+    department: str | None = None
+    customer_name: str
+    submitted_at: datetime
+    stage_since: datetime
+
+
+class ApplicationView(ApplicationSummary):
+    """One application: where it stands, why, and what comes next."""
+
+    customer: dict[str, JsonValue]
+    form: ApplicationForm
+    policy: str
+    evidence: list[Evidence]
+    eligibility: Eligibility
+    tasks: list[OpenTaskView]
+    decisions: list[DecisionView]
+    rejection: RejectionView | None = None
+    appeal: dict[str, JsonValue] | None = None
+    end_reason: dict[str, JsonValue] | None = None
+    conflicts: list[dict[str, JsonValue]] = []
+    account_id: str | None = None
+    what_next: str
+    timeline: list[TimelineEntry]
+
+
+class TaskView(TaskSummary):
+    """One task with everything to decide on."""
+
+    asked: list[AskedView]
+    note: dict[str, JsonValue] | None = None
+    application: ApplicationView
+    decision: DecisionView | None = None
+
+
+class AccountView(BaseModel):
+    """One Named Account."""
+
+    id: str
+    application_id: str
+    name: str
+    kind: str
+    salesperson: PersonView
+    department: str | None = None
+    related_parties: list[dict[str, JsonValue]]
+    targets: dict[str, JsonValue]
+    activated_at: datetime
+    revoked_at: datetime | None = None
+    approved_by_general_manager: bool
+    projects: list[JsonValue] = []
+    reviews: list[JsonValue] = []
+
+
+class Submitted(BaseModel):
+    id: str
+    workflow_id: str
+    stage: Stage
+    conflicts: list[dict[str, JsonValue]] = []
+    """N14: earlier registrations this one collides with, without what is not the applicant's to know."""
+    notice: str | None = None
+
+
+class Stored(BaseModel):
+    """202: durable, not recorded yet."""
+
+    receipt: str
+    status: Literal["stored"] = "stored"
+    detail: str
+    id: str | None = None
+    workflow_id: str | None = None
+
+
+class Result(BaseModel):
+    """200: recorded."""
+
+    receipt: str
+    status: Literal["accepted"] = "accepted"
+    detail: str
+    task: str | None = None
+    choice: str | None = None
+
+
+class ReceiptView(BaseModel):
+    receipt: str
+    status: Literal["stored", "accepted", "refused"]
+    detail: str
+    recorded_at: datetime | None = None
+    result: dict[str, JsonValue] = {}
+
+
+def cursor_of(*parts: object) -> str:
+    """An opaque cursor that names the last row of a page."""
+    written = json.dumps([part.isoformat() if isinstance(part, datetime) else str(part) for part in parts])
+    return base64.urlsafe_b64encode(written.encode()).rstrip(b"=").decode()
+
+
+def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "id"]) -> tuple[str, ...] | None:
+    """What `cursor_of` wrote. Raises `Refusal` 422 for anything else."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        parts = json.loads(base64.urlsafe_b64decode(padded.encode("ascii")))
+        if not isinstance(parts, list) or len(parts) != len(kinds):
+            raise ValueError
+        for part, kind in zip(parts, kinds, strict=True):
+            if kind == "number":
+                int(part)
+            elif kind == "moment" and datetime.fromisoformat(part).tzinfo is None:
+                raise ValueError
+            elif kind == "id" and not (isinstance(part, str) and part.isascii() and part.isprintable()):
+                raise ValueError
+        return tuple(str(part) for part in parts)
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        raise Refusal(422, "cursor_invalid") from None

@@ -1,0 +1,63 @@
+"""Who may see and do what (X2). One place decides, for single rows and for lists alike."""
+
+from __future__ import annotations
+
+from domain.application import Stage
+from domain.base import Frozen
+from domain.organisation import Organisation, Person, Role
+
+SEES_EVERYTHING = frozenset({Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER, Role.GENERAL_MANAGER})
+"""Roles whose work needs every application: the first check and background (N2–N5), appeals and disputes."""
+
+
+class Scope(Frozen):
+    """The applications and accounts somebody may see. The same value filters a list in SQL and judges one row."""
+
+    person: str
+    everything: bool = False
+    departments: frozenset[str] = frozenset()
+
+    def covers(self, *, applicant: str, department: str | None, involved: bool) -> bool:
+        """Whether a row is theirs to see. `involved`: they were asked by one of its tasks."""
+        return self.everything or involved or applicant == self.person or department in self.departments
+
+
+def scope_of(viewer: Person, organisation: Organisation) -> Scope:
+    """What `viewer` may see: their own, what they were asked about, their departments, or everything.
+
+    An operator runs the system and sees no customer; a product manager is told of lost projects only.
+    """
+    led = {d.id for d in organisation.departments if viewer.id in (d.gm, d.vp)}
+    return Scope(person=viewer.id, everything=bool(viewer.roles & SEES_EVERYTHING), departments=frozenset(led))
+
+
+def may_apply(viewer: Person) -> bool:
+    """N1: salespeople apply for Named Accounts."""
+    return Role.SALESPERSON in viewer.roles
+
+
+def may_withdraw(viewer: Person, applicant: str) -> bool:
+    """N13: only the applicant."""
+    return viewer.id == applicant
+
+
+def may_appeal(viewer: Person, applicant: str) -> bool:
+    """N10: only the applicant."""
+    return viewer.id == applicant
+
+
+def sees_evidence(viewer: Person, organisation: Organisation, *, applicant: str, asked_to_decide: bool) -> bool:
+    """Evidence speaks of other people's customers: it is for those who decide, never for the applicant."""
+    if viewer.id == applicant:
+        return False
+    return asked_to_decide or bool(viewer.roles & SEES_EVERYTHING) or viewer.id in organisation.sales_vps
+
+
+def may_decode(viewer: Person) -> bool:
+    """X2: an operator's UI reads encrypted histories through the codec endpoint."""
+    return Role.OPERATOR in viewer.roles
+
+
+def can_still_withdraw(stage: Stage) -> bool:
+    """N13: at any time before activation."""
+    return not stage.ended and stage is not Stage.REJECTED

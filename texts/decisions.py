@@ -1,0 +1,28 @@
+"""Decisions in lines for people, with names in place of ids (N11)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.organisation import Organisation
+from domain.tasks import Decision
+from texts.views import DecisionLine
+
+
+def decision_lines(decided: Sequence[tuple[int, Decision]], organisation: Organisation) -> tuple[DecisionLine, ...]:
+    """Decisions with the round each was taken in, as mails and pages show them."""
+    return tuple(
+        DecisionLine(
+            kind=decision.kind,
+            choice=decision.choice,
+            person_name=organisation.name_of(decision.person),
+            decided_at=decision.decided_at,
+            reason=decision.reason,
+            special_reason=decision.special,
+            on_behalf_of_name=organisation.name_of(decision.on_behalf_of) if decision.on_behalf_of else None,
+            capacity=decision.capacity,
+            round=number,
+            slot_name=organisation.name_of(decision.slot) if decision.slot else None,
+        )
+        for number, decision in decided
+    )

@@ -1,0 +1,58 @@
+"""Eligibility in lines for people: which clause passed or failed, and by how much (E5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domain.eligibility import ClauseResult, Eligibility
+from texts.views import EligibilityLine, FigureLine
+
+_FIGURES = {
+    "E1a": ("E1a-first-year", "E1a-later-years"),
+    "E1b": ("E1b-technical", "E1b-own"),
+    "E1c": ("E1c",),
+}
+_LABELS = {
+    "E1a-first-year": "field.forecast.first_year_gross_margin",
+    "E1a-later-years": "field.forecast.later_year_gross_margin",
+    "E1b-technical": "field.forecast.technical_service_revenue",
+    "E1b-own": "field.forecast.own_service_revenue",
+    "E1c": "field.forecast.annual_contracts",
+}
+
+
+def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
+    """One line a clause, E1a to E4; E4 is for people."""
+    known = {result.clause: result for result in eligibility.clauses}
+    lines = []
+    for clause, names in _FIGURES.items():
+        results = [known[name] for name in names]
+        lines.append(
+            EligibilityLine(clause=clause, passed=_verdict(clause, results), figures=tuple(_figure(r) for r in results))
+        )
+    e2 = [known[name].passed for name in ("E2-legal-person", "E2-lawsuit", "E2-arrears")]
+    lines.append(EligibilityLine(clause="E2", passed=_all(e2), for_people=None in e2))
+    lines.append(EligibilityLine(clause="E3", passed=known["E3"].passed))
+    lines.append(EligibilityLine(clause="E4", for_people=True))
+    return tuple(lines)
+
+
+def _verdict(clause: str, results: Sequence[ClauseResult]) -> bool | None:
+    if not all(result.applicable for result in results):
+        return None
+    met = [bool(result.passed) for result in results]
+    return any(met) if clause == "E1b" else all(met)
+
+
+def _all(passed: Sequence[bool | None]) -> bool | None:
+    if False in passed:
+        return False
+    return None if None in passed else True
+
+
+def _figure(result: ClauseResult) -> FigureLine:
+    assert result.actual is not None
+    assert result.required is not None
+    return FigureLine(
+        label_key=_LABELS[result.clause], actual=result.actual, bound=result.required, above=result.strict
+    )
