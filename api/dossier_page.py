@@ -1,7 +1,7 @@
 """A dossier as blocks for the printable page (N11): whatever it holds is shown, known parts in their own form.
 
-The dossier is the JSON document that the API answers. Forms, evidence, eligibility and the timeline get a layout of their
-own; every other value is walked through and labelled, so that nothing kept can be missing from the print.
+The dossier is the JSON document that the API answers. Forms, evidence, eligibility and the timeline get a layout
+of their own; every other value is walked through and labelled, so that nothing kept can be missing from the print.
 """
 
 from __future__ import annotations

@@ -143,9 +143,9 @@ def form_values(form: ApplicationForm) -> dict[str, str]:
 def parse_form(fields: Mapping[str, str]) -> dict[str, Any]:
     """The application form as nested JSON, from inputs named `customer.contacts.0.name`; made to be validated.
 
-    Rows in which everything is blank are dropped and the others close up, so that the positions in a validation error are
-    those of the page that is shown next. Names that belong to no part of the form (`choice`, `reason`, …) are left out.
-    Never raises, whatever is posted.
+    Rows in which everything is blank are dropped and the others close up, so that the positions in a validation error
+    are those of the page that is shown next. Names that belong to no part of the form (`choice`, `reason`, …) are left
+    out. Never raises, whatever is posted.
     """
     tree: dict[str, Any] = {}
     for name, raw in fields.items():

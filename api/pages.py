@@ -1,7 +1,7 @@
 """The pages behind a mail link: asking for a decision, what became of it, and the calm pages for everything else.
 
-Pure: a frozen view in, HTML out. Showing a page changes nothing; nothing is chosen beforehand and no script runs, so neither
-a reader nor a mail scanner can decide by opening one. Every page exists in both languages (X4).
+Pure: a frozen view in, HTML out. Showing a page changes nothing; nothing is chosen beforehand and no script runs, so
+neither a reader nor a mail scanner can decide by opening one. Every page exists in both languages (X4).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -29,14 +28,22 @@ from api.page_form import (
     parse_form,
     sections,
 )
-from domain.application import ApplicationForm
-from domain.base import Frozen, Moment
-from domain.evidence import Evidence, EvidenceKind
+from api.page_views import (
+    CalmKind,
+    CalmPage,
+    DecisionPage,
+    FormError,
+    PageView,
+    Remark,
+    ResultKind,
+    ResultPage,
+)
+from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, note_field
 from domain.organisation import Language
-from domain.tasks import PASS, REJECT, RETURN, AskedAs, Choice, FieldKind, TaskKind
+from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
-from texts.views import DecisionLine, EligibilityLine, detail_value, on_behalf
+from texts.views import detail_value, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 STATIC_DIR = Path(__file__).with_name("static")
@@ -54,125 +61,6 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
 }
-
-
-class FormError(Frozen):
-    """What is wrong with one input; `message` is already in the reader's language."""
-
-    field: str
-    """The input's name: `choice`, `reason`, `confirm`, `note_credit`, `customer.contacts.0.name`, …"""
-    message: str
-
-
-class Remark(Frozen):
-    """Something a person said earlier that the reader has to know."""
-
-    text: str
-    person_name: str = ""
-    at: Moment | None = None
-
-
-class PageView(Frozen):
-    """What every page knows."""
-
-    language: Language = DEFAULT_LANGUAGE
-    path: str
-    """Where this page lives, e.g. `/d/<token>`: the form posts there, the language links lead there."""
-    time_zone: str = "Asia/Shanghai"
-    portal_url: str = ""
-
-
-class DecisionPage(PageView):
-    """One open task, for the one person it asks."""
-
-    application_id: str
-    number: str = ""
-    round: int
-    kind: TaskKind
-    asked_name: str
-    capacity: AskedAs = AskedAs.HOLDER
-    on_behalf_of_name: str | None = None
-    applicant_name: str
-    department_name: str = ""
-    opened_at: Moment
-    due_at: Moment | None = None
-    provisional: bool = False
-    choices: tuple[Choice, ...]
-    form: ApplicationForm
-    evidence: tuple[Evidence, ...] = ()
-    """`note_by` holds a name, not an id."""
-    eligibility: tuple[EligibilityLine, ...] = ()
-    decisions: tuple[DecisionLine, ...] = ()
-    accounts_held: int | None = None
-    account_limit: int | None = None
-    return_remark: Remark | None = None
-    """Why commerce sent the application back (`supply_information`)."""
-    appeal_remark: Remark | None = None
-    """Why the salesperson appeals (`gm_appeal`)."""
-    conflict_note: str = ""
-    hidden: dict[str, str] = {}
-    """Further inputs the answer must carry, e.g. an idempotency key."""
-    entered: dict[str, str] = {}
-    """What the reader had typed, when the page is shown again with errors."""
-    errors: tuple[FormError, ...] = ()
-
-
-class ResultKind(StrEnum):
-    ACCEPTED = "accepted"
-    ALREADY = "already"
-    """Somebody decided before; the first answer stands."""
-    REFUSED = "refused"
-
-
-class ResultPage(PageView):
-    """What became of an answer."""
-
-    result: ResultKind
-    task_kind: TaskKind
-    choice: str = ""
-    """The choice that counts: the reader's own, or the one that came first."""
-    person_name: str = ""
-    at: Moment | None = None
-    reason: str = ""
-    message: str = ""
-    """Why it was refused, in the reader's language."""
-    application_id: str = ""
-    number: str = ""
-    customer_name: str = ""
-
-
-class CalmKind(StrEnum):
-    """Why a link shows no form."""
-
-    EXPIRED = "expired"
-    ANSWERED = "answered"
-    WITHDRAWN = "withdrawn"
-    SUPERSEDED = "superseded"
-    """The application has moved on to another round."""
-    UNKNOWN = "unknown"
-    """Forged, damaged or never issued; says nothing about what exists."""
-    STORED = "stored"
-    """The answer is durable but not yet recorded."""
-    AWAY = "away"
-
-    @property
-    def status(self) -> int:
-        """The HTTP status that goes with the page."""
-        return {CalmKind.UNKNOWN: 404, CalmKind.EXPIRED: 410, CalmKind.STORED: 202, CalmKind.AWAY: 503}.get(self, 200)
-
-
-class CalmPage(PageView):
-    """A quiet page that says what happened, by whom, and what to do next."""
-
-    kind: CalmKind
-    task_kind: TaskKind | None = None
-    choice: str = ""
-    person_name: str = ""
-    at: Moment | None = None
-    application_id: str = ""
-    number: str = ""
-    customer_name: str = ""
-    receipt: str = ""
 
 
 def render_decision(page: DecisionPage) -> str:
@@ -206,7 +94,7 @@ def render_decision(page: DecisionPage) -> str:
 
 
 def _input_name(field: str) -> str:
-    """The input a problem belongs to: `fields.note_credit` and `fields.application.customer.name` lose their wrapping."""
+    """The input a problem belongs to: `fields.note_credit`, `fields.application.customer.name` lose their wrapping."""
     return field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.")
 
 
@@ -256,7 +144,8 @@ def render_dossier(
 ) -> str:
     """N11: everything kept of one application as one page to read or print.
 
-    `dossier` is the JSON document the API answers (or the same with datetimes); parts this page does not know are shown too.
+    `dossier` is the JSON document the API answers (or the same with datetimes); parts unknown to this page are shown
+    too.
     """
     texts = Texts(language)
     customer = dossier.get("customer")

@@ -1,7 +1,7 @@
 """Every text for people, Chinese and English side by side (X4), and how moments and amounts are written.
 
-The texts live in the `*.toml` files beside this module, one `{ zh = "…", en = "…" }` per key. They are read once, when the
-first text is asked for. `Texts` is pure: the same key and parameters always give the same words.
+The texts live in the `*.toml` files beside this module, one `{ zh = "…", en = "…" }` per key. They are read once, when
+the first text is asked for. `Texts` is pure: the same key and parameters always give the same words.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def catalogue() -> Mapping[str, Entry]:
 
 def language_of(wanted: str | None) -> Language:
     """The language asked for, or the default (X4) when it is none of ours."""
-    return cast(Language, wanted) if wanted in LANGUAGES else DEFAULT_LANGUAGE
+    return wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE
 
 
 class Texts:

@@ -1,7 +1,7 @@
 """Mails: what one says (`render_mail`) and the message that goes out (`build_message`).
 
-Display strings never reach a header as they were typed: Python 3.11.7 writes an encoded word that holds CRLF as a header of
-its own. They are cleaned, and the finished message is read back and compared before anyone may send it.
+Display strings never reach a header as they were typed: Python 3.11.7 writes an encoded word that holds CRLF as a
+header of its own. They are cleaned, and the finished message is read back and compared before anyone may send it.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
 
 
 class MailRefused(ValueError):
-    """The message cannot be sent as it is: an unusable address or id, or headers that do not read back. No retry helps."""
+    """The message cannot be sent as it is: an unusable address or id, or headers that do not read back.
+
+    No retry helps."""
 
 
 class MailKind(StrEnum):
@@ -104,7 +106,9 @@ class MailFacts(Wire):
 
     @property
     def shown_number(self) -> str:
-        return self.number or (self.application_id if len(self.application_id) <= 16 else self.application_id[:SHORT_ID])
+        return self.number or (
+            self.application_id if len(self.application_id) <= 16 else self.application_id[:SHORT_ID]
+        )
 
 
 class RenderedMail(Frozen):
@@ -114,7 +118,7 @@ class RenderedMail(Frozen):
 
 
 def one_line(value: str) -> str:
-    """`value` without line breaks, control characters (C0, C1, U+2028, U+2029), writing-direction marks or halves of pairs."""
+    """`value` without line breaks, control characters (C0, C1, U+2028/9), writing-direction marks or lone surrogates."""
     kept = (
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else "\ufffd" if unicodedata.category(c) == "Cs" else c
         for c in value
@@ -149,7 +153,9 @@ def render_mail(facts: MailFacts) -> RenderedMail:
     html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
     text = environment.get_template("mail.txt.j2").render(context)
     return RenderedMail(
-        subject=header_text(subject, 200), text=re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n", html=html
+        subject=header_text(subject, 200),
+        text=re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n",
+        html=html,
     )
 
 
@@ -274,8 +280,8 @@ def build_message(
 ) -> EmailMessage:
     """The message as it goes on the wire: plain text and HTML, marked as automatic, threaded under `thread_id`.
 
-    `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle brackets;
-    `date` is aware. The same arguments give the same headers, so a repeated mail is recognisably the same (X3).
+    `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle
+    brackets; `date` is aware. The same arguments give the same headers, so a repeated mail is recognisably the same (X3).
 
     Raises `MailRefused` for an unusable address or id and when the finished message does not read back as it was meant.
     """

@@ -1,0 +1,132 @@
+"""What the pages behind a mail link show, as frozen values: `api.pages` turns them into HTML."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from domain.application import ApplicationForm
+from domain.base import Frozen, Moment
+from domain.evidence import Evidence
+from domain.organisation import Language
+from domain.tasks import AskedAs, Choice, TaskKind
+from texts.catalogue import DEFAULT_LANGUAGE
+from texts.views import DecisionLine, EligibilityLine
+
+
+class FormError(Frozen):
+    """What is wrong with one input; `message` is already in the reader's language."""
+
+    field: str
+    """The input's name: `choice`, `reason`, `confirm`, `note_credit`, `customer.contacts.0.name`, …"""
+    message: str
+
+
+class Remark(Frozen):
+    """Something a person said earlier that the reader has to know."""
+
+    text: str
+    person_name: str = ""
+    at: Moment | None = None
+
+
+class PageView(Frozen):
+    """What every page knows."""
+
+    language: Language = DEFAULT_LANGUAGE
+    path: str
+    """Where this page lives, e.g. `/d/<token>`: the form posts there, the language links lead there."""
+    time_zone: str = "Asia/Shanghai"
+    portal_url: str = ""
+
+
+class DecisionPage(PageView):
+    """One open task, for the one person it asks."""
+
+    application_id: str
+    number: str = ""
+    round: int
+    kind: TaskKind
+    asked_name: str
+    capacity: AskedAs = AskedAs.HOLDER
+    on_behalf_of_name: str | None = None
+    applicant_name: str
+    department_name: str = ""
+    opened_at: Moment
+    due_at: Moment | None = None
+    provisional: bool = False
+    choices: tuple[Choice, ...]
+    form: ApplicationForm
+    evidence: tuple[Evidence, ...] = ()
+    """`note_by` holds a name, not an id."""
+    eligibility: tuple[EligibilityLine, ...] = ()
+    decisions: tuple[DecisionLine, ...] = ()
+    accounts_held: int | None = None
+    account_limit: int | None = None
+    return_remark: Remark | None = None
+    """Why commerce sent the application back (`supply_information`)."""
+    appeal_remark: Remark | None = None
+    """Why the salesperson appeals (`gm_appeal`)."""
+    conflict_note: str = ""
+    hidden: dict[str, str] = {}
+    """Further inputs the answer must carry, e.g. an idempotency key."""
+    entered: dict[str, str] = {}
+    """What the reader had typed, when the page is shown again with errors."""
+    errors: tuple[FormError, ...] = ()
+
+
+class ResultKind(StrEnum):
+    ACCEPTED = "accepted"
+    ALREADY = "already"
+    """Somebody decided before; the first answer stands."""
+    REFUSED = "refused"
+
+
+class ResultPage(PageView):
+    """What became of an answer."""
+
+    result: ResultKind
+    task_kind: TaskKind
+    choice: str = ""
+    """The choice that counts: the reader's own, or the one that came first."""
+    person_name: str = ""
+    at: Moment | None = None
+    reason: str = ""
+    message: str = ""
+    """Why it was refused, in the reader's language."""
+    application_id: str = ""
+    number: str = ""
+    customer_name: str = ""
+
+
+class CalmKind(StrEnum):
+    """Why a link shows no form."""
+
+    EXPIRED = "expired"
+    ANSWERED = "answered"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
+    """The application has moved on to another round."""
+    UNKNOWN = "unknown"
+    """Forged, damaged or never issued; says nothing about what exists."""
+    STORED = "stored"
+    """The answer is durable but not yet recorded."""
+    AWAY = "away"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that goes with the page."""
+        return {CalmKind.UNKNOWN: 404, CalmKind.EXPIRED: 410, CalmKind.STORED: 202, CalmKind.AWAY: 503}.get(self, 200)
+
+
+class CalmPage(PageView):
+    """A quiet page that says what happened, by whom, and what to do next."""
+
+    kind: CalmKind
+    task_kind: TaskKind | None = None
+    choice: str = ""
+    person_name: str = ""
+    at: Moment | None = None
+    application_id: str = ""
+    number: str = ""
+    customer_name: str = ""
+    receipt: str = ""
