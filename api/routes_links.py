@@ -100,7 +100,8 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         )
         return await _became(state, opened, request, caller, receipt, choice)
     except Calm as calm:
-        return _answer(render_calm(calm.page), calm.page.kind.status)
+        # To whoever meant to decide, a page that is calm but not a success.
+        return _answer(render_calm(calm.page), max(calm.page.kind.status, 409))
     except (RecordAway, Unavailable):
         return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
     except Refusal:
