@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import hmac
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -43,11 +42,39 @@ class Fault(Wire):
 
     seq: int
     what: str
-    """changed, missing, reordered, cut_off, head_forged, anchor_differs"""
+    """changed, missing, reordered, cut_off, head_forged, anchor_differs, unreadable: text keys under `fault.`"""
 
 
+class Proof(Wire):
+    """What proving the record found."""
+
+    entries: int
+    head: tuple[int, str]
+    """Sequence number and hash of the last entry: the anchor to note where the database's owner cannot reach it."""
+    seal_checked: bool
+    """False for an export that was proved without the keys of the seal."""
+    faults: tuple[Fault, ...] = ()
+    """Empty when the record holds."""
+
+
+Anchor = tuple[int, str]
+"""A head (sequence number, hash) noted earlier; it finds a record that was cut and given an old head."""
 SealHead = Callable[[int, str], str]
 """Makes the seal of a chain head from its sequence number and hash, with a key the database does not have."""
+SealHolds = Callable[[int, str, str], bool]
+"""Whether the third is our seal of the head that the first two name."""
+
+
+def _at(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def _canonical(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
 def chain_hash(seq: int, event: Event, previous_hash: str) -> str:
@@ -55,15 +82,73 @@ def chain_hash(seq: int, event: Event, previous_hash: str) -> str:
     content = {
         "seq": seq,
         "event": event.event,
-        "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "at": _at(event.at),
         "actor": event.actor,
         "workflow_id": event.workflow_id,
         "subject_id": event.subject_id,
         "body": event.body,
         "previous": previous_hash,
     }
-    canonical = json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return _digest(content)
+
+
+class Chain:
+    """Proves a record handed over entry by entry, in order; keeps nothing but its place. Never raises."""
+
+    def __init__(self, anchor: Anchor | None = None) -> None:
+        self._anchor = anchor
+        self._expected, self._previous = 1, GENESIS
+        self._entries = 0
+        self._faults: dict[Fault, None] = {}  # in the order found, each once
+
+    def add(self, content: Mapping[str, Any], claimed: object) -> None:
+        """The next entry: everything that is hashed, and the hash it claims to have."""
+        seq = content.get("seq")
+        if not isinstance(seq, int) or not isinstance(claimed, str):
+            self.unreadable()
+            return
+        self._entries += 1
+        if seq != self._expected:
+            self._fault(
+                self._expected if seq > self._expected else seq, "missing" if seq > self._expected else "reordered"
+            )
+        elif content.get("previous") != self._previous:
+            self._fault(seq, "reordered")
+        if not _holds(content, claimed):
+            self._fault(seq, "changed")
+        if self._anchor and seq == self._anchor[0] and claimed != self._anchor[1]:
+            self._fault(seq, "anchor_differs")
+        self._expected, self._previous = seq + 1, claimed
+
+    def unreadable(self) -> None:
+        """Something stands where the next entry should."""
+        self._fault(self._expected, "unreadable")
+
+    def close(self, head: Mapping[str, Any] | None, seal_holds: SealHolds | None) -> Proof:
+        """The end of the record, and the head it claims: `seq`, `hash`, `seal` (not checked when nobody can)."""
+        last = (self._expected - 1, self._previous)
+        if head is None or (head.get("seq"), head.get("hash")) != last:
+            self._fault(self._expected, "cut_off")
+        if head and seal_holds and head.get("seq") != 0 and not _sealed(head, seal_holds):
+            self._fault(last[0], "head_forged")
+        if self._anchor and last[0] < self._anchor[0]:
+            self._fault(self._expected, "cut_off")
+        return Proof(entries=self._entries, head=last, seal_checked=seal_holds is not None, faults=tuple(self._faults))
+
+    def _fault(self, seq: int, what: str) -> None:
+        self._faults[Fault(seq=seq, what=what)] = None
+
+
+def _sealed(head: Mapping[str, Any], seal_holds: SealHolds) -> bool:
+    seq, digest, seal = head.get("seq"), head.get("hash"), head.get("seal")
+    return isinstance(seq, int) and isinstance(digest, str) and isinstance(seal, str) and seal_holds(seq, digest, seal)
+
+
+def _holds(content: Mapping[str, Any], claimed: str) -> bool:
+    try:
+        return _digest(content) == claimed
+    except (ValueError, TypeError, RecursionError):  # text that is not Unicode, from an export made by hand
+        return False
 
 
 async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHead) -> None:
@@ -88,44 +173,69 @@ async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
     return tuple(Entry.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def entries(tx: AsyncConnection) -> AsyncIterator[Entry]:
-    """The whole record in order, a batch at a time."""
-    last = -1
-    while True:
-        rows = (await tx.execute(select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000))).all()
-        if not rows:
-            return
-        for row in rows:
-            yield Entry.model_validate(dict(row._mapping))
-        last = rows[-1].seq
-
-
 async def verify(
-    tx: AsyncConnection, seal_holds: Callable[[int, str, str], bool], anchor: tuple[int, str] | None = None
-) -> tuple[Fault, ...]:
-    """Prove the record: every entry unchanged, none missing, none out of order, the end not cut off.
+    tx: AsyncConnection,
+    seal_holds: SealHolds,
+    anchor: Anchor | None = None,
+    export: Callable[[str], object] | None = None,
+) -> Proof:
+    """Prove the record: every entry unchanged, none missing, none out of order, the end not cut off (X1).
 
-    `anchor` is a head (sequence number, hash) noted earlier at a place the database's owner cannot reach; it finds a
-    record that was cut and given an old head. Empty when the record holds.
+    First in its transaction. `export` is handed the same record line by line, in the form `verify_export` reads.
     """
     await tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    head = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).one()
-    faults: list[Fault] = []
-    expected, previous = 1, GENESIS
-    async for entry in entries(tx):
-        if entry.seq != expected:
-            faults.append(Fault(seq=expected, what="missing"))
-        elif entry.previous_hash != previous:
-            faults.append(Fault(seq=entry.seq, what="reordered"))
-        if not hmac.compare_digest(entry.hash, chain_hash(entry.seq, entry, entry.previous_hash)):
-            faults.append(Fault(seq=entry.seq, what="changed"))
-        if anchor and entry.seq == anchor[0] and entry.hash != anchor[1]:
-            faults.append(Fault(seq=entry.seq, what="anchor_differs"))
-        expected, previous = entry.seq + 1, entry.hash
-    if (head.seq, head.hash) != (expected - 1, previous):
-        faults.append(Fault(seq=expected, what="cut_off"))
-    if head.seq and not seal_holds(head.seq, head.hash, head.seal):
-        faults.append(Fault(seq=head.seq, what="head_forged"))
-    if anchor and expected - 1 < anchor[0]:
-        faults.append(Fault(seq=expected, what="cut_off"))
-    return tuple(faults)
+    found = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).one_or_none()
+    head = dict(found._mapping) if found else None
+    chain = Chain(anchor)
+    last = -(2**63)
+    while True:
+        rows = (await tx.execute(select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000))).all()
+        for row in rows:
+            content = dict(row._mapping)
+            claimed, content["previous"] = content.pop("hash"), content.pop("previous_hash")
+            try:
+                content["at"] = _at(row.at)
+            except (ValueError, OverflowError):  # a moment out of range was never written by us
+                content["at"] = str(row.at)
+            chain.add(content, claimed)
+            if export:
+                export(_canonical(content | {"hash": claimed}))
+        if not rows:
+            break
+        last = rows[-1].seq
+    if export and head:
+        export(_canonical({"head": head}))
+    return chain.close(head, seal_holds)
+
+
+def verify_export(lines: Iterable[str], seal_holds: SealHolds | None, anchor: Anchor | None = None) -> Proof:
+    """Prove an export, without any database. Never raises for what the lines say.
+
+    One JSON object a line. An entry's `hash` is the SHA-256 of the object without `hash`, as UTF-8 with its keys sorted
+    and no spaces; its `previous` is the hash of the entry before. The last line is the head.
+    """
+    chain = Chain(anchor)
+    head: Mapping[str, Any] | None = None
+    for line in lines:
+        try:
+            content = json.loads(line, object_pairs_hook=_once, parse_constant=_no_number)
+        except (ValueError, TypeError, RecursionError):
+            content = None
+        if head is not None or not isinstance(content, dict):
+            chain.unreadable()
+        elif isinstance(content.get("head"), dict):
+            head = content["head"]
+        else:
+            chain.add(content, content.pop("hash", None))
+    return chain.close(head, seal_holds)
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # A key that stands twice would show one reader something else than it proves to another.
+    if len(keys := dict(pairs)) != len(pairs):
+        raise ValueError("a key stands twice")
+    return keys
