@@ -32,6 +32,9 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\
 _CODE = re.compile(r"[0-9a-f]{32,}")
 _MONEY: Final = frozenset({"amount", "actual", "required", "difference", "gross_margin"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "obstacle": ("error.{}",),
+    "code": ("error.{}",),
+    "stage_from": ("stage.{}",),
     "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}"),
     "stage": ("stage.{}",),
     "outcome": ("stage.{}",),
@@ -82,10 +85,13 @@ class DossierBlocks:
         self._zone = zone
 
     def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
-        """Loose facts first, then every part in the order of the document."""
+        """Loose facts first, then every part in the order of the document; `application` is spread out among them."""
         shown = dict(dossier)
-        form = shown.get("form")
-        if isinstance(form, Mapping) and form.get("customer") == shown.get("customer"):
+        if isinstance(shown.get("application"), Mapping):
+            shown = {**shown.pop("application"), **shown}
+        shown.pop("stage_label", None)  # the stage again, in words
+        forms = [shown.get("form"), *(one.get("form") for one in shown.get("rounds", ()) if isinstance(one, Mapping))]
+        if shown.get("customer") in [form.get("customer") for form in forms if isinstance(form, Mapping)]:
             shown.pop("customer", None)  # the same again inside the form
         loose = {key: value for key, value in shown.items() if _is_plain(value)}
         parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
@@ -139,7 +145,7 @@ class DossierBlocks:
             if key == "eligibility" and isinstance(value, Mapping) and value.get("clauses"):
                 lines = eligibility_lines(Eligibility.model_validate(dict(value)))
                 return Block(label=label, kind="eligibility", eligibility=lines)
-            if key in ("timeline", "events") and isinstance(value, list) and value:
+            if key in ("timeline", "events", "record") and isinstance(value, list) and value:
                 return Block(label=label, kind="timeline", steps=tuple(self._step(entry) for entry in value))
         except (ValidationError, KeyError, TypeError, AttributeError):
             return None

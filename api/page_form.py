@@ -50,7 +50,7 @@ _SECTIONS: Final[tuple[tuple[str, tuple[tuple[str, FieldType | Literal["list"]],
         ),
     ),
     (
-        "page.form",
+        "page.form_business",
         (("cooperation", "text"), ("potential", "text"), ("products", "list"), ("resources", "text")),
     ),
     (

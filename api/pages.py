@@ -148,14 +148,15 @@ def render_dossier(
     too.
     """
     texts = Texts(language)
-    customer = dossier.get("customer")
+    known = {**dossier, **dossier["application"]} if isinstance(dossier.get("application"), Mapping) else dossier
+    customer = known.get("customer")
     name = customer.get("name") if isinstance(customer, Mapping) else None
     return _render(
         PageView(language=language, path=path, time_zone=time_zone),
         "dossier.html.j2",
         title=texts.text("dossier.title"),
-        heading=str(dossier.get("customer_name") or name or texts.text("dossier.title")),
-        number=str(dossier.get("number") or dossier.get("id") or ""),
+        heading=str(known.get("customer_name") or name or texts.text("dossier.title")),
+        number=str(known.get("number") or known.get("id") or ""),
         blocks=DossierBlocks(texts, ZoneInfo(time_zone)).of(dossier),
         detail_value=detail_value,
     )

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic import BaseModel, ConfigDict, Field
-from temporalio.api.common.v1 import Payload
+from pydantic import BaseModel
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
+from api.codec import CodecBody, recode
 from api.problems import PROBLEM_RESPONSES, Refusal
 from api.state import StateDep, ViewerDep
 from crypto.codec import EncryptionCodec
@@ -77,49 +76,14 @@ async def metrics() -> Any:
     return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
-class CodecPayload(BaseModel):
-    """A payload as Temporal's UI writes it: protobuf JSON."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    metadata: dict[str, str] = {}
-    data: str = ""
-
-
-class CodecBody(BaseModel):
-    model_config = ConfigDict(extra="ignore")
-
-    payloads: Annotated[list[CodecPayload], Field(max_length=2000)]
-
-
 @router.post("/codec/{direction}", response_model=CodecBody, responses=PROBLEM_RESPONSES)
-async def codec(direction: str, body: CodecBody, state: StateDep, viewer: ViewerDep, request: Request) -> Any:
+async def codec(
+    direction: Literal["encode", "decode"], body: CodecBody, state: StateDep, viewer: ViewerDep, request: Request
+) -> Any:
     """X2: what an authorised operator's Temporal UI needs to show encrypted histories. Every use is recorded."""
-    if direction not in ("encode", "decode"):
-        raise Refusal(404, "not_found")
     if not may_decode(viewer.person):
         raise Refusal(403, "forbidden")
     async with transaction(state.engine) as tx:
         namespace = request.headers.get("x-namespace", "")[:100]
         await messages.note_reading(tx, viewer.person.id, "history", namespace, f"codec {direction}")
-    coder = EncryptionCodec(state.settings.payload_keys)
-    try:
-        payloads = [
-            Payload(
-                metadata={name: base64.b64decode(value, validate=True) for name, value in payload.metadata.items()},
-                data=base64.b64decode(payload.data, validate=True),
-            )
-            for payload in body.payloads
-        ]
-        done = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
-    except ValueError:
-        raise Refusal(422, "unreadable") from None
-    return {
-        "payloads": [
-            {
-                "metadata": {name: base64.b64encode(value).decode() for name, value in payload.metadata.items()},
-                "data": base64.b64encode(payload.data).decode(),
-            }
-            for payload in done
-        ]
-    }
+    return await recode(body, EncryptionCodec(state.settings.payload_keys), direction)

@@ -105,6 +105,7 @@ def _temporal(home: Home, ports: Ports) -> Service:
         ui_port=ports.temporal_ui,
         http_port=ports.temporal_http,
         metrics_port=ports.temporal_metrics,
+        codec_endpoint=f"http://{HOST}:{ports.api}/dev/codec",
     )
 
 

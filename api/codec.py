@@ -1,0 +1,52 @@
+"""Payloads as the Temporal UI writes them, encoded or decoded."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from temporalio.api.common.v1 import Payload
+from temporalio.converter import PayloadCodec
+
+from api.problems import Refusal
+from crypto.codec import UnknownKey
+
+
+class CodecPayload(BaseModel):
+    """A payload as Temporal's UI writes it: protobuf JSON."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    metadata: dict[str, str] = {}
+    data: str = ""
+
+
+class CodecBody(BaseModel):
+    model_config = ConfigDict(extra="ignore")
+
+    payloads: Annotated[list[CodecPayload], Field(max_length=2000)]
+
+
+async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encode", "decode"]) -> CodecBody:
+    """The payloads of `body` after `coder`. Raises `Refusal` 422 for what is not base64 or needs a key we lack."""
+    try:
+        payloads = [
+            Payload(
+                metadata={name: base64.b64decode(value, validate=True) for name, value in payload.metadata.items()},
+                data=base64.b64decode(payload.data, validate=True),
+            )
+            for payload in body.payloads
+        ]
+        done = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
+    except (ValueError, UnknownKey):
+        raise Refusal(422, "unreadable") from None
+    return CodecBody(
+        payloads=[
+            CodecPayload(
+                metadata={name: base64.b64encode(value).decode() for name, value in payload.metadata.items()},
+                data=base64.b64encode(payload.data).decode(),
+            )
+            for payload in done
+        ]
+    )
