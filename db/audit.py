@@ -108,17 +108,16 @@ class Chain:
             self.unreadable()
             return
         self._entries += 1
-        if seq != self._expected:
-            self._fault(
-                self._expected if seq > self._expected else seq, "missing" if seq > self._expected else "reordered"
-            )
-        elif content.get("previous") != self._previous:
+        if seq > self._expected:
+            self._fault(self._expected, "missing")
+        elif seq < self._expected or content.get("previous") != self._previous:
             self._fault(seq, "reordered")
         if not _holds(content, claimed):
             self._fault(seq, "changed")
         if self._anchor and seq == self._anchor[0] and claimed != self._anchor[1]:
             self._fault(seq, "anchor_differs")
-        self._expected, self._previous = seq + 1, claimed
+        if seq >= self._expected:
+            self._expected, self._previous = seq + 1, claimed
 
     def unreadable(self) -> None:
         """Something stands where the next entry should."""
