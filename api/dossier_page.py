@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeGuard
 from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
@@ -90,8 +90,9 @@ class DossierBlocks:
         if isinstance(shown.get("application"), Mapping):
             shown = {**shown.pop("application"), **shown}
         shown.pop("stage_label", None)  # the stage again, in words
-        forms = [shown.get("form"), *(one.get("form") for one in shown.get("rounds", ()) if isinstance(one, Mapping))]
-        if shown.get("customer") in [form.get("customer") for form in forms if isinstance(form, Mapping)]:
+        rounds = shown.get("rounds")
+        forms = [one.get("form") for one in (shown, *(rounds if isinstance(rounds, list) else ())) if _is_mapping(one)]
+        if shown.get("customer") in [form.get("customer") for form in forms if _is_mapping(form)]:
             shown.pop("customer", None)  # the same again inside the form
         loose = {key: value for key, value in shown.items() if _is_plain(value)}
         parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
@@ -215,6 +216,10 @@ class DossierBlocks:
 
 def _is_person(value: Mapping[str, Any]) -> bool:
     return set(value) == {"id", "name"}
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
 
 
 def _is_plain(value: Any) -> bool:

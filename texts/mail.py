@@ -16,6 +16,7 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from enum import StrEnum
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -35,8 +36,8 @@ SHORT_ID = 8
 """A long application id is shown by its first characters in a subject line."""
 LONGEST_HEADER_NAME: Final = 120
 """Characters of one display string in a header; more is cut, the body has it whole."""
-LONGEST_MESSAGE_ID: Final = 70
-"""Longer ones would be folded and then no longer recognised by mail programs."""
+LONGEST_MESSAGE_ID: Final = 77
+"""One longer does not fit a folded line: `References` would be written as an encoded word and thread nothing (ran)."""
 
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
@@ -118,7 +119,7 @@ class RenderedMail(Frozen):
 
 
 def one_line(value: str) -> str:
-    """`value` without line breaks, control characters (C0, C1, U+2028/9), writing-direction marks or lone surrogates."""
+    """`value` without line breaks, control characters (C0, C1, U+2028/9), direction marks or lone surrogates."""
     kept = (
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else "\ufffd" if unicodedata.category(c) == "Cs" else c
         for c in value
@@ -281,7 +282,7 @@ def build_message(
     """The message as it goes on the wire: plain text and HTML, marked as automatic, threaded under `thread_id`.
 
     `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle
-    brackets; `date` is aware. The same arguments give the same headers, so a repeated mail is recognisably the same (X3).
+    brackets; `date` is aware. The same arguments give the same bytes: a repeated mail is recognisably the same (X3).
 
     Raises `MailRefused` for an unusable address or id and when the finished message does not read back as it was meant.
     """
@@ -311,10 +312,17 @@ def build_message(
 
 
 def _message_id(value: str) -> str:
+    """The id in angle brackets; an overlong one, of a company with a long domain, always becomes the same short one."""
     bracketed = value if value.startswith("<") else f"<{value}>"
-    if len(bracketed) > LONGEST_MESSAGE_ID or not _MESSAGE_ID.fullmatch(bracketed):
+    if not _MESSAGE_ID.fullmatch(bracketed):
         raise MailRefused("not a usable message id")
-    return bracketed
+    if len(bracketed) <= LONGEST_MESSAGE_ID:
+        return bracketed
+    digest = sha256(bracketed.encode()).hexdigest()[:40]
+    labels = bracketed[1:-1].rpartition("@")[2].split(".")
+    while len(short := f"<{digest}@{'.'.join(labels)}>") > LONGEST_MESSAGE_ID:
+        labels = labels[1:] if len(labels) > 1 else [labels[0][:10]]
+    return short
 
 
 def _address(name: str, address: str) -> Address:

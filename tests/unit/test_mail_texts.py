@@ -1,0 +1,206 @@
+"""What mails say, in both languages (X4), and that nobody can write headers or markup through a name."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.application import Stage
+from domain.evidence import EvidenceKind
+from domain.tasks import AskedAs, TaskKind
+from texts.mail import MailFacts, MailKind, MailRefused, RenderedMail, build_message, header_text, render_mail
+from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
+
+NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
+LINK = "https://oa.example.cn/d/abcDEF-123"
+ATTACK = "=?utf-8?b?eA0KQmNjOiBldmlsQGV4YW1wbGUuY29tDQpY?="
+"""Decodes to a carriage return, a line feed and a Bcc line: written as a header of its own by Python 3.11.7."""
+
+
+def facts(kind: MailKind = MailKind.TASK, **changes: object) -> MailFacts:
+    given = {
+        "kind": kind,
+        "to_name": "李强",
+        "application_id": "NA-17",
+        "customer_name": "华东精密",
+        "applicant_name": "张伟",
+        "task_kind": TaskKind.VP_REVIEW,
+        "due_at": NOON,
+        "link": LINK,
+    }
+    return MailFacts.model_validate({**given, **changes})
+
+
+def built(rendered: RenderedMail, to_name: str = "李强", **changes: str) -> EmailMessage:
+    ids = {"message_id": "<m1@example.cn>", "thread_id": "<t1@example.cn>", **changes}
+    return build_message(
+        rendered, sender="商务部 <oa@example.cn>", to_name=to_name, to_address="li@example.cn", date=NOON, **ids
+    )
+
+
+class Links(HTMLParser):
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.tags: set[str] = set()
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.found += [value or "" for name, value in attrs if name in ("href", "src", "background")]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", list(MailKind))
+def test_every_mail_is_written_in_both_languages_with_one_link_on_its_own_line(kind: MailKind, language: str) -> None:
+    """X4."""
+    mail = render_mail(facts(kind, language=language, reason="资料不全", stage=Stage.VP_REVIEW, appeal_until=NOON))
+    assert LINK in mail.text.splitlines()
+    assert mail.text.count(LINK) == 1
+    assert Links(mail.html).found == [LINK]
+    assert "资料不全" in mail.text
+    assert "资料不全" in mail.html
+    assert ("大客户申请" in mail.subject) == (language == "zh")
+    assert "{" not in mail.text
+
+
+def test_the_least_that_is_known_still_makes_a_mail() -> None:
+    for kind in MailKind:
+        assert render_mail(MailFacts(kind=kind, application_id="NA-17")).text
+
+
+def test_all_mails_of_an_application_share_one_subject_so_that_they_form_one_conversation() -> None:
+    assert len({render_mail(facts(kind)).subject for kind in MailKind}) == 1
+
+
+def test_a_decision_mail_shows_what_to_decide_on() -> None:
+    """E5, N8, N11: clauses with figures, evidence, earlier decisions with the special reason and on whose behalf."""
+    mail = render_mail(
+        facts(
+            capacity=AskedAs.STAND_IN,
+            on_behalf_of_name="王总",
+            provisional=True,
+            essentials=(Essential(label_key="field.forecast.annual_contracts", value="8000000", money=True),),
+            evidence_lines=(
+                EvidenceLine(kind=EvidenceKind.ACCOUNTS, count=2, grave=1),
+                EvidenceLine(kind=EvidenceKind.CREDIT, available=False),
+            ),
+            eligibility=(
+                EligibilityLine(
+                    clause="E1b",
+                    passed=False,
+                    figures=(FigureLine(actual=Decimal("2000000"), bound=Decimal("2000000"), above=True),),
+                ),
+            ),
+            decisions=(
+                DecisionLine(
+                    kind=TaskKind.VP_REVIEW,
+                    choice="approve",
+                    person_name="李强",
+                    on_behalf_of_name="王总",
+                    capacity=AskedAs.DELEGATE,
+                    decided_at=NOON,
+                    reason="战略客户",
+                    special_reason=True,
+                ),
+            ),
+        )
+    )
+    for shown in (
+        "800 万元",
+        "其中不利 1 条",
+        "未能取得",
+        "恰好等于",
+        "李强（代理人，代表 王总）",
+        "战略客户",
+        "可能调整",
+    ):
+        assert shown in mail.text
+        assert shown in mail.html
+    assert "特别说明的理由" in mail.html
+
+
+def test_names_cannot_write_markup_or_a_line_of_their_own() -> None:
+    mail = render_mail(
+        facts(
+            customer_name='<img src=x onerror="a">',
+            applicant_name="张\r\nhttps://evil.example/",
+            reason="好\nhttps://evil.example/",
+        )
+    )
+    assert "img" not in Links(mail.html).tags
+    assert "https://evil.example/" not in mail.text.splitlines()
+
+
+@pytest.mark.parametrize("link", ["javascript:alert(1)", 'https://a.cn/"><b>', "https://a.cn/ b"])
+def test_a_link_that_is_no_web_address_is_refused(link: str) -> None:
+    with pytest.raises(ValueError, match="link"):
+        render_mail(facts(link=link))
+
+
+@pytest.mark.parametrize(
+    "attack", [ATTACK, "a\r\nBcc: e@example.com", "a\x00b", "a\u2028Bcc: x", "a\x85Bcc: x", "\ud800"]
+)
+def test_a_display_string_cannot_write_a_header(attack: str) -> None:
+    """The encoded word with CRLF adds a Bcc line on Python 3.11.7 unless it is broken up."""
+    message = built(render_mail(facts(customer_name=attack)), to_name=attack)
+    wire = message.as_bytes(policy=SMTP)
+    assert b"\nbcc:" not in wire.lower()
+    assert set(message_from_bytes(wire, policy=SMTP)) == {
+        "Subject", "From", "To", "Date", "Message-ID", "Auto-Submitted", "X-Auto-Response-Suppress",
+        "In-Reply-To", "References", "MIME-Version", "Content-Type",
+    }  # fmt: skip
+    assert "=?" not in header_text(attack)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from('=?\r\n\x00 <>",;:@张')), max_size=150))
+def test_whatever_people_are_called_the_mail_goes_out_with_the_same_headers(name: str) -> None:
+    message = built(render_mail(facts(customer_name=name, to_name=name, reason=name)), to_name=name)
+    read = message_from_bytes(message.as_bytes(policy=SMTP), policy=SMTP)
+    assert [header.lower() for header in read] == [header.lower() for header in message]
+    assert [address.addr_spec for address in read["To"].addresses] == ["li@example.cn"]
+
+
+def test_a_mail_is_threaded_marked_as_automatic_and_repeats_byte_for_byte() -> None:
+    """X3: a repeated mail is recognisably the same."""
+    first, again = (built(render_mail(facts())) for _ in range(2))
+    assert first.as_bytes() == again.as_bytes()
+    assert first["Auto-Submitted"] == "auto-generated"
+    assert first["In-Reply-To"] == first["References"] == "<t1@example.cn>"
+    assert built(render_mail(facts()), message_id="t1@example.cn")["In-Reply-To"] is None
+    assert [part.get_content_type() for part in first.iter_parts()] == ["text/plain", "text/html"]
+
+
+@pytest.mark.parametrize("domain", ["x.cn", "a" * 31 + ".cn", "a" * 32 + ".cn", "mail." * 20 + "cn", "b" * 63])
+def test_mails_stay_threaded_whatever_the_length_of_the_domain(domain: str) -> None:
+    """Ids that do not fit a folded line would go out as encoded words, which no mail program follows."""
+    root, reply = f"<{'0' * 40}@{domain}>", f"<{'1' * 40}@{domain}>"
+    first = built(render_mail(facts()), message_id=root, thread_id=root).as_bytes(policy=SMTP)
+    second = built(render_mail(facts()), message_id=reply, thread_id=root).as_bytes(policy=SMTP)
+    headers = second.partition(b"\r\n\r\n")[0].split(b"Subject:", 1)[1].split(b"Message-ID:", 1)[1]
+    assert b"=?" not in headers
+    root_sent = str(message_from_bytes(first, policy=SMTP)["Message-ID"]).strip()
+    read = message_from_bytes(second, policy=SMTP)
+    assert str(read["References"]).strip() == str(read["In-Reply-To"]).strip() == root_sent
+    assert str(read["Message-ID"]).strip() != root_sent
+
+
+@pytest.mark.parametrize("address", ["", "a b@example.cn", "a@example.cn,b@example.cn", "李@example.cn", "a@b@c.cn"])
+def test_an_unusable_address_is_refused(address: str) -> None:
+    with pytest.raises(MailRefused):
+        build_message(
+            render_mail(facts()),
+            sender="oa@example.cn",
+            to_name="x",
+            to_address=address,
+            message_id="a@b.cn",
+            thread_id="a@b.cn",
+            date=NOON,
+        )

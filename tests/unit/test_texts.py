@@ -1,0 +1,96 @@
+"""X4: every text for people is in Chinese and English, and nothing that needs words lacks them."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from domain.application import CustomerKind, Industry, Stage
+from domain.evidence import EvidenceKind
+from domain.named_account import choices_for
+from domain.organisation import Role
+from domain.tasks import AskedAs, TaskKind, TaskStatus
+from matching.parties import REASONS
+from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
+from texts.mail import MailKind
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
+
+
+def needed() -> set[str]:
+    """Keys that the domain's vocabulary asks for."""
+    keys = {f"task.{kind}.{part}" for kind in TaskKind for part in ("title", "question")}
+    for kind in TaskKind:
+        for choice in choices_for(kind):
+            keys |= {f"choice.{kind}.{choice.choice}", f"decided.{kind}.{choice.choice}"}
+    for prefix, members in {
+        "stage": Stage,
+        "evidence": EvidenceKind,
+        "role": Role,
+        "capacity": AskedAs,
+        "task_status": TaskStatus,
+        "customer_kind": CustomerKind,
+        "industry": Industry,
+    }.items():
+        keys |= {f"{prefix}.{member.value}" for member in members}
+    keys |= {f"because.{reason}" for reason in REASONS}
+    keys |= {f"mail.{kind}.{part}" for kind in MailKind for part in ("what", "intro", "button")}
+    keys |= {f"clause.{clause}" for clause in ("E1", "E1a", "E1b", "E1c", "E2", "E3", "E4")}
+    return keys
+
+
+@pytest.mark.parametrize("key", sorted(needed()))
+def test_everything_the_domain_names_has_words(key: str) -> None:
+    """X4."""
+    assert key in catalogue()
+
+
+@pytest.mark.parametrize("key", sorted(catalogue()))
+def test_both_languages_say_the_same_with_the_same_placeholders(key: str) -> None:
+    """X4."""
+    entry = catalogue()[key]
+    assert set(entry) == set(LANGUAGES)
+    assert placeholders(entry["zh"]) == placeholders(entry["en"])
+    assert all(words.strip() for words in entry.values())
+
+
+def test_chinese_is_the_default() -> None:
+    """X4."""
+    assert Texts().text("stage.active") == "已生效"
+    assert language_of(None) == language_of("fr") == "zh"
+    assert language_of("en") == "en"
+
+
+def test_an_unknown_key_or_a_missing_parameter_raises() -> None:
+    texts = Texts("en")
+    with pytest.raises(KeyError):
+        texts.text("no.such.key")
+    with pytest.raises(KeyError):
+        texts.text("page.asked")
+
+
+def test_a_parameter_is_never_read_as_a_template() -> None:
+    assert Texts("en").text("page.asked", person="{person.__class__}") == "{person.__class__} is asked"
+
+
+def test_a_moment_is_written_in_the_zone_and_a_naive_one_is_refused() -> None:
+    assert Texts("zh").moment(NINE, SHANGHAI) == "2026年12月14日 周一 09:00"
+    assert Texts("en").moment(NINE, SHANGHAI) == "Mon 14 Dec 2026, 09:00"
+    assert Texts("zh").day(NINE.replace(hour=16), SHANGHAI) == "2026年12月15日 周二"
+    with pytest.raises(ValueError, match="time zone"):
+        Texts("zh").moment(NINE.replace(tzinfo=None), SHANGHAI)
+
+
+def test_money_is_written_exactly_with_the_unit_of_the_regulation_for_chinese_readers() -> None:
+    assert Texts("zh").money(Decimal("1250000.00"), hint=True) == "¥1,250,000.00（125 万元）"
+    assert Texts("zh").money(Decimal("400000.01"), hint=True) == "¥400,000.01"
+    assert Texts("en").money(Decimal("400000"), hint=True) == "¥400,000.00"
+    assert Texts("en").money(Decimal("-0.50")) == "-¥0.50"
+
+
+def test_an_error_without_words_or_parameters_gets_the_general_sentence() -> None:
+    texts = Texts("en")
+    assert texts.error("string_too_long", {"max_length": 200}).startswith("Too long: at most 200")
+    assert texts.error("string_too_long") == texts.error("no_such_type") == texts.text("error.invalid")
