@@ -23,7 +23,7 @@ class Event(Wire):
     event: str
     at: datetime
     actor: str
-    """A person's id, or `system`."""
+    """A person's id, `operator:` and a login of the machine for the command line, or `system`."""
     workflow_id: str | None = None
     subject_id: str | None = None
     body: dict[str, Any] = {}

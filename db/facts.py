@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, literal, select
 from sqlalchemy.dialects.postgresql import insert as upsert
@@ -76,30 +76,39 @@ class Facts:
         return self.digest
 
 
-async def import_organisation(tx: AsyncConnection, company: Organisation, *, now: datetime, by: str) -> int:
-    """Make `company` the newest version, and nudge every running process. Returns the version."""
+class Imported(NamedTuple):
+    """A new version, and how many running processes are told of it."""
+
+    version: int
+    told: int
+
+
+async def import_organisation(tx: AsyncConnection, company: Organisation, *, now: datetime, by: str) -> Imported:
+    """Make `company` the newest version, and nudge every running process."""
     version = await tx.scalar(
         insert(organisation)
         .values(document=company.model_dump(mode="json"), imported_at=now, imported_by=by)
         .returning(organisation.c.version)
     )
-    await nudge_running(tx, because=f"organisation {version}")
-    return int(version or 0)
+    return Imported(int(version or 0), await nudge_running(tx, because=f"organisation {version}"))
 
 
-async def import_calendar(tx: AsyncConnection, document: dict[str, Any], *, now: datetime, by: str) -> int:
+async def import_calendar(tx: AsyncConnection, document: dict[str, Any], *, now: datetime, by: str) -> Imported:
     """Make `document` (fields of `WorkCalendar`) the newest calendar, and nudge every running process."""
     version = await tx.scalar(
         insert(calendar).values(document=document, imported_at=now, imported_by=by).returning(calendar.c.version)
     )
-    await nudge_running(tx, because=f"calendar {version}")
-    return int(version or 0)
+    return Imported(int(version or 0), await nudge_running(tx, because=f"calendar {version}"))
 
 
-async def nudge_running(tx: AsyncConnection, *, because: str) -> None:
-    """Note for every running process that its facts changed; a dispatcher beside the worker delivers the notes."""
+async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
+    """Note for every running process that its facts changed; a dispatcher beside the worker delivers the notes.
+
+    Returns how many processes there are.
+    """
     running = select(application.c.workflow_id, literal(because)).where(
         application.c.stage.not_in([stage.value for stage in ENDED])
     )
-    await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
+    told = await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
     await tx.execute(select(func.pg_notify("baobei_nudge", "")))
+    return told.rowcount

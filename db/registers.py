@@ -16,11 +16,12 @@ from domain.base import Wire
 
 
 class BackgroundRow(Wire):
-    """What the register says of one company."""
+    """What one source says of one company."""
 
     name: str
     name_key: str
     uscc: str | None = None
+    source: str
     document: dict[str, Any]
 
 
@@ -42,7 +43,7 @@ async def keep_background(tx: AsyncConnection, rows: Sequence[BackgroundRow]) ->
     """Add or correct entries; importing the same file again changes nothing."""
     statement = upsert(background)
     statement = statement.on_conflict_do_update(
-        constraint="uq_background_name_key_uscc",
+        constraint="uq_background_name_key_uscc_source",
         set_={"name": statement.excluded.name, "document": statement.excluded.document},
     )
     await tx.execute(statement, [row.model_dump() for row in rows])

@@ -304,8 +304,11 @@ background = Table(
     Column("name", Text, nullable=False),
     Column("name_key", Text, nullable=False),
     Column("uscc", Text),
+    Column("source", Text, nullable=False),
     Column("document", JSONB, nullable=False),
-    UniqueConstraint("name_key", "uscc", name="uq_background_name_key_uscc", postgresql_nulls_not_distinct=True),
+    UniqueConstraint(
+        "name_key", "uscc", "source", name="uq_background_name_key_uscc_source", postgresql_nulls_not_distinct=True
+    ),
     Index("ix_background_uscc", "uscc"),
 )
 

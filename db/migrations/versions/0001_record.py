@@ -250,8 +250,9 @@ CREATE TABLE background (
     name text NOT NULL,
     name_key text NOT NULL,
     uscc text,
+    source text NOT NULL,
     document jsonb NOT NULL,
-    CONSTRAINT uq_background_name_key_uscc UNIQUE NULLS NOT DISTINCT (name_key, uscc)
+    CONSTRAINT uq_background_name_key_uscc_source UNIQUE NULLS NOT DISTINCT (name_key, uscc, source)
 );
 CREATE INDEX ix_background_uscc ON background (uscc);
 

@@ -1,0 +1,116 @@
+"""What an import compares its file with, and the rows it writes many at a time."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.applications import KeyedParty
+from db.registers import BackgroundRow, ProjectRow
+from db.tables import background, calendar, organisation, party, project
+from domain.base import Wire
+
+IMPORT_LOCK = 7_226_002
+"""Advisory lock key: two imports take turns, so that each compares with what the other wrote."""
+BATCH = 5_000
+"""Well below the 32,767 parameters that one statement may have."""
+PROJECT = "project"
+
+
+class ProjectParties(Wire):
+    """The companies that a project of the register names."""
+
+    project_id: str
+    since: datetime
+    live: bool
+    parties: tuple[KeyedParty, ...]
+
+
+class Version(Wire):
+    """One imported version: when, and by whom."""
+
+    version: int
+    imported_at: datetime
+    imported_by: str
+
+
+async def take_turn(tx: AsyncConnection) -> None:
+    """Wait until no other import is under way; holds until the transaction ends."""
+    await tx.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
+
+
+async def newest_organisation(tx: AsyncConnection) -> Version | None:
+    row = (
+        await tx.execute(
+            select(organisation.c.version, organisation.c.imported_at, organisation.c.imported_by)
+            .order_by(organisation.c.version.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return Version.model_validate(dict(row._mapping)) if row else None
+
+
+async def newest_calendar(tx: AsyncConnection) -> tuple[int, dict[str, Any]]:
+    """The newest version and its document; 0 and empty before the first."""
+    newest = select(calendar.c.version, calendar.c.document).order_by(calendar.c.version.desc()).limit(1)
+    row = (await tx.execute(newest)).one_or_none()
+    return (row.version, row.document) if row else (0, {})
+
+
+async def known_background(tx: AsyncConnection, name_keys: Sequence[str]) -> tuple[BackgroundRow, ...]:
+    """Everything the register has under these names."""
+    found = []
+    for batch in _batches(name_keys):
+        rows = await tx.execute(select(background).where(background.c.name_key.in_(batch)))
+        found += [BackgroundRow.model_validate(dict(row._mapping)) for row in rows]
+    return tuple(found)
+
+
+async def known_projects(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[ProjectRow, ProjectParties]]:
+    """The projects among `ids` that the register has, with the companies each names."""
+    projects: list[ProjectRow] = []
+    parties: dict[str, list[Any]] = defaultdict(list)
+    for batch in _batches(ids):
+        rows = await tx.execute(select(project).where(project.c.id.in_(batch)))
+        projects += [ProjectRow.model_validate(dict(row._mapping)) for row in rows]
+        named = select(party).where(party.c.subject_type == PROJECT, party.c.subject_id.in_(batch))
+        for row in await tx.execute(named.order_by(party.c.id)):
+            parties[row.subject_id].append(row)
+    return {row.id: (row, _parties(row, parties[row.id])) for row in projects}
+
+
+def _parties(row: ProjectRow, named: Sequence[Any]) -> ProjectParties:
+    return ProjectParties(
+        project_id=row.id,
+        since=named[0].since if named else row.registered_at,
+        live=bool(named) and all(one.live for one in named),
+        parties=tuple(KeyedParty.model_validate(dict(one._mapping)) for one in named),
+    )
+
+
+async def set_project_parties(tx: AsyncConnection, projects: Sequence[ProjectParties]) -> None:
+    """Name the parties of these projects anew. Their place in time is the date of registration (A5)."""
+    for batch in _batches([one.project_id for one in projects]):
+        await tx.execute(delete(party).where(party.c.subject_type == PROJECT, party.c.subject_id.in_(batch)))
+    rows: list[Mapping[str, Any]] = [
+        {
+            "subject_type": PROJECT,
+            "subject_id": one.project_id,
+            "live": one.live,
+            "since": one.since,
+            **named.model_dump(),
+        }
+        for one in projects
+        for named in one.parties
+    ]
+    if rows:
+        await tx.execute(insert(party), rows)
+
+
+def _batches(values: Sequence[str]) -> Iterator[tuple[str, ...]]:
+    return (tuple(values[start : start + BATCH]) for start in range(0, len(values), BATCH))
