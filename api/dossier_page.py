@@ -35,7 +35,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "obstacle": ("error.{}",),
     "code": ("error.{}",),
     "stage_from": ("stage.{}",),
-    "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}"),
+    "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}", "mail.{}.what"),
     "stage": ("stage.{}",),
     "outcome": ("stage.{}",),
     "status": ("task_status.{}", "detail_value.{}", "stage.{}"),

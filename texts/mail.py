@@ -170,7 +170,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "texts": texts,
         "lang": "zh-CN" if facts.language == "zh" else "en",
         "colon": "：" if facts.language == "zh" else ": ",
-        "what": texts.text(f"mail.{facts.kind}.what"),
+        "what": _capital(texts.text(f"mail.{facts.kind}.what")),
         "greeting": (
             texts.text("mail.greeting", name=one_line(facts.to_name))
             if facts.to_name
@@ -192,7 +192,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         ],
         "eligibility": [
             (
-                line.clause if not texts.has(f"clause.{line.clause}") else texts.text(f"clause.{line.clause}"),
+                f"{line.clause} {texts.label(f'clause.{line.clause}', line.clause)}",
                 texts.text(line.verdict_key),
                 line.passed is False,
                 [(texts.label(f.label_key) if f.label_key else "", f.sentence(texts)) for f in line.figures],
@@ -213,6 +213,10 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         ],
         "footer": [footer, texts.text("mail.times_in", zone=texts.zone_name(zone))],
     }
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:

@@ -1,7 +1,10 @@
 """X4: every text for people is in Chinese and English, and nothing that needs words lacks them."""
 
+import ast
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -94,3 +97,25 @@ def test_an_error_without_words_or_parameters_gets_the_general_sentence() -> Non
     texts = Texts("en")
     assert texts.error("string_too_long", {"max_length": 200}).startswith("Too long: at most 200")
     assert texts.error("string_too_long") == texts.error("no_such_type") == texts.text("error.invalid")
+
+
+ROOT = Path(__file__).resolve().parents[2]
+SAID_BY = {"Refused": "error", "Refusal": "error", "note": "event"}
+"""Calls whose first text is a key: a refusal a person reads, an event of the timeline."""
+
+
+def said_in_code() -> Iterator[str]:
+    for folder in ("activities", "api"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                    texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                    if name in SAID_BY and texts:
+                        yield f"{SAID_BY[name]}.{texts[0]}"
+
+
+@pytest.mark.parametrize("key", sorted(set(said_in_code())))
+def test_every_refusal_and_every_event_of_the_code_has_words(key: str) -> None:
+    """X1, X4."""
+    assert key in catalogue()
