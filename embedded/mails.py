@@ -8,6 +8,7 @@ from datetime import datetime
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -40,7 +41,9 @@ def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
     return [mail for mail in mails if to is None or to.lower() in (address.lower() for address in mail.to)]
 
 
+@lru_cache(maxsize=4096)
 def read_mail(path: Path) -> ReceivedMail:
+    # A mail's file never changes, and whoever waits for a mail asks for all of them again and again.
     with path.open("rb") as file:
         message = BytesParser(policy=policy.default).parse(file)
     text, html = _body(message, "plain"), _body(message, "html")

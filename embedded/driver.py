@@ -1,0 +1,277 @@
+"""Drives a running one-machine installation from outside, as portal, mail program and browser do.
+
+For the demo, the bench and the tests. Speaks HTTP only and knows nothing of the inside.
+"""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from html import unescape
+from typing import Any, TypeVar
+from urllib.parse import urlencode, urlsplit
+
+T = TypeVar("T")
+
+PATIENCE = 20.0
+"""Seconds until waiting for something that must happen is given up."""
+POLL = 0.05
+DECISION_PATH = "/d/"
+
+
+class NeverHappened(AssertionError):
+    """What was waited for did not come in time."""
+
+
+def until(what: str, probe: Callable[[], T | None], patience: float = PATIENCE) -> T:
+    """The first answer of `probe` that counts as true. Raises `NeverHappened` after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise NeverHappened(f"{what}: not within {patience:.0f} s")
+        time.sleep(POLL)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode("utf-8")
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def words(self) -> str:
+        """The text of a page as a reader sees it, without markup, spaces run together."""
+        bare = re.sub(r"<(style|head)\b.*?</\1>|<[^>]*>", " ", self.text, flags=re.DOTALL)
+        return " ".join(unescape(bare).split())
+
+
+class Web:
+    """One server. Every request is a connection of its own, as from many machines. Raises OSError when it is away."""
+
+    def __init__(self, url: str, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._timeout = timeout
+        parts = urlsplit(self.url)
+        self._host, self._port = parts.hostname or "127.0.0.1", parts.port
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            got = connection.getresponse()
+            return Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
+        finally:
+            connection.close()
+
+
+class Portal:
+    """The portal, with somebody signed in for every call."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self._tokens: dict[str, str] = {}
+
+    def token(self, person: str) -> str:
+        """A bearer token for `person`, kept for the next call."""
+        if person not in self._tokens:
+            body = json.dumps({"person": person}).encode()
+            got = self.web.request("POST", "/dev/token", body, {"Content-Type": "application/json"})
+            if got.status != 200:
+                raise LookupError(f"no token for {person}: {got.status} {got.text}")
+            self._tokens[person] = got.json["token"]
+        return self._tokens[person]
+
+    def call(
+        self,
+        person: str | None,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """One call below `/api/v1`. A POST without `key` gets a key nobody used; bytes are sent as they are."""
+        sent = dict(headers or {})
+        if person is not None:
+            sent.setdefault("Authorization", f"Bearer {self.token(person)}")
+        if method == "POST":
+            sent.setdefault("Idempotency-Key", key or uuid.uuid4().hex)
+            sent.setdefault("Content-Type", "application/json")
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body, ensure_ascii=False).encode()
+        return self.web.request(method, f"/api/v1{path}", body, sent)
+
+    def submit(self, person: str, form: Mapping[str, Any], *, key: str | None = None) -> Answer:
+        """N1."""
+        return self.call(person, "POST", "/applications", form, key=key)
+
+    def application(self, person: str, application_id: str) -> Any:
+        """One application as `person` may see it. Raises `LookupError` when they may not."""
+        got = self.call(person, "GET", f"/applications/{application_id}")
+        if got.status != 200:
+            raise LookupError(f"{person} reads {application_id}: {got.status}")
+        return got.json
+
+    def dossier(self, person: str, application_id: str) -> Any:
+        """N11, as data."""
+        return self.call(person, "GET", f"/applications/{application_id}/dossier").json
+
+    def stage(self, person: str, application_id: str, stage: str, patience: float = PATIENCE) -> Any:
+        """The application once it has reached `stage`."""
+
+        def reached() -> Any:
+            seen = self.application(person, application_id)
+            return seen if seen["stage"] == stage else None
+
+        return until(f"{application_id} reaches {stage}", reached, patience)
+
+    def tasks(self, person: str) -> list[dict[str, Any]]:
+        """The first hundred tasks of `person`, open ones first."""
+        items: list[dict[str, Any]] = self.call(person, "GET", "/tasks?limit=100").json["items"]
+        return items
+
+    def open_task(self, person: str, application_id: str, patience: float = PATIENCE) -> dict[str, Any]:
+        """The open task that asks `person` about an application, once there is one."""
+
+        def asked() -> dict[str, Any] | None:
+            mine = (task for task in self.tasks(person) if task["subject"]["id"] == application_id)
+            return next((task for task in mine if task["status"] == "open"), None)
+
+        return until(f"{person} is asked about {application_id}", asked, patience)
+
+    def answer(
+        self,
+        person: str,
+        task_id: str,
+        choice: str,
+        *,
+        reason: str = "",
+        fields: Mapping[str, Any] | None = None,
+        key: str | None = None,
+    ) -> Answer:
+        body = {"choice": choice, "reason": reason, "fields": dict(fields or {})}
+        return self.call(person, "POST", f"/tasks/{task_id}/answer", body, key=key)
+
+    def withdraw(self, person: str, application_id: str, reason: str, *, key: str | None = None) -> Answer:
+        """N13."""
+        return self.call(person, "POST", f"/applications/{application_id}/withdraw", {"reason": reason}, key=key)
+
+    def appeal(self, person: str, application_id: str, reason: str, *, key: str | None = None) -> Answer:
+        """N10."""
+        return self.call(person, "POST", f"/applications/{application_id}/appeal", {"reason": reason}, key=key)
+
+    def receipt(self, person: str, receipt: str) -> Answer:
+        return self.call(person, "GET", f"/receipts/{receipt}")
+
+
+class PageLink:
+    """The page behind the link of a mail, as a browser handles it."""
+
+    def __init__(self, web: Web, url: str) -> None:
+        self.web = web
+        parts = urlsplit(url)
+        self.path = parts.path
+
+    def open(self, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
+        return self.web.request(method, self.path, None, headers)
+
+    def post(self, values: Mapping[str, str]) -> Answer:
+        """Send the page's form with exactly these inputs."""
+        sent = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.web.request("POST", self.path, urlencode(values).encode(), sent)
+
+    def answer(self, choice: str, reason: str = "", **inputs: str) -> Answer:
+        """Choose, tick the confirmation and send."""
+        return self.post({"choice": choice, "reason": reason, "confirm": "yes", **inputs})
+
+
+@dataclass(frozen=True)
+class Mail:
+    """A mail as its reader sees it."""
+
+    subject: str
+    text: str
+    html: str
+    message_id: str
+    links: tuple[str, ...] = field(default=())
+
+    @property
+    def heading(self) -> str:
+        """What it is about, in two or three words."""
+        found = re.search(r"<h1[^>]*>(.*?)</h1>", self.html, re.DOTALL)
+        return unescape(found.group(1)).strip() if found else ""
+
+    @property
+    def decision_url(self) -> str | None:
+        """The personal link to a decision page, when it carries one."""
+        return next((link for link in self.links if urlsplit(link).path.startswith(DECISION_PATH)), None)
+
+
+class Mailbox:
+    """Everybody's mail."""
+
+    def __init__(self, web: Web) -> None:
+        self.web = web
+        self._addresses: dict[str, str] = {}
+
+    def address(self, person: str) -> str:
+        if person not in self._addresses:
+            self._addresses = {one["id"]: one["email"] for one in self.web.request("GET", "/dev/people").json}
+        return self._addresses[person]
+
+    def mails(self, person: str, application_id: str) -> list[Mail]:
+        """What `person` was sent about an application, oldest first."""
+        received = self.web.request("GET", "/dev/mails?" + urlencode({"to": self.address(person)})).json
+        return [
+            Mail(one["subject"], one["text"], one["html"], one["message_id"], tuple(one["links"]))
+            for one in received
+            if application_id in one["subject"]
+        ]
+
+    def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> Mail:
+        """The newest mail to `person` about an application in whose text `saying` stands, once it is there."""
+
+        def there() -> Mail | None:
+            found = [mail for mail in self.mails(person, application_id) if saying in mail.text]
+            return found[-1] if found else None
+
+        return until(f"a mail to {person} about {application_id} saying {saying!r}", there, patience)
+
+    def link(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> PageLink:
+        """The page behind the newest such mail that carries a personal link."""
+
+        def there() -> PageLink | None:
+            found = [m for m in self.mails(person, application_id) if saying in m.text and m.decision_url]
+            return PageLink(self.web, found[-1].decision_url or "") if found else None
+
+        return until(f"a link for {person} about {application_id} saying {saying!r}", there, patience)
+
+
+def application_form(sample: Mapping[str, Any], customer: str) -> dict[str, Any]:
+    """`sample` for another customer, with nothing left by which the two would be taken for one."""
+    form = copy.deepcopy(dict(sample))
+    form["customer"] |= {"name": customer, "uscc": None, "aliases": [], "related_parties": []}
+    return form

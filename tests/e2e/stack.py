@@ -1,0 +1,144 @@
+"""The whole product on this machine for tests: its real processes, each of which can be stopped and started alone."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+
+from db.migrate import upgrade
+from embedded import parts, welcome
+from embedded.driver import Mailbox, Portal, Web, application_form, until
+from embedded.home import Home, environment
+from embedded.mailsink import MailSinkService
+from embedded.ports import Ports, free_row
+from embedded.postgres import PostgresServer
+from embedded.service import Service
+from embedded.temporal import TemporalServer
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
+COUNTED = (
+    *("application", "application_round", "evidence", "party", "account", "claim", "task", "task_person", "decision"),
+    *("receipt", "step", "audit", "mail", "nudge", "idempotency_key"),
+)
+"""Every table that a message of a caller may change. Reading alone fills `reading`."""
+
+_customers = itertools.count(1)
+
+
+def new_form(customer: str | None = None, **changes: Any) -> dict[str, Any]:
+    """A complete application for a customer that no other test has; `changes` replace whole parts of the form."""
+    name = customer or f"端到端测试客户{next(_customers)}号{uuid.uuid4().hex[:6]}有限公司"
+    return application_form(SAMPLE, name) | changes
+
+
+class Stack:
+    """PostgreSQL, Temporal, mail sink, worker and API as processes of their own.
+
+    `temporal` names the address of another engine to use instead of a server of its own.
+    """
+
+    def __init__(self, *, temporal: str | None = None) -> None:
+        # Not pytest's own folder: PostgreSQL is another user when we are root, and that one is closed to others.
+        self.folder = Path(tempfile.mkdtemp(prefix="baobei-e2e-"))
+        self.home = Home(self.folder)
+        self.ports = Ports.from_first(free_row())
+        kept = self.home.secrets()
+        self.home.ensure_dev_key()
+        self.postgres = PostgresServer(self.folder, self.ports.postgres, password=kept.postgres_password, durable=False)
+        self.environment = environment(self.folder, self.ports, kept, self.postgres.url())
+        if temporal:
+            self.environment["TEMPORAL_ADDRESS"] = temporal
+        self.home.write_environment(self.environment)
+        self.worker = parts.worker(self.folder, self.ports.worker_health, self.environment)
+        self.api = parts.api(self.folder, self.ports.api, self.environment)
+        self.mailsink = MailSinkService(self.folder, self.ports.smtp)
+        self.temporal = TemporalServer(self.folder, self.ports.temporal) if temporal is None else None
+        self._runner = asyncio.Runner()
+        self.web = Web(self.environment["BAOBEI_PUBLIC_URL"])
+        self.portal = Portal(self.web)
+        self.mailbox = Mailbox(self.web)
+
+    def open(self) -> None:
+        """Start everything. Leaves nothing running when that fails."""
+        try:
+            self._runner.run(self._open())
+        except BaseException:
+            self.close()
+            raise
+
+    async def _open(self) -> None:
+        below: list[Service] = [self.postgres, self.mailsink, *([self.temporal] if self.temporal else [])]
+        await asyncio.gather(*(service.start() for service in below))
+        await upgrade(self.postgres.url())
+        await welcome.import_sample_once(self.postgres.url())
+        await asyncio.gather(self.worker.start(), self.api.start())
+
+    def close(self) -> None:
+        services = (self.api, self.worker, self.mailsink, self.temporal, self.postgres)
+        for service in services:
+            if service is not None:
+                self._runner.run(service.stop(grace=5))
+        self._runner.close()
+
+    def stop(self, service: Service | None, grace: float | None = None) -> None:
+        assert service is not None
+        self._runner.run(service.stop(grace))
+
+    def start(self, service: Service | None) -> None:
+        assert service is not None
+        self._runner.run(service.start())
+
+    def ready(self) -> None:
+        """Wait until the front door says that everything is there."""
+        until("/readyz", lambda: self.web.request("GET", "/readyz").status == 200)
+
+    def cli(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """A command of `cli.py` on this home."""
+        return subprocess.run(
+            [sys.executable, "cli.py", *words, "--home", str(self.folder)],
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def query(self, statement: str, *values: Any) -> Sequence[Mapping[str, Any]]:
+        """What only the record itself shows."""
+
+        async def fetch() -> list[Mapping[str, Any]]:
+            connection = await asyncpg.connect(self.postgres.url().replace("+asyncpg", ""), timeout=5)
+            try:
+                return [dict(row) for row in await connection.fetch(statement, *values)]
+            finally:
+                await connection.close()
+
+        return self._runner.run(fetch())
+
+    def counts(self) -> dict[str, int]:
+        """Rows by table."""
+        asked = " union all ".join(f"select '{name}' as name, count(*) as rows from {name}" for name in COUNTED)
+        return {row["name"]: row["rows"] for row in self.query(asked)}
+
+    def quiet(self) -> dict[str, int]:
+        """`counts` once nothing of earlier tests is still being written."""
+        seen = [self.counts()]
+
+        def same() -> dict[str, int] | None:
+            seen.append(self.counts())
+            return seen[-1] if len(seen) > 4 and all(one == seen[-1] for one in seen[-4:]) else None
+
+        return until("the record comes to rest", same)

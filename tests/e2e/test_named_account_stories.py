@@ -1,0 +1,280 @@
+"""Applications from form to account over HTTP and mail, on real parts (acceptance of the Named Account application)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from domain.evidence import EvidenceKind
+from embedded.driver import Portal
+from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED, VPS, Journey
+from tests.e2e.stack import Stack, new_form
+
+
+def test_n1_to_n7_an_application_becomes_an_account_and_everyone_concerned_is_told_and_nobody_else(
+    stack: Stack,
+) -> None:
+    story = Journey(stack)
+    check = stack.portal.open_task(CLERK, story.id)
+    assert check["kind"] == "commerce_check"  # N2: commerce first
+    assert not [task for vp in VPS for task in stack.portal.tasks(vp) if task["subject"]["id"] == story.id]
+    evidence = {item["kind"] for item in story.seen_by(CLERK)["evidence"]}
+    assert evidence == {kind.value for kind in EvidenceKind}  # N3, N4
+    got = stack.portal.answer(CLERK, check["id"], "pass", fields={"note_credit": "已电话核实，付款良好"})
+    assert got.status == 200
+    for vp in VPS:  # N6: each by themselves, in parallel
+        page = story.link(vp).open()
+        assert page.status == 200
+        for shown in (story.customer, "已电话核实，付款良好", "680,000", story.form["account_plan"]["goals"][:30]):
+            assert shown in page.words
+    story.by_link(VPS[0], "approve")
+    assert story.seen_by("yang.fan")["stage"] == "vp_review"
+    story.by_link(VPS[1], "approve", "同意")
+    done = story.reaches("active")  # N7
+    assert done["account_id"]
+    assert [(d["kind"], d["person"]["id"], d["choice"]) for d in done["decisions"]] == [
+        ("commerce_check", CLERK, "pass"),
+        ("vp_review", VPS[0], "approve"),
+        ("vp_review", VPS[1], "approve"),
+    ]
+    account = stack.portal.call("yang.fan", "GET", f"/accounts/{done['account_id']}").json
+    assert (account["name"], account["salesperson"]["id"]) == (story.customer, "yang.fan")  # A2
+    told = story.told()
+    assert set(told) == {CLERK, "anna.miller", *VPS, "yang.fan", "zhao.lei", COMMERCE_MANAGER}
+    assert told[CLERK] == ["请您处理"]
+    assert told["anna.miller"] == ["Your decision is asked"]
+    for vp in VPS:
+        assert told[vp] == ["请您处理", "已生效"]
+    assert told["yang.fan"] == told["zhao.lei"] == told[COMMERCE_MANAGER] == ["已生效"]
+
+
+def test_n9_one_rejection_is_enough_and_the_other_vp_is_told_that_nothing_is_needed_any_more(stack: Stack) -> None:
+    story = Journey(stack, "huang.lei").to_vps()
+    other = story.link(VPS[1])
+    refused = story.link(VPS[0]).answer("reject")
+    assert refused.status == 422  # N9: with a reason
+    story.by_link(VPS[0], "reject", "潜力说明不足")
+    seen = story.reaches("rejected")
+    assert seen["rejection"]["reason"] == "潜力说明不足"
+    assert seen["rejection"]["appeal_until"]  # N10
+    late = other.answer("approve")
+    assert late.status == 409
+    assert "已撤回" in late.words
+    told = story.told()
+    assert set(told) == {CLERK, "anna.miller", *VPS, "huang.lei", "zhao.lei", COMMERCE_MANAGER}
+    assert told[VPS[1]] == ["请您处理", NO_LONGER_ASKED]
+    assert told["huang.lei"] == ["已驳回"]
+    assert "潜力说明不足" in stack.mailbox.wait("huang.lei", story.id, "很遗憾").text
+
+
+def test_n10_a_successful_appeal_makes_the_account_by_the_general_managers_decision(stack: Stack) -> None:
+    story = Journey(stack, "zhou.min").to_vps()
+    story.by_link(VPS[1], "reject", "预算未落实")
+    story.reaches("rejected")
+    assert stack.portal.appeal(VPS[1], story.id, "代为申请").status == 403
+    assert stack.portal.appeal("zhou.min", story.id, " ").status == 422
+    assert stack.portal.appeal("zhou.min", story.id, "预算已于本周批复").status == 200
+    page = story.link(GENERAL_MANAGER)
+    assert "预算已于本周批复" in page.open().words
+    assert "预算未落实" in page.open().words
+    story.by_link(GENERAL_MANAGER, "approve", "情况属实")
+    done = story.reaches("active")
+    assert done["decisions"][-1]["kind"] == "gm_appeal"
+    assert stack.portal.call("zhou.min", "GET", f"/accounts/{story.id}").json["approved_by_general_manager"]
+
+
+def test_n10_a_failed_appeal_is_final(stack: Stack) -> None:
+    story = Journey(stack, "wu.qiang").to_vps()
+    story.by_link(VPS[0], "reject", "不符合区域规划")
+    story.reaches("rejected")
+    assert stack.portal.appeal("wu.qiang", story.id, "区域已调整").status == 200
+    story.by_link(GENERAL_MANAGER, "reject", "维持原决定")
+    seen = story.reaches("closed_rejected")
+    assert seen["outcome"] == "closed_rejected"
+    again = stack.portal.appeal("wu.qiang", story.id, "再次申请")
+    assert again.status == 409
+    assert "已驳回，流程结束" in story.told()["wu.qiang"]
+
+
+def test_n5_a_returned_application_is_completed_on_the_page_and_earlier_links_die_calmly(stack: Stack) -> None:
+    story = Journey(stack, "xu.jing")
+    first = story.link(CLERK)
+    answer = first.answer("return", "请补充客户联系人和里程碑", note_credit="待核")
+    assert answer.status == 200
+    supply = story.link("xu.jing")
+    page = supply.open()
+    assert "请补充客户联系人和里程碑" in page.words
+    assert 'name="customer.contacts.0.name"' in page.text
+    typed = _inputs(page.text)
+    wrong = supply.post({**typed, "customer.name": "", "forecast.annual_contracts": "很多", "confirm": "yes"})
+    assert wrong.status == 422
+    assert wrong.text.count('role="alert"') >= 1
+    assert 'value="很多"' in wrong.text  # what was typed is kept
+    assert story.seen_by("xu.jing")["round"] == 1
+    done = supply.post({**typed, "account_plan.milestones": "2027-03-31 立项", "confirm": "yes"})
+    assert done.status == 200, done.words
+    seen = story.reaches("commerce_check")
+    assert seen["round"] == 2
+    assert seen["form"]["account_plan"]["milestones"] == "2027-03-31 立项"
+    for dead in (first, supply):
+        assert dead.open().status == 200
+        assert dead.answer("pass").status == 409
+    story.by_link(CLERK, "pass", nth=2)
+    story.link(VPS[0])
+    assert [entry["round"] for entry in stack.portal.dossier(CLERK, story.id)["rounds"]] == [1, 2]  # N11
+
+
+def test_n5_the_salesperson_completes_in_the_portal_and_the_links_of_the_old_round_say_what_happened(
+    stack: Stack,
+) -> None:
+    story = Journey(stack, "ma.chao")
+    old = story.link("anna.miller")
+    story.commerce("return", "请补充")
+    form = {**story.form, "cooperation": "2022 年起合作，累计三个项目。"}
+    task = stack.portal.open_task("ma.chao", story.id)
+    bad = stack.portal.answer("ma.chao", task["id"], "supply", fields={"application": {**form, "products": []}})
+    assert bad.status == 422
+    assert [error["field"] for error in bad.json["errors"]] == ["fields.application.products"]
+    assert stack.portal.answer("ma.chao", task["id"], "supply", fields={"application": form}).status == 200
+    story.reaches("commerce_check")
+    page = old.open()
+    assert page.status == 200
+    assert "高媛 decided “Send back for completion”" in page.words
+    assert old.answer("pass").status == 409
+
+
+def test_n13_the_salesperson_withdraws_and_everyone_asked_is_told_and_their_links_are_calm(stack: Stack) -> None:
+    story = Journey(stack, "zhu.hong").to_vps()
+    link = story.link(VPS[0])
+    assert stack.portal.withdraw(CLERK, story.id, "不该由我").status == 403
+    assert stack.portal.withdraw("zhu.hong", story.id, "客户项目暂停").status == 200
+    seen = story.reaches("withdrawn")
+    assert not seen["tasks"]
+    assert link.open().status == 200
+    assert "已撤回" in link.open().words
+    assert link.answer("approve").status == 409
+    told = story.told()
+    assert told["zhu.hong"] == ["已撤回"]
+    assert told[VPS[0]] == told[VPS[1]] == ["请您处理", "已撤回"]
+    assert stack.portal.withdraw("zhu.hong", story.id, "再撤一次").status == 409
+
+
+def test_n14_a_later_application_for_the_same_customer_is_told_and_exactly_one_is_activated(stack: Stack) -> None:
+    first = Journey(stack, "guo.tao")
+    form = new_form()
+    form["customer"]["related_parties"] = [{"name": first.customer, "relation": "母公司"}]
+    second = Journey(stack, "he.xin", form)
+    told = second.submitted.json
+    assert [(one["kind"], one["rule"]) for one in told["conflicts"]] == [("application", "N14")]
+    assert told["notice"]
+    assert first.id not in second.submitted.text  # whose it is, is not theirs to know
+    assert "guo.tao" not in second.submitted.text
+    assert "N14" in stack.mailbox.wait("he.xin", second.id, "已提交").text
+    page = second.link(CLERK).open()
+    assert first.customer in page.words  # shown to commerce
+    for story in (second, first):
+        story.to_vps()
+        for vp in VPS:
+            story.answer(vp, "approve")
+    assert {first.reaches("active")["stage"], second.reaches("refused")["stage"]} == {"active", "refused"}
+    assert second.seen_by("he.xin")["end_reason"]["rule"] == "N14"
+    third = Journey(stack, "emily.clark", new_form(first.customer))
+    assert [one["kind"] for one in third.submitted.json["conflicts"]] == ["account"]
+    for vp in ("li.ming",):
+        third.to_vps()
+        third.answer(vp, "reject", "已有大客户")
+    accounts = stack.query("select count(*) as n from claim where name = $1 and live", first.customer)
+    assert accounts[0]["n"] == 1
+
+
+@pytest.mark.timeout(120)
+def test_n8_a_sixth_account_needs_special_reasons_and_the_general_manager(stack: Stack) -> None:
+    for _ in range(4):
+        Journey(stack, "hu.bin").activate()
+    # Two at once, each of which would be the fifth: one of them must become the sixth.
+    pair = [Journey(stack, "hu.bin").to_vps(), Journey(stack, "hu.bin").to_vps()]
+    for story in pair:
+        story.answer(VPS[0], "approve")
+    last = [stack.portal.open_task(VPS[1], story.id)["id"] for story in pair]
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda task: stack.portal.answer(VPS[1], task, "approve"), last))
+    assert {got.status for got in answers} <= {200, 422}
+    stages = {story.seen_by(GENERAL_MANAGER)["stage"]: story for story in pair}
+    assert set(stages) == {"active", "vp_review"}
+    sixth = stages["vp_review"]
+    owing = {person["person"]["id"] for task in sixth.seen_by(CLERK)["tasks"] for person in task["asked"]}
+    for vp in VPS:  # whoever approved without a special reason is asked for it
+        task = stack.portal.open_task(vp, sixth.id)
+        bare = stack.portal.answer(vp, task["id"], "approve")
+        assert bare.status == 422
+        assert [(error["field"], error["rule"]) for error in bare.json["errors"]] == [("reason", "N8")]
+        assert stack.portal.answer(vp, task["id"], "approve", reason="战略客户，团队已扩充").status == 200
+    assert VPS[1] in owing
+    assert sixth.reaches("gm_approval")["stage"] == "gm_approval"
+    page = sixth.link(GENERAL_MANAGER).open()
+    assert "战略客户，团队已扩充" in page.words
+    assert "5 个大客户" in page.words
+    sixth.by_link(GENERAL_MANAGER, "approve")
+    sixth.reaches("active")
+    held = stack.query("select slot, gm_decision is not null as gm from account where salesperson = 'hu.bin'")
+    assert sorted((row["slot"], row["gm"]) for row in held) == [(n, n == 6) for n in range(1, 7)]
+    _the_general_manager_says_no(stack, stack.portal)
+
+
+def _the_general_manager_says_no(stack: Stack, portal: Portal) -> None:
+    """N8, N10: above the limit from the start; what the general manager rejects is final."""
+    seventh = Journey(stack, "hu.bin").to_vps()
+    task = portal.open_task(VPS[0], seventh.id)
+    assert {choice["choice"]: choice["reason_required"] for choice in task["choices"]} == {
+        "approve": True,
+        "reject": True,
+    }
+    bare = portal.answer(VPS[0], task["id"], "approve")
+    assert bare.status == 422
+    assert [(error["field"], error["rule"]) for error in bare.json["errors"]] == [("reason", "N8")]
+    for vp in VPS:
+        seventh.answer(vp, "approve", "特别理由")
+    seventh.by_link(GENERAL_MANAGER, "reject", "名额已满")
+    seen = seventh.reaches("closed_rejected")
+    assert seen["account_id"] is None
+
+
+def _inputs(html: str) -> dict[str, str]:
+    """What a browser would send of a form: its inputs, texts and chosen options."""
+    from html.parser import HTMLParser
+
+    class Inputs(HTMLParser):
+        def __init__(self) -> None:
+            super().__init__()
+            self.values: dict[str, str] = {}
+            self.text: str | None = None
+            self.select: str | None = None
+
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            given = dict(attrs)
+            name, value = given.get("name"), given.get("value") or ""
+            if tag == "select":
+                self.select = name
+            elif tag == "option" and self.select and "selected" in given:
+                self.values[self.select] = value
+            elif tag == "textarea" and name:
+                self.text, self.values[name] = name, ""
+            elif (
+                tag == "input"
+                and name
+                and (given.get("type") not in ("checkbox", "radio", "submit") or "checked" in given)
+            ):
+                self.values[name] = value
+
+        def handle_endtag(self, tag: str) -> None:
+            if tag in ("textarea", "select"):
+                self.text = self.select = None
+
+        def handle_data(self, data: str) -> None:
+            if self.text is not None:
+                self.values[self.text] += data.removeprefix("\n") if not self.values[self.text] else data
+
+    parser = Inputs()
+    parser.feed(html)
+    return parser.values
