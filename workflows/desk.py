@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -81,12 +81,15 @@ class Desk:
         self._inbox.append(message)
 
     def settle(self) -> tuple[str, ...]:
-        """The messages that the next step answers for."""
-        settles, self._settles = tuple(self._settles), []
-        return settles
+        """The messages that the next move or activation answers for; kept until one of them has been recorded."""
+        return tuple(self._settles)
 
     def next_key(self, name: str) -> str:
-        """A key for a step that follows from all moves so far."""
+        """A key for a step that follows from all moves so far.
+
+        `name` says what the step does: a workflow task that failed is done again, perhaps with more messages, and may
+        then go another way; it must not be given the result of the step it took the first time.
+        """
         return f"{name}:{self._moves}"
 
     async def move(
@@ -104,7 +107,7 @@ class Desk:
         moved = await workflow.execute_local_activity_method(
             Records.move_application,
             MoveStep(
-                key=self.next_key("move"),
+                key=self.next_key(f"move:{stage.value}"),
                 now=workflow.now(),
                 application_id=self.application_id,
                 stage=stage,
@@ -119,7 +122,7 @@ class Desk:
         )
         self._moves += 1
         self.stage, self.since = stage, workflow.now()
-        self.tasks, self.decisions = moved.tasks, []
+        self.tasks, self.decisions, self._settles = moved.tasks, [], []
         return moved.appeal_until
 
     async def answers(self, enough: Callable[[Sequence[Decision]], bool]) -> tuple[Decision, ...]:
@@ -136,6 +139,7 @@ class Desk:
 
     async def meanwhile(self, work: asyncio.Future[Any]) -> None:
         """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` raises."""
+        self.show()
         try:
             while not work.done():
                 await workflow.wait_condition(lambda: bool(self._inbox) or work.done())
@@ -146,11 +150,18 @@ class Desk:
             raise
         await work
 
+    async def hear_the_rest(self) -> None:
+        """Record what arrived together with the end: it changes nothing any more, and whoever said it is told so."""
+        while self._inbox:
+            message = self._inbox.popleft()
+            if not isinstance(message, FactsChanged):
+                await self._record(message)
+
     def arrived(self, stage: Stage) -> None:
         """Note a stage that a step other than `move` has recorded."""
         self._moves += 1
         self.stage, self.since = stage, workflow.now()
-        self.tasks, self.decisions = (), []
+        self.tasks, self.decisions, self._settles = (), [], []
 
     async def _one_event(self, until: datetime | None) -> None:
         self.show(until)
@@ -190,7 +201,7 @@ class Desk:
 
     async def _read(self, message: Statement | FactsChanged) -> None:
         if isinstance(message, FactsChanged):
-            await self._refresh()
+            await self._refresh("facts")
             return
         recorded = await self._record(message)
         if not recorded.accepted:
@@ -239,21 +250,24 @@ class Desk:
 
     async def _chase(self, task: OpenTask) -> None:
         if task.next_step.action is DueAction.REFRESH:
-            await self._refresh()
+            await self._refresh("due")
             return
+        due = task.next_step.at.astimezone(UTC)  # part of the key: the calendar may have put the step off
         chased = await workflow.execute_local_activity_method(
             Chasing.chase_task,
-            ChaseStep(key=f"chase:{task.id}:{task.chased}", now=workflow.now(), task_id=task.id),
+            ChaseStep(key=f"chase:{task.id}:{task.chased}:{due:%Y%m%dT%H%M%S}", now=workflow.now(), task_id=task.id),
             start_to_close_timeout=STEP_TIMEOUT,
             retry_policy=STEP_RETRIES,
             summary=task.next_step.action.value,
         )
         self.tasks = tuple(chased if task.id == chased.id else task for task in self.tasks)
 
-    async def _refresh(self) -> None:
+    async def _refresh(self, because: str) -> None:
         refreshed = await workflow.execute_local_activity_method(
             Chasing.refresh_tasks,
-            RefreshStep(key=f"refresh:{self._refreshes}", now=workflow.now(), application_id=self.application_id),
+            RefreshStep(
+                key=f"refresh:{because}:{self._refreshes}", now=workflow.now(), application_id=self.application_id
+            ),
             start_to_close_timeout=STEP_TIMEOUT,
             retry_policy=STEP_RETRIES,
         )

@@ -56,6 +56,7 @@ class NamedAccountApplication:
         except HistoryFull:
             workflow.continue_as_new(StartApplication(state=self._state()))
         self._desk.drop_alarm()
+        await self._desk.hear_the_rest()
         self._desk.show()
         return self._desk.stage.value
 

@@ -1,0 +1,32 @@
+"""One time-skipping server and one story a test: the server's clock is shared by everything that runs on it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from tests.workflow.story import Story, time_skipping
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _native_threads_end() -> Iterator[None]:
+    """The SDK's native threads may still hold a call into Python when the interpreter ends (sdk-python #300)."""
+    yield
+    time.sleep(0.3)
+
+
+@pytest.fixture
+async def env() -> AsyncIterator[WorkflowEnvironment]:
+    async with time_skipping() as env:
+        yield env
+
+
+@pytest.fixture
+async def story(env: WorkflowEnvironment) -> AsyncIterator[Story]:
+    """An application not submitted yet, with a worker running."""
+    story = Story(env)
+    async with story.worker():
+        yield story

@@ -1,0 +1,281 @@
+"""One application told from outside: what people say, how time passes, what the engine and the record then show."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import Client, WorkflowHandle, WorkflowHistory
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+
+from crypto.codec import data_converter
+from crypto.seal import seal
+from domain.application import ApplicationForm, Stage
+from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from domain.tasks import TaskKind
+from tests.workflow.fake_activities import FakeActivities
+from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from workflows.messages import (
+    APPLICANT,
+    DEPARTMENT,
+    SEARCH_ATTRIBUTES,
+    TASK_QUEUE,
+    ApplicationStatus,
+    FactsChanged,
+    StartApplication,
+    application_workflow_id,
+)
+from workflows.named_account import NamedAccountApplication
+
+SERVER = Path(sys.executable).with_name("temporal-test-server")
+CONVERTER = data_converter(PAYLOAD_KEYS)
+CUSTOMER = "苏州测试精密制造有限公司"
+PATIENCE = 20.0
+"""Real seconds after which a test gives up waiting."""
+
+S = TypeVar("S", bound=Statement)
+
+
+def form() -> ApplicationForm:
+    return ApplicationForm.model_validate(
+        {
+            "customer": {
+                "name": CUSTOMER,
+                "kind": "customer",
+                "industry": "manufacturing",
+                "legal_person": True,
+                "related_parties": [],
+                "contacts": [{"name": "测试联系人"}],
+            },
+            "cooperation": "synthetic",
+            "potential": "synthetic",
+            "products": ["storage"],
+            "resources": "none",
+            "forecast": {
+                "first_year_gross_margin": "680000.00",
+                "later_year_gross_margin": "1350000.00",
+                "technical_service_revenue": "0",
+                "own_service_revenue": "0",
+                "annual_contracts": "0",
+            },
+            "centralised_procurement": False,
+            "account_plan": {"current_state": "synthetic", "goals": "synthetic", "actions": "synthetic"},
+        }
+    )
+
+
+async def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Poll until `condition` holds. Raises `TimeoutError` saying `what` never came."""
+    await _eventually(_plain(condition), what)
+
+
+def _plain(condition: Callable[[], bool]) -> Callable[[], Any]:
+    async def asked() -> bool:
+        return condition()
+
+    return asked
+
+
+async def _eventually(condition: Callable[[], Any], what: str) -> None:
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + PATIENCE
+    while not await condition():
+        if loop.time() > deadline:
+            raise TimeoutError(what)
+        await asyncio.sleep(0.005)
+
+
+class Story:
+    """One application, from the form on."""
+
+    def __init__(self, env: WorkflowEnvironment, number: str = "A-1") -> None:
+        self.env = env
+        self.client: Client = env.client
+        self.id = number
+        self.workflow_id = application_workflow_id(number)
+        self.record = FakeRecord()
+        self.activities = FakeActivities(self.record)
+        self.handle: WorkflowHandle[Any, str] = self.client.get_workflow_handle(self.workflow_id)
+        self._numbers = count(1)
+
+    @contextlib.asynccontextmanager
+    async def worker(self, runner: WorkflowRunner | None = None, **options: Any) -> AsyncIterator[Worker]:
+        """A worker with the fakes; `options` go to it as they are.
+
+        A worker that will be stopped while the process lives needs `max_cached_workflows=0`: this server waits long
+        before it gives what is kept for one worker to another.
+        """
+        options.setdefault("activities", self.activities.all)
+        options.setdefault("workflows", [NamedAccountApplication])
+        async with Worker(
+            self.client,
+            task_queue=TASK_QUEUE,
+            workflow_runner=runner or UnsandboxedWorkflowRunner(),
+            build_id="test",
+            **options,
+        ) as worker:
+            yield worker
+
+    def sealed(self, statement: S) -> S:
+        said_at = datetime.fromisoformat("2026-01-05T09:00:00+08:00")
+        filled = {
+            "message_id": statement.message_id or f"m{next(self._numbers)}",
+            "workflow_id": self.workflow_id,
+            "said_at": said_at,
+            "channel": "portal",
+        }
+        return seal(statement.model_copy(update=filled), SEAL_KEYS)
+
+    async def submits(self, start: StartApplication | None = None) -> None:
+        """N1: the salesperson submits; the process starts as the front door starts it."""
+        submission = SubmitApplication(person=SAM, application_id=self.id, form=form())
+        await self.client.start_workflow(
+            NamedAccountApplication.run,
+            start or StartApplication(submission=self.sealed(submission)),
+            id=self.workflow_id,
+            task_queue=TASK_QUEUE,
+            search_attributes=TypedSearchAttributes(
+                [SearchAttributePair(APPLICANT, SAM), SearchAttributePair(DEPARTMENT, "north")]
+            ),
+        )
+
+    def task_of(self, person: str) -> FakeTask:
+        """The open task that asks `person`. Raises `StopIteration` when none does."""
+        return next(task for task in self.record.open if any(one.person == person for one in task.asked))
+
+    def answer(self, person: str, choice: str, reason: str = "", task: FakeTask | None = None) -> AnswerTask:
+        asked = task or self.task_of(person)
+        fields: dict[str, Any] = {"application": form().model_dump(mode="json")} if choice == "supply" else {}
+        return self.sealed(AnswerTask(person=person, task_id=asked.id, choice=choice, reason=reason, fields=fields))
+
+    def withdrawal(self, person: str = SAM) -> WithdrawApplication:
+        return self.sealed(WithdrawApplication(person=person, reason="customer merged"))
+
+    def objection(self, person: str = SAM) -> AppealRejection:
+        return self.sealed(AppealRejection(person=person, reason="the figures were old"))
+
+    async def signal(self, *statements: Statement) -> None:
+        """Send without waiting for what becomes of it."""
+        for said in statements:
+            name = {AnswerTask: "answer_task", WithdrawApplication: "withdraw", AppealRejection: "appeal"}[type(said)]
+            await self.handle.signal(name, said)
+
+    async def sends(self, *statements: Statement) -> None:
+        """Send and wait until each is recorded, accepted or refused."""
+        await self.signal(*statements)
+        ids = {said.message_id for said in statements}
+        await eventually(lambda: ids <= self.record.heard, f"a receipt for {sorted(ids)}")
+
+    async def says(self, person: str, choice: str, reason: str = "", *, then: Stage | None = None) -> AnswerTask:
+        """`person` answers the task that asks them; then the application is at `then`."""
+        said = self.answer(person, choice, reason)
+        await self.sends(said)
+        if then:
+            await self.reaches(then)
+        return said
+
+    async def reaches(self, stage: Stage) -> None:
+        """Wait until the record stands at `stage` and the process is waiting there, or over."""
+        await eventually(lambda: bool(self.record.application and self.record.application.stage is stage), stage.value)
+
+        async def there() -> bool:
+            return (await self.status()).stage is stage
+
+        await _eventually(there, f"the process at {stage.value}")
+
+    async def until_asked(self, kind: TaskKind) -> None:
+        await eventually(lambda: any(task.kind is kind for task in self.record.open), kind.value)
+        await self.status()
+
+    async def facts_changed(self) -> None:
+        before = self.count("refreshed")
+        await self.handle.signal("facts_changed", FactsChanged(version="2"))
+        await eventually(lambda: self.count("refreshed") > before, "a refresh")
+
+    async def waits(self, **length: float) -> None:
+        """Let business time pass: `days=`, `hours=`, …"""
+        await self.env.sleep(timedelta(**length))
+
+    async def waits_until(self, moment: datetime) -> None:
+        left = moment - await self.env.get_current_time()
+        if left > timedelta(0):
+            await self.env.sleep(left)
+
+    async def status(self) -> ApplicationStatus:
+        return await self.handle.query(NamedAccountApplication.status, rpc_timeout=timedelta(seconds=10))
+
+    def count(self, event: str) -> int:
+        return sum(note.event == event for note in self.record.notes)
+
+    def told(self, kind: str) -> list[str]:
+        return sorted(mail.person for mail in self.record.mails if mail.kind == kind)
+
+    async def comes(self, event: str, times: int) -> None:
+        await eventually(lambda: self.count(event) >= times, f"{event} number {times}")
+
+    async def result(self) -> str:
+        with self.env.auto_time_skipping_disabled():  # time passes only where a test says so
+            return await asyncio.wait_for(self.handle.result(), PATIENCE)
+
+    async def history(self) -> WorkflowHistory:
+        return await self.handle.fetch_history()
+
+    async def runs(self) -> bool:
+        """Whether the latest run is still open and its last workflow task did not fail."""
+        found = (await self.history()).events
+        last = [e.event_type for e in found if "WORKFLOW_TASK" in EventType.Name(e.event_type)]
+        return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in last[-1:]
+
+    # The ways to a stage, shared by tests and recorded histories.
+
+    async def to_check(self) -> None:
+        await self.submits()
+        await self.reaches(Stage.COMMERCE_CHECK)
+
+    async def to_review(self) -> None:
+        await self.to_check()
+        await self.says("clara", "pass", then=Stage.VP_REVIEW)
+
+    async def to_rejected(self) -> None:
+        await self.to_review()
+        await self.says("vera", "reject", "margins too thin", then=Stage.REJECTED)
+
+    async def to_appeal(self) -> None:
+        await self.to_rejected()
+        await self.sends(self.objection())
+        await self.reaches(Stage.GM_APPEAL)
+
+    async def to_general_manager(self) -> None:
+        """N8: above the limit, both VPs with a special reason."""
+        self.record.held = self.record.policy.accounts.limit
+        await self.to_review()
+        await self.says("vera", "approve", "a key account of the region")
+        await self.says("viktor", "approve", "strategic")
+        await self.reaches(Stage.GM_APPROVAL)
+
+
+@contextlib.asynccontextmanager
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A server of its own whose clock can be moved, with our search attributes."""
+    async with await WorkflowEnvironment.start_time_skipping(
+        data_converter=CONVERTER, test_server_existing_path=str(SERVER)
+    ) as env:
+        # This server registers attributes, but cannot list them, so `ensure_search_attributes` does not work here.
+        await env.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(
+                search_attributes={
+                    key.name: IndexedValueType.ValueType(int(key.indexed_value_type)) for key in SEARCH_ATTRIBUTES
+                }
+            )
+        )
+        yield env
