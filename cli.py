@@ -9,7 +9,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 try:
     import typer
@@ -17,43 +17,15 @@ except ModuleNotFoundError:
     sys.stderr.write("The locked packages are not installed here: run `make up`, or use .venv/bin/python.\n")
     sys.exit(1)
 
-if TYPE_CHECKING:
-    from settings import Settings
+from commands.common import RunningHomeOption, fail, settings_for
+from commands.importing import calendar_app, org_app, register_app
+from commands.verifying import verify
 
 DEFAULT_HOME = Path(".home")
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
 HomeOption = Annotated[Path, typer.Option(help="Folder that keeps everything.")]
-RunningHomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Work on this home of `up` instead of the settings in the environment.")
-]
-
-
-def fail(message: str) -> typer.Exit:
-    """Raise what this returns: one clear line on standard error, exit code 1."""
-    typer.echo(message, err=True)
-    return typer.Exit(1)
-
-
-def settings_for(home: Path | None) -> "Settings":
-    """The settings of a running home, or of the environment. Ends the command with a clear line when there are none."""
-    import os
-
-    from settings import SettingsError, load_settings
-
-    if home is not None:
-        from embedded.errors import StartError
-        from embedded.home import read_environment
-
-        try:
-            os.environ.update(read_environment(home))
-        except StartError as error:
-            raise fail(str(error)) from None
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise fail(str(error)) from None
 
 
 @app.callback()
@@ -110,17 +82,22 @@ def api(home: RunningHomeOption = None) -> None:
 @app.command()
 def migrate(home: RunningHomeOption = None) -> None:
     """Bring the database to the newest schema."""
+    import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 
     from db.migrate import upgrade
 
     try:
         asyncio.run(upgrade(settings_for(home).database_url))
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         raise fail(f"The database could not be migrated: {error}") from None
 
 
-# Further commands stand here, each with its imports inside: `org import`, `register import`, `verify`, `demo`, …
+app.add_typer(org_app, name="org")
+app.add_typer(register_app, name="register")
+app.add_typer(calendar_app, name="calendar")
+app.command()(verify)
+# Further commands stand here, each with its imports inside: `demo`, …
 
 
 if __name__ == "__main__":

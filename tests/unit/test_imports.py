@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
     "domain matching crypto texts workflows db activities api embedded bench settings temporal_client cli "
-    "logs worker_health".split()
+    "logs worker_health commands".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
 
@@ -31,10 +31,11 @@ ALLOWED: dict[str, frozenset[str]] = {
     "worker_health": frozenset({"settings"}),
     "embedded": EVERYTHING,
     "cli": EVERYTHING,
+    "commands": EVERYTHING,
     "worker": EVERYTHING,
     "bench": EVERYTHING,
 }
-COMPOSITION = frozenset({"embedded", "cli", "worker", "bench"})
+COMPOSITION = frozenset({"embedded", "cli", "commands", "worker", "bench"})
 
 RESERVED: dict[str, frozenset[str]] = {
     "sqlalchemy": frozenset({"db", "activities"}) | COMPOSITION,

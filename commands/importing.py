@@ -1,0 +1,204 @@
+"""Bringing in the organisation, the registers and the days off: whole files, or nothing of them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import Result, RunningHomeOption, fail, on_record, operator, read_file, shown_name, texts, utf8
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from activities.imports import Imports, RegisterImported
+    from db.facts import Facts
+    from db.imports import Version
+    from domain.calendar_file import AnnouncedYear
+    from domain.mistakes import Mistake
+    from domain.organisation import Organisation
+    from settings import Settings
+
+org_app = typer.Typer(no_args_is_help=True, help="The organisation: who works here, in which role, who acts for whom.")
+register_app = typer.Typer(no_args_is_help=True, help="Registers that commerce keeps: background and projects, as CSV.")
+calendar_app = typer.Typer(no_args_is_help=True, help="Days off and make-up working days, a year a file.")
+
+
+def told_of(path: Path, mistakes: tuple[Mistake, ...]) -> int:
+    """Print every mistake of a file with its place; returns how many there are."""
+    said = texts()
+    for mistake in mistakes:
+        line = said.text("command.line", line=mistake.line) if mistake.line is not None else ""
+        message = mistake.message_zh if said.language == "zh" else mistake.message_en
+        place = ": ".join(part for part in (shown_name(path), line, mistake.field) if part)
+        typer.echo(f"{place}: {message}", err=True)
+    return len(mistakes)
+
+
+def refused(count: int) -> typer.Exit:
+    """Raise what this returns, after `told_of`."""
+    return fail(texts().text("command.mistakes", count=count))
+
+
+def importing(home: Path | None, work: Callable[[Imports, datetime, str], Awaitable[Result]]) -> Result:
+    """Do one import, now and in the name of whoever runs this command."""
+    from activities.imports import Imports
+
+    return on_record(
+        home,
+        lambda engine, facts, settings: work(Imports(engine, facts, settings.seal_keys), datetime.now(UTC), operator()),
+    )
+
+
+@org_app.command("import")
+def org_import(
+    file: Annotated[Path, typer.Argument(help="A TOML file; embedded/sample/org.toml is an example.")],
+    home: RunningHomeOption = None,
+) -> None:
+    """Make a file the organisation in force: whole, or not at all. Open requests go to the people it names."""
+    from domain.organisation_file import OrganisationMistakes, read_organisation
+
+    try:
+        company = read_organisation(utf8(file))
+    except OrganisationMistakes as error:
+        raise refused(told_of(file, error.mistakes)) from None
+    done = importing(home, lambda imports, now, by: imports.organisation(company, now=now, by=by))
+    said = texts()
+    if done.unchanged:
+        typer.echo(said.text("command.organisation_unchanged", version=done.version, people=done.people))
+        return
+    typer.echo(said.text("command.organisation_imported", version=done.version, people=done.people))
+    for key, people in (("added", done.added), ("left", done.left), ("changed", done.changed)):
+        if people:
+            typer.echo(said.text(f"command.{key}", people=said.join(people)))
+    if done.parts:
+        parts = [said.text(f"command.part.{part}") for part in done.parts]
+        typer.echo(said.text("command.parts", parts=said.join(parts)))
+    typer.echo(said.text("command.told", count=done.told))
+
+
+@org_app.command("show")
+def org_show(home: RunningHomeOption = None) -> None:
+    """The organisation in force."""
+    from db import imports
+    from db.facts import NoOrganisation
+
+    async def read(engine: AsyncEngine, facts: Facts, _: Settings) -> tuple[Organisation, Version | None, ZoneInfo]:
+        async with engine.connect() as tx:
+            return await facts.organisation(tx), await imports.newest_organisation(tx), facts.policy.zone
+
+    said = texts()
+    try:
+        company, version, zone = on_record(home, read)
+    except NoOrganisation:
+        raise fail(said.text("command.no_organisation")) from None
+    if version is not None:
+        at = said.moment(version.imported_at, zone)
+        by = version.imported_by
+        typer.echo(said.text("command.company", company=company.company, version=version.version, at=at, by=by))
+    for department in company.departments:
+        heads = [company.name_of(head) for head in (department.gm, department.vp) if head]
+        typer.echo(f"{department.id}  {department.name}  {said.join(heads)}")
+    for person in company.people:
+        roles = said.join([said.text(f"role.{role}") for role in sorted(person.roles)])
+        words = (
+            person.id,
+            person.name,
+            roles,
+            person.department,
+            "" if person.active else said.text("command.inactive"),
+        )
+        typer.echo("  ".join(word for word in words if word))
+    for given in company.delegations:
+        names = {"person": company.name_of(given.person), "delegate": company.name_of(given.delegate)}
+        start, end = said.moment(given.start, zone), said.moment(given.end, zone)
+        typer.echo(said.text("command.delegates", start=start, end=end, **names))
+
+
+@register_app.command("import-background")
+def register_import_background(
+    file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/background.csv is an example.")],
+    home: RunningHomeOption = None,
+) -> None:
+    """Add to what is known of companies (credit, arrears, lawsuits), or correct it: the whole file, or nothing."""
+    from domain.registers import RegisterMistakes, decode_csv, read_background
+
+    try:
+        entries = read_background(decode_csv(read_file(file)))
+    except RegisterMistakes as error:
+        raise refused(told_of(file, error.mistakes)) from None
+    show_register(importing(home, lambda imports, now, by: imports.background(entries, now=now, by=by)))
+
+
+@register_app.command("import-projects")
+def register_import_projects(
+    file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/projects.csv is an example.")],
+    home: RunningHomeOption = None,
+) -> None:
+    """Add to the projects that applications are checked against, or correct them: the whole file, or nothing."""
+    from domain.registers import RegisterMistakes, decode_csv, read_projects
+
+    try:
+        entries = read_projects(decode_csv(read_file(file)))
+    except RegisterMistakes as error:
+        raise refused(told_of(file, error.mistakes)) from None
+    show_register(importing(home, lambda imports, now, by: imports.projects(entries, now=now, by=by)))
+
+
+def show_register(done: RegisterImported) -> None:
+    said = texts()
+    register = said.text(f"command.register.{done.register_name}")
+    if done.unchanged:
+        typer.echo(said.text("command.register_unchanged", register=register, rows=done.rows))
+    else:
+        counts = {"rows": done.rows, "added": done.added, "changed": done.changed}
+        typer.echo(said.text("command.register_imported", register=register, **counts))
+    for key, count in (("no_longer_active", done.no_longer_active), ("older", done.older)):
+        if count:
+            typer.echo(said.text(f"command.{key}", count=count))
+    if done.unresolved:
+        typer.echo(said.text("command.unresolved", people=said.join(done.unresolved)))
+
+
+@calendar_app.command("import")
+def calendar_import(
+    files: Annotated[
+        list[Path], typer.Argument(help='One or more files like {"year": 2027, "papers": […], "days": […]}.')
+    ],
+    home: RunningHomeOption = None,
+) -> None:
+    """Put announced days off into the calendar: all files as one new version, or none. Deadlines are counted anew."""
+    from domain.calendar_file import CalendarMistakes, read_calendar
+
+    said = texts()
+    years: list[AnnouncedYear] = []
+    given: dict[int, Path] = {}
+    wrong = 0
+    for file in files:
+        try:
+            year = read_calendar(utf8(file))
+        except CalendarMistakes as error:
+            wrong += told_of(file, error.mistakes)
+            continue
+        if (other := given.setdefault(year.year, file)) is not file:
+            twice = said.text("command.year_twice", year=year.year, other=shown_name(other))
+            typer.echo(f"{shown_name(file)}: {twice}", err=True)
+            wrong += 1
+        years.append(year)
+    if wrong:
+        raise refused(wrong)
+    done = importing(home, lambda imports, now, by: imports.calendar(years, now=now, by=by))
+    listed = said.join([str(year) for year in done.years])
+    if done.unchanged:
+        typer.echo(said.text("command.calendar_unchanged", version=done.version))
+    else:
+        typer.echo(said.text("command.calendar_imported", version=done.version, years=listed))
+    if done.provisional:
+        typer.echo(said.text("command.provisional", years=said.join([str(year) for year in done.provisional])))
+    if not done.unchanged:
+        typer.echo(said.text("command.told", count=done.told))
