@@ -52,8 +52,10 @@ async def approvals_on_record(work: Work, context: Context, gm_decision: str | N
     """The decisions that make this application an approved one (N7, N8, N10), read from the record.
 
     The engine's state is not believed: whoever can write there can invent approvals, but not decisions under seal.
-    Raises `NotApproved`.
+    Nor is its memory of the order of things: what was withdrawn meanwhile (N13) stays withdrawn. Raises `NotApproved`.
     """
+    if context.row.stage.ended or context.row.end_reason:
+        raise NotApproved(f"{context.row.id}: withdrawn or over")
     decided = [
         decision for number, decision in await tasks.decisions_of(work.tx, context.row.id)
         if number == context.row.round and decision.choice == APPROVE
