@@ -183,8 +183,8 @@ async def verify(
     First in its transaction. `export` is handed the same record line by line, in the form `verify_export` reads.
     """
     await tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    found = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).one_or_none()
-    head = dict(found._mapping) if found else None
+    found = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).all()
+    head = dict(found[0]._mapping) if len(found) == 1 else None
     chain = Chain(anchor)
     last = -(2**63)
     while True:

@@ -98,6 +98,7 @@ UPDATE audit SET seq = 5 + seq WHERE seq < 0;
         ("DELETE FROM audit WHERE seq = 4", [(4, "cut_off")]),
         ("DELETE FROM audit", [(1, "cut_off")]),
         ("DELETE FROM audit_head", [(5, "cut_off")]),
+        ("INSERT INTO audit_head SELECT 2, seq, hash, seal FROM audit_head", [(5, "cut_off")]),
         ("UPDATE audit_head SET seal = ''", [(4, "head_forged")]),
         (
             "DELETE FROM audit WHERE seq = 4;"
