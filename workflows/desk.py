@@ -221,7 +221,7 @@ class Desk:
                 self.round = recorded.round
 
     async def _record(self, message: Statement) -> Recorded:
-        key = f"record:{message.fingerprint}"
+        key = f"record:{type(message).__name__}:{message.fingerprint}"
         now, subject = workflow.now(), self.application_id
         match message:
             case AnswerTask():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
 from temporalio.common import SearchAttributeKey
@@ -11,8 +12,10 @@ from temporalio.common import SearchAttributeKey
 from activities.steps import OpenTask
 from domain.application import Stage
 from domain.base import Wire
-from domain.statements import SubmitApplication
+from domain.statements import Statement, SubmitApplication
 from domain.tasks import Decision
+
+S = TypeVar("S", bound=Statement)
 
 TASK_QUEUE = "baobei"
 
@@ -32,6 +35,11 @@ class FactsChanged(Wire):
     """The organisation or the calendar changed; open tasks are worked out again. Decides nothing, so it has no seal."""
 
     version: str = ""
+
+
+def claim(kind: type[S], sent: Sequence[object]) -> S:
+    """What a signal said, unreadable when it is not one statement. Never raises: anyone may have sent it."""
+    return kind.model_validate(sent[0] if len(sent) == 1 else None)
 
 
 class DeskState(Wire):

@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.statements import AnswerTask, AppealRejection, WithdrawApplication
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, STEP_TIMEOUT, Desk, HistoryFull, Withdrawn
-    from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication
+    from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication, claim
 
 
 @workflow.defn
@@ -29,7 +29,8 @@ class NamedAccountApplication:
     """
 
     @workflow.init
-    def __init__(self, start: StartApplication) -> None:
+    def __init__(self, start: StartApplication | None = None) -> None:
+        start = start or StartApplication()
         kept = start.state
         self._approvals: tuple[Decision, ...] = kept.approvals if kept else ()
         self._gm_decision = kept.gm_decision if kept else None
@@ -45,7 +46,8 @@ class NamedAccountApplication:
         self._desk.round = kept.round if kept else 1
 
     @workflow.run
-    async def run(self, start: StartApplication) -> str:
+    async def run(self, start: StartApplication | None = None) -> str:
+        start = start or StartApplication()  # started by hand with nothing: ends in a recorded refusal
         if start.state is None and not await self._submitted(start):
             return Stage.REFUSED.value
         try:
@@ -246,21 +248,23 @@ class NamedAccountApplication:
             desk=self._desk.state,
         )
 
+    # Signals take whatever is sent: one with nothing, null or two things in it would otherwise stop the process for good.
+
     @workflow.signal(description="An answer to an open task, sealed by the front door.")
-    def answer_task(self, statement: AnswerTask) -> None:
-        self._desk.keep(statement)
+    def answer_task(self, *sent: object) -> None:
+        self._desk.keep(claim(AnswerTask, sent))
 
     @workflow.signal(description="The applicant withdraws (N13), sealed by the front door.")
-    def withdraw(self, statement: WithdrawApplication) -> None:
-        self._desk.keep(statement)
+    def withdraw(self, *sent: object) -> None:
+        self._desk.keep(claim(WithdrawApplication, sent))
 
     @workflow.signal(description="The applicant appeals a rejection (N10), sealed by the front door.")
-    def appeal(self, statement: AppealRejection) -> None:
-        self._desk.keep(statement)
+    def appeal(self, *sent: object) -> None:
+        self._desk.keep(claim(AppealRejection, sent))
 
     @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
-    def facts_changed(self, change: FactsChanged) -> None:
-        self._desk.keep(change)
+    def facts_changed(self, *_: object) -> None:
+        self._desk.keep(FactsChanged())
 
     @workflow.query(description="Where the application stands, whom it waits for, what happens next.")
     def status(self) -> ApplicationStatus:
