@@ -172,3 +172,10 @@ async def evidence_of(tx: AsyncConnection, application_id: str, number: int) -> 
 
 def _json(model: Wire | ApplicationForm) -> dict[str, Any]:
     return model.model_dump(mode="json")
+
+
+async def customer_names(tx: AsyncConnection, application_ids: Sequence[str]) -> dict[str, str]:
+    """The customer's name of each of these applications."""
+    name = application.c.form["customer"]["name"].astext
+    rows = await tx.execute(select(application.c.id, name.label("name")).where(application.c.id.in_(application_ids)))
+    return {row.id: row.name for row in rows}

@@ -123,13 +123,23 @@ async def nudge_delivered(tx: AsyncConnection, nudge_id: int) -> None:
     await tx.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
 
 
-async def claim_idempotency_key(tx: AsyncConnection, message_id: str, body_hash: str) -> bool:
+async def claim_idempotency_key(tx: AsyncConnection, message_id: str, person: str, body_hash: str) -> bool:
     """Bind a key to a body. False when it is bound to another body already."""
     await tx.execute(
-        upsert(idempotency_key).values(message_id=message_id, body_hash=body_hash).on_conflict_do_nothing()
+        upsert(idempotency_key)
+        .values(message_id=message_id, person=person, body_hash=body_hash)
+        .on_conflict_do_nothing()
     )
     bound = await tx.scalar(select(idempotency_key.c.body_hash).where(idempotency_key.c.message_id == message_id))
     return bool(bound == body_hash)
+
+
+async def key_is_known(tx: AsyncConnection, message_id: str, person: str) -> bool:
+    """Whether this person sent a message under this id, whatever has become of it."""
+    known = select(idempotency_key.c.message_id).where(
+        idempotency_key.c.message_id == message_id, idempotency_key.c.person == person
+    )
+    return await tx.scalar(known) is not None
 
 
 async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:

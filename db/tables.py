@@ -282,6 +282,7 @@ idempotency_key = Table(
     "idempotency_key",
     metadata,
     Column("message_id", Text, primary_key=True),
+    Column("person", Text, nullable=False),
     Column("body_hash", Text, nullable=False),
     Column("created_at", Moment, nullable=False, server_default=text("now()")),
 )

@@ -232,6 +232,7 @@ CREATE INDEX ix_nudge_unsent ON nudge (due) WHERE sent_at IS NULL;
 
 CREATE TABLE idempotency_key (
     message_id text CONSTRAINT pk_idempotency_key PRIMARY KEY,
+    person text NOT NULL,
     body_hash text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
