@@ -43,7 +43,7 @@ class Context:
         )
 
     def letters(self, work: Work) -> Letters:
-        return Letters(work, self.row, self.organisation, self.policy.time_zone)
+        return Letters(work, self.row, self.organisation, self.policy)
 
 
 async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, ...]:

@@ -10,12 +10,16 @@ from db import applications, tasks
 from db.applications import ApplicationRow, RegisteredParty
 from db.messages import Mail
 from db.tasks import AskedRow, DecisionRow, TaskRow
+from domain.background import background_of
+from domain.eligibility import evaluate
 from domain.organisation import LANGUAGES, Organisation, Person
+from domain.policy import Policy
 from domain.tasks import TaskKind
 from texts.catalogue import Texts
 from texts.decisions import decision_lines
+from texts.eligibility import in_short
 from texts.mail import MailFacts, MailKind
-from texts.views import DecisionLine, Essential, EvidenceLine
+from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine
 
 SHOWN_WITH_EVIDENCE = frozenset({TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
 
@@ -23,13 +27,15 @@ SHOWN_WITH_EVIDENCE = frozenset({TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, Ta
 class Letters:
     """Queues the mails of one step about one application."""
 
-    def __init__(self, work: Work, row: ApplicationRow, organisation: Organisation, time_zone: str) -> None:
+    def __init__(self, work: Work, row: ApplicationRow, organisation: Organisation, policy: Policy) -> None:
         self._work = work
         self._row = row
         self._organisation = organisation
-        self._zone = time_zone
+        self._zone = policy.time_zone
+        self._rules = policy.eligibility
         self._decisions: tuple[DecisionLine, ...] | None = None
         self._evidence: tuple[EvidenceLine, ...] | None = None
+        self._eligibility: tuple[EligibilityLine, ...] = ()
 
     async def to_asked(self, kind: MailKind, task: TaskRow, people: Iterable[AskedRow], *, times: int = 0) -> None:
         """Ask, remind or tell the people of a task; `times` tells one reminder from the next."""
@@ -113,6 +119,7 @@ class Letters:
         if with_evidence and self._evidence is None:
             found = await applications.evidence_of(self._work.tx, row.id, row.round)
             self._evidence = tuple(EvidenceLine.of(item) for item in found)
+            self._eligibility = in_short(evaluate(row.form, background_of(found), self._rules))
         return MailFacts(
             kind=kind,
             language=person.language,
@@ -126,6 +133,7 @@ class Letters:
             decisions=self._decisions,
             essentials=essentials(row) if with_evidence else (),
             evidence_lines=self._evidence or () if with_evidence else (),
+            eligibility=self._eligibility if with_evidence else (),
             time_zone=self._zone,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from crypto.keyring import Keyring
 from embedded import parts, welcome
 from embedded.errors import StartError
 from embedded.home import Home, environment
@@ -91,7 +92,7 @@ async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, s
         await _migrate(postgres.url())
     if plan.product:
         with screen.step("sample organisation"):
-            await welcome.import_sample_once(postgres.url())
+            await welcome.import_sample_once(postgres.url(), Keyring.parse(settings["BAOBEI_SEAL_KEYS"]))
         await supervisor.start(own)
     screen.say(announcement(plan, home, ports))
 

@@ -7,31 +7,47 @@ import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
+from crypto.keyring import Keyring
 from domain.organisation import Organisation, Role
 from domain.organisation_file import read_organisation
 
 SAMPLES = Path(__file__).with_name("sample")
 ORGANISATION_FILE = SAMPLES / "org.toml"
 FORM_FILE = SAMPLES / "application.json"
+REGISTER_FILES = ("background.csv", "projects.csv")
 
 
 def sample_organisation() -> Organisation:
     return read_organisation(ORGANISATION_FILE.read_text(encoding="utf-8"))
 
 
-async def import_sample_once(database_url: str) -> None:
-    """Import the sample company unless some organisation was imported before."""
-    from sqlalchemy import func, select
+async def import_sample_once(database_url: str, seal_keys: Keyring) -> None:
+    """Import the sample company and its registers, unless some organisation was imported before.
 
-    from db.engine import make_engine
-    from db.facts import import_organisation
-    from db.tables import organisation as table
+    Args:
+        database_url: of the migrated record.
+        seal_keys: seal the head of the record, which the import adds to.
+    """
+    from activities.imports import Imports
+    from db.engine import make_engine, transaction
+    from db.facts import Facts, NoOrganisation
+    from domain.policy import load_policy
+    from domain.registers import decode_csv, read_background, read_projects
 
     engine = make_engine(database_url, process="up", pool_size=1)
+    facts = Facts(load_policy())
     try:
-        async with engine.begin() as connection:
-            if not await connection.scalar(select(func.count()).select_from(table)):
-                await import_organisation(connection, sample_organisation(), now=datetime.now(UTC), by="sample")
+        async with transaction(engine) as tx:
+            try:
+                await facts.organisation(tx)
+                return
+            except NoOrganisation:
+                pass
+        imports, now = Imports(engine, facts, seal_keys), datetime.now(UTC)
+        await imports.organisation(sample_organisation(), now=now, by="sample")
+        background, projects = (decode_csv((SAMPLES / name).read_bytes()) for name in REGISTER_FILES)
+        await imports.background(read_background(background), now=now, by="sample")
+        await imports.projects(read_projects(projects), now=now, by="sample")
     finally:
         await engine.dispose()
 

@@ -22,9 +22,9 @@ _LABELS = {
 
 
 def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
-    """One line a clause, E1a to E4; E4 is for people."""
+    """E1 as a whole, then one line a clause, E1a to E4; E4 is for people."""
     known = {result.clause: result for result in eligibility.clauses}
-    lines = []
+    lines = [EligibilityLine(clause="E1", passed=known["E1"].passed)]
     for clause, names in _FIGURES.items():
         results = [known[name] for name in names]
         lines.append(
@@ -35,6 +35,12 @@ def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
     lines.append(EligibilityLine(clause="E3", passed=known["E3"].passed))
     lines.append(EligibilityLine(clause="E4", for_people=True))
     return tuple(lines)
+
+
+def in_short(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
+    """What a mail says of it: E1, E2 and E3 passed or failed; the figures are on the page."""
+    lines = {line.clause: line for line in eligibility_lines(eligibility)}
+    return tuple(lines[clause] for clause in ("E1", "E2", "E3"))
 
 
 def _verdict(clause: str, results: Sequence[ClauseResult]) -> bool | None:

@@ -70,6 +70,7 @@ def current_details(
         if not tasks and next_moment is None:
             lines.append(texts.text("operators.over" if stage.ended else "operators.at_work"))
         parts.append("\n".join(f"- {line}" for line in lines))
+    parts.insert(2, "---")
     return "\n\n".join(parts)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import asyncpg
 
+from crypto.keyring import Keyring
 from db.migrate import upgrade
 from embedded import parts, welcome
 from embedded.driver import Mailbox, Portal, Web, application_form, until
@@ -82,7 +83,7 @@ class Stack:
         below: list[Service] = [self.postgres, self.mailsink, *([self.temporal] if self.temporal else [])]
         await asyncio.gather(*(service.start() for service in below))
         await upgrade(self.postgres.url())
-        await welcome.import_sample_once(self.postgres.url())
+        await welcome.import_sample_once(self.postgres.url(), Keyring.parse(self.environment["BAOBEI_SEAL_KEYS"]))
         await asyncio.gather(self.worker.start(), self.api.start())
 
     def close(self) -> None:
