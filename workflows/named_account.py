@@ -248,7 +248,7 @@ class NamedAccountApplication:
             desk=self._desk.state,
         )
 
-    # Signals take whatever is sent: one with nothing, null or two things in it would otherwise stop the process for good.
+    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
 
     @workflow.signal(description="An answer to an open task, sealed by the front door.")
     def answer_task(self, *sent: object) -> None:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
-from temporalio.api.enums.v1 import EventType, IndexedValueType
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.testing import WorkflowEnvironment
@@ -25,6 +30,7 @@ from domain.statements import AnswerTask, AppealRejection, Statement, SubmitAppl
 from domain.tasks import TaskKind
 from tests.workflow.fake_activities import FakeActivities
 from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from workflows.desk import FULL_HISTORY
 from workflows.messages import (
     APPLICANT,
     DEPARTMENT,
@@ -74,22 +80,14 @@ def form() -> ApplicationForm:
     )
 
 
-async def eventually(condition: Callable[[], bool], what: str) -> None:
+async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
     """Poll until `condition` holds. Raises `TimeoutError` saying `what` never came."""
-    await _eventually(_plain(condition), what)
-
-
-def _plain(condition: Callable[[], bool]) -> Callable[[], Any]:
-    async def asked() -> bool:
-        return condition()
-
-    return asked
-
-
-async def _eventually(condition: Callable[[], Any], what: str) -> None:
     loop = asyncio.get_running_loop()
     deadline = loop.time() + PATIENCE
-    while not await condition():
+    while True:
+        held = condition()
+        if held if isinstance(held, bool) else await held:
+            return
         if loop.time() > deadline:
             raise TimeoutError(what)
         await asyncio.sleep(0.005)
@@ -136,12 +134,15 @@ class Story:
         }
         return seal(statement.model_copy(update=filled), SEAL_KEYS)
 
-    async def submits(self, start: StartApplication | None = None) -> None:
+    def submission(self) -> SubmitApplication:
+        return SubmitApplication(person=SAM, application_id=self.id, form=form())
+
+    async def submits(self, submission: SubmitApplication | None = None) -> None:
         """N1: the salesperson submits; the process starts as the front door starts it."""
-        submission = SubmitApplication(person=SAM, application_id=self.id, form=form())
+        said = submission or self.sealed(self.submission())
         await self.client.start_workflow(
             NamedAccountApplication.run,
-            start or StartApplication(submission=self.sealed(submission)),
+            StartApplication(submission=said),
             id=self.workflow_id,
             task_queue=TASK_QUEUE,
             search_attributes=TypedSearchAttributes(
@@ -191,7 +192,7 @@ class Story:
         async def there() -> bool:
             return (await self.status()).stage is stage
 
-        await _eventually(there, f"the process at {stage.value}")
+        await eventually(there, f"the process at {stage.value}")
 
     async def until_asked(self, kind: TaskKind) -> None:
         await eventually(lambda: any(task.kind is kind for task in self.record.open), kind.value)
@@ -214,6 +215,33 @@ class Story:
     async def status(self) -> ApplicationStatus:
         return await self.handle.query(NamedAccountApplication.status, rpc_timeout=timedelta(seconds=10))
 
+    async def _description(self) -> DescribeWorkflowExecutionResponse:
+        # Not by the client's `describe`, which cannot read the nulls that this server keeps for attributes unset.
+        return await self.client.workflow_service.describe_workflow_execution(
+            DescribeWorkflowExecutionRequest(
+                namespace=self.client.namespace, execution=WorkflowExecution(workflow_id=self.workflow_id)
+            )
+        )
+
+    async def search_attributes(self) -> dict[str, Any]:
+        found = await self._description()
+        fields = found.workflow_execution_info.search_attributes.indexed_fields
+        return {name: json.loads(payload.data or b"null") for name, payload in fields.items()}
+
+    async def run_id(self) -> str:
+        """Of the latest run."""
+        return (await self._description()).workflow_execution_info.execution.run_id
+
+    async def details(self) -> str:
+        """What the Temporal UI shows as current details."""
+        found = await self.handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+        return str(found.current_details)
+
+    @property
+    def by_hand(self) -> WorkflowHandle[Any, Any]:
+        """The process as somebody sees it who has access to the engine and none of our keys."""
+        return Client(self.client.service_client).get_workflow_handle(self.workflow_id)
+
     def count(self, event: str) -> int:
         return sum(note.event == event for note in self.record.notes)
 
@@ -230,11 +258,23 @@ class Story:
     async def history(self) -> WorkflowHistory:
         return await self.handle.fetch_history()
 
-    async def runs(self) -> bool:
-        """Whether the latest run is still open and its last workflow task did not fail."""
-        found = (await self.history()).events
-        last = [e.event_type for e in found if "WORKFLOW_TASK" in EventType.Name(e.event_type)]
-        return EventType.EVENT_TYPE_WORKFLOW_TASK_FAILED not in last[-1:]
+    async def task_failures(self) -> list[str]:
+        """Messages of the workflow tasks that failed in the latest run."""
+        failed = [e.workflow_task_failed_event_attributes for e in (await self.history()).events]
+        return [str(attributes.failure.message or attributes.cause) for attributes in failed if attributes.ByteSize()]
+
+    async def is_flooded(self) -> None:
+        """Junk by hand, one signal at a time, until a new run begins. Raises `AssertionError` when none does."""
+        first_run, before = await self.run_id(), len(self.record.refused)
+        for number in range(before, before + FULL_HISTORY):
+            await self.signal(AnswerTask(message_id=f"junk{number}"))
+            await eventually(partial(self._has_refused, number + 1), "a refusal")
+            if await self.run_id() != first_run:
+                return
+        raise AssertionError("no new run began")
+
+    def _has_refused(self, number: int) -> bool:
+        return len(self.record.refused) >= number
 
     # The ways to a stage, shared by tests and recorded histories.
 
@@ -268,7 +308,7 @@ class Story:
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
     """A server of its own whose clock can be moved, with our search attributes."""
     async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=CONVERTER, test_server_existing_path=str(SERVER)
+        data_converter=CONVERTER, identity="tests", test_server_existing_path=str(SERVER)
     ) as env:
         # This server registers attributes, but cannot list them, so `ensure_search_attributes` does not work here.
         await env.client.operator_service.add_search_attributes(
