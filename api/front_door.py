@@ -24,7 +24,7 @@ from api.problems import Refusal, Unavailable
 from crypto.keyring import Keyring
 from crypto.seal import seal
 from db import messages
-from db.engine import AsyncEngine, transaction
+from db.engine import AsyncConnection, AsyncEngine, transaction
 from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
@@ -173,9 +173,9 @@ class FrontDoor:
         statement = AppealRejection.model_validate({**self._said(caller, workflow_id), "reason": reason})
         return await self._say(caller, statement, NamedAccountApplication.appeal)
 
-    async def heard(self, caller: Caller) -> Receipt | None:
+    async def heard(self, tx: AsyncConnection, caller: Caller) -> Receipt | None:
         """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
-        receipt = await self._receipts.find(caller.message_id)
+        receipt = await messages.find_receipt(tx, caller.message_id)
         if receipt and receipt.body_hash != caller.body_hash:
             raise Refusal(422, "idempotency_reused")
         return receipt
@@ -206,6 +206,9 @@ class FrontDoor:
             await handle.signal(signal, seal(statement, self._keys), rpc_timeout=RPC_TIMEOUT)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
+                ended_by_this = await self._receipts.find(caller.message_id)
+                if ended_by_this:  # the same request, sent before and recorded since we looked
+                    return ended_by_this
                 raise Refusal(409, "process_over") from error
             raise Unavailable("engine_away") from error
         return await self._receipts.wait(caller.message_id)
