@@ -110,6 +110,8 @@ class Settings(BaseSettings):
     api_host: str = "127.0.0.1"
     api_port: Port = 8700
     worker_health_port: Port = 8705
+    worker_metrics_port: Port | None = None
+    """Where the engine's SDK shows its own Prometheus figures; not at all when empty."""
     policy_file: FilePath = DEFAULT_POLICY_FILE
     workflow_sandbox: bool = True
     log_format: Literal["json", "console"] = "json"

@@ -101,7 +101,9 @@ async def serve(settings: Settings) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address="127.0.0.1:0")))
+    port = settings.worker_metrics_port
+    engine_figures = PrometheusConfig(bind_address=f"0.0.0.0:{port}", durations_as_seconds=True) if port else None
+    runtime = Runtime(telemetry=TelemetryConfig(metrics=engine_figures))
     client = await connect(settings, runtime=runtime)
     async with running_worker(settings, client) as worker:
         async with HealthServer(settings, client, worker):

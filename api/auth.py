@@ -29,10 +29,9 @@ class Doorkeeper:
         self._settings = settings
         self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=True, lifespan=300, timeout=JWKS_SECONDS)
 
-    async def login_of(self, authorization: str | None) -> str:
+    async def login_of(self, token: str | None) -> str:
         """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""
-        scheme, _, token = (authorization or "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
+        if token is None or not token.strip():
             raise Refusal(401, "token_missing", headers=CHALLENGE)
         # In a thread: the key set is fetched over the network, in the embedded mode from this very process.
         claims = await asyncio.to_thread(self._verified, token.strip())

@@ -31,7 +31,6 @@ from db.engine import AsyncConnection, transaction
 from domain.access import may_appeal, may_apply, may_withdraw, scope_of
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
-from domain.eligibility import refusals
 from domain.tasks import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -41,7 +40,11 @@ Limit = Annotated[int, Query(ge=1, le=100, description="How many items at most."
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 PersonQuery = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
 
-REFUSED_AT_SUBMISSION = {"E3": ("centralised_procurement", "E3"), "E2": ("customer.legal_person", "E2_legal_person")}
+REFUSED_AT_SUBMISSION = {
+    "E3": ("centralised_procurement", "E3", "E3"),
+    "E2": ("customer.legal_person", "E2", "E2_legal_person"),
+}
+"""Field, rule and words of what the record refuses at submission (E5)."""
 
 
 class Reason(BaseModel):
@@ -62,15 +65,9 @@ class Reason(BaseModel):
 async def submit_application(
     form: ApplicationForm, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """N1: submit an application. E3 and 'not a legal person' (E2) are refused here, with every wrong field at once."""
+    """N1: submit an application. Every wrong field is named at once; E2 and E3 refuse, on record."""
     if not may_apply(viewer.person):
         raise Refusal(403, "only_salespeople_apply", rule="N1")
-    refused = refusals(form, state.facts.policy.eligibility)
-    if refused:
-        problems = [
-            Problem(field=REFUSED_AT_SUBMISSION[r][0], rule=r, key=REFUSED_AT_SUBMISSION[r][1]) for r in refused
-        ]
-        raise Refusal(422, "fields_wrong", problems=problems)
     named = state.facts.policy.privacy.customer_name_in_engine
     application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
     texts = texts_for(request)
@@ -85,7 +82,9 @@ async def submit_application(
     if receipt.body_hash != caller.body_hash:
         raise Refusal(422, "idempotency_reused")
     if not receipt.accepted:
-        raise Refusal(422, "fields_wrong")
+        rules = [REFUSED_AT_SUBMISSION[rule] for rule in receipt.result["rules"]]
+        problems = [Problem(field=field, rule=rule, key=key) for field, rule, key in rules]
+        raise Refusal(422, "fields_wrong", problems=problems)
     conflicts = receipt.result.get("conflicts", [])
     notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
     return Submitted(

@@ -18,7 +18,7 @@ from api.codec import CodecBody, recode
 from api.problems import PROBLEM_RESPONSES, Refusal
 from api.state import StateDep, ViewerDep
 from crypto.codec import EncryptionCodec
-from db import messages
+from db import messages, reading
 from db.engine import RecordAway, transaction
 from domain.access import may_decode
 from workflows.messages import TASK_QUEUE
@@ -71,9 +71,15 @@ async def readyz(state: StateDep) -> Any:
 
 
 @router.get("/metrics", response_class=PlainTextResponse)
-async def metrics() -> Any:
-    """Prometheus figures of this process."""
-    return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+async def metrics(state: StateDep) -> Any:
+    """Prometheus figures of this process, and of what waits: the alert that catches every silent failure."""
+    try:
+        async with transaction(state.engine) as tx:
+            waiting = await reading.waiting_now(tx, state.clock())
+    except RecordAway:
+        waiting = {}
+    figures = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in waiting.items())
+    return PlainTextResponse(generate_latest().decode() + figures, media_type=CONTENT_TYPE_LATEST)
 
 
 @router.post("/codec/{direction}", response_model=CodecBody, responses=PROBLEM_RESPONSES)

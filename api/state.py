@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Header, Request
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from temporalio.client import Client
 
 from api.auth import Doorkeeper, person_of
@@ -76,10 +77,12 @@ class Viewer:
 
 
 async def viewer_of(
-    request: Request, state: StateDep, authorization: Annotated[str | None, Header(include_in_schema=False)] = None
+    request: Request,
+    state: StateDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))] = None,
 ) -> Viewer:
     """The person a bearer token names. Raises `Refusal` 401 or 403."""
-    login = await state.doorkeeper.login_of(authorization)
+    login = await state.doorkeeper.login_of(credentials.credentials if credentials else None)
     async with transaction(state.engine) as tx:
         organisation = await state.facts.organisation(tx)
     person = person_of(login, organisation)

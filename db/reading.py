@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts import AccountRow
 from db.applications import ApplicationRow
-from db.tables import account, application, task, task_person
+from db.tables import account, application, mail, nudge, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
 from domain.tasks import TaskStatus
@@ -80,6 +80,19 @@ async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]
         .distinct()
     )
     return frozenset(rows)
+
+
+async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
+    """How much waits: open tasks, those past their deadline, mails and nudges not out yet."""
+    open_tasks = select(func.count()).where(task.c.status == TaskStatus.OPEN.value)
+    counts = {
+        "baobei_tasks_open": open_tasks,
+        "baobei_tasks_overdue": open_tasks.where(task.c.due_at < now),
+        "baobei_mails_unsent": select(func.count()).select_from(mail).where(mail.c.sent_at.is_(None)),
+        "baobei_nudges_undelivered": select(func.count()).select_from(nudge).where(nudge.c.sent_at.is_(None)),
+    }
+    row = (await tx.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))).one()
+    return {name: int(value) for name, value in row._mapping.items()}
 
 
 def _seen(
