@@ -263,6 +263,17 @@ class Story:
         failed = [e.workflow_task_failed_event_attributes for e in (await self.history()).events]
         return [str(attributes.failure.message or attributes.cause) for attributes in failed if attributes.ByteSize()]
 
+    def while_recording(self, prefix: str, *arriving: Statement) -> None:
+        """While the first step whose key begins with `prefix` is recorded, these messages reach the engine."""
+        sent: list[str] = []
+
+        async def send(key: str) -> None:
+            if key.startswith(prefix) and not sent:
+                sent.append(key)
+                await self.signal(*arriving)
+
+        self.activities.before_result = send
+
     async def is_flooded(self) -> None:
         """Junk by hand, one signal at a time, until a new run begins. Raises `AssertionError` when none does."""
         first_run, before = await self.run_id(), len(self.record.refused)
@@ -277,6 +288,10 @@ class Story:
         return len(self.record.refused) >= number
 
     # The ways to a stage, shared by tests and recorded histories.
+
+    async def to_returned(self) -> None:
+        await self.to_check()
+        await self.says("clara", "return", "no related parties given", then=Stage.RETURNED)
 
     async def to_check(self) -> None:
         await self.submits()

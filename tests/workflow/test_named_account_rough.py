@@ -10,7 +10,7 @@ from temporalio.common import RawValue
 
 from domain.application import Stage
 from domain.organisation import Delegation
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, SubmitApplication, WithdrawApplication
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation
 from tests.workflow.story import Story, eventually, form, time_skipping
 from workflows.desk import Desk
@@ -234,18 +234,6 @@ def fail_once_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setattr(Desk, name, fails)
 
 
-def meanwhile(story: Story, prefix: str, *arriving: Statement) -> None:
-    """While the first step whose key begins with `prefix` is recorded, these messages reach the engine."""
-    sent: list[str] = []
-
-    async def send(key: str) -> None:
-        if key.startswith(prefix) and not sent:
-            sent.append(key)
-            await story.signal(*arriving)
-
-    story.activities.before_result = send
-
-
 async def test_a_step_of_a_task_that_failed_is_not_taken_twice(story: Story, monkeypatch: pytest.MonkeyPatch) -> None:
     fail_once_in(monkeypatch, "move")
     await story.to_check()
@@ -265,7 +253,7 @@ async def test_n13_a_withdrawal_behind_a_move_that_has_to_be_done_again_withdraw
     fail_once_in(monkeypatch, "move")
     story.record.outside = True
     story.activities.outside_answers.set()
-    meanwhile(story, "move:", story.withdrawal())
+    story.while_recording("move:", story.withdrawal())
     await story.submits()
     assert await story.result() == Stage.WITHDRAWN
     assert await story.task_failures()
@@ -280,7 +268,7 @@ async def test_x3_an_answer_recorded_by_a_task_that_failed_counts_once(
     fail_once_in(monkeypatch, "_record")
     await story.to_check()
     second = story.answer(CLARA, "return", "no related parties given")
-    meanwhile(story, "record:", second)
+    story.while_recording("record:", second)
     await story.says(CLARA, "pass", then=Stage.VP_REVIEW)
     await eventually(lambda: bool(story.record.refused), "a refusal")
     assert story.record.refused == [(second.message_id, "already_answered")]
@@ -293,7 +281,7 @@ async def test_n12_a_reminder_of_a_task_that_failed_is_sent_once_also_when_an_an
 ) -> None:
     fail_once_in(monkeypatch, "_chase")
     await story.to_check()
-    meanwhile(story, "chase:", story.answer(CLARA, "pass"))
+    story.while_recording("chase:", story.answer(CLARA, "pass"))
     first = (await story.status()).next_event_at
     assert first
     await story.waits_until(first + timedelta(seconds=1))
@@ -335,7 +323,7 @@ async def test_n10_an_appeal_behind_a_closing_that_has_to_be_done_again_is_too_l
     await story.to_rejected()
     fail_once_in(monkeypatch, "move")
     appeal = story.objection()
-    meanwhile(story, "move:closed", appeal)
+    story.while_recording("move:closed", appeal)
     assert story.record.application
     assert story.record.application.appeal_until
     await story.waits_until(story.record.application.appeal_until)

@@ -1,10 +1,14 @@
 """The paths of an application through the process (N2, N5 to N10, N13, N14), with the activities faked."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
+from temporalio import activity
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.chasing import Chasing
+from activities.evidence import EvidenceGathering
+from activities.records import Records
 from domain.application import Stage
 from domain.tasks import TaskKind
 from tests.workflow.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
@@ -219,14 +223,9 @@ async def test_n14_whoever_comes_second_is_refused(story: Story, obstacle: str) 
     assert SAM in story.told("refused")
 
 
-async def _returned(story: Story) -> None:
-    await story.to_check()
-    await story.says(CLARA, "return", "no related parties given", then=Stage.RETURNED)
-
-
 @pytest.mark.parametrize(
     "there",
-    [Story.to_check, _returned, Story.to_review, Story.to_general_manager, Story.to_appeal],
+    [Story.to_check, Story.to_returned, Story.to_review, Story.to_general_manager, Story.to_appeal],
     ids=["commerce_check", "returned", "vp_review", "gm_approval", "gm_appeal"],
 )
 async def test_n13_the_applicant_withdraws(story: Story, there: Callable[[Story], Awaitable[None]]) -> None:
@@ -303,6 +302,32 @@ async def test_an_answer_sent_again_under_its_message_id_changes_nothing(story: 
     assert story.record.refused == []
 
 
+WAITS = {
+    "N5 commerce_check": (Story.to_check, CLARA, "pass", Stage.VP_REVIEW),
+    "N5 returned": (Story.to_returned, SAM, "supply", Stage.COMMERCE_CHECK),
+    "N9 vp_review": (Story.to_review, VERA, "reject", Stage.REJECTED),
+    "N8 gm_approval": (Story.to_general_manager, GINA, "approve", Stage.ACTIVE),
+    "N10 gm_appeal": (Story.to_appeal, GINA, "reject", Stage.CLOSED_REJECTED),
+}
+
+
+@pytest.mark.parametrize(("there", "person", "choice", "then"), WAITS.values(), ids=WAITS.keys())
+async def test_x3_an_answer_counts_once_however_often_it_comes_and_a_later_one_is_told(
+    story: Story, there: Callable[[Story], Awaitable[None]], person: str, choice: str, then: Stage
+) -> None:
+    await there(story)
+    decided = story.count("answer_accepted")
+    first, other = story.answer(person, choice, "stated"), story.answer(person, choice, "stated again")
+    same_person_again = first.model_copy(update={"said_at": first.said_at})
+    story.while_recording("record:", first, other, same_person_again, other)
+    await story.signal(first)
+    await story.reaches(then)
+    await eventually(lambda: bool(story.record.refused), "a refusal")
+    assert story.record.refused == [(other.message_id, "already_answered")]
+    assert story.count("answer_accepted") == decided + 1
+    assert first.message_id in story.record.settled
+
+
 async def test_x3_what_arrives_together_with_the_last_decision_is_answered_too() -> None:
     async with time_skipping() as env:
         story = Story(env)
@@ -330,3 +355,17 @@ async def test_x3_what_arrives_behind_a_withdrawal_is_answered_too() -> None:
         async with story.worker():
             assert await story.result() == Stage.WITHDRAWN
     assert story.record.refused == [(approval.message_id, "task_withdrawn")]
+
+
+def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(story: Story) -> None:
+    def signatures(activities: Iterable[Callable[..., object]]) -> dict[str | None, object]:
+        found = [activity._Definition.must_from_callable(one) for one in activities]
+        return {one.name: (one.arg_types, one.ret_type) for one in found}
+
+    real = [
+        found
+        for holder in (Records, Chasing, EvidenceGathering)
+        for found in vars(holder).values()
+        if hasattr(found, "__temporal_activity_definition")
+    ]
+    assert signatures(real) == signatures(story.activities.all)

@@ -1,0 +1,157 @@
+"""Record the histories that `tests/workflow/test_replay.py` replays.
+
+    .venv/bin/python tests/histories/record.py 0.1
+
+writes `tests/histories/NamedAccountApplication/0.1-<scenario>.json`, one for each scenario below: the process as it is
+now, run with the fakes of the workflow tests on a time-skipping server. Run it once for each release and commit what it
+writes; the files of earlier releases stay as long as a process begun under them may live, and are never recorded again.
+To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
+
+They hold synthetic people and one synthetic customer, encrypted under a published key that protects nothing
+(`PAYLOAD_KEYS` in tests/workflow/fake_record.py).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "NamedAccountApplication"
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from domain.application import Stage  # noqa: E402
+from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
+from tests.workflow.story import Story, eventually, time_skipping  # noqa: E402
+
+SPECIAL = "a key account of the region"
+
+
+async def approved(story: Story) -> None:
+    await story.to_review()
+    await story.says(VIKTOR, "approve")
+    await story.says(VERA, "approve")
+    await story.result()
+
+
+async def returned_and_rejected(story: Story) -> None:
+    await story.to_check()
+    await story.says(CLARA, "return", "no related parties given", then=Stage.RETURNED)
+    await story.says(SAM, "supply", then=Stage.COMMERCE_CHECK)
+    await story.says(CLARA, "pass", then=Stage.VP_REVIEW)
+    await story.says(VERA, "reject", "margins too thin", then=Stage.REJECTED)
+    await story.waits(days=32)
+    await story.result()
+
+
+async def appeal_accepted(story: Story) -> None:
+    await story.to_appeal()
+    await story.says(GINA, "approve")
+    await story.result()
+
+
+async def above_the_limit(story: Story) -> None:
+    await story.to_review()
+    await story.says(VERA, "approve")
+    story.record.held = story.record.policy.accounts.limit
+    await story.says(VIKTOR, "approve", SPECIAL)
+    await eventually(lambda: [task.slot for task in story.record.open] == [VERA], "only vera is asked again")
+    await story.status()
+    await story.says(VERA, "approve", SPECIAL, then=Stage.GM_APPROVAL)
+    await story.says(GINA, "approve")
+    await story.result()
+
+
+async def withdrawn(story: Story) -> None:
+    await story.to_review()
+    await story.sends(story.withdrawal())
+    await story.result()
+
+
+async def second_comer_refused(story: Story) -> None:
+    await story.to_review()
+    story.record.taken = "conflict_with_account"
+    await story.says(VERA, "approve")
+    await story.says(VIKTOR, "approve")
+    await story.result()
+
+
+async def unsealed_start(story: Story) -> None:
+    story.record.organisation = organisation()
+    submission = story.sealed(story.submission()).model_copy(update={"seal": "forged"})
+    await story.submits(submission)
+    await story.result()
+
+
+async def silent_and_stood_in(story: Story) -> None:
+    """Open: reminded, a stand-in asked, one VP has approved, the organisation has changed."""
+    await story.to_review()
+    await story.waits_until(story.task_of(VERA).due_at + timedelta(minutes=1))
+    await story.comes("stand_in", 2)
+    await story.says(GINA, "approve")
+    story.record.organisation = organisation(gone=(VIKTOR,))
+    await story.facts_changed()
+    await story.status()
+
+
+async def outside_source_silent(story: Story) -> None:
+    """Open: the outside source gave no answer, commerce is asked."""
+    story.record.outside = True
+    await story.submits()
+    await eventually(lambda: len(story.record.gathered) == 4, "gathering")
+    await story.waits(minutes=story.record.policy.evidence.give_up_after_minutes + 1)
+    await story.reaches(Stage.COMMERCE_CHECK)
+
+
+async def rejected_waiting(story: Story) -> None:
+    """Open: a rejection that may be appealed, with a signal by hand that changed nothing."""
+    await story.to_rejected()
+    await story.by_hand.signal("answer_task", "approve")
+    await story.sends(story.withdrawal())
+    await story.status()
+
+
+async def goes_on_in_a_new_run(story: Story) -> None:
+    """Open, in its second run: one VP has approved in the first."""
+    await story.to_review()
+    await story.says(VERA, "approve")
+    await story.is_flooded()
+    await story.facts_changed()
+    await story.status()
+
+
+SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
+    "closed-approved": approved,
+    "closed-returned-and-rejected": returned_and_rejected,
+    "closed-appeal-accepted": appeal_accepted,
+    "closed-above-the-limit": above_the_limit,
+    "closed-withdrawn": withdrawn,
+    "closed-second-comer-refused": second_comer_refused,
+    "closed-unsealed-start": unsealed_start,
+    "open-commerce-check": Story.to_check,
+    "open-silent-and-stood-in": silent_and_stood_in,
+    "open-outside-source-silent": outside_source_silent,
+    "open-rejected-waiting": rejected_waiting,
+    "open-new-run": goes_on_in_a_new_run,
+}
+
+
+async def record(release: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, scenario in SCENARIOS.items():
+        async with time_skipping() as env:
+            story = Story(env)
+            async with story.worker():
+                await scenario(story)
+                history = await story.history()
+        FOLDER.joinpath(f"{release}-{name}.json").write_text(history.to_json() + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        raise SystemExit(__doc__)
+    asyncio.run(record(sys.argv[1]))
+    time.sleep(0.3)  # the SDK's native threads may still hold a call into Python (sdk-python #300)
