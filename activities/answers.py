@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
@@ -21,8 +22,10 @@ from domain.application import ApplicationForm, Stage
 from domain.eligibility import refusals
 from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, note_field
-from domain.statements import AnswerTask, Statement
-from domain.tasks import SUPPLY, AskedAs, Decision, Problem, TaskKind, TaskStatus, answer_problems
+from domain.statements import AnswerTask, AppealRejection, Statement, WithdrawApplication
+from domain.tasks import APPROVE, SUPPLY, AskedAs, Choice, Decision, Problem, TaskKind, TaskStatus, answer_problems
+
+S = TypeVar("S", bound=Statement)
 
 
 class Refused(Exception):
@@ -43,25 +46,38 @@ class AnswerTaking:
 
     async def answer(self, work: Work, step: RecordAnswerStep) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
-        row = await own_application(work, step.application_id)
-        said = step.statement
-        repeated = await self._heard_before(work, said)
-        if repeated:
-            return repeated
+        return await self._hear(work, step.application_id, step.statement, self._take_answer)
+
+    async def withdrawal(self, work: Work, step: RecordWithdrawalStep) -> Recorded:
+        """N13: by the applicant, at any time before the end."""
+        return await self._hear(work, step.application_id, step.statement, self._take_withdrawal)
+
+    async def appeal(self, work: Work, step: RecordAppealStep) -> Recorded:
+        """N10: once, by the applicant, in time."""
+        return await self._hear(work, step.application_id, step.statement, self._take_appeal)
+
+    async def _hear(
+        self, work: Work, application_id: str, said: S, take: Callable[[Work, ApplicationRow, S], Awaitable[Recorded]]
+    ) -> Recorded:
+        """Check the seal, then `take` what was said; what is refused leaves its trace and changes nothing."""
+        row = await own_application(work, application_id)
         try:
-            self._under_seal(work, said)
-            context = await Context.of(work, row)
-            task = await tasks.find(work.tx, said.task_id, lock=True)
-            if task is None or task.subject_id != row.id:
-                raise Refused("unknown_task")
-            asked = await self._may_answer(work, context, task, said.person)
-            await self._check_form(work, context, task, said)
-            decision = await self._decide(work, task, asked, said)
+            # The seal covers the workflow id, so that a sealed statement cannot be replayed into another process.
+            if not seal_holds(said, self._recorder.seal_keys) or said.workflow_id != work.workflow_id:
+                raise Refused("unsealed")
+            return await self._heard_before(work, said) or await take(work, row, said)
         except Refused as refusal:
             return await _refuse(work, said, refusal)
-        number = None
-        if decision.choice == SUPPLY:
-            number = await self._begin_round(work, context, said)
+
+    async def _take_answer(self, work: Work, row: ApplicationRow, said: AnswerTask) -> Recorded:
+        context = await Context.of(work, row)
+        task = await tasks.find(work.tx, said.task_id, lock=True)
+        if task is None or task.subject_id != row.id:
+            raise Refused("unknown_task")
+        asked = await self._may_answer(work, context, task, said.person)
+        choices = await self._check_form(work, context, task, said)
+        decision = await self._decide(work, task.model_copy(update={"choices": choices}), asked, said)
+        number = await self._begin_round(work, context, said) if decision.choice == SUPPLY else None
         if task.kind is TaskKind.COMMERCE_CHECK:
             await _keep_notes(work, row, decision)
         if decision.on_behalf_of:
@@ -78,70 +94,40 @@ class AnswerTaking:
             channel=said.channel,
             message=said.message_id,
         )
-        result = {"status": "accepted", "task": task.id, "choice": decision.choice}
         still_asked = await tasks.of_subject(work.tx, row.id, open_only=True)
-        waits_for_others = bool(still_asked) and decision.choice == "approve"
-        await give_receipt(work, said.message_id, said.person, said.body_hash, True, result, settled=waits_for_others)
+        waits_for_others = bool(still_asked) and decision.choice == APPROVE
+        await _accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
         return Recorded(accepted=True, decision=_plain(decision), round=number)
 
-    async def withdrawal(self, work: Work, step: RecordWithdrawalStep) -> Recorded:
-        """N13: by the applicant, at any time before the end."""
-        row = await own_application(work, step.application_id)
-        said = step.statement
-        repeated = await self._heard_before(work, said)
-        if repeated:
-            return repeated
-        try:
-            self._under_seal(work, said)
-            if said.person != row.applicant:
-                raise Refused("not_applicant")
-            if not can_still_withdraw(row.stage):
-                raise Refused("stage_does_not_allow", stage=row.stage.value)
-        except Refused as refusal:
-            return await _refuse(work, said, refusal)
+    async def _take_withdrawal(self, work: Work, row: ApplicationRow, said: WithdrawApplication) -> Recorded:
+        if said.person != row.applicant:
+            raise Refused("not_applicant")
+        if not can_still_withdraw(row.stage):
+            raise Refused("stage_does_not_allow", stage=row.stage.value)
         await applications.change(work.tx, row.id, end_reason={"reason": said.reason, "rule": "N13"})
         work.note("application_withdrawn", said.person, reason=said.reason, channel=said.channel, rule="N13")
-        await give_receipt(
-            work, said.message_id, said.person, said.body_hash, True, {"status": "accepted"}, settled=False
-        )
+        await _accept(work, said)
         return Recorded(accepted=True)
 
-    async def appeal(self, work: Work, step: RecordAppealStep) -> Recorded:
-        """N10: once, by the applicant, in time."""
-        row = await own_application(work, step.application_id)
-        said = step.statement
-        repeated = await self._heard_before(work, said)
-        if repeated:
-            return repeated
-        try:
-            self._under_seal(work, said)
-            if said.person != row.applicant:
-                raise Refused("not_applicant")
-            if row.appeal:
-                raise Refused("appeal_used")
-            until = row.rejection.appeal_until if row.rejection else None
-            if row.stage is not Stage.REJECTED or until is None:
-                raise Refused("stage_does_not_allow", stage=row.stage.value)
-            if work.now >= until:
-                raise Refused("appeal_too_late", until=until.isoformat())
-        except Refused as refusal:
-            return await _refuse(work, said, refusal)
+    async def _take_appeal(self, work: Work, row: ApplicationRow, said: AppealRejection) -> Recorded:
+        until = row.rejection.appeal_until if row.rejection else None
+        if said.person != row.applicant:
+            raise Refused("not_applicant")
+        if row.appeal:
+            raise Refused("appeal_used")
+        if row.stage is not Stage.REJECTED or until is None:
+            raise Refused("stage_does_not_allow", stage=row.stage.value)
+        if work.now >= until:
+            raise Refused("appeal_too_late", until=until.isoformat())
         appeal = {"reason": said.reason, "at": work.now.isoformat()}
         await applications.change(work.tx, row.id, appeal=appeal)
         work.note("appeal_accepted", said.person, reason=said.reason, channel=said.channel, rule="N10")
-        await give_receipt(
-            work, said.message_id, said.person, said.body_hash, True, {"status": "accepted"}, settled=False
-        )
+        await _accept(work, said)
         return Recorded(accepted=True)
-
-    def _under_seal(self, work: Work, said: Statement) -> None:
-        # The seal covers the workflow id, so that a sealed statement cannot be replayed into another process.
-        if not seal_holds(said, self._recorder.seal_keys) or said.workflow_id != work.workflow_id:
-            raise Refused("unsealed")
 
     async def _heard_before(self, work: Work, said: Statement) -> Recorded | None:
         """A retry of the front door signals again under the same message id; it changes nothing."""
-        if not said.message_id or await messages.find_receipt(work.tx, said.message_id) is None:
+        if await messages.find_receipt(work.tx, said.message_id) is None:
             return None
         decided = next(
             (d for _, d in await tasks.decisions_of(work.tx, work.subject_id or "") if d.message_id == said.message_id),
@@ -166,7 +152,7 @@ class AnswerTaking:
             raise Refused("not_asked")
         return mine
 
-    async def _check_form(self, work: Work, context: Context, task: TaskRow, said: AnswerTask) -> None:
+    async def _check_form(self, work: Work, context: Context, task: TaskRow, said: AnswerTask) -> tuple[Choice, ...]:
         """What the answer must carry is judged by the count of this moment (N8), not of the moment of asking."""
         choices = await choices_now(work, context, task.kind)
         if choices != task.choices:
@@ -176,6 +162,7 @@ class AnswerTaking:
             raise Refused(problems[0].key, problems=problems)
         if said.choice == SUPPLY:
             self._supplied_form(context, said)
+        return choices
 
     def _supplied_form(self, context: Context, said: AnswerTask) -> ApplicationForm:
         try:
@@ -189,9 +176,6 @@ class AnswerTaking:
 
     async def _decide(self, work: Work, task: TaskRow, asked: AskedRow, said: AnswerTask) -> DecisionRow:
         chosen = next(choice for choice in task.choices if choice.choice == said.choice)
-        special = chosen.special_reason or (
-            said.choice == "approve" and any(c.special_reason for c in task.choices) and bool(said.reason.strip())
-        )
         decision = DecisionRow(
             task_id=task.id,
             kind=task.kind,
@@ -201,7 +185,7 @@ class AnswerTaking:
             capacity=asked.capacity,
             on_behalf_of=asked.on_behalf_of,
             choice=said.choice,
-            special=special,
+            special=chosen.special_reason,
             reason=said.reason.strip(),
             fields=_without_form(said.fields),
             said_at=said.said_at,
@@ -275,6 +259,12 @@ async def give_receipt(
             settled=settled,
         ),
     )
+
+
+async def _accept(work: Work, said: Statement, *, settled: bool = False, **facts: Any) -> None:
+    """The receipt of an accepted statement; unsettled while a move of the process follows from it."""
+    result = {"status": "accepted", **facts}
+    await give_receipt(work, said.message_id, said.person, said.body_hash, True, result, settled=settled)
 
 
 async def _keep_notes(work: Work, row: ApplicationRow, decision: DecisionRow) -> None:
