@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -20,6 +19,8 @@ from typing import Any
 
 import asyncpg
 import psutil
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 
 from crypto.keyring import Keyring
 from crypto.seal import head_seal_holds
@@ -30,6 +31,7 @@ from embedded.home import read_environment
 from embedded.mails import ReceivedMail, read_mails
 from embedded.ports import free_row
 from tests.e2e.stack import ROOT, new_form
+from workflows.messages import application_workflow_id
 
 PARTS = ("worker", "api", "postgres", "temporal", "mailsink")
 CLERK, VPS = "gao.yuan", ("li.ming", "wang.fang")
@@ -96,6 +98,17 @@ class Running:
                 with suppress(psutil.Error):
                     one.kill()
 
+    def worker_after(self, pid: int) -> None:
+        """Wait until another worker than the process `pid` serves."""
+
+        def serves() -> bool:
+            with suppress(OSError, HTTPException):
+                health = Web(f"http://127.0.0.1:{self.port + 5}", timeout=5)
+                return self.pid("worker") != pid and health.request("GET", "/readyz").status == 200
+            return False
+
+        until("another worker serves", serves, PATIENCE)
+
     def kill_supervisor(self) -> None:
         assert self._process is not None
         self._process.kill()
@@ -103,10 +116,23 @@ class Running:
 
     # ---- what the record and the mail sink hold ----
 
+    @property
+    def database_url(self) -> str:
+        return read_environment(self.home)["BAOBEI_DATABASE_URL"].replace("+asyncpg", "")
+
+    def history(self, application_id: str) -> list[str]:
+        """The names of everything that the engine noted of a process."""
+
+        async def fetch() -> list[str]:
+            client = await Client.connect(read_environment(self.home)["TEMPORAL_ADDRESS"])
+            history = await client.get_workflow_handle(application_workflow_id(application_id)).fetch_history()
+            return [EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events]
+
+        return asyncio.run(fetch())
+
     def query(self, statement: str, *values: Any) -> Sequence[Mapping[str, Any]]:
         async def fetch() -> list[Mapping[str, Any]]:
-            url = read_environment(self.home)["BAOBEI_DATABASE_URL"].replace("+asyncpg", "")
-            connection = await asyncpg.connect(url, timeout=5)
+            connection = await asyncpg.connect(self.database_url, timeout=5)
             try:
                 return [dict(row) for row in await connection.fetch(statement, *values)]
             finally:
@@ -135,10 +161,10 @@ class Running:
     def all_mails_are_out(self) -> None:
         def out() -> bool:
             # A sender that was killed keeps its lease for two minutes; the test does not wait for that clock.
-            self.query("UPDATE mail SET due = now() WHERE sent_at IS NULL")
-            return self.query("SELECT count(*) AS n FROM mail WHERE sent_at IS NULL")[0]["n"] == 0
+            self.query("UPDATE mail SET due = now() WHERE sent_at IS NULL AND due > now() + interval '3 s'")
+            return int(self.query("SELECT count(*) AS n FROM mail WHERE sent_at IS NULL")[0]["n"]) == 0
 
-        until("all mails are out", lambda: out() or time.sleep(1), PATIENCE)
+        until("all mails are out", out, PATIENCE)
 
 
 class Caller:
@@ -311,8 +337,3 @@ def wholeness(running: Running, callers: Iterable[Caller]) -> None:
     for caller in callers:
         caller.is_whole()
     assert running.proof().faults == ()
-
-
-def python(*words: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """One of our own commands as a process of its own."""
-    return subprocess.Popen([sys.executable, *words], cwd=ROOT, env={**os.environ, **environment})
