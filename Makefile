@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 # Where `make up` keeps its data, and the first of its eight ports.
 BAOBEI_HOME ?= .home
 PORT ?= 8700
+# What `make demo` is told in: zh or en.
+DEMO_LANG ?= zh
 # The first Python that is new enough; PYTHON=/path/to/python chooses another one.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
 	$(shell $(p) -c 'import sys; sys.version_info >= (3, 11) and print("$(p)")' 2>/dev/null)))
@@ -29,8 +31,8 @@ check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in bo
 	$(BIN)/mypy .
 	$(BIN)/python -m pytest -q $(wildcard tests/unit/test_imports.py tests/unit/test_texts.py)
 
-demo: $(VENV)/.installed ## one application from the form to the Named Account, on a system that `make up` runs
-	@exec $(BIN)/python cli.py demo
+demo: $(VENV)/.installed ## the whole story on a throw-away system, told and checked (DEMO_LANG=zh or en)
+	@exec $(BIN)/python cli.py demo --lang "$(DEMO_LANG)"
 
 bench: $(VENV)/.installed-dev ## measure on this machine (bench/README.md says how to read it)
 	@exec $(BIN)/python -m bench

@@ -9,7 +9,7 @@ if sys.version_info < (3, 11):  # noqa: UP036
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 try:
     import typer
@@ -93,11 +93,28 @@ def migrate(home: RunningHomeOption = None) -> None:
         raise fail(f"The database could not be migrated: {error}") from None
 
 
+@app.command()
+def demo(
+    lang: Annotated[Literal["zh", "en"], typer.Option(help="The language it is told in.")] = "zh",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the data, to look at it with `up` afterwards.")] = False,
+) -> None:
+    """The whole story on a throw-away system: who does what, who is written to; fails unless all of it holds."""
+    from embedded import demo as story
+    from embedded.errors import StartError
+    from embedded.screen import Screen
+
+    try:
+        held = asyncio.run(story.run(lang, keep=keep, screen=Screen()))
+    except StartError as error:
+        raise fail(str(error)) from None
+    if not held:
+        raise typer.Exit(1)
+
+
 app.add_typer(org_app, name="org")
 app.add_typer(register_app, name="register")
 app.add_typer(calendar_app, name="calendar")
 app.command()(verify)
-# Further commands stand here, each with its imports inside: `demo`, …
 
 
 if __name__ == "__main__":

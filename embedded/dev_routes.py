@@ -1,4 +1,4 @@
-"""Doors that only the one-machine mode has: tokens for everybody, the people, the mails that were sent.
+"""Doors that only the one-machine mode has: tokens for everybody, the people, the mails that were sent, the clock.
 
 Mounted by `cli.py api` when the settings say `embedded`; no production configuration has them.
 """
@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ from settings import Settings
 TOKEN_LIFE = 8 * 3600
 """Seconds."""
 MAILS_ON_PAGE = 100
+LONGEST_LEAP = timedelta(days=366)
 
 People = Callable[[], Awaitable[Organisation | None]]
 
@@ -41,6 +43,12 @@ class TokenRequest(BaseModel):
 
 class Token(BaseModel):
     token: str
+
+
+class FastForward(BaseModel):
+    workflow_id: str
+    duration: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_LEAP)]
+    """ISO 8601, such as `P2DT1H`, or seconds."""
 
 
 class Mail(BaseModel):
@@ -138,6 +146,21 @@ def router(settings: Settings, people: People) -> APIRouter:
     async def decode(body: CodecBody) -> CodecBody:
         """Lets this machine's Temporal UI, which knows no login, show what histories hold."""
         return await recode(body, EncryptionCodec(settings.payload_keys), "decode")
+
+    @routes.post("/fast-forward", status_code=204)
+    async def forward(leap: FastForward) -> None:
+        """Moves the clock of one process, so that a rehearsal need not wait for days (N12)."""
+        from temporalio.service import RPCError
+
+        from embedded.rehearsal import NoClock, fast_forward
+        from temporal_client import connect
+
+        try:
+            await fast_forward(await connect(settings), leap.workflow_id, leap.duration)
+        except NoClock as error:
+            raise HTTPException(409, str(error)) from None
+        except (RPCError, RuntimeError, TimeoutError):
+            raise HTTPException(503, "the engine is away") from None
 
     @routes.get("/mails/{mail_id}", response_class=HTMLResponse)
     def one_mail(mail_id: str) -> HTMLResponse:

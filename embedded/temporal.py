@@ -27,6 +27,7 @@ class TemporalServer(Service):
         port: of the gRPC front end; ui_port, http_port, metrics_port: the others. No UI when `ui_port` is left out.
         codec_endpoint: where the UI lets payloads be decoded (see the API's codec routes).
         durable: False keeps everything in memory, for tests.
+        rehearsal: True lets the clock of a single process be moved forward (an experimental part of the server).
     """
 
     name = "temporal"
@@ -42,6 +43,7 @@ class TemporalServer(Service):
         metrics_port: int | None = None,
         codec_endpoint: str | None = None,
         durable: bool = True,
+        rehearsal: bool = False,
     ) -> None:
         super().__init__(directory)
         self.port = port
@@ -50,6 +52,7 @@ class TemporalServer(Service):
         self.metrics_port = metrics_port
         self.codec_endpoint = codec_endpoint
         self.durable = durable
+        self.rehearsal = rehearsal
         self.room = self.home / "temporal"
 
     @property
@@ -76,6 +79,8 @@ class TemporalServer(Service):
         argv += ["--namespace", NAMESPACE]
         # Without this the server looks at its queue twenty times a second at most, and every step waits for it.
         argv += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
+        if self.rehearsal:
+            argv += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
         if self.durable:
             argv += ["--db-filename", str(self.room / "temporal.db")]
         if self.ui_port is None:

@@ -107,6 +107,7 @@ def _temporal(home: Home, ports: Ports) -> Service:
         http_port=ports.temporal_http,
         metrics_port=ports.temporal_metrics,
         codec_endpoint=f"http://{HOST}:{ports.api}/dev/codec",
+        rehearsal=True,
     )
 
 

@@ -21,12 +21,13 @@ def sample_organisation() -> Organisation:
     return read_organisation(ORGANISATION_FILE.read_text(encoding="utf-8"))
 
 
-async def import_sample_once(database_url: str, seal_keys: Keyring) -> None:
+async def import_sample_once(database_url: str, seal_keys: Keyring, company: Organisation | None = None) -> None:
     """Import the sample company and its registers, unless some organisation was imported before.
 
     Args:
         database_url: of the migrated record.
         seal_keys: seal the head of the record, which the import adds to.
+        company: the demo's variant of the sample company.
     """
     from activities.imports import Imports
     from db.engine import make_engine, transaction
@@ -44,7 +45,7 @@ async def import_sample_once(database_url: str, seal_keys: Keyring) -> None:
             except NoOrganisation:
                 pass
         imports, now = Imports(engine, facts, seal_keys), datetime.now(UTC)
-        await imports.organisation(sample_organisation(), now=now, by="sample")
+        await imports.organisation(company or sample_organisation(), now=now, by="sample")
         background, projects = (decode_csv((SAMPLES / name).read_bytes()) for name in REGISTER_FILES)
         await imports.background(read_background(background), now=now, by="sample")
         await imports.projects(read_projects(projects), now=now, by="sample")

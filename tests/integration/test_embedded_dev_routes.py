@@ -111,3 +111,9 @@ def test_the_printed_example_names_a_salesperson_and_a_complete_form() -> None:
     assert f"@{welcome.FORM_FILE}" in printed
     ApplicationForm.model_validate_json(welcome.FORM_FILE.read_bytes())
     assert "--noproxy '*'" in welcome.example(PUBLIC, proxied=True)
+
+
+@pytest.mark.parametrize("duration", ["P367D", "-P1D", "PT0S", "soon"])
+async def test_a_clock_is_only_moved_forward_and_at_most_a_year(client: httpx.AsyncClient, duration: str) -> None:
+    got = await client.post("/dev/fast-forward", json={"workflow_id": "application-1", "duration": duration})
+    assert got.status_code == 422
