@@ -56,7 +56,7 @@ class Doorkeeper:
             raise Refusal(401, "token_expired", headers=CHALLENGE) from None
         except PyJWKClientConnectionError:
             raise Unavailable("issuer_away") from None
-        except (PyJWTError, ValueError, RecursionError):
+        except (PyJWTError, ValueError, TypeError, RecursionError):  # TypeError: a key of another kind than `alg`
             raise Refusal(401, "token_invalid", headers=CHALLENGE) from None
 
 

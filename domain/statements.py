@@ -40,9 +40,23 @@ class Statement(Wire):
     @classmethod
     def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         try:
-            return handler(data)
+            statement = handler(data)
         except ValidationError:
             return cast(Self, cls.model_construct(unreadable=True))
+        if not all(_storable(value) for _, value in statement):
+            return cast(Self, cls.model_construct(unreadable=True))
+        return statement
+
+
+def _storable(value: object) -> bool:
+    """Whether every text in `value` can be written down: PostgreSQL keeps no NUL, and nothing a lone surrogate."""
+    if isinstance(value, str):
+        return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
+    if isinstance(value, dict):
+        return all(_storable(name) and _storable(inner) for name, inner in value.items())
+    if isinstance(value, list):
+        return all(_storable(inner) for inner in value)
+    return True
 
 
 class SubmitApplication(Statement):

@@ -5,13 +5,15 @@ A person is only ever asked through a task, and only ever answers a task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import JsonValue
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
-from domain.base import Moment, Wire
+from domain.base import Moment, OptionalText, Wire
+
+_TEXT: TypeAdapter[str] = TypeAdapter(OptionalText)
 
 
 class TaskKind(StrEnum):
@@ -146,9 +148,18 @@ def answer_problems(
         if value is None:
             if spec.required:
                 problems.append(Problem(field=f"fields.{spec.name}", rule="N1", key="missing"))
-        elif spec.kind is FieldKind.TEXT and not isinstance(value, str):
-            problems.append(Problem(field=f"fields.{spec.name}", rule=None, key="string_type"))
+        elif spec.kind is FieldKind.TEXT:
+            problems += _text_problems(f"fields.{spec.name}", value)
     return tuple(problems)
+
+
+def _text_problems(field: str, value: JsonValue) -> Iterator[Problem]:
+    try:
+        _TEXT.validate_python(value, strict=True)
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False):
+            params = {name: str(inner) for name, inner in (wrong.get("ctx") or {}).items()}
+            yield Problem(field=field, rule=None, key=wrong["type"], params=params)
 
 
 PASS, RETURN, SUPPLY, APPROVE, REJECT = "pass", "return", "supply", "approve", "reject"

@@ -153,6 +153,10 @@ def test_x1_a_signal_sent_by_hand_changes_nothing_and_shows_in_the_record(stack:
     by_hand: list[tuple[str, object]] = [
         ("answer_task", forged),
         ("answer_task", ["not", "a", "statement"]),
+        # Texts that no database keeps must not stop the process either.
+        ("answer_task", {"person": "a\0b", "message_id": "\0", "task_id": task["id"]}),
+        ("answer_task", {"person": VPS[0], "task_id": task["id"], "fields": {"note_credit": ["\0"]}}),
+        ("answer_task", {"person": "\ud800", "task_id": task["id"]}),
         ("withdraw", {"person": "he.xin", "reason": "x", "workflow_id": f"application-{story.id}"}),
         ("appeal", {"person": "he.xin", "reason": "x"}),
     ]
@@ -170,8 +174,9 @@ def test_x1_a_signal_sent_by_hand_changes_nothing_and_shows_in_the_record(stack:
         )
         assert done.returncode == 0, done.stderr
 
+    # What cannot be read at all looks alike and is noted once; what is not even JSON never reaches the process.
     def noticed() -> bool:
-        return story.event_names().count("statement_unsealed") == len(by_hand)
+        return story.event_names().count("statement_unsealed") == 4
 
     until("every forged signal is on record", noticed)
     after = story.seen_by(CLERK)
