@@ -25,7 +25,8 @@ class CodecPayload(BaseModel):
 class CodecBody(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
-    payloads: Annotated[list[CodecPayload], Field(max_length=2000)]
+    # Left out when there is nothing to encode: a query without arguments from the command line.
+    payloads: Annotated[list[CodecPayload], Field(max_length=2000)] = []
 
 
 async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encode", "decode"]) -> CodecBody:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import jwt
@@ -142,10 +142,10 @@ def router(settings: Settings, people: People) -> APIRouter:
         """What the mail sink received, newest last; only for the address `to` when given."""
         return [_mail(mail) for mail in read_mails(directory, to)]
 
-    @routes.post("/codec/decode")
-    async def decode(body: CodecBody) -> CodecBody:
-        """Lets this machine's Temporal UI, which knows no login, show what histories hold."""
-        return await recode(body, EncryptionCodec(settings.payload_keys), "decode")
+    @routes.post("/codec/{direction}")
+    async def codec(direction: Literal["encode", "decode"], body: CodecBody) -> CodecBody:
+        """Lets this machine's Temporal UI and command line, which know no login, show what histories hold."""
+        return await recode(body, EncryptionCodec(settings.payload_keys), direction)
 
     @routes.post("/fast-forward", status_code=204)
     async def forward(leap: FastForward) -> None:

@@ -117,3 +117,9 @@ def test_the_printed_example_names_a_salesperson_and_a_complete_form() -> None:
 async def test_a_clock_is_only_moved_forward_and_at_most_a_year(client: httpx.AsyncClient, duration: str) -> None:
     got = await client.post("/dev/fast-forward", json={"workflow_id": "application-1", "duration": duration})
     assert got.status_code == 422
+
+
+async def test_temporals_own_command_line_may_ask_without_arguments(client: httpx.AsyncClient) -> None:
+    """It sends an empty document for the codec to encode."""
+    got = await client.post("/dev/codec/encode", json={})
+    assert (got.status_code, got.json()) == (200, {"payloads": []})
