@@ -12,6 +12,7 @@ import jwt
 import pytest
 from fastapi import FastAPI
 
+from crypto.keyring import Keyring
 from domain.application import ApplicationForm
 from domain.organisation import Organisation, Role
 from embedded import dev_routes, welcome
@@ -32,8 +33,14 @@ async def company() -> Organisation | None:
 def settings(tmp_path: Path) -> Settings:
     with Home(tmp_path) as home:
         home.ensure_dev_key()
+        keys = Keyring.parse(home.secrets().payload_keys)
     return Settings(
-        embedded=True, home=tmp_path, public_url=PUBLIC, oidc_issuer=f"{PUBLIC}/dev", oidc_audience="baobei"
+        embedded=True,
+        home=tmp_path,
+        public_url=PUBLIC,
+        payload_keys=keys,
+        oidc_issuer=f"{PUBLIC}/dev",
+        oidc_audience="baobei",
     )
 
 
