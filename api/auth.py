@@ -27,7 +27,8 @@ class Doorkeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=True, lifespan=300, timeout=JWKS_SECONDS)
+        # No cache of single keys: it forgets nothing, so a key that the issuer withdrew would be believed for ever.
+        self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=False, lifespan=300, timeout=JWKS_SECONDS)
 
     async def login_of(self, token: str | None) -> str:
         """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""

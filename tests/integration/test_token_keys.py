@@ -1,0 +1,101 @@
+"""Whose signature on a token is believed, while the issuer changes its keys."""
+
+from __future__ import annotations
+
+import base64
+import hmac
+import json
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from api.auth import Doorkeeper
+from api.problems import Refusal
+from settings import Settings
+from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    with Issuer(SigningKey("RS256")) as made:
+        yield made
+
+
+@pytest.fixture
+def door(issuer: Issuer) -> Doorkeeper:
+    return Doorkeeper(Settings(embedded=True, oidc_issuer=NAME, oidc_audience=AUDIENCE, oidc_jwks_url=issuer.jwks_url))
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock by which fetched keys age; tests put it forward."""
+    moved = SimpleNamespace(by=0.0)
+    fake = SimpleNamespace(monotonic=lambda: time.monotonic() + moved.by)
+    monkeypatch.setattr("jwt.jwk_set_cache.time", fake)
+    monkeypatch.setattr("jwt.jwks_client.time", fake)
+    return moved
+
+
+async def refused(door: Doorkeeper, token: str) -> str:
+    with pytest.raises(Refusal) as refusal:
+        await door.login_of(token)
+    assert refusal.value.status == 401
+    return refusal.value.code
+
+
+async def test_a_key_that_the_issuer_has_withdrawn_is_believed_five_minutes_at_most(
+    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+) -> None:
+    stolen, fresh = issuer.keys[0], SigningKey("ES256")
+    assert await door.login_of(stolen.token("li.ming")) == "li.ming"
+    issuer.keys = [fresh]
+    clock.by += 301
+    assert await refused(door, stolen.token("li.ming")) == "token_invalid"
+    assert await door.login_of(fresh.token("li.ming")) == "li.ming"
+
+
+async def test_a_new_key_is_found_by_its_id_and_a_flood_of_unknown_ids_is_not_passed_on(
+    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+) -> None:
+    assert await door.login_of(issuer.keys[0].token("li.ming")) == "li.ming"
+    issuer.keys.append(SigningKey("ES256"))
+    clock.by += 31
+    assert await door.login_of(issuer.keys[1].token("li.ming")) == "li.ming"
+    before = issuer.fetched
+    for _ in range(10):
+        assert await refused(door, SigningKey("ES256").token("li.ming")) == "token_invalid"
+    assert issuer.fetched == before
+
+
+async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_key_are_refused(
+    door: Doorkeeper, issuer: Issuer
+) -> None:
+    key = issuer.keys[0]
+    wrong: list[dict[str, Any]] = [{"aud": "another-portal"}, {"iss": "https://elsewhere.example/"}, {"sub": 7}]
+    for claims in wrong:
+        assert await refused(door, key.token("li.ming", **claims)) == "token_invalid"
+    assert (
+        await refused(door, key.token("li.ming", iat=int(time.time()) - 600, exp=int(time.time()) - 60))
+        == "token_expired"
+    )
+    own = SigningKey("RS256")
+    own.id = key.id
+    assert await refused(door, own.token("li.ming")) == "token_invalid"
+    for algorithm in ("HS256", "none"):
+        assert await refused(door, _by_hand(key, algorithm)) == "token_invalid"
+
+
+def _by_hand(key: SigningKey, algorithm: str) -> str:
+    """A token whose secret is what everybody may read."""
+    claims = {"iss": NAME, "aud": AUDIENCE, "sub": "li.ming", "iat": 0, "exp": 2**33}
+    written = b".".join(_coded({"alg": algorithm, "kid": key.id, "typ": "JWT"}, claims))
+    public = json.dumps(key.jwk).encode()
+    mac = hmac.digest(public, written, "sha256") if algorithm == "HS256" else b""
+    return (written + b"." + base64.urlsafe_b64encode(mac).rstrip(b"=")).decode()
+
+
+def _coded(*parts: dict[str, Any]) -> list[bytes]:
+    return [base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts]
