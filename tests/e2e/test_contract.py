@@ -1,0 +1,103 @@
+"""The published contract, taken at its word: whatever is sent, the answers are the ones it lists."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+
+from tests.e2e.journey import CLERK, GENERAL_MANAGER, VPS, Journey
+from tests.e2e.stack import Stack
+
+OPERATIONS = (
+    ("POST", "/api/v1/applications", 25),
+    ("GET", "/api/v1/applications", 25),
+    ("GET", "/api/v1/applications/{application_id}", 15),
+    ("GET", "/api/v1/applications/{application_id}/dossier", 15),
+    ("POST", "/api/v1/applications/{application_id}/withdraw", 25),
+    ("POST", "/api/v1/applications/{application_id}/appeal", 25),
+    ("GET", "/api/v1/accounts", 25),
+    ("GET", "/api/v1/accounts/{account_id}", 15),
+    ("GET", "/api/v1/tasks", 25),
+    ("GET", "/api/v1/tasks/{task_id}", 15),
+    ("POST", "/api/v1/tasks/{task_id}/answer", 40),
+    ("GET", "/api/v1/receipts/{receipt}", 15),
+    ("GET", "/healthz", 1),
+    ("GET", "/readyz", 1),
+    ("GET", "/metrics", 1),
+    ("POST", "/codec/{direction}", 25),
+)
+"""Every published call, and how many examples of each kind, right and wrong, are sent."""
+PEOPLE = ("yang.fan", CLERK, VPS[0], GENERAL_MANAGER, "song.jie", "hu.bin")
+CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
+
+
+class Known:
+    """What stands in the record, so that calls reach further than the first 404."""
+
+    def __init__(self, stack: Stack) -> None:
+        active = Journey(stack, "yang.fan").activate()
+        waiting = Journey(stack, "yang.fan").to_vps()
+        checking = Journey(stack, "yang.fan")
+        review = stack.portal.open_task(VPS[0], waiting.id)["id"]
+        check = stack.portal.open_task(CLERK, checking.id)["id"]
+        noted = stack.portal.withdraw("yang.fan", Journey(stack, "yang.fan").id, "x").json["receipt"]
+        self.parameters: dict[str, tuple[str, ...]] = {
+            "application_id": (active.id, waiting.id, checking.id),
+            "account_id": (active.id,),
+            "task_id": (review, check),
+            "receipt": (noted,),
+            "direction": ("encode", "decode"),
+        }
+
+
+@pytest.fixture(scope="module")
+def known(stack: Stack) -> Known:
+    return Known(stack)
+
+
+@pytest.fixture(scope="module")
+def published(stack: Stack) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(stack.web.request("GET", "/openapi.json").body)
+    document["paths"] = {path: item for path, item in document["paths"].items() if not path.startswith("/dev/")}
+    return document
+
+
+def test_every_published_call_is_tried_here(published: dict[str, Any]) -> None:
+    calls = {(method.upper(), path) for path, item in published["paths"].items() for method in item}
+    assert calls == {(method, path) for method, path, _ in OPERATIONS}
+
+
+@pytest.mark.parametrize(("method", "path", "examples"), OPERATIONS, ids=lambda value: str(value))
+def test_answers_are_the_published_ones(
+    stack: Stack, known: Known, published: dict[str, Any], method: str, path: str, examples: int
+) -> None:
+    schema = schemathesis.openapi.from_dict(published)
+    operation = schema[path][method]
+    checks = [getattr(schemathesis.checks, name) for name in CHECKS]
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(data=st.data())
+    def try_it(data: st.DataObject) -> None:
+        mode = data.draw(st.sampled_from([GenerationMode.POSITIVE, GenerationMode.NEGATIVE]))
+        case = data.draw(operation.as_strategy(generation_mode=mode))
+        for name, values in known.parameters.items():
+            if name in (case.path_parameters or {}) and data.draw(st.booleans()):
+                case.path_parameters[name] = data.draw(st.sampled_from(values))
+        person = data.draw(st.sampled_from(PEOPLE))
+        response = case.call(base_url=stack.web.url, headers={"Authorization": f"Bearer {stack.portal.token(person)}"})
+        case.validate_response(response, checks=checks)
+
+    try_it()
