@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from temporalio.exceptions import ApplicationError
+
 from activities.asking import Context
 from activities.steps import MoveStep
 from activities.transaction import Work
@@ -15,8 +17,14 @@ from domain.tasks import APPROVE, REJECT, TaskKind, TaskStatus
 from texts.mail import MailKind
 
 
-class ForeignStep(Exception):
-    """A process tries a step on an application that is not its own."""
+class ForeignStep(ApplicationError):
+    """A process tries a step on an application that is not its own, or moves one that is over.
+
+    Only a process started by hand does that. No retry helps, and the process fails for everyone to see.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, type="ForeignStep", non_retryable=True)
 
 
 class NotApproved(Exception):
@@ -29,6 +37,14 @@ async def own_application(work: Work, application_id: str, *, lock: bool = True)
     if row is None or row.workflow_id != work.workflow_id:
         raise ForeignStep(f"{work.workflow_id} has no application {application_id}")
     work.subject_id = row.id
+    return row
+
+
+async def own_running_application(work: Work, application_id: str) -> ApplicationRow:
+    """The locked row of the process's own application, which is not over. Raises `ForeignStep`."""
+    row = await own_application(work, application_id)
+    if row.stage.ended:
+        raise ForeignStep(f"{application_id} is over: {row.stage.value}")
     return row
 
 
@@ -63,12 +79,12 @@ async def approvals_on_record(work: Work, context: Context, gm_decision: str | N
     general = [d for d in decided if d.task_id == gm_decision]
     if gm_decision and not general:
         raise NotApproved(f"{context.row.id}: no approval by the general manager on record")
-    reviews = {d.slot: d for d in decided if d.kind is TaskKind.VP_REVIEW}
     appealed = any(d.kind is TaskKind.GM_APPEAL for d in general)
+    # Above the limit only approvals with a special reason count (N8).
+    above = bool(general) and not appealed
+    reviews = {d.slot: d for d in decided if d.kind is TaskKind.VP_REVIEW and (d.special or not above)}
     if not appealed and len(reviews) < len(vp_slots(context.organisation)):
-        raise NotApproved(f"{context.row.id}: not both VPs have approved")
-    if general and not appealed and not all(d.special for d in reviews.values()):
-        raise NotApproved(f"{context.row.id}: a special reason is missing (N8)")
+        raise NotApproved(f"{context.row.id}: not both VPs have approved as the rules ask")
     return [d.task_id for d in (*reviews.values(), *general)]
 
 

@@ -11,7 +11,7 @@ from activities.letters import conflict_notes
 from activities.moving import (
     approvals_on_record,
     close_open_tasks,
-    own_application,
+    own_running_application,
     rejection_on_record,
     tell,
 )
@@ -132,7 +132,7 @@ class Records:
         """Go to a stage: close what is open, open what is asked, tell who must be told."""
 
         async def work(work: Work) -> Moved:
-            row = await own_application(work, step.application_id)
+            row = await own_running_application(work, step.application_id)
             context = await Context.of(work, row)
             involved = await close_open_tasks(work, context, step.stage)
             row = await self._enter(work, context, step)
@@ -169,7 +169,7 @@ class Records:
         """N7, N8, N14: count, claims and account in one transaction; constraints hold what timing cannot."""
 
         async def work(work: Work) -> Activated:
-            row = await own_application(work, step.application_id)
+            row = await own_running_application(work, step.application_id)
             context = await Context.of(work, row)
             approved = await approvals_on_record(work, context, step.gm_decision)
             held = await accounts.count_held(work.tx, row.applicant, lock=True)

@@ -6,8 +6,10 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.steps import Step
 from crypto.keyring import Keyring
@@ -62,6 +64,17 @@ class Recorder:
         Raises what the database raises; the step is then retried and nothing of it has happened.
         """
         workflow_id = activity.info().workflow_id or ""
+        try:
+            return await self._attempt(workflow_id, step, result, work)
+        except (ApplicationError, IntegrityError):
+            # Another attempt may have done the step while this one waited for its rows, and left nothing to do.
+            async with self._engine.begin() as tx:
+                done = await messages.step_done(tx, workflow_id, step.key)
+            if done is None:
+                raise
+            return result.model_validate(done)
+
+    async def _attempt(self, workflow_id: str, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
         async with self._engine.begin() as tx:
             done = await messages.step_done(tx, workflow_id, step.key)
             if done is not None:

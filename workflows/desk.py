@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
@@ -31,12 +31,22 @@ with workflow.unsafe.imports_passed_through():
     from texts.operators import current_details, timer_summary
     from workflows.messages import DUE_AT, STAGE, WAITING_FOR, ApplicationStatus, DeskState, FactsChanged
 
+P = TypeVar("P")
+R = TypeVar("R")
+
 STEP_TIMEOUT = timedelta(seconds=15)
 STEP_RETRIES = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=10))
 """A step is retried until the record takes it: an outage delays a process and never ends it."""
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
+
+
+async def take(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str | None = None) -> R:
+    """Take one step of the process: a local activity, one transaction, retried until the record takes it."""
+    return await workflow.execute_local_activity_method(
+        step, argument, start_to_close_timeout=STEP_TIMEOUT, retry_policy=STEP_RETRIES, summary=summary
+    )
 
 
 class Withdrawn(Exception):
@@ -66,7 +76,6 @@ class Desk:
         self._inbox: deque[Statement | FactsChanged] = deque()
         self._settles: list[str] = []
         self._appeal: AppealRejection | None = None
-        self._until: datetime | None = None
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
 
@@ -104,7 +113,7 @@ class Desk:
 
         Returns until when a rejection may be appealed, if this was one (N10).
         """
-        moved = await workflow.execute_local_activity_method(
+        moved = await take(
             Records.move_application,
             MoveStep(
                 key=self.next_key(f"move:{stage.value}"),
@@ -116,9 +125,7 @@ class Desk:
                 settles=self.settle(),
                 obstacle=obstacle,
             ),
-            start_to_close_timeout=STEP_TIMEOUT,
-            retry_policy=STEP_RETRIES,
-            summary=stage.value,
+            stage.value,
         )
         self._moves += 1
         self.stage, self.since = stage, workflow.now()
@@ -225,25 +232,19 @@ class Desk:
         now, subject = workflow.now(), self.application_id
         match message:
             case AnswerTask():
-                return await workflow.execute_local_activity_method(
+                return await take(
                     Records.record_answer,
                     RecordAnswerStep(key=key, now=now, application_id=subject, statement=message),
-                    start_to_close_timeout=STEP_TIMEOUT,
-                    retry_policy=STEP_RETRIES,
                 )
             case WithdrawApplication():
-                return await workflow.execute_local_activity_method(
+                return await take(
                     Records.record_withdrawal,
                     RecordWithdrawalStep(key=key, now=now, application_id=subject, statement=message),
-                    start_to_close_timeout=STEP_TIMEOUT,
-                    retry_policy=STEP_RETRIES,
                 )
             case AppealRejection():
-                return await workflow.execute_local_activity_method(
+                return await take(
                     Records.record_appeal,
                     RecordAppealStep(key=key, now=now, application_id=subject, statement=message),
-                    start_to_close_timeout=STEP_TIMEOUT,
-                    retry_policy=STEP_RETRIES,
                 )
             case _:
                 raise TypeError(f"no desk reads {type(message).__name__}")
@@ -253,24 +254,15 @@ class Desk:
             await self._refresh("due")
             return
         due = task.next_step.at.astimezone(UTC)  # part of the key: the calendar may have put the step off
-        chased = await workflow.execute_local_activity_method(
-            Chasing.chase_task,
-            ChaseStep(key=f"chase:{task.id}:{task.chased}:{due:%Y%m%dT%H%M%S}", now=workflow.now(), task_id=task.id),
-            start_to_close_timeout=STEP_TIMEOUT,
-            retry_policy=STEP_RETRIES,
-            summary=task.next_step.action.value,
-        )
+        key = f"chase:{task.id}:{task.chased}:{due:%Y%m%dT%H%M%S}"
+        step = ChaseStep(key=key, now=workflow.now(), task_id=task.id)
+        chased = await take(Chasing.chase_task, step, task.next_step.action.value)
         self.tasks = tuple(chased if task.id == chased.id else task for task in self.tasks)
 
     async def _refresh(self, because: str) -> None:
-        refreshed = await workflow.execute_local_activity_method(
-            Chasing.refresh_tasks,
-            RefreshStep(
-                key=f"refresh:{because}:{self._refreshes}", now=workflow.now(), application_id=self.application_id
-            ),
-            start_to_close_timeout=STEP_TIMEOUT,
-            retry_policy=STEP_RETRIES,
-        )
+        key = f"refresh:{because}:{self._refreshes}"
+        step = RefreshStep(key=key, now=workflow.now(), application_id=self.application_id)
+        refreshed = await take(Chasing.refresh_tasks, step)
         self._refreshes += 1
         self.tasks = refreshed.tasks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -15,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.named_account import Notice, Obstacle, approvals_without_special_reason
     from domain.statements import AnswerTask, AppealRejection, WithdrawApplication
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
-    from workflows.desk import STEP_RETRIES, STEP_TIMEOUT, Desk, HistoryFull, Withdrawn
+    from workflows.desk import STEP_RETRIES, Desk, HistoryFull, Withdrawn, take
     from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication, claim
 
 
@@ -49,7 +50,7 @@ class NamedAccountApplication:
     async def run(self, start: StartApplication | None = None) -> str:
         start = start or StartApplication()  # started by hand with nothing: ends in a recorded refusal
         if start.state is None and not await self._submitted(start):
-            return Stage.REFUSED.value
+            self._desk.arrived(Stage.REFUSED)
         try:
             while not self._desk.stage.ended:
                 await self._next_stage()
@@ -83,13 +84,8 @@ class NamedAccountApplication:
 
     async def _submitted(self, start: StartApplication) -> bool:
         """N1: the form is complete and honest; the application exists from here on."""
-        submitted = await workflow.execute_local_activity_method(
-            Records.submit_application,
-            SubmitStep(key="submit", now=workflow.now(), statement=start.submission),
-            start_to_close_timeout=STEP_TIMEOUT,
-            retry_policy=STEP_RETRIES,
-            summary="submit",
-        )
+        step = SubmitStep(key="submit", now=workflow.now(), statement=start.submission)
+        submitted = await take(Records.submit_application, step, "submit")
         self._desk.title = submitted.title
         self._patience = timedelta(seconds=submitted.source_patience_seconds)
         return submitted.accepted
@@ -102,17 +98,9 @@ class NamedAccountApplication:
             EvidenceGathering.gather_accounts_held,
             EvidenceGathering.gather_background,
         )
-        steps = [
-            workflow.start_local_activity_method(
-                gather,
-                self._gather_step(gather.__name__),
-                start_to_close_timeout=STEP_TIMEOUT,
-                retry_policy=STEP_RETRIES,
-                summary=gather.__name__,
-            )
-            for gather in gathering
-        ]
-        gathered = [await step for step in steps]
+        gathered = await asyncio.gather(
+            *(take(gather, self._gather_step(gather.__name__), gather.__name__) for gather in gathering)
+        )
         if any(answer.ask_outside for answer in gathered):
             await self._ask_outside_sources()
         await self._desk.move(Stage.COMMERCE_CHECK, asks=[Ask(kind=TaskKind.COMMERCE_CHECK)])
@@ -130,12 +118,8 @@ class NamedAccountApplication:
         try:
             await self._desk.meanwhile(answer)
         except ActivityError:
-            await workflow.execute_local_activity_method(
-                EvidenceGathering.mark_outside_sources_unavailable,
-                self._gather_step("outside_sources_unavailable"),
-                start_to_close_timeout=STEP_TIMEOUT,
-                retry_policy=STEP_RETRIES,
-            )
+            step = self._gather_step("outside_sources_unavailable")
+            await take(EvidenceGathering.mark_outside_sources_unavailable, step)
 
     async def _commerce_checks(self) -> None:
         """N5: a clerk confirms, corrects or adds, then passes the application on or sends it back."""
@@ -152,7 +136,8 @@ class NamedAccountApplication:
         await self._desk.move(Stage.EVIDENCE)
 
     async def _ask_vps(self, again: tuple[Decision, ...] = ()) -> None:
-        """N6: each VP by themselves. `again`: only those who now owe a special reason (N8)."""
+        """N6: each VP by themselves. `again`: only those who now owe a special reason (N8), in place of their first."""
+        self._approvals = tuple(d for d in self._approvals if d not in again)
         slots = [decision.slot for decision in again] if again else [""]
         await self._desk.move(Stage.VP_REVIEW, asks=[Ask(kind=TaskKind.VP_REVIEW, slot=slot) for slot in slots])
 
@@ -163,26 +148,19 @@ class NamedAccountApplication:
         if review_outcome(decisions, asked) is Review.REJECTED:
             await self._reject()
             return
-        renewed = {decision.slot for decision in decisions}
-        kept = tuple(d for d in self._approvals if d.slot not in renewed)
-        self._approvals = kept + decisions
+        self._approvals += decisions
         await self._activate()
 
     async def _activate(self) -> None:
         """N7, N8, N14: the count and the claims are taken at this moment, in one transaction."""
-        activated = await workflow.execute_local_activity_method(
-            Records.activate_account,
-            ActivateStep(
-                key=self._desk.next_key("activate"),
-                now=workflow.now(),
-                application_id=self._desk.application_id,
-                gm_decision=self._gm_decision,
-                settles=self._desk.settle(),
-            ),
-            start_to_close_timeout=STEP_TIMEOUT,
-            retry_policy=STEP_RETRIES,
-            summary="activate",
+        step = ActivateStep(
+            key=self._desk.next_key("activate"),
+            now=workflow.now(),
+            application_id=self._desk.application_id,
+            gm_decision=self._gm_decision,
+            settles=self._desk.settle(),
         )
+        activated = await take(Records.activate_account, step, "activate")
         match activated.obstacle:
             case None:
                 self._desk.arrived(Stage.ACTIVE)
