@@ -35,6 +35,7 @@ from domain.named_account import RULES
 from domain.organisation import Organisation
 from domain.tasks import TaskKind, TaskStatus
 from texts.catalogue import Texts
+from texts.named_evidence import with_names
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""
@@ -92,7 +93,7 @@ class Composer:
             customer=row.form.customer.model_dump(mode="json"),
             form=row.form,
             policy=policy.version,
-            evidence=[self._named(item) for item in found] if shown else [],
+            evidence=[self.evidence(item) for item in found] if shown else [],
             eligibility=evaluate(row.form, background_of(found), policy.eligibility),
             tasks=[self._open_task(task, asked[task.id]) for task in open_tasks],
             decisions=[self.decision(number, decision) for number, decision in decided],
@@ -105,8 +106,8 @@ class Composer:
             timeline=[self.entry(entry) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
 
-    def _named(self, item: Evidence) -> Evidence:
-        return item.model_copy(update={"note_by": self._organisation.name_of(item.note_by)}) if item.note_by else item
+    def evidence(self, item: Evidence) -> Evidence:
+        return with_names(item, self._organisation)
 
     def _rejection(self, row: ApplicationRow) -> RejectionView | None:
         if row.rejection is None:

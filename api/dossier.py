@@ -22,7 +22,7 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
                 "round": one["round"],
                 "submitted_at": one["submitted_at"].isoformat(),
                 "form": one["form"],
-                "evidence": [item.model_dump(mode="json") for item in found],
+                "evidence": [composer.evidence(item).model_dump(mode="json") for item in found],
             }
         )
     return {

@@ -38,6 +38,7 @@ from domain.tasks import TaskKind, TaskStatus
 from texts.catalogue import Texts, language_of
 from texts.decisions import decision_lines
 from texts.eligibility import eligibility_lines
+from texts.named_evidence import with_names
 
 router = APIRouter(include_in_schema=False)
 
@@ -166,10 +167,7 @@ async def _decision_page(
         provisional=task.due_provisional,
         choices=task.choices,
         form=row.form,
-        evidence=tuple(
-            item.model_copy(update={"note_by": organisation.name_of(item.note_by)}) if item.note_by else item
-            for item in (found if deciding else ())
-        ),
+        evidence=tuple(with_names(item, organisation) for item in (found if deciding else ())),
         eligibility=eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
         decisions=decision_lines(await tasks.decisions_of(tx, row.id), organisation),
         accounts_held=await accounts.count_held(tx, row.applicant) if deciding else None,

@@ -1,0 +1,26 @@
+"""Evidence with names in place of ids, as people read it."""
+
+from __future__ import annotations
+
+from domain.evidence import Evidence, Finding
+from domain.organisation import Organisation
+
+PERSON_DETAILS = frozenset({"salesperson"})
+"""Details of a finding that hold a person's id."""
+
+
+def with_names(item: Evidence, organisation: Organisation) -> Evidence:
+    """`item` with the names of whoever annotated it and of the people it speaks of."""
+    return item.model_copy(
+        update={
+            "note_by": organisation.name_of(item.note_by) if item.note_by else None,
+            "findings": tuple(_named(finding, organisation) for finding in item.findings),
+        }
+    )
+
+
+def _named(finding: Finding, organisation: Organisation) -> Finding:
+    detail = {
+        name: organisation.name_of(value) if name in PERSON_DETAILS else value for name, value in finding.detail.items()
+    }
+    return finding.model_copy(update={"detail": detail})
