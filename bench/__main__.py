@@ -1,0 +1,113 @@
+"""`python -m bench`: measure on this machine, print the page and write it to docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from bench.driving import BareDriver, ProductDriver
+from bench.ground import HOST, Ground
+from bench.lane import Lane
+from bench.report import Everything, page
+from bench.rounds import Arm, Result, Rounds, Size
+from bench.trials import killed_worker, open_load, quiet_latency, reads
+from embedded.errors import StartError
+from embedded.service import project_root
+
+PAGE = project_root() / "docs" / "benchmarks.md"
+STARTED = time.monotonic()
+
+
+def say(text: str) -> None:
+    """Progress goes to standard error: standard output is the page alone."""
+    print(f"{time.monotonic() - STARTED:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+
+def tell(result: Result) -> None:
+    say(
+        f"round {result.round + 1}, {result.arm.name}: {result.cpu_ms:.1f} ms CPU each, {result.rate:.1f}/s, "
+        f"others {result.usage.other_cores:.2f} cores{'' if result.exact else ', COUNTS DIFFER'}"
+    )
+
+
+async def measure(wanted: argparse.Namespace) -> Everything:
+    sandboxes = {"on": (True,), "off": (False,), "both": (True, False)}[wanted.sandbox]
+    size = Size(wanted.rounds, wanted.count, wanted.in_flight, wanted.warm_up)
+    ground = Ground(durable=wanted.engine == "file")
+    await ground.open()
+    try:
+        product, bare = ProductDriver(ground), BareDriver(ground.client)
+        await product.sign_in()
+        await bare.open()
+        say(f"servers and API are up in {ground.folder}")
+        arms = [Arm(product=which, sandbox=sandbox) for sandbox in sandboxes for which in (False, True)]
+        results = await Rounds(ground, product, bare, size).all(arms, tell)
+        chosen = sandboxes[-1]
+        async with ground.worker(sandbox=chosen):
+            await product.drive(5, 1)
+            quiet = await quiet_latency(product, wanted.quiet)
+            async with Lane(HOST, product.port) as lane:
+                open_one = await product.to_vps(lane)
+            await asyncio.sleep(1)
+            read = await reads(ground, product, quiet.ids, open_one)
+        say("latency of a quiet system and reads measured")
+        crashes = {
+            second: [
+                await killed_worker(ground, product, second=second, sandbox=chosen, held=10)
+                for _ in range(wanted.kills)
+            ]
+            for second in (True, False)
+        }
+        say("killed workers measured")
+        load = None
+        if wanted.open:
+            load = await open_load(ground, product, count=wanted.open, lanes=wanted.in_flight, sandbox=chosen)
+            say(f"{wanted.open} open applications measured")
+    finally:
+        await ground.close()
+    return Everything(
+        durable=ground.durable,
+        size=size,
+        results=results,
+        quiet=quiet.last_answer,
+        reads=read,
+        crash_second=crashes[True],
+        crash_alone=crashes[False],
+        open_load=load,
+        sandboxes=sandboxes,
+        stored=product.stored,
+        seconds=time.monotonic() - STARTED,
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--engine", choices=("file", "memory"), default="file", help="where Temporal keeps its data")
+    parser.add_argument("--sandbox", choices=("on", "off", "both"), default="both", help="workflow sandbox, both arms")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--count", type=int, default=150, help="applications an arm and round")
+    parser.add_argument("--in-flight", type=int, default=20)
+    parser.add_argument("--warm-up", type=int, default=20)
+    parser.add_argument("--quiet", type=int, default=40, help="applications one at a time")
+    parser.add_argument("--kills", type=int, default=3, help="workers killed in each of the two ways")
+    parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
+    parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
+    wanted = parser.parse_args()
+    import uvloop
+
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            written = page(runner.run(measure(wanted)))
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    wanted.page.write_text(written, encoding="utf-8")
+    print(written)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
