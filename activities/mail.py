@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, timedelta
 from typing import Any
 
 import aiosmtplib
 import structlog
 from prometheus_client import Counter
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.wake import Wake
@@ -17,11 +17,14 @@ from crypto.links import link_token
 from db import messages
 from db.facts import Facts
 from settings import Settings
-from texts.mail import MailFacts, MailRefused, build_message, render_mail
+from texts.mail import MailFacts, build_message, render_mail
 
-BATCH = 20
-LEASE = timedelta(minutes=2)
+BATCH = 10
+LEASE = timedelta(minutes=1)
+"""How long mails taken by a sender that died wait for another; far longer than a batch takes."""
 LONGEST_PAUSE = timedelta(minutes=5)
+HOPELESS_PAUSE = timedelta(days=1)
+"""A mail that no retry will help stays in the queue, for the figures to show and an operator to mend."""
 SMTP_TIMEOUT = 20.0
 
 SENT = Counter("baobei_mails_sent", "Mails the mail server took")
@@ -50,7 +53,7 @@ class MailSender:
             while True:
                 try:
                     sent = await self.send_due()
-                except (DBAPIError, OSError) as error:
+                except Exception as error:  # whatever it is: a sender that has ended would end in silence
                     log.warning("mail queue unreadable", error=type(error).__name__)
                     sent = 0
                 if sent < BATCH:
@@ -64,7 +67,7 @@ class MailSender:
             due = await messages.take_mails(tx, BATCH, LEASE)
             organisation = await self._facts.organisation(tx) if due else None
         sent: list[int] = []
-        for row in due:
+        for position, row in enumerate(due):
             person = organisation.person(row.person) if organisation else None
             if person is None or not person.active:
                 sent.append(row.id)  # nobody to write to any more; the record keeps the mail
@@ -73,10 +76,14 @@ class MailSender:
                 await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except (OSError, aiosmtplib.SMTPException, MailRefused) as error:
-                FAILED.inc()
-                await self._hang_up()
-                await self._put_back(row, error)
+            except MailRefused as error:
+                await self._put_back([row], error, HOPELESS_PAUSE)
+            except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
+                await self._put_back([row], error, _pause(row.attempts))
+            except (OSError, aiosmtplib.SMTPException) as error:
+                # The server is away: the rest of the batch need not find out one by one.
+                await self._put_back(due[position:], error, _pause(row.attempts))
+                break
         if sent:
             async with self._engine.begin() as tx:
                 await messages.mails_sent(tx, sent)
@@ -120,11 +127,16 @@ class MailSender:
         if smtp is not None:
             smtp.close()
 
-    async def _put_back(self, row: Any, error: Exception) -> None:
-        pause = min(timedelta(seconds=2 ** min(row.attempts, 10)), LONGEST_PAUSE)
-        log.warning("mail not sent", mail=row.key, attempt=row.attempts, error=type(error).__name__)
+    async def _put_back(self, rows: Sequence[Any], error: Exception, pause: timedelta) -> None:
+        FAILED.inc()
+        await self._hang_up()
+        log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
         async with self._engine.begin() as tx:
-            await messages.mail_failed(tx, row.id, f"{type(error).__name__}: {error}", pause)
+            await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(timedelta(seconds=2 ** min(attempts - 1, 10)), LONGEST_PAUSE)
 
 
 def _digest(text: str) -> str:

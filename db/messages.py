@@ -100,8 +100,9 @@ async def mails_sent(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
     await tx.execute(update(mail).where(mail.c.id.in_(mail_ids)).values(sent_at=func.now(), last_error=None))
 
 
-async def mail_failed(tx: AsyncConnection, mail_id: int, error: str, retry_in: timedelta) -> None:
-    await tx.execute(update(mail).where(mail.c.id == mail_id).values(due=func.now() + retry_in, last_error=error[:500]))
+async def mails_failed(tx: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
+    failed = update(mail).where(mail.c.id.in_(mail_ids))
+    await tx.execute(failed.values(due=func.now() + retry_in, last_error=error[:500]))
 
 
 async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
