@@ -17,7 +17,7 @@ from crypto.links import link_token
 from db import messages
 from db.facts import Facts
 from settings import Settings
-from texts.mail import MailFacts, build_message, render_mail
+from texts.mail import MailFacts, MailRefused, build_message, render_mail
 
 BATCH = 10
 LEASE = timedelta(minutes=1)
@@ -76,7 +76,7 @@ class MailSender:
                 await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except MailRefused as error:
+            except (ValueError, KeyError) as error:  # cannot be written as it is; it must not hold up the others
                 await self._put_back([row], error, HOPELESS_PAUSE)
             except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
                 await self._put_back([row], error, _pause(row.attempts))

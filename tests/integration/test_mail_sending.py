@@ -1,0 +1,129 @@
+"""Mails leave beside the processes: a mail server that is down delays them and nothing else (X3)."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretBytes
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.mail import MailSender
+from activities.wake import Wake
+from crypto.keyring import Keyring
+from crypto.links import link_id_of
+from db import messages
+from db.facts import Facts, import_organisation
+from db.listen import Listener
+from db.messages import Mail
+from domain.policy import load_policy
+from embedded.mailsink import MailSink
+from embedded.ports import free_row
+from embedded.welcome import sample_organisation
+from settings import Settings
+
+KEYS = Keyring((("1", SecretBytes(bytes(range(32)))),))
+NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+class Post:
+    """A sender, its queue, and a mail server that can be started and stopped."""
+
+    def __init__(self, engine: AsyncEngine, database_url: str) -> None:
+        self.engine = engine
+        self.folder = Path(tempfile.mkdtemp(prefix="baobei-mail-"))
+        self.port = free_row()
+        settings = Settings(
+            embedded=True,
+            database_url=database_url,
+            public_url="http://127.0.0.1:1",
+            smtp_host="127.0.0.1",
+            smtp_port=self.port,
+            smtp_security="none",
+            mail_from="baobei@example.com",
+            link_keys=KEYS,
+        )
+        listener = Listener(database_url)
+        self.sender = MailSender(engine, Facts(load_policy()), settings, Wake(listener, messages.MAILS))
+
+    async def queue(self, *keys: str, person: str = "li.ming") -> None:
+        mails = [
+            Mail(
+                key=key,
+                subject_id="a1",
+                person=person,
+                facts={"kind": "task", "application_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"},
+                link_id="5" * 32,
+                created_at=NOW,
+            )
+            for key in keys
+        ]
+        async with self.engine.begin() as tx:
+            await messages.enqueue_mails(tx, mails)
+
+    async def due_at_once(self) -> None:
+        async with self.engine.begin() as tx:
+            await tx.execute(text("UPDATE mail SET due = now()"))
+
+    async def rows(self) -> list[Any]:
+        async with self.engine.connect() as tx:
+            return list(
+                await tx.execute(text("SELECT key, attempts, sent_at, last_error, due > now() AS later FROM mail"))
+            )
+
+
+@pytest.fixture
+async def post(engine: AsyncEngine, database_url: str) -> AsyncIterator[Post]:
+    made = Post(engine, database_url)
+    async with engine.begin() as tx:
+        await import_organisation(tx, sample_organisation(), now=NOW, by="test")
+    yield made
+    await made.sender._hang_up()
+
+
+async def test_x3_mails_wait_for_a_server_that_is_down_and_none_is_lost(post: Post) -> None:
+    await post.queue("one", "two", "three")
+    await post.sender.send_due()
+    assert {(row.attempts, row.sent_at, row.later) for row in await post.rows()} == {(1, None, True)}
+    async with MailSink(post.folder, port=post.port) as sink:
+        await post.due_at_once()
+        await post.sender.send_due()
+        assert len(sink.mails("li.ming@example.com")) == 3
+    assert all(row.sent_at and row.last_error is None for row in await post.rows())
+
+
+async def test_x3_a_repeated_mail_is_the_same_mail_with_the_same_link(post: Post) -> None:
+    async with MailSink(post.folder, port=post.port) as sink:
+        await post.queue("one")
+        await post.sender.send_due()
+        async with post.engine.begin() as tx:  # as after a crash between the server's acceptance and our note of it
+            await tx.execute(text("UPDATE mail SET sent_at = NULL, due = now()"))
+        await post.sender.send_due()
+        first, second = sink.mails("li.ming@example.com")
+    assert first.message_id == second.message_id
+    assert first.links == second.links
+    assert link_id_of(first.links[0].rpartition("/")[2], KEYS) == "5" * 32
+
+
+async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
+    await post.queue(*(f"mail-{number}" for number in range(30)))
+    async with MailSink(post.folder, port=post.port) as sink:
+        other = MailSender(post.engine, Facts(load_policy()), post.sender._settings, post.sender._wake)
+        while sum(await asyncio.gather(post.sender.send_due(), other.send_due())):
+            continue
+        await other._hang_up()
+        assert len(sink.mails("li.ming@example.com")) == 30
+
+
+async def test_a_mail_to_somebody_who_has_left_is_not_sent(post: Post) -> None:
+    async with MailSink(post.folder, port=post.port) as sink:
+        await post.queue("gone", person="nobody.here")
+        await post.sender.send_due()
+        assert sink.mails() == []
+    assert all(row.sent_at for row in await post.rows())
