@@ -17,7 +17,7 @@ from crypto.links import link_token
 from db import messages
 from db.facts import Facts
 from settings import Settings
-from texts.mail import MailFacts, MailRefused, build_message, render_mail
+from texts.mail import MailFacts, build_message, render_mail
 
 BATCH = 10
 LEASE = timedelta(minutes=1)
