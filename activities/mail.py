@@ -76,14 +76,14 @@ class MailSender:
                 await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except (ValueError, KeyError) as error:  # cannot be written as it is; it must not hold up the others
-                await self._put_back([row], error, HOPELESS_PAUSE)
             except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
                 await self._put_back([row], error, _pause(row.attempts))
             except (OSError, aiosmtplib.SMTPException) as error:
                 # The server is away: the rest of the batch need not find out one by one.
                 await self._put_back(due[position:], error, _pause(row.attempts))
                 break
+            except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
+                await self._put_back([row], error, HOPELESS_PAUSE)
         if sent:
             async with self._engine.begin() as tx:
                 await messages.mails_sent(tx, sent)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -34,7 +33,7 @@ class NudgeDelivery:
         while True:
             try:
                 taken = await self.deliver_due()
-            except (DBAPIError, OSError) as error:
+            except Exception as error:  # whatever it is: a dispatcher that has ended would end in silence
                 log.warning("nudges unreadable", error=type(error).__name__)
                 taken = 0
             if taken < BATCH:
