@@ -16,7 +16,8 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from crypto.keyring import Keyring
-from domain.policy import DEFAULT_POLICY_FILE
+from domain.calendar import WorkCalendar
+from domain.policy import DEFAULT_POLICY_FILE, load_policy
 
 PREFIX = "BAOBEI_"
 REQUIRED = (
@@ -115,6 +116,19 @@ class Settings(BaseSettings):
     policy_file: FilePath = DEFAULT_POLICY_FILE
     workflow_sandbox: bool = True
     log_format: Literal["json", "console"] = "json"
+
+    @field_validator("policy_file")
+    @classmethod
+    def _usable_policy(cls, value: Path) -> Path:
+        try:
+            policy = load_policy(value)
+            WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
+        except ValidationError as error:
+            wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+            raise PydanticCustomError("policy", "is not a policy ({wrong})", {"wrong": ", ".join(wrong)}) from None
+        except (OSError, ValueError) as error:  # not readable, not UTF-8, not TOML, not complete
+            raise PydanticCustomError("policy", "cannot be used ({why})", {"why": str(error)}) from None
+        return value
 
     @field_validator("public_url", "temporal_ui_url", "oidc_jwks_url")
     @classmethod

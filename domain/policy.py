@@ -78,5 +78,13 @@ class Policy(Frozen):
 
 
 def load_policy(path: Path = DEFAULT_POLICY_FILE) -> Policy:
-    """Read a policy file. Raises `pydantic.ValidationError` naming every wrong field, `OSError` when unreadable."""
-    return Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
+    """Read a policy file.
+
+    Raises `pydantic.ValidationError` naming every wrong field, `ValueError` when it is not TOML or lacks the deadlines of
+    a kind of task, `OSError` when unreadable.
+    """
+    policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
+    # Not a rule of the model: the policy an old process has kept may be older than a kind of task.
+    if missing := [kind.value for kind in TaskKind if kind not in policy.deadlines]:
+        raise ValueError(f"no deadlines for {', '.join(missing)}")
+    return policy

@@ -9,7 +9,10 @@ import pytest
 from pydantic import ValidationError
 
 from crypto.keyring import Keyring
+from domain.policy import DEFAULT_POLICY_FILE
 from settings import PREFIX, REQUIRED, Settings, SettingsError, load_settings, variable
+
+SHIPPED = DEFAULT_POLICY_FILE.read_text(encoding="utf-8")
 
 
 def random_key(key_id: str = "k1") -> str:
@@ -174,3 +177,29 @@ def test_settings_can_be_built_by_hand_for_a_test(complete: pytest.MonkeyPatch) 
     complete.delenv("BAOBEI_SEAL_KEYS")
     ring = Keyring.parse(random_key())
     assert Settings(embedded=True, seal_keys=ring).seal_keys is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b'version = "2027-01"\n[accounts]\nlimit = 0\n', ("accounts.limit: ", "time_zone: Field required")),
+        (SHIPPED.replace("[deadlines.vp_review]", "[deadlines.gm_approval_]").encode(), ("deadlines.gm_approval_",)),
+        (SHIPPED.partition("[deadlines.gm_approval]")[0].encode(), ("no deadlines for supply_information, gm_",)),
+        (SHIPPED.replace("Asia/Shanghai", "Asia/Nowhere").encode(), ("time_zone",)),
+        (SHIPPED.replace('"CN"', '"XX"').encode(), ("region",)),
+        (b"not toml", ("cannot be used",)),
+        (b"\xff", ("cannot be used",)),
+    ],
+)
+def test_a_policy_file_that_cannot_be_used_is_refused_in_one_line(
+    complete: pytest.MonkeyPatch, tmp_path: Path, content: bytes, said: tuple[str, ...]
+) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_bytes(content)
+    complete.setenv("BAOBEI_POLICY_FILE", str(file))
+    with pytest.raises(SettingsError) as refused:
+        load_settings()
+    message = str(refused.value)
+    assert "BAOBEI_POLICY_FILE" in message
+    assert all(part in message for part in said)
+    assert "\n" not in message
