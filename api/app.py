@@ -17,6 +17,7 @@ from api.auth import Doorkeeper
 from api.front_door import FrontDoor, Receipts
 from api.middleware import LimitBody
 from api.state import Clock, State, now_utc
+from db import messages
 from db.engine import RecordAway, make_engine
 from db.facts import Facts, NoOrganisation
 from db.listen import Listener
@@ -34,16 +35,18 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = make_engine(settings.database_url, process="api")
+        engine = make_engine(settings.database_url, process="api", pool_size=20)
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
         receipts = Receipts(engine, listener)
+        facts = Facts(load_policy(settings.policy_file))
+        listener.on(messages.NUDGES, lambda _: facts.forget())
         listener.start()
         app.state.parts = State(
             settings=settings,
             engine=engine,
             client=client,
-            facts=Facts(load_policy(settings.policy_file)),
+            facts=facts,
             door=FrontDoor(engine, client, settings.seal_keys, receipts, clock),
             doorkeeper=Doorkeeper(settings),
             clock=clock,

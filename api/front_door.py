@@ -24,7 +24,7 @@ from api.problems import Refusal, Unavailable
 from crypto.keyring import Keyring
 from crypto.seal import seal
 from db import messages
-from db.engine import AsyncConnection, AsyncEngine, transaction
+from db.engine import AsyncConnection, AsyncEngine, looking_up, transaction
 from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
@@ -53,7 +53,7 @@ class Receipts:
             event.set()
 
     async def find(self, message_id: str) -> Receipt | None:
-        async with transaction(self._engine) as tx:
+        async with looking_up(self._engine) as tx:
             return await messages.find_receipt(tx, message_id)
 
     async def wait(self, message_id: str) -> Receipt | None:

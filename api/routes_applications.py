@@ -27,7 +27,7 @@ from api.views import (
 )
 from db import accounts, applications, messages, reading
 from db.applications import ApplicationRow
-from db.engine import AsyncConnection, transaction
+from db.engine import AsyncConnection, looking_up
 from domain.access import may_appeal, may_apply, may_withdraw, scope_of
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
@@ -168,7 +168,7 @@ async def read_dossier(
 
 
 async def own_process(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
-    async with transaction(state.engine) as tx:
+    async with looking_up(state.engine) as tx:
         return await seen_application(tx, viewer, application_id, "api")
 
 

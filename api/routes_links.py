@@ -28,7 +28,7 @@ from api.state import State, StateDep, page_caller
 from crypto.links import ForgedLink, link_id_of
 from db import accounts, applications, messages, tasks
 from db.applications import ApplicationRow
-from db.engine import AsyncConnection, RecordAway, transaction
+from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.background import background_of
@@ -68,7 +68,7 @@ class Opened:
 async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
     """Show what is asked; nothing changes, whoever or whatever opens it, however often."""
     try:
-        async with transaction(state.engine) as tx:
+        async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
             await messages.note_reading(tx, opened.person.id, "application", opened.row.id, "link")
             page = await _decision_page(tx, state, opened, request)
@@ -85,7 +85,7 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
     body = await request.body()
     try:
         form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
-        async with transaction(state.engine) as tx:
+        async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
         choice, reason, fields = entered_fields(opened.task, form)
         texts = Texts(_language(request, opened.person))
@@ -182,7 +182,7 @@ async def _decision_page(
 async def _again(
     state: State, opened: Opened, request: Request, form: dict[str, str], errors: tuple[FormError, ...]
 ) -> HTMLResponse:
-    async with transaction(state.engine) as tx:
+    async with looking_up(state.engine) as tx:
         page = await _decision_page(tx, state, opened, request, form, errors)
     return _answer(render_decision(page), 422)
 
@@ -210,7 +210,7 @@ async def _became(
             **shared,
         )
         return _answer(render_result(page))
-    async with transaction(state.engine) as tx:
+    async with looking_up(state.engine) as tx:
         decision = await tasks.decision_on(tx, opened.task.id)
     if decision is not None:
         name = opened.organisation.name_of(decision.person)

@@ -14,7 +14,7 @@ from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
 from db import applications, messages, reading, tasks
-from db.engine import AsyncConnection, transaction
+from db.engine import AsyncConnection, looking_up
 from db.tasks import AskedRow, TaskRow
 from domain.application import ApplicationForm
 from domain.base import OptionalText
@@ -130,7 +130,7 @@ async def answer_task(
     task_id: TaskId, body: AnswerBody, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
-    async with transaction(state.engine) as tx:
+    async with looking_up(state.engine) as tx:
         task, mine = await my_task(tx, viewer, task_id)
         # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
         earlier = await state.door.heard(tx, caller)

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from api.auth import Doorkeeper, person_of
 from api.front_door import Caller, FrontDoor
 from api.problems import Refusal
-from db.engine import AsyncConnection, AsyncEngine, transaction
+from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.facts import Facts
 from domain.organisation import Organisation, Person
 from settings import Settings
@@ -61,7 +61,7 @@ StateDep = Annotated[State, Depends(state_of)]
 
 async def open_transaction(state: StateDep) -> AsyncIterator[AsyncConnection]:
     """One transaction for one request; committed when the answer is ready."""
-    async with transaction(state.engine) as tx:
+    async with looking_up(state.engine) as tx:
         yield tx
 
 
@@ -83,8 +83,10 @@ async def viewer_of(
 ) -> Viewer:
     """The person a bearer token names. Raises `Refusal` 401 or 403."""
     login = await state.doorkeeper.login_of(credentials.credentials if credentials else None)
-    async with transaction(state.engine) as tx:
-        organisation = await state.facts.organisation(tx)
+    organisation = state.facts.recent_organisation()
+    if organisation is None:
+        async with looking_up(state.engine) as tx:
+            organisation = await state.facts.organisation(tx)
     person = person_of(login, organisation)
     request.state.language = person.language
     return Viewer(person, organisation)

@@ -76,4 +76,7 @@ async def serve(address: str, queue: str, sandbox: bool, port: int, ready: Path)
 
 if __name__ == "__main__":
     address, queue, sandbox, port, ready = sys.argv[1:]
-    asyncio.run(serve(address, queue, sandbox == "on", int(port), Path(ready)))
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(address, queue, sandbox == "on", int(port), Path(ready)))

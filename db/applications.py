@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,10 @@ from domain.application import ApplicationForm, Stage
 from domain.base import Wire
 from domain.evidence import Evidence, EvidenceKind
 from domain.named_account import Rejection
+
+# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
+_APPLICATION = select(application).where(application.c.id == bindparam("application"))
+_APPLICATION_LOCKED = _APPLICATION.with_for_update()
 
 
 class ApplicationRow(Wire):
@@ -68,8 +72,9 @@ async def add_round(tx: AsyncConnection, application_id: str, number: int, form:
 
 async def find(tx: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:
     """One application; `lock` keeps others from changing it until the transaction ends."""
-    query = select(application).where(application.c.id == application_id)
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (
+        await tx.execute(_APPLICATION_LOCKED if lock else _APPLICATION, {"application": application_id})
+    ).one_or_none()
     return ApplicationRow.model_validate(dict(row._mapping)) if row else None
 
 

@@ -16,6 +16,11 @@ from domain.base import Wire
 
 GENESIS = "0" * 64
 
+# Built once: for what is done at every step, building a statement costs more than sending it (ran).
+_HEAD_LOCKED = select(audit_head.c.seq, audit_head.c.hash).with_for_update()
+_APPEND = insert(audit)
+_MOVE_HEAD = update(audit_head)
+
 
 class Event(Wire):
     """Something that happened, in the past tense."""
@@ -154,7 +159,7 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
     """Chain `events` onto the record. Last in its transaction: it holds the one lock all writers share."""
     if not events:
         return
-    head = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash).with_for_update())).one()
+    head = (await tx.execute(_HEAD_LOCKED)).one()
     seq, previous = int(head.seq), str(head.hash)
     rows = []
     for event in events:
@@ -162,8 +167,8 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
         hashed = chain_hash(seq, event, previous)
         rows.append({**event.model_dump(), "seq": seq, "previous_hash": previous, "hash": hashed})
         previous = hashed
-    await tx.execute(insert(audit), rows)
-    await tx.execute(update(audit_head).values(seq=seq, hash=previous, seal=seal_head(seq, previous)))
+    await tx.execute(_APPEND, rows)
+    await tx.execute(_MOVE_HEAD, {"seq": seq, "hash": previous, "seal": seal_head(seq, previous)})
 
 
 async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,6 +17,12 @@ from domain.application import ENDED
 from domain.calendar import WorkCalendar
 from domain.organisation import Organisation
 from domain.policy import Policy
+
+_NEWEST_ORGANISATION = select(func.max(organisation.c.version))
+_NEWEST_CALENDAR = select(func.max(calendar.c.version))
+
+RECENT_SECONDS = 2.0
+"""How old `recent_organisation` may be where the notification of an import was lost."""
 
 
 class NoOrganisation(Exception):
@@ -34,22 +41,36 @@ class Facts:
         self.policy = rules
         self.digest = policy_digest(rules)
         self._organisation: tuple[int, Organisation] | None = None
+        self._seen_at = float("-inf")
         self._calendar: tuple[int, WorkCalendar] | None = None
         self._policies: dict[str, Policy] = {self.digest: rules}
 
     async def organisation(self, tx: AsyncConnection) -> Organisation:
         """The company as it is now. Raises `NoOrganisation`."""
-        version = await tx.scalar(select(func.max(organisation.c.version)))
+        version = await tx.scalar(_NEWEST_ORGANISATION)
         if version is None:
             raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
         if self._organisation is None or self._organisation[0] != version:
             document = await tx.scalar(select(organisation.c.document).where(organisation.c.version == version))
             self._organisation = (version, Organisation.model_validate(document))
+        self._seen_at = time.monotonic()
         return self._organisation[1]
+
+    def recent_organisation(self) -> Organisation | None:
+        """The company as it was found a moment ago, for showing; None when it has to be read again.
+
+        What people may decide is judged by `organisation`, in the transaction that records it.
+        """
+        known = self._organisation and time.monotonic() - self._seen_at < RECENT_SECONDS
+        return self._organisation[1] if self._organisation and known else None
+
+    def forget(self) -> None:
+        """Something was imported (`messages.NUDGES` says so): `recent_organisation` is no longer recent."""
+        self._seen_at = float("-inf")
 
     async def calendar(self, tx: AsyncConnection) -> WorkCalendar:
         """The working days as they are known now, the company's own table over the published ones."""
-        version = await tx.scalar(select(func.max(calendar.c.version))) or 0
+        version = await tx.scalar(_NEWEST_CALENDAR) or 0
         if self._calendar is None or self._calendar[0] != version:
             document: dict[str, Any] = {}
             if version:

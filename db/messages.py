@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,6 +17,12 @@ RECEIPTS = "baobei_receipt"
 MAILS = "baobei_mail"
 NUDGES = "baobei_nudge"
 """NOTIFY channels. A lost notification costs a poll interval, never a message."""
+
+
+# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
+_STEP_DONE = select(step.c.result).where(step.c.workflow_id == bindparam("workflow"), step.c.key == bindparam("step"))
+_KEEP_STEP = insert(step)
+_RECEIPT = select(receipt).where(receipt.c.message_id == bindparam("message"))
 
 
 class Receipt(Wire):
@@ -45,29 +51,28 @@ class Mail(Wire):
 
 async def step_done(tx: AsyncConnection, workflow_id: str, key: str) -> dict[str, Any] | None:
     """The result of a step done before."""
-    done = await tx.scalar(select(step.c.result).where(step.c.workflow_id == workflow_id, step.c.key == key))
+    done = await tx.scalar(_STEP_DONE, {"workflow": workflow_id, "step": key})
     return dict(done) if done is not None else None
 
 
 async def keep_step(tx: AsyncConnection, workflow_id: str, key: str, result: dict[str, Any]) -> None:
-    await tx.execute(insert(step).values(workflow_id=workflow_id, key=key, result=result))
+    await tx.execute(_KEEP_STEP, {"workflow_id": workflow_id, "key": key, "result": result})
 
 
 async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
-    await tx.execute(insert(receipt).values(**row.model_dump()))
-    if row.settled:
-        await tx.execute(select(func.pg_notify(RECEIPTS, row.message_id)))
+    given = insert(receipt).values(**row.model_dump())
+    await tx.execute(given.returning(func.pg_notify(RECEIPTS, receipt.c.message_id)) if row.settled else given)
 
 
 async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
     """The consequences of these messages are visible now: whoever waits for them may be answered."""
-    for message_id in message_ids:
-        await tx.execute(update(receipt).where(receipt.c.message_id == message_id).values(settled=True))
-        await tx.execute(select(func.pg_notify(RECEIPTS, message_id)))
+    if message_ids:
+        mine = update(receipt).where(receipt.c.message_id.in_(message_ids)).values(settled=True)
+        await tx.execute(mine.returning(func.pg_notify(RECEIPTS, receipt.c.message_id)))
 
 
 async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
-    row = (await tx.execute(select(receipt).where(receipt.c.message_id == message_id))).one_or_none()
+    row = (await tx.execute(_RECEIPT, {"message": message_id})).one_or_none()
     return Receipt.model_validate(dict(row._mapping)) if row else None
 
 

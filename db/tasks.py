@@ -7,13 +7,25 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import decision, task, task_person
 from domain.base import Wire
 from domain.tasks import Asked, Choice, Decision, TaskKind, TaskStatus
+
+# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
+_TASK = select(task).where(task.c.id == bindparam("task"))
+_TASK_LOCKED = _TASK.with_for_update()
+_OF_SUBJECT = select(task).where(task.c.subject_id == bindparam("subject")).order_by(task.c.opened_at, task.c.id)
+_OPEN_OF_SUBJECT = _OF_SUBJECT.where(task.c.status == TaskStatus.OPEN.value)
+_DECISIONS = (
+    select(decision, task.c.kind, task.c.slot, task.c.round)
+    .join(task, task.c.id == decision.c.task_id)
+    .where(task.c.subject_id == bindparam("subject"))
+    .order_by(decision.c.decided_at, task.c.opened_at, task.c.id)
+)
 
 
 class TaskRow(Wire):
@@ -84,17 +96,13 @@ async def take_off(tx: AsyncConnection, task_id: str, people: Sequence[str], *, 
 
 
 async def find(tx: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
-    query = select(task).where(task.c.id == task_id)
-    row = (await tx.execute(query.with_for_update() if lock else query)).one_or_none()
+    row = (await tx.execute(_TASK_LOCKED if lock else _TASK, {"task": task_id})).one_or_none()
     return TaskRow.model_validate(dict(row._mapping)) if row else None
 
 
 async def of_subject(tx: AsyncConnection, subject_id: str, *, open_only: bool = False) -> tuple[TaskRow, ...]:
     """The tasks of one subject, oldest first."""
-    query = select(task).where(task.c.subject_id == subject_id)
-    if open_only:
-        query = query.where(task.c.status == TaskStatus.OPEN.value)
-    rows = await tx.execute(query.order_by(task.c.opened_at, task.c.id))
+    rows = await tx.execute(_OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, {"subject": subject_id})
     return tuple(TaskRow.model_validate(dict(row._mapping)) for row in rows)
 
 
@@ -148,12 +156,7 @@ async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:
 
 async def decisions_of(tx: AsyncConnection, subject_id: str) -> tuple[tuple[int, DecisionRow], ...]:
     """Every decision on a subject with the round it was taken in, oldest first."""
-    rows = await tx.execute(
-        select(decision, task.c.kind, task.c.slot, task.c.round)
-        .join(task, task.c.id == decision.c.task_id)
-        .where(task.c.subject_id == subject_id)
-        .order_by(decision.c.decided_at, task.c.opened_at, task.c.id)
-    )
+    rows = await tx.execute(_DECISIONS, {"subject": subject_id})
     return tuple((int(row.round), DecisionRow.model_validate(dict(row._mapping))) for row in rows)
 
 
