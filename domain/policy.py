@@ -80,8 +80,8 @@ class Policy(Frozen):
 def load_policy(path: Path = DEFAULT_POLICY_FILE) -> Policy:
     """Read a policy file.
 
-    Raises `pydantic.ValidationError` naming every wrong field, `ValueError` when it is not TOML or lacks the deadlines of
-    a kind of task, `OSError` when unreadable.
+    Raises `pydantic.ValidationError` naming every wrong field, `ValueError` when it is not TOML or lacks the deadlines
+    of a kind of task, `OSError` when unreadable.
     """
     policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
     # Not a rule of the model: the policy an old process has kept may be older than a kind of task.
