@@ -92,7 +92,7 @@ def main() -> int:
     parser.add_argument("--in-flight", type=int, default=20)
     parser.add_argument("--warm-up", type=int, default=20)
     parser.add_argument("--quiet", type=int, default=40, help="applications one at a time")
-    parser.add_argument("--kills", type=int, default=3, help="workers killed in each of the two ways")
+    parser.add_argument("--kills", type=int, default=2, help="workers killed in each of the two ways")
     parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import sys
@@ -122,6 +123,7 @@ class Ground:
         self.api = parts.api(self.folder, self.ports.api, self.environment)
         self.portal = Portal(Web(self.environment["BAOBEI_PUBLIC_URL"]))
         self.sample: dict[str, Any] = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
+        self._one_at_a_time = asyncio.Lock()
         self._record: asyncpg.Connection | None = None
         self._client: Client | None = None
 
@@ -156,7 +158,8 @@ class Ground:
 
     async def query(self, statement: str, *values: Any) -> Sequence[Any]:
         assert self._record is not None
-        rows: Sequence[Any] = await self._record.fetch(statement, *values)
+        async with self._one_at_a_time:
+            rows: Sequence[Any] = await self._record.fetch(statement, *values)
         return rows
 
     async def count(self, statement: str, *values: Any) -> int:
