@@ -21,7 +21,7 @@ from domain.access import can_still_withdraw
 from domain.application import ApplicationForm, Stage
 from domain.eligibility import refusals
 from domain.evidence import EvidenceKind
-from domain.named_account import FORM_FIELD, note_field
+from domain.named_account import FORM_FIELD, appeal_in_time, note_field
 from domain.statements import AnswerTask, AppealRejection, Statement, WithdrawApplication
 from domain.tasks import APPROVE, SUPPLY, AskedAs, Choice, Decision, Problem, TaskKind, TaskStatus, answer_problems
 
@@ -117,7 +117,7 @@ class AnswerTaking:
             raise Refused("appeal_used")
         if row.stage is not Stage.REJECTED or until is None:
             raise Refused("stage_does_not_allow", stage=row.stage.value)
-        if work.now >= until:
+        if not appeal_in_time(said.said_at, work.now, until):
             raise Refused("appeal_too_late", until=until.isoformat())
         appeal = {"reason": said.reason, "at": work.now.isoformat()}
         await applications.change(work.tx, row.id, appeal=appeal)

@@ -35,6 +35,10 @@ from workflows.messages import APPLICANT, DEPARTMENT, STAGE, TASK_QUEUE, StartAp
 from workflows.named_account import NamedAccountApplication
 
 RPC_TIMEOUT = timedelta(seconds=5)
+ENGINE_SECONDS = 5.0
+"""The client tries again by itself, each time with its own time-out; this is the limit of the whole."""
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a worker killed at work keeps its process from the others."""
 PATIENCE_SECONDS = 2.0
 """How long a caller waits to see the result before they get a receipt instead."""
 POLL_SECONDS = 0.3
@@ -120,22 +124,24 @@ class FrontDoor:
         if caller.person.department:
             attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
         try:
-            await self._client.start_workflow(
-                NamedAccountApplication.run,
-                StartApplication(submission=seal(statement, self._keys)),
-                id=workflow_id,
-                task_queue=TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                search_attributes=TypedSearchAttributes(attributes),
-                static_summary=static_summary(
-                    application_id, caller.person.id, form.customer.name if customer_shown else None
-                ),
-                rpc_timeout=RPC_TIMEOUT,
-            )
+            async with asyncio.timeout(ENGINE_SECONDS):
+                await self._client.start_workflow(
+                    NamedAccountApplication.run,
+                    StartApplication(submission=seal(statement, self._keys)),
+                    id=workflow_id,
+                    task_queue=TASK_QUEUE,
+                    task_timeout=TASK_TIMEOUT,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=static_summary(
+                        application_id, caller.person.id, form.customer.name if customer_shown else None
+                    ),
+                    rpc_timeout=RPC_TIMEOUT,
+                )
         except WorkflowAlreadyStartedError:
             pass  # the same request, sent again
-        except RPCError as error:
+        except (RPCError, TimeoutError) as error:
             raise Unavailable("engine_away") from error
         return application_id, await self._receipts.wait(caller.message_id)
 
@@ -203,7 +209,10 @@ class FrontDoor:
             return known
         handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
         try:
-            await handle.signal(signal, seal(statement, self._keys), rpc_timeout=RPC_TIMEOUT)
+            async with asyncio.timeout(ENGINE_SECONDS):
+                await handle.signal(signal, seal(statement, self._keys), rpc_timeout=RPC_TIMEOUT)
+        except TimeoutError as error:
+            raise Unavailable("engine_away") from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 ended_by_this = await self._receipts.find(caller.message_id)

@@ -46,9 +46,18 @@ router = APIRouter(include_in_schema=False)
 class Calm(Exception):
     """There is nothing to answer here; show a calm page instead."""
 
-    def __init__(self, page: CalmPage) -> None:
+    def __init__(self, page: CalmPage, opened: Opened | None = None, decision: DecisionRow | None = None) -> None:
         super().__init__(page.kind)
         self.page = page
+        self.opened = opened
+        self.decision = decision
+
+    def repeats(self, body: bytes) -> bool:
+        """Whether `body` is the very answer that was decided by this link: a button pressed twice."""
+        if self.opened is None or self.decision is None:
+            return False
+        said = page_caller(self.opened.person, self.opened.asked.link_id, body)
+        return said.message_id == self.decision.message_id
 
 
 class Opened:
@@ -101,6 +110,8 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         )
         return await _became(state, opened, request, caller, receipt, choice)
     except Calm as calm:
+        if calm.repeats(body):
+            return _answer(render_calm(calm.page))
         # To whoever meant to decide, a page that is calm but not a success.
         return _answer(render_calm(calm.page), max(calm.page.kind.status, 409))
     except (RecordAway, Unavailable):
@@ -126,7 +137,7 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
     opened = Opened(task, asked, person, organisation, row)
     if task.status is TaskStatus.ANSWERED:
         decision = await tasks.decision_on(tx, task.id)
-        raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision))
+        raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision), opened, decision)
     if row.round != task.round:
         raise Calm(_closed(CalmKind.SUPERSEDED, request, opened, None))
     if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:

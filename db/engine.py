@@ -10,8 +10,16 @@ from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
 from sqlalchemy import event
-from sqlalchemy.exc import DataError, DBAPIError, DisconnectionError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    InvalidRequestError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -79,7 +87,11 @@ def is_away(error: BaseException) -> bool:
     """Whether `error` says that the database is away, not that a statement was wrong."""
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         return False
-    return isinstance(error, DBAPIError | PoolTimeoutError | OSError)
+    # Opening a connection raises what the driver says, as it is; one that died in the pool, InvalidRequestError.
+    driver = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.OperatorInterventionError)
+    crowded = (asyncpg.TooManyConnectionsError, asyncpg.InterfaceError)
+    pool = (DBAPIError, PoolTimeoutError, InvalidRequestError, DisconnectionError)
+    return isinstance(error, (*driver, *crowded, *pool, OSError))
 
 
 @contextlib.asynccontextmanager
@@ -110,7 +122,7 @@ def _without_transactions(engine: AsyncEngine) -> AsyncEngine:
 async def _edge() -> AsyncIterator[None]:
     try:
         yield
-    except (DBAPIError, PoolTimeoutError, OSError) as error:
+    except Exception as error:
         if is_away(error):
             raise RecordAway from error
         raise

@@ -89,6 +89,11 @@ def may_be_appealed(decision: Decision, organisation: Organisation) -> bool:
     return decision.kind is TaskKind.VP_REVIEW and decision.person not in managers
 
 
+def appeal_in_time(said_at: datetime, now: datetime, until: datetime) -> bool:
+    """N10: whether an appeal came before `until`. One said in time may have waited for a worker; its seal vouches."""
+    return min(said_at, now) < until
+
+
 class Obstacle(StrEnum):
     """Why an approved application does not become an account at this moment."""
 

@@ -124,7 +124,7 @@ def test_a_used_link_shows_who_decided_what_and_the_first_answer_stands(stack: S
     values = {"choice": "approve", "reason": "看好", "confirm": "yes"}
     assert link.post(values).status == 200
     again = link.post(values)
-    assert again.status == 409
+    assert again.status == 200, "the same answer twice is one answer"
     assert "李明" in again.words
     other = link.answer("reject", "改主意了")
     assert other.status == 409

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -13,6 +13,7 @@ from domain.application import ENDED, Customer, CustomerKind, Stage
 from domain.named_account import (
     Notice,
     above_limit,
+    appeal_in_time,
     approvals_without_special_reason,
     choices_for,
     may_be_appealed,
@@ -155,3 +156,13 @@ def test_every_stage_names_its_rule_and_the_rejected_ones_hold_no_claim(stage: S
     assert stage.ended is (stage in ENDED)
     if stage.ended or stage is Stage.REJECTED:
         assert not stage.live, "N14: only what may still become an account stands in another's way"
+
+
+@pytest.mark.parametrize(
+    ("said", "heard", "in_time"),
+    [(-1, -1, True), (-1, 48, True), (0, 0, False), (1, 1, False)],
+    ids=["in time", "in time, but no worker was up until later", "at the very moment", "after it"],
+)
+def test_n10_x3_an_appeal_counts_from_when_it_was_said(said: int, heard: int, in_time: bool) -> None:
+    until = WHEN
+    assert appeal_in_time(until + timedelta(hours=said), until + timedelta(hours=heard), until) is in_time

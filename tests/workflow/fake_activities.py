@@ -31,7 +31,7 @@ from crypto.seal import seal_holds
 from domain.application import Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
-from domain.named_account import Notice, Obstacle, above_limit, may_be_appealed, told
+from domain.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
 from domain.statements import AnswerTask, Statement, WithdrawApplication
 from domain.tasks import (
     APPROVE,
@@ -214,7 +214,7 @@ class FakeActivities:
             raise Refused("appeal_used")
         if own.stage is not Stage.REJECTED or own.appeal_until is None:
             raise Refused("stage_does_not_allow")
-        if step.now >= own.appeal_until:
+        if not appeal_in_time(step.statement.said_at, step.now, own.appeal_until):
             raise Refused("appeal_too_late")
         own.appealed = True
         return Recorded(accepted=True)
