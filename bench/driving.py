@@ -65,7 +65,7 @@ class ProductDriver:
         self._numbers = itertools.count()
         self._tokens: dict[str, str] = {}
         self.port = ground.ports.api
-        self._untold: dict[str, asyncio.Future[None]] = {}
+        self._untold: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._teller: asyncio.Task[None] | None = None
         self.stored = 0
         """Answers that took longer than the front door waits (202)."""
@@ -99,12 +99,12 @@ class ProductDriver:
         await self.recorded(lane, person, reply)
         return str(reply.json["id"])
 
-    async def asked(self, application: str) -> None:
-        """Wait until somebody is asked about `application`, as a mail would tell them.
+    async def _asked(self, person: str, application: str) -> None:
+        """Wait until `person` is asked about `application`, as a mail would tell them.
 
         Looked up in the record, one query for all who wait: people do not reload a page until it changes.
         """
-        told = self._untold.setdefault(application, asyncio.get_running_loop().create_future())
+        told = self._untold.setdefault((application, person), asyncio.get_running_loop().create_future())
         if self._teller is None or self._teller.done():
             self._teller = asyncio.create_task(self._tell())
         await asyncio.wait_for(told, PATIENCE)
@@ -112,17 +112,19 @@ class ProductDriver:
     async def _tell(self) -> None:
         while self._untold:
             asked = await self._ground.query(
-                "select distinct subject_id from task where status = 'open' and subject_id = any($1)",
-                list(self._untold),
+                "select subject_id, person from task join task_person on task_id = id "
+                "where status = 'open' and removed_at is null and subject_id = any($1)",
+                [application for application, _ in self._untold],
             )
             for row in asked:
-                told = self._untold.pop(row[0])
-                if not told.done():
+                told = self._untold.pop((row[0], row[1]), None)
+                if told is not None and not told.done():
                     told.set_result(None)
             await asyncio.sleep(0.025)
 
     async def task(self, lane: Lane, person: str, application: str) -> str:
-        """Open the application as one who is asked; returns the task that asks them."""
+        """Once asked, open the application; returns the task that asks them."""
+        await self._asked(person, application)
         seen = expect(await lane.get(f"/api/v1/applications/{application}", self._tokens[person]), 200)
         for task in seen["tasks"]:
             if any(asked["person"]["id"] == person for asked in task["asked"]):
@@ -152,7 +154,6 @@ class ProductDriver:
     async def to_vps(self, lane: Lane) -> str:
         """Submit, and let commerce pass it on (N5)."""
         application = await self.submit(lane)
-        await self.asked(application)
         await self.answer(lane, CLERK, await self.task(lane, CLERK, application), "pass")
         return application
 
