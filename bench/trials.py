@@ -60,6 +60,8 @@ async def reads(ground: Ground, driver: ProductDriver, done: Sequence[str], open
     """Call every GET the API has, on a finished and on an open application; what has the engine noticed?"""
     async with Lane(HOST, driver.port) as lane:
         paths = [path for path, ways in expect(await lane.get("/openapi.json"), 200)["paths"].items() if "get" in ways]
+        # The doors that only the one-machine mode has read the mail sink's files, thousands of them by now.
+        paths = [path for path in paths if not path.startswith("/dev/")]
         paths.append("/d/{token}")  # no part of the schema
         task = await driver.task(lane, VPS[0], open_one)
         receipt = await ground.query("select message_id from receipt where person = $1 limit 1", VPS[0])
