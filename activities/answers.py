@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import JsonValue, ValidationError
 
 from activities.asking import Context, choices_now, people_of
-from activities.collisions import keyed_parties
+from activities.collisions import keyed_parties, tell_of_earlier
 from activities.moving import own_application
 from activities.steps import RecordAnswerStep, RecordAppealStep, Recorded, RecordWithdrawalStep
 from activities.transaction import Recorder, Work
@@ -204,6 +204,8 @@ class AnswerTaking:
         await applications.change(work.tx, row.id, form=form, round=number)
         await applications.set_parties(work.tx, "application", row.id, keyed_parties(form), since=work.now, live=True)
         work.note("round_begun", said.person, round=number)
+        context.row = row.model_copy(update={"form": form, "round": number})
+        await tell_of_earlier(work, context)
         return number
 
 

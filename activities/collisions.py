@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from activities.asking import Context
+from activities.letters import conflict_notes
 from activities.transaction import Work
 from db import applications
 from db.applications import KeyedParty, RegisteredParty
 from domain.application import ApplicationForm
 from matching.names import name_key
 from matching.parties import Party, because, parties_of
+from texts.mail import MailKind
 
 
 class Collision(RegisteredParty):
     """A registered subject that names one of our parties, and why it is thought to be the same company."""
 
     reasons: tuple[str, ...]
+    earlier: bool
+    """N14: it named that company before we did, so it stands."""
 
 
 def keyed_parties(form: ApplicationForm) -> tuple[KeyedParty, ...]:
@@ -29,16 +34,43 @@ def keyed_parties(form: ApplicationForm) -> tuple[KeyedParty, ...]:
 async def colliding(
     work: Work, application_id: str, form: ApplicationForm, subject_types: Sequence[str], *, live_only: bool = True
 ) -> tuple[Collision, ...]:
-    """Subjects registered for the same customer or a related party, one row each, oldest first."""
+    """Subjects registered for the same customer or a related party, one row each, oldest first.
+
+    Who was first is judged party by party: one named in a later round has its place from that round on.
+    """
     mine = parties_of(form)
+    since = await applications.party_times(work.tx, "application", application_id)
     found: dict[tuple[str, str], Collision] = {}
     others = await applications.candidates(
         work.tx, subject_types, keyed_parties(form), but=application_id, live_only=live_only
     )
     for other in others:
         there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
-        reasons = tuple(dict.fromkeys(reason for one in mine for reason in because(one, there)))
-        if reasons:
-            collision = Collision(**other.model_dump(), reasons=reasons)
-            found.setdefault((other.subject_type, other.subject_id), collision)
+        matches = [(one, because(one, there)) for one in mine]
+        reasons = tuple(dict.fromkeys(reason for _, why in matches for reason in why))
+        if not reasons:
+            continue
+        earlier = any(
+            why and (other.since, other.subject_id) < (since.get((one.key, one.uscc), work.now), application_id)
+            for one, why in matches
+        )
+        key = (other.subject_type, other.subject_id)
+        known = found.get(key)
+        if known is None:
+            found[key] = Collision(**other.model_dump(), reasons=reasons, earlier=earlier)
+        elif earlier and not known.earlier:
+            found[key] = known.model_copy(update={"earlier": True})
     return tuple(found.values())
+
+
+async def tell_of_earlier(work: Work, context: Context) -> tuple[Collision, ...]:
+    """N14: tell the applicant that an earlier registration stands in the way, without saying whose. Returns them."""
+    row = context.row
+    found = await colliding(work, row.id, row.form, ("account", "application"))
+    earlier = tuple(one for one in found if one.earlier)
+    if earlier:
+        await context.letters(work).notice(
+            MailKind.SUBMITTED, [row.applicant], key=str(row.round), conflict_notes=conflict_notes(earlier)
+        )
+        work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in earlier])
+    return earlier

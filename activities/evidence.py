@@ -9,12 +9,12 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.collisions import Collision, colliding
-from activities.moving import own_application
+from activities.moving import ForeignStep, own_application
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
 from db import accounts, applications, registers
 from db.applications import ApplicationRow
-from domain.application import Customer
+from domain.application import Customer, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.registers import BackgroundEntry
 from matching.names import name_key
@@ -113,14 +113,20 @@ class EvidenceGathering:
     @activity.defn
     async def ask_outside_sources(self, step: GatherStep) -> Gathered:
         """N4: credit and litigation from outside, beside what the register says. May be slow; retried by the engine."""
+        asked = await self._recorder.read(lambda tx: applications.find(tx, step.application_id))
+        if asked is None:
+            raise ForeignStep(f"there is no application {step.application_id}")
+        # Before the transaction opens: a slow source must not hold a connection that the other steps need.
+        answers = [item for source in self._outside for item in await source.ask(asked.form.customer, step.now)]
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            if _too_late(step, row):
+                return []
             known = {item.kind: item for item in await applications.evidence_of(work.tx, row.id, row.round)}
-            for source in self._outside:
-                for item in await source.ask(row.form.customer, work.now):
-                    before = known.get(item.kind)
-                    findings = (*(before.findings if before else ()), *item.findings)
-                    known[item.kind] = item.model_copy(update={"findings": findings})
+            for item in answers:
+                before = known.get(item.kind)
+                findings = (*(before.findings if before else ()), *item.findings)
+                known[item.kind] = item.model_copy(update={"findings": findings})
             return [known[kind] for kind in (EvidenceKind.CREDIT, EvidenceKind.LITIGATION) if kind in known]
 
         return await self._gather(step, find)
@@ -130,6 +136,8 @@ class EvidenceGathering:
         """N5: an outside source stayed silent; the people who decide are told so."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+            if _too_late(step, row):
+                return []
             return [
                 item.model_copy(update={"available": False})
                 for item in await applications.evidence_of(work.tx, row.id, row.round)
@@ -156,6 +164,11 @@ class EvidenceGathering:
 
 class Find(Protocol):
     async def __call__(self, work: Work, row: ApplicationRow) -> Sequence[Evidence]: ...
+
+
+def _too_late(step: GatherStep, row: ApplicationRow) -> bool:
+    """An attempt given up by the engine may still come through; what clerks have noted since must stand (N5)."""
+    return row.stage is not Stage.EVIDENCE or row.round != step.round
 
 
 def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Finding]) -> Evidence:

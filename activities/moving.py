@@ -13,7 +13,7 @@ from domain.application import Stage
 from domain.asking import vp_slots
 from domain.deadlines import appeal_until
 from domain.named_account import Notice, Rejection, may_be_appealed, told
-from domain.tasks import APPROVE, REJECT, TaskKind, TaskStatus
+from domain.tasks import APPROVE, PASS, REJECT, RETURN, TaskKind, TaskStatus
 from texts.mail import MailKind
 
 
@@ -46,6 +46,27 @@ async def own_running_application(work: Work, application_id: str) -> Applicatio
     if row.stage.ended:
         raise ForeignStep(f"{application_id} is over: {row.stage.value}")
     return row
+
+
+async def entitled(work: Work, context: Context, stage: Stage) -> None:
+    """Whether the record holds what leads to `stage`. Raises `ForeignStep`.
+
+    Whoever can write to the engine can start a process by hand with an invented state; what was decided is read here.
+    """
+    row = context.row
+    this_round = [d for number, d in await tasks.decisions_of(work.tx, row.id) if number == row.round]
+    reviews = {d.slot for d in this_round if d.kind is TaskKind.VP_REVIEW and d.choice == APPROVE and d.special}
+    held = {
+        Stage.RETURNED: any(d.choice == RETURN for d in this_round),
+        Stage.VP_REVIEW: any(d.choice == PASS for d in this_round),
+        Stage.GM_APPROVAL: len(reviews) >= len(vp_slots(context.organisation)),
+        Stage.REJECTED: any(d.choice == REJECT for d in this_round),
+        Stage.GM_APPEAL: row.appeal is not None,
+        Stage.CLOSED_REJECTED: row.rejection is not None,
+        Stage.WITHDRAWN: row.end_reason is not None,
+    }
+    if not held.get(stage, True):
+        raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage.value}")
 
 
 async def close_open_tasks(work: Work, context: Context, stage: Stage) -> tuple[str, ...]:

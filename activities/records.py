@@ -6,11 +6,11 @@ from temporalio import activity
 
 from activities.answers import AnswerTaking, give_receipt
 from activities.asking import Context, open_tasks
-from activities.collisions import colliding, keyed_parties
-from activities.letters import conflict_notes
+from activities.collisions import colliding, keyed_parties, tell_of_earlier
 from activities.moving import (
     approvals_on_record,
     close_open_tasks,
+    entitled,
     own_running_application,
     rejection_on_record,
     tell,
@@ -79,14 +79,8 @@ class Records:
             await applications.add(work.tx, row)
             parties = keyed_parties(form)
             await applications.set_parties(work.tx, "application", row.id, parties, since=work.now, live=True)
-            standing = await colliding(work, row.id, form, ("account", "application"))
             work.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
-            if standing:
-                context = await Context.of(work, row)
-                await context.letters(work).notice(
-                    MailKind.SUBMITTED, [person.id], key="1", conflict_notes=conflict_notes(standing)
-                )
-                work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
+            standing = await tell_of_earlier(work, await Context.of(work, row))
             await give_receipt(
                 work,
                 said.message_id,
@@ -134,6 +128,7 @@ class Records:
         async def work(work: Work) -> Moved:
             row = await own_running_application(work, step.application_id)
             context = await Context.of(work, row)
+            await entitled(work, context, step.stage)
             involved = await close_open_tasks(work, context, step.stage)
             row = await self._enter(work, context, step)
             context.row = row
@@ -151,7 +146,7 @@ class Records:
         if step.stage is Stage.REJECTED:
             update["rejection"] = await rejection_on_record(work, context)
         if step.obstacle:
-            update["end_reason"] = {"code": step.obstacle.value, "rule": "N14"}
+            update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
         await applications.set_live(work.tx, "application", row.id, step.stage.live)
         await applications.change(work.tx, row.id, **{**update, "stage": step.stage.value})
         work.note(
@@ -172,16 +167,15 @@ class Records:
             row = await own_running_application(work, step.application_id)
             context = await Context.of(work, row)
             approved = await approvals_on_record(work, context, step.gm_decision)
+            applicant = context.organisation.person(row.applicant)
+            if applicant is None or not applicant.active:
+                work.note("claim_refused", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
+                return Activated(obstacle=Obstacle.APPLICANT_LEFT)
             held = await accounts.count_held(work.tx, row.applicant, lock=True)
             if above_limit(held, context.policy.accounts.limit) and step.gm_decision is None:
                 work.note("account_limit_reached", held=held, limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
-            earlier = [
-                one
-                for one in await colliding(work, row.id, row.form, ("application",))
-                if (one.since, one.subject_id) < (row.submitted_at, row.id)
-            ]
-            if earlier:
+            if any(one.earlier for one in await colliding(work, row.id, row.form, ("application",))):
                 work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
                 return Activated(obstacle=Obstacle.APPLICATION)
             account = AccountRow(

@@ -19,6 +19,7 @@ from db.facts import Facts
 from domain.base import Wire
 
 R = TypeVar("R", bound=Wire)
+T = TypeVar("T")
 
 SYSTEM = "system"
 """The actor of what nobody said."""
@@ -57,6 +58,11 @@ class Recorder:
         self._engine = engine
         self._facts = facts
         self.seal_keys = seal_keys
+
+    async def read(self, look: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Look something up in a transaction of its own, which ends before anything slow begins."""
+        async with self._engine.begin() as tx:
+            return await look(tx)
 
     async def once(self, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
         """Do `work` in one transaction, unless the step with this key was done before.

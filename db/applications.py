@@ -107,8 +107,7 @@ async def set_parties(
 ) -> None:
     """Name the parties of a subject anew. One that was named before keeps its place in time (N14)."""
     mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
-    earlier = await tx.execute(select(party.c.name_key, party.c.uscc, party.c.since).where(mine))
-    places = {(row.name_key, row.uscc): row.since for row in earlier}
+    places = await party_times(tx, subject_type, subject_id)
     if places:
         await tx.execute(delete(party).where(mine))
     rows = [
@@ -122,6 +121,18 @@ async def set_parties(
         for named in parties
     ]
     await tx.execute(insert(party), rows)
+
+
+async def party_times(
+    tx: AsyncConnection, subject_type: str, subject_id: str
+) -> dict[tuple[str, str | None], datetime]:
+    """Since when a subject has named each of its parties, by name key and code."""
+    rows = await tx.execute(
+        select(party.c.name_key, party.c.uscc, party.c.since).where(
+            party.c.subject_type == subject_type, party.c.subject_id == subject_id
+        )
+    )
+    return {(row.name_key, row.uscc): row.since for row in rows}
 
 
 async def set_live(tx: AsyncConnection, subject_type: str, subject_id: str, live: bool) -> None:

@@ -60,4 +60,4 @@ def may_decode(viewer: Person) -> bool:
 
 def can_still_withdraw(stage: Stage) -> bool:
     """N13: at any time before activation."""
-    return not stage.ended and stage is not Stage.REJECTED
+    return not stage.ended

@@ -103,6 +103,12 @@ class Obstacle(StrEnum):
     """N14: another account holds the claim."""
     APPLICATION = "conflict_with_application"
     """N14: an earlier application still stands."""
+    APPLICANT_LEFT = "applicant_left"
+    """A2: an account needs a responsible salesperson, and this one is no longer with the company."""
+
+    @property
+    def rule(self) -> str:
+        return {Obstacle.ABOVE_LIMIT: "N8", Obstacle.APPLICANT_LEFT: "A2"}.get(self, "N14")
 
 
 class Notice(StrEnum):

@@ -35,8 +35,11 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 STEP_TIMEOUT = timedelta(seconds=15)
-STEP_RETRIES = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(seconds=10))
+STEP_RETRIES = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(minutes=2))
 """A step is retried until the record takes it: an outage delays a process and never ends it."""
+DURABLE_RETRY = timedelta(seconds=5)
+"""Pauses longer than this are durable timers. Waiting them out inside a workflow task would fill the history with its
+heartbeats: at the engine's limit of 51,200 events a day and a half of outage would end every process."""
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
@@ -45,7 +48,12 @@ FULL_HISTORY = 400
 async def take(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str | None = None) -> R:
     """Take one step of the process: a local activity, one transaction, retried until the record takes it."""
     return await workflow.execute_local_activity_method(
-        step, argument, start_to_close_timeout=STEP_TIMEOUT, retry_policy=STEP_RETRIES, summary=summary
+        step,
+        argument,
+        start_to_close_timeout=STEP_TIMEOUT,
+        local_retry_threshold=DURABLE_RETRY,
+        retry_policy=STEP_RETRIES,
+        summary=summary,
     )
 
 

@@ -69,7 +69,8 @@ class ApplicationState(Wire):
 class StartApplication(Wire):
     """Input of `NamedAccountApplication`: the submission of a new one, or the state of one that goes on.
 
-    Readable whatever is sent, so that a process started by hand ends in a recorded refusal and not in a stuck task.
+    A submission is readable whatever is sent, so that a process started by hand ends in a recorded refusal and not in a
+    stuck task.
     """
 
     submission: SubmitApplication = SubmitApplication()
@@ -81,6 +82,8 @@ class StartApplication(Wire):
         try:
             return handler(data)
         except ValidationError:
+            if isinstance(data, dict) and data.get("state"):
+                raise  # a newer worker wrote it: this task waits for one, rather than end a process that goes on
             return cast(Self, cls.model_construct(submission=SubmitApplication(unreadable=True)))
 
 

@@ -78,7 +78,6 @@ STARTS: dict[str, list[Any]] = {
     "nothing": [],
     "null": [None],
     "an empty form": [StartApplication()],
-    "an unreadable state": [{"state": {"stage": "vp_review"}}],
     "no seal": [StartApplication(submission=SubmitApplication(person=SAM, application_id="A-1", form=form()))],
 }
 
@@ -92,6 +91,23 @@ async def test_a_process_started_by_hand_ends_without_effect(story: Story, sent:
     assert story.record.application is None
     assert not story.record.tasks
     assert story.count("statement_unsealed") == 1
+
+
+async def test_x3_a_state_of_a_newer_worker_waits_for_one_and_ends_nothing(story: Story) -> None:
+    story.handle = await story.client.start_workflow(
+        "NamedAccountApplication",
+        args=[{"state": {"stage": "of a later version"}}],
+        id=story.workflow_id,
+        task_queue=TASK_QUEUE,
+        result_type=str,
+    )
+
+    async def failed() -> bool:
+        return bool(await story.task_failures())
+
+    await eventually(failed, "a failed task")
+    assert story.record.application is None
+    assert not story.record.tasks
 
 
 async def test_a_sealed_submission_does_not_start_another_process(story: Story) -> None:
