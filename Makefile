@@ -22,8 +22,9 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-inpu
 up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home)
 	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)"
 
+# Two at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers.
 test: $(VENV)/.installed-dev ## every test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
 	$(BIN)/ruff format --check .
