@@ -23,7 +23,7 @@ from domain.eligibility import refusals
 from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, appeal_in_time, note_field
 from domain.statements import AnswerTask, AppealRejection, Statement, WithdrawApplication
-from domain.tasks import APPROVE, SUPPLY, AskedAs, Choice, Decision, Problem, TaskKind, TaskStatus, answer_problems
+from domain.tasks import APPROVE, SUPPLY, Choice, Decision, Problem, TaskKind, TaskStatus, answer_problems
 
 S = TypeVar("S", bound=Statement)
 
@@ -145,8 +145,7 @@ class AnswerTaking:
         if person == context.row.applicant and task.kind is not TaskKind.SUPPLY_INFORMATION:
             raise Refused("own_application")
         before = (await tasks.asked_by(work.tx, [task.id]))[task.id]
-        standing_in = any(p.capacity is AskedAs.STAND_IN and p.removed_at is None for p in before)
-        asked = await people_of(work, task, context, already=before, standing_in=standing_in)
+        asked = await people_of(work, task, context, already=before)
         mine = next((one for one in asked if one.person == person), None)
         if mine is None:
             raise Refused("not_asked")

@@ -16,7 +16,7 @@ from db.applications import ApplicationRow
 from db.tasks import AskedRow, TaskRow
 from domain.asking import vp_slots, who_is_asked
 from domain.calendar import WorkCalendar
-from domain.deadlines import due_at, due_step
+from domain.deadlines import due_at, due_step, stand_in_due
 from domain.named_account import above_limit, choices_for
 from domain.organisation import Organisation
 from domain.policy import Policy
@@ -85,7 +85,7 @@ async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple
 
 
 async def people_of(
-    work: Work, task: TaskRow, context: Context, *, already: Sequence[AskedRow], standing_in: bool = False
+    work: Work, task: TaskRow, context: Context, *, already: Sequence[AskedRow]
 ) -> tuple[AskedRow, ...]:
     """Who a task asks at this moment, each with the link they have or a new one."""
     others = await _other_reviewers(work, task, context) if task.kind is TaskKind.VP_REVIEW else frozenset()
@@ -95,11 +95,16 @@ async def people_of(
         context.policy,
         applicant=context.row.applicant,
         now=work.now,
-        standing_in=standing_in,
+        standing_in=stand_in_is_due(task, context),
         other_reviewers=others,
     )
     links = {person.person: person for person in already if person.removed_at is None}
     return tuple(_with_link(task, one, context, work.now, links.get(one.person)) for one in asked)
+
+
+def stand_in_is_due(task: TaskRow, context: Context) -> bool:
+    """N12: whether the step that asks a stand-in has been carried out."""
+    return stand_in_due(task.kind, task.chased, context.policy)
 
 
 async def _other_reviewers(work: Work, task: TaskRow, context: Context) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from temporalio import activity
 
 from activities.asking import Context, choices_now, known_to_workflow, people_of
@@ -12,7 +14,7 @@ from db import tasks
 from db.tasks import AskedRow, TaskRow
 from domain.asking import refilled_slots
 from domain.deadlines import due_at, due_step
-from domain.tasks import AskedAs, DueAction, TaskKind
+from domain.tasks import AskedAs, DueAction, TaskKind, TaskStatus
 from texts.mail import MailKind
 
 
@@ -36,10 +38,9 @@ class Chasing:
                 people = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
                 return known_to_workflow(task, _named(people, context), context, work.now)
             before = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
-            standing_in = due.action is DueAction.STAND_IN or any(p.capacity is AskedAs.STAND_IN for p in before)
-            people = await people_of(work, task, context, already=before, standing_in=standing_in)
-            fresh = await _change_people(work, task, before, people)
             task = task.model_copy(update={"chased": task.chased + 1})
+            people = await people_of(work, task, context, already=before)
+            fresh = await _change_people(work, task, before, people)
             await tasks.change(work.tx, task.id, chased=task.chased)
             letters = context.letters(work)
             await letters.to_asked(MailKind.STAND_IN, task, [p for p in fresh if p.capacity is AskedAs.STAND_IN])
@@ -59,16 +60,13 @@ class Chasing:
         async def work(work: Work) -> Refreshed:
             row = await own_application(work, step.application_id)
             context = await Context.of(work, row)
-            open_now = await tasks.of_subject(work.tx, row.id, open_only=True)
+            everything = await tasks.of_subject(work.tx, row.id)
+            open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             asked = await tasks.asked_by(work.tx, [task.id for task in open_now])
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
-            slots = dict(
-                zip(
-                    [task.id for task in reviews],
-                    refilled_slots(tuple(task.slot for task in reviews), context.organisation),
-                    strict=True,
-                )
-            )
+            decided = await _decided_slots(work, everything, reviews)
+            refilled = refilled_slots(tuple(task.slot for task in reviews), context.organisation, decided)
+            slots = dict(zip([task.id for task in reviews], refilled, strict=True))
             refreshed = []
             for task in open_now:
                 refreshed.append(await self._refresh(work, context, task, asked[task.id], slots.get(task.id)))
@@ -97,8 +95,7 @@ class Chasing:
             choices=task.choices,
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
-        standing_in = any(person.capacity is AskedAs.STAND_IN for person in before)
-        people = await people_of(work, task, context, already=before, standing_in=standing_in)
+        people = await people_of(work, task, context, already=before)
         fresh = await _change_people(work, task, before, people)
         letters = context.letters(work)
         await letters.to_asked(MailKind.TASK, task, fresh, times=task.chased + 1000)
@@ -112,6 +109,25 @@ class Chasing:
                 no_longer_asked=[person.person for person in gone],
             )
         return known_to_workflow(task, people, context, work.now)
+
+
+async def _decided_slots(work: Work, everything: Sequence[TaskRow], open_reviews: Sequence[TaskRow]) -> frozenset[str]:
+    """The slots of the running review whose answer stands.
+
+    Asked again above the limit (N8), an approval without a special reason no longer does: its slot is open anew.
+    """
+    if not open_reviews:
+        return frozenset()
+    rounds = {task.round for task in open_reviews}
+    asked_last = max(task.opened_at for task in open_reviews)
+    asked_now = {task.id for task in everything if task.opened_at >= asked_last}
+    return frozenset(
+        decision.slot
+        for number, decision in await tasks.decisions_of(work.tx, open_reviews[0].subject_id)
+        if decision.kind is TaskKind.VP_REVIEW
+        and number in rounds
+        and (decision.special or decision.task_id in asked_now)
+    )
 
 
 async def _change_people(

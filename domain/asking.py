@@ -6,7 +6,7 @@ Only active people are asked, nobody twice, and the applicant only to supply inf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import datetime
 
 from domain.organisation import Organisation, Role
@@ -61,16 +61,19 @@ def vp_slots(organisation: Organisation) -> tuple[str, ...]:
     return tuple(dict.fromkeys(organisation.sales_vps))
 
 
-def refilled_slots(current: tuple[str, ...], organisation: Organisation) -> tuple[str, ...]:
-    """N6: the slots of a running review after the organisation changed.
+def refilled_slots(
+    open_slots: tuple[str, ...], organisation: Organisation, decided: Collection[str] = ()
+) -> tuple[str, ...]:
+    """N6: the open slots of a running review after the organisation changed.
 
-    A VP still named keeps their slot; the slots of the others go to those newly named, in order. A slot without a
-    successor stays as it is, and the general manager stands in there: a review never needs fewer approvals than it
-    began with.
+    A VP still named keeps their slot; the slots of the others go to those newly named, in order. `decided` are the
+    slots of the same review whose answer stands: what is decided needs no successor, and whose it is needs no other
+    slot. A slot without a successor stays as it is, and the general manager stands in there: a review never needs
+    fewer approvals than it began with.
     """
     named = vp_slots(organisation)
-    successors = iter([person for person in named if person not in current])
-    return tuple(slot if slot in named else next(successors, slot) for slot in current)
+    successors = iter([person for person in named if person not in open_slots and person not in decided])
+    return tuple(slot if slot in named else next(successors, slot) for slot in open_slots)
 
 
 class _People:

@@ -30,6 +30,15 @@ def due_step(kind: TaskKind, opened_at: datetime, done: int, policy: Policy, cal
     return DueStep(at=reached.at, action=action, provisional=reached.provisional)
 
 
+def stand_in_due(kind: TaskKind, done: int, policy: Policy) -> bool:
+    """N12: whether a stand-in is asked, when `done` of the things `due_step` tells have happened to a task.
+
+    Who happens to be asked says nothing about it: a stand-in may be asked earlier for want of anybody else, or be asked
+    already as somebody's delegate. Raises `KeyError` for a kind the policy sets no deadline for.
+    """
+    return any(action is DueAction.STAND_IN for _, action in _planned(policy.deadlines[kind])[:done])
+
+
 def due_at(kind: TaskKind, opened_at: datetime, policy: Policy, calendar: WorkCalendar) -> datetime:
     """N12: the moment by which an answer is expected: when a stand-in is asked, or else the last planned reminder.
 

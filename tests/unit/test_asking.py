@@ -261,6 +261,24 @@ def test_n6_after_a_change_vps_keep_their_slots_and_the_newly_named_take_the_res
     assert refilled_slots(current, organisation(sales_vps=named)) == expected
 
 
+@pytest.mark.parametrize(
+    ("open_slots", "decided", "named", "expected"),
+    [
+        (("b",), {"a"}, ("a", "c"), ("c",)),
+        (("b",), {"a"}, ("c", "a"), ("c",)),
+        (("b",), {"a"}, ("c", "d"), ("c",)),
+        (("b",), {"a"}, ("c",), ("c",)),
+        (("b",), {"a"}, ("a",), ("b",)),
+        (("b",), {"a"}, ("b", "c"), ("b",)),
+        ((), {"a", "b"}, ("c", "d"), ()),
+    ],
+)
+def test_n6_whoever_has_decided_their_slot_takes_no_other_and_what_is_decided_needs_no_successor(
+    open_slots: tuple[str, ...], decided: set[str], named: tuple[str, ...], expected: tuple[str, ...]
+) -> None:
+    assert refilled_slots(open_slots, organisation(sales_vps=named), decided) == expected
+
+
 names = st.sampled_from([*COMPANY])
 organisations = st.builds(
     lambda gone, delegations, sales_vps, also: organisation(

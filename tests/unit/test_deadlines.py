@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import WorkCalendar
-from domain.deadlines import appeal_until, due_at, due_step
+from domain.deadlines import appeal_until, due_at, due_step, stand_in_due
 from domain.organisation import Role
 from domain.policy import Appeal, Deadline, Policy, load_policy
 from domain.tasks import DueAction, TaskKind
@@ -83,6 +83,16 @@ def test_n12_on_one_day_the_reminder_comes_before_the_stand_in() -> None:
 def test_n12_without_a_role_to_stand_in_nobody_does() -> None:
     policy = with_deadline(TaskKind.VP_REVIEW, Deadline(remind_after=(2,), stand_in_after=5, repeat_every=5))
     assert [action for _, action in plan(TaskKind.VP_REVIEW, 3, policy)] == [REMIND, REMIND, REMIND]
+
+
+def test_n12_a_stand_in_is_due_once_the_step_that_asks_one_has_been_carried_out_and_ever_after() -> None:
+    assert [stand_in_due(TaskKind.VP_REVIEW, done, POLICY) for done in range(5)] == [False, False, False, True, True]
+    early = with_deadline(
+        TaskKind.VP_REVIEW,
+        Deadline(remind_after=(7, 1), stand_in_after=3, stand_in=Role.GENERAL_MANAGER, repeat_every=2),
+    )
+    assert [stand_in_due(TaskKind.VP_REVIEW, done, early) for done in range(4)] == [False, False, True, True]
+    assert not any(stand_in_due(TaskKind.GM_APPROVAL, done, POLICY) for done in range(9))
 
 
 def test_n12_without_planned_steps_the_repeating_reminder_is_the_deadline() -> None:

@@ -280,8 +280,8 @@ class FakeActivities:
             if due.at > step.now:
                 return record.known(task, step.now)
             before = {one.person for one in task.asked}
-            task.asked = record.people(task, step.now, standing_in=due.action is DueAction.STAND_IN)
             task.chased += 1
+            task.asked = record.people(task, step.now)
             fresh = tuple(one.person for one in task.asked if one.person not in before)
             if due.action is DueAction.REMIND:
                 record.mail("reminder", tuple(one.person for one in task.asked), step.now, task.id)
@@ -299,7 +299,7 @@ class FakeActivities:
             record = self.record
             self._own()
             reviews = [task for task in record.open if task.kind is TaskKind.VP_REVIEW]
-            slots = refilled_slots(tuple(task.slot for task in reviews), record.organisation)
+            slots = refilled_slots(tuple(task.slot for task in reviews), record.organisation, record.decided_slots())
             for task, slot in zip(reviews, slots, strict=True):
                 task.slot = slot
             for task in record.open:

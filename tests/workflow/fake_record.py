@@ -19,11 +19,11 @@ from crypto.keyring import Keyring
 from domain.application import Stage
 from domain.asking import vp_slots, who_is_asked
 from domain.calendar import WorkCalendar
-from domain.deadlines import due_at, due_step
+from domain.deadlines import due_at, due_step, stand_in_due
 from domain.named_account import above_limit, choices_for
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.policy import load_policy
-from domain.tasks import Ask, Asked, AskedAs, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
+from domain.tasks import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
 
 PAYLOAD_KEYS = Keyring((("published-test-key", SecretBytes(b"published: protects nothing, tst")),))
 """Under which the histories in tests/histories are encrypted. It is public; only synthetic data may go under it."""
@@ -80,10 +80,6 @@ class FakeTask:
     asked: tuple[Asked, ...]
     status: TaskStatus = TaskStatus.OPEN
     chased: int = 0
-
-    @property
-    def standing_in(self) -> bool:
-        return any(one.capacity is AskedAs.STAND_IN for one in self.asked)
 
 
 @dataclass
@@ -177,6 +173,18 @@ class FakeRecord:
     def open(self) -> list[FakeTask]:
         return [task for task in self.tasks.values() if task.status is TaskStatus.OPEN]
 
+    def decided_slots(self) -> frozenset[str]:
+        """N6: slots of the open review whose answer stands; asked again (N8), one without special reason does not."""
+        asked_last = max((task.opened_at for task in self.open), default=None)
+        return frozenset(
+            decision.slot
+            for number, decision in self.decisions
+            if decision.kind is TaskKind.VP_REVIEW
+            and self.application
+            and number == self.application.round
+            and (decision.special or self.tasks[decision.task_id].opened_at == asked_last)
+        )
+
     def open_task(self, ask: Ask, number: int, now: datetime) -> FakeTask:
         assert self.application is not None
         parts = (self.application.workflow_id, str(self.application.round), now.isoformat(), ask.kind, str(number))
@@ -202,7 +210,7 @@ class FakeRecord:
             for slot in (vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else [ask.slot])
         ]
 
-    def people(self, task: FakeTask, now: datetime, *, standing_in: bool = False) -> tuple[Asked, ...]:
+    def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         assert self.application is not None
         others: frozenset[str] = frozenset()
         if task.kind is TaskKind.VP_REVIEW:
@@ -214,7 +222,7 @@ class FakeRecord:
             self.policy,
             applicant=self.application.applicant,
             now=now,
-            standing_in=standing_in or task.standing_in,
+            standing_in=stand_in_due(task.kind, task.chased, self.policy),
             other_reviewers=others,
         )
         return tuple(one.model_copy(update={"name": self.organisation.name_of(one.person)}) for one in asked)

@@ -138,6 +138,18 @@ async def test_n6_a_vp_who_leaves_is_followed_by_the_new_one(story: Story) -> No
     assert await story.result() == Stage.ACTIVE
 
 
+async def test_n6_a_vp_who_leaves_after_the_first_has_approved_is_followed_by_the_new_one_and_not_by_the_first(
+    story: Story,
+) -> None:
+    await story.to_review()
+    await story.says(VERA, "approve")
+    story.record.organisation = organisation(gone=(VIKTOR,))
+    await story.facts_changed()
+    assert (await story.status()).waiting_for == ("victor",)
+    await story.says("victor", "approve")
+    assert await story.result() == Stage.ACTIVE
+
+
 async def test_facts_that_change_while_nobody_is_asked_change_nothing(story: Story) -> None:
     await story.to_rejected()
     until = (await story.status()).next_event_at

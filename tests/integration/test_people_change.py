@@ -1,0 +1,206 @@
+"""People change while somebody is asked: who is asked then, by which mail, and who no longer is (N6, N8, N10, N12)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+
+import pytest
+from pydantic import SecretBytes
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.steps import ChaseStep, OpenTask, RecordAnswerStep, Recorded, RefreshStep
+from crypto.keyring import Keyring
+from db.facts import import_organisation
+from db.tables import task, task_person
+from domain.organisation import Delegation, Organisation
+from domain.statements import AnswerTask
+from domain.tasks import AskedAs, TaskKind
+from embedded.welcome import sample_organisation
+from tests.integration.race_ground import GENERAL_MANAGER, NOW, VPS, Ground, Racer, form, salesperson
+
+KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
+SUCCESSOR, OTHER_SUCCESSOR = "liu.yang", "sun.li"
+MINUTE = timedelta(minutes=1)
+REMINDED, REMINDED_AGAIN, STOOD_IN = (NOW + timedelta(days=days) for days in (2, 6, 7))
+"""2, 4 and 5 working days after a Tuesday morning."""
+
+
+def asked_in(*slots: str) -> Racer:
+    """An application whose review is open in `slots`."""
+    return Racer(
+        id="changing",
+        applicant=salesperson(0),
+        form=form("人事变动客户"),
+        approved=False,
+        open_tasks=tuple((TaskKind.VP_REVIEW, slot, ({"person": slot, "capacity": "holder"},)) for slot in slots),
+    )
+
+
+BOTH = asked_in(*VPS)
+
+
+def review(slot: str) -> str:
+    return BOTH.task_id(TaskKind.VP_REVIEW, slot)
+
+
+@pytest.fixture
+async def ground(engine: AsyncEngine) -> AsyncIterator[Ground]:
+    made = Ground(engine, KEYS)
+    await made.prepare(sellers=1)
+    yield made
+    assert not made.retried
+    await made.record_holds()
+
+
+class Company:
+    """The company as somebody imports it."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+
+    async def changes(
+        self,
+        *,
+        sales_vps: tuple[str, ...] = VPS,
+        gone: Iterable[str] = (),
+        delegations: Iterable[tuple[str, str, datetime]] = (),
+        at: datetime = NOW,
+    ) -> Organisation:
+        """Import it anew; a delegation is (who, to whom, until when)."""
+        company = sample_organisation()
+        async with self._ground.engine.begin() as tx:
+            now = await self._ground.facts.organisation(tx)
+            company = company.model_copy(
+                update={
+                    "people": tuple(p.model_copy(update={"active": p.id not in gone}) for p in now.people),
+                    "sales_vps": sales_vps,
+                    "delegations": tuple(
+                        Delegation(person=p, delegate=d, start=NOW - timedelta(days=1), end=end)
+                        for p, d, end in delegations
+                    ),
+                }
+            )
+            await import_organisation(tx, company, now=at, by="test")
+        return company
+
+
+async def refresh(ground: Ground, *, at: datetime = NOW) -> dict[str, dict[str, AskedAs]]:
+    """Who is asked by each open task, by slot, and in which capacity."""
+    step = RefreshStep(key=f"refresh:{at.isoformat()}", now=at, application_id=BOTH.id)
+    refreshed = await ground.run(ground.chasing.refresh_tasks, step, BOTH.workflow_id)
+    return {task.slot: capacities(task) for task in refreshed.tasks}
+
+
+async def chase(ground: Ground, task_id: str, *, at: datetime) -> OpenTask:
+    step = ChaseStep(key=f"chase:{task_id}:{at.isoformat()}", now=at, task_id=task_id)
+    return await ground.run(ground.chasing.chase_task, step, BOTH.workflow_id)
+
+
+def capacities(task: OpenTask) -> dict[str, AskedAs]:
+    return {one.person: one.capacity for one in task.asked}
+
+
+async def approves(ground: Ground, person: str, task_id: str, *, at: datetime = NOW) -> Recorded:
+    said = ground.says(AnswerTask, BOTH, person, task_id=task_id, choice="approve")
+    step = RecordAnswerStep(key=f"record:{said.fingerprint}", now=at, application_id=BOTH.id, statement=said)
+    return await ground.run(ground.records.record_answer, step, BOTH.workflow_id)
+
+
+async def mails(ground: Ground, kind: str) -> list[str]:
+    rows = await ground.rows("SELECT person FROM mail WHERE facts->>'kind' = :kind ORDER BY id", kind=kind)
+    return [person for (person,) in rows]
+
+
+# ---- N6: who takes the slot of a VP who has left --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("named", [(VPS[0], SUCCESSOR), (SUCCESSOR, VPS[0])])
+async def test_n6_the_vp_who_has_approved_keeps_their_slot_and_the_successor_is_asked_in_the_other(
+    ground: Ground, named: tuple[str, str]
+) -> None:
+    await ground.register([BOTH])
+    assert (await approves(ground, VPS[0], review(VPS[0]))).accepted
+    await Company(ground).changes(sales_vps=named, gone={VPS[1]})
+    assert await refresh(ground) == {SUCCESSOR: {SUCCESSOR: AskedAs.HOLDER}}
+    assert await mails(ground, "task") == [SUCCESSOR]
+    assert (await approves(ground, VPS[0], review(VPS[1]))).code == "not_asked"
+    assert (await approves(ground, SUCCESSOR, review(VPS[1]))).accepted
+
+
+async def test_n6_n8_asked_again_for_a_special_reason_successors_follow_in_the_slots_that_are_open(
+    ground: Ground,
+) -> None:
+    """Both have approved without a special reason: those answers no longer count, and take no slot from anybody."""
+    first = Racer(id=BOTH.id, applicant=BOTH.applicant, form=BOTH.form, special=False)
+    await ground.register([first])
+    again = {slot: f"again-{slot}" for slot in VPS}
+    later = NOW + MINUTE
+    await ground.insert(
+        {
+            task: [
+                ground._task(BOTH, again[slot], TaskKind.VP_REVIEW, slot, "open") | {"opened_at": later} for slot in VPS
+            ],
+            task_person: [
+                {
+                    "task_id": again[slot],
+                    "person": slot,
+                    "capacity": "holder",
+                    "link_id": again[slot],
+                    "link_expires_at": NOW + timedelta(days=60),
+                    "asked_at": later,
+                }
+                for slot in VPS
+            ],
+        }
+    )
+    company = Company(ground)
+    await company.changes(sales_vps=(SUCCESSOR, VPS[1]), gone={VPS[0]}, at=later)
+    assert await refresh(ground, at=later) == {
+        SUCCESSOR: {SUCCESSOR: AskedAs.HOLDER},
+        VPS[1]: {VPS[1]: AskedAs.HOLDER},
+    }
+    await company.changes(sales_vps=(SUCCESSOR, OTHER_SUCCESSOR), gone=VPS, at=later + MINUTE)
+    assert [*await refresh(ground, at=later + MINUTE)] == [SUCCESSOR, OTHER_SUCCESSOR]
+    await company.changes(sales_vps=(VPS[0], OTHER_SUCCESSOR), at=later + 2 * MINUTE)  # back again
+    assert [*await refresh(ground, at=later + 2 * MINUTE)] == [VPS[0], OTHER_SUCCESSOR]
+
+
+# ---- N12: whether a stand-in is due ---------------------------------------------------------------------------------
+
+
+async def test_n12_a_general_manager_asked_as_delegate_is_still_asked_as_stand_in_when_the_delegation_ends(
+    ground: Ground,
+) -> None:
+    await ground.register([BOTH])
+    ends = STOOD_IN + timedelta(days=1)
+    await Company(ground).changes(delegations=[(VPS[0], GENERAL_MANAGER, ends)])
+    assert (await refresh(ground))[VPS[0]] == {VPS[0]: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.DELEGATE}
+    for moment in (REMINDED, REMINDED_AGAIN, STOOD_IN):
+        last = await chase(ground, review(VPS[0]), at=moment)
+    assert (last.chased, capacities(last)[GENERAL_MANAGER]) == (3, AskedAs.DELEGATE)
+    after = await refresh(ground, at=ends)
+    assert after[VPS[0]] == {VPS[0]: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.STAND_IN}
+    assert (await approves(ground, GENERAL_MANAGER, review(VPS[0]), at=ends + MINUTE)).accepted
+    assert await ground.rows("SELECT capacity FROM decision") == [("stand_in",)]
+
+
+async def test_n12_a_general_manager_asked_for_want_of_the_vp_is_taken_off_when_a_successor_is_named(
+    ground: Ground,
+) -> None:
+    await ground.register([BOTH])
+    company = Company(ground)
+    await company.changes(gone={VPS[0]})
+    assert (await refresh(ground))[VPS[0]] == {GENERAL_MANAGER: AskedAs.STAND_IN}
+    await company.changes(sales_vps=(SUCCESSOR, VPS[1]), gone={VPS[0]}, at=NOW + MINUTE)
+    assert (await refresh(ground, at=NOW + MINUTE))[SUCCESSOR] == {SUCCESSOR: AskedAs.HOLDER}
+    assert await mails(ground, "task_withdrawn") == [GENERAL_MANAGER]
+    assert (await approves(ground, GENERAL_MANAGER, review(VPS[0]), at=NOW + MINUTE)).code == "not_asked"
+    for moment in (REMINDED, REMINDED_AGAIN, STOOD_IN):
+        last = await chase(ground, review(VPS[0]), at=moment)
+    assert capacities(last) == {SUCCESSOR: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.STAND_IN}
+    await company.changes(sales_vps=(OTHER_SUCCESSOR, VPS[1]), gone={VPS[0]}, at=STOOD_IN)
+    assert (await refresh(ground, at=STOOD_IN))[OTHER_SUCCESSOR] == {
+        OTHER_SUCCESSOR: AskedAs.HOLDER,
+        GENERAL_MANAGER: AskedAs.STAND_IN,
+    }
