@@ -88,7 +88,7 @@ async def people_of(
     work: Work, task: TaskRow, context: Context, *, already: Sequence[AskedRow]
 ) -> tuple[AskedRow, ...]:
     """Who a task asks at this moment, each with the link they have or a new one."""
-    others = await _other_reviewers(work, task, context) if task.kind is TaskKind.VP_REVIEW else frozenset()
+    others = await _other_reviewers(work, task, context) if task.kind in _ONE_PERSON_COUNTS_ONCE else frozenset()
     asked = who_is_asked(
         Ask(kind=task.kind, slot=task.slot),
         context.organisation,
@@ -107,8 +107,14 @@ def stand_in_is_due(task: TaskRow, context: Context) -> bool:
     return stand_in_due(task.kind, task.chased, context.policy)
 
 
+_ONE_PERSON_COUNTS_ONCE = frozenset({TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
+
+
 async def _other_reviewers(work: Work, task: TaskRow, context: Context) -> frozenset[str]:
-    """Who holds or has decided the other VP's review in this round: one person counts once (N6)."""
+    """Who holds or has decided another VP's review in this round: one person counts once (N6).
+
+    For the general manager's own tasks, any VP's review: nobody decides for them on what they reviewed (N8, N10).
+    """
     reviews = await tasks.of_subject(work.tx, task.subject_id)
     holders = {
         other.slot
@@ -121,7 +127,8 @@ async def _other_reviewers(work: Work, task: TaskRow, context: Context) -> froze
         for number, decision in decided
         if number == task.round and decision.kind is TaskKind.VP_REVIEW and decision.slot != task.slot
     }
-    return frozenset(vp_slots(context.organisation)) - {task.slot} | holders | deciders
+    named = frozenset(vp_slots(context.organisation)) if task.kind is TaskKind.VP_REVIEW else frozenset()
+    return named - {task.slot} | holders | deciders
 
 
 def _with_link(task: TaskRow, one: Asked, context: Context, now: datetime, known: AskedRow | None) -> AskedRow:

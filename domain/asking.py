@@ -30,8 +30,9 @@ def who_is_asked(
     """Everybody asked by `ask` at `now`; any one of them answers it.
 
     `standing_in`: the deadline for that has passed (N12). `other_reviewers`: who holds or decided the other slot of
-    the same review. One person counts once: they are not asked here, except as the stand-in for both VPs, which N12
-    says in so many words. First come the holders, then their delegates, the stand-ins, and the delegates of those; a
+    the same review; for what the general manager decides (N8, N10), any slot of this round's review. One person counts
+    once: they are not asked here, except as the stand-in for both VPs, which N12 says in so many words, and as the
+    general manager. First come the holders, then their delegates, the stand-ins, and the delegates of those; a
     delegate has no delegates, and somebody who may not be asked has none either. Empty only when the organisation has
     nobody left to ask.
     """
@@ -48,10 +49,15 @@ def who_is_asked(
         return may_be_asked(person) and not (person in other_reviewers and person in organisation.sales_vps)
 
     found = _People(organisation, now, may_be_delegate=counts_here)
-    found.add_with_delegates(_holders(ask, organisation, counts_here), AskedAs.HOLDER)
+    may_hold = counts_here if ask.kind is TaskKind.VP_REVIEW else may_be_asked
+    found.add_with_delegates(_holders(ask, organisation, may_hold), AskedAs.HOLDER)
     if standing_in or not found.asked:
         roles = _stand_in_roles(ask.kind, policy, nobody_left=not found.asked)
-        stand_ins = _first_held(roles, organisation, may_stand_in)
+        stand_ins: tuple[str, ...] = ()
+        if ask.kind is not TaskKind.VP_REVIEW:
+            stand_ins = _first_held(roles, organisation, counts_here)
+        # Whoever only stood in for a VP is better than nobody.
+        stand_ins = stand_ins or _first_held(roles, organisation, may_stand_in)
         found.add_with_delegates(stand_ins, AskedAs.STAND_IN, on_behalf_of=ask.slot or None)
     return tuple(found.asked)
 

@@ -204,3 +204,21 @@ async def test_n12_a_general_manager_asked_for_want_of_the_vp_is_taken_off_when_
         OTHER_SUCCESSOR: AskedAs.HOLDER,
         GENERAL_MANAGER: AskedAs.STAND_IN,
     }
+
+
+# ---- N8, N10: the general manager's delegate ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL])
+async def test_n8_n10_a_vp_who_is_the_general_managers_delegate_does_not_decide_on_what_they_reviewed(
+    ground: Ground, kind: TaskKind
+) -> None:
+    general = (kind, "", ({"person": GENERAL_MANAGER, "capacity": "holder"},))
+    await ground.register([Racer(id=BOTH.id, applicant=BOTH.applicant, form=BOTH.form, open_tasks=(general,))])
+    for_ever = NOW + timedelta(days=99)
+    await Company(ground).changes(
+        delegations=[(GENERAL_MANAGER, VPS[0], for_ever), (GENERAL_MANAGER, SUCCESSOR, for_ever)]
+    )
+    assert await refresh(ground) == {"": {GENERAL_MANAGER: AskedAs.HOLDER, SUCCESSOR: AskedAs.DELEGATE}}
+    assert (await approves(ground, VPS[0], BOTH.task_id(kind))).code == "not_asked"
+    assert (await approves(ground, GENERAL_MANAGER, BOTH.task_id(kind))).accepted

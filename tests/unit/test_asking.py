@@ -237,6 +237,30 @@ def test_n8_and_n10_the_general_manager_decides_or_else_the_coo(kind: TaskKind) 
     assert asked(kind, organisation(gone={"gina"})) == [("carl", STAND_IN, None)]
 
 
+@pytest.mark.parametrize("kind", [TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL])
+def test_n8_and_n10_who_reviewed_does_not_decide_again_for_the_general_manager(kind: TaskKind) -> None:
+    """A VP is the general manager's delegate: not for what they have reviewed themselves."""
+    reviewers = {"vera", "viktor", "paul"}
+    org = organisation(delegations=[("gina", "vera"), ("gina", "paul"), ("gina", "dora")])
+    assert asked(kind, org, other_reviewers=reviewers) == [("gina", HOLDER, None), ("dora", DELEGATE, "gina")]
+    coo_too = organisation(gone={"gina"}, delegations=[("carl", "vera")], mona=Role.COO)
+    assert asked(kind, coo_too, other_reviewers={"vera", "carl"}) == [("mona", STAND_IN, None)]
+
+
+@pytest.mark.parametrize("kind", [TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL])
+def test_n8_and_n12_the_general_manager_who_stood_in_for_a_vp_still_decides_as_general_manager(kind: TaskKind) -> None:
+    org = organisation(sales_vps=("vera", "gina"), delegations=[("gina", "vera")])
+    assert asked(kind, org, other_reviewers={"vera", "gina"}) == [("gina", HOLDER, None)]
+
+
+@pytest.mark.parametrize("kind", [TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL])
+def test_n12_nothing_waits_for_nobody_when_the_coo_alone_is_left_and_has_stood_in(kind: TaskKind) -> None:
+    org = organisation(gone={"gina"})
+    assert asked(kind, org, other_reviewers={"vera", "viktor", "carl"}) == [("carl", STAND_IN, None)]
+    vp = organisation(gone={"gina"}, sales_vps=("vera", "carl"))
+    assert asked(kind, vp, other_reviewers={"vera", "carl"}) == []
+
+
 def test_n6_a_new_review_has_a_slot_for_each_sales_vp() -> None:
     assert vp_slots(organisation()) == ("vera", "viktor")
     assert vp_slots(organisation(sales_vps=("vera", "vera"))) == ("vera",)

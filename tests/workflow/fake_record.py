@@ -213,9 +213,15 @@ class FakeRecord:
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         assert self.application is not None
         others: frozenset[str] = frozenset()
+        if task.kind in (TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL):
+            others = frozenset(
+                name
+                for number, d in self.decisions
+                if d.kind is TaskKind.VP_REVIEW and number == task.round and d.slot != task.slot
+                for name in (d.person, d.slot)
+            )
         if task.kind is TaskKind.VP_REVIEW:
-            deciders = {d.person for _, d in self.decisions if d.kind is TaskKind.VP_REVIEW and d.slot != task.slot}
-            others = frozenset(vp_slots(self.organisation)) - {task.slot} | deciders
+            others |= frozenset(vp_slots(self.organisation)) - {task.slot}
         asked = who_is_asked(
             Ask(kind=task.kind, slot=task.slot),
             self.organisation,
