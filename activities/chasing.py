@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from temporalio import activity
 
@@ -29,25 +30,31 @@ class Chasing:
         """N12: carry out the next due step of a task: remind everyone asked, or ask a stand-in as well."""
 
         async def work(work: Work) -> OpenTask:
+            known = await tasks.find(work.tx, step.task_id)
+            # The application first, as answers do: a reminder and an answer never wait for each other.
+            row = await own_application(work, known.subject_id if known else "")
             task = await tasks.find(work.tx, step.task_id, lock=True)
-            row = await own_application(work, task.subject_id if task else "")
             assert task is not None  # own_application has raised otherwise
             context = await Context.of(work, row)
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
-            if due.at > work.now:  # a year's days off were published meanwhile
-                people = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
-                return known_to_workflow(task, _named(people, context), context, work.now)
             before = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
+            if task.status is not TaskStatus.OPEN:
+                task = _past_due(task, context, work.now)
+            if task.status is not TaskStatus.OPEN or due.at > work.now:  # a year's days off were published meanwhile
+                return known_to_workflow(task, _named(before, context), context, work.now)
             task = task.model_copy(update={"chased": task.chased + 1})
-            people = await people_of(work, task, context, already=before)
-            fresh = await _change_people(work, task, before, people)
             await tasks.change(work.tx, task.id, chased=task.chased)
+            people, fresh, gone = await _follow(work, context, task, before)
             letters = context.letters(work)
-            await letters.to_asked(MailKind.STAND_IN, task, [p for p in fresh if p.capacity is AskedAs.STAND_IN])
+            await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
             if due.action is DueAction.REMIND:
                 await letters.to_asked(MailKind.REMINDER, task, people, times=task.chased)
                 work.note("reminder_sent", task=task.id, number=task.chased, to=[p.person for p in people], rule="N12")
             else:
+                stand_ins = [person for person in fresh if person.capacity is AskedAs.STAND_IN]
+                await letters.to_asked(MailKind.STAND_IN, task, stand_ins)
+                others = [person for person in fresh if person not in stand_ins]
+                await letters.to_asked(MailKind.TASK, task, others, each_link=True)
                 work.note("stand_in_asked", task=task.id, asked=[p.person for p in fresh], rule="N12")
             return known_to_workflow(task, people, context, work.now)
 
@@ -95,12 +102,10 @@ class Chasing:
             choices=task.choices,
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
-        people = await people_of(work, task, context, already=before)
-        fresh = await _change_people(work, task, before, people)
+        people, fresh, gone = await _follow(work, context, task, before)
         letters = context.letters(work)
-        await letters.to_asked(MailKind.TASK, task, fresh, times=task.chased + 1000)
-        gone = [person for person in before if all(person.person != now.person for now in people)]
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, times=task.chased + 1000)
+        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
         if fresh or gone:
             work.note(
                 "tasks_refreshed",
@@ -130,16 +135,28 @@ async def _decided_slots(work: Work, everything: Sequence[TaskRow], open_reviews
     )
 
 
-async def _change_people(
-    work: Work, task: TaskRow, before: tuple[AskedRow, ...], people: tuple[AskedRow, ...]
-) -> tuple[AskedRow, ...]:
-    """Make `people` the ones asked. Returns those who were not asked before."""
+async def _follow(
+    work: Work, context: Context, task: TaskRow, before: tuple[AskedRow, ...]
+) -> tuple[tuple[AskedRow, ...], tuple[AskedRow, ...], tuple[AskedRow, ...]]:
+    """Ask whom the task asks now, `before` having been asked so far. Returns everyone, who is new and who is off."""
+    people = await people_of(work, task, context, already=before)
     known = {person.person: person for person in before}
     now = {person.person for person in people}
-    await tasks.take_off(work.tx, task.id, [name for name in known if name not in now], at=work.now)
+    fresh = tuple(person for person in people if person.person not in known)
+    gone = tuple(person for person in before if person.person not in now)
+    if gone:
+        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
     changed = [p for p in people if p.model_copy(update={"name": ""}) != known.get(p.person)]
     await tasks.ask_people(work.tx, changed)
-    return tuple(person for person in people if person.person not in known)
+    return people, fresh, gone
+
+
+def _past_due(task: TaskRow, context: Context, now: datetime) -> TaskRow:
+    """The task as if all that was due had been done: a process that believes it open does not come back at once."""
+    chased = task.chased
+    while due_step(task.kind, task.opened_at, chased, context.policy, context.calendar).at <= now:
+        chased += 1
+    return task.model_copy(update={"chased": chased})
 
 
 def _asked_now(asked: dict[str, tuple[AskedRow, ...]], task: TaskRow) -> tuple[AskedRow, ...]:

@@ -37,8 +37,20 @@ class Letters:
         self._evidence: tuple[EvidenceLine, ...] | None = None
         self._eligibility: tuple[EligibilityLine, ...] = ()
 
-    async def to_asked(self, kind: MailKind, task: TaskRow, people: Iterable[AskedRow], *, times: int = 0) -> None:
-        """Ask, remind or tell the people of a task; `times` tells one reminder from the next."""
+    async def to_asked(
+        self,
+        kind: MailKind,
+        task: TaskRow,
+        people: Iterable[AskedRow],
+        *,
+        times: int = 0,
+        each_link: bool = False,
+    ) -> None:
+        """Ask, remind or tell the people of a task.
+
+        `times` tells one reminder from the next. `each_link`: people come and go, and whoever is asked again has
+        another link; what is said of each is a mail of its own.
+        """
         for asked in people:
             person = self._organisation.person(asked.person)
             if person is None or not person.active:
@@ -56,7 +68,8 @@ class Letters:
                 }
             )
             link = asked.link_id if kind is not MailKind.TASK_WITHDRAWN else None
-            self._queue(f"{kind}:{task.id}:{asked.person}:{times}", facts, person, link)
+            which = asked.link_id[:12] if each_link else times
+            self._queue(f"{kind}:{task.id}:{asked.person}:{which}", facts, person, link)
 
     async def decided_for(self, decision: DecisionRow) -> None:
         """Tell somebody that their delegate or stand-in has decided."""

@@ -87,9 +87,9 @@ class Recorder:
                 return result.model_validate(done)
             in_hand = Work(tx, self._facts, workflow_id, step.now)
             outcome = await work(in_hand)
-            if in_hand.mails:
-                await messages.enqueue_mails(tx, in_hand.mails)
-                in_hand.note("mails_queued", mails=[mail.key for mail in in_hand.mails])
+            queued = await messages.enqueue_mails(tx, in_hand.mails)
+            if queued:
+                in_hand.note("mails_queued", mails=list(queued))
             await messages.keep_step(tx, workflow_id, step.key, outcome.model_dump(mode="json"))
             await audit.append(tx, in_hand.events, lambda seq, digest: seal_head(seq, digest, self.seal_keys))
         return outcome

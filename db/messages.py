@@ -22,6 +22,7 @@ NUDGES = "baobei_nudge"
 # Built once: for what is asked at every step, building a statement costs more than sending it (ran).
 _STEP_DONE = select(step.c.result).where(step.c.workflow_id == bindparam("workflow"), step.c.key == bindparam("step"))
 _KEEP_STEP = insert(step)
+_ENQUEUE = upsert(mail).on_conflict_do_nothing().returning(mail.c.key)
 _RECEIPT = select(receipt).where(receipt.c.message_id == bindparam("message"))
 
 
@@ -76,11 +77,14 @@ async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
     return Receipt.model_validate(dict(row._mapping)) if row else None
 
 
-async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> None:
-    """Queue mails; one with a key already queued is the same mail and is not queued again."""
-    if mails:
-        await tx.execute(upsert(mail).on_conflict_do_nothing(), [row.model_dump() for row in mails])
+async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> tuple[str, ...]:
+    """Queue mails; one with a key already queued is the same mail and is not queued again. Returns the new keys."""
+    if not mails:
+        return ()
+    new = set(await tx.scalars(_ENQUEUE, [row.model_dump() for row in mails]))
+    if new:
         await tx.execute(select(func.pg_notify(MAILS, "")))
+    return tuple(dict.fromkeys(row.key for row in mails if row.key in new))
 
 
 async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:

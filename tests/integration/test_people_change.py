@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable
 from datetime import datetime, timedelta
 
 import pytest
 from pydantic import SecretBytes
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import ChaseStep, OpenTask, RecordAnswerStep, Recorded, RefreshStep
 from crypto.keyring import Keyring
 from db.facts import import_organisation
-from db.tables import task, task_person
+from db.tables import application, task, task_person
 from domain.organisation import Delegation, Organisation
 from domain.statements import AnswerTask
 from domain.tasks import AskedAs, TaskKind
@@ -222,3 +224,84 @@ async def test_n8_n10_a_vp_who_is_the_general_managers_delegate_does_not_decide_
     assert await refresh(ground) == {"": {GENERAL_MANAGER: AskedAs.HOLDER, SUCCESSOR: AskedAs.DELEGATE}}
     assert (await approves(ground, VPS[0], BOTH.task_id(kind))).code == "not_asked"
     assert (await approves(ground, GENERAL_MANAGER, BOTH.task_id(kind))).accepted
+
+
+# ---- What people are told, and once ---------------------------------------------------------------------------------
+
+
+async def mail_links(ground: Ground, kind: str, person: str) -> list[str | None]:
+    rows = await ground.rows(
+        "SELECT link_id FROM mail WHERE facts->>'kind' = :kind AND person = :person ORDER BY id",
+        kind=kind,
+        person=person,
+    )
+    return [link for (link,) in rows]
+
+
+async def test_whoever_is_asked_again_gets_a_mail_with_the_new_link_each_time(ground: Ground) -> None:
+    await ground.register([BOTH])
+    company = Company(ground)
+    links = []
+    for number in range(3):
+        moment = NOW + (2 * number + 1) * MINUTE
+        await company.changes(delegations=[(VPS[0], SUCCESSOR, STOOD_IN)], at=moment)
+        await refresh(ground, at=moment)
+        links += await ground.rows("SELECT link_id FROM task_person WHERE person = :person", person=SUCCESSOR)
+        await company.changes(at=moment + MINUTE)
+        await refresh(ground, at=moment + MINUTE)
+    assert len(set(links)) == 3
+    assert await mail_links(ground, "task", SUCCESSOR) == [link for (link,) in links]
+    assert await mails(ground, "task_withdrawn") == [SUCCESSOR] * 3
+    noted = await ground.rows("SELECT jsonb_array_elements_text(body->'mails') FROM audit WHERE event = 'mails_queued'")
+    assert noted == await ground.rows("SELECT key FROM mail ORDER BY id")
+
+
+async def test_the_record_names_only_mails_that_were_really_queued(ground: Ground) -> None:
+    await ground.register([BOTH])
+    for again in range(2):  # the second has another key, as after a repair by hand, and tells nobody anything new
+        async with ground.engine.begin() as tx:
+            await tx.execute(update(task).values(chased=0))
+        await chase(ground, review(VPS[0]), at=REMINDED + again * MINUTE)
+    noted = await ground.rows("SELECT body->'mails' FROM audit WHERE event = 'mails_queued'")
+    assert [len(keys) for (keys,) in noted] == [1]
+    assert await mails(ground, "reminder") == [VPS[0]]
+
+
+async def test_n12_whoever_a_delegation_brings_together_with_the_stand_in_is_written_to_as_well(
+    ground: Ground,
+) -> None:
+    await ground.register([BOTH])
+    await Company(ground).changes(delegations=[(GENERAL_MANAGER, SUCCESSOR, STOOD_IN + timedelta(days=9))])
+    for moment in (REMINDED, REMINDED_AGAIN, STOOD_IN):
+        await chase(ground, review(VPS[0]), at=moment)
+    assert (await mails(ground, "stand_in"), await mails(ground, "task")) == ([GENERAL_MANAGER], [SUCCESSOR])
+
+
+# ---- A chase that comes too late ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["answered", "withdrawn"])
+async def test_n12_nobody_is_reminded_of_a_task_that_is_closed(ground: Ground, status: str) -> None:
+    await ground.register([BOTH])
+    async with ground.engine.begin() as tx:
+        await tx.execute(update(task).values(status=status, closed_at=NOW))
+    left = await chase(ground, review(VPS[0]), at=STOOD_IN)
+    assert left.next_step.at > STOOD_IN  # a process that does not know would otherwise come back at once, for ever
+    assert capacities(left) == {VPS[0]: AskedAs.HOLDER}
+    assert await ground.rows("SELECT count(*) FROM mail") == [(0,)]
+    assert await ground.rows("SELECT sum(chased) FROM task") == [(0,)]
+
+
+async def test_x3_a_chase_waits_for_the_application_before_it_holds_the_task_as_an_answer_does(ground: Ground) -> None:
+    """The other way round, a reminder and an answer at the same moment would each wait for the other."""
+    await ground.register([BOTH])
+    async with ground.engine.begin() as answering:
+        await answering.execute(select(application).where(application.c.id == BOTH.id).with_for_update())
+        chasing = asyncio.create_task(chase(ground, review(VPS[0]), at=REMINDED))
+        for _ in range(1000):
+            if await ground.rows("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"):
+                break
+            await asyncio.sleep(0.01)
+        free = select(task).where(task.c.id == review(VPS[0])).with_for_update(nowait=True)
+        await answering.execute(free)
+    assert (await chasing).chased == 1
