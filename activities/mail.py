@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from datetime import UTC, timedelta
+from time import monotonic
 from typing import Any
 
 import aiosmtplib
@@ -21,11 +23,17 @@ from texts.mail import MailFacts, build_message, render_mail
 
 BATCH = 10
 LEASE = timedelta(minutes=1)
-"""How long mails taken by a sender that died wait for another; far longer than a batch takes."""
+"""How long mails taken by a sender that died wait for another.
+
+Longer than a batch takes: no mail is begun once half of it is over, and none takes longer than `SMTP_TIMEOUT`.
+"""
 LONGEST_PAUSE = timedelta(minutes=5)
 HOPELESS_PAUSE = timedelta(days=1)
 """A mail that no retry will help stays in the queue, for the figures to show and an operator to mend."""
 SMTP_TIMEOUT = 20.0
+"""Seconds for one mail, the connection included."""
+NOBODY = "nobody to write to"
+"""The last error of a mail to somebody who has left meanwhile: never sent, and the record does not say it was."""
 
 SENT = Counter("baobei_mails_sent", "Mails the mail server took")
 FAILED = Counter("baobei_mails_failed", "Attempts to send a mail that failed")
@@ -63,17 +71,24 @@ class MailSender:
 
     async def send_due(self) -> int:
         """One batch of mails that are due. Returns how many were taken from the queue."""
+        begun = monotonic()
         async with self._engine.begin() as tx:
             due = await messages.take_mails(tx, BATCH, LEASE)
             organisation = await self._facts.organisation(tx) if due else None
         sent: list[int] = []
+        nobody: list[int] = []
+        late: list[int] = []
         for position, row in enumerate(due):
+            if monotonic() - begun > LEASE.total_seconds() / 2:
+                late = [other.id for other in due[position:]]
+                break
             person = organisation.person(row.person) if organisation else None
             if person is None or not person.active:
-                sent.append(row.id)  # nobody to write to any more; the record keeps the mail
+                nobody.append(row.id)
                 continue
             try:
-                await self._send(row, person.name, person.email)
+                async with asyncio.timeout(SMTP_TIMEOUT):
+                    await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
             except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
@@ -84,9 +99,11 @@ class MailSender:
                 break
             except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
                 await self._put_back([row], error, HOPELESS_PAUSE)
-        if sent:
+        if sent or nobody or late:
             async with self._engine.begin() as tx:
                 await messages.mails_sent(tx, sent)
+                await messages.mails_failed(tx, nobody, NOBODY, HOPELESS_PAUSE)
+                await messages.mails_untried(tx, late)
         return len(due)
 
     async def _send(self, row: Any, name: str, address: str) -> None:

@@ -106,12 +106,21 @@ async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple
 
 
 async def mails_sent(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
-    await tx.execute(update(mail).where(mail.c.id.in_(mail_ids)).values(sent_at=func.now(), last_error=None))
+    if mail_ids:
+        await tx.execute(update(mail).where(mail.c.id.in_(mail_ids)).values(sent_at=func.now(), last_error=None))
 
 
 async def mails_failed(tx: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
-    failed = update(mail).where(mail.c.id.in_(mail_ids))
-    await tx.execute(failed.values(due=func.now() + retry_in, last_error=error[:500]))
+    if mail_ids:
+        failed = update(mail).where(mail.c.id.in_(mail_ids))
+        await tx.execute(failed.values(due=func.now() + retry_in, last_error=error[:500]))
+
+
+async def mails_untried(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
+    """Put mails that were taken and not tried back into the queue, as they were."""
+    if mail_ids:
+        untried = update(mail).where(mail.c.id.in_(mail_ids))
+        await tx.execute(untried.values(due=func.now(), attempts=mail.c.attempts - 1))
 
 
 async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from pydantic import SecretBytes
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.mail import MailSender
+from activities.mail import LEASE, MailSender
 from activities.wake import Wake
 from crypto.keyring import Keyring
 from crypto.links import link_id_of
@@ -121,9 +122,48 @@ async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
         assert len(sink.mails("li.ming@example.com")) == 30
 
 
-async def test_a_mail_to_somebody_who_has_left_is_not_sent(post: Post) -> None:
+async def test_a_mail_to_somebody_who_has_left_is_not_sent_and_the_record_does_not_say_it_was(post: Post) -> None:
     async with MailSink(post.folder, port=post.port) as sink:
         await post.queue("gone", person="nobody.here")
+        await post.queue("stays")
         await post.sender.send_due()
-        assert sink.mails() == []
-    assert all(row.sent_at for row in await post.rows())
+        assert [mail.to for mail in sink.mails()] == [("li.ming@example.com",)]
+    gone, stays = sorted(await post.rows())
+    assert (gone.sent_at, gone.last_error, gone.later) == (None, "nobody to write to", True)
+    assert stays.sent_at
+    assert await post.sender.send_due() == 0, "it is out of the way of the others"
+
+
+async def test_a_batch_that_takes_long_is_put_back_before_its_lease_is_over(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise another sender takes the rest of it, and people get those mails twice."""
+    await post.queue("one", "two", "three")
+    sent: list[str] = []
+    moments = itertools.count(0, LEASE.total_seconds() / 4)
+
+    async def slowly(row: Any, *_: str) -> None:
+        sent.append(row.key)
+
+    monkeypatch.setattr(post.sender, "_send", slowly)
+    monkeypatch.setattr("activities.mail.monotonic", lambda: next(moments))
+    assert await post.sender.send_due() == 3
+    assert sent == ["one", "two"]
+    rows = {row.key: row for row in await post.rows()}
+    assert [bool(rows[key].sent_at) for key in ("one", "two", "three")] == [True, True, False]
+    assert (rows["three"].later, rows["three"].attempts, rows["three"].last_error) == (False, 0, None)
+
+
+async def test_x3_a_mail_server_that_takes_a_mail_drop_by_drop_is_one_that_is_down(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await post.queue("one", "two")
+
+    async def for_ever(*_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(post.sender, "_send", for_ever)
+    monkeypatch.setattr("activities.mail.SMTP_TIMEOUT", 0.05)
+    async with asyncio.timeout(10):
+        await post.sender.send_due()
+    assert {(row.attempts, row.sent_at, row.later) for row in await post.rows()} == {(1, None, True)}
