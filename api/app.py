@@ -35,7 +35,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        engine = make_engine(settings.database_url, process="api", pool_size=20)
+        engine = make_engine(settings.database_url, process="api", pool_size=20, command_timeout=5, pool_timeout=2)
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
         receipts = Receipts(engine, listener)

@@ -41,6 +41,10 @@ TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", 
 """Events that the dossier has and the short timeline leaves out."""
 
 
+SPEAKS_OF_EVIDENCE = frozenset({"evidence_gathered", "earlier_found"})
+"""Events whose bodies name other people's registrations, or how many there are."""
+
+
 class Composer:
     """Puts views together for one viewer, in their language."""
 
@@ -72,21 +76,26 @@ class Composer:
             "stage_since": row.stage_since,
         }
 
-    async def application(self, row: ApplicationRow) -> ApplicationView:
-        """One application, as much of it as the viewer may see."""
+    async def sees_evidence(self, row: ApplicationRow) -> bool:
+        """Whether evidence, and what speaks of it, is for the viewer (X2). Being asked counts while it lasts."""
+        open_tasks = await tasks.of_subject(self._tx, row.id, open_only=True)
+        asked = await tasks.asked_by(self._tx, [task.id for task in open_tasks])
+        me = self._viewer.person
+        deciding = any(
+            one.person == me.id and one.removed_at is None and task.kind is not TaskKind.SUPPLY_INFORMATION
+            for task in open_tasks
+            for one in asked[task.id]
+        ) or any(decision.person == me.id for _, decision in await tasks.decisions_of(self._tx, row.id))
+        return sees_evidence(me, self._organisation, applicant=row.applicant, asked_to_decide=deciding)
+
+    async def application(self, row: ApplicationRow, *, shown: bool) -> ApplicationView:
+        """One application. `shown`: what `sees_evidence` said of it."""
         open_tasks = await tasks.of_subject(self._tx, row.id, open_only=True)
         asked = await tasks.asked_by(self._tx, [task.id for task in open_tasks])
         decided = await tasks.decisions_of(self._tx, row.id)
         found = await applications.evidence_of(self._tx, row.id, row.round)
         policy = await self._facts.pinned_policy(self._tx, row.policy_digest)
         entries = await audit.of_subject(self._tx, row.id)
-        me = self._viewer.person
-        deciding = any(
-            one.person == me.id and task.kind is not TaskKind.SUPPLY_INFORMATION
-            for task in open_tasks
-            for one in asked[task.id]
-        ) or any(decision.person == me.id for _, decision in decided)
-        shown = sees_evidence(me, self._organisation, applicant=row.applicant, asked_to_decide=deciding)
         account = await accounts.find(self._tx, row.id)
         return ApplicationView(
             **self._summary(row),
@@ -94,7 +103,7 @@ class Composer:
             form=row.form,
             policy=policy.version,
             evidence=[self.evidence(item) for item in found] if shown else [],
-            eligibility=evaluate(row.form, background_of(found), policy.eligibility),
+            eligibility=evaluate(row.form, background_of(found if shown else ()), policy.eligibility),
             tasks=[self._open_task(task, asked[task.id]) for task in open_tasks],
             decisions=[self.decision(number, decision) for number, decision in decided],
             rejection=self._rejection(row),
@@ -103,7 +112,7 @@ class Composer:
             conflicts=_conflicts(entries),
             account_id=account.id if account else None,
             what_next=self._what_next(row, open_tasks, asked),
-            timeline=[self.entry(entry) for entry in entries if entry.event not in TIMELINE_HIDES],
+            timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
 
     def evidence(self, item: Evidence) -> Evidence:
@@ -168,14 +177,15 @@ class Composer:
             decided_at=decision.decided_at,
         )
 
-    def entry(self, entry: audit.Entry) -> TimelineEntry:
+    def entry(self, entry: audit.Entry, *, shown: bool) -> TimelineEntry:
+        """One event. `shown`: what `sees_evidence` said; without it, what speaks of evidence has no body (X2)."""
         known = self._organisation.person(entry.actor)
         return TimelineEntry(
             at=entry.at,
             event=entry.event,
             text=self._texts.label(f"event.{entry.event}"),
             actor=self.person(entry.actor) if known else None,
-            body=entry.body,
+            body=entry.body if shown or entry.event not in SPEAKS_OF_EVIDENCE else {},
         )
 
     def _task_summary(self, task: TaskRow, mine: AskedRow | None, title: str) -> dict[str, Any]:
@@ -209,7 +219,7 @@ class Composer:
             **self._task_summary(task, mine, row.form.customer.name),
             asked=[self.asked(one) for one in people if one.removed_at is None],
             note=task.note,
-            application=await self.application(row),
+            application=await self.application(row, shown=await self.sees_evidence(row)),
             decision=self.decision(task.round, decision) if decision else None,
         )
 

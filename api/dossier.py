@@ -12,8 +12,8 @@ from db.engine import AsyncConnection
 
 async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRow) -> dict[str, Any]:
     """Forms of every round, evidence, decisions, mails and the whole record of `row`, as plain JSON."""
-    view = await composer.application(row)
-    shown = bool(view.evidence) or row.stage.value == "evidence"
+    shown = await composer.sees_evidence(row)
+    view = await composer.application(row, shown=shown)
     rounds = []
     for one in await applications.rounds(tx, row.id):
         found = await applications.evidence_of(tx, row.id, one["round"]) if shown else ()
@@ -39,7 +39,7 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
         ],
         "record": [
             {
-                **composer.entry(entry).model_dump(mode="json"),
+                **composer.entry(entry, shown=shown).model_dump(mode="json"),
                 "seq": entry.seq,
                 "hash": entry.hash,
             }

@@ -123,11 +123,12 @@ class FrontDoor:
         ]
         if caller.person.department:
             attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
+        sealed = seal(statement, self._keys)
         try:
             async with asyncio.timeout(ENGINE_SECONDS):
                 await self._client.start_workflow(
                     NamedAccountApplication.run,
-                    StartApplication(submission=seal(statement, self._keys)),
+                    StartApplication(submission=sealed),
                     id=workflow_id,
                     task_queue=TASK_QUEUE,
                     task_timeout=TASK_TIMEOUT,
@@ -141,7 +142,7 @@ class FrontDoor:
                 )
         except WorkflowAlreadyStartedError:
             pass  # the same request, sent again
-        except (RPCError, TimeoutError) as error:
+        except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
             raise Unavailable("engine_away") from error
         return application_id, await self._receipts.wait(caller.message_id)
 
@@ -208,10 +209,11 @@ class FrontDoor:
         if known:
             return known
         handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
+        sealed = seal(statement, self._keys)
         try:
             async with asyncio.timeout(ENGINE_SECONDS):
-                await handle.signal(signal, seal(statement, self._keys), rpc_timeout=RPC_TIMEOUT)
-        except TimeoutError as error:
+                await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
+        except (RuntimeError, TimeoutError) as error:
             raise Unavailable("engine_away") from error
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:

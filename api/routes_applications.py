@@ -82,6 +82,8 @@ async def submit_application(
     if receipt.body_hash != caller.body_hash:
         raise Refusal(422, "idempotency_reused")
     if not receipt.accepted:
+        if not receipt.result["rules"]:  # whoever submitted has left meanwhile
+            raise Refusal(403, "person_inactive")
         rules = [REFUSED_AT_SUBMISSION[rule] for rule in receipt.result["rules"]]
         problems = [Problem(field=field, rule=rule, key=key) for field, rule, key in rules]
         raise Refusal(422, "fields_wrong", problems=problems)
@@ -118,6 +120,7 @@ async def list_applications(
     )
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
+    await reading.note_listed(tx, viewer.person.id, "application", [row.id for row in page])
     return Page(
         items=[composer.summary(row) for row in page],
         next_cursor=cursor_of(page[-1].submitted_at, page[-1].id) if more else None,
@@ -145,7 +148,8 @@ async def read_application(
 ) -> Any:
     """Where one application stands, why, and what comes next."""
     row = await seen_application(tx, viewer, application_id, "api")
-    return await Composer(tx, state.facts, viewer, texts_for(request)).application(row)
+    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    return await composer.application(row, shown=await composer.sees_evidence(row))
 
 
 @router.get(
@@ -224,6 +228,7 @@ async def list_accounts(
     )
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
+    await reading.note_listed(tx, viewer.person.id, "account", [row.id for row in page])
     return Page(
         items=[composer.account(row) for row in page],
         next_cursor=cursor_of(page[-1].activated_at, page[-1].id) if more else None,

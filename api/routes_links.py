@@ -105,9 +105,18 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         except Refusal as refusal:
             return await _again(state, opened, request, form, field_errors(refusal, texts))
         caller = page_caller(opened.person, opened.asked.link_id, body)
-        receipt = await state.door.answer(
-            caller, opened.task.workflow_id, opened.task.id, choice=choice, reason=reason, fields=fields
-        )
+        try:
+            receipt = await state.door.answer(
+                caller, opened.task.workflow_id, opened.task.id, choice=choice, reason=reason, fields=fields
+            )
+        except Unavailable:
+            raise
+        except Refusal as refusal:
+            async with looking_up(state.engine) as tx:
+                await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
+            message = texts.error(refusal.code, refusal.facts)
+            page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
+            return _answer(render_result(page), refusal.status)
         return await _became(state, opened, request, caller, receipt, choice)
     except Calm as calm:
         if calm.repeats(body):
@@ -116,9 +125,6 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         return _answer(render_calm(calm.page), max(calm.page.kind.status, 409))
     except (RecordAway, Unavailable):
         return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
-    except Refusal:
-        # The process ended between opening and answering: the page that now stands there says what happened.
-        return await show(token, state, request)
 
 
 async def _open(tx: AsyncConnection, state: State, token: str, request: Request) -> Opened:
@@ -179,7 +185,7 @@ async def _decision_page(
         choices=task.choices,
         form=row.form,
         evidence=tuple(with_names(item, organisation) for item in (found if deciding else ())),
-        eligibility=eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
+        eligibility=eligibility_lines(evaluate(row.form, background_of(found if deciding else ()), policy.eligibility)),
         decisions=decision_lines(await tasks.decisions_of(tx, row.id), organisation),
         accounts_held=await accounts.count_held(tx, row.applicant) if deciding else None,
         account_limit=policy.accounts.limit,
@@ -203,13 +209,7 @@ async def _became(
 ) -> HTMLResponse:
     """The page that says what became of an answer."""
     language = _language(request, opened.person)
-    shared: dict[str, Any] = {
-        "language": language,
-        "path": request.url.path,
-        "task_kind": opened.task.kind,
-        "application_id": opened.row.id,
-        "customer_name": opened.row.form.customer.name,
-    }
+    shared = _shared(request, opened)
     if receipt is None:
         return _answer(render_calm(CalmPage(kind=CalmKind.STORED, receipt=caller.message_id, **shared)), 202)
     if receipt.accepted:
@@ -236,6 +236,17 @@ async def _became(
         return _answer(render_result(page), 409)
     message = Texts(language).error(str(receipt.result.get("code")))
     return _answer(render_result(ResultPage(result=ResultKind.REFUSED, message=message, **shared)), 409)
+
+
+def _shared(request: Request, opened: Opened) -> dict[str, Any]:
+    """What every page about an answer knows."""
+    return {
+        "language": _language(request, opened.person),
+        "path": request.url.path,
+        "task_kind": opened.task.kind,
+        "application_id": opened.row.id,
+        "customer_name": opened.row.form.customer.name,
+    }
 
 
 def _closed(kind: CalmKind, request: Request, opened: Opened, decision: DecisionRow | None) -> CalmPage:

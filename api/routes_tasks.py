@@ -59,6 +59,7 @@ async def list_tasks(
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
     titles = await applications.customer_names(tx, [task.subject_id for task, _ in page])
+    await reading.note_listed(tx, viewer.person.id, "application", list(titles))
     last = page[-1][0] if page else None
     return Page(
         items=[composer.task_summary(task, mine, titles.get(task.subject_id, "")) for task, mine in page],
@@ -82,6 +83,10 @@ async def my_task(tx: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[Ta
 async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
     """One task with the evidence to decide on."""
     task, mine = await my_task(tx, viewer, task_id)
+    if mine.removed_at is not None:  # no longer asked: theirs to know only if they decided it
+        decision = await tasks.decision_on(tx, task.id)
+        if decision is None or decision.person != viewer.person.id:
+            raise Refusal(404, "not_found")
     row = await applications.find(tx, task.subject_id)
     if row is None:
         raise Refusal(404, "not_found")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
@@ -224,11 +224,15 @@ def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "id"]) 
             raise ValueError
         for part, kind in zip(parts, kinds, strict=True):
             if kind == "number":
-                int(part)
-            elif kind == "moment" and datetime.fromisoformat(part).tzinfo is None:
-                raise ValueError
+                if part not in ("0", "1"):  # the rank of an open and of a closed task
+                    raise ValueError
+            elif kind == "moment":
+                moment = datetime.fromisoformat(part)
+                if moment.tzinfo is None:
+                    raise ValueError
+                moment.astimezone(UTC)  # year 1 in an eastern zone is no moment a database keeps
             elif kind == "id" and not (isinstance(part, str) and part.isascii() and part.isprintable()):
                 raise ValueError
         return tuple(str(part) for part in parts)
-    except (ValueError, TypeError, binascii.Error, RecursionError):
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
         raise Refusal(422, "cursor_invalid") from None

@@ -36,22 +36,35 @@ IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it still lives before it is used again."""
 
 
-def make_engine(database_url: str, *, process: str, pool_size: int = 10, pre_ping: bool = True) -> AsyncEngine:
+def make_engine(
+    database_url: str,
+    *,
+    process: str,
+    pool_size: int = 10,
+    pre_ping: bool = True,
+    command_timeout: float | None = None,
+    pool_timeout: float = 30.0,
+) -> AsyncEngine:
     """An engine whose sessions show up in PostgreSQL as `baobei-{process}`.
 
     `pre_ping` finds connections that died while nobody used them; do without it only where a failed statement is
     retried anyway. Asking costs three round trips (ran), so one that was used a moment ago is trusted: when it has
     died since, one caller is told that the record is away, and the pool throws all its elders out.
+
+    A server that hangs refuses nothing: `command_timeout` (seconds a statement) gives up on it, `pool_timeout`
+    (seconds) on waiting for a connection that others hold (X3).
     """
     engine = create_async_engine(
         database_url,
         pool_size=pool_size,
         max_overflow=pool_size,
+        pool_timeout=pool_timeout,
         pool_recycle=1800,
         pool_use_lifo=True,  # few connections with warm statements, rather than many with cold ones
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=_plain),
         connect_args={
             "timeout": 5,
+            "command_timeout": command_timeout,
             "prepared_statement_cache_size": 500,
             "server_settings": {"application_name": f"baobei-{process}"},
         },
@@ -87,11 +100,20 @@ def is_away(error: BaseException) -> bool:
     """Whether `error` says that the database is away, not that a statement was wrong."""
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         return False
+    if isinstance(error, DBAPIError) and (
+        _unencodable(error.orig) or _unencodable(error.orig and error.orig.__cause__)
+    ):
+        return False
     # Opening a connection raises what the driver says, as it is; one that died in the pool, InvalidRequestError.
     driver = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.OperatorInterventionError)
     crowded = (asyncpg.TooManyConnectionsError, asyncpg.InterfaceError)
     pool = (DBAPIError, PoolTimeoutError, InvalidRequestError, DisconnectionError)
     return isinstance(error, (*driver, *crowded, *pool, OSError))
+
+
+def _unencodable(error: BaseException | None) -> bool:
+    """Whether the driver could not write a value down: it never reached the server."""
+    return isinstance(error, ValueError | TypeError | OverflowError | asyncpg.DataError)
 
 
 @contextlib.asynccontextmanager

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, insert, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts import AccountRow
 from db.applications import ApplicationRow
-from db.tables import account, application, mail, nudge, task, task_person
+from db.tables import account, application, decision, mail, nudge, reading, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
 from domain.tasks import TaskStatus
@@ -59,7 +59,7 @@ async def tasks_asked(
         select(task, *_asked_columns())
         .join(task_person, task_person.c.task_id == task.c.id)
         .where(task_person.c.person == person)
-        .where(or_(task_person.c.removed_at.is_(None), task.c.status != TaskStatus.OPEN.value))
+        .where(_counts())
     )
     if status:
         query = query.where(task.c.status == status)
@@ -72,14 +72,24 @@ async def tasks_asked(
 
 
 async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
-    """Which of these subjects have or had a task that asks `person`."""
+    """Which of these subjects have a task that asks `person`, or asked them until it closed, or that they decided."""
     rows = await tx.scalars(
         select(task.c.subject_id)
         .join(task_person, task_person.c.task_id == task.c.id)
-        .where(task_person.c.person == person, task.c.subject_id.in_(subject_ids))
+        .where(task_person.c.person == person, task.c.subject_id.in_(subject_ids), _counts())
         .distinct()
     )
     return frozenset(rows)
+
+
+async def note_listed(tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str]) -> None:
+    """X2: a page of a list names customers, so each of them counts as read."""
+    rows = [
+        {"person": person, "subject_type": subject_type, "subject_id": subject_id, "through": "list"}
+        for subject_id in subject_ids
+    ]
+    if rows:
+        await tx.execute(insert(reading).values(rows))
 
 
 async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
@@ -102,10 +112,19 @@ def _seen(
     if scope.everything:
         return true()
     involved = exists().where(
-        task_person.c.person == scope.person, task_person.c.task_id == task.c.id, task.c.subject_id == subject
+        task_person.c.person == scope.person,
+        task_person.c.task_id == task.c.id,
+        task.c.subject_id == subject,
+        _counts(),
     )
     led = department.in_(sorted(scope.departments)) if scope.departments else false()
     return or_(applicant == scope.person, led, involved)
+
+
+def _counts() -> ColumnElement[bool]:
+    """Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
+    decided = exists().where(decision.c.task_id == task_person.c.task_id, decision.c.person == task_person.c.person)
+    return or_(task_person.c.removed_at.is_(None), decided)
 
 
 def _asked_columns() -> list[ColumnElement[Any]]:

@@ -135,10 +135,11 @@ def answer_problems(
                 params={"choices": ", ".join(c.choice for c in choices)},
             ),
         )
-    problems = []
+    problems: list[Problem] = []
     if offered.reason_required and not reason.strip():
         key, rule = ("special_reason_required", "N8") if offered.special_reason else ("reason_required", "N9")
         problems.append(Problem(field="reason", rule=rule, key=key))
+    problems += _text_problems("reason", reason)
     known = {spec.name for spec in offered.fields}
     problems += [
         Problem(field=f"fields.{name}", rule=None, key="extra_forbidden") for name in fields if name not in known
