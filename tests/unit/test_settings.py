@@ -117,6 +117,7 @@ def test_a_key_a_person_typed_is_refused(complete: pytest.MonkeyPatch, name: str
         (f"{random_key('a')},{random_key('a')}", "given twice"),
         (f"{random_key('a')},", "key 2"),
     ],
+    ids=["no key", "no base64", "too short", "id with a space", "twice", "nothing after the comma"],
 )
 def test_an_unreadable_key_is_named_without_being_shown(complete: pytest.MonkeyPatch, text: str, why: str) -> None:
     complete.setenv("BAOBEI_LINK_KEYS", text)
