@@ -14,6 +14,7 @@ from activities.transaction import Work
 from db import accounts, tasks
 from db.applications import ApplicationRow
 from db.tasks import AskedRow, TaskRow
+from domain.application import Stage
 from domain.asking import vp_slots, who_is_asked
 from domain.calendar import WorkCalendar
 from domain.deadlines import due_at, due_step, stand_in_due
@@ -42,8 +43,10 @@ class Context:
             await work.facts.pinned_policy(work.tx, row.policy_digest),
         )
 
-    def letters(self, work: Work) -> Letters:
-        return Letters(work, self.row, self.organisation, self.policy)
+    def letters(self, work: Work, stage: Stage | None = None) -> Letters:
+        """Mails about the application; `stage` when it is just going to another one."""
+        row = self.row.model_copy(update={"stage": stage}) if stage else self.row
+        return Letters(work, row, self.organisation, self.policy)
 
 
 async def open_tasks(work: Work, context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, ...]:

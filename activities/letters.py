@@ -55,19 +55,20 @@ class Letters:
             person = self._organisation.person(asked.person)
             if person is None or not person.active:
                 continue
-            facts = await self._facts(kind, person, with_evidence=task.kind in SHOWN_WITH_EVIDENCE)
+            asking = kind is not MailKind.TASK_WITHDRAWN
+            facts = await self._facts(kind, person, with_evidence=asking and task.kind in SHOWN_WITH_EVIDENCE)
             note = task.note or {}
             facts = facts.model_copy(
                 update={
                     "task_kind": task.kind,
                     "capacity": asked.capacity,
                     "on_behalf_of_name": self._organisation.name_of(asked.on_behalf_of) if asked.on_behalf_of else None,
-                    "due_at": task.due_at,
-                    "provisional": task.due_provisional,
+                    "due_at": task.due_at if asking else None,
+                    "provisional": asking and task.due_provisional,
                     "reason": str(note.get("reason", "")),
                 }
             )
-            link = asked.link_id if kind is not MailKind.TASK_WITHDRAWN else None
+            link = asked.link_id if asking else None
             which = asked.link_id[:12] if each_link else times
             self._queue(f"{kind}:{task.id}:{asked.person}:{which}", facts, person, link)
 

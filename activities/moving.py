@@ -76,7 +76,7 @@ async def close_open_tasks(work: Work, context: Context, stage: Stage) -> tuple[
     asked = await tasks.asked_by(work.tx, [task.id for task in this_round])
     still_open = [task for task in this_round if task.status is TaskStatus.OPEN]
     await tasks.close(work.tx, [task.id for task in still_open], TaskStatus.WITHDRAWN, at=work.now, because=stage.value)
-    letters = context.letters(work)
+    letters = context.letters(work, stage)
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]
         if stage is not Stage.WITHDRAWN:  # a withdrawal has a notice of its own

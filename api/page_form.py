@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from domain.application import ApplicationForm, CustomerKind, Industry
+from domain.application import ApplicationForm, CustomerKind, Forecast, Industry
 from domain.base import Frozen
 from texts.catalogue import Texts
 
@@ -15,6 +16,7 @@ BLANK_ROWS: Final = 2
 
 FieldType = Literal["line", "text", "money", "select", "yes_no"]
 
+_MONEY: Final = frozenset(f"forecast.{name}" for name in Forecast.model_fields)
 _INDEX = re.compile(r"[0-9]{1,4}")
 _LISTS: Final = ("customer.aliases", "customer.related_parties", "customer.contacts", "products")
 _YES_NO: Final = ("customer.legal_person", "centralised_procurement")
@@ -156,7 +158,7 @@ def parse_form(fields: Mapping[str, str]) -> dict[str, Any]:
         for part in path:
             node = node.setdefault(part, {}) if isinstance(node, dict) else None
         if isinstance(node, dict) and not isinstance(node.get(last), dict):
-            node[last] = raw.replace("\r\n", "\n").replace("\r", "\n")
+            node[last] = _as_digits(raw) if name in _MONEY else raw.replace("\r\n", "\n").replace("\r", "\n")
     for dotted in _LISTS:
         node, last = _parent(tree, dotted)
         if isinstance(node.get(last), dict):
@@ -166,6 +168,11 @@ def parse_form(fields: Mapping[str, str]) -> dict[str, Any]:
         if node.get(last) in ("true", "false"):
             node[last] = node[last] == "true"
     return tree
+
+
+def _as_digits(raw: str) -> str:
+    """An amount as people and this page write it, `¥8,600,000.00`, as the plain number it is."""
+    return unicodedata.normalize("NFKC", raw).translate(str.maketrans("", "", "¥, \u00a0")).strip()
 
 
 def _parent(tree: dict[str, Any], dotted: str) -> tuple[dict[str, Any], str]:

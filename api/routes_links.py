@@ -98,12 +98,13 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
             opened = await _open(tx, state, token, request)
         choice, reason, fields = entered_fields(opened.task, form)
         texts = Texts(_language(request, opened.person))
+        errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
         try:
-            if not form.get("confirm"):
-                raise Refusal(422, "confirm_missing")
             check_answer(opened.task, choice, reason, fields)
         except Refusal as refusal:
-            return await _again(state, opened, request, form, field_errors(refusal, texts))
+            errors = (*field_errors(refusal, texts), *errors)
+        if errors:
+            return await _again(state, opened, request, form, errors)
         caller = page_caller(opened.person, opened.asked.link_id, body)
         try:
             receipt = await state.door.answer(

@@ -131,13 +131,15 @@ def answer_problems(
             Problem(
                 field="choice",
                 rule=None,
-                key="unknown_choice",
+                key="unknown_choice" if choice else "choice_required",
                 params={"choices": ", ".join(c.choice for c in choices)},
             ),
         )
     problems: list[Problem] = []
     if offered.reason_required and not reason.strip():
-        key, rule = ("special_reason_required", "N8") if offered.special_reason else ("reason_required", "N9")
+        key, rule = "reason_required", "N5" if choice == RETURN else "N9"
+        if offered.special_reason:
+            key, rule = "special_reason_required", "N8"
         problems.append(Problem(field="reason", rule=rule, key=key))
     problems += _text_problems("reason", reason)
     known = {spec.name for spec in offered.fields}

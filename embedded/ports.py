@@ -33,7 +33,7 @@ class Ports:
     @classmethod
     def from_first(cls, first: int) -> Ports:
         """The row that starts at `first` (the API). Raises StartError when it does not fit below 65536."""
-        if not 1 <= first <= 65536 - COUNT:
+        if not 1024 <= first <= 65536 - COUNT:
             raise StartError(f"Port {first} cannot be used: choose one between 1024 and {65536 - COUNT} with --port.")
         return cls(*range(first, first + COUNT))
 

@@ -177,3 +177,22 @@ def test_x4_a_page_is_in_the_readers_language_and_in_the_other_one_on_request(st
     assert "商务核查" in chinese.words
     assert '<html lang="zh' in chinese.text
     assert stack.web.request("GET", f"{link.path}?lang=%3Cscript%3E").status == 200
+
+
+def test_n9_a_page_names_everything_that_is_missing_at_once(stack: Stack) -> None:
+    link = Journey(stack).to_vps().link(VPS[0])
+    without_reason = link.post({"choice": "reject"})
+    assert without_reason.status == 422
+    assert "须说明理由" in without_reason.words
+    assert "请勾选确认" in without_reason.words
+    nothing_chosen = link.post({"confirm": "yes"})
+    assert nothing_chosen.status == 422
+    assert "请先选择您的决定" in nothing_chosen.words
+
+
+def test_n9_who_is_no_longer_asked_reads_where_the_application_stands_now(stack: Stack) -> None:
+    story = Journey(stack).to_vps()
+    story.by_link(VPS[0], "reject", "毛利过低")
+    mail = stack.mailbox.wait(VPS[1], story.id, "无需再处理")
+    assert "主管VP审核中" not in mail.text
+    assert "已驳回" in mail.text

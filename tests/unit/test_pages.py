@@ -426,3 +426,9 @@ def test_the_dossier_shows_everything_it_is_given(language: Any) -> None:
 def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
     """N11."""
     assert "<h1>" in render_dossier(dossier)
+
+
+@pytest.mark.parametrize("typed", ["¥8,600,000.00", "8 600 000", "８６０００００", " 8600000 "])
+def test_an_amount_typed_as_the_page_shows_it_is_read(typed: str) -> None:
+    form = parse_form({"forecast.annual_contracts": typed})
+    assert Decimal(form["forecast"]["annual_contracts"]) == 8_600_000
