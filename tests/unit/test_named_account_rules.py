@@ -1,4 +1,4 @@
-"""The life of an application as pure rules: what may be answered, who is told, what is in the way (A1, A3, N1, N5-N10)."""
+"""The life of an application as pure rules: what may be answered, who is told (A1, A3, N1, N5-N10)."""
 
 from __future__ import annotations
 
