@@ -150,9 +150,7 @@ def _with_link(task: TaskRow, one: Asked, context: Context, now: datetime, known
     )
 
 
-def known_to_workflow(
-    task: TaskRow, people: Iterable[AskedRow], context: Context, now: datetime, *, refreshed: int = 0
-) -> OpenTask:
+def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Context, now: datetime) -> OpenTask:
     """The task as its workflow needs to know it: with the next thing that happens by itself."""
     asked = tuple(
         Asked(**person.model_dump(include={"person", "capacity", "on_behalf_of"}), name=person.name)
@@ -172,7 +170,6 @@ def known_to_workflow(
         due_at=task.due_at,
         next_step=following,
         chased=task.chased,
-        refreshed=refreshed,
     )
 
 

@@ -59,7 +59,6 @@ class OpenTask(Wire):
     next_step: DueStep
     chased: int = 0
     """How many of its due steps have been carried out."""
-    refreshed: int = 0
 
 
 class MoveStep(Step):

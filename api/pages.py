@@ -51,7 +51,7 @@ STYLESHEET_URL: Final = "/static/baobei.css"
 
 PAGE_HEADERS: Final[Mapping[str, str]] = {
     "Cache-Control": "no-store",
-    # `no-referrer` would make browsers send `Origin: null` with the form, which the answer's Origin check needs.
+    # The link in the address is the authority: no other site may learn it.
     "Referrer-Policy": "same-origin",
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "

@@ -93,15 +93,5 @@ async def find(tx: AsyncConnection, account_id: str) -> AccountRow | None:
     return AccountRow.model_validate(dict(row._mapping)) if row else None
 
 
-async def claims_of(tx: AsyncConnection, account_id: str) -> tuple[dict[str, Any], ...]:
-    """The customer and related parties an account holds."""
-    rows = await tx.execute(
-        select(claim.c.name, claim.c.uscc, claim.c.live)
-        .where(claim.c.account_id == account_id)
-        .order_by(claim.c.number)
-    )
-    return tuple(dict(row._mapping) for row in rows)
-
-
 def _columns(row: AccountRow) -> dict[str, Any]:
     return {**row.model_dump(exclude={"form"}), "form": row.form.model_dump(mode="json")}

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.moving import NotApproved
 from db.engine import make_engine
 from db.migrate import upgrade
 from embedded.ports import free_row
 from embedded.postgres import PostgresServer
+from tests.integration.race_ground import KEYS, ROUNDS, Ground
 
 MIGRATED = "migrated"
 """The database that every test's own is a copy of: copying takes a twentieth of the time of migrating."""
@@ -79,3 +82,15 @@ async def superuser(postgres: PostgresServer, database_url: str) -> AsyncIterato
     )
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def ground(engine: AsyncEngine, superuser: asyncpg.Connection) -> AsyncIterator[Ground]:
+    name = await superuser.fetchval("SELECT current_database()")
+    # Two that wait for each other are found at once instead of after a second; what then happens is the same.
+    await superuser.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
+    made = Ground(engine, KEYS)
+    await made.prepare(sellers=2 * ROUNDS)
+    yield made
+    assert all(issubclass(error, DBAPIError | NotApproved) for error in made.retried), made.retried
+    await made.record_holds()

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from pydantic import SecretBytes
 from sqlalchemy import Table, insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
@@ -18,7 +19,7 @@ from activities.chasing import Chasing
 from activities.collisions import keyed_parties
 from activities.evidence import EvidenceGathering
 from activities.records import Records
-from activities.steps import Step
+from activities.steps import Activated, ActivateStep, Step
 from activities.transaction import Recorder
 from crypto.keyring import Keyring
 from crypto.seal import head_seal_holds, seal
@@ -323,3 +324,20 @@ class Ground:
 async def race(*contenders: Awaitable[Any]) -> list[Any]:
     """All at once."""
     return list(await asyncio.gather(*contenders))
+
+
+ROUNDS = 200
+KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
+OPEN_VP = (TaskKind.VP_REVIEW, VPS[0], ({"person": VPS[0], "capacity": "holder"},))
+
+
+async def activate(
+    ground: Ground,
+    racer: Racer,
+    *,
+    key: str = "activate:1",
+    gm: str | None = None,
+    final: tuple[type[Exception], ...] = (),
+) -> Activated:
+    step = ActivateStep(key=key, now=NOW, application_id=racer.id, gm_decision=gm or racer.gm_decision)
+    return await ground.run(ground.records.activate_account, step, racer.workflow_id, final=final)

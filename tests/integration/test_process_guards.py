@@ -7,14 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 import pytest
-from pydantic import SecretBytes
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.evidence import EvidenceGathering
 from activities.moving import ForeignStep
 from activities.steps import ActivateStep, GatherStep, MoveStep
 from activities.transaction import Recorder
-from crypto.keyring import Keyring
 from db import applications
 from db.facts import import_organisation
 from domain.application import Customer, Stage
@@ -22,9 +20,7 @@ from domain.evidence import Evidence, EvidenceKind
 from domain.named_account import Obstacle
 from domain.tasks import Ask, TaskKind
 from embedded.welcome import sample_organisation
-from tests.integration.race_ground import NOW, Ground, Racer, form, salesperson
-
-KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
+from tests.integration.race_ground import KEYS, NOW, Ground, Racer, form, salesperson
 
 
 @pytest.fixture

@@ -27,7 +27,6 @@ from crypto.codec import data_converter
 from crypto.seal import seal
 from domain.application import ApplicationForm, Stage
 from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
-from domain.tasks import TaskKind
 from tests.workflow.fake_activities import FakeActivities
 from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
@@ -193,10 +192,6 @@ class Story:
             return (await self.status()).stage is stage
 
         await eventually(there, f"the process at {stage.value}")
-
-    async def until_asked(self, kind: TaskKind) -> None:
-        await eventually(lambda: any(task.kind is kind for task in self.record.open), kind.value)
-        await self.status()
 
     async def facts_changed(self) -> None:
         before = self.count("refreshed")
