@@ -19,7 +19,8 @@ from crypto.links import link_token
 from db import messages
 from db.facts import Facts
 from settings import Settings
-from texts.mail import MailFacts, build_message, render_mail
+from texts.mail import MailFacts, render_mail
+from texts.mail_message import build_message
 
 BATCH = 10
 LEASE = timedelta(minutes=1)

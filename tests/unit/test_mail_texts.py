@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from domain.application import Stage
 from domain.evidence import EvidenceKind
 from domain.tasks import AskedAs, TaskKind
-from texts.mail import MailFacts, MailKind, MailRefused, RenderedMail, build_message, header_text, render_mail
+from texts.mail import MailFacts, MailKind, RenderedMail, header_text, render_mail
+from texts.mail_message import MailRefused, build_message
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
