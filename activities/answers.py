@@ -22,7 +22,7 @@ from domain.application import ApplicationForm, Stage
 from domain.eligibility import refusals
 from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, appeal_in_time, note_field
-from domain.statements import AnswerTask, AppealRejection, Statement, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
 from domain.tasks import APPROVE, SUPPLY, Choice, Decision, Problem, TaskKind, TaskStatus, answer_problems
 
 S = TypeVar("S", bound=Statement)
@@ -99,7 +99,7 @@ class AnswerTaking:
         await _accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
         return Recorded(accepted=True, decision=_plain(decision), round=number)
 
-    async def _take_withdrawal(self, work: Work, row: ApplicationRow, said: WithdrawApplication) -> Recorded:
+    async def _take_withdrawal(self, work: Work, row: ApplicationRow, said: Withdraw) -> Recorded:
         if said.person != row.applicant:
             raise Refused("not_applicant")
         if not can_still_withdraw(row.stage):

@@ -7,7 +7,7 @@ from datetime import datetime
 from domain.application import Stage
 from domain.base import Wire
 from domain.named_account import Notice, Obstacle
-from domain.statements import AnswerTask, AppealRejection, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
 from domain.tasks import Ask, Asked, Decision, DueStep, TaskKind
 
 
@@ -86,7 +86,7 @@ class RecordAnswerStep(Step):
 
 class RecordWithdrawalStep(Step):
     application_id: str
-    statement: WithdrawApplication
+    statement: Withdraw
 
 
 class RecordAppealStep(Step):

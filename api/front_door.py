@@ -29,7 +29,7 @@ from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
 from domain.organisation import Person
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
 from texts.operators import static_summary
 from workflows.messages import APPLICANT, DEPARTMENT, STAGE, TASK_QUEUE, StartApplication, application_workflow_id
 from workflows.named_account import NamedAccountApplication
@@ -172,7 +172,7 @@ class FrontDoor:
 
     async def withdraw(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:
         """N13."""
-        statement = WithdrawApplication.model_validate({**self._said(caller, workflow_id), "reason": reason})
+        statement = Withdraw.model_validate({**self._said(caller, workflow_id), "reason": reason})
         return await self._say(caller, statement, NamedAccountApplication.withdraw)
 
     async def appeal(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:

@@ -1,7 +1,8 @@
-"""Who is asked by a task, and in which capacity (N2, N5, N6, N8, N10, N12).
+"""Who is asked by a task, and in which capacity (N2, N5, N6, N8, N10, N12, P1–P8, D1, D2, U6).
 
 Worked out anew whenever the organisation, a delegation or a deadline changes, and once more when an answer is recorded.
-Only active people are asked, nobody twice, and the applicant only to supply information on their own application.
+Only active people are asked, nobody twice, and the applicant only to supply information on what they applied for or to
+agree to a split.
 """
 
 from __future__ import annotations
@@ -13,6 +14,17 @@ from domain.organisation import Organisation, Role
 from domain.policy import Policy
 from domain.tasks import Ask, Asked, AskedAs, TaskKind
 
+IN_PERSON = frozenset({TaskKind.SUPPLY_INFORMATION, TaskKind.AGREE_SPLIT})
+"""What a salesperson is asked about their own matters: nobody is their delegate for it."""
+_OF_A_VP = frozenset(
+    {
+        TaskKind.CONFLICT_CONFIRMATION,
+        TaskKind.PROJECT_APPROVAL,
+        TaskKind.RECORD_MEETING,
+        TaskKind.OBJECTION_REVIEW,
+    }
+)
+"""Decided by the VP of the salesperson whom the slot names."""
 _LAST_RESORT = (Role.GENERAL_MANAGER, Role.COO)
 """Asked, in this order, when nobody else is left: nothing waits for nobody."""
 
@@ -36,8 +48,9 @@ def who_is_asked(
     delegate has no delegates, and somebody who may not be asked has none either. Empty only when the organisation has
     nobody left to ask.
     """
-    if ask.kind is TaskKind.SUPPLY_INFORMATION:
-        return _supply_information(organisation, policy, applicant, now, standing_in)
+    if ask.kind in IN_PERSON:
+        asked = applicant if ask.kind is TaskKind.SUPPLY_INFORMATION else ask.slot
+        return _in_person(ask.kind, organisation, policy, asked, now, standing_in)
 
     def may_be_asked(person: str) -> bool:
         return _is_active(organisation, person) and person != applicant
@@ -58,7 +71,7 @@ def who_is_asked(
             stand_ins = _first_held(roles, organisation, counts_here)
         # Whoever only stood in for a VP is better than nobody.
         stand_ins = stand_ins or _first_held(roles, organisation, may_stand_in)
-        found.add_with_delegates(stand_ins, AskedAs.STAND_IN, on_behalf_of=ask.slot or None)
+        found.add_with_delegates(stand_ins, AskedAs.STAND_IN, on_behalf_of=_principal(ask, organisation))
     return tuple(found.asked)
 
 
@@ -105,22 +118,22 @@ class _People:
             self.add(delegates, AskedAs.DELEGATE, on_behalf_of=principal)
 
 
-def _supply_information(
-    organisation: Organisation, policy: Policy, applicant: str, now: datetime, standing_in: bool
+def _in_person(
+    kind: TaskKind, organisation: Organisation, policy: Policy, salesperson: str, now: datetime, standing_in: bool
 ) -> tuple[Asked, ...]:
-    """N5: the applicant; for one who has left, a superior on their behalf. Nobody is a delegate for this."""
+    """N5, P2, D1: the salesperson; for one who has left, a superior on their behalf. Nobody is a delegate for this."""
 
     def may_be_asked(person: str) -> bool:
         return _is_active(organisation, person)
 
     found = _People(organisation, now, may_be_asked)
-    found.add(filter(may_be_asked, (applicant,)), AskedAs.HOLDER)
+    found.add(filter(may_be_asked, (salesperson,)), AskedAs.HOLDER)
     if not found.asked:
-        superiors = list(filter(may_be_asked, _superiors(organisation, applicant)))
-        found.add(superiors[:1], AskedAs.STAND_IN, on_behalf_of=applicant)
+        superiors = list(filter(may_be_asked, _superiors(organisation, salesperson)))
+        found.add(superiors[:1], AskedAs.STAND_IN, on_behalf_of=salesperson)
     if standing_in or not found.asked:
-        roles = _stand_in_roles(TaskKind.SUPPLY_INFORMATION, policy, nobody_left=not found.asked)
-        found.add(_first_held(roles, organisation, may_be_asked), AskedAs.STAND_IN, on_behalf_of=applicant)
+        roles = _stand_in_roles(kind, policy, nobody_left=not found.asked)
+        found.add(_first_held(roles, organisation, may_be_asked), AskedAs.STAND_IN, on_behalf_of=salesperson)
     return tuple(found.asked)
 
 
@@ -131,6 +144,17 @@ def _holders(ask: Ask, organisation: Organisation, may_be_asked: Callable[[str],
         case TaskKind.VP_REVIEW:
             # Somebody who is no longer a sales VP does not review; their slot may still wait for a successor.
             return (ask.slot,) if ask.slot in organisation.sales_vps and may_be_asked(ask.slot) else ()
+        case TaskKind.RESUME_REVIEW:
+            return _first_held((Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER), organisation, may_be_asked)
+        case TaskKind.ASSIGN_CLERK | TaskKind.CALL_MEETING:
+            return _first_held((Role.COMMERCE_MANAGER, Role.COMMERCE_CLERK), organisation, may_be_asked)
+        case TaskKind.CONFLICT_CHECK:  # P4: the clerk assigned; commerce again once they have left
+            if may_be_asked(ask.slot):
+                return (ask.slot,)
+            return _first_held((Role.COMMERCE_MANAGER, Role.COMMERCE_CLERK), organisation, may_be_asked)
+        case kind if kind in _OF_A_VP:
+            vp = organisation.vp_of(ask.slot)
+            return (vp,) if vp and may_be_asked(vp) else ()
         case _:
             return _first_held((Role.GENERAL_MANAGER,), organisation, may_be_asked)
 
@@ -152,6 +176,11 @@ def _first_held(
         if people:
             return people
     return ()
+
+
+def _principal(ask: Ask, organisation: Organisation) -> str | None:
+    """In whose stead a stand-in is asked, where one person is."""
+    return organisation.vp_of(ask.slot) if ask.kind in _OF_A_VP else ask.slot or None
 
 
 def _superiors(organisation: Organisation, person_id: str) -> Iterator[str]:

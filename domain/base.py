@@ -74,7 +74,8 @@ OptionalText = Annotated[
 """A text that may be left empty."""
 
 
-def _decimal_text(value: object) -> object:
+def decimal_text(value: object) -> object:
+    """Refuses binary floats."""
     # Binary floats cannot hold money exactly; the contract says decimal strings.
     if isinstance(value, float | bool):
         raise PydanticCustomError("money_as_text", 'must be a decimal string such as "1250000.00"')
@@ -83,7 +84,7 @@ def _decimal_text(value: object) -> object:
 
 Money = Annotated[
     Decimal,
-    BeforeValidator(_decimal_text),
+    BeforeValidator(decimal_text),
     Field(ge=0, lt=MONEY_CEILING, max_digits=15, decimal_places=2, allow_inf_nan=False),
 ]
 """An amount in RMB, never negative, two decimals."""
@@ -91,4 +92,4 @@ Money = Annotated[
 Moment = AwareDatetime
 """A point in time; naive datetimes are refused."""
 
-__all__ = ["MONEY_CEILING", "Frozen", "Line", "Moment", "Money", "OptionalText", "Text", "Wire"]
+__all__ = ["MONEY_CEILING", "Frozen", "Line", "Moment", "Money", "OptionalText", "Text", "Wire", "decimal_text"]

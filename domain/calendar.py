@@ -143,6 +143,16 @@ class WorkCalendar(Wire):
         # Years in between are announced before the last one is.
         return WorkingDeadline(at=_in_zone(day, at, zone), provisional=provisional or self.is_provisional(day))
 
+    def add_days(self, start: datetime, days: int) -> datetime:
+        """U5: the same time of day, `days` days after `start`, in the business time zone.
+
+        Raises `ValueError` for a naive `start` or negative `days`.
+        """
+        if days < 0:
+            raise ValueError("days are counted forwards only")
+        local = _aware(start).astimezone(self.zone)
+        return _in_zone(local.date() + days * _ONE_DAY, local.time().replace(fold=local.fold), self.zone)
+
     def add_months(self, start: datetime, months: int) -> datetime:
         """U5: the same time of day, `months` calendar months after `start`, in the business time zone.
 

@@ -58,6 +58,8 @@ def choices_for(kind: TaskKind, *, above_limit: bool = False) -> tuple[Choice, .
             return (Choice(choice=APPROVE, reason_required=above_limit, special_reason=above_limit), reject)
         case TaskKind.GM_APPROVAL | TaskKind.GM_APPEAL:
             return (Choice(choice=APPROVE), reject)
+        case _:
+            raise ValueError(f"no application asks for {kind}")
 
 
 def above_limit(accounts_held: int, limit: int) -> bool:

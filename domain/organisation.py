@@ -105,6 +105,15 @@ class Organisation(Frozen):
         """Active people who hold `role`, in the order of the file."""
         return tuple(person for person in self.people if person.active and role in person.roles)
 
+    def department_of(self, person_id: str) -> Department | None:
+        person = self.by_id.get(person_id)
+        return self.departments_by_id.get(person.department or "") if person else None
+
+    def vp_of(self, person_id: str) -> str | None:
+        """主管VP: the VP who supervises the person's department."""
+        office = self.department_of(person_id)
+        return office.vp if office else None
+
     def delegations_in_force(self, person_id: str, now: Moment) -> tuple[Delegation, ...]:
         return tuple(d for d in self.delegations if d.person == person_id and d.in_force(now))
 

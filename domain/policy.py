@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
 from domain.application import Industry
 from domain.base import Frozen, Line, Money
@@ -16,6 +17,18 @@ from domain.organisation import Role
 from domain.tasks import TaskKind
 
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy.toml")
+
+
+def _number_format(value: str) -> str:
+    """P9: numbers stay unique only if the year and the sequence are both in them."""
+    try:
+        numbers = {value.format(year=year, sequence=sequence) for year in (2026, 2027) for sequence in (1, 2, 100000)}
+    except (KeyError, IndexError, ValueError):
+        numbers = set()
+    if len(numbers) != 6 or not all(re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) for number in numbers):
+        raise ValueError("a number format holds {year} and {sequence} and otherwise letters, digits and hyphens")
+    return value
+
 
 WorkingDays = Annotated[int, Field(ge=1, le=365)]
 
@@ -60,6 +73,26 @@ class Deadline(Frozen):
     repeat_every: WorkingDays
 
 
+class Projects(Frozen):
+    """Registration and life of projects (P8, P9, U2–U5)."""
+
+    number_format: Annotated[str, AfterValidator(_number_format)]
+    objection_months: Annotated[int, Field(ge=1, le=24)]
+    remind_after_weeks: Annotated[int, Field(ge=1, le=52)]
+    remind_vp_after_months: Annotated[int, Field(ge=1, le=24)]
+    shelve_after_months: Annotated[int, Field(ge=1, le=36)]
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Projects:
+        if not 7 * self.remind_after_weeks < 28 * self.remind_vp_after_months < 28 * self.shelve_after_months:
+            raise ValueError("the reminders come before the shelving, and the salesperson's before the VP's")
+        return self
+
+    def number(self, year: int, sequence: int) -> str:
+        """P9: the project number of the `sequence`-th approval of a year."""
+        return self.number_format.format(year=year, sequence=sequence)
+
+
 class Policy(Frozen):
     version: Line
     time_zone: Line
@@ -70,6 +103,7 @@ class Policy(Frozen):
     privacy: Privacy
     evidence: EvidenceRules
     eligibility: EligibilityRules
+    projects: Projects
     deadlines: dict[TaskKind, Deadline]
 
     @property

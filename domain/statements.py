@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from domain.application import ApplicationForm
 from domain.base import Wire
+from domain.project import ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -62,26 +63,98 @@ def _storable(value: object) -> bool:
 class SubmitApplication(Statement):
     """N1: the form is complete; start the process."""
 
+    kind: Literal["submit_application"] = "submit_application"
     application_id: str = ""
     form: ApplicationForm | None = None
+
+
+class RegisterProject(Statement):
+    """P1, P4: the form is complete; start the process. U6: `resumes` a shelved project, with the reasons for it."""
+
+    kind: Literal["register_project"] = "register_project"
+    project_id: str = ""
+    form: ProjectForm | None = None
+    resumes: str | None = None
+    resumption: Resumption | None = None
 
 
 class AnswerTask(Statement):
     """An answer to one open task."""
 
+    kind: Literal["answer_task"] = "answer_task"
     task_id: str = ""
     choice: str = ""
     reason: str = ""
     fields: dict[str, JsonValue] = {}
 
 
-class WithdrawApplication(Statement):
-    """N13."""
+class Withdraw(Statement):
+    """N13: the applicant takes it back."""
 
+    kind: Literal["withdraw"] = "withdraw"
     reason: str = ""
 
 
 class AppealRejection(Statement):
     """N10: put the application before the general manager."""
 
+    kind: Literal["appeal_rejection"] = "appeal_rejection"
     reason: str = ""
+
+
+class ObjectToRefusal(Statement):
+    """P8: the applicant objects to a refusal, with reasons."""
+
+    kind: Literal["object_to_refusal"] = "object_to_refusal"
+    reason: str = ""
+
+
+class CallForMeeting(Statement):
+    """D2: a side, a VP or the general manager wants the coordination meeting instead of an agreement."""
+
+    kind: Literal["call_for_meeting"] = "call_for_meeting"
+    reason: str = ""
+
+
+class UpdateProject(Statement):
+    """U1: the weekly update; it restarts all three clocks (U5)."""
+
+    kind: Literal["update_project"] = "update_project"
+    update: ProjectUpdate | None = None
+
+
+class ReportLoss(Statement):
+    """U8: the project is lost."""
+
+    kind: Literal["report_loss"] = "report_loss"
+    loss: Loss | None = None
+
+
+class ReceiveContract(Statement):
+    """U7: commerce has received the contract review application."""
+
+    kind: Literal["receive_contract"] = "receive_contract"
+    contract: ContractReview | None = None
+
+
+class Reassign(Statement):
+    """A salesperson leaves: an operator hands their project to another, with a reason."""
+
+    kind: Literal["reassign"] = "reassign"
+    to: str = ""
+    reason: str = ""
+
+
+Said = Annotated[
+    AnswerTask
+    | Withdraw
+    | AppealRejection
+    | ObjectToRefusal
+    | CallForMeeting
+    | UpdateProject
+    | ReportLoss
+    | ReceiveContract
+    | Reassign,
+    Field(discriminator="kind"),
+]
+"""Whatever may be said to a process that runs."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import Field, JsonValue, TypeAdapter, ValidationError
 
-from domain.base import Moment, OptionalText, Wire
+from domain.base import Line, Moment, OptionalText, Wire
+from domain.split import Split
 
 _TEXT: TypeAdapter[str] = TypeAdapter(OptionalText)
 
@@ -22,6 +24,15 @@ class TaskKind(StrEnum):
     VP_REVIEW = "vp_review"
     GM_APPROVAL = "gm_approval"
     GM_APPEAL = "gm_appeal"
+    ASSIGN_CLERK = "assign_clerk"
+    CONFLICT_CHECK = "conflict_check"
+    CONFLICT_CONFIRMATION = "conflict_confirmation"
+    PROJECT_APPROVAL = "project_approval"
+    AGREE_SPLIT = "agree_split"
+    CALL_MEETING = "call_meeting"
+    RECORD_MEETING = "record_meeting"
+    OBJECTION_REVIEW = "objection_review"
+    RESUME_REVIEW = "resume_review"
 
 
 class TaskStatus(StrEnum):
@@ -33,7 +44,19 @@ class TaskStatus(StrEnum):
 class FieldKind(StrEnum):
     TEXT = "text"
     FORM = "form"
-    """The whole application form, corrected."""
+    """The whole form of the application or the project, corrected."""
+    PERSON = "person"
+    """One person, by id."""
+    PEOPLE = "people"
+    """Several people, by id."""
+    SUBJECTS = "subjects"
+    """Some of the registrations that were found, by id."""
+    SPLIT = "split"
+    """D3: `[{person, percent}]`, adding up to exactly 100."""
+    MOMENT = "moment"
+    """A point in time with its offset (RFC 3339)."""
+    NUMBER = "number"
+    """A whole number."""
 
 
 class FieldSpec(Wire):
@@ -42,6 +65,8 @@ class FieldSpec(Wire):
     name: str
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
+    options: tuple[str, ...] = ()
+    """The ids that may be named by a person, people or subjects field; empty: any."""
 
 
 class Choice(Wire):
@@ -77,7 +102,8 @@ class Ask(Wire):
 
     kind: TaskKind
     slot: str = ""
-    """Tells tasks of one kind apart: the id of the VP a `vp_review` belongs to."""
+    """Tells tasks of one kind apart: the VP a `vp_review` belongs to; the clerk of a `conflict_check`; the salesperson
+    whose VP is asked, or who is asked to agree."""
 
 
 class DueAction(StrEnum):
@@ -121,6 +147,18 @@ class Problem(Wire):
     params: dict[str, str] = {}
 
 
+_IDS: TypeAdapter[Any] = TypeAdapter(Annotated[tuple[Line, ...], Field(max_length=50)])
+_VALUES: dict[FieldKind, TypeAdapter[Any]] = {
+    FieldKind.PERSON: TypeAdapter(Line),
+    FieldKind.PEOPLE: _IDS,
+    FieldKind.SUBJECTS: _IDS,
+    FieldKind.SPLIT: TypeAdapter(Split),
+    FieldKind.MOMENT: TypeAdapter(Moment),
+    FieldKind.NUMBER: TypeAdapter(Annotated[int, Field(ge=0, le=100_000)]),
+}
+_NAMING = frozenset({FieldKind.PERSON, FieldKind.PEOPLE, FieldKind.SUBJECTS})
+
+
 def answer_problems(
     choices: Sequence[Choice], *, choice: str, reason: str, fields: Mapping[str, JsonValue]
 ) -> tuple[Problem, ...]:
@@ -151,9 +189,35 @@ def answer_problems(
         if value is None:
             if spec.required:
                 problems.append(Problem(field=f"fields.{spec.name}", rule="N1", key="missing"))
-        elif spec.kind is FieldKind.TEXT:
-            problems += _text_problems(f"fields.{spec.name}", value)
+        else:
+            problems += _value_problems(spec, value)
     return tuple(problems)
+
+
+def _value_problems(spec: FieldSpec, value: JsonValue) -> Iterator[Problem]:
+    field = f"fields.{spec.name}"
+    if spec.kind is FieldKind.TEXT:
+        yield from _text_problems(field, value)
+        if spec.required and isinstance(value, str) and not value.strip():
+            yield Problem(field=field, rule=None, key="missing")
+        return
+    if spec.kind is FieldKind.FORM:  # judged by the model of its subject
+        return
+    try:
+        read = _VALUES[spec.kind].validate_python(value)
+    except ValidationError as error:
+        for wrong in error.errors(include_url=False):
+            params = {name: str(inner) for name, inner in (wrong.get("ctx") or {}).items()}
+            place = ".".join([field, *(str(part) for part in wrong["loc"])])
+            rule = "D3" if spec.kind is FieldKind.SPLIT else None
+            yield Problem(field=place, rule=rule, key=wrong["type"], params=params)
+        return
+    named = read if isinstance(read, tuple) else (read,)
+    if spec.required and named == ():
+        yield Problem(field=field, rule=None, key="missing")
+    if spec.options and spec.kind in _NAMING:
+        for stranger in (one for one in named if one not in spec.options):
+            yield Problem(field=field, rule=None, key="not_among_options", params={"value": str(stranger)[:63]})
 
 
 def _text_problems(field: str, value: JsonValue) -> Iterator[Problem]:
@@ -166,6 +230,9 @@ def _text_problems(field: str, value: JsonValue) -> Iterator[Problem]:
 
 
 PASS, RETURN, SUPPLY, APPROVE, REJECT = "pass", "return", "supply", "approve", "reject"
+HOLD, ASSIGN, CLEAR, SUSPECT, CONFLICT, NO_CONFLICT = "hold", "assign", "clear", "suspect", "conflict", "no_conflict"
+AGREE, DISAGREE, CALLED, RECORD = "agree", "disagree", "called", "record"
+CALL_MEETING, UPHOLD_REFUSAL, ACCEPT = "call_meeting", "uphold_refusal", "accept"
 
 
 class Review(StrEnum):

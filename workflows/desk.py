@@ -26,7 +26,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.application import Stage
     from domain.named_account import Notice, Obstacle
-    from domain.statements import AnswerTask, AppealRejection, Statement, WithdrawApplication
+    from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
     from domain.tasks import Ask, Decision, DueAction
     from texts.operators import current_details, timer_summary
     from workflows.messages import DUE_AT, STAGE, WAITING_FOR, ApplicationStatus, DeskState, FactsChanged
@@ -221,7 +221,7 @@ class Desk:
         recorded = await self._record(message)
         if not recorded.accepted:
             return
-        if isinstance(message, WithdrawApplication):
+        if isinstance(message, Withdraw):
             self._settles.append(message.message_id)
             raise Withdrawn
         if isinstance(message, AppealRejection) and self.stage is Stage.REJECTED:
@@ -244,7 +244,7 @@ class Desk:
                     Records.record_answer,
                     RecordAnswerStep(key=key, now=now, application_id=subject, statement=message),
                 )
-            case WithdrawApplication():
+            case Withdraw():
                 return await take(
                     Records.record_withdrawal,
                     RecordWithdrawalStep(key=key, now=now, application_id=subject, statement=message),

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import ActivateStep, GatherStep, SubmitStep
     from domain.application import Stage
     from domain.named_account import Notice, Obstacle, approvals_without_special_reason
-    from domain.statements import AnswerTask, AppealRejection, WithdrawApplication
+    from domain.statements import AnswerTask, AppealRejection, Withdraw
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, Withdrawn, take
     from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication, claim
@@ -234,7 +234,7 @@ class NamedAccountApplication:
 
     @workflow.signal(description="The applicant withdraws (N13), sealed by the front door.")
     def withdraw(self, *sent: object) -> None:
-        self._desk.keep(claim(WithdrawApplication, sent))
+        self._desk.keep(claim(Withdraw, sent))
 
     @workflow.signal(description="The applicant appeals a rejection (N10), sealed by the front door.")
     def appeal(self, *sent: object) -> None:

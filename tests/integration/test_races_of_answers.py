@@ -17,7 +17,7 @@ from activities.steps import (
     SubmitStep,
 )
 from domain.application import Stage
-from domain.statements import AnswerTask, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, SubmitApplication, Withdraw
 from domain.tasks import Ask, TaskKind
 from tests.integration.race_ground import (
     CLERKS,
@@ -42,7 +42,7 @@ async def answer(ground: Ground, racer: Racer, said: AnswerTask) -> Recorded:
     return await ground.run(ground.records.record_answer, step, racer.workflow_id)
 
 
-async def receipts(ground: Ground, *said: AnswerTask | WithdrawApplication) -> list[tuple[bool, dict[str, Any]]]:
+async def receipts(ground: Ground, *said: AnswerTask | Withdraw) -> list[tuple[bool, dict[str, Any]]]:
     found = await ground.rows(
         "SELECT message_id, accepted, result FROM receipt WHERE message_id = ANY(:ids)",
         ids=[one.message_id for one in said],
@@ -114,7 +114,7 @@ async def ground_company(ground: Ground) -> Any:
         return await ground.facts.organisation(tx)
 
 
-async def withdraw(ground: Ground, racer: Racer, said: WithdrawApplication) -> Recorded:
+async def withdraw(ground: Ground, racer: Racer, said: Withdraw) -> Recorded:
     step = RecordWithdrawalStep(key=f"record:{said.fingerprint}", now=NOW, application_id=racer.id, statement=said)
     return await ground.run(ground.records.record_withdrawal, step, racer.workflow_id)
 
@@ -138,7 +138,7 @@ async def test_n13_an_answer_and_a_withdrawal_at_once_are_each_recorded_and_each
         approves = ground.says(
             AnswerTask, racer, VPS[0], task_id=racer.task_id(TaskKind.VP_REVIEW, VPS[0]), choice="approve"
         )
-        gives_up = ground.says(WithdrawApplication, racer, racer.applicant, reason="客户取消")
+        gives_up = ground.says(Withdraw, racer, racer.applicant, reason="客户取消")
         answered, withdrawn = await race(answer(ground, racer, approves), withdraw(ground, racer, gives_up))
         assert (answered.accepted, withdrawn.accepted) == (True, True)
         # What the process does next, whichever of the two it reads first: the application is over.
@@ -168,7 +168,7 @@ async def test_n7_n13_a_withdrawal_and_an_activation_at_once_never_both_succeed(
             return False
 
     async def one_round(r: int, racer: Racer) -> None:
-        said = ground.says(WithdrawApplication, racer, racer.applicant, reason="客户取消")
+        said = ground.says(Withdraw, racer, racer.applicant, reason="客户取消")
         contenders: list[Any] = [withdraw(ground, racer, said), activated(racer)]
         outcomes = await race(*(contenders if r % 2 else reversed(contenders)))
         withdrawn, active = outcomes if r % 2 else reversed(outcomes)

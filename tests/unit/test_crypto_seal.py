@@ -23,7 +23,7 @@ from domain.application import (
     Industry,
     RelatedParty,
 )
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
 
 OLD = Keyring((("k1", SecretBytes(secrets.token_bytes(32))),))
 NEW = Keyring((*OLD.keys, ("k2", SecretBytes(secrets.token_bytes(32)))))
@@ -161,7 +161,7 @@ def test_a_changed_amount_deep_in_the_form_breaks_the_seal(statement: SubmitAppl
 
 
 def test_one_kind_of_statement_does_not_pass_for_another() -> None:
-    sealed = seal(WithdrawApplication(message_id="m1", person="wang.li", reason="x"), NEW)
+    sealed = seal(Withdraw(message_id="m1", person="wang.li", reason="x"), NEW)
     assert not seal_holds(AppealRejection.model_validate(sealed.model_dump()), NEW)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.named_account import choices_for
-from domain.statements import AnswerTask, WithdrawApplication
+from domain.statements import AnswerTask, Withdraw
 from domain.tasks import PASS, TaskKind, answer_problems
 
 
@@ -30,7 +30,7 @@ def test_x1_a_statement_that_no_database_keeps_is_unreadable_and_empty(sent: Any
 
 
 def test_x1_every_other_text_stays_as_it_was_said() -> None:
-    said = WithdrawApplication.model_validate({"person": "yang.fan", "reason": "客户暂停\n𠮷 😀"})
+    said = Withdraw.model_validate({"person": "yang.fan", "reason": "客户暂停\n𠮷 😀"})
     assert (said.unreadable, said.reason) == (False, "客户暂停\n𠮷 😀")
 
 

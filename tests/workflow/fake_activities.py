@@ -32,7 +32,7 @@ from domain.application import Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
 from domain.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
-from domain.statements import AnswerTask, Statement, WithdrawApplication
+from domain.statements import AnswerTask, Statement, Withdraw
 from domain.tasks import (
     APPROVE,
     REJECT,
@@ -198,7 +198,7 @@ class FakeActivities:
             decided_at=step.now,
         )
 
-    def _withdraw(self, said: WithdrawApplication) -> Recorded:
+    def _withdraw(self, said: Withdraw) -> Recorded:
         own = self._own()
         if said.person != own.applicant:
             raise Refused("not_applicant")

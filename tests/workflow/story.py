@@ -26,7 +26,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from crypto.codec import data_converter
 from crypto.seal import seal
 from domain.application import ApplicationForm, Stage
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
 from tests.workflow.fake_activities import FakeActivities
 from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
@@ -158,8 +158,8 @@ class Story:
         fields: dict[str, Any] = {"application": form().model_dump(mode="json")} if choice == "supply" else {}
         return self.sealed(AnswerTask(person=person, task_id=asked.id, choice=choice, reason=reason, fields=fields))
 
-    def withdrawal(self, person: str = SAM) -> WithdrawApplication:
-        return self.sealed(WithdrawApplication(person=person, reason="customer merged"))
+    def withdrawal(self, person: str = SAM) -> Withdraw:
+        return self.sealed(Withdraw(person=person, reason="customer merged"))
 
     def objection(self, person: str = SAM) -> AppealRejection:
         return self.sealed(AppealRejection(person=person, reason="the figures were old"))
@@ -167,7 +167,7 @@ class Story:
     async def signal(self, *statements: Statement) -> None:
         """Send without waiting for what becomes of it."""
         for said in statements:
-            name = {AnswerTask: "answer_task", WithdrawApplication: "withdraw", AppealRejection: "appeal"}[type(said)]
+            name = {AnswerTask: "answer_task", Withdraw: "withdraw", AppealRejection: "appeal"}[type(said)]
             await self.handle.signal(name, said)
 
     async def sends(self, *statements: Statement) -> None:

@@ -10,7 +10,7 @@ from temporalio.common import RawValue
 
 from domain.application import Stage
 from domain.organisation import Delegation
-from domain.statements import AnswerTask, AppealRejection, SubmitApplication, WithdrawApplication
+from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation
 from tests.workflow.story import Story, eventually, form, time_skipping
 from workflows.desk import Desk
@@ -57,7 +57,7 @@ async def test_statements_without_a_seal_are_recorded_and_change_nothing(story: 
     forged = AnswerTask(message_id="f1", workflow_id=story.workflow_id, person=VERA, task_id=asked.id, choice="approve")
     stolen = story.answer(VERA, "approve").model_copy(update={"choice": "reject", "reason": "no", "message_id": "f2"})
     elsewhere = story.answer(VERA, "approve").model_copy(update={"workflow_id": "application-B", "message_id": "f3"})
-    await story.signal(forged, stolen, elsewhere, WithdrawApplication(person=SAM), AppealRejection(person=SAM))
+    await story.signal(forged, stolen, elsewhere, Withdraw(person=SAM), AppealRejection(person=SAM))
     await eventually(lambda: len(story.record.refused) == 5, "five refusals on record")
     assert {why for _, why in story.record.refused} == {"unsealed"}
     assert (await story.status()).waiting_for == (VERA, VIKTOR)

@@ -1,0 +1,94 @@
+"""Disputes over a project (D1–D3): agreement by both salespeople, or a coordination meeting that decides."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from domain.base import Frozen, Moment, OptionalText, Text, Wire
+from domain.organisation import PersonId
+from domain.split import Split
+
+
+class Origin(StrEnum):
+    """Which rule led to the dispute."""
+
+    OTHER_ACCOUNT = "P3"
+    OBJECTION = "P8"
+
+
+class DisputeStage(StrEnum):
+    NEGOTIATION = "negotiation"
+    """D1: both salespeople look for one text they both confirm."""
+    CALLING_MEETING = "calling_meeting"
+    """D2: commerce calls the coordination meeting."""
+    MEETING = "meeting"
+    """D2: the meeting is called; the VP records its outcome."""
+    AGREED = "agreed"
+    DECIDED = "decided"
+    """D2: the meeting's outcome is recorded."""
+    WITHDRAWN = "withdrawn"
+
+    @property
+    def ended(self) -> bool:
+        return self in (DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN)
+
+
+class Agreement(Frozen):
+    """D1: the one text that both salespeople confirm."""
+
+    cooperation: Text
+    """How the two work together on the project."""
+    split: Split
+
+
+class MeetingCall(Frozen):
+    """D2: the coordination meeting as commerce calls it."""
+
+    starts_at: Moment
+    duration_minutes: Annotated[int, Field(ge=15, le=480)] = 60
+    place: Text
+    participants: Annotated[tuple[PersonId, ...], Field(min_length=2, max_length=50)]
+    note: OptionalText = ""
+
+
+class MeetingOutcome(Frozen):
+    """D2: what the coordination meeting decided."""
+
+    responsible: PersonId
+    """The salesperson who is responsible for the project."""
+    split: Split
+    summary: Text
+    """What was said and decided, in words."""
+
+
+class Claimant(Wire):
+    """One side of a dispute: a salesperson, and the registration or account they speak for."""
+
+    person: str
+    subject_type: str
+    """project or account"""
+    subject_id: str
+    since: datetime
+    """When it was registered: who was first (A5)."""
+
+
+class DisputeOutcome(Wire):
+    """How a dispute ended; it binds both registrations (D1, D2)."""
+
+    stage: DisputeStage
+    responsible: str
+    """Who is responsible for the project from here on."""
+    decided_by_vp_of: str
+    """The salesperson whose VP decides the project."""
+
+
+def deciding_salesperson(origin: Origin, applicant: str, claimants: Sequence[Claimant]) -> str:
+    """D2: whose VP records the meeting and decides: the account's responsible salesperson's; for P8 the applicant's."""
+    if origin is Origin.OBJECTION:
+        return applicant
+    return next((one.person for one in claimants if one.person != applicant), applicant)

@@ -1,0 +1,47 @@
+"""What happens by itself to an approved project that nobody updates (U2–U5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.base import Moment, Wire
+from domain.calendar import WorkCalendar
+from domain.policy import Policy
+
+
+class Silence(StrEnum):
+    """The three things that follow from silence, in their order."""
+
+    TWO_WEEKS = "two_weeks"
+    """U2: the salesperson and the department GM are reminded."""
+    ONE_MONTH = "one_month"
+    """U3: the VP as well."""
+    THREE_MONTHS = "three_months"
+    """U4: the project is shelved."""
+
+    @property
+    def rule(self) -> str:
+        return {Silence.TWO_WEEKS: "U2", Silence.ONE_MONTH: "U3", Silence.THREE_MONTHS: "U4"}[self]
+
+
+class SilenceDue(Wire):
+    """One thing that will happen unless the project is updated before."""
+
+    at: Moment
+    silence: Silence
+
+
+def silence_ahead(updated_at: datetime, done: int, policy: Policy, calendar: WorkCalendar) -> tuple[SilenceDue, ...]:
+    """U2–U5: what happens by itself, and when, when `done` of the three have happened since `updated_at`.
+
+    Weeks are days × 7, months are calendar months in the business time zone: 30 November + 3 months is the last day of
+    February. Empty once the project has been shelved. Raises `ValueError` for a naive moment.
+    """
+    life = policy.projects
+    moments = (
+        SilenceDue(at=calendar.add_days(updated_at, 7 * life.remind_after_weeks), silence=Silence.TWO_WEEKS),
+        SilenceDue(at=calendar.add_months(updated_at, life.remind_vp_after_months), silence=Silence.ONE_MONTH),
+        SilenceDue(at=calendar.add_months(updated_at, life.shelve_after_months), silence=Silence.THREE_MONTHS),
+    )
+    return moments[done:]

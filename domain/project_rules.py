@@ -1,0 +1,247 @@
+"""The registration of a project: what may be answered at each step, who is told (P, D, U).
+
+Pure. The workflows walk these rules, the activities apply what they say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+from domain.dispute import Claimant
+from domain.organisation import Organisation, Role
+from domain.project import ProjectStage, Track
+from domain.tasks import (
+    ACCEPT,
+    AGREE,
+    APPROVE,
+    ASSIGN,
+    CALL_MEETING,
+    CALLED,
+    CLEAR,
+    CONFLICT,
+    DISAGREE,
+    HOLD,
+    NO_CONFLICT,
+    RECORD,
+    REJECT,
+    SUPPLY,
+    SUSPECT,
+    UPHOLD_REFUSAL,
+    Choice,
+    FieldKind,
+    FieldSpec,
+    TaskKind,
+)
+
+PROJECT_TASK_RULES: dict[TaskKind, str] = {
+    TaskKind.SUPPLY_INFORMATION: "P2",
+    TaskKind.ASSIGN_CLERK: "P4",
+    TaskKind.CONFLICT_CHECK: "P4",
+    TaskKind.CONFLICT_CONFIRMATION: "P5",
+    TaskKind.PROJECT_APPROVAL: "P2",
+    TaskKind.AGREE_SPLIT: "D1",
+    TaskKind.CALL_MEETING: "D2",
+    TaskKind.RECORD_MEETING: "D2",
+    TaskKind.OBJECTION_REVIEW: "P8",
+    TaskKind.RESUME_REVIEW: "U6",
+}
+"""The rule a task of a registration or a dispute carries out."""
+
+PROJECT_FORM_FIELD = "project"
+"""The field of a `supply` answer that holds the completed project form."""
+CLERK_FIELD, SUSPECTS_FIELD = "clerk", "suspects"
+
+
+def project_choices(
+    kind: TaskKind,
+    *,
+    people: Sequence[str] = (),
+    salespeople: Sequence[str] = (),
+    suspects: Sequence[str] = (),
+    text_on_the_table: bool = False,
+) -> tuple[Choice, ...]:
+    """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible,
+    `suspects` are the registrations that may be in conflict."""
+    match kind:
+        case TaskKind.SUPPLY_INFORMATION:
+            form = FieldSpec(name=PROJECT_FORM_FIELD, kind=FieldKind.FORM, required=True)
+            return (Choice(choice=SUPPLY, fields=(form,)),)
+        case TaskKind.ASSIGN_CLERK:
+            clerk = FieldSpec(name=CLERK_FIELD, kind=FieldKind.PERSON, required=True, options=tuple(people))
+            return (Choice(choice=ASSIGN, fields=(clerk,)),)
+        case TaskKind.CONFLICT_CHECK:
+            found = FieldSpec(name=SUSPECTS_FIELD, kind=FieldKind.SUBJECTS, required=True, options=tuple(suspects))
+            suspect = (Choice(choice=SUSPECT, reason_required=True, fields=(found,)),) if suspects else ()
+            return (Choice(choice=CLEAR), *suspect)
+        case TaskKind.CONFLICT_CONFIRMATION:
+            return (Choice(choice=CONFLICT, reason_required=True), Choice(choice=NO_CONFLICT))
+        case TaskKind.PROJECT_APPROVAL:
+            return (
+                Choice(choice=APPROVE),
+                Choice(choice=HOLD, reason_required=True),
+                Choice(choice=REJECT, reason_required=True),
+            )
+        case TaskKind.AGREE_SPLIT:
+            text = (
+                FieldSpec(name="cooperation", required=not text_on_the_table),
+                FieldSpec(name="split", kind=FieldKind.SPLIT, required=not text_on_the_table),
+            )
+            return (Choice(choice=AGREE, fields=text), Choice(choice=DISAGREE, reason_required=True))
+        case TaskKind.CALL_MEETING:
+            meeting = (
+                FieldSpec(name="starts_at", kind=FieldKind.MOMENT, required=True),
+                FieldSpec(name="duration_minutes", kind=FieldKind.NUMBER),
+                FieldSpec(name="place", required=True),
+                FieldSpec(name="participants", kind=FieldKind.PEOPLE, required=True, options=tuple(people)),
+                FieldSpec(name="note"),
+            )
+            return (Choice(choice=CALLED, fields=meeting),)
+        case TaskKind.RECORD_MEETING:
+            outcome = (
+                FieldSpec(name="responsible", kind=FieldKind.PERSON, required=True, options=tuple(salespeople)),
+                FieldSpec(name="split", kind=FieldKind.SPLIT, required=True),
+                FieldSpec(name="summary", required=True),
+            )
+            return (Choice(choice=RECORD, fields=outcome),)
+        case TaskKind.OBJECTION_REVIEW:
+            return (Choice(choice=CALL_MEETING), Choice(choice=UPHOLD_REFUSAL, reason_required=True))
+        case TaskKind.RESUME_REVIEW:
+            return (Choice(choice=ACCEPT), Choice(choice=REJECT, reason_required=True))
+        case _:
+            raise ValueError(f"no project asks for {kind}")
+
+
+class ProjectNotice(StrEnum):
+    """Something people are told about a project, without being asked anything."""
+
+    REGISTERED_UNDER_ACCOUNT = "registered_under_account"
+    """P3: another salesperson has registered a project under a Named Account."""
+    CONFLICT_REFUSED = "conflict_refused"
+    """P7: conflict notice and refusal."""
+    REFUSAL_UPHELD = "refusal_upheld"
+    OBJECTION_LAPSED = "objection_lapsed"
+    PROJECT_APPROVED = "project_approved"
+    PROJECT_REJECTED = "project_rejected"
+    RESUME_REJECTED = "resume_rejected"
+    AGREED = "agreed"
+    """D1: recorded, and reported to the VPs and the general manager."""
+    MEETING_WANTED = "meeting_wanted"
+    MEETING_CALLED = "meeting_called"
+    """D2: who, when and where, with a calendar invitation."""
+    MEETING_RECORDED = "meeting_recorded"
+    SILENT_TWO_WEEKS = "silent_two_weeks"
+    SILENT_ONE_MONTH = "silent_one_month"
+    SHELVED = "shelved"
+    LOST = "lost"
+    CONTRACT_SIGNED = "contract_signed"
+    PROJECT_WITHDRAWN = "project_withdrawn"
+    REASSIGNED = "reassigned"
+
+
+def told_of_project(
+    notice: ProjectNotice,
+    organisation: Organisation,
+    *,
+    salesperson: str,
+    claimants: Iterable[Claimant] = (),
+    involved: Iterable[str] = (),
+) -> tuple[str, ...]:
+    """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
+    far, or are the participants of a meeting. Only active people, once each."""
+    sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
+    others = [person for person in sides if person != salesperson]
+    own_gm = _department_gms(organisation, [salesperson])
+    vps = _vps(organisation, sides)
+    managers = [person.id for person in organisation.holders(Role.GENERAL_MANAGER)]
+    commerce = [person.id for person in organisation.holders(Role.COMMERCE_MANAGER)]
+    people: list[str]
+    match notice:
+        case ProjectNotice.REGISTERED_UNDER_ACCOUNT:  # P3
+            people = [*others, *vps, *managers]
+        case ProjectNotice.CONFLICT_REFUSED:  # P7
+            people = [salesperson, *vps]
+        case ProjectNotice.REFUSAL_UPHELD | ProjectNotice.OBJECTION_LAPSED | ProjectNotice.RESUME_REJECTED:
+            people = [salesperson]
+        case ProjectNotice.PROJECT_APPROVED:  # P2, P9
+            people = [*sides, *own_gm, *commerce]
+        case ProjectNotice.PROJECT_REJECTED:  # P2
+            people = [*sides]
+        case ProjectNotice.AGREED:  # D1
+            people = [*sides, *vps, *managers]
+        case ProjectNotice.MEETING_WANTED:
+            people = [*sides, *vps, *managers]
+        case ProjectNotice.MEETING_CALLED:  # D2
+            people = [*involved]
+        case ProjectNotice.MEETING_RECORDED:
+            people = [*sides, *vps, *managers, *involved]
+        case ProjectNotice.SILENT_TWO_WEEKS:  # U2
+            people = [salesperson, *own_gm]
+        case ProjectNotice.SILENT_ONE_MONTH:  # U3
+            people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
+        case ProjectNotice.SHELVED:  # U4
+            people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
+        case ProjectNotice.LOST:  # U8
+            products = [person.id for person in organisation.holders(Role.PRODUCT_MANAGER)]
+            people = [*_every_department_gm(organisation), *products]
+        case ProjectNotice.CONTRACT_SIGNED:  # U7
+            people = [salesperson, *own_gm, *commerce]
+        case ProjectNotice.PROJECT_WITHDRAWN:
+            people = [salesperson, *others, *involved]
+        case ProjectNotice.REASSIGNED:
+            people = [salesperson, *own_gm, *involved]
+    known = (organisation.person(person) for person in dict.fromkeys(people))
+    return tuple(person.id for person in known if person and person.active)
+
+
+def meeting_participants(organisation: Organisation, salespeople: Iterable[str]) -> tuple[str, ...]:
+    """D2: who sits in a coordination meeting: department GMs and VPs concerned, the COO, the general manager."""
+    sides = list(salespeople)
+    roles = [person.id for role in (Role.COO, Role.GENERAL_MANAGER) for person in organisation.holders(role)]
+    people = [*_department_gms(organisation, sides), *_vps(organisation, sides), *roles]
+    known = (organisation.person(person) for person in dict.fromkeys(people))
+    return tuple(person.id for person in known if person and person.active)
+
+
+def project_stage_rule(stage: ProjectStage) -> str:
+    """The rule that says what happens at a stage."""
+    return {
+        ProjectStage.RESUME_REVIEW: "U6",
+        ProjectStage.ROUTING: "P1",
+        ProjectStage.ASSIGNMENT: "P4",
+        ProjectStage.CONFLICT_CHECK: "P4",
+        ProjectStage.CONFLICT_CONFIRMATION: "P5",
+        ProjectStage.APPROVAL: "P6",
+        ProjectStage.HELD: "P2",
+        ProjectStage.DISPUTED: "P3",
+        ProjectStage.REFUSED: "P7",
+        ProjectStage.OBJECTION: "P8",
+        ProjectStage.ACTIVE: "P9",
+        ProjectStage.CONTRACT_SIGNED: "U7",
+        ProjectStage.ENDED: "U8",
+        ProjectStage.SHELVED: "U4",
+        ProjectStage.REJECTED: "P2",
+        ProjectStage.CLOSED_REFUSED: "P8",
+        ProjectStage.WITHDRAWN: "N13",
+    }[stage]
+
+
+def track_of(salesperson: str, holders: Iterable[str]) -> Track:
+    """P1, P3, P4: `holders` are the responsible salespeople of the Named Accounts that the project touches."""
+    held = set(holders)
+    if held - {salesperson}:
+        return Track.OTHER_ACCOUNT
+    return Track.OWN_ACCOUNT if held else Track.NON_NAMED
+
+
+def _department_gms(organisation: Organisation, people: Iterable[str]) -> list[str]:
+    offices = (organisation.department_of(person) for person in people)
+    return [office.gm for office in offices if office and office.gm]
+
+
+def _every_department_gm(organisation: Organisation) -> list[str]:
+    return [office.gm for office in organisation.departments if office.gm]
+
+
+def _vps(organisation: Organisation, people: Iterable[str]) -> list[str]:
+    return [vp for vp in (organisation.vp_of(person) for person in people) if vp]
