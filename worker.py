@@ -59,10 +59,8 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
         workflows=WORKFLOWS,
         activities=[
             records.submit_application,
-            records.record_answer,
-            records.record_withdrawal,
-            records.record_appeal,
-            records.move_application,
+            records.record_statement,
+            records.move,
             records.activate_account,
             chasing.chase_task,
             chasing.refresh_tasks,

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.asking import Context, choices_now, known_to_workflow, people_of
-from activities.moving import own_application
+from activities.asking import known_to_workflow, people_of
+from activities.context import Context, ForeignStep
+from activities.letters import Letters
+from activities.moving import own
 from activities.steps import ChaseStep, OpenTask, Refreshed, RefreshStep
 from activities.transaction import Recorder, Work
 from db import tasks
@@ -30,12 +32,11 @@ class Chasing:
         """N12: carry out the next due step of a task: remind everyone asked, or ask a stand-in as well."""
 
         async def work(work: Work) -> OpenTask:
-            known = await tasks.find(work.tx, step.task_id)
-            # The application first, as answers do: a reminder and an answer never wait for each other.
-            row = await own_application(work, known.subject_id if known else "")
+            # The subject first, as answers do: a reminder and an answer never wait for each other.
+            context = await own(work, step.subject)
             task = await tasks.find(work.tx, step.task_id, lock=True)
-            assert task is not None  # own_application has raised otherwise
-            context = await Context.of(work, row)
+            if task is None or task.workflow_id != work.workflow_id:
+                raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
             before = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
             if task.status is not TaskStatus.OPEN:
@@ -44,8 +45,8 @@ class Chasing:
                 return known_to_workflow(task, _named(before, context), context, work.now)
             task = task.model_copy(update={"chased": task.chased + 1})
             await tasks.change(work.tx, task.id, chased=task.chased)
-            people, fresh, gone = await _follow(work, context, task, before)
-            letters = context.letters(work)
+            people, fresh, gone = await _follow(context, task, before)
+            letters = Letters(context)
             await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
             if due.action is DueAction.REMIND:
                 await letters.to_asked(MailKind.REMINDER, task, people, times=task.chased)
@@ -65,9 +66,12 @@ class Chasing:
         """Follow the organisation and the calendar as they are now: move open tasks to whoever is to be asked."""
 
         async def work(work: Work) -> Refreshed:
-            row = await own_application(work, step.application_id)
-            context = await Context.of(work, row)
-            everything = await tasks.of_subject(work.tx, row.id)
+            context = await own(work, step.subject)
+            everything = [
+                task
+                for task in await tasks.of_subject(work.tx, context.subject.id)
+                if task.workflow_id == work.workflow_id
+            ]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             asked = await tasks.asked_by(work.tx, [task.id for task in open_now])
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
@@ -76,21 +80,22 @@ class Chasing:
             slots = dict(zip([task.id for task in reviews], refilled, strict=True))
             refreshed = []
             for task in open_now:
-                refreshed.append(await self._refresh(work, context, task, asked[task.id], slots.get(task.id)))
+                refreshed.append(await self._refresh(context, task, asked[task.id], slots.get(task.id)))
             return Refreshed(tasks=tuple(refreshed))
 
         return await self._recorder.once(step, Refreshed, work)
 
     async def _refresh(
-        self, work: Work, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
+        self, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
     ) -> OpenTask:
+        work = context.work
         until = due_at(task.kind, task.opened_at, context.policy, context.calendar)
         task = task.model_copy(
             update={
                 "slot": task.slot if slot is None else slot,
                 "due_at": until,
                 "due_provisional": context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
-                "choices": await choices_now(work, context, task.kind),
+                "choices": await context.choices_now(task.kind),
             }
         )
         await tasks.change(
@@ -102,8 +107,8 @@ class Chasing:
             choices=task.choices,
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
-        people, fresh, gone = await _follow(work, context, task, before)
-        letters = context.letters(work)
+        people, fresh, gone = await _follow(context, task, before)
+        letters = Letters(context)
         await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
         await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
         if fresh or gone:
@@ -136,10 +141,11 @@ async def _decided_slots(work: Work, everything: Sequence[TaskRow], open_reviews
 
 
 async def _follow(
-    work: Work, context: Context, task: TaskRow, before: tuple[AskedRow, ...]
+    context: Context, task: TaskRow, before: tuple[AskedRow, ...]
 ) -> tuple[tuple[AskedRow, ...], tuple[AskedRow, ...], tuple[AskedRow, ...]]:
     """Ask whom the task asks now, `before` having been asked so far. Returns everyone, who is new and who is off."""
-    people = await people_of(work, task, context, already=before)
+    work = context.work
+    people = await people_of(task, context, already=before)
     known = {person.person: person for person in before}
     now = {person.person for person in people}
     fresh = tuple(person for person in people if person.person not in known)

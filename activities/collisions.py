@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activities.asking import Context
-from activities.letters import conflict_notes
 from activities.transaction import Work
 from db import applications
 from db.applications import KeyedParty, RegisteredParty
 from domain.application import ApplicationForm
 from matching.names import name_key
 from matching.parties import Party, because, parties_of
-from texts.mail import MailKind
 
 
 class Collision(RegisteredParty):
@@ -61,16 +58,3 @@ async def colliding(
         elif earlier and not known.earlier:
             found[key] = known.model_copy(update={"earlier": True})
     return tuple(found.values())
-
-
-async def tell_of_earlier(work: Work, context: Context) -> tuple[Collision, ...]:
-    """N14: tell the applicant that an earlier registration stands in the way, without saying whose. Returns them."""
-    row = context.row
-    found = await colliding(work, row.id, row.form, ("account", "application"))
-    earlier = tuple(one for one in found if one.earlier)
-    if earlier:
-        await context.letters(work).notice(
-            MailKind.SUBMITTED, [row.applicant], key=str(row.round), conflict_notes=conflict_notes(earlier)
-        )
-        work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in earlier])
-    return earlier

@@ -8,8 +8,9 @@ from typing import Protocol
 
 from temporalio import activity
 
+from activities.applications import own_application
 from activities.collisions import Collision, colliding
-from activities.moving import ForeignStep, own_application
+from activities.context import ForeignStep
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
 from db import accounts, applications, registers

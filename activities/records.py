@@ -1,29 +1,23 @@
-"""The steps of an application's life: submitted, answered, moved, activated. Each is one transaction."""
+"""The steps of a process: submitted, answered, moved, activated. Each is one transaction."""
 
 from __future__ import annotations
 
 from temporalio import activity
 
-from activities.answers import AnswerTaking, give_receipt
-from activities.asking import Context, open_tasks
-from activities.collisions import colliding, keyed_parties, tell_of_earlier
-from activities.moving import (
-    approvals_on_record,
-    close_open_tasks,
-    entitled,
-    own_running_application,
-    rejection_on_record,
-    tell,
-)
+from activities.answers import StatementTaking
+from activities.applications import ApplicationContext
+from activities.collisions import colliding, keyed_parties
+from activities.context import ForeignStep
+from activities.letters import Letters
+from activities.moving import move
+from activities.receipts import give_receipt
 from activities.steps import (
     Activated,
     ActivateStep,
     Moved,
     MoveStep,
-    RecordAnswerStep,
-    RecordAppealStep,
     Recorded,
-    RecordWithdrawalStep,
+    RecordStep,
     SubmitStep,
     Submitted,
 )
@@ -34,16 +28,16 @@ from db.accounts import AccountRow, ClaimTaken
 from db.applications import ApplicationRow
 from domain.application import Stage
 from domain.eligibility import refusals
-from domain.named_account import Notice, Obstacle, above_limit, stage_rule, told
+from domain.named_account import Notice, Obstacle, above_limit, told
 from texts.mail import MailKind
 
 
 class Records:
-    """Writes what happens to applications. Nothing else writes these tables."""
+    """Writes what happens to the subjects of processes. Nothing else writes these tables."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._answers = AnswerTaking(recorder)
+        self._statements = StatementTaking(recorder)
 
     @activity.defn
     async def submit_application(self, step: SubmitStep) -> Submitted:
@@ -62,7 +56,7 @@ class Records:
             refused = refusals(form, policy.eligibility)
             if refused or person is None or not person.active:
                 work.note("submission_refused", said.person, rules=list(refused))
-                await give_receipt(work, said.message_id, said.person, said.body_hash, False, {"rules": list(refused)})
+                await give_receipt(work, said, False, {"rules": list(refused)})
                 return Submitted(accepted=False, application_id=said.application_id)
             row = ApplicationRow(
                 id=said.application_id,
@@ -80,12 +74,11 @@ class Records:
             parties = keyed_parties(form)
             await applications.set_parties(work.tx, "application", row.id, parties, since=work.now, live=True)
             work.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
-            standing = await tell_of_earlier(work, await Context.of(work, row))
+            context = await ApplicationContext.of(work, row)
+            standing = await context.tell_of_earlier()
             await give_receipt(
                 work,
-                said.message_id,
-                person.id,
-                said.body_hash,
+                said,
                 True,
                 {
                     "id": row.id,
@@ -107,66 +100,25 @@ class Records:
         return await self._recorder.once(step, Submitted, work)
 
     @activity.defn
-    async def record_answer(self, step: RecordAnswerStep) -> Recorded:
-        """Take the first answer to a task, if this person may give it; say why not otherwise."""
-        return await self._recorder.once(step, Recorded, lambda work: self._answers.answer(work, step))
+    async def record_statement(self, step: RecordStep) -> Recorded:
+        """Take what somebody said to a process: an answer to a task, a withdrawal, an update, …; or say why not."""
+        return await self._recorder.once(step, Recorded, lambda work: self._statements.hear(work, step))
 
     @activity.defn
-    async def record_withdrawal(self, step: RecordWithdrawalStep) -> Recorded:
-        """N13: only the applicant withdraws, and only before an end."""
-        return await self._recorder.once(step, Recorded, lambda work: self._answers.withdrawal(work, step))
-
-    @activity.defn
-    async def record_appeal(self, step: RecordAppealStep) -> Recorded:
-        """N10: one appeal by the applicant, in time, against a VP's rejection."""
-        return await self._recorder.once(step, Recorded, lambda work: self._answers.appeal(work, step))
-
-    @activity.defn
-    async def move_application(self, step: MoveStep) -> Moved:
+    async def move(self, step: MoveStep) -> Moved:
         """Go to a stage: close what is open, open what is asked, tell who must be told."""
-
-        async def work(work: Work) -> Moved:
-            row = await own_running_application(work, step.application_id)
-            context = await Context.of(work, row)
-            await entitled(work, context, step.stage)
-            involved = await close_open_tasks(work, context, step.stage)
-            row = await self._enter(work, context, step)
-            context.row = row
-            opened = await open_tasks(work, context, step.asks)
-            for notice in step.notices:
-                await tell(work, context, notice, step, involved)
-            await messages.settle(work.tx, step.settles)
-            return Moved(tasks=opened, appeal_until=row.rejection.appeal_until if row.rejection else None)
-
-        return await self._recorder.once(step, Moved, work)
-
-    async def _enter(self, work: Work, context: Context, step: MoveStep) -> ApplicationRow:
-        row = context.row
-        update: dict[str, object] = {"stage": step.stage, "stage_since": work.now}
-        if step.stage is Stage.REJECTED:
-            update["rejection"] = await rejection_on_record(work, context)
-        if step.obstacle:
-            update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
-        await applications.set_live(work.tx, "application", row.id, step.stage.live)
-        await applications.change(work.tx, row.id, **{**update, "stage": step.stage.value})
-        work.note(
-            "stage_moved",
-            stage_from=row.stage.value,
-            stage=step.stage.value,
-            rule=stage_rule(step.stage),
-            round=row.round,
-            obstacle=step.obstacle.value if step.obstacle else None,
-        )
-        return row.model_copy(update=update)
+        return await self._recorder.once(step, Moved, lambda work: move(work, step))
 
     @activity.defn
     async def activate_account(self, step: ActivateStep) -> Activated:
         """N7, N8, N14: count, claims and account in one transaction; constraints hold what timing cannot."""
 
         async def work(work: Work) -> Activated:
-            row = await own_running_application(work, step.application_id)
-            context = await Context.of(work, row)
-            approved = await approvals_on_record(work, context, step.gm_decision)
+            context = await ApplicationContext.own(work, step.application_id)
+            row = context.row
+            if context.over:
+                raise ForeignStep(f"{row.id} is over: {row.stage.value}")
+            approved = await context.approvals_on_record(step.gm_decision)
             applicant = context.organisation.person(row.applicant)
             if applicant is None or not applicant.active:
                 work.note("claim_refused", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
@@ -207,7 +159,7 @@ class Records:
                 department=row.department,
                 involved=(),
             )
-            await context.letters(work).notice(MailKind.ACTIVATED, people, key=str(row.round))
+            await Letters(context).notice(MailKind.ACTIVATED, people, key=str(row.round))
             await messages.settle(work.tx, step.settles)
             return Activated(account_id=account.id)
 

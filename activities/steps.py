@@ -1,13 +1,16 @@
-"""What the workflow hands to its activities and gets back: one frozen model per message."""
+"""What the workflows hand to their activities and get back: one frozen model per message."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from domain.application import Stage
 from domain.base import Wire
-from domain.named_account import Notice, Obstacle
-from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
+from domain.dispute import Claimant, DisputeOutcome, Origin
+from domain.named_account import Obstacle
+from domain.project import Track
+from domain.project_life import Silence, SilenceDue
+from domain.statements import RegisterProject, Said, SubmitApplication
+from domain.subject import Subject
 from domain.tasks import Ask, Asked, Decision, DueStep, TaskKind
 
 
@@ -20,6 +23,12 @@ class Step(Wire):
     key: str
     now: datetime
     """The workflow's time; no activity asks the clock for a business date."""
+
+
+class SubjectStep(Step):
+    """A step of a process whose subject is on record."""
+
+    subject: Subject
 
 
 class SubmitStep(Step):
@@ -61,13 +70,12 @@ class OpenTask(Wire):
     """How many of its due steps have been carried out."""
 
 
-class MoveStep(Step):
+class MoveStep(SubjectStep):
     """Go to a stage: close what is open, open what is asked, tell who must be told."""
 
-    application_id: str
-    stage: Stage
+    stage: str
     asks: tuple[Ask, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    notices: tuple[str, ...] = ()
     settles: tuple[str, ...] = ()
     """Messages whose consequences are visible once this step is recorded."""
     obstacle: Obstacle | None = None
@@ -75,23 +83,14 @@ class MoveStep(Step):
 
 class Moved(Wire):
     tasks: tuple[OpenTask, ...] = ()
-    appeal_until: datetime | None = None
-    """N10, when the application has just been rejected and may be appealed."""
+    until: datetime | None = None
+    """Until when somebody may speak against what was decided: an appeal (N10), an objection (P8)."""
 
 
-class RecordAnswerStep(Step):
-    application_id: str
-    statement: AnswerTask
+class RecordStep(SubjectStep):
+    """Judge what somebody said, and record what becomes of it."""
 
-
-class RecordWithdrawalStep(Step):
-    application_id: str
-    statement: Withdraw
-
-
-class RecordAppealStep(Step):
-    application_id: str
-    statement: AppealRejection
+    statement: Said
 
 
 class Recorded(Wire):
@@ -101,7 +100,13 @@ class Recorded(Wire):
     code: str = ""
     decision: Decision | None = None
     round: int | None = None
-    """The round the application is in now, when the statement began a new one."""
+    """The round the subject is in now, when the statement began a new one."""
+    settled: bool = False
+    """Everything that follows from the statement is recorded; no move has to answer for it."""
+    tasks: tuple[OpenTask, ...] | None = None
+    """The open tasks, where the statement changed who is asked."""
+    ahead: tuple[SilenceDue, ...] | None = None
+    """What happens by itself from here on, where the statement restarted the clocks (U5)."""
 
 
 class ActivateStep(Step):
@@ -116,17 +121,85 @@ class Activated(Wire):
     obstacle: Obstacle | None = None
 
 
-class ChaseStep(Step):
+class ChaseStep(SubjectStep):
     """Carry out the next due step of an open task (N12)."""
 
     task_id: str
 
 
-class RefreshStep(Step):
+class RefreshStep(SubjectStep):
     """The organisation or the calendar changed: work out again who is asked and until when."""
-
-    application_id: str
 
 
 class Refreshed(Wire):
     tasks: tuple[OpenTask, ...]
+
+
+class RegisterStep(Step):
+    statement: RegisterProject
+
+
+class Registered(Wire):
+    accepted: bool
+    project_id: str = ""
+    title: str = ""
+    """What operators may read of it (X2)."""
+    salesperson: str = ""
+    resumes: bool = False
+    """U6: commerce has to accept the resumption first."""
+
+
+class RouteStep(SubjectStep):
+    """P1, P3, P4: find out whose customer it is and what else is registered for it."""
+
+
+class Routed(Wire):
+    track: Track
+    claimants: tuple[Claimant, ...] = ()
+    """P3: the responsible salespeople of the accounts concerned."""
+
+
+class SuspectsStep(SubjectStep):
+    """P5: whom the suspected registrations belong to."""
+
+    task_id: str
+
+
+class Suspects(Wire):
+    claimants: tuple[Claimant, ...]
+
+
+class ApproveProjectStep(SubjectStep):
+    settles: tuple[str, ...] = ()
+
+
+class ApprovedProject(Wire):
+    number: str | None = None
+    """P9. None when the record does not let it become active."""
+    ahead: tuple[SilenceDue, ...] = ()
+    """What happens by itself from here on, unless the project is updated (U2–U5)."""
+
+
+class SilenceStep(SubjectStep):
+    """U2, U3: remind of a project that nobody updates."""
+
+    silence: Silence
+
+
+class Reminded(Wire):
+    """Empty answer of a reminder."""
+
+
+class OpenDisputeStep(Step):
+    dispute_id: str
+    project_id: str
+    origin: Origin
+    claimants: tuple[Claimant, ...]
+
+
+class DisputeOpened(Wire):
+    title: str = ""
+
+
+class DisputeClosed(Wire):
+    outcome: DisputeOutcome

@@ -30,6 +30,7 @@ from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
 from domain.organisation import Person
 from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
+from domain.subject import SubjectType
 from texts.operators import static_summary
 from workflows.messages import APPLICANT, DEPARTMENT, STAGE, TASK_QUEUE, StartApplication, application_workflow_id
 from workflows.named_account import NamedAccountApplication
@@ -136,7 +137,10 @@ class FrontDoor:
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=static_summary(
-                        application_id, caller.person.id, form.customer.name if customer_shown else None
+                        SubjectType.APPLICATION,
+                        application_id,
+                        caller.person.id,
+                        form.customer.name if customer_shown else None,
                     ),
                     rpc_timeout=RPC_TIMEOUT,
                 )

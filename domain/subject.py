@@ -19,3 +19,15 @@ class Subject(Wire):
 
     type: SubjectType
     id: str
+
+
+_STAGE_TEXTS = {
+    SubjectType.APPLICATION: "stage",
+    SubjectType.PROJECT: "project_stage",
+    SubjectType.DISPUTE: "dispute_stage",
+}
+
+
+def stage_key(subject: SubjectType, stage: str) -> str:
+    """Text key of a stage of such a subject."""
+    return f"{_STAGE_TEXTS[subject]}.{stage}"

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from domain.application import Stage
 from domain.base import Frozen, Moment, Wire
 from domain.organisation import Language
+from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, on_behalf
@@ -45,6 +45,24 @@ class MailKind(StrEnum):
     WITHDRAWN = "withdrawn"
     CLOSED_REJECTED = "closed_rejected"
     REFUSED = "refused"
+    REGISTERED_UNDER_ACCOUNT = "registered_under_account"
+    CONFLICT_REFUSED = "conflict_refused"
+    REFUSAL_UPHELD = "refusal_upheld"
+    OBJECTION_LAPSED = "objection_lapsed"
+    PROJECT_APPROVED = "project_approved"
+    PROJECT_REJECTED = "project_rejected"
+    RESUME_REJECTED = "resume_rejected"
+    AGREED = "agreed"
+    MEETING_WANTED = "meeting_wanted"
+    MEETING_CALLED = "meeting_called"
+    MEETING_RECORDED = "meeting_recorded"
+    SILENT_TWO_WEEKS = "silent_two_weeks"
+    SILENT_ONE_MONTH = "silent_one_month"
+    SHELVED = "shelved"
+    LOST = "lost"
+    CONTRACT_SIGNED = "contract_signed"
+    PROJECT_WITHDRAWN = "project_withdrawn"
+    REASSIGNED = "reassigned"
 
 
 ASKING: Final = frozenset({MailKind.TASK, MailKind.REMINDER, MailKind.STAND_IN})
@@ -57,9 +75,11 @@ class MailFacts(Wire):
     kind: MailKind
     language: Language = DEFAULT_LANGUAGE
     to_name: str = ""
-    application_id: str
+    subject_type: SubjectType = SubjectType.APPLICATION
+    subject_id: str
     number: str = ""
-    """How people call the application; without it, its id (the first characters of a long one)."""
+    """How people call the application or project; without it, its id (the first characters of a long one)."""
+    project_name: str = ""
     round: int | None = None
     customer_name: str = ""
     applicant_name: str = ""
@@ -70,7 +90,8 @@ class MailFacts(Wire):
     due_at: Moment | None = None
     provisional: bool = False
     """The days off of that year are not published yet; the date may still move."""
-    stage: Stage | None = None
+    stage_key: str = ""
+    """Text key of the stage, such as `stage.vp_review`."""
     reason: str = ""
     decided_by_name: str = ""
     decisions: tuple[DecisionLine, ...] = ()
@@ -79,6 +100,12 @@ class MailFacts(Wire):
     eligibility: tuple[EligibilityLine, ...] = ()
     appeal_until: Moment | None = None
     conflict_note: str = ""
+    facts: tuple[Essential, ...] = ()
+    """Further rows, such as the split that was agreed or when and where a meeting is."""
+    until: Moment | None = None
+    """What a notice of a project gives as its date: until when to object, when it is shelved."""
+    invitation: str = ""
+    """An RFC 5545 calendar to attach (D2)."""
     link: str = ""
     portal_url: str = ""
     """Where the reader sees the application signed in; the one link of mails that ask nothing."""
@@ -86,9 +113,7 @@ class MailFacts(Wire):
 
     @property
     def shown_number(self) -> str:
-        return self.number or (
-            self.application_id if len(self.application_id) <= 16 else self.application_id[:SHORT_ID]
-        )
+        return self.number or (self.subject_id if len(self.subject_id) <= 16 else self.subject_id[:SHORT_ID])
 
 
 class RenderedMail(Frozen):
@@ -125,10 +150,7 @@ def render_mail(facts: MailFacts) -> RenderedMail:
     """
     texts = Texts(facts.language)
     context = _context(facts, texts)
-    subject_key = "mail.subject" if facts.customer_name else "mail.subject_without_customer"
-    subject = texts.text(
-        subject_key, number=header_text(facts.shown_number), customer=header_text(facts.customer_name, 80)
-    )
+    subject = _subject(facts, texts)
     environment = _environment()
     html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
     text = environment.get_template("mail.txt.j2").render(context)
@@ -137,6 +159,14 @@ def render_mail(facts: MailFacts) -> RenderedMail:
         text=re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n",
         html=html,
     )
+
+
+def _subject(facts: MailFacts, texts: Texts) -> str:
+    number = header_text(facts.shown_number)
+    if facts.subject_type is SubjectType.PROJECT:
+        return texts.text("mail.project_subject", number=number, project=header_text(facts.project_name, 80))
+    key = "mail.subject" if facts.customer_name else "mail.subject_without_customer"
+    return texts.text(key, number=number, customer=header_text(facts.customer_name, 80))
 
 
 def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
@@ -157,7 +187,9 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         ),
         "intro": _intro(facts, texts, zone),
         "question": (
-            texts.text(f"task.{facts.task_kind}.question") if facts.task_kind and facts.kind in ASKING else ""
+            texts.text(task_question(facts.task_kind, facts.subject_type))
+            if facts.task_kind and facts.kind in ASKING
+            else ""
         ),
         "link": link,
         "button": texts.text(f"mail.{facts.kind}.button"),
@@ -194,6 +226,13 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
     }
 
 
+def task_question(kind: TaskKind, subject: SubjectType) -> str:
+    """Text key of what a task asks; a held project is completed in other words than a returned application."""
+    if kind is TaskKind.SUPPLY_INFORMATION and subject is SubjectType.PROJECT:
+        return "task.supply_information.project_question"
+    return f"task.{kind}.question"
+
+
 def _capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
@@ -205,13 +244,16 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
             return texts.text("mail.rejected.intro_no_date")
         return texts.text("mail.rejected.intro", until=texts.moment(facts.appeal_until, zone))
     somebody = texts.text("page.somebody")
-    person = facts.decided_by_name if facts.kind is MailKind.DECIDED_FOR_YOU else facts.on_behalf_of_name
+    person = facts.on_behalf_of_name if facts.kind in ASKING else facts.decided_by_name
     return texts.text(
         f"mail.{facts.kind}.intro",
         task=task,
         person=one_line(person or somebody),
         customer=one_line(facts.customer_name or texts.text("page.the_customer")),
         applicant=one_line(facts.applicant_name or somebody),
+        project=one_line(facts.project_name),
+        number=one_line(facts.shown_number),
+        until=texts.moment(facts.until, zone) if facts.until else "",
     )
 
 
@@ -228,17 +270,19 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
         due = texts.moment(facts.due_at, zone) + note
     rows = [
         ("customer", facts.customer_name),
-        ("application", number),
-        ("applicant", facts.applicant_name),
+        ("project", facts.project_name),
+        ("project_number" if facts.subject_type is SubjectType.PROJECT else "application", number),
+        ("salesperson" if facts.subject_type is SubjectType.PROJECT else "applicant", facts.applicant_name),
         ("department", facts.department_name),
         ("task", texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else ""),
         ("on_behalf_of", on_behalf_of),
         ("due_at", due),
-        ("stage", texts.text(f"stage.{facts.stage}") if facts.stage else ""),
+        ("stage", texts.text(facts.stage_key) if facts.stage_key else ""),
         ("decided_by", facts.decided_by_name),
         ("appeal_until", texts.moment(facts.appeal_until, zone) if facts.appeal_until else ""),
     ]
-    return [(texts.text(f"mail.label.{name}"), one_line(value)) for name, value in rows if value]
+    named = [(texts.text(f"mail.label.{name}"), one_line(value)) for name, value in rows if value]
+    return named + [(texts.label(fact.label_key), one_line(fact.shown(texts))) for fact in facts.facts]
 
 
 @cache

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
-from domain.application import Stage
+from domain.subject import SubjectType
 from domain.tasks import Asked, DueStep, TaskKind
 from texts.catalogue import Texts, catalogue
 
@@ -38,16 +38,21 @@ class ShownTask(Protocol):
 def current_details(
     *,
     title: str,
-    stage: Stage,
+    stage_key: str,
     since: datetime,
+    updated_at: datetime | None,
     tasks: Sequence[ShownTask],
     next_moment: datetime | None,
     until: datetime | None,
+    until_says: str,
+    over: bool,
 ) -> str:
     """Markdown: the stage, whom it waits for since when, what happens next and when."""
     parts = [f"### {title.translate(_MARKDOWN)}"]
     for texts in TEXTS:
-        lines = [texts.text("operators.stage", stage=texts.text(f"stage.{stage}"), since=_moment(since))]
+        lines = [texts.text("operators.stage", stage=texts.text(stage_key), since=_moment(since))]
+        if updated_at is not None:
+            lines.append(texts.text("operators.last_update", at=_moment(updated_at)))
         for task in tasks:
             lines.append(
                 texts.text(
@@ -66,27 +71,34 @@ def current_details(
                 )
             )
         if until is not None:
-            lines.append(texts.text("operators.appeal_until", at=_moment(until)))
+            lines.append(texts.text(until_says, at=_moment(until)))
         if not tasks and next_moment is None:
-            lines.append(texts.text("operators.over" if stage.ended else "operators.at_work"))
+            lines.append(texts.text("operators.over" if over else "operators.at_work"))
         parts.append("\n".join(f"- {line}" for line in lines))
     parts.insert(2, "---")
     return "\n\n".join(parts)
 
 
-def timer_summary(stage: Stage, tasks: Sequence[ShownTask], at: datetime) -> str:
+def timer_summary(stage_key: str, tasks: Sequence[ShownTask], at: datetime, until_says: str) -> str:
     """One line on the timer: what it is for and whom it concerns."""
     texts = TEXTS[0]
     for task in tasks:
         if task.next_step.at == at:
             what = texts.text(f"operators.{task.next_step.action}")
             return f"{what} · {texts.text(f'task.{task.kind}.title')} · {', '.join(a.person for a in task.asked)}"[:200]
-    return texts.text(f"stage.{stage}")
+    return texts.text(until_says, at=_moment(at)) if until_says else texts.text(stage_key)
 
 
-def static_summary(application_id: str, applicant: str, customer: str | None) -> str:
+_KINDS = {
+    SubjectType.APPLICATION: "大客户申请 Named Account",
+    SubjectType.PROJECT: "项目登记 Project registration",
+    SubjectType.DISPUTE: "项目争议 Project dispute",
+}
+
+
+def static_summary(subject: SubjectType, subject_id: str, applicant: str, customer: str | None) -> str:
     """The line of the workflow list; names the customer only where the policy allows it (X2)."""
-    return " · ".join(part for part in ("大客户申请 Named Account", application_id, applicant, customer) if part)
+    return " · ".join(part for part in (_KINDS[subject], subject_id, applicant, customer) if part)
 
 
 def _moment(moment: datetime) -> str:

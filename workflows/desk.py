@@ -6,30 +6,22 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
     from activities.chasing import Chasing
     from activities.records import Records
-    from activities.steps import (
-        ChaseStep,
-        MoveStep,
-        OpenTask,
-        RecordAnswerStep,
-        RecordAppealStep,
-        Recorded,
-        RecordWithdrawalStep,
-        RefreshStep,
-    )
-    from domain.application import Stage
-    from domain.named_account import Notice, Obstacle
-    from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
+    from activities.steps import ChaseStep, Moved, MoveStep, OpenTask, Recorded, RecordStep, RefreshStep
+    from domain.named_account import Obstacle
+    from domain.statements import Said, Statement, Withdraw
+    from domain.subject import Subject, stage_key
     from domain.tasks import Ask, Decision, DueAction
     from texts.operators import current_details, timer_summary
-    from workflows.messages import DUE_AT, STAGE, WAITING_FOR, ApplicationStatus, DeskState, FactsChanged
+    from workflows.messages import DUE_AT, LAST_UPDATE_AT, STAGE, WAITING_FOR, DeskState, FactsChanged, ProcessStatus
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -43,6 +35,9 @@ heartbeats: at the engine's limit of 51,200 events a day and a half of outage wo
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
+
+G = TypeVar("G", bound=StrEnum)
+S = TypeVar("S", bound=Statement)
 
 
 async def take(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str | None = None) -> R:
@@ -65,25 +60,29 @@ class HistoryFull(Exception):
     """The history has grown long enough; go on in a new run."""
 
 
-class Desk:
+class Desk(Generic[G]):
     """Opens tasks, keeps what people say, has it recorded, and chases who stays silent.
 
-    Signals may arrive in any order and number; each is recorded in the order of arrival, one at a time.
+    Signals may arrive in any order and number; each is recorded in the order of arrival, one at a time. `G` are the
+    stages of the process.
     """
 
-    def __init__(self, application_id: str, title: str, stage: Stage, since: datetime, kept: DeskState) -> None:
-        self.application_id = application_id
+    def __init__(self, subject: Subject, title: str, stage: G, since: datetime, kept: DeskState) -> None:
+        self.subject = subject
         self.title = title
         self.stage = stage
         self.since = since
         self.round = 1
         self.tasks = kept.tasks
         self.decisions = list(kept.decisions)
+        self.updated_at: datetime | None = None
+        """When the subject was last updated, where that is shown to operators (U1)."""
+        self.full_history = FULL_HISTORY
         self._moves = kept.moves
         self._refreshes = kept.refreshes
-        self._inbox: deque[Statement | FactsChanged] = deque()
+        self._inbox: deque[Said | FactsChanged] = deque()
         self._settles: list[str] = []
-        self._appeal: AppealRejection | None = None
+        self._heard: list[tuple[Said, Recorded]] = []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
 
@@ -93,7 +92,7 @@ class Desk:
             moves=self._moves, tasks=self.tasks, decisions=tuple(self.decisions), refreshes=self._refreshes
         )
 
-    def keep(self, message: Statement | FactsChanged) -> None:
+    def keep(self, message: Said | FactsChanged) -> None:
         """Put a message aside until the process reads it. Never raises: handlers only keep."""
         self._inbox.append(message)
 
@@ -111,46 +110,63 @@ class Desk:
 
     async def move(
         self,
-        stage: Stage,
+        stage: G,
         *,
         asks: Sequence[Ask] = (),
-        notices: Sequence[Notice] = (),
+        notices: Sequence[StrEnum] = (),
         obstacle: Obstacle | None = None,
     ) -> datetime | None:
         """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction.
 
-        Returns until when a rejection may be appealed, if this was one (N10).
+        Returns until when what was decided may be spoken against: an appeal (N10), an objection (P8).
         """
-        moved = await take(
-            Records.move_application,
+        moved: Moved = await take(
+            Records.move,
             MoveStep(
                 key=self.next_key(f"move:{stage.value}"),
                 now=workflow.now(),
-                application_id=self.application_id,
-                stage=stage,
+                subject=self.subject,
+                stage=stage.value,
                 asks=tuple(asks),
-                notices=tuple(notices),
+                notices=tuple(notice.value for notice in notices),
                 settles=self.settle(),
                 obstacle=obstacle,
             ),
             stage.value,
         )
-        self._moves += 1
-        self.stage, self.since = stage, workflow.now()
-        self.tasks, self.decisions, self._settles = moved.tasks, [], []
-        return moved.appeal_until
+        self.arrived(stage)
+        self.tasks = moved.tasks
+        return moved.until
 
     async def answers(self, enough: Callable[[Sequence[Decision]], bool]) -> tuple[Decision, ...]:
         """Wait until `enough` has been decided on the open tasks. Raises `Withdrawn`."""
         while not enough(self.decisions):
-            await self._one_event(until=None)
+            await self._one_event()
         return tuple(self.decisions)
 
-    async def appeal(self, until: datetime) -> AppealRejection | None:
-        """Wait for an appeal (N10), at most until `until`; one that came in time and waited for a worker counts."""
-        while self._appeal is None and (self._inbox or workflow.now() < until):
-            await self._one_event(until=until)
-        return self._appeal
+    async def hears(
+        self, *kinds: type[S], until: datetime | None = None, until_says: str = ""
+    ) -> tuple[S, Recorded] | None:
+        """Wait for an accepted statement of one of `kinds`, at most until `until`; one that came in time and waited
+        for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`."""
+        while True:
+            heard = self.heard(*kinds)
+            if heard is not None:
+                return heard
+            if until is not None and not self._inbox and until <= workflow.now():
+                return None
+            await self._one_event(until, until_says)
+
+    def heard(self, *kinds: type[S]) -> tuple[S, Recorded] | None:
+        """The first accepted statement of one of `kinds` that nobody has taken up yet."""
+        for position, (said, recorded) in enumerate(self._heard):
+            if isinstance(said, kinds):
+                del self._heard[position]
+                return said, recorded
+        return None
+
+    def has_heard(self, kind: type[Statement]) -> bool:
+        return any(isinstance(said, kind) for said, _ in self._heard)
 
     async def meanwhile(self, work: asyncio.Future[Any]) -> None:
         """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` raises."""
@@ -172,15 +188,15 @@ class Desk:
             if not isinstance(message, FactsChanged):
                 await self._record(message)
 
-    def arrived(self, stage: Stage) -> None:
-        """Note a stage that a step other than `move` has recorded."""
+    def arrived(self, stage: G) -> None:
+        """Note a stage that a step has recorded."""
         self._moves += 1
         self.stage, self.since = stage, workflow.now()
         self.tasks, self.decisions, self._settles = (), [], []
 
-    async def _one_event(self, until: datetime | None) -> None:
-        self.show(until)
-        await self._wake(self._next_moment(until))
+    async def _one_event(self, until: datetime | None = None, until_says: str = "") -> None:
+        self.show(until, until_says)
+        await self._wake(self._next_moment(until), until_says)
         if self._inbox:
             await self._read(self._inbox.popleft())
             return
@@ -192,18 +208,18 @@ class Desk:
         moments = [task.next_step.at for task in self.tasks] + ([until] if until else [])
         return min(moments, default=None)
 
-    async def _wake(self, at: datetime | None) -> None:
+    async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
         if self._inbox or (at and at <= workflow.now()):
             return
         info = workflow.info()
-        if info.is_continue_as_new_suggested() or info.get_current_history_length() > FULL_HISTORY:
+        if info.is_continue_as_new_suggested() or info.get_current_history_length() > self.full_history:
             raise HistoryFull
         if at != self._alarm_at or self._alarm is None or self._alarm.done():
             self.drop_alarm()
             if at:
                 left = at - workflow.now()
-                summary = timer_summary(self.stage, self.tasks, at)
+                summary = timer_summary(self._stage_key, self.tasks, at, until_says)
                 self._alarm = asyncio.create_task(workflow.sleep(left, summary=summary))
                 self._alarm_at = at
         alarm = self._alarm
@@ -214,48 +230,36 @@ class Desk:
             self._alarm.cancel()
         self._alarm, self._alarm_at = None, None
 
-    async def _read(self, message: Statement | FactsChanged) -> None:
+    async def _read(self, message: Said | FactsChanged) -> None:
         if isinstance(message, FactsChanged):
             await self._refresh("facts")
             return
         recorded = await self._record(message)
         if not recorded.accepted:
             return
+        if recorded.tasks is not None:
+            self.tasks = recorded.tasks
+        if recorded.round is not None:
+            self.round = recorded.round
+        if not recorded.settled:
+            self._settles.append(message.message_id)
         if isinstance(message, Withdraw):
-            self._settles.append(message.message_id)
             raise Withdrawn
-        if isinstance(message, AppealRejection) and self.stage is Stage.REJECTED:
-            self._settles.append(message.message_id)
-            self._appeal = message
         decision = recorded.decision
-        if decision and any(task.id == decision.task_id for task in self.tasks):
+        if decision is None:
+            self._heard.append((message, recorded))
+        elif any(task.id == decision.task_id for task in self.tasks):
             self.decisions.append(decision)
             self.tasks = tuple(task for task in self.tasks if task.id != decision.task_id)
-            self._settles.append(message.message_id)
-            if recorded.round is not None:
-                self.round = recorded.round
 
-    async def _record(self, message: Statement) -> Recorded:
-        key = f"record:{type(message).__name__}:{message.fingerprint}"
-        now, subject = workflow.now(), self.application_id
-        match message:
-            case AnswerTask():
-                return await take(
-                    Records.record_answer,
-                    RecordAnswerStep(key=key, now=now, application_id=subject, statement=message),
-                )
-            case Withdraw():
-                return await take(
-                    Records.record_withdrawal,
-                    RecordWithdrawalStep(key=key, now=now, application_id=subject, statement=message),
-                )
-            case AppealRejection():
-                return await take(
-                    Records.record_appeal,
-                    RecordAppealStep(key=key, now=now, application_id=subject, statement=message),
-                )
-            case _:
-                raise TypeError(f"no desk reads {type(message).__name__}")
+    async def _record(self, message: Said) -> Recorded:
+        step = RecordStep(
+            key=f"record:{type(message).__name__}:{message.fingerprint}",
+            now=workflow.now(),
+            subject=self.subject,
+            statement=message,
+        )
+        return await take(Records.record_statement, step, message.kind)
 
     async def _chase(self, task: OpenTask) -> None:
         if task.next_step.action is DueAction.REFRESH:
@@ -263,47 +267,60 @@ class Desk:
             return
         due = task.next_step.at.astimezone(UTC)  # part of the key: the calendar may have put the step off
         key = f"chase:{task.id}:{task.chased}:{due:%Y%m%dT%H%M%S}"
-        step = ChaseStep(key=key, now=workflow.now(), task_id=task.id)
+        step = ChaseStep(key=key, now=workflow.now(), subject=self.subject, task_id=task.id)
         chased = await take(Chasing.chase_task, step, task.next_step.action.value)
         self.tasks = tuple(chased if task.id == chased.id else task for task in self.tasks)
 
     async def _refresh(self, because: str) -> None:
         key = f"refresh:{because}:{self._refreshes}"
-        step = RefreshStep(key=key, now=workflow.now(), application_id=self.application_id)
+        step = RefreshStep(key=key, now=workflow.now(), subject=self.subject)
         refreshed = await take(Chasing.refresh_tasks, step)
         self._refreshes += 1
         self.tasks = refreshed.tasks
 
-    def show(self, until: datetime | None = None) -> None:
+    @property
+    def _stage_key(self) -> str:
+        return stage_key(self.subject.type, self.stage.value)
+
+    @property
+    def _waiting_for(self) -> list[str]:
+        return sorted({asked.person for task in self.tasks for asked in task.asked})
+
+    def show(self, until: datetime | None = None, until_says: str = "") -> None:
         """Tell operators, in the engine's own words, where the process stands."""
-        waiting_for = sorted({asked.person for task in self.tasks for asked in task.asked})
+        waiting_for = self._waiting_for
         due_at = min((task.due_at for task in self.tasks), default=until)
-        shown = (self.stage.value, waiting_for, due_at)
-        attributes = workflow.info().typed_search_attributes
-        if shown != (attributes.get(STAGE), sorted(attributes.get(WAITING_FOR) or ()), attributes.get(DUE_AT)):
-            workflow.upsert_search_attributes(
-                [
-                    STAGE.value_set(self.stage.value),
-                    WAITING_FOR.value_set(waiting_for) if waiting_for else WAITING_FOR.value_unset(),
-                    DUE_AT.value_set(due_at) if due_at else DUE_AT.value_unset(),
-                ]
-            )
+        shown = (self.stage.value, waiting_for, due_at, self.updated_at)
+        known = workflow.info().typed_search_attributes
+        before = (known.get(STAGE), sorted(known.get(WAITING_FOR) or ()), known.get(DUE_AT), known.get(LAST_UPDATE_AT))
+        if shown != before:
+            updates: list[SearchAttributeUpdate[Any]] = [
+                STAGE.value_set(self.stage.value),
+                WAITING_FOR.value_set(waiting_for) if waiting_for else WAITING_FOR.value_unset(),
+                DUE_AT.value_set(due_at) if due_at else DUE_AT.value_unset(),
+            ]
+            if self.updated_at is not None:
+                updates.append(LAST_UPDATE_AT.value_set(self.updated_at))
+            workflow.upsert_search_attributes(updates)
         workflow.set_current_details(
             current_details(
                 title=self.title,
-                stage=self.stage,
+                stage_key=self._stage_key,
                 since=self.since,
+                updated_at=self.updated_at,
                 tasks=self.tasks,
                 next_moment=self._next_moment(until),
                 until=until,
+                until_says=until_says,
+                over=getattr(self.stage, "ended", False),
             )
         )
 
-    def status(self) -> ApplicationStatus:
-        return ApplicationStatus(
-            stage=self.stage,
+    def status(self) -> ProcessStatus:
+        return ProcessStatus(
+            stage=self.stage.value,
             since=self.since,
             round=self.round,
-            waiting_for=tuple(sorted({asked.person for task in self.tasks for asked in task.asked})),
+            waiting_for=tuple(self._waiting_for),
             next_event_at=self._next_moment(None),
         )

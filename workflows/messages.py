@@ -12,7 +12,10 @@ from temporalio.common import SearchAttributeKey
 from activities.steps import OpenTask
 from domain.application import Stage
 from domain.base import Wire
-from domain.statements import Statement, SubmitApplication
+from domain.dispute import Claimant, DisputeStage, Origin
+from domain.project import ProjectStage
+from domain.project_life import SilenceDue
+from domain.statements import RegisterProject, Statement, SubmitApplication
 from domain.tasks import Decision
 
 S = TypeVar("S", bound=Statement)
@@ -24,11 +27,28 @@ WAITING_FOR = SearchAttributeKey.for_keyword_list("WaitingFor")
 DUE_AT = SearchAttributeKey.for_datetime("DueAt")
 DEPARTMENT = SearchAttributeKey.for_keyword("Department")
 APPLICANT = SearchAttributeKey.for_keyword("Applicant")
-SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (STAGE, WAITING_FOR, DUE_AT, DEPARTMENT, APPLICANT)
+LAST_UPDATE_AT = SearchAttributeKey.for_datetime("LastUpdateAt")
+"""U1: when an active project was last updated."""
+SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
+    STAGE,
+    WAITING_FOR,
+    DUE_AT,
+    DEPARTMENT,
+    APPLICANT,
+    LAST_UPDATE_AT,
+)
 
 
 def application_workflow_id(application_id: str) -> str:
     return f"application-{application_id}"
+
+
+def project_workflow_id(project_id: str) -> str:
+    return f"project-{project_id}"
+
+
+def dispute_workflow_id(dispute_id: str) -> str:
+    return f"dispute-{dispute_id}"
 
 
 class FactsChanged(Wire):
@@ -87,10 +107,70 @@ class StartApplication(Wire):
             return cast(Self, cls.model_construct(submission=SubmitApplication(unreadable=True)))
 
 
-class ApplicationStatus(Wire):
+class ProjectState(Wire):
+    """Where a registration stands, carried from run to run."""
+
+    project_id: str
+    title: str
+    salesperson: str
+    """The responsible salesperson."""
+    decides: str
+    """The salesperson whose VP decides the project: the applicant, or another after a dispute (D1, D2)."""
+    stage: ProjectStage
+    since: datetime
+    round: int = 1
+    disputes: int = 0
+    origin: Origin = Origin.OTHER_ACCOUNT
+    claimants: tuple[Claimant, ...] = ()
+    until: datetime | None = None
+    """P8: until when a refusal may be objected to."""
+    ahead: tuple[SilenceDue, ...] = ()
+    """What happens by itself unless the project is updated (U2–U5)."""
+    updated_at: datetime | None = None
+    desk: DeskState = DeskState()
+
+
+class StartProject(Wire):
+    """Input of `ProjectRegistration`: a new registration, or the state of one that goes on. Readable whatever is sent,
+    as `StartApplication` is."""
+
+    registration: RegisterProject = RegisterProject()
+    state: ProjectState | None = None
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError:
+            if isinstance(data, dict) and data.get("state"):
+                raise  # a newer worker wrote it
+            return cast(Self, cls.model_construct(registration=RegisterProject(unreadable=True)))
+
+
+class DisputeState(Wire):
+    """Where a dispute stands, carried from run to run."""
+
+    title: str
+    stage: DisputeStage
+    since: datetime
+    desk: DeskState = DeskState()
+
+
+class StartDispute(Wire):
+    """Input of `ProjectDispute`, from the registration that is its parent."""
+
+    dispute_id: str
+    project_id: str
+    origin: Origin
+    claimants: tuple[Claimant, ...]
+    state: DisputeState | None = None
+
+
+class ProcessStatus(Wire):
     """Answer of the `status` query, for operators."""
 
-    stage: Stage
+    stage: str
     since: datetime
     round: int
     waiting_for: tuple[str, ...]

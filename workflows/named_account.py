@@ -15,9 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.application import Stage
     from domain.named_account import Notice, Obstacle, approvals_without_special_reason
     from domain.statements import AnswerTask, AppealRejection, Withdraw
+    from domain.subject import Subject, SubjectType
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, Withdrawn, take
-    from workflows.messages import ApplicationState, ApplicationStatus, DeskState, FactsChanged, StartApplication, claim
+    from workflows.messages import ApplicationState, DeskState, FactsChanged, ProcessStatus, StartApplication, claim
 
 
 @workflow.defn
@@ -37,8 +38,9 @@ class NamedAccountApplication:
         self._gm_decision = kept.gm_decision if kept else None
         self._appeal_until = kept.appeal_until if kept else None
         self._patience = timedelta(seconds=kept.source_patience_seconds if kept else 0)
-        self._desk = Desk(
-            application_id=kept.application_id if kept else start.submission.application_id,
+        application_id = kept.application_id if kept else start.submission.application_id
+        self._desk = Desk[Stage](
+            subject=Subject(type=SubjectType.APPLICATION, id=application_id),
             title=kept.title if kept else "",
             stage=kept.stage if kept else Stage.EVIDENCE,
             since=kept.since if kept else workflow.now(),
@@ -156,7 +158,7 @@ class NamedAccountApplication:
         step = ActivateStep(
             key=self._desk.next_key("activate"),
             now=workflow.now(),
-            application_id=self._desk.application_id,
+            application_id=self._desk.subject.id,
             gm_decision=self._gm_decision,
             settles=self._desk.settle(),
         )
@@ -188,11 +190,11 @@ class NamedAccountApplication:
 
     async def _salesperson_may_appeal(self) -> None:
         """N10: one appeal, in time; otherwise the rejection stands."""
-        appeal = await self._desk.appeal(self._appeal_until) if self._appeal_until else None
-        if appeal:
+        until = self._appeal_until
+        if until and await self._desk.hears(AppealRejection, until=until, until_says="operators.appeal_until"):
             await self._desk.move(Stage.GM_APPEAL, asks=[Ask(kind=TaskKind.GM_APPEAL)], notices=[Notice.APPEAL_FILED])
         else:
-            lapsed = [Notice.CLOSED_REJECTED] if self._appeal_until else []
+            lapsed = [Notice.CLOSED_REJECTED] if until else []
             await self._desk.move(Stage.CLOSED_REJECTED, notices=lapsed)
 
     async def _general_manager_hears_appeal(self) -> None:
@@ -208,13 +210,13 @@ class NamedAccountApplication:
         return GatherStep(
             key=f"{key}:{self._desk.round}",
             now=workflow.now(),
-            application_id=self._desk.application_id,
+            application_id=self._desk.subject.id,
             round=self._desk.round,
         )
 
     def _state(self) -> ApplicationState:
         return ApplicationState(
-            application_id=self._desk.application_id,
+            application_id=self._desk.subject.id,
             title=self._desk.title,
             stage=self._desk.stage,
             since=self._desk.since,
@@ -245,5 +247,5 @@ class NamedAccountApplication:
         self._desk.keep(FactsChanged())
 
     @workflow.query(description="Where the application stands, whom it waits for, what happens next.")
-    def status(self) -> ApplicationStatus:
+    def status(self) -> ProcessStatus:
         return self._desk.status()

@@ -1,0 +1,385 @@
+"""A Named Account application in one step: what it asks, takes and tells (N1–N14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import JsonValue, ValidationError
+
+from activities.collisions import Collision, colliding, keyed_parties
+from activities.context import Context, ForeignStep, Refused
+from activities.letters import Letters
+from activities.receipts import accept
+from activities.steps import MoveStep, Recorded
+from activities.transaction import Work
+from db import accounts, applications, tasks
+from db.applications import ApplicationRow, RegisteredParty
+from db.tasks import DecisionRow, TaskRow
+from domain.access import can_still_withdraw
+from domain.application import ApplicationForm, Stage
+from domain.asking import vp_slots
+from domain.background import background_of
+from domain.deadlines import appeal_until
+from domain.eligibility import evaluate, refusals
+from domain.evidence import EvidenceKind
+from domain.named_account import (
+    FORM_FIELD,
+    Notice,
+    Rejection,
+    above_limit,
+    appeal_in_time,
+    choices_for,
+    may_be_appealed,
+    note_field,
+    stage_rule,
+    told,
+)
+from domain.organisation import LANGUAGES
+from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
+from domain.subject import Subject, SubjectType
+from domain.tasks import APPROVE, PASS, REJECT, RETURN, SUPPLY, Ask, Choice, TaskKind
+from texts.catalogue import Texts
+from texts.eligibility import in_short
+from texts.mail import MailFacts, MailKind
+from texts.views import Essential, EvidenceLine
+
+_SHOWN_WITH_EVIDENCE = frozenset(
+    {TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL}
+)
+_ONE_PERSON_COUNTS_ONCE = frozenset({TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
+
+
+class NotApproved(Exception):
+    """The record does not hold the approvals that an activation needs, whatever the process believes."""
+
+
+async def own_application(work: Work, application_id: str, *, lock: bool = True) -> ApplicationRow:
+    """The row of the process's own application, locked unless it is only read. Raises `ForeignStep`."""
+    row = await applications.find(work.tx, application_id, lock=lock)
+    if row is None or row.workflow_id != work.workflow_id:
+        raise ForeignStep(f"{work.workflow_id} has no application {application_id}")
+    work.subject_id = row.id
+    return row
+
+
+class ApplicationContext(Context):
+    """One application in one step."""
+
+    type = SubjectType.APPLICATION
+    row: ApplicationRow
+
+    @classmethod
+    async def own(cls, work: Work, subject_id: str) -> Self:
+        return await cls.of(work, await own_application(work, subject_id))
+
+    @classmethod
+    async def of(cls, work: Work, row: ApplicationRow) -> Self:
+        context = await cls.with_facts(work, row.policy_digest)
+        context.row = row
+        return context
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(type=self.type, id=self.row.id)
+
+    @property
+    def applicant(self) -> str:
+        return self.row.applicant
+
+    @property
+    def department(self) -> str | None:
+        return self.row.department
+
+    @property
+    def stage(self) -> Stage:
+        return self.row.stage
+
+    @property
+    def over(self) -> bool:
+        return self.row.stage.ended
+
+    @property
+    def round(self) -> int:
+        return self.row.round
+
+    async def entitled(self, stage: str) -> None:
+        row = self.row
+        this_round = [d for number, d in await tasks.decisions_of(self.work.tx, row.id) if number == row.round]
+        reviews = {d.slot for d in this_round if d.kind is TaskKind.VP_REVIEW and d.choice == APPROVE and d.special}
+        held = {
+            Stage.RETURNED: any(d.choice == RETURN for d in this_round),
+            Stage.VP_REVIEW: any(d.choice == PASS for d in this_round),
+            Stage.GM_APPROVAL: len(reviews) >= len(vp_slots(self.organisation)),
+            Stage.REJECTED: any(d.choice == REJECT for d in this_round),
+            Stage.GM_APPEAL: row.appeal is not None,
+            Stage.CLOSED_REJECTED: row.rejection is not None,
+            Stage.WITHDRAWN: row.end_reason is not None,
+        }
+        if not held.get(Stage(stage), True):
+            raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
+
+    async def enter(self, step: MoveStep) -> datetime | None:
+        work, row, stage = self.work, self.row, Stage(step.stage)
+        update: dict[str, object] = {"stage": stage, "stage_since": work.now}
+        if stage is Stage.REJECTED:
+            update["rejection"] = await self._rejection_on_record()
+        if step.obstacle:
+            update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
+        await applications.set_live(work.tx, "application", row.id, stage.live)
+        await applications.change(work.tx, row.id, **{**update, "stage": stage.value})
+        work.note(
+            "stage_moved",
+            stage_from=row.stage.value,
+            stage=stage.value,
+            rule=stage_rule(stage),
+            round=row.round,
+            obstacle=step.obstacle.value if step.obstacle else None,
+        )
+        self.row = row.model_copy(update=update)
+        return self.row.rejection.appeal_until if self.row.rejection else None
+
+    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+        row = self.row
+        kind = Notice(notice)
+        people = told(kind, self.organisation, applicant=row.applicant, department=row.department, involved=involved)
+        reason, by = "", ""
+        appealable = None
+        if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
+            decided = [d for _, d in await tasks.decisions_of(self.work.tx, row.id) if d.choice == REJECT]
+            reason, by = decided[-1].reason, decided[-1].person
+            appealable = row.rejection.appeal_until if kind is Notice.REJECTED else None
+        elif kind is Notice.APPEAL_FILED and row.appeal:
+            reason, by = str(row.appeal["reason"]), row.applicant
+        elif kind is Notice.WITHDRAWN and row.end_reason:
+            reason, by = str(row.end_reason.get("reason", "")), row.applicant
+        await Letters(self).notice(
+            MailKind(notice), people, key=step.key, reason=reason, by=by, appeal_until=appealable
+        )
+
+    def slots(self, ask: Ask) -> Sequence[str]:
+        """A review without a slot is one task for each sales VP (N6)."""
+        return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
+
+    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+        """N8 asks for more once the salesperson holds as many as the limit."""
+        above = False
+        if kind is TaskKind.VP_REVIEW:
+            held = await accounts.count_held(self.work.tx, self.row.applicant)
+            above = above_limit(held, self.policy.accounts.limit)
+        return choices_for(kind, above_limit=above)
+
+    async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
+        """Why the form came back, or why somebody appeals."""
+        if ask.kind is TaskKind.SUPPLY_INFORMATION:
+            decided = await tasks.decisions_of(self.work.tx, self.row.id)
+            returned = [d for _, d in decided if d.choice == RETURN]
+            return {"reason": returned[-1].reason} if returned else None
+        if ask.kind is TaskKind.GM_APPEAL and self.row.appeal:
+            return {"reason": str(self.row.appeal["reason"])}
+        return None
+
+    async def ruled_out(self, task: TaskRow) -> frozenset[str]:
+        """Who holds or has decided another VP's review in this round: one person counts once (N6).
+
+        For the general manager's own tasks, any VP's review: nobody decides for them on what they reviewed (N8, N10).
+        """
+        if task.kind not in _ONE_PERSON_COUNTS_ONCE:
+            return frozenset()
+        holders = {
+            other.slot
+            for other in await tasks.of_subject(self.work.tx, task.subject_id)
+            if other.kind is TaskKind.VP_REVIEW and other.round == task.round and other.slot != task.slot
+        }
+        deciders = {
+            decision.person
+            for number, decision in await tasks.decisions_of(self.work.tx, task.subject_id)
+            if number == task.round and decision.kind is TaskKind.VP_REVIEW and decision.slot != task.slot
+        }
+        named = frozenset(vp_slots(self.organisation)) if task.kind is TaskKind.VP_REVIEW else frozenset()
+        return named - {task.slot} | holders | deciders
+
+    async def check(self, task: TaskRow, said: AnswerTask) -> None:
+        if task.kind is TaskKind.SUPPLY_INFORMATION:
+            self._supplied_form(said)
+
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> int | None:
+        if task.kind is TaskKind.COMMERCE_CHECK:
+            await self._keep_notes(decision)
+        return await self._begin_round(said) if decision.choice == SUPPLY else None
+
+    async def take(self, said: Statement) -> Recorded:
+        match said:
+            case Withdraw():
+                return await self._take_withdrawal(said)
+            case AppealRejection():
+                return await self._take_appeal(said)
+            case _:
+                raise Refused("stage_does_not_allow", stage=self.row.stage.value)
+
+    async def _take_withdrawal(self, said: Withdraw) -> Recorded:
+        """N13: by the applicant, at any time before the end."""
+        work, row = self.work, self.row
+        if said.person != row.applicant:
+            raise Refused("not_applicant")
+        if not can_still_withdraw(row.stage):
+            raise Refused("stage_does_not_allow", stage=row.stage.value)
+        await applications.change(work.tx, row.id, end_reason={"reason": said.reason, "rule": "N13"})
+        work.note("application_withdrawn", said.person, reason=said.reason, channel=said.channel, rule="N13")
+        await accept(work, said)
+        return Recorded(accepted=True)
+
+    async def _take_appeal(self, said: AppealRejection) -> Recorded:
+        """N10: once, by the applicant, in time."""
+        work, row = self.work, self.row
+        until = row.rejection.appeal_until if row.rejection else None
+        if said.person != row.applicant:
+            raise Refused("not_applicant")
+        if row.appeal:
+            raise Refused("appeal_used")
+        if row.stage is not Stage.REJECTED or until is None:
+            raise Refused("stage_does_not_allow", stage=row.stage.value)
+        if not appeal_in_time(said.said_at, work.now, until):
+            raise Refused("appeal_too_late", until=until.isoformat())
+        appeal = {"reason": said.reason, "at": work.now.isoformat()}
+        await applications.change(work.tx, row.id, appeal=appeal)
+        work.note("appeal_accepted", said.person, reason=said.reason, channel=said.channel, rule="N10")
+        await accept(work, said)
+        return Recorded(accepted=True)
+
+    def mail_facts(self) -> MailFacts:
+        row = self.row
+        return MailFacts(
+            kind=MailKind.TASK,
+            subject_id=row.id,
+            customer_name=row.form.customer.name,
+            stage_key=self.stage_key(row.stage),
+        )
+
+    async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
+        if kind not in _SHOWN_WITH_EVIDENCE:
+            return {}
+        found = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+        return {
+            "essentials": essentials(self.row),
+            "evidence_lines": tuple(EvidenceLine.of(item) for item in found),
+            "eligibility": in_short(evaluate(self.row.form, background_of(found), self.policy.eligibility)),
+        }
+
+    async def tell_of_earlier(self) -> tuple[Collision, ...]:
+        """N14: tell the applicant that an earlier registration stands in the way, without saying whose."""
+        row = self.row
+        found = await colliding(self.work, row.id, row.form, ("account", "application"))
+        earlier = tuple(one for one in found if one.earlier)
+        if earlier:
+            await Letters(self).notice(
+                MailKind.SUBMITTED, [row.applicant], key=str(row.round), conflict_notes=_conflict_notes(earlier)
+            )
+            self.work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in earlier])
+        return earlier
+
+    async def approvals_on_record(self, gm_decision: str | None) -> list[str]:
+        """The decisions that make this application an approved one (N7, N8, N10), read from the record.
+
+        The engine's state is not believed: whoever can write there can invent approvals, but not decisions under seal.
+        Nor is its memory of the order of things: what was withdrawn meanwhile (N13) stays withdrawn. Raises
+        `NotApproved`.
+        """
+        row = self.row
+        if row.stage.ended or row.end_reason:
+            raise NotApproved(f"{row.id}: withdrawn or over")
+        decided = [
+            decision for number, decision in await tasks.decisions_of(self.work.tx, row.id)
+            if number == row.round and decision.choice == APPROVE
+        ]  # fmt: skip
+        general = [d for d in decided if d.task_id == gm_decision]
+        if gm_decision and not general:
+            raise NotApproved(f"{row.id}: no approval by the general manager on record")
+        appealed = any(d.kind is TaskKind.GM_APPEAL for d in general)
+        # Above the limit only approvals with a special reason count (N8).
+        above = bool(general) and not appealed
+        reviews = {d.slot: d for d in decided if d.kind is TaskKind.VP_REVIEW and (d.special or not above)}
+        if not appealed and len(reviews) < len(vp_slots(self.organisation)):
+            raise NotApproved(f"{row.id}: not both VPs have approved as the rules ask")
+        return [d.task_id for d in (*reviews.values(), *general)]
+
+    async def _rejection_on_record(self) -> Rejection:
+        """N9: the latest rejection, and until when it may be appealed (N10)."""
+        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id) if d.choice == REJECT]
+        if not decided:
+            raise NotApproved(f"{self.row.id}: no rejection on record")
+        decision = decided[-1]
+        until = None
+        if may_be_appealed(decision, self.organisation):
+            until = appeal_until(self.work.now, self.policy, self.calendar)
+        return Rejection(
+            task_id=decision.task_id,
+            kind=decision.kind,
+            person=decision.person,
+            on_behalf_of=decision.on_behalf_of,
+            capacity=decision.capacity,
+            reason=decision.reason,
+            at=self.work.now,
+            appeal_until=until,
+        )
+
+    def _supplied_form(self, said: AnswerTask) -> ApplicationForm:
+        try:
+            form = ApplicationForm.model_validate(said.fields[FORM_FIELD])
+        except ValidationError:
+            raise Refused("unreadable") from None
+        refused = refusals(form, self.policy.eligibility)
+        if refused:
+            raise Refused("E3" if "E3" in refused else "E2_legal_person")
+        return form
+
+    async def _begin_round(self, said: AnswerTask) -> int:
+        """N5: the corrected form begins a new round."""
+        work, row, number = self.work, self.row, self.row.round + 1
+        form = self._supplied_form(said)
+        await applications.add_round(work.tx, row.id, number, form, work.now)
+        await applications.change(work.tx, row.id, form=form, round=number)
+        await applications.set_parties(work.tx, "application", row.id, keyed_parties(form), since=work.now, live=True)
+        work.note("round_begun", said.person, round=number)
+        self.row = row.model_copy(update={"form": form, "round": number})
+        await self.tell_of_earlier()
+        return number
+
+    async def _keep_notes(self, decision: DecisionRow) -> None:
+        """N5: what the clerk confirmed, corrected or added goes with the evidence."""
+        work, row = self.work, self.row
+        notes = {kind: str(decision.fields.get(note_field(kind)) or "").strip() for kind in EvidenceKind}
+        found = await applications.evidence_of(work.tx, row.id, row.round)
+        noted = [
+            item.model_copy(update={"note": notes[item.kind], "note_by": decision.person})
+            for item in found
+            if notes[item.kind]
+        ]
+        if noted:
+            await applications.keep_evidence(work.tx, row.id, row.round, noted)
+            work.note("evidence_noted", decision.person, kinds=[item.kind.value for item in noted])
+
+
+def essentials(row: ApplicationRow) -> tuple[Essential, ...]:
+    """What an approver wants to see first."""
+    form = row.form
+    return (
+        Essential(label_key="field.products", value="、".join(form.products)),
+        *(
+            Essential(label_key=f"field.forecast.{name}", value=str(getattr(form.forecast, name)), money=True)
+            for name in type(form.forecast).model_fields
+        ),
+        Essential(label_key="field.potential", value=form.potential[:300]),
+        Essential(label_key="field.resources", value=form.resources[:300]),
+    )
+
+
+def _conflict_notes(earlier: Sequence[RegisteredParty]) -> dict[str, str]:
+    """N14: what the later applicant is told of the earlier one, by language; nothing that is not theirs to know."""
+    return {
+        language: "\n".join(
+            dict.fromkeys(Texts(language).text(f"error.conflict_with_{one.subject_type}") for one in earlier)
+        )
+        for language in LANGUAGES
+    }

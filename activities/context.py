@@ -1,0 +1,162 @@
+"""What a step has before it: one subject, and the facts that the rules are applied to.
+
+Applications, projects and disputes differ in what they ask, take and tell; how tasks are opened, answered, chased and
+moved is the same for all of them. What differs stands here, as the methods of a `Context`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar, Self
+
+from pydantic import JsonValue
+from temporalio.exceptions import ApplicationError
+
+from activities.steps import MoveStep, Recorded
+from activities.transaction import Work
+from db.tasks import DecisionRow, TaskRow
+from domain.asking import IN_PERSON
+from domain.calendar import WorkCalendar
+from domain.organisation import Organisation
+from domain.policy import Policy
+from domain.statements import AnswerTask, Statement
+from domain.subject import Subject, SubjectType, stage_key
+from domain.tasks import Ask, Choice, Problem, TaskKind
+from texts.mail import MailFacts
+
+
+class ForeignStep(ApplicationError):
+    """A process tries a step on a subject that is not its own, or moves one that is over.
+
+    Only a process started by hand does that. No retry helps, and the process fails for everyone to see.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, type="ForeignStep", non_retryable=True)
+
+
+class Refused(Exception):
+    """A statement changes nothing, and this is why: a text key under `error.` and what belongs to it."""
+
+    def __init__(self, code: str, *, problems: tuple[Problem, ...] = (), **facts: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.problems = problems
+        self.facts = facts
+
+
+class Context(ABC):
+    """One subject in one step."""
+
+    type: ClassVar[SubjectType]
+
+    def __init__(self, work: Work, organisation: Organisation, calendar: WorkCalendar, policy: Policy) -> None:
+        self.work = work
+        self.organisation = organisation
+        self.calendar = calendar
+        self.policy = policy
+
+    @classmethod
+    @abstractmethod
+    async def own(cls, work: Work, subject_id: str) -> Self:
+        """The process's own subject, its row locked. Raises `ForeignStep`."""
+
+    @classmethod
+    async def with_facts(cls, work: Work, policy_digest: str) -> Self:
+        """A context with the facts of this moment and the policy that the process began with."""
+        return cls(
+            work,
+            await work.facts.organisation(work.tx),
+            await work.facts.calendar(work.tx),
+            await work.facts.pinned_policy(work.tx, policy_digest),
+        )
+
+    @property
+    @abstractmethod
+    def subject(self) -> Subject:
+        """Whose tasks, decisions and mails these are. A dispute's are those of its project."""
+
+    @property
+    @abstractmethod
+    def applicant(self) -> str:
+        """Who must not decide here (separation of duties)."""
+
+    @property
+    @abstractmethod
+    def department(self) -> str | None: ...
+
+    @property
+    @abstractmethod
+    def stage(self) -> StrEnum: ...
+
+    def stage_key(self, stage: str) -> str:
+        """Text key of a stage."""
+        return stage_key(self.type, stage)
+
+    @property
+    @abstractmethod
+    def over(self) -> bool:
+        """The process has reached an end; no step moves it any more."""
+
+    @property
+    @abstractmethod
+    def round(self) -> int: ...
+
+    @abstractmethod
+    async def entitled(self, stage: str) -> None:
+        """Whether the record holds what leads to `stage`. Raises `ForeignStep`.
+
+        Whoever can write to the engine can start a process by hand with an invented state; what was decided is read
+        from the record.
+        """
+
+    @abstractmethod
+    async def enter(self, step: MoveStep) -> datetime | None:
+        """Go to a stage; the context shows it from then on. Returns until when it may be spoken against."""
+
+    @abstractmethod
+    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+        """Queue the mails of one notice. `involved`: everyone asked or heard in this round."""
+
+    def slots(self, ask: Ask) -> Sequence[str]:
+        """The slots of which `ask` opens one task each."""
+        return (ask.slot,)
+
+    @abstractmethod
+    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+        """What may be answered at this moment."""
+
+    @abstractmethod
+    async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
+        """What the person asked has to know beside the subject itself."""
+
+    @abstractmethod
+    async def ruled_out(self, task: TaskRow) -> frozenset[str]:
+        """Who holds or has decided another task that must not be decided by the same person (N6, N8, N10)."""
+
+    def answers_own(self, kind: TaskKind) -> bool:
+        """Whether the applicant answers tasks of this kind themselves."""
+        return kind in IN_PERSON
+
+    @abstractmethod
+    async def check(self, task: TaskRow, said: AnswerTask) -> None:
+        """What the form of an answer does not show. Raises `Refused`."""
+
+    @abstractmethod
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> int | None:
+        """What an accepted answer brings with it, in its own transaction. The new round, if it begins one."""
+
+    @abstractmethod
+    async def take(self, said: Statement) -> Recorded:
+        """Judge a statement that is no answer. Raises `Refused`."""
+
+    @abstractmethod
+    def mail_facts(self) -> MailFacts:
+        """What every mail about the subject says."""
+
+    @abstractmethod
+    async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
+        """What a mail that asks for a decision shows beside that: fields of `MailFacts`."""
