@@ -10,10 +10,26 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from domain.application import CustomerKind, Industry, Stage
+from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.evidence import EvidenceKind
-from domain.named_account import choices_for
+from domain.named_account import RULES, choices_for
 from domain.organisation import Role
-from domain.tasks import AskedAs, TaskKind, TaskStatus
+from domain.project import (
+    Company,
+    ContractReview,
+    Loss,
+    ProjectForm,
+    ProjectStage,
+    ProjectStatus,
+    ProjectUpdate,
+    Resumption,
+    SalesStage,
+    Track,
+)
+from domain.project_life import Silence
+from domain.project_rules import PROJECT_TASK_RULES, ProjectNotice, project_choices
+from domain.split import Share
+from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
 from matching.parties import REASONS
 from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
 from texts.mail import MailKind
@@ -22,12 +38,38 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
 
 
+def choices() -> Iterator[tuple[TaskKind, Choice]]:
+    """Every choice anybody may be offered; some need something to choose from."""
+    for kind in RULES:
+        yield from ((kind, choice) for choice in choices_for(kind))
+    yield from project_answers()
+
+
+def project_answers() -> Iterator[tuple[TaskKind, Choice]]:
+    for kind in PROJECT_TASK_RULES:
+        yield from ((kind, choice) for choice in project_choices(kind, suspects=("p-1",)))
+
+
+PROJECT_FORMS = (ProjectForm, ProjectUpdate, Loss, ContractReview, Resumption, Agreement, MeetingCall, MeetingOutcome)
+
+
+def project_labels() -> set[str]:
+    """Labels of all that is filled in for a project; a group has a title, and labels of its own."""
+    names = {name for form in PROJECT_FORMS for name in form.model_fields}
+    names |= {field.name for _, choice in project_answers() for field in choice.fields}
+    groups = {"customer", "end_user", "channel", "split"}
+    labels = {f"{name}._title" if name in groups else name for name in names}
+    labels |= {f"{group}.{name}" for group in ("end_user", "channel") for name in Company.model_fields}
+    labels |= {f"split.{name}" for name in Share.model_fields}
+    labels |= {key.removeprefix("field.") for key in catalogue() if key.startswith("field.customer.")}
+    return {f"field.project.{label}" for label in labels}
+
+
 def needed() -> set[str]:
     """Keys that the domain's vocabulary asks for."""
     keys = {f"task.{kind}.{part}" for kind in TaskKind for part in ("title", "question")}
-    for kind in TaskKind:
-        for choice in choices_for(kind):
-            keys |= {f"choice.{kind}.{choice.choice}", f"decided.{kind}.{choice.choice}"}
+    for kind, choice in choices():
+        keys |= {f"choice.{kind}.{choice.choice}", f"decided.{kind}.{choice.choice}"}
     for prefix, members in {
         "stage": Stage,
         "evidence": EvidenceKind,
@@ -36,10 +78,23 @@ def needed() -> set[str]:
         "task_status": TaskStatus,
         "customer_kind": CustomerKind,
         "industry": Industry,
+        "project_stage": ProjectStage,
+        "what_next_project": ProjectStage,
+        "project_status": ProjectStatus,
+        "dispute_stage": DisputeStage,
+        "sales_stage": SalesStage,
+        "track": Track,
+        "silence": Silence,
+        "detail_value": ProjectStatus,
+        "what_next": Stage,
     }.items():
         keys |= {f"{prefix}.{member.value}" for member in members}
     keys |= {f"because.{reason}" for reason in REASONS}
-    keys |= {f"mail.{kind}.{part}" for kind in MailKind for part in ("what", "intro", "button")}
+    mails = {*MailKind, *ProjectNotice}
+    keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
+    keys |= {f"page.reason_for.{kind}.{c.choice}" for kind, c in project_answers() if c.reason_required}
+    keys |= {f"operators.silence_{silence}" for silence in Silence}
+    keys |= project_labels()
     keys |= {f"clause.{clause}" for clause in ("E1", "E1a", "E1b", "E1c", "E2", "E3", "E4")}
     return keys
 
