@@ -1,6 +1,7 @@
 """X4: every text for people is in Chinese and English, and nothing that needs words lacks them."""
 
 import ast
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -8,12 +9,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from pydantic import BaseModel, ValidationError
 
+from api.problems import field_problems
 from domain.application import CustomerKind, Industry, Stage
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.evidence import EvidenceKind
 from domain.named_account import RULES, choices_for
-from domain.organisation import Role
+from domain.organisation import Language, Role
 from domain.project import (
     Company,
     ContractReview,
@@ -29,10 +32,11 @@ from domain.project import (
 from domain.project_life import Silence
 from domain.project_rules import PROJECT_TASK_RULES, ProjectNotice, project_choices
 from domain.split import Share
+from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
 from matching.parties import REASONS
 from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
-from texts.mail import MailKind
+from texts.mail import MailFacts, MailKind, render_mail
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
@@ -112,6 +116,72 @@ def test_both_languages_say_the_same_with_the_same_placeholders(key: str) -> Non
     assert set(entry) == set(LANGUAGES)
     assert placeholders(entry["zh"]) == placeholders(entry["en"])
     assert all(words.strip() for words in entry.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("notice", ProjectNotice)
+def test_every_notice_of_a_project_names_it_and_the_rule(notice: ProjectNotice, language: Language) -> None:
+    """X4, P2, P3, P7, P8, D1, D2, U2, U3, U4, U7, U8: the mail can be written, says of which project and why."""
+    mail = render_mail(
+        MailFacts(
+            kind=MailKind(notice),
+            language=language,
+            subject_type=SubjectType.PROJECT,
+            subject_id="p-1",
+            number="P2026-00017",
+            project_name="核心网扩容",
+            customer_name="北方电信",
+            applicant_name="李明",
+            decided_by_name="王芳",
+            until=NINE,
+        )
+    )
+    intro = catalogue()[f"mail.{notice}.intro"][language]
+    assert "核心网扩容" in mail.subject
+    assert "P2026-00017" in mail.subject
+    assert "“核心网扩容”" in mail.text
+    assert re.search(r"[（(、 ][ANPDU][0-9]+", intro), "why: a rule id"
+    assert (Texts(language).moment(NINE, SHANGHAI) in mail.text) is ("{until}" in intro)
+
+
+@pytest.mark.parametrize("stage", ProjectStage)
+def test_what_comes_next_needs_no_more_than_is_known_at_that_stage(stage: ProjectStage) -> None:
+    """X4: a stage that waits for people names them; only a refusal has a date (P8), only an active project what is
+    next by itself (U2 to U5)."""
+    needs = placeholders(catalogue()[f"what_next_project.{stage}"]["zh"])
+    alone = {ProjectStage.ROUTING: set(), ProjectStage.REFUSED: {"until"}, ProjectStage.ACTIVE: {"next"}}
+    assert needs == (set() if stage.ended else alone.get(stage, {"people"}))
+
+
+NONSENSE: tuple[object, ...] = (
+    *(None, True, 1, 1.5, -1, 10**30, float("nan"), "", "x" * 20_000, "x\n", "\0", "\ud800", [], {}, [{}], {"x": 1}),
+    *("2026-13-01", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T10:00:00Z", "NaN", "-1", "0.001", "1e999"),
+    *(["a"] * 200, [{"person": "A", "percent": "0"}], [{"person": "a", "percent": "100.01"}]),
+    *([{"person": "a", "percent": "99.99"}], [{"person": "a", "percent": "50"}] * 2, {"name": "", "uscc": "123"}),
+)
+
+
+@pytest.mark.parametrize("form", PROJECT_FORMS)
+def test_whatever_is_wrong_in_a_form_of_a_project_is_said_in_words(form: type[BaseModel]) -> None:
+    """X4, D3: never the general sentence, and never a placeholder without its value."""
+    for field in form.model_fields:
+        for value in NONSENSE:
+            try:
+                form.model_validate({field: value})
+            except ValidationError as error:
+                for problem in field_problems(error.errors(include_url=False)):
+                    for language in LANGUAGES:
+                        said = Texts(language).error(problem.key, problem.params)
+                        assert said != Texts(language).text("error.invalid"), problem
+                        assert "Decimal" not in said
+
+
+@pytest.mark.parametrize("silence", Silence)
+def test_operators_read_when_silence_has_its_consequence(silence: Silence) -> None:
+    """U2, U3, U4."""
+    said = Texts("en").text(f"operators.silence_{silence}", at="2026-12-14 09:00")
+    assert "2026-12-14 09:00" in said
+    assert silence.rule in said
 
 
 def test_chinese_is_the_default() -> None:
