@@ -19,7 +19,7 @@ from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.statements import AnswerTask, Statement
-from domain.tasks import APPROVE, NO_CONFLICT, Choice, Decision, TaskStatus, answer_problems
+from domain.tasks import APPROVE, NO_CONFLICT, Choice, Decision, Taken, TaskStatus, answer_problems
 
 
 class StatementTaking:
@@ -51,7 +51,7 @@ class StatementTaking:
         asked = await self._may_answer(context, task, said.person)
         task = task.model_copy(update={"choices": await self._check_form(context, task, said)})
         decision = await self._decide(work, task, asked, said)
-        number = await context.answered(task, decision, said)
+        answered = await context.answered(task, decision, said)
         if decision.on_behalf_of:
             await Letters(context).decided_for(decision)
         work.note(
@@ -69,7 +69,8 @@ class StatementTaking:
         still_asked = await tasks.of_subject(work.tx, context.subject.id, open_only=True)
         waits_for_others = bool(still_asked) and decision.choice in (APPROVE, NO_CONFLICT)
         await accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
-        return Recorded(accepted=True, decision=_plain(decision), round=number)
+        taken = _taken(decision, outcome=answered.outcome, names=answered.names)
+        return Recorded(accepted=True, decision=taken, round=answered.round)
 
     async def _may_answer(self, context: Context, task: TaskRow, person: str) -> AskedRow:
         """Whether this person is asked by this task at this moment; delegations are judged now, not when asked."""
@@ -141,7 +142,7 @@ async def _heard_before(context: Context, said: Statement) -> Recorded | None:
     decided = next(
         (d for _, d in await tasks.decisions_of(tx, context.subject.id) if d.message_id == said.message_id), None
     )
-    return Recorded(accepted=False, code="duplicate", decision=_plain(decided) if decided else None)
+    return Recorded(accepted=False, code="duplicate", decision=_taken(decided) if decided else None)
 
 
 async def _refuse(work: Work, said: Statement, refusal: Refused) -> Recorded:
@@ -165,5 +166,5 @@ def _without_form(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {name: value for name, value in fields.items() if name not in (FORM_FIELD, PROJECT_FORM_FIELD)}
 
 
-def _plain(decision: DecisionRow) -> Decision:
-    return Decision(**decision.model_dump(include=set(Decision.model_fields)))
+def _taken(decision: DecisionRow, *, outcome: str = "", names: tuple[str, ...] = ()) -> Taken:
+    return Taken(**decision.model_dump(include=set(Decision.model_fields)), outcome=outcome, names=names)

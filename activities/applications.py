@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
 
 from activities.collisions import Collision, colliding, keyed_parties
-from activities.context import Context, ForeignStep, Refused
+from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
 from activities.receipts import accept
-from activities.steps import MoveStep, Recorded
+from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db import accounts, applications, tasks
 from db.applications import ApplicationRow, RegisteredParty
@@ -120,7 +119,7 @@ class ApplicationContext(Context):
         if not held.get(Stage(stage), True):
             raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
 
-    async def enter(self, step: MoveStep) -> datetime | None:
+    async def enter(self, step: MoveStep) -> Moved:
         work, row, stage = self.work, self.row, Stage(step.stage)
         update: dict[str, object] = {"stage": stage, "stage_since": work.now}
         if stage is Stage.REJECTED:
@@ -138,7 +137,7 @@ class ApplicationContext(Context):
             obstacle=step.obstacle.value if step.obstacle else None,
         )
         self.row = row.model_copy(update=update)
-        return self.row.rejection.appeal_until if self.row.rejection else None
+        return Moved(until=self.row.rejection.appeal_until if self.row.rejection else None)
 
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         row = self.row
@@ -204,10 +203,10 @@ class ApplicationContext(Context):
         if task.kind is TaskKind.SUPPLY_INFORMATION:
             self._supplied_form(said)
 
-    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> int | None:
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         if task.kind is TaskKind.COMMERCE_CHECK:
             await self._keep_notes(decision)
-        return await self._begin_round(said) if decision.choice == SUPPLY else None
+        return Answered(round=await self._begin_round(said) if decision.choice == SUPPLY else None)
 
     async def take(self, said: Statement) -> Recorded:
         match said:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
-from activities.steps import MoveStep, Recorded
+from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db.tasks import DecisionRow, TaskRow
 from domain.asking import IN_PERSON
@@ -46,6 +45,16 @@ class Refused(Exception):
         self.code = code
         self.problems = problems
         self.facts = facts
+
+
+class Answered(NamedTuple):
+    """What an accepted answer brought with it."""
+
+    round: int | None = None
+    """The new round, if it began one."""
+    outcome: str = ""
+    names: tuple[str, ...] = ()
+    """As in `Taken`."""
 
 
 class Context(ABC):
@@ -114,8 +123,8 @@ class Context(ABC):
         """
 
     @abstractmethod
-    async def enter(self, step: MoveStep) -> datetime | None:
-        """Go to a stage; the context shows it from then on. Returns until when it may be spoken against."""
+    async def enter(self, step: MoveStep) -> Moved:
+        """Go to a stage; the context shows it from then on. Returns what the process goes on with, without tasks."""
 
     @abstractmethod
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
@@ -146,8 +155,8 @@ class Context(ABC):
         """What the form of an answer does not show. Raises `Refused`."""
 
     @abstractmethod
-    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> int | None:
-        """What an accepted answer brings with it, in its own transaction. The new round, if it begins one."""
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
+        """What an accepted answer brings with it, in its own transaction."""
 
     @abstractmethod
     async def take(self, said: Statement) -> Recorded:

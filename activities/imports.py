@@ -20,7 +20,7 @@ from db import audit, facts, imports, registers
 from db.applications import KeyedParty
 from db.facts import Facts, NoOrganisation
 from db.imports import ProjectParties
-from db.registers import BackgroundRow, ProjectRow
+from db.registers import BackgroundRow, EarlierProjectRow
 from domain.base import Frozen
 from domain.calendar_file import AnnouncedYear, merged
 from domain.organisation import Organisation
@@ -130,7 +130,7 @@ class Imports:
             await imports.take_turn(tx)
             people = _People(await self._organisation(tx))
             wanted = {entry.id: self._project(entry, people) for entry in entries}
-            known = await imports.known_projects(tx, list(wanted))
+            known = await imports.known_earlier_projects(tx, list(wanted))
             fresh = {key: pair for key, pair in wanted.items() if known.get(key) != pair}
             done = RegisterImported(
                 register_name="projects",
@@ -152,7 +152,7 @@ class Imports:
                 ),
             )
             if fresh:
-                await registers.keep_projects(tx, [row for row, _ in fresh.values()])
+                await registers.keep_earlier_projects(tx, [row for row, _ in fresh.values()])
                 await imports.set_project_parties(tx, [parties for _, parties in fresh.values()])
                 await self._record_register(tx, done, entries, now=now, by=by)
         return done
@@ -183,10 +183,10 @@ class Imports:
         except NoOrganisation:
             return None
 
-    def _project(self, entry: ProjectEntry, people: _People) -> tuple[ProjectRow, ProjectParties]:
+    def _project(self, entry: ProjectEntry, people: _People) -> tuple[EarlierProjectRow, ProjectParties]:
         zone = self._facts.policy.zone
         registered_at = datetime.combine(entry.registered_on, time(), tzinfo=zone)
-        row = ProjectRow(
+        row = EarlierProjectRow(
             id=entry.id,
             name=entry.name,
             customer_name=entry.customer_name,

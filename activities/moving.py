@@ -31,12 +31,12 @@ async def move(work: Work, step: MoveStep) -> Moved:
         raise ForeignStep(f"{step.subject.id} is over: {context.stage}")
     await context.entitled(step.stage)
     involved = await close_open_tasks(context, step.stage)
-    until = await context.enter(step)
+    entered = await context.enter(step)
     opened = await open_tasks(context, step.asks)
     for notice in step.notices:
         await context.tell(notice, step, involved)
     await messages.settle(work.tx, step.settles)
-    return Moved(tasks=opened, until=until)
+    return entered.model_copy(update={"tasks": opened})
 
 
 async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
@@ -53,7 +53,7 @@ async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
     letters = Letters(context, context.stage_key(stage))
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]
-        if stage != WITHDRAWN:
+        if stage not in (WITHDRAWN, context.stage):  # at the same stage, new tasks take the place of the old ones
             await letters.to_asked(MailKind.TASK_WITHDRAWN, task, people)
         work.note("task_withdrawn", task=task.id, because=stage)
     return tuple(dict.fromkeys(person.person for people in asked.values() for person in people))

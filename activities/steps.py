@@ -11,7 +11,7 @@ from domain.project import Track
 from domain.project_life import Silence, SilenceDue
 from domain.statements import RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
-from domain.tasks import Ask, Asked, Decision, DueStep, TaskKind
+from domain.tasks import Ask, Asked, DueStep, Taken, TaskKind
 
 
 class Step(Wire):
@@ -85,6 +85,8 @@ class Moved(Wire):
     tasks: tuple[OpenTask, ...] = ()
     until: datetime | None = None
     """Until when somebody may speak against what was decided: an appeal (N10), an objection (P8)."""
+    outcome: DisputeOutcome | None = None
+    """How a dispute ended, once it has (D1, D2)."""
 
 
 class RecordStep(SubjectStep):
@@ -98,7 +100,7 @@ class Recorded(Wire):
 
     accepted: bool
     code: str = ""
-    decision: Decision | None = None
+    decision: Taken | None = None
     round: int | None = None
     """The round the subject is in now, when the statement began a new one."""
     settled: bool = False
@@ -174,8 +176,8 @@ class ApproveProjectStep(SubjectStep):
 
 
 class ApprovedProject(Wire):
-    number: str | None = None
-    """P9. None when the record does not let it become active."""
+    number: str = ""
+    """P9."""
     ahead: tuple[SilenceDue, ...] = ()
     """What happens by itself from here on, unless the project is updated (U2–U5)."""
 
@@ -199,7 +201,6 @@ class OpenDisputeStep(Step):
 
 class DisputeOpened(Wire):
     title: str = ""
-
-
-class DisputeClosed(Wire):
-    outcome: DisputeOutcome
+    applicant: str = ""
+    sides: tuple[str, ...] = ()
+    """The salespeople who have to agree (D1)."""

@@ -138,6 +138,15 @@ class Decision(Wire):
     decided_at: datetime
 
 
+class Taken(Decision):
+    """An accepted answer, and what the record made of it for the process to go on with."""
+
+    outcome: str = ""
+    """D1: proposed, confirmed or agreed. P2: reroute, when a company changed."""
+    names: tuple[str, ...] = ()
+    """People whom the answer names: the clerk assigned (P4), the sides still to be asked (D1)."""
+
+
 class Problem(Wire):
     """One thing wrong with what somebody sent: which field, which rule, and the text key that says it."""
 
@@ -233,6 +242,8 @@ PASS, RETURN, SUPPLY, APPROVE, REJECT = "pass", "return", "supply", "approve", "
 HOLD, ASSIGN, CLEAR, SUSPECT, CONFLICT, NO_CONFLICT = "hold", "assign", "clear", "suspect", "conflict", "no_conflict"
 AGREE, DISAGREE, CALLED, RECORD = "agree", "disagree", "called", "record"
 CALL_MEETING, UPHOLD_REFUSAL, ACCEPT = "call_meeting", "uphold_refusal", "accept"
+PROPOSED, CONFIRMED, AGREED, REROUTE = "proposed", "confirmed", "agreed", "reroute"
+"""What the record makes of an answer: `Taken.outcome`."""
 
 
 class Review(StrEnum):

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.named_account import Obstacle
     from domain.statements import Said, Statement, Withdraw
     from domain.subject import Subject, stage_key
-    from domain.tasks import Ask, Decision, DueAction
+    from domain.tasks import Ask, DueAction, Taken
     from texts.operators import current_details, timer_summary
     from workflows.messages import DUE_AT, LAST_UPDATE_AT, STAGE, WAITING_FOR, DeskState, FactsChanged, ProcessStatus
 
@@ -115,11 +115,8 @@ class Desk(Generic[G]):
         asks: Sequence[Ask] = (),
         notices: Sequence[StrEnum] = (),
         obstacle: Obstacle | None = None,
-    ) -> datetime | None:
-        """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction.
-
-        Returns until when what was decided may be spoken against: an appeal (N10), an objection (P8).
-        """
+    ) -> Moved:
+        """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction."""
         moved: Moved = await take(
             Records.move,
             MoveStep(
@@ -136,9 +133,9 @@ class Desk(Generic[G]):
         )
         self.arrived(stage)
         self.tasks = moved.tasks
-        return moved.until
+        return moved
 
-    async def answers(self, enough: Callable[[Sequence[Decision]], bool]) -> tuple[Decision, ...]:
+    async def answers(self, enough: Callable[[Sequence[Taken]], bool]) -> tuple[Taken, ...]:
         """Wait until `enough` has been decided on the open tasks. Raises `Withdrawn`."""
         while not enough(self.decisions):
             await self._one_event()

@@ -16,7 +16,7 @@ from domain.dispute import Claimant, DisputeStage, Origin
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
 from domain.statements import RegisterProject, Statement, SubmitApplication
-from domain.tasks import Decision
+from domain.tasks import Decision, Taken
 
 S = TypeVar("S", bound=Statement)
 
@@ -67,7 +67,7 @@ class DeskState(Wire):
 
     moves: int = 0
     tasks: tuple[OpenTask, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[Taken, ...] = ()
     refreshes: int = 0
 
 
@@ -112,6 +112,7 @@ class ProjectState(Wire):
 
     project_id: str
     title: str
+    applicant: str
     salesperson: str
     """The responsible salesperson."""
     decides: str
@@ -152,6 +153,7 @@ class DisputeState(Wire):
     """Where a dispute stands, carried from run to run."""
 
     title: str
+    applicant: str
     stage: DisputeStage
     since: datetime
     desk: DeskState = DeskState()

@@ -186,7 +186,7 @@ class NamedAccountApplication:
 
     async def _reject(self) -> None:
         """N9: the salesperson is told the reason, and until when they may appeal."""
-        self._appeal_until = await self._desk.move(Stage.REJECTED, notices=[Notice.REJECTED])
+        self._appeal_until = (await self._desk.move(Stage.REJECTED, notices=[Notice.REJECTED])).until
 
     async def _salesperson_may_appeal(self) -> None:
         """N10: one appeal, in time; otherwise the rejection stands."""

@@ -1,0 +1,157 @@
+"""A dispute over a project: both salespeople agree, or a coordination meeting decides (rules D1–D3, P8)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.project_steps import ProjectSteps
+    from activities.steps import OpenDisputeStep
+    from domain.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
+    from domain.project_rules import ProjectNotice
+    from domain.statements import AnswerTask, CallForMeeting
+    from domain.subject import Subject, SubjectType
+    from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
+    from workflows.desk import Desk, HistoryFull, take
+    from workflows.messages import (
+        DeskState,
+        DisputeState,
+        FactsChanged,
+        ProcessStatus,
+        StartDispute,
+        claim,
+    )
+
+
+@workflow.defn
+class ProjectDispute:
+    """Who does a project and how its performance is split; child of the registration it is about."""
+
+    @workflow.init
+    def __init__(self, start: StartDispute) -> None:
+        kept = start.state
+        self._start = start
+        self._applicant = kept.applicant if kept else ""
+        self._outcome: DisputeOutcome | None = None
+        self._desk = Desk[DisputeStage](
+            subject=Subject(type=SubjectType.DISPUTE, id=start.dispute_id),
+            title=kept.title if kept else "",
+            stage=kept.stage if kept else DisputeStage.NEGOTIATION,
+            since=kept.since if kept else workflow.now(),
+            kept=kept.desk if kept else DeskState(),
+        )
+
+    @workflow.run
+    async def run(self, start: StartDispute) -> DisputeOutcome:
+        try:
+            if start.state is None:
+                await self._open()
+            if self._desk.stage is DisputeStage.NEGOTIATION:
+                await self._both_sides_negotiate()  # D1
+            if self._desk.stage is DisputeStage.CALLING_MEETING:
+                await self._commerce_calls_meeting()  # D2
+            if self._desk.stage is DisputeStage.MEETING:
+                await self._vp_records_meeting()  # D2
+        except asyncio.CancelledError:  # the project was withdrawn
+            await self._desk.move(DisputeStage.WITHDRAWN)
+            raise
+        except HistoryFull:
+            workflow.continue_as_new(start.model_copy(update={"state": self._state()}))
+        self._desk.drop_alarm()
+        await self._desk.hear_the_rest()
+        self._desk.show()
+        assert self._outcome is not None
+        return self._outcome
+
+    async def _open(self) -> None:
+        """P3, P8: the two sides, and what each has registered when."""
+        step = OpenDisputeStep(
+            key="open",
+            now=workflow.now(),
+            dispute_id=self._start.dispute_id,
+            project_id=self._start.project_id,
+            origin=self._start.origin,
+            claimants=self._start.claimants,
+        )
+        opened = await take(ProjectSteps.open_dispute, step, "open")
+        self._desk.title, self._applicant = opened.title, opened.applicant
+        if self._start.origin is Origin.OBJECTION:  # P8: the VP has asked for the meeting
+            await self._call_for_meeting()
+        else:
+            await self._ask_for_agreement(*opened.sides)
+
+    async def _both_sides_negotiate(self) -> None:
+        """D1: until both salespeople have confirmed the same text, or somebody wants the meeting (D2)."""
+        while self._desk.stage is DisputeStage.NEGOTIATION:
+            decisions = await self._desk.answers(self._something_follows)
+            if self._desk.heard(CallForMeeting) or any(decision.choice == DISAGREE for decision in decisions):
+                await self._call_for_meeting()
+            elif decisions[-1].outcome == AGREED:
+                agreed = await self._desk.move(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+                self._outcome = agreed.outcome
+            else:
+                # A text is on the table; whoever put it there has confirmed it, and the others are asked.
+                await self._ask_for_agreement(*decisions[-1].names)
+
+    def _something_follows(self, decided: Sequence[Taken]) -> bool:
+        return self._desk.has_heard(CallForMeeting) or any(decision.outcome != CONFIRMED for decision in decided)
+
+    async def _ask_for_agreement(self, *people: str) -> None:
+        asks = [Ask(kind=TaskKind.AGREE_SPLIT, slot=person) for person in people]
+        await self._desk.move(DisputeStage.NEGOTIATION, asks=asks)
+
+    async def _call_for_meeting(self) -> None:
+        """D2: commerce is asked to call the coordination meeting."""
+        await self._desk.move(
+            DisputeStage.CALLING_MEETING,
+            asks=[Ask(kind=TaskKind.CALL_MEETING)],
+            notices=[ProjectNotice.MEETING_WANTED],
+        )
+
+    async def _commerce_calls_meeting(self) -> None:
+        """D2: department GMs, VPs, COO and general manager are invited."""
+        await self._desk.answers(lambda decided: len(decided) == 1)
+        decides = deciding_salesperson(self._start.origin, self._applicant, self._start.claimants)
+        await self._desk.move(
+            DisputeStage.MEETING,
+            asks=[Ask(kind=TaskKind.RECORD_MEETING, slot=decides)],
+            notices=[ProjectNotice.MEETING_CALLED],
+        )
+
+    async def _vp_records_meeting(self) -> None:
+        """D2, D3: who is responsible, and a split that adds up to exactly 100."""
+        await self._desk.answers(lambda decided: len(decided) == 1)
+        decided = await self._desk.move(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+        self._outcome = decided.outcome
+
+    def _state(self) -> DisputeState:
+        return DisputeState(
+            title=self._desk.title,
+            applicant=self._applicant,
+            stage=self._desk.stage,
+            since=self._desk.since,
+            desk=self._desk.state,
+        )
+
+    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
+
+    @workflow.signal(description="An answer to an open task, sealed by the front door.")
+    def answer_task(self, *sent: object) -> None:
+        self._desk.keep(claim(AnswerTask, sent))
+
+    @workflow.signal(
+        description="A side, a VP or the general manager wants the meeting (D2), sealed by the front door."
+    )
+    def call_for_meeting(self, *sent: object) -> None:
+        self._desk.keep(claim(CallForMeeting, sent))
+
+    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
+    def facts_changed(self, *_: object) -> None:
+        self._desk.keep(FactsChanged())
+
+    @workflow.query(description="Where the dispute stands, whom it waits for, what happens next.")
+    def status(self) -> ProcessStatus:
+        return self._desk.status()

@@ -1,0 +1,384 @@
+"""The registration of a project and its life, from form to contract, loss or shelf (rules P1–P10, U1–U8)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio import workflow
+from temporalio.workflow import ParentClosePolicy
+
+with workflow.unsafe.imports_passed_through():
+    from activities.project_steps import ProjectSteps
+    from activities.steps import ApproveProjectStep, RegisterStep, RouteStep, SilenceStep, SuspectsStep
+    from domain.dispute import DisputeOutcome, Origin
+    from domain.project import ProjectStage, Track
+    from domain.project_life import Silence, SilenceDue
+    from domain.project_rules import ProjectNotice
+    from domain.statements import (
+        AnswerTask,
+        ObjectToRefusal,
+        Reassign,
+        ReceiveContract,
+        ReportLoss,
+        UpdateProject,
+        Withdraw,
+    )
+    from domain.subject import Subject, SubjectType
+    from domain.tasks import ACCEPT, APPROVE, CALL_MEETING, CLEAR, CONFLICT, HOLD, REROUTE, Ask, Taken, TaskKind
+    from workflows.desk import Desk, HistoryFull, Withdrawn, take
+    from workflows.dispute import ProjectDispute
+    from workflows.messages import (
+        TASK_QUEUE,
+        FactsChanged,
+        ProcessStatus,
+        ProjectState,
+        StartDispute,
+        StartProject,
+        claim,
+        dispute_workflow_id,
+    )
+
+LIFE_HISTORY = 60
+"""Events after which the run of an active project hands over to a fresh one. Updates come weekly, long after the worker
+has forgotten the process, and an evicted process pays for its whole history at each."""
+
+
+@workflow.defn
+class ProjectRegistration:
+    """One salesperson's registration of one project.
+
+    Signals carry what people say; the front door seals them and the record checks the seal, so a signal sent by hand
+    changes nothing. The query `status` is for operators.
+    """
+
+    @workflow.init
+    def __init__(self, start: StartProject | None = None) -> None:
+        start = start or StartProject()
+        kept = start.state or ProjectState(
+            project_id=start.registration.project_id,
+            title="",
+            applicant=start.registration.person,
+            salesperson=start.registration.person,
+            decides=start.registration.person,
+            stage=ProjectStage.ROUTING,
+            since=workflow.now(),
+        )
+        self._applicant = kept.applicant
+        self._salesperson = kept.salesperson
+        self._decides = kept.decides
+        self._disputes = kept.disputes
+        self._origin = kept.origin
+        self._claimants = kept.claimants
+        self._until = kept.until
+        self._ahead = kept.ahead
+        self._desk = Desk[ProjectStage](
+            subject=Subject(type=SubjectType.PROJECT, id=kept.project_id),
+            title=kept.title,
+            stage=kept.stage,
+            since=kept.since,
+            kept=kept.desk,
+        )
+        self._desk.round = kept.round
+        self._desk.updated_at = kept.updated_at
+
+    @workflow.run
+    async def run(self, start: StartProject | None = None) -> str:
+        start = start or StartProject()  # started by hand with nothing: ends in a recorded refusal
+        if start.state is None and not await self._registered(start):
+            self._desk.arrived(ProjectStage.CLOSED_REFUSED)
+        try:
+            while not self._desk.stage.ended:
+                await self._next_stage()
+        except Withdrawn:
+            await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+        except HistoryFull:
+            workflow.continue_as_new(StartProject(state=self._state()))
+        self._desk.drop_alarm()
+        await self._desk.hear_the_rest()
+        self._desk.show()
+        return self._desk.stage.value
+
+    async def _next_stage(self) -> None:
+        match self._desk.stage:
+            case ProjectStage.RESUME_REVIEW:
+                await self._commerce_reviews_resumption()  # U6
+            case ProjectStage.ROUTING:
+                await self._find_its_way()  # P1, P3, P4
+            case ProjectStage.ASSIGNMENT:
+                await self._commerce_manager_assigns()  # P4
+            case ProjectStage.CONFLICT_CHECK:
+                await self._clerk_checks_for_conflicts()  # P4
+            case ProjectStage.CONFLICT_CONFIRMATION:
+                await self._registered_projects_vps_confirm()  # P5
+            case ProjectStage.DISPUTED:
+                await self._dispute_is_settled()  # D1, D2
+            case ProjectStage.APPROVAL:
+                await self._vp_decides()  # P1, P2, P6
+            case ProjectStage.HELD:
+                await self._salesperson_completes()  # P2
+            case ProjectStage.REFUSED:
+                await self._salesperson_may_object()  # P8
+            case ProjectStage.OBJECTION:
+                await self._vp_reviews_objection()  # P8
+            case ProjectStage.ACTIVE:
+                await self._live_on()  # U1–U5, U7, U8
+            case ended:
+                raise AssertionError(f"{ended} has no next stage")
+
+    async def _registered(self, start: StartProject) -> bool:
+        """P1, P4: the form is complete; the registration exists, with its place in time, from here on."""
+        step = RegisterStep(key="register", now=workflow.now(), statement=start.registration)
+        registered = await take(ProjectSteps.register_project, step, "register")
+        self._desk.title = registered.title
+        if registered.accepted and registered.resumes:
+            await self._desk.move(ProjectStage.RESUME_REVIEW, asks=[Ask(kind=TaskKind.RESUME_REVIEW)])
+        return registered.accepted
+
+    async def _commerce_reviews_resumption(self) -> None:
+        """U6: commerce accepts the reasons, and the project is registered anew; or it stays on the shelf."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == ACCEPT:
+            await self._desk.move(ProjectStage.ROUTING)
+        else:
+            await self._desk.move(ProjectStage.REJECTED, notices=[ProjectNotice.RESUME_REJECTED])
+
+    async def _find_its_way(self) -> None:
+        """P1: under the salesperson's own account. P3: under another's. P4: under none."""
+        step = RouteStep(key=f"route:{self._desk.round}", now=workflow.now(), subject=self._desk.subject)
+        routed = await take(ProjectSteps.route_project, step, "whose customer it is")
+        self._claimants, self._decides = routed.claimants, self._responsible()
+        match routed.track:
+            case Track.OWN_ACCOUNT:
+                await self._ask_vp()
+            case Track.OTHER_ACCOUNT:
+                self._origin = Origin.OTHER_ACCOUNT
+                await self._desk.move(ProjectStage.DISPUTED, notices=[ProjectNotice.REGISTERED_UNDER_ACCOUNT])
+            case Track.NON_NAMED:
+                await self._desk.move(ProjectStage.ASSIGNMENT, asks=[Ask(kind=TaskKind.ASSIGN_CLERK)])
+
+    async def _commerce_manager_assigns(self) -> None:
+        """P4: the commerce manager assigns a clerk, or takes it."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        await self._desk.move(
+            ProjectStage.CONFLICT_CHECK, asks=[Ask(kind=TaskKind.CONFLICT_CHECK, slot=decision.names[0])]
+        )
+
+    async def _clerk_checks_for_conflicts(self) -> None:
+        """P4: over customer, related parties, end user and project."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == CLEAR:
+            await self._ask_vp()  # P6
+            return
+        step = SuspectsStep(
+            key=self._desk.next_key("suspects"),
+            now=workflow.now(),
+            subject=self._desk.subject,
+            task_id=decision.task_id,
+        )
+        self._claimants = (await take(ProjectSteps.find_suspects, step, "whose registrations")).claimants
+        people = dict.fromkeys(claimant.person for claimant in self._claimants)
+        asks = [Ask(kind=TaskKind.CONFLICT_CONFIRMATION, slot=person) for person in people]
+        await self._desk.move(ProjectStage.CONFLICT_CONFIRMATION, asks=asks)
+
+    async def _registered_projects_vps_confirm(self) -> None:
+        """P5: the VP of the project registered before confirms the conflict, or says that there is none."""
+        asked = len(self._desk.tasks) + len(self._desk.decisions)
+
+        def enough(decided: Sequence[Taken]) -> bool:
+            return len(decided) >= asked or any(decision.choice == CONFLICT for decision in decided)
+
+        decisions = await self._desk.answers(enough)
+        if any(decision.choice == CONFLICT for decision in decisions):  # P7
+            refused = await self._desk.move(ProjectStage.REFUSED, notices=[ProjectNotice.CONFLICT_REFUSED])
+            self._until = refused.until
+        else:
+            await self._ask_vp()  # P6
+
+    async def _dispute_is_settled(self) -> None:
+        """D1, D2: a process of its own, until both sides agree or the coordination meeting has decided."""
+        self._disputes += 1
+        dispute_id = f"{self._desk.subject.id}-{self._disputes}"
+        dispute = await workflow.start_child_workflow(
+            ProjectDispute.run,
+            StartDispute(
+                dispute_id=dispute_id,
+                project_id=self._desk.subject.id,
+                origin=self._origin,
+                claimants=self._claimants,
+            ),
+            id=dispute_workflow_id(dispute_id),
+            task_queue=TASK_QUEUE,
+            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+            static_summary=f"项目争议 Project dispute · {dispute_id}",
+        )
+        await self._desk.meanwhile(dispute)
+        outcome: DisputeOutcome = dispute.result()
+        self._salesperson = outcome.responsible
+        self._decides = outcome.decided_by_vp_of
+        await self._ask_vp()
+
+    async def _ask_vp(self) -> None:
+        """P1, P6, D1, D2: the VP of the salesperson whose project it is, or of whom a dispute has named."""
+        self._responsible()
+        await self._desk.move(ProjectStage.APPROVAL, asks=[Ask(kind=TaskKind.PROJECT_APPROVAL, slot=self._decides)])
+
+    def _responsible(self) -> str:
+        """The responsible salesperson, after whatever an operator has reassigned meanwhile."""
+        while heard := self._desk.heard(Reassign):
+            reassigned, _ = heard
+            if self._decides == self._salesperson:
+                self._decides = reassigned.to
+            self._salesperson = reassigned.to
+        return self._salesperson
+
+    async def _vp_decides(self) -> None:
+        """P2: approve, hold for more information, or reject."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        match decision.choice:
+            case choice if choice == APPROVE:
+                await self._approve()
+            case choice if choice == HOLD:
+                await self._desk.move(ProjectStage.HELD, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
+            case _:
+                await self._desk.move(ProjectStage.REJECTED, notices=[ProjectNotice.PROJECT_REJECTED])
+
+    async def _approve(self) -> None:
+        """P9: the project number is issued and the project becomes active, in one transaction."""
+        step = ApproveProjectStep(
+            key=self._desk.next_key("approve"),
+            now=workflow.now(),
+            subject=self._desk.subject,
+            settles=self._desk.settle(),
+        )
+        approved = await take(ProjectSteps.approve_project, step, "project number")
+        self._ahead = approved.ahead
+        self._desk.updated_at = workflow.now()
+        self._desk.arrived(ProjectStage.ACTIVE)
+
+    async def _salesperson_completes(self) -> None:
+        """P2: what was missing is supplied; the project goes back to the VP, by its way again if a company changed."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.outcome == REROUTE:
+            await self._desk.move(ProjectStage.ROUTING)
+        else:
+            await self._ask_vp()
+
+    async def _salesperson_may_object(self) -> None:
+        """P8: an objection with reasons, in time; otherwise the refusal stands."""
+        objection = None
+        if self._until:
+            says = "operators.objection_until"
+            objection = await self._desk.hears(ObjectToRefusal, until=self._until, until_says=says)
+        if objection:
+            asks = [Ask(kind=TaskKind.OBJECTION_REVIEW, slot=self._responsible())]
+            await self._desk.move(ProjectStage.OBJECTION, asks=asks)
+        else:
+            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.OBJECTION_LAPSED])
+
+    async def _vp_reviews_objection(self) -> None:
+        """P8: the applicant's VP has commerce call a coordination meeting, or upholds the refusal."""
+        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        if decision.choice == CALL_MEETING:
+            self._origin = Origin.OBJECTION
+            await self._desk.move(ProjectStage.DISPUTED)
+        else:
+            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.REFUSAL_UPHELD])
+
+    async def _live_on(self) -> None:
+        """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it."""
+        self._desk.full_history = LIFE_HISTORY
+        while True:
+            due = self._ahead[0] if self._ahead else None
+            heard = await self._desk.hears(
+                UpdateProject,
+                ReportLoss,
+                ReceiveContract,
+                until=due.at if due else None,
+                until_says=f"operators.silence_{due.silence.value}" if due else "",
+            )
+            if heard is None:
+                assert due is not None
+                if due.silence is Silence.THREE_MONTHS:  # U4
+                    await self._desk.move(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED])
+                    return
+                await self._remind(due)
+                continue
+            said, recorded = heard
+            match said:
+                case UpdateProject():
+                    self._ahead = recorded.ahead or self._ahead
+                    self._desk.updated_at = workflow.now()
+                case ReportLoss():  # U8
+                    await self._desk.move(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+                    return
+                case ReceiveContract():  # U7
+                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+                    return
+
+    async def _remind(self, due: SilenceDue) -> None:
+        """U2: the salesperson and the department GM. U3: the VP as well."""
+        step = SilenceStep(
+            key=f"silence:{due.silence.value}:{due.at:%Y%m%dT%H%M%S}",
+            now=workflow.now(),
+            subject=self._desk.subject,
+            silence=due.silence,
+        )
+        await take(ProjectSteps.remind_of_silence, step, due.silence.value)
+        self._ahead = self._ahead[1:]
+
+    def _state(self) -> ProjectState:
+        return ProjectState(
+            project_id=self._desk.subject.id,
+            title=self._desk.title,
+            applicant=self._applicant,
+            salesperson=self._salesperson,
+            decides=self._decides,
+            stage=self._desk.stage,
+            since=self._desk.since,
+            round=self._desk.round,
+            disputes=self._disputes,
+            origin=self._origin,
+            claimants=self._claimants,
+            until=self._until,
+            ahead=self._ahead,
+            updated_at=self._desk.updated_at,
+            desk=self._desk.state,
+        )
+
+    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
+
+    @workflow.signal(description="An answer to an open task, sealed by the front door.")
+    def answer_task(self, *sent: object) -> None:
+        self._desk.keep(claim(AnswerTask, sent))
+
+    @workflow.signal(description="The applicant withdraws, sealed by the front door.")
+    def withdraw(self, *sent: object) -> None:
+        self._desk.keep(claim(Withdraw, sent))
+
+    @workflow.signal(description="The weekly update (U1), sealed by the front door.")
+    def update(self, *sent: object) -> None:
+        self._desk.keep(claim(UpdateProject, sent))
+
+    @workflow.signal(description="The project is lost (U8), sealed by the front door.")
+    def report_loss(self, *sent: object) -> None:
+        self._desk.keep(claim(ReportLoss, sent))
+
+    @workflow.signal(description="The contract review application is with commerce (U7), sealed by the front door.")
+    def receive_contract(self, *sent: object) -> None:
+        self._desk.keep(claim(ReceiveContract, sent))
+
+    @workflow.signal(description="The applicant objects to a refusal (P8), sealed by the front door.")
+    def object_to_refusal(self, *sent: object) -> None:
+        self._desk.keep(claim(ObjectToRefusal, sent))
+
+    @workflow.signal(description="An operator hands the project to another salesperson, sealed by the command.")
+    def reassign(self, *sent: object) -> None:
+        self._desk.keep(claim(Reassign, sent))
+
+    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
+    def facts_changed(self, *_: object) -> None:
+        self._desk.keep(FactsChanged())
+
+    @workflow.query(description="Where the registration stands, whom it waits for, what happens next.")
+    def status(self) -> ProcessStatus:
+        return self._desk.status()
