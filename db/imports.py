@@ -11,15 +11,16 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.applications import KeyedParty
-from db.registers import BackgroundRow, ProjectRow
-from db.tables import background, calendar, organisation, party, project
+from db.registers import BackgroundRow, EarlierProjectRow
+from db.tables import background, calendar, earlier_project, organisation, party
 from domain.base import Wire
 
 IMPORT_LOCK = 7_226_002
 """Advisory lock key: two imports take turns, so that each compares with what the other wrote."""
 BATCH = 5_000
 """Well below the 32,767 parameters that one statement may have."""
-PROJECT = "project"
+EARLIER_PROJECT = "earlier_project"
+"""The subject type of imported projects; those registered here are of type `project`."""
 
 
 class ProjectParties(Wire):
@@ -71,20 +72,22 @@ async def known_background(tx: AsyncConnection, name_keys: Sequence[str]) -> tup
     return tuple(found)
 
 
-async def known_projects(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, tuple[ProjectRow, ProjectParties]]:
+async def known_earlier_projects(
+    tx: AsyncConnection, ids: Sequence[str]
+) -> dict[str, tuple[EarlierProjectRow, ProjectParties]]:
     """The projects among `ids` that the register has, with the companies each names."""
-    projects: list[ProjectRow] = []
+    projects: list[EarlierProjectRow] = []
     parties: dict[str, list[Any]] = defaultdict(list)
     for batch in _batches(ids):
-        rows = await tx.execute(select(project).where(project.c.id.in_(batch)))
-        projects += [ProjectRow.model_validate(dict(row._mapping)) for row in rows]
-        named = select(party).where(party.c.subject_type == PROJECT, party.c.subject_id.in_(batch))
+        rows = await tx.execute(select(earlier_project).where(earlier_project.c.id.in_(batch)))
+        projects += [EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows]
+        named = select(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch))
         for row in await tx.execute(named.order_by(party.c.id)):
             parties[row.subject_id].append(row)
     return {row.id: (row, _parties(row, parties[row.id])) for row in projects}
 
 
-def _parties(row: ProjectRow, named: Sequence[Any]) -> ProjectParties:
+def _parties(row: EarlierProjectRow, named: Sequence[Any]) -> ProjectParties:
     return ProjectParties(
         project_id=row.id,
         since=named[0].since if named else row.registered_at,
@@ -96,10 +99,10 @@ def _parties(row: ProjectRow, named: Sequence[Any]) -> ProjectParties:
 async def set_project_parties(tx: AsyncConnection, projects: Sequence[ProjectParties]) -> None:
     """Name the parties of these projects anew. Their place in time is the date of registration (A5)."""
     for batch in _batches([one.project_id for one in projects]):
-        await tx.execute(delete(party).where(party.c.subject_type == PROJECT, party.c.subject_id.in_(batch)))
+        await tx.execute(delete(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch)))
     rows: list[Mapping[str, Any]] = [
         {
-            "subject_type": PROJECT,
+            "subject_type": EARLIER_PROJECT,
             "subject_id": one.project_id,
             "live": one.live,
             "since": one.since,

@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import background, project
+from db.tables import background, earlier_project
 from domain.base import Wire
 
 
@@ -25,8 +25,8 @@ class BackgroundRow(Wire):
     document: dict[str, Any]
 
 
-class ProjectRow(Wire):
-    """One project as the register has it."""
+class EarlierProjectRow(Wire):
+    """One project from before Baobei, as the imported register has it."""
 
     id: str
     name: str
@@ -61,19 +61,21 @@ async def background_of(
     return tuple(BackgroundRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def keep_projects(tx: AsyncConnection, rows: Sequence[ProjectRow]) -> None:
+async def keep_earlier_projects(tx: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:
     """Add or correct projects; importing the same file again changes nothing."""
-    statement = upsert(project)
-    columns = [name for name in ProjectRow.model_fields if name != "id"]
+    statement = upsert(earlier_project)
+    columns = [name for name in EarlierProjectRow.model_fields if name != "id"]
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_={name: statement.excluded[name] for name in columns}
     )
     await tx.execute(statement, [row.model_dump() for row in rows])
 
 
-async def projects(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[ProjectRow, ...]:
+async def earlier_projects(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[EarlierProjectRow, ...]:
     """These projects, oldest registration first."""
     rows = await tx.execute(
-        select(project).where(project.c.id.in_(project_ids)).order_by(project.c.registered_at, project.c.id)
+        select(earlier_project)
+        .where(earlier_project.c.id.in_(project_ids))
+        .order_by(earlier_project.c.registered_at, earlier_project.c.id)
     )
-    return tuple(ProjectRow.model_validate(dict(row._mapping)) for row in rows)
+    return tuple(EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows)

@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Identity,
@@ -313,8 +314,8 @@ background = Table(
     Index("ix_background_uscc", "uscc"),
 )
 
-project = Table(
-    "project",
+earlier_project = Table(
+    "earlier_project",
     metadata,
     Column("id", Text, primary_key=True),
     Column("name", Text, nullable=False),
@@ -325,4 +326,93 @@ project = Table(
     Column("closed_at", Moment),
     Column("amount", Numeric(15, 2)),
     Column("note", Text, nullable=False),
+)
+
+project = Table(
+    "project",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False, unique=True),
+    Column("applicant", Text, nullable=False),
+    Column("salesperson", Text, nullable=False),
+    Column("department", Text),
+    Column("stage", Text, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("form", JSONB, nullable=False),
+    Column("policy_digest", ForeignKey("policy.digest"), nullable=False),
+    Column("registered_at", Moment, nullable=False),
+    Column("stage_since", Moment, nullable=False),
+    Column("track", Text),
+    Column("account_id", ForeignKey("account.id")),
+    Column("number", Text, unique=True),
+    Column("number_issued_at", Moment),
+    Column("resumes", ForeignKey("project.id")),
+    *(
+        Column(name, JSONB(none_as_null=True))
+        for name in ("resumption", "agreement", "refusal", "objection", "loss", "contract", "end_reason")
+    ),
+    Column("updated_at", Moment),
+    Column("silences", Integer, nullable=False, server_default="0"),
+    CheckConstraint("(number IS NULL) = (number_issued_at IS NULL)", name="number_with_its_moment"),
+    Index("ix_project_salesperson", "salesperson", "registered_at"),
+    Index("ix_project_stage", "stage", "registered_at"),
+    Index("ix_project_registered_at", "registered_at", "id"),
+    Index(
+        "uq_project_resumes",
+        "resumes",
+        unique=True,
+        postgresql_where=text("stage <> ALL (ARRAY['rejected'::text, 'withdrawn'::text])"),
+    ),
+)
+
+project_round = Table(
+    "project_round",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("round", Integer, primary_key=True),
+    Column("form", JSONB, nullable=False),
+    Column("submitted_at", Moment, nullable=False),
+    Column("matches", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+)
+
+project_update = Table(
+    "project_update",
+    metadata,
+    Column("project_id", ForeignKey("project.id"), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("message_id", Text, nullable=False, unique=True),
+    Column("person", Text, nullable=False),
+    Column("said_at", Moment, nullable=False),
+    Column("recorded_at", Moment, nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("problems", Text, nullable=False),
+    Column("next_steps", Text, nullable=False),
+    Column("stage", Text),
+    Column("amount", Numeric(15, 2)),
+    Column("expected_signing", Date),
+)
+
+project_number = Table(
+    "project_number",
+    metadata,
+    Column("year", Integer, primary_key=True, autoincrement=False),
+    Column("last", Integer, nullable=False),
+)
+
+dispute = Table(
+    "dispute",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("project_id", ForeignKey("project.id"), nullable=False),
+    Column("workflow_id", Text, nullable=False, unique=True),
+    Column("origin", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("stage_since", Moment, nullable=False),
+    Column("claimants", JSONB, nullable=False),
+    Column("proposal", JSONB(none_as_null=True)),
+    Column("meeting", JSONB(none_as_null=True)),
+    Column("outcome", JSONB(none_as_null=True)),
+    Index("ix_dispute_project_id", "project_id", "opened_at"),
 )

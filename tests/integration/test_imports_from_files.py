@@ -134,7 +134,7 @@ async def test_an_import_that_cannot_leave_its_trace_has_not_happened(engine: As
         await Imports(engine, facts, Keyring(())).organisation(COMPANY, **SINCE)
     with pytest.raises(IndexError):
         await Imports(engine, facts, Keyring(())).projects(PROJECTS, **SINCE)
-    assert [await count(engine, table) for table in ("organisation", "project", "party", "audit")] == [0, 0, 0, 0]
+    assert [await count(engine, table) for table in ("organisation", "earlier_project", "party", "audit")] == [0, 0, 0, 0]
 
 
 async def test_background_is_added_corrected_and_never_overwritten_by_older_or_other_sources(
@@ -179,7 +179,7 @@ async def test_the_record_of_an_import_names_no_customer(engine: AsyncEngine, im
 async def parties_of(engine: AsyncEngine, project: ProjectEntry, live_only: bool = True) -> list[RegisteredParty]:
     named = KeyedParty(role="customer", name=project.customer_name, name_key=name_key(project.customer_name))
     async with engine.connect() as tx:
-        found = await applications.candidates(tx, ["project"], [named], but="", live_only=live_only)
+        found = await applications.candidates(tx, ["earlier_project"], [named], but="", live_only=live_only)
     return [party for party in found if party.subject_id == project.id]
 
 
@@ -199,7 +199,7 @@ async def test_projects_are_imported_with_their_companies_and_salespeople(
     [customer] = await parties_of(engine, sold)
     assert customer.since == datetime.fromisoformat("2026-10-09T00:00:00+08:00")
     async with engine.connect() as tx:
-        [row] = await registers.projects(tx, [sold.id])
+        [row] = await registers.earlier_projects(tx, [sold.id])
         roles = await tx.execute(text("SELECT role, name, uscc FROM party WHERE subject_id = '2026-044' ORDER BY id"))
         assert [tuple(role) for role in roles] == [
             ("customer", "上海汇川信息技术有限公司", "91310000132200821H"),
@@ -239,7 +239,7 @@ async def test_a_salesperson_who_is_nobody_or_two_people_stays_as_written_until_
     done = await imports.projects([live], **SINCE)
     assert (done.changed, done.unresolved) == (1, ())
     async with engine.connect() as tx:
-        assert [row.salesperson for row in await registers.projects(tx, [live.id])] == ["huang.lei"]
+        assert [row.salesperson for row in await registers.earlier_projects(tx, [live.id])] == ["huang.lei"]
 
 
 async def test_a_project_of_the_customer_itself_names_it_once(engine: AsyncEngine, imports: Imports) -> None:

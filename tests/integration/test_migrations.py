@@ -43,13 +43,18 @@ async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(engine: A
         checks = await connection.scalars(
             text("SELECT conname FROM pg_constraint WHERE contype IN ('c', 'x') AND conrelid <> 0")
         )
-        assert set(checks) == {"ck_account_limit_needs_gm", "ex_claim_name", "ex_claim_uscc"}
+        assert set(checks) == {
+            "ck_account_limit_needs_gm",
+            "ck_project_number_with_its_moment",
+            "ex_claim_name",
+            "ex_claim_uscc",
+        }
 
 
 async def test_a_missing_column_would_be_seen(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE mail DROP COLUMN last_error"))
-        await connection.execute(text("ALTER TABLE project ALTER COLUMN note DROP NOT NULL"))
+        await connection.execute(text("ALTER TABLE earlier_project ALTER COLUMN note DROP NOT NULL"))
         found = await connection.run_sync(differences)
     assert len(found) == 2
 

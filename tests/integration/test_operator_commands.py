@@ -55,7 +55,7 @@ def run(database_url: str) -> Run:
 
 async def counts(engine: AsyncEngine) -> dict[str, int]:
     async with engine.connect() as tx:
-        tables = ("organisation", "calendar", "background", "project", "party", "audit")
+        tables = ("organisation", "calendar", "background", "earlier_project", "party", "audit")
         return {name: int(await tx.scalar(text(f"SELECT count(*) FROM {name}")) or 0) for name in tables}
 
 
@@ -111,7 +111,7 @@ async def test_registers_and_days_off_are_imported_once(run: Run, engine: AsyncE
     assert "已导入日历第 1 版，含 2027、2028 年" in said[3].out
     assert "2028 年的文件未注明公布出处" in said[3].out
     after = await counts(engine)
-    assert after == {"organisation": 1, "calendar": 1, "background": 5, "project": 6, "party": 7, "audit": 4}
+    assert after == {"organisation": 1, "calendar": 1, "background": 5, "earlier_project": 6, "party": 7, "audit": 4}
     again = await asyncio.gather(*(run(*words) for words in commands))
     assert all(one.code == 0 and "无变化" in one.out for one in again)
     assert await counts(engine) == after

@@ -1,0 +1,36 @@
+"""What a registration may be in conflict with, as it is shown to whoever decides (P3–P5, A5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from domain.base import Wire
+
+
+class Match(Wire):
+    """An account, application or project that names a company of the registration.
+
+    A5 judges by the order of registration (`since`), the vendor's position (`vendor_registered`) and how well the
+    salesperson knows the customer (`relationship`).
+    """
+
+    subject_type: str
+    """account, application, project or earlier_project (imported from before Baobei)"""
+    subject_id: str
+    name: str
+    salesperson: str
+    status: str
+    since: datetime
+    """When it was registered or came into force."""
+    because: tuple[str, ...]
+    """Text keys under `because.`: why it is thought to be the same company."""
+    amount: Decimal | None = None
+    vendor_registered: bool | None = None
+    """None where nobody said, as for accounts."""
+    relationship: str = ""
+    customer_name: str = ""
+    live: bool = True
+    """Takes part in conflict detection (P10)."""
+    earlier: bool = False
+    """Registered before the one that is asked about (A5)."""
