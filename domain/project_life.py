@@ -36,8 +36,10 @@ def silence_ahead(updated_at: datetime, done: int, policy: Policy, calendar: Wor
     """U2–U5: what happens by itself, and when, when `done` of the three have happened since `updated_at`.
 
     Weeks are days × 7, months are calendar months in the business time zone: 30 November + 3 months is the last day of
-    February. Empty once the project has been shelved. Raises `ValueError` for a naive moment.
+    February. Empty once the project has been shelved. Raises `ValueError` for a naive moment or a negative `done`.
     """
+    if done < 0:
+        raise ValueError("no fewer than zero of them can have happened")
     life = policy.projects
     moments = (
         SilenceDue(at=calendar.add_days(updated_at, 7 * life.remind_after_weeks), silence=Silence.TWO_WEEKS),

@@ -21,6 +21,9 @@ class Share(Frozen):
 
 def _adds_up(shares: tuple[Share, ...]) -> tuple[Share, ...]:
     """D3: percentages that add up to exactly 100, each person once."""
+    # Not by `min_length`: it also complains that too few are left when a share is wrong.
+    if not shares:
+        raise PydanticCustomError("too_short", "a split names at least one person", {"min_length": 1})
     if len({share.person for share in shares}) != len(shares):
         raise PydanticCustomError("split_person_twice", "each person stands once in a split")
     total = sum((share.percent for share in shares), Decimal(0))
@@ -29,5 +32,5 @@ def _adds_up(shares: tuple[Share, ...]) -> tuple[Share, ...]:
     return shares
 
 
-Split = Annotated[tuple[Share, ...], Field(min_length=1, max_length=20), AfterValidator(_adds_up)]
+Split = Annotated[tuple[Share, ...], Field(max_length=20, json_schema_extra={"minItems": 1}), AfterValidator(_adds_up)]
 """D3: people and percentages that add up to exactly 100."""
