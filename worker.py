@@ -21,6 +21,7 @@ from activities.chasing import Chasing
 from activities.evidence import EvidenceGathering
 from activities.mail import MailSender
 from activities.nudges import NudgeDelivery
+from activities.project_steps import ProjectSteps
 from activities.records import Records
 from activities.transaction import Recorder
 from activities.wake import Wake
@@ -33,10 +34,12 @@ from logs import configure_logs
 from settings import Settings, SettingsError, load_settings
 from temporal_client import connect
 from worker_health import HealthServer
+from workflows.dispute import ProjectDispute
 from workflows.messages import TASK_QUEUE
 from workflows.named_account import NamedAccountApplication
+from workflows.project import ProjectRegistration
 
-WORKFLOWS = [NamedAccountApplication]
+WORKFLOWS = [NamedAccountApplication, ProjectRegistration, ProjectDispute]
 GRACE = timedelta(seconds=10)
 STICKY_TIMEOUT = timedelta(seconds=1)
 """How long a killed worker's processes wait before another worker takes them over."""
@@ -51,6 +54,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
     facts = Facts(load_policy(settings.policy_file))
     recorder = Recorder(engine, facts, settings.seal_keys)
     records, chasing, evidence = Records(recorder), Chasing(recorder), EvidenceGathering(recorder)
+    steps = ProjectSteps(recorder)
     listener = Listener(settings.database_url)
     wake = Wake(listener, messages.MAILS, messages.NUDGES)
     worker = Worker(
@@ -64,6 +68,12 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
             records.activate_account,
             chasing.chase_task,
             chasing.refresh_tasks,
+            steps.register_project,
+            steps.route_project,
+            steps.find_suspects,
+            steps.approve_project,
+            steps.remind_of_silence,
+            steps.open_dispute,
             evidence.gather_collisions,
             evidence.gather_projects,
             evidence.gather_accounts_held,

@@ -269,7 +269,7 @@ class ApplicationContext(Context):
     async def tell_of_earlier(self) -> tuple[Collision, ...]:
         """N14: tell the applicant that an earlier registration stands in the way, without saying whose."""
         row = self.row
-        found = await colliding(self.work, row.id, row.form, ("account", "application"))
+        found = await colliding(self.work, self.subject, row.form, ("account", "application"))
         earlier = tuple(one for one in found if one.earlier)
         if earlier:
             await Letters(self).notice(

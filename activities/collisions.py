@@ -1,4 +1,4 @@
-"""Who else is registered for the same customer (N3, N14)."""
+"""Who else is registered for the same customer, end user or channel (N3, N14, P4)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from activities.transaction import Work
 from db import applications
 from db.applications import KeyedParty, RegisteredParty
 from domain.application import ApplicationForm
+from domain.project import ProjectForm
+from domain.subject import Subject
 from matching.names import name_key
-from matching.parties import Party, because, parties_of
+from matching.parties import REASONS, Party, because, parties_of
 
 
 class Collision(RegisteredParty):
@@ -20,8 +22,8 @@ class Collision(RegisteredParty):
     """N14: it named that company before we did, so it stands."""
 
 
-def keyed_parties(form: ApplicationForm) -> tuple[KeyedParty, ...]:
-    """The customer, its aliases and related parties with the keys they are found by."""
+def keyed_parties(form: ApplicationForm | ProjectForm) -> tuple[KeyedParty, ...]:
+    """The companies a form names, with the keys they are found by."""
     return tuple(
         KeyedParty(role=party.role, name=party.name, name_key=name_key(party.name), uscc=party.uscc)
         for party in parties_of(form)
@@ -29,18 +31,21 @@ def keyed_parties(form: ApplicationForm) -> tuple[KeyedParty, ...]:
 
 
 async def colliding(
-    work: Work, application_id: str, form: ApplicationForm, subject_types: Sequence[str], *, live_only: bool = True
+    work: Work,
+    subject: Subject,
+    form: ApplicationForm | ProjectForm,
+    against: Sequence[str],
+    *,
+    live_only: bool = True,
 ) -> tuple[Collision, ...]:
-    """Subjects registered for the same customer or a related party, one row each, oldest first.
+    """Subjects of the types `against` registered for the same customer or a related party, one row each, oldest first.
 
     Who was first is judged party by party: one named in a later round has its place from that round on.
     """
     mine = parties_of(form)
-    since = await applications.party_times(work.tx, "application", application_id)
+    since = await applications.party_times(work.tx, subject.type, subject.id)
     found: dict[tuple[str, str], Collision] = {}
-    others = await applications.candidates(
-        work.tx, subject_types, keyed_parties(form), but=application_id, live_only=live_only
-    )
+    others = await applications.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
     for other in others:
         there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
         matches = [(one, because(one, there)) for one in mine]
@@ -48,13 +53,14 @@ async def colliding(
         if not reasons:
             continue
         earlier = any(
-            why and (other.since, other.subject_id) < (since.get((one.key, one.uscc), work.now), application_id)
+            why and (other.since, other.subject_id) < (since.get((one.key, one.uscc), work.now), subject.id)
             for one, why in matches
         )
         key = (other.subject_type, other.subject_id)
         known = found.get(key)
         if known is None:
             found[key] = Collision(**other.model_dump(), reasons=reasons, earlier=earlier)
-        elif earlier and not known.earlier:
-            found[key] = known.model_copy(update={"earlier": True})
+            continue
+        both = tuple(reason for reason in REASONS if reason in {*known.reasons, *reasons})
+        found[key] = known.model_copy(update={"earlier": known.earlier or earlier, "reasons": both})
     return tuple(found.values())

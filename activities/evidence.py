@@ -11,16 +11,17 @@ from temporalio import activity
 from activities.applications import own_application
 from activities.collisions import Collision, colliding
 from activities.context import ForeignStep
+from activities.matches import described
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
 from db import accounts, applications, registers
 from db.applications import ApplicationRow
 from domain.application import Customer, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
+from domain.project_match import Match
 from domain.registers import BackgroundEntry
+from domain.subject import Subject, SubjectType
 from matching.names import name_key
-
-LIVE_PROJECT = "active"
 
 
 class BackgroundSource(Protocol):
@@ -45,7 +46,7 @@ class EvidenceGathering:
         """N3, N14: accounts and live applications for the same customer or a related party."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            found = await colliding(work, row.id, row.form, ("account", "application"))
+            found = await colliding(work, _subject(row), row.form, ("account", "application"))
             return [
                 _evidence(kind, f"{subject}_register", work, [_finding(c) for c in found if c.subject_type == subject])
                 for kind, subject in (
@@ -61,13 +62,14 @@ class EvidenceGathering:
         """N3: projects now registered by other salespeople, and the history of past projects."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            found = {c.subject_id: c for c in await colliding(work, row.id, row.form, ("project",), live_only=False)}
-            known = await registers.projects(work.tx, list(found))
-            live = [project for project in known if project.status == LIVE_PROJECT]
-            past = [project for project in known if project.status != LIVE_PROJECT]
+            types = ("project", "earlier_project")
+            collisions = await colliding(work, _subject(row), row.form, types, live_only=False)
+            found = {match.subject_id: match for match in await described(work, collisions)}
+            live = [match for match in found.values() if match.live]
+            past = [match for match in found.values() if not match.live]
             return [
-                _evidence(kind, "project_register", work, [_project_finding(p, found[p.id], row) for p in projects])
-                for kind, projects in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
+                _evidence(kind, "project_register", work, [_project_finding(match, row) for match in matches])
+                for kind, matches in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
             ]
 
         return await self._gather(step, find)
@@ -187,19 +189,23 @@ def _finding(collision: Collision) -> Finding:
     )
 
 
-def _project_finding(project: registers.ProjectRow, collision: Collision, row: ApplicationRow) -> Finding:
-    detail = {"project_name": project.name, "salesperson": project.salesperson, "status": project.status}
-    if project.amount is not None:
-        detail["amount"] = str(project.amount)
+def _project_finding(match: Match, row: ApplicationRow) -> Finding:
+    detail = {"project_name": match.name, "salesperson": match.salesperson, "status": match.status}
+    if match.amount is not None:
+        detail["amount"] = str(match.amount)
     return Finding(
-        subject_type="project",
-        subject_id=project.id,
-        name=project.customer_name,
-        because=collision.reasons,
-        since=project.registered_at,
+        subject_type=match.subject_type,
+        subject_id=match.subject_id,
+        name=match.customer_name,
+        because=match.because,
+        since=match.since,
         detail=detail,
-        grave=project.status == LIVE_PROJECT and project.salesperson != row.applicant,
+        grave=match.live and match.salesperson != row.applicant,
     )
+
+
+def _subject(row: ApplicationRow) -> Subject:
+    return Subject(type=SubjectType.APPLICATION, id=row.id)
 
 
 def _credit(entry: BackgroundEntry) -> Finding:

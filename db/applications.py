@@ -141,6 +141,12 @@ async def set_live(tx: AsyncConnection, subject_type: str, subject_id: str, live
     await tx.execute(update(party).where(mine, party.c.live.is_distinct_from(live)).values(live=live))
 
 
+async def set_since(tx: AsyncConnection, subject_type: str, subject_id: str, since: datetime) -> None:
+    """Give all parties of a subject a new place in time (U6)."""
+    mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
+    await tx.execute(update(party).where(mine).values(since=since))
+
+
 async def candidates(
     tx: AsyncConnection,
     subject_types: Sequence[str],

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -42,6 +42,7 @@ _UPDATES = (
     .where(project_update.c.project_id == bindparam("project"))
     .order_by(project_update.c.number.desc())
 )
+_LAST_UPDATE = select(func.max(project_update.c.number)).where(project_update.c.project_id == bindparam("project"))
 _NEXT_NUMBER = (
     upsert(project_number)
     .values(year=bindparam("of_year"), last=1)
@@ -201,6 +202,11 @@ async def updates_of(tx: AsyncConnection, project_id: str, *, limit: int | None 
     query = _UPDATES if limit is None else _UPDATES.limit(limit)
     rows = await tx.execute(query, {"project": project_id})
     return tuple(UpdateRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def last_update_number(tx: AsyncConnection, project_id: str) -> int:
+    """How many updates a project has had."""
+    return int(await tx.scalar(_LAST_UPDATE, {"project": project_id}) or 0)
 
 
 async def next_number(tx: AsyncConnection, year: int) -> int:

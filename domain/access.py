@@ -61,3 +61,8 @@ def may_decode(viewer: Person) -> bool:
 def can_still_withdraw(stage: Stage) -> bool:
     """N13: at any time before activation."""
     return not stage.ended
+
+
+def may_receive_contract(viewer: Person, *, salesperson: str) -> bool:
+    """U7: commerce receives the contract review application; its salesperson may hand it in here as well."""
+    return viewer.id == salesperson or bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER})

@@ -59,6 +59,14 @@ def appeal_until(rejected_at: datetime, policy: Policy, calendar: WorkCalendar) 
     return calendar.add_months(rejected_at, policy.appeal.months)
 
 
+def objection_until(refused_at: datetime, policy: Policy, calendar: WorkCalendar) -> datetime:
+    """P8: the last moment at which a refusal of `refused_at` can be objected to, in calendar months.
+
+    Raises `ValueError` for a naive moment.
+    """
+    return calendar.add_months(refused_at, policy.projects.objection_months)
+
+
 def _planned(deadline: Deadline) -> list[tuple[int, DueAction]]:
     """(working days, action) in order; on one day the reminder comes before the stand-in."""
     steps = [(days, DueAction.REMIND) for days in sorted(set(deadline.remind_after))]

@@ -1,4 +1,4 @@
-"""Who an application or an account speaks of, and why two of them are the same (N3, N14)."""
+"""Who an application, an account or a project speaks of, and why two of them are the same (N3, N14, P4)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from pydantic import BeforeValidator, ConfigDict, StringConstraints
 
 from domain.application import ApplicationForm
 from domain.base import Frozen
+from domain.project import Company, ProjectForm
 from matching.names import name_key
 
-PartyRole = Literal["customer", "alias", "related_party"]
+PartyRole = Literal["customer", "alias", "related_party", "end_user", "channel"]
 
 
 def _blank_is_none(value: object) -> object:
@@ -37,13 +38,40 @@ class Party(Frozen):
         return name_key(self.name)
 
 
-REASONS = ("same_uscc", "same_name", "same_alias", "related_party")
+REASONS = (
+    "same_uscc",
+    "same_name",
+    "same_alias",
+    "same_end_user",
+    "same_channel",
+    "end_user_is_customer",
+    "customer_is_end_user",
+    "channel_is_customer",
+    "customer_is_channel",
+    "related_party",
+)
 """Every text key `because` may give, the strongest first."""
+_BESIDE: dict[tuple[str, str], str] = {
+    ("end_user", "end_user"): "same_end_user",
+    ("channel", "channel"): "same_channel",
+    ("end_user", "customer"): "end_user_is_customer",
+    ("customer", "end_user"): "customer_is_end_user",
+    ("channel", "customer"): "channel_is_customer",
+    ("customer", "channel"): "customer_is_channel",
+}
+"""Roles asked and registered, and the reason that says in which way the company is named on both sides."""
 
 
-def parties_of(form: ApplicationForm) -> tuple[Party, ...]:
-    """The customer, its other names and its related parties, each once; an alias carries the customer's USCC."""
+def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
+    """The customer, its other names and its related parties, each once; an alias carries the customer's USCC.
+
+    Of a project also its end user and the channel it is sold through (P3, P4).
+    """
     customer = form.customer
+    beside: list[Party] = []
+    if isinstance(form, ProjectForm):
+        named: tuple[tuple[PartyRole, Company | None], ...] = (("end_user", form.end_user), ("channel", form.channel))
+        beside = [Party(name=one.name, uscc=one.uscc, role=role) for role, one in named if one]
     parties = [
         Party(name=customer.name, uscc=customer.uscc, role="customer"),
         *(Party(name=alias, uscc=customer.uscc, role="alias") for alias in customer.aliases),
@@ -51,10 +79,12 @@ def parties_of(form: ApplicationForm) -> tuple[Party, ...]:
             Party(name=party.name, uscc=party.uscc, role="related_party", relation=party.relation)
             for party in customer.related_parties
         ),
+        *beside,
     ]
-    found: dict[tuple[str, str | None, bool], Party] = {}
+    found: dict[tuple[str, str | None, str], Party] = {}
     for party in parties:
-        found.setdefault((party.key, party.uscc, party.role == "related_party"), party)
+        role = "customer" if party.role == "alias" else party.role
+        found.setdefault((party.key, party.uscc, role), party)
     return tuple(found.values())
 
 
@@ -73,7 +103,14 @@ def because(asked: Party, registered: Party) -> tuple[str, ...]:
         reasons.add("same_alias" if "alias" in (asked.role, registered.role) else "same_name")
     if reasons and "related_party" in (asked.role, registered.role):
         reasons.add("related_party")
+    beside = _BESIDE.get((_side(asked), _side(registered)))
+    if reasons and beside:
+        reasons.add(beside)
     return tuple(reason for reason in REASONS if reason in reasons)
+
+
+def _side(party: Party) -> str:
+    return "customer" if party.role == "alias" else party.role
 
 
 def collision(asked: Iterable[Party], registered: Iterable[Party]) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from domain.organisation import Language
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
+from texts.project_views import MatchLine
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
@@ -98,6 +99,8 @@ class MailFacts(Wire):
     essentials: tuple[Essential, ...] = ()
     evidence_lines: tuple[EvidenceLine, ...] = ()
     eligibility: tuple[EligibilityLine, ...] = ()
+    matches: tuple[MatchLine, ...] = ()
+    """A5: what else is registered for the customer, end user or channel of a project."""
     appeal_until: Moment | None = None
     conflict_note: str = ""
     facts: tuple[Essential, ...] = ()
@@ -198,8 +201,8 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "conflict": paragraphs(facts.conflict_note) if facts.conflict_note.strip() else [],
         "essentials": [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials],
         "evidence": [
-            (texts.text(f"evidence.{e.kind}"), e.sentence(texts), bool(e.grave) or not e.available, one_line(e.summary))
-            for e in facts.evidence_lines
+            (texts.text("mail.section.evidence"), [_evidence_row(e, texts) for e in facts.evidence_lines]),
+            (texts.text("project_page.matches"), [_match_row(m, texts, zone) for m in facts.matches]),
         ],
         "eligibility": [
             (
@@ -231,6 +234,16 @@ def task_question(kind: TaskKind, subject: SubjectType) -> str:
     if kind is TaskKind.SUPPLY_INFORMATION and subject is SubjectType.PROJECT:
         return "task.supply_information.project_question"
     return f"task.{kind}.question"
+
+
+def _evidence_row(line: EvidenceLine, texts: Texts) -> tuple[str, str, bool, str]:
+    grave = bool(line.grave) or not line.available
+    return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, one_line(line.summary)
+
+
+def _match_row(line: MatchLine, texts: Texts, zone: ZoneInfo) -> tuple[str, str, bool, str]:
+    grave = line.live and line.earlier
+    return line.title(texts), one_line(line.sentence(texts, zone)), grave, one_line(line.weighed(texts))
 
 
 def _capital(words: str) -> str:

@@ -116,8 +116,12 @@ class Essential(Wire):
     value: str
     money: bool = False
     """`value` is an amount in RMB, to be written the reader's way."""
+    words: bool = False
+    """`value` is a text key."""
 
     def shown(self, texts: Texts) -> str:
+        if self.words:
+            return texts.text(self.value)
         return texts.money(Decimal(self.value), hint=True) if self.money else self.value
 
 

@@ -1,0 +1,395 @@
+"""A project registration in one step: what it asks, takes and tells (P1–P10, U1–U8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import JsonValue, ValidationError
+
+from activities.collisions import keyed_parties
+from activities.context import Answered, Context, ForeignStep, Refused
+from activities.letters import Letters
+from activities.project_statements import take
+from activities.steps import Moved, MoveStep, Recorded
+from activities.transaction import Work
+from db import applications, projects, tasks
+from db.projects import ProjectRow
+from db.tasks import DecisionRow, TaskRow
+from domain.deadlines import objection_until
+from domain.dispute import Claimant
+from domain.organisation import Role
+from domain.project import ProjectForm, ProjectStage, Track
+from domain.project_life import SilenceDue, silence_ahead
+from domain.project_match import Match
+from domain.project_rules import (
+    CLERK_FIELD,
+    PROJECT_FORM_FIELD,
+    SUSPECTS_FIELD,
+    ProjectNotice,
+    project_choices,
+    project_stage_rule,
+    told_of_project,
+)
+from domain.statements import AnswerTask, Statement
+from domain.subject import Subject, SubjectType
+from domain.tasks import (
+    ACCEPT,
+    CALL_MEETING,
+    CLEAR,
+    CONFLICT,
+    HOLD,
+    NO_CONFLICT,
+    REJECT,
+    REROUTE,
+    SUPPLY,
+    SUSPECT,
+    UPHOLD_REFUSAL,
+    Ask,
+    Choice,
+    TaskKind,
+)
+from texts.mail import MailFacts, MailKind
+from texts.project_views import match_lines, project_essentials
+
+_SUSPICIOUS = frozenset({"project", "earlier_project", "application", "account"})
+"""P4: what a clerk may suspect to be the same. Registered before, and still taking part in conflict detection (P10)."""
+
+
+class ProjectContext(Context):
+    """One registration in one step."""
+
+    type = SubjectType.PROJECT
+    row: ProjectRow
+
+    @classmethod
+    async def own(cls, work: Work, subject_id: str) -> Self:
+        row = await projects.find(work.tx, subject_id, lock=True)
+        if row is None or row.workflow_id != work.workflow_id:
+            raise ForeignStep(f"{work.workflow_id} has no project {subject_id}")
+        return await cls.of(work, row)
+
+    @classmethod
+    async def of(cls, work: Work, row: ProjectRow) -> Self:
+        work.subject_id = row.id
+        context = await cls.with_facts(work, row.policy_digest)
+        context.row = row
+        return context
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(type=self.type, id=self.row.id)
+
+    @property
+    def applicant(self) -> str:
+        return self.row.salesperson
+
+    @property
+    def department(self) -> str | None:
+        return self.row.department
+
+    @property
+    def stage(self) -> ProjectStage:
+        return self.row.stage
+
+    @property
+    def over(self) -> bool:
+        return self.row.stage.ended
+
+    @property
+    def round(self) -> int:
+        return self.row.round
+
+    async def change(self, **values: Any) -> None:
+        """Set columns of the registration; the context shows them from then on."""
+        await projects.change(self.work.tx, self.row.id, **values)
+        self.row = self.row.model_copy(update=values)
+
+    async def matches(self) -> tuple[Match, ...]:
+        """What was found in this round (P4)."""
+        return await projects.matches_of(self.work.tx, self.row.id, self.row.round)
+
+    async def suspects(self) -> tuple[Match, ...]:
+        """P4, P10: what may be in conflict: another's, registered before, and live."""
+        return tuple(
+            match
+            for match in await self.matches()
+            if match.subject_type in _SUSPICIOUS and match.live and match.earlier
+            and match.salesperson != self.row.salesperson
+        )  # fmt: skip
+
+    async def entitled(self, stage: str) -> None:
+        row, to = self.row, ProjectStage(stage)
+        decided = [
+            d for number, d in await tasks.decisions_of(self.work.tx, row.id)
+            if number == row.round and d.kind not in _OF_DISPUTES
+        ]  # fmt: skip
+        last = decided[-1] if decided else None
+        by_vp = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL]
+        dispute_over = bool(row.agreement)
+        confirmed = any(d.choice == CONFLICT for d in decided)
+        cleared = last is not None and last.choice in (CLEAR, NO_CONFLICT) and not confirmed
+        held = {
+            ProjectStage.RESUME_REVIEW: row.resumes is not None and not decided,
+            ProjectStage.ROUTING: last is None or last.choice in (ACCEPT, SUPPLY) or row.round > 1,
+            ProjectStage.ASSIGNMENT: row.track is Track.NON_NAMED,
+            ProjectStage.CONFLICT_CHECK: last is not None and last.kind is TaskKind.ASSIGN_CLERK,
+            ProjectStage.CONFLICT_CONFIRMATION: last is not None and last.choice == SUSPECT,
+            ProjectStage.DISPUTED: row.track is Track.OTHER_ACCOUNT
+            or (last is not None and last.choice == CALL_MEETING),
+            ProjectStage.APPROVAL: row.track is Track.OWN_ACCOUNT or cleared or dispute_over or row.round > 1,
+            ProjectStage.HELD: bool(by_vp) and by_vp[-1].choice == HOLD,
+            ProjectStage.REFUSED: confirmed,
+            ProjectStage.OBJECTION: row.objection is not None,
+            ProjectStage.CLOSED_REFUSED: row.refusal is not None,
+            ProjectStage.REJECTED: last is not None and last.choice == REJECT,
+            ProjectStage.ENDED: row.loss is not None,
+            ProjectStage.CONTRACT_SIGNED: row.contract is not None,
+            ProjectStage.SHELVED: self._silent_for_long(),
+            ProjectStage.WITHDRAWN: row.end_reason is not None,
+        }
+        if not held.get(to, False):
+            raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
+
+    def _silent_for_long(self) -> bool:
+        """U4: whether the last of the three limits has passed since the last update."""
+        if self.row.stage is not ProjectStage.ACTIVE or self.row.updated_at is None:
+            return False
+        shelved = silence_ahead(self.row.updated_at, 0, self.policy, self.calendar)[-1]
+        return shelved.at <= self.work.now
+
+    async def enter(self, step: MoveStep) -> Moved:
+        work, stage, before = self.work, ProjectStage(step.stage), self.row.stage
+        update: dict[str, Any] = {"stage": stage, "stage_since": work.now}
+        until = None
+        if stage is ProjectStage.REFUSED:
+            until = objection_until(work.now, self.policy, self.calendar)
+            update["refusal"] = await self._refusal_on_record(until.isoformat())
+        elif stage in (ProjectStage.REJECTED, ProjectStage.CLOSED_REFUSED):
+            update["end_reason"] = await self._reason_on_record(stage)
+        elif stage is ProjectStage.SHELVED:
+            update["end_reason"] = {"reason": "", "rule": "U4"}
+        if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
+            update["registered_at"] = work.now
+            await applications.set_since(work.tx, "project", self.row.id, work.now)
+        await self.change(**update)
+        await applications.set_live(work.tx, "project", self.row.id, stage.live)  # P10
+        work.note(
+            "stage_moved",
+            stage_from=before.value,
+            stage=stage.value,
+            status=stage.status.value,
+            rule=project_stage_rule(stage),
+            round=self.row.round,
+        )
+        return Moved(until=until)
+
+    async def _refusal_on_record(self, until: str) -> dict[str, JsonValue]:
+        """P7: who confirmed the conflict, why, and with what."""
+        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id)]
+        confirmed = next(d for d in reversed(decided) if d.choice == CONFLICT)
+        suspected = next(d for d in reversed(decided) if d.choice == SUSPECT)
+        return {
+            "by": confirmed.person,
+            "reason": confirmed.reason,
+            "at": self.work.now.isoformat(),
+            "suspects": suspected.fields.get(SUSPECTS_FIELD, []),
+            "objection_until": until,
+        }
+
+    async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
+        choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
+        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id) if d.choice == choice]
+        rule = project_stage_rule(stage)
+        return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
+
+    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+        await self.tell_people(ProjectNotice(notice), key=step.key, involved=involved)
+
+    async def tell_people(
+        self, kind: ProjectNotice, *, key: str, involved: Sequence[str] = (), by: str = "", **more: Any
+    ) -> None:
+        """Queue the mails of one notice, with the reason and the date that belong to it. `more`: of `MailFacts`."""
+        row = self.row
+        because = self._because(kind)
+        if kind in (ProjectNotice.SILENT_TWO_WEEKS, ProjectNotice.SILENT_ONE_MONTH) and self.ahead():
+            more["until"] = self.ahead()[-1].at
+        elif kind is ProjectNotice.CONFLICT_REFUSED:
+            more["until"] = self.objection_until
+        if kind in _WITH_ESSENTIALS:
+            more["essentials"] = project_essentials(row.form)
+        people = told_of_project(
+            kind,
+            self.organisation,
+            salesperson=row.salesperson,
+            claimants=await self._other_sides(kind),
+            involved=involved,
+        )
+        more = {"reason": str(because.get("reason", "")), **more}
+        by = by or str(because.get("by", ""))
+        await Letters(self).notice(MailKind(kind.value), people, key=key, by=by, **more)
+
+    def _because(self, kind: ProjectNotice) -> Mapping[str, Any]:
+        """Where the record holds why something was decided, and by whom."""
+        row = self.row
+        found = {
+            ProjectNotice.CONFLICT_REFUSED: row.refusal,
+            ProjectNotice.PROJECT_REJECTED: row.end_reason,
+            ProjectNotice.REFUSAL_UPHELD: row.end_reason,
+            ProjectNotice.RESUME_REJECTED: row.end_reason,
+            ProjectNotice.PROJECT_WITHDRAWN: row.end_reason,
+            ProjectNotice.LOST: row.loss,
+            ProjectNotice.CONTRACT_SIGNED: row.contract,
+        }
+        return found.get(kind) or {}
+
+    @property
+    def objection_until(self) -> datetime | None:
+        """P8: until when a refusal may be objected to."""
+        return datetime.fromisoformat(str(self.row.refusal["objection_until"])) if self.row.refusal else None
+
+    async def _other_sides(self, kind: ProjectNotice) -> tuple[Claimant, ...]:
+        """P3, P7, P2: whose account or registration this one meets."""
+        if kind in (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED):
+            return await self.accounts_concerned() if self.row.track is Track.OTHER_ACCOUNT else ()
+        if kind is ProjectNotice.CONFLICT_REFUSED:
+            return await self.claimants_of((self.row.refusal or {}).get("suspects", []))
+        return ()
+
+    async def accounts_concerned(self) -> tuple[Claimant, ...]:
+        """P3: the live Named Accounts of others whose customer is the customer, end user or channel here."""
+        return tuple(
+            _claimant(match)
+            for match in await self.matches()
+            if match.subject_type == "account"
+            and match.live
+            and "related_party" not in match.because
+            and match.salesperson != self.row.salesperson
+        )
+
+    async def claimants_of(self, subject_ids: Sequence[str]) -> tuple[Claimant, ...]:
+        """P5: whose registrations these matches are."""
+        return tuple(_claimant(match) for match in await self.matches() if match.subject_id in subject_ids)
+
+    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+        people: tuple[str, ...] = ()
+        suspects: tuple[str, ...] = ()
+        if kind is TaskKind.ASSIGN_CLERK:
+            roles = (Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER)
+            holders = (person.id for role in roles for person in self.organisation.holders(role))
+            people = tuple(person for person in dict.fromkeys(holders) if person != self.row.salesperson)
+        elif kind is TaskKind.CONFLICT_CHECK:
+            suspects = tuple(match.subject_id for match in await self.suspects())
+        return project_choices(kind, people=people, suspects=suspects)
+
+    async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
+        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id)]
+        match ask.kind:
+            case TaskKind.SUPPLY_INFORMATION:
+                held = [d for d in decided if d.choice == HOLD]
+                return {"reason": held[-1].reason} if held else None
+            case TaskKind.CONFLICT_CONFIRMATION:
+                suspected = [d for d in decided if d.choice == SUSPECT]
+                if not suspected:
+                    return None
+                return {"reason": suspected[-1].reason, "suspects": suspected[-1].fields.get(SUSPECTS_FIELD, [])}
+            case TaskKind.OBJECTION_REVIEW if self.row.objection:
+                return {"reason": str(self.row.objection["reason"]), "refusal": self.row.refusal}
+            case TaskKind.RESUME_REVIEW if self.row.resumption:
+                why = self.row.resumption
+                return {"reason": f"{why['why_silent']}\n{why['why_resume']}", "resumes": self.row.resumes}
+            case TaskKind.PROJECT_APPROVAL if self.row.agreement:
+                return {"agreement": self.row.agreement}
+            case _:
+                return None
+
+    async def ruled_out(self, task: TaskRow) -> frozenset[str]:
+        """Nobody decides on a project that is their own by now, or on the conflict of their own registration."""
+        return frozenset({self.row.applicant, self.row.salesperson, task.slot})
+
+    async def check(self, task: TaskRow, said: AnswerTask) -> None:
+        if task.kind is TaskKind.SUPPLY_INFORMATION:
+            self._supplied_form(said)
+
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
+        match task.kind:
+            case TaskKind.SUPPLY_INFORMATION:
+                return await self._begin_round(said)
+            case TaskKind.ASSIGN_CLERK:
+                clerk = str(decision.fields[CLERK_FIELD])
+                self.work.note("clerk_assigned", decision.person, clerk=clerk, rule="P4")
+                return Answered(names=(clerk,))
+            case _:
+                return Answered()
+
+    def _supplied_form(self, said: AnswerTask) -> ProjectForm:
+        try:
+            return ProjectForm.model_validate(said.fields[PROJECT_FORM_FIELD])
+        except ValidationError:
+            raise Refused("unreadable") from None
+
+    async def _begin_round(self, said: AnswerTask) -> Answered:
+        """P2: the completed form begins a new round. Another company named, and it finds its way anew (P1, P3, P4)."""
+        work, before = self.work, self.row
+        form, number = self._supplied_form(said), before.round + 1
+        await projects.add_round(work.tx, before.id, number, form, work.now)
+        reroute = keyed_parties(form) != keyed_parties(before.form)
+        if reroute:
+            await applications.set_parties(
+                work.tx, "project", before.id, keyed_parties(form), since=before.registered_at, live=True
+            )
+        else:
+            await projects.keep_matches(work.tx, before.id, number, await self.matches())
+        await self.change(form=form, round=number)
+        work.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
+        return Answered(round=number, outcome=REROUTE if reroute else "")
+
+    async def take(self, said: Statement) -> Recorded:
+        return await take(self, said)
+
+    def ahead(self) -> tuple[SilenceDue, ...]:
+        """U2–U5: what happens by itself from here on."""
+        if self.row.updated_at is None:
+            return ()
+        return silence_ahead(self.row.updated_at, self.row.silences, self.policy, self.calendar)
+
+    def mail_facts(self) -> MailFacts:
+        row = self.row
+        return MailFacts(
+            kind=MailKind.TASK,
+            subject_type=self.type,
+            subject_id=row.id,
+            number=row.number or "",
+            project_name=row.form.name,
+            customer_name=row.form.customer.name,
+            stage_key=self.stage_key(row.stage),
+        )
+
+    async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
+        facts: dict[str, Any] = {"essentials": project_essentials(self.row.form)}
+        if kind in _WITH_MATCHES:
+            facts["matches"] = match_lines(await self.matches(), self.organisation)
+        return facts
+
+
+_OF_DISPUTES = frozenset({TaskKind.AGREE_SPLIT, TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING})
+_WITH_MATCHES = frozenset(
+    {
+        TaskKind.CONFLICT_CHECK,
+        TaskKind.CONFLICT_CONFIRMATION,
+        TaskKind.PROJECT_APPROVAL,
+        TaskKind.OBJECTION_REVIEW,
+        TaskKind.RESUME_REVIEW,
+    }
+)
+"""A5: whoever decides sees what else is registered, when, and how well everyone knows the customer."""
+_WITH_ESSENTIALS = frozenset(
+    {ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.LOST, ProjectNotice.PROJECT_APPROVED}
+)
+
+
+def _claimant(match: Match) -> Claimant:
+    return Claimant(
+        person=match.salesperson, subject_type=match.subject_type, subject_id=match.subject_id, since=match.since
+    )
