@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import warnings
@@ -11,7 +12,9 @@ from typing import Any
 
 import asyncpg
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -95,6 +98,57 @@ async def test_two_processes_that_migrate_at_once_take_turns(empty_database_url:
     assert await schema(empty_database_url) == await schema(database_url)
 
 
+BEFORE_PROJECTS = """
+INSERT INTO policy VALUES ('d', '1', '{}');
+INSERT INTO application VALUES ('a', 'w', 'p', null, 'commerce_check', 1, '{}', 'd', now(), now());
+INSERT INTO project VALUES ('2026-031', '机房', '云岭', '黄磊', 'active', now(), null, 780000.00, '');
+INSERT INTO party (subject_type, subject_id, role, name, name_key, live, since)
+    VALUES ('project', '2026-031', 'customer', '云岭', '云岭', true, now()),
+           ('application', 'a', 'customer', '云岭', '云岭', true, now());
+INSERT INTO evidence VALUES
+    ('a', 1, 'projects', '{"note": "已核对", "findings": [
+        {"subject_type": "register", "subject_id": "x"},
+        {"subject_type": "project", "subject_id": "2026-031", "name": "云岭"},
+        {"subject_type": "project", "subject_id": "2026-044"}]}'),
+    ('a', 1, 'accounts', '{"findings": [{"subject_type": "account", "subject_id": "c"}]}'),
+    ('a', 1, 'past_projects', '{"findings": []}');
+"""
+
+
+async def test_projects_imported_before_keep_their_place_and_become_earlier_ones(empty_database_url: str) -> None:
+    """N3, 0002: the companies they name, and what was shown of them, go along; nothing else changes."""
+    engine = make_engine(empty_database_url, process="test")
+    plain = await asyncpg.connect(empty_database_url.replace("+asyncpg", ""), timeout=5)
+    documents = "SELECT kind, document::text FROM evidence ORDER BY kind"
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda sync: to_revision(sync, "0001"))
+        await plain.execute(BEFORE_PROJECTS)
+        earlier = await plain.fetchrow("SELECT * FROM project")
+        shown = {row["kind"]: row["document"] for row in await plain.fetch(documents)}
+        await upgrade(empty_database_url)
+        assert await plain.fetchval("SELECT count(*) FROM project") == 0
+        assert await plain.fetch("SELECT * FROM earlier_project") == [earlier]
+        kinds = await plain.fetch("SELECT subject_type, subject_id, live FROM party ORDER BY id")
+        assert [tuple(row) for row in kinds] == [("earlier_project", "2026-031", True), ("application", "a", True)]
+        now_shown = {row["kind"]: row["document"] for row in await plain.fetch(documents)}
+        projects = shown["projects"].replace('"subject_type": "project"', '"subject_type": "earlier_project"')
+        assert projects.count("earlier_project") == 2
+        assert {kind: json.loads(text) for kind, text in now_shown.items()} == {
+            kind: json.loads(text) for kind, text in (shown | {"projects": projects}).items()
+        }
+    finally:
+        await plain.close()
+        await engine.dispose()
+
+
+def to_revision(connection: Connection, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "db" / "migrations"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
 KEPT = {
     "audit": (
         "INSERT INTO audit VALUES (1, now(), null, null, 'x', 'system', '{}', 'a', 'b')",
@@ -112,6 +166,14 @@ KEPT = {
         "INSERT INTO application_round VALUES ('a', 1, '{}', now())",
         "UPDATE application_round SET form = '[]'",
     ),
+    "project_round": (
+        "INSERT INTO project_round VALUES ('b', 1, '{}', now())",
+        "UPDATE project_round SET form = '[]'",
+    ),
+    "project_update": (
+        "INSERT INTO project_update VALUES ('b', 1, 'm', 'p', now(), now(), 'a', '', 'b')",
+        "UPDATE project_update SET progress = 'c'",
+    ),
     "policy": ("INSERT INTO policy VALUES ('p', '1', '{}')", "UPDATE policy SET version = '2'"),
     "organisation": (
         "INSERT INTO organisation (document, imported_at, imported_by) VALUES ('{}', now(), 'x')",
@@ -128,6 +190,8 @@ REFERRED_TO = """
 INSERT INTO policy VALUES ('d', '1', '{}');
 INSERT INTO application
     VALUES ('a', 'w', 'p', null, 'commerce_check', 1, '{}', 'd', now(), now());
+INSERT INTO project (id, workflow_id, applicant, salesperson, stage, round, form, policy_digest, registered_at,
+    stage_since) VALUES ('b', 'w', 'p', 'p', 'routing', 1, '{}', 'd', now(), now());
 INSERT INTO task (id, workflow_id, subject_type, subject_id, kind, slot, round, status, choices, opened_at, due_at,
     due_provisional) VALUES ('t', 'w', 'application', 'a', 'vp_review', 's', 1, 'open', '[]', now(), now(), false);
 """
