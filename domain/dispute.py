@@ -91,4 +91,6 @@ def deciding_salesperson(origin: Origin, applicant: str, claimants: Sequence[Cla
     """D2: whose VP records the meeting and decides: the account's responsible salesperson's; for P8 the applicant's."""
     if origin is Origin.OBJECTION:
         return applicant
-    return next((one.person for one in claimants if one.person != applicant), applicant)
+    others = [one for one in claimants if one.person != applicant]
+    of_accounts = [one for one in others if one.subject_type == "account"]
+    return next((one.person for one in (*of_accounts, *others)), applicant)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from domain.application import Industry
 from domain.base import Frozen, Line, Money
@@ -19,13 +19,18 @@ from domain.tasks import TaskKind
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy.toml")
 
 
+_POWERS_OF_TEN = tuple(10**power for power in range(1, 7))
+
+
 def _number_format(value: str) -> str:
     """P9: numbers stay unique only if the year and the sequence are both in them."""
+    # Every power of ten: a format that cuts numbers off gives some two of them the same text.
+    issued = [(year, sequence) for year in (2026, 2027, 2036, 2126, 3026) for sequence in (1, 2, *_POWERS_OF_TEN)]
     try:
-        numbers = {value.format(year=year, sequence=sequence) for year in (2026, 2027) for sequence in (1, 2, 100000)}
-    except (KeyError, IndexError, ValueError):
+        numbers = {value.format(year=year, sequence=sequence) for year, sequence in issued}
+    except (LookupError, ValueError, TypeError, AttributeError, OverflowError, MemoryError):
         numbers = set()
-    if len(numbers) != 6 or not all(re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) for number in numbers):
+    if len(numbers) != len(issued) or not all(re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) for number in numbers):
         raise ValueError("a number format holds {year} and {sequence} and otherwise letters, digits and hyphens")
     return value
 
@@ -93,6 +98,10 @@ class Projects(Frozen):
         return self.number_format.format(year=year, sequence=sequence)
 
 
+def _shipped_projects() -> Projects:
+    return load_policy().projects
+
+
 class Policy(Frozen):
     version: Line
     time_zone: Line
@@ -103,7 +112,8 @@ class Policy(Frozen):
     privacy: Privacy
     evidence: EvidenceRules
     eligibility: EligibilityRules
-    projects: Projects
+    projects: Projects = Field(default_factory=_shipped_projects)
+    """A policy that an old process has kept may be older than this part; a file has to have it."""
     deadlines: dict[TaskKind, Deadline]
 
     @property
@@ -111,14 +121,24 @@ class Policy(Frozen):
         return ZoneInfo(self.time_zone)
 
 
+class _PolicyFile(Policy):
+    """What a policy file must hold beyond what a policy kept by an old process does."""
+
+    projects: Projects
+
+    @field_validator("deadlines")
+    @classmethod
+    def _of_every_kind(cls, value: dict[TaskKind, Deadline]) -> dict[TaskKind, Deadline]:
+        if missing := [kind.value for kind in TaskKind if kind not in value]:
+            raise ValueError(f"no deadlines for {', '.join(missing)}")
+        return value
+
+
 def load_policy(path: Path = DEFAULT_POLICY_FILE) -> Policy:
     """Read a policy file.
 
-    Raises `pydantic.ValidationError` naming every wrong field, `ValueError` when it is not TOML or lacks the deadlines
-    of a kind of task, `OSError` when unreadable.
+    Raises `pydantic.ValidationError` naming every wrong field and every kind of task without deadlines, `ValueError`
+    when it is not TOML, `OSError` when unreadable.
     """
-    policy = Policy.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
-    # Not a rule of the model: the policy an old process has kept may be older than a kind of task.
-    if missing := [kind.value for kind in TaskKind if kind not in policy.deadlines]:
-        raise ValueError(f"no deadlines for {', '.join(missing)}")
-    return policy
+    file = _PolicyFile.model_validate(tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal))
+    return Policy.model_validate(dict(file))

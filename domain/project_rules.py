@@ -62,7 +62,19 @@ def project_choices(
     text_on_the_table: bool = False,
 ) -> tuple[Choice, ...]:
     """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible,
-    `suspects` are the registrations that may be in conflict."""
+    `suspects` are the registrations that may be in conflict. With a text on the table, agreeing without a text confirms
+    it, and another text, whole, takes its place (D1)."""
+    offered = _offered(kind, people, salespeople, suspects, text_on_the_table)
+    return tuple(choice.model_copy(update={"rule": PROJECT_TASK_RULES[kind]}) for choice in offered)
+
+
+def _offered(
+    kind: TaskKind,
+    people: Sequence[str],
+    salespeople: Sequence[str],
+    suspects: Sequence[str],
+    text_on_the_table: bool,
+) -> tuple[Choice, ...]:
     match kind:
         case TaskKind.SUPPLY_INFORMATION:
             form = FieldSpec(name=PROJECT_FORM_FIELD, kind=FieldKind.FORM, required=True)
@@ -84,16 +96,23 @@ def project_choices(
             )
         case TaskKind.AGREE_SPLIT:
             text = (
-                FieldSpec(name="cooperation", required=not text_on_the_table),
-                FieldSpec(name="split", kind=FieldKind.SPLIT, required=not text_on_the_table),
+                FieldSpec(name="cooperation", required=not text_on_the_table, needs=("split",)),
+                FieldSpec(name="split", kind=FieldKind.SPLIT, required=not text_on_the_table, needs=("cooperation",)),
             )
             return (Choice(choice=AGREE, fields=text), Choice(choice=DISAGREE, reason_required=True))
         case TaskKind.CALL_MEETING:
             meeting = (
                 FieldSpec(name="starts_at", kind=FieldKind.MOMENT, required=True),
-                FieldSpec(name="duration_minutes", kind=FieldKind.NUMBER),
+                FieldSpec(name="duration_minutes", kind=FieldKind.NUMBER, at_least=15, at_most=480),
                 FieldSpec(name="place", required=True),
-                FieldSpec(name="participants", kind=FieldKind.PEOPLE, required=True, options=tuple(people)),
+                FieldSpec(
+                    name="participants",
+                    kind=FieldKind.PEOPLE,
+                    required=True,
+                    options=tuple(people),
+                    at_least=2,
+                    at_most=50,
+                ),
                 FieldSpec(name="note"),
             )
             return (Choice(choice=CALLED, fields=meeting),)

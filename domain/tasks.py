@@ -5,14 +5,17 @@ A person is only ever asked through a task, and only ever answers a task.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import Field, JsonValue, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 
-from domain.base import Line, Moment, OptionalText, Wire
+from domain.base import Moment, OptionalText, Wire
+from domain.organisation import PersonId
 from domain.split import Split
 
 _TEXT: TypeAdapter[str] = TypeAdapter(OptionalText)
@@ -67,6 +70,11 @@ class FieldSpec(Wire):
     required: bool = False
     options: tuple[str, ...] = ()
     """The ids that may be named by a person, people or subjects field; empty: any."""
+    at_least: int | None = None
+    """Of a number, the number itself; of people or subjects, how many different ones."""
+    at_most: int | None = None
+    needs: tuple[str, ...] = ()
+    """Fields that must be given when this one is."""
 
 
 class Choice(Wire):
@@ -76,6 +84,8 @@ class Choice(Wire):
     reason_required: bool = False
     special_reason: bool = False
     """N8: the reason asked for is the special reason for going above the account limit."""
+    rule: str = ""
+    """The rule that asks for the reason and the fields, where the choice does not say it by itself."""
     fields: tuple[FieldSpec, ...] = ()
 
 
@@ -156,14 +166,31 @@ class Problem(Wire):
     params: dict[str, str] = {}
 
 
-_IDS: TypeAdapter[Any] = TypeAdapter(Annotated[tuple[Line, ...], Field(max_length=50)])
+def _written_moment(value: object) -> object:
+    # Left to itself, validation takes 1764000000 and "1764000000" for seconds since 1970.
+    if not isinstance(value, str):
+        raise PydanticCustomError("datetime_type", "must be a text")
+    # Within these years every offset can be turned into every other one.
+    if not re.match(r"2\d{3}-\d\d-\d\d[Tt ]\d\d:", value):
+        raise PydanticCustomError("datetime_parsing", "must be a date and a time with an offset")
+    return value
+
+
+def _no_truth(value: object) -> object:
+    if isinstance(value, bool):
+        raise PydanticCustomError("int_type", "must be a whole number")
+    return value
+
+
+# Ids are taken as they stand: whoever reads the answer later finds exactly what was judged here.
+_SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+( \S+)*$")]
 _VALUES: dict[FieldKind, TypeAdapter[Any]] = {
-    FieldKind.PERSON: TypeAdapter(Line),
-    FieldKind.PEOPLE: _IDS,
-    FieldKind.SUBJECTS: _IDS,
+    FieldKind.PERSON: TypeAdapter(PersonId),
+    FieldKind.PEOPLE: TypeAdapter(Annotated[tuple[PersonId, ...], Field(max_length=50)]),
+    FieldKind.SUBJECTS: TypeAdapter(Annotated[tuple[_SubjectId, ...], Field(max_length=50)]),
     FieldKind.SPLIT: TypeAdapter(Split),
-    FieldKind.MOMENT: TypeAdapter(Moment),
-    FieldKind.NUMBER: TypeAdapter(Annotated[int, Field(ge=0, le=100_000)]),
+    FieldKind.MOMENT: TypeAdapter(Annotated[Moment, BeforeValidator(_written_moment)]),
+    FieldKind.NUMBER: TypeAdapter(Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_no_truth)]),
 }
 _NAMING = frozenset({FieldKind.PERSON, FieldKind.PEOPLE, FieldKind.SUBJECTS})
 
@@ -184,12 +211,12 @@ def answer_problems(
         )
     problems: list[Problem] = []
     if offered.reason_required and not reason.strip():
-        key, rule = "reason_required", "N5" if choice == RETURN else "N9"
+        key, rule = "reason_required", offered.rule or ("N5" if choice == RETURN else "N9")
         if offered.special_reason:
             key, rule = "special_reason_required", "N8"
         problems.append(Problem(field="reason", rule=rule, key=key))
     problems += _text_problems("reason", reason)
-    known = {spec.name for spec in offered.fields}
+    known = {spec.name: spec for spec in offered.fields}
     problems += [
         Problem(field=f"fields.{name}", rule=None, key="extra_forbidden") for name in fields if name not in known
     ]
@@ -197,18 +224,25 @@ def answer_problems(
         value = fields.get(spec.name)
         if value is None:
             if spec.required:
-                problems.append(Problem(field=f"fields.{spec.name}", rule="N1", key="missing"))
+                problems.append(Problem(field=f"fields.{spec.name}", rule=offered.rule or "N1", key="missing"))
         else:
-            problems += _value_problems(spec, value)
+            problems += _value_problems(spec, value, offered.rule or None)
+        if _given(value):
+            alone = (name for name in spec.needs if not known[name].required and not _given(fields.get(name)))
+            problems += [Problem(field=f"fields.{name}", rule=offered.rule or None, key="missing") for name in alone]
     return tuple(problems)
 
 
-def _value_problems(spec: FieldSpec, value: JsonValue) -> Iterator[Problem]:
+def _given(value: JsonValue) -> bool:
+    return value is not None and not (isinstance(value, str) and not value.strip())
+
+
+def _value_problems(spec: FieldSpec, value: JsonValue, rule: str | None) -> Iterator[Problem]:
     field = f"fields.{spec.name}"
     if spec.kind is FieldKind.TEXT:
         yield from _text_problems(field, value)
         if spec.required and isinstance(value, str) and not value.strip():
-            yield Problem(field=field, rule=None, key="missing")
+            yield Problem(field=field, rule=rule, key="missing")
         return
     if spec.kind is FieldKind.FORM:  # judged by the model of its subject
         return
@@ -218,15 +252,32 @@ def _value_problems(spec: FieldSpec, value: JsonValue) -> Iterator[Problem]:
         for wrong in error.errors(include_url=False):
             params = {name: str(inner) for name, inner in (wrong.get("ctx") or {}).items()}
             place = ".".join([field, *(str(part) for part in wrong["loc"])])
-            rule = "D3" if spec.kind is FieldKind.SPLIT else None
-            yield Problem(field=place, rule=rule, key=wrong["type"], params=params)
+            broken = "D3" if spec.kind is FieldKind.SPLIT else None
+            yield Problem(field=place, rule=broken, key=wrong["type"], params=params)
         return
     named = read if isinstance(read, tuple) else (read,)
     if spec.required and named == ():
-        yield Problem(field=field, rule=None, key="missing")
+        yield Problem(field=field, rule=rule, key="missing")
+    else:
+        yield from _bound_problems(spec, read, rule)
     if spec.options and spec.kind in _NAMING:
         for stranger in (one for one in named if one not in spec.options):
             yield Problem(field=field, rule=None, key="not_among_options", params={"value": str(stranger)[:63]})
+
+
+def _bound_problems(spec: FieldSpec, read: Any, rule: str | None) -> Iterator[Problem]:
+    """Of what was read as its kind: too small, too large, too few, too many."""
+    number = spec.kind is FieldKind.NUMBER
+    size = read if number else len(set(read)) if isinstance(read, tuple) else None
+    if size is None:
+        return
+    field = f"fields.{spec.name}"
+    if spec.at_least is not None and size < spec.at_least:
+        key, bound = ("greater_than_equal", "ge") if number else ("too_short", "min_length")
+        yield Problem(field=field, rule=rule, key=key, params={bound: str(spec.at_least)})
+    if spec.at_most is not None and size > spec.at_most:
+        key, bound = ("less_than_equal", "le") if number else ("too_long", "max_length")
+        yield Problem(field=field, rule=rule, key=key, params={bound: str(spec.at_most)})
 
 
 def _text_problems(field: str, value: JsonValue) -> Iterator[Problem]:
