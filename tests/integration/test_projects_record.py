@@ -239,6 +239,7 @@ async def test_updates_come_newest_first_and_each_message_counts_once(tx: AsyncC
     assert await projects.updates_of(tx, "p") == tuple(reversed(said))
     assert await projects.updates_of(tx, "p", limit=1) == (said[-1],)
     assert await projects.updates_of(tx, "q") == ()
+    assert [await projects.last_update_number(tx, project_id) for project_id in ("p", "q")] == [10, 0]
     for again in (weekly(11, message_id="m2"), weekly(10, message_id="m11")):
         with pytest.raises(IntegrityError):
             async with tx.begin_nested():
