@@ -2,7 +2,7 @@
 
 Worked out anew whenever the organisation, a delegation or a deadline changes, and once more when an answer is recorded.
 Only active people are asked, nobody twice, and the applicant only to supply information on what they applied for or to
-agree to a split.
+agree to a split. No salesperson decides in their own VP's place on what is theirs.
 """
 
 from __future__ import annotations
@@ -50,10 +50,14 @@ def who_is_asked(
     """
     if ask.kind in IN_PERSON:
         asked = applicant if ask.kind is TaskKind.SUPPLY_INFORMATION else ask.slot
-        return _in_person(ask.kind, organisation, policy, asked, now, standing_in)
+        # D1: nobody agrees with themselves, not even as the superior of the other side.
+        other_side = {applicant} - {asked}
+        return _in_person(ask.kind, organisation, policy, asked, now, standing_in, other_side)
+
+    own = {applicant, ask.slot} if ask.kind in _OF_A_VP else {applicant}
 
     def may_be_asked(person: str) -> bool:
-        return _is_active(organisation, person) and person != applicant
+        return _is_active(organisation, person) and person not in own
 
     def counts_here(person: str) -> bool:
         return may_be_asked(person) and person not in other_reviewers
@@ -119,12 +123,18 @@ class _People:
 
 
 def _in_person(
-    kind: TaskKind, organisation: Organisation, policy: Policy, salesperson: str, now: datetime, standing_in: bool
+    kind: TaskKind,
+    organisation: Organisation,
+    policy: Policy,
+    salesperson: str,
+    now: datetime,
+    standing_in: bool,
+    other_side: Collection[str],
 ) -> tuple[Asked, ...]:
     """N5, P2, D1: the salesperson; for one who has left, a superior on their behalf. Nobody is a delegate for this."""
 
     def may_be_asked(person: str) -> bool:
-        return _is_active(organisation, person)
+        return _is_active(organisation, person) and person not in other_side
 
     found = _People(organisation, now, may_be_asked)
     found.add(filter(may_be_asked, (salesperson,)), AskedAs.HOLDER)
