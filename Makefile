@@ -19,8 +19,8 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-inpu
 
 .PHONY: up test check demo bench lock format help clean
 
-up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home)
-	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)"
+up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home REHEARSAL=1)
+	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)" $(if $(REHEARSAL),--rehearsal)
 
 # Two at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers.
 test: $(VENV)/.installed-dev ## every test

@@ -19,6 +19,7 @@ except ModuleNotFoundError:
 
 from commands.common import RunningHomeOption, fail, settings_for
 from commands.importing import calendar_app, org_app, register_app
+from commands.reassigning import reassign
 from commands.verifying import verify
 
 DEFAULT_HOME = Path(".home")
@@ -40,6 +41,9 @@ def up(
     infrastructure_only: Annotated[
         bool, typer.Option("--infrastructure-only", help="Without worker and API: run those yourself, with --home.")
     ] = False,
+    rehearsal: Annotated[
+        bool, typer.Option("--rehearsal", help="Let POST /dev/fast-forward move the clock of a single process.")
+    ] = False,
 ) -> None:
     """Everything on this machine: PostgreSQL, Temporal with its UI, a mail sink, the worker and the API."""
     from embedded.errors import StartError
@@ -47,7 +51,8 @@ def up(
     from embedded.up import Plan, run
 
     try:
-        asyncio.run(run(Plan(home=home, first_port=port, product=not infrastructure_only), Screen()))
+        plan = Plan(home=home, first_port=port, product=not infrastructure_only, rehearsal=rehearsal)
+        asyncio.run(run(plan, Screen()))
     except StartError as error:
         raise fail(str(error)) from None
 
@@ -115,6 +120,7 @@ app.add_typer(org_app, name="org")
 app.add_typer(register_app, name="register")
 app.add_typer(calendar_app, name="calendar")
 app.command()(verify)
+app.command()(reassign)
 
 
 if __name__ == "__main__":

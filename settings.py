@@ -79,6 +79,8 @@ class Settings(BaseSettings):
     """The one-machine mode. Stands first because the checks of the other fields ask for it."""
     home: Path | None = None
     """Where the embedded mode keeps its data."""
+    rehearsal: bool = False
+    """The embedded mode was started with `--rehearsal`: the clock of a single process can be moved (decision 13)."""
 
     database_url: Annotated[str, Field(validate_default=True, repr=False)] = ""
     """`postgresql+asyncpg://user:password@host:port/database`."""

@@ -25,6 +25,9 @@ from domain.statements import (
     Withdraw,
 )
 
+OPERATOR = "operator:"
+"""Who runs a command is named so; no person of the organisation can be."""
+
 if TYPE_CHECKING:
     from activities.projects import ProjectContext
 
@@ -149,8 +152,8 @@ async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
 async def _take_reassignment(context: ProjectContext, said: Reassign) -> Recorded:
     """A2, A6: a salesperson leaves, and an operator hands the project to another, with a reason."""
     row, work, organisation = context.row, context.work, context.organisation
-    operator, successor = organisation.person(said.person), organisation.person(said.to)
-    if operator is None or Role.OPERATOR not in operator.roles:
+    successor = organisation.person(said.to)
+    if not said.person.startswith(OPERATOR):
         raise Refused("not_operator")
     if successor is None or not successor.active or Role.SALESPERSON not in successor.roles:
         raise Refused("reassign_unknown", person=said.to)

@@ -149,7 +149,9 @@ def router(settings: Settings, people: People) -> APIRouter:
 
     @routes.post("/fast-forward", status_code=204)
     async def forward(leap: FastForward) -> None:
-        """Moves the clock of one process, so that a rehearsal need not wait for days (N12)."""
+        """Moves the clock of one process, so that a rehearsal need not wait for days or months (N12, U2–U4)."""
+        if not settings.rehearsal:
+            raise HTTPException(409, "start with `cli.py up --rehearsal` (or `make up REHEARSAL=1`) to move clocks")
         from temporalio.service import RPCError
 
         from embedded.rehearsal import NoClock, fast_forward

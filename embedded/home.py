@@ -122,12 +122,15 @@ class Home:
         write_private(self.path / ENVIRONMENT_FILE, text)
 
 
-def environment(home: Path, ports: Ports, kept: Secrets, database_url: str) -> dict[str, str]:
+def environment(
+    home: Path, ports: Ports, kept: Secrets, database_url: str, *, rehearsal: bool = False
+) -> dict[str, str]:
     """Everything that worker, API and command line need to know, as their environment variables."""
     api = f"http://{HOST}:{ports.api}"
     return {
         "BAOBEI_EMBEDDED": "true",
         "BAOBEI_HOME": str(home),
+        "BAOBEI_REHEARSAL": str(rehearsal).lower(),
         "BAOBEI_DATABASE_URL": database_url,
         "BAOBEI_PUBLIC_URL": api,
         "BAOBEI_TEMPORAL_UI_URL": f"http://{HOST}:{ports.temporal_ui}",

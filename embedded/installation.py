@@ -35,7 +35,7 @@ class Installation:
             password=kept.postgres_password,
             admin_password=kept.postgres_admin_password,
         )
-        self.environment = environment(self.home.path, self.ports, kept, self.postgres.url())
+        self.environment = environment(self.home.path, self.ports, kept, self.postgres.url(), rehearsal=True)
         self.web = Web(self.environment["BAOBEI_PUBLIC_URL"])
         self.portal = Portal(self.web)
         self.mailbox = Mailbox(self.web)

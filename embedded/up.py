@@ -30,11 +30,13 @@ class Plan:
         home: the folder that keeps everything.
         first_port: of the API; the others follow it.
         product: whether worker and API run too, or only what they need.
+        rehearsal: whether the clock of a single process can be moved forward (decision 13).
     """
 
     home: Path
     first_port: int
     product: bool = True
+    rehearsal: bool = False
 
 
 async def run(plan: Plan, screen: Screen) -> None:
@@ -78,8 +80,8 @@ async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, s
     postgres = PostgresServer(
         home.path, ports.postgres, password=kept.postgres_password, admin_password=kept.postgres_admin_password
     )
-    settings = environment(home.path, ports, kept, postgres.url())
-    infrastructure = [postgres, _temporal(home, ports), MailSinkService(home.path, ports.smtp)]
+    settings = environment(home.path, ports, kept, postgres.url(), rehearsal=plan.rehearsal)
+    infrastructure = [postgres, _temporal(plan, home, ports), MailSinkService(home.path, ports.smtp)]
     own = [
         parts.worker(home.path, ports.worker_health, settings),
         parts.api(home.path, ports.api, settings),
@@ -97,7 +99,7 @@ async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, s
     screen.say(announcement(plan, home, ports))
 
 
-def _temporal(home: Home, ports: Ports) -> Service:
+def _temporal(plan: Plan, home: Home, ports: Ports) -> Service:
     from embedded.temporal import TemporalServer
 
     return TemporalServer(
@@ -107,7 +109,7 @@ def _temporal(home: Home, ports: Ports) -> Service:
         http_port=ports.temporal_http,
         metrics_port=ports.temporal_metrics,
         codec_endpoint=f"http://{HOST}:{ports.api}/dev/codec",
-        rehearsal=True,
+        rehearsal=plan.rehearsal,
     )
 
 
@@ -133,6 +135,8 @@ def announcement(plan: Plan, home: Home, ports: Ports) -> str:
         f"  mails as files             {home.mails}",
         f"  logs                       {home.path / 'logs'}",
     ]
+    if plan.rehearsal:
+        lines += ["", f"Rehearsal: POST {api}/dev/fast-forward moves the clock of one process."]
     if plan.product:
         proxied = any(os.environ.get(name) for name in ("http_proxy", "all_proxy", "ALL_PROXY"))
         lines += ["", "Try it (a salesperson applies for a Named Account):", "", welcome.example(api, proxied=proxied)]

@@ -19,7 +19,8 @@ until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE
   --name WaitingFor --type KeywordList \
   --name DueAt --type Datetime \
   --name Department --type Keyword \
-  --name Applicant --type Keyword; do
+  --name Applicant --type Keyword \
+  --name LastUpdateAt --type Datetime; do
   attempt=$((attempt + 1))
   [ "$attempt" -lt 15 ] || exit 1
   sleep 2

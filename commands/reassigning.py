@@ -1,0 +1,115 @@
+"""Somebody leaves: their projects go to another salesperson, with a reason (A6)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from commands.common import RunningHomeOption, fail, on_record, operator, texts
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from db.facts import Facts
+    from db.projects import ProjectRow
+    from domain.organisation import Organisation
+    from settings import Settings
+
+PATIENCE_SECONDS = 30.0
+"""How long the command waits for the processes to have recorded what it told them."""
+POLL_SECONDS = 0.2
+RPC_TIMEOUT = timedelta(seconds=10)
+
+
+def reassign(
+    person: Annotated[str, typer.Argument(help="Id of the salesperson whose projects move.", metavar="FROM")],
+    to: Annotated[str, typer.Argument(help="Id of the salesperson they move to.")],
+    reason: Annotated[str, typer.Option(help="Why; it is recorded and told to both.")] = "",
+    home: RunningHomeOption = None,
+) -> None:
+    """Hand the projects and tasks of somebody who leaves to another salesperson, with a reason (A6)."""
+    said = texts()
+    if person == to:
+        raise fail(said.text("command.reassign.same", person=person))
+    if not reason.strip():
+        raise fail(said.text("command.reassign.reason_required"))
+
+    async def work(engine: AsyncEngine, facts: Facts, settings: Settings) -> tuple[int, int]:
+        from db import projects
+
+        async with engine.connect() as tx:
+            organisation = await facts.organisation(tx)
+            _check(organisation, person, to)
+            moving = await projects.open_of(tx, person)
+        if not moving:
+            raise fail(said.text("command.reassign.nobody", **{"from": person}))
+        return len(moving), await _tell(engine, settings, moving, to=to, reason=reason.strip())
+
+    wanted, done = on_record(home, work)
+    time.sleep(0.3)  # threads of the engine's client may crash a process that ends at once (sdk-python #300)
+    typer.echo(said.text("command.reassign.done", count=done, to=to, **{"from": person}))
+    if done < wanted:
+        raise fail(said.text("command.reassign.waiting", count=wanted - done))
+
+
+def _check(organisation: Organisation, person: str, to: str) -> None:
+    from domain.organisation import Role
+
+    said = texts()
+    if organisation.person(person) is None:
+        raise fail(said.text("command.reassign.unknown", person=person))
+    successor = organisation.person(to)
+    if successor is None or not successor.active:
+        raise fail(said.text("command.reassign.unknown", person=to))
+    if Role.SALESPERSON not in successor.roles:
+        raise fail(said.text("command.reassign.not_salesperson", person=to))
+
+
+async def _tell(
+    engine: AsyncEngine, settings: Settings, moving: tuple[ProjectRow, ...], *, to: str, reason: str
+) -> int:
+    """Tell each process, and wait until it has recorded it. Returns how many have."""
+    from temporalio.service import RPCError
+
+    from crypto.seal import seal
+    from db import messages
+    from domain.statements import Reassign
+    from temporal_client import connect
+    from workflows.project import ProjectRegistration
+
+    try:
+        client = await connect(settings)
+        waiting = set()
+        for row in moving:
+            statement = Reassign(
+                message_id=uuid.uuid4().hex,
+                workflow_id=row.workflow_id,
+                person=operator(),
+                said_at=datetime.now(UTC),
+                channel="command",
+                to=to,
+                reason=reason,
+            )
+            handle = client.get_workflow_handle(row.workflow_id)
+            await handle.signal(
+                ProjectRegistration.reassign, seal(statement, settings.seal_keys), rpc_timeout=RPC_TIMEOUT
+            )
+            waiting.add(statement.message_id)
+    except (RPCError, RuntimeError) as error:
+        raise fail(texts().text("command.engine_away", why=str(error).partition("\n")[0])) from None
+    done = 0
+    deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    while waiting and asyncio.get_running_loop().time() < deadline:
+        for message_id in sorted(waiting):
+            async with engine.connect() as tx:
+                receipt = await messages.find_receipt(tx, message_id)
+            if receipt:
+                waiting.discard(message_id)
+                done += receipt.accepted
+        await asyncio.sleep(POLL_SECONDS)
+    return done
