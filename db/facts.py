@@ -6,17 +6,20 @@ import hashlib
 import json
 import time
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, literal, select
+from sqlalchemy import Table, func, insert, literal, select, union_all
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import application, calendar, nudge, organisation, policy
+from db.tables import application, calendar, dispute, nudge, organisation, policy, project
 from domain.application import ENDED
 from domain.calendar import WorkCalendar
+from domain.dispute import DISPUTE_ENDED
 from domain.organisation import Organisation
 from domain.policy import Policy
+from domain.project import PROJECT_ENDED, ProjectStage
 
 _NEWEST_ORGANISATION = select(func.max(organisation.c.version))
 _NEWEST_CALENDAR = select(func.max(calendar.c.version))
@@ -127,8 +130,13 @@ async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
 
     Returns how many processes there are.
     """
-    running = select(application.c.workflow_id, literal(because)).where(
-        application.c.stage.not_in([stage.value for stage in ENDED])
+    # An active project follows people by its own steps: it has no open task that somebody else could be asked.
+    still: dict[Table, list[StrEnum]] = {application: [*ENDED], project: [*PROJECT_ENDED, ProjectStage.ACTIVE], dispute: [*DISPUTE_ENDED]}
+    running = union_all(
+        *(
+            select(table.c.workflow_id, literal(because)).where(table.c.stage.not_in([stage.value for stage in ends]))
+            for table, ends in still.items()
+        )
     )
     told = await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
     await tx.execute(select(func.pg_notify("baobei_nudge", "")))

@@ -361,7 +361,7 @@ project = Table(
         "uq_project_resumes",
         "resumes",
         unique=True,
-        postgresql_where=text("stage <> ALL (ARRAY['rejected'::text, 'withdrawn'::text])"),
+        postgresql_where=text("stage <> ALL (ARRAY['rejected'::text, 'closed_refused'::text, 'withdrawn'::text])"),
     ),
 )
 

@@ -35,7 +35,10 @@ class DisputeStage(StrEnum):
 
     @property
     def ended(self) -> bool:
-        return self in (DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN)
+        return self in DISPUTE_ENDED
+
+
+DISPUTE_ENDED = frozenset({DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN})
 
 
 class Agreement(Frozen):

@@ -59,7 +59,7 @@ CREATE INDEX ix_project_salesperson ON project (salesperson, registered_at);
 CREATE INDEX ix_project_stage ON project (stage, registered_at);
 CREATE INDEX ix_project_registered_at ON project (registered_at, id);
 -- U6: a shelved project is resumed once; a resumption that came to nothing leaves it free.
-CREATE UNIQUE INDEX uq_project_resumes ON project (resumes) WHERE stage NOT IN ('rejected', 'withdrawn');
+CREATE UNIQUE INDEX uq_project_resumes ON project (resumes) WHERE stage NOT IN ('rejected', 'closed_refused', 'withdrawn');
 
 CREATE TABLE project_round (
     project_id text CONSTRAINT fk_project_round_project_id_project REFERENCES project (id),
