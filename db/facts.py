@@ -131,7 +131,11 @@ async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
     Returns how many processes there are.
     """
     # An active project follows people by its own steps: it has no open task that somebody else could be asked.
-    still: dict[Table, list[StrEnum]] = {application: [*ENDED], project: [*PROJECT_ENDED, ProjectStage.ACTIVE], dispute: [*DISPUTE_ENDED]}
+    still: dict[Table, list[StrEnum]] = {
+        application: [*ENDED],
+        project: [*PROJECT_ENDED, ProjectStage.ACTIVE],
+        dispute: [*DISPUTE_ENDED],
+    }
     running = union_all(
         *(
             select(table.c.workflow_id, literal(because)).where(table.c.stage.not_in([stage.value for stage in ends]))

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.moving import NotApproved
+from activities.applications import NotApproved
 from db.engine import make_engine
 from db.migrate import upgrade
 from embedded.ports import free_row

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.evidence import EvidenceGathering
-from activities.moving import ForeignStep
+from activities.context import ForeignStep
 from activities.steps import ActivateStep, GatherStep, MoveStep
 from activities.transaction import Recorder
 from db import applications

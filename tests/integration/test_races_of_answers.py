@@ -6,7 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from activities.moving import NotApproved
+from activities.applications import NotApproved
 from activities.steps import (
     ActivateStep,
     GatherStep,
