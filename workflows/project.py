@@ -286,7 +286,6 @@ class ProjectRegistration:
 
     async def _live_on(self) -> None:
         """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it."""
-        self._desk.full_history = LIFE_HISTORY
         while True:
             due = self._ahead[0] if self._ahead else None
             heard = await self._desk.hears(
@@ -308,6 +307,7 @@ class ProjectRegistration:
                 case UpdateProject():
                     self._ahead = recorded.ahead or self._ahead
                     self._desk.updated_at = workflow.now()
+                    self._desk.full_history = LIFE_HISTORY  # from here on: silence alone hands nothing over
                 case ReportLoss():  # U8
                     await self._desk.move(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
                     return
