@@ -7,12 +7,16 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import dispute
+from db.applications import KeyedParty
+from db.tables import dispute, party
 from domain.base import Wire
 from domain.dispute import Claimant, DisputeStage, Origin
+
+MOST_PRECEDENTS = 10
+"""Earlier rulings shown to whoever calls or records a meeting; older ones are in the dossiers."""
 
 # Built once: for what is asked at every step, building a statement costs more than sending it (ran).
 _DISPUTE = select(dispute).where(dispute.c.id == bindparam("dispute"))
@@ -37,8 +41,18 @@ class DisputeRow(Wire):
     proposal: dict[str, Any] | None = None
     """D1: the text on the table, whose it is and of which round."""
     meeting: dict[str, Any] | None = None
-    """D2: the meeting as commerce called it."""
+    """D2: under `wanted` who asked for it and why; the rest is the meeting as commerce called it."""
     outcome: dict[str, Any] | None = None
+
+    @property
+    def wanted(self) -> dict[str, Any] | None:
+        """D2: who asked for the meeting, why and when."""
+        return (self.meeting or {}).get("wanted")
+
+    @property
+    def called(self) -> dict[str, Any] | None:
+        """D2: the meeting, once commerce has called it."""
+        return self.meeting if self.meeting and "starts_at" in self.meeting else None
 
 
 async def add(tx: AsyncConnection, row: DisputeRow) -> None:
@@ -54,6 +68,32 @@ async def find(tx: AsyncConnection, dispute_id: str, *, lock: bool = False) -> D
 async def of_project(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The disputes over one project, oldest first."""
     rows = await tx.execute(_OF_PROJECT, {"project": project_id})
+    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but: str) -> tuple[DisputeRow, ...]:
+    """D2: how earlier disputes over projects of the same customer ended, the latest first.
+
+    `customer`: the customer under each of its names; `but`: the dispute that asks. Two different credit codes are two
+    customers, whatever their names say.
+    """
+    names = sorted({named.name_key for named in customer})
+    codes = sorted({named.uscc for named in customer if named.uscc})
+    by_name = party.c.name_key.in_(names)
+    same = or_(party.c.uscc.in_(codes), and_(by_name, party.c.uscc.is_(None))) if codes else by_name
+    of_customer = exists().where(
+        party.c.subject_type == "project",
+        party.c.subject_id == dispute.c.project_id,
+        party.c.role.in_(("customer", "alias")),
+        same,
+    )
+    ended = dispute.c.stage.in_((DisputeStage.AGREED.value, DisputeStage.DECIDED.value))
+    rows = await tx.execute(
+        select(dispute)
+        .where(ended, dispute.c.id != but, of_customer)
+        .order_by(dispute.c.stage_since.desc(), dispute.c.id.desc())
+        .limit(MOST_PRECEDENTS)
+    )
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 

@@ -1,0 +1,49 @@
+"""What mails show of a dispute: the text on the table, the meeting, and how it ended (D1–D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from domain.organisation import Organisation
+from texts.catalogue import Texts
+from texts.project_views import split_words
+from texts.views import Essential
+
+
+def text_rows(text: Mapping[str, Any], organisation: Organisation) -> tuple[Essential, ...]:
+    """D1: mode of cooperation and split, as one side has put them."""
+    return (
+        Essential(label_key="mail.label.cooperation", value=str(text["cooperation"])),
+        Essential(label_key="mail.label.split", value=split_words(text["split"], organisation)),
+    )
+
+
+def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tuple[Essential, ...]:
+    """D1, D2: who is responsible, and how the performance is split."""
+    responsible = Essential(label_key="mail.label.responsible", value=organisation.name_of(str(outcome["responsible"])))
+    if "cooperation" in outcome:
+        return (responsible, *text_rows(outcome, organisation))
+    return (responsible, Essential(label_key="mail.label.split", value=split_words(outcome["split"], organisation)))
+
+
+def meeting_rows(
+    meeting: Mapping[str, Any], organisation: Organisation, texts: Texts, zone: ZoneInfo
+) -> tuple[Essential, ...]:
+    """D2: when, where and who, in the reader's language."""
+    starts_at = datetime.fromisoformat(str(meeting["starts_at"]))
+    ends_at = starts_at + timedelta(minutes=int(meeting["duration_minutes"]))
+    when = f"{texts.moment(starts_at, zone)} – {ends_at.astimezone(zone):%H:%M}"
+    rows = [
+        Essential(label_key="mail.label.meeting_at", value=when),
+        Essential(label_key="mail.label.place", value=str(meeting["place"])),
+        participants_row(meeting["participants"], organisation),
+    ]
+    return tuple(rows)
+
+
+def participants_row(people: Sequence[str], organisation: Organisation) -> Essential:
+    names = " · ".join(organisation.name_of(person) for person in people)
+    return Essential(label_key="mail.label.participants", value=names)
