@@ -360,7 +360,7 @@ class ProjectContext(Context):
             kind=MailKind.TASK,
             subject_type=self.type,
             subject_id=row.id,
-            number=row.number or "",
+            project_number=row.number or "",
             project_name=row.form.name,
             customer_name=row.form.customer.name,
             stage_key=self.stage_key(row.stage),

@@ -81,6 +81,8 @@ class MailFacts(Wire):
     number: str = ""
     """How people call the application or project; without it, its id (the first characters of a long one)."""
     project_name: str = ""
+    project_number: str = ""
+    """P9, once it is issued. Not in the subject line, which stays the same so that the mails stay together."""
     round: int | None = None
     customer_name: str = ""
     applicant_name: str = ""
@@ -265,7 +267,7 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         customer=one_line(facts.customer_name or texts.text("page.the_customer")),
         applicant=one_line(facts.applicant_name or somebody),
         project=one_line(facts.project_name),
-        number=one_line(facts.shown_number),
+        number=one_line(facts.project_number or facts.shown_number),
         until=texts.moment(facts.until, zone) if facts.until else "",
     )
 
@@ -284,7 +286,8 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
     rows = [
         ("customer", facts.customer_name),
         ("project", facts.project_name),
-        ("project_number" if facts.subject_type is SubjectType.PROJECT else "application", number),
+        ("registration" if facts.subject_type is SubjectType.PROJECT else "application", number),
+        ("project_number", facts.project_number),
         ("salesperson" if facts.subject_type is SubjectType.PROJECT else "applicant", facts.applicant_name),
         ("department", facts.department_name),
         ("task", texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else ""),
