@@ -183,6 +183,32 @@ class Portal:
         """N10."""
         return self.call(person, "POST", f"/applications/{application_id}/appeal", {"reason": reason}, key=key)
 
+    def register(self, person: str, form: Mapping[str, Any], *, key: str | None = None) -> Answer:
+        """P1, P4."""
+        return self.call(person, "POST", "/projects", form, key=key)
+
+    def project(self, person: str, project_id: str) -> Any:
+        """One registration as `person` may see it. Raises `LookupError` when they may not."""
+        got = self.call(person, "GET", f"/projects/{project_id}")
+        if got.status != 200:
+            raise LookupError(f"{person} reads {project_id}: {got.status}")
+        return got.json
+
+    def project_at(self, person: str, project_id: str, stage: str, patience: float = PATIENCE) -> Any:
+        """The registration once it has reached `stage`."""
+
+        def reached() -> Any:
+            seen = self.project(person, project_id)
+            return seen if seen["stage"] == stage else None
+
+        return until(f"{project_id} reaches {stage}", reached, patience)
+
+    def say(
+        self, person: str, project_id: str, what: str, body: Mapping[str, Any], *, key: str | None = None
+    ) -> Answer:
+        """`what` is the last part of the address: updates, loss, contract-review, resume, objection, agreement, …"""
+        return self.call(person, "POST", f"/projects/{project_id}/{what}", body, key=key)
+
     def receipt(self, person: str, receipt: str) -> Answer:
         return self.call(person, "GET", f"/receipts/{receipt}")
 
@@ -273,5 +299,12 @@ class Mailbox:
 def application_form(sample: Mapping[str, Any], customer: str) -> dict[str, Any]:
     """`sample` for another customer, with nothing left by which the two would be taken for one."""
     form = copy.deepcopy(dict(sample))
+    form["customer"] |= {"name": customer, "uscc": None, "aliases": [], "related_parties": []}
+    return form
+
+
+def project_form(sample: Mapping[str, Any], name: str, customer: str) -> dict[str, Any]:
+    """`sample` for another project of another customer."""
+    form = copy.deepcopy(dict(sample)) | {"name": name}
     form["customer"] |= {"name": customer, "uscc": None, "aliases": [], "related_parties": []}
     return form

@@ -14,6 +14,7 @@ from domain.organisation_file import read_organisation
 SAMPLES = Path(__file__).with_name("sample")
 ORGANISATION_FILE = SAMPLES / "org.toml"
 FORM_FILE = SAMPLES / "application.json"
+PROJECT_FILE = SAMPLES / "project.json"
 REGISTER_FILES = ("background.csv", "projects.csv")
 
 
