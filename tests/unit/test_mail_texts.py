@@ -28,7 +28,7 @@ def facts(kind: MailKind = MailKind.TASK, **changes: object) -> MailFacts:
     given = {
         "kind": kind,
         "to_name": "李强",
-        "application_id": "NA-17",
+        "subject_id": "NA-17",
         "customer_name": "华东精密",
         "applicant_name": "张伟",
         "task_kind": TaskKind.VP_REVIEW,
@@ -73,7 +73,7 @@ def test_every_mail_is_written_in_both_languages_with_one_link_on_its_own_line(k
 
 def test_the_least_that_is_known_still_makes_a_mail() -> None:
     for kind in MailKind:
-        assert render_mail(MailFacts(kind=kind, application_id="NA-17")).text
+        assert render_mail(MailFacts(kind=kind, subject_id="NA-17")).text
 
 
 def test_all_mails_of_an_application_share_one_subject_so_that_they_form_one_conversation() -> None:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from domain.application import ENDED, Customer, CustomerKind, Stage
 from domain.named_account import (
+    RULES,
     Notice,
     above_limit,
     appeal_in_time,
@@ -21,6 +22,7 @@ from domain.named_account import (
     told,
 )
 from domain.policy import load_policy
+from domain.project_rules import PROJECT_TASK_RULES, project_choices
 from domain.tasks import Decision, Review, TaskKind, answer_problems, review_outcome
 from embedded.welcome import sample_organisation
 
@@ -120,8 +122,7 @@ def test_n1_supplying_needs_the_form() -> None:
 
 @given(st.text(max_size=30), st.dictionaries(st.text(max_size=10), st.none() | st.integers() | st.text(max_size=10)))
 def test_every_wrong_answer_is_named_and_none_raises(choice: str, fields: dict[str, int | str | None]) -> None:
-    for kind in TaskKind:
-        choices = choices_for(kind)
+    for choices in (*map(choices_for, RULES), *map(project_choices, PROJECT_TASK_RULES)):
         problems = answer_problems(choices, choice=choice, reason="", fields=fields)
         if choice not in {option.choice for option in choices}:
             assert [problem.field for problem in problems] == ["choice"]
