@@ -41,17 +41,17 @@ def who_is_asked(
 ) -> tuple[Asked, ...]:
     """Everybody asked by `ask` at `now`; any one of them answers it.
 
-    `standing_in`: the deadline for that has passed (N12). `other_reviewers`: who holds or decided the other slot of
-    the same review; for what the general manager decides (N8, N10), any slot of this round's review. One person counts
-    once: they are not asked here, except as the stand-in for both VPs, which N12 says in so many words, and as the
-    general manager. First come the holders, then their delegates, the stand-ins, and the delegates of those; a
-    delegate has no delegates, and somebody who may not be asked has none either. Empty only when the organisation has
-    nobody left to ask.
+    `standing_in`: the deadline for that has passed (N12). `other_reviewers`: who holds or decided the other slot of the
+    same review; for what the general manager decides (N8, N10), any slot of this round's review; for a project, the
+    sides of it, who decide nothing on it. One person counts once: they are not asked here, except as the stand-in for
+    both VPs, which N12 says in so many words, and as the general manager. First come the holders, then their delegates,
+    the stand-ins, and the delegates of those; a delegate has no delegates, and somebody who may not be asked has none
+    either. Empty only when the organisation has nobody left to ask.
     """
     if ask.kind in IN_PERSON:
         asked = applicant if ask.kind is TaskKind.SUPPLY_INFORMATION else ask.slot
         # D1: nobody agrees with themselves, not even as the superior of the other side.
-        other_side = {applicant} - {asked}
+        other_side = ({applicant} | other_reviewers) - {asked} if ask.kind is TaskKind.AGREE_SPLIT else frozenset()
         return _in_person(ask.kind, organisation, policy, asked, now, standing_in, other_side)
 
     own = {applicant, ask.slot} if ask.kind in _OF_A_VP else {applicant}
@@ -66,7 +66,7 @@ def who_is_asked(
         return may_be_asked(person) and not (person in other_reviewers and person in organisation.sales_vps)
 
     found = _People(organisation, now, may_be_delegate=counts_here)
-    may_hold = counts_here if ask.kind is TaskKind.VP_REVIEW else may_be_asked
+    may_hold = counts_here if ask.kind is TaskKind.VP_REVIEW or ask.kind in _OF_A_VP else may_be_asked
     found.add_with_delegates(_holders(ask, organisation, may_hold), AskedAs.HOLDER)
     if standing_in or not found.asked:
         roles = _stand_in_roles(ask.kind, policy, nobody_left=not found.asked)

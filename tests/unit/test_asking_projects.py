@@ -123,6 +123,18 @@ def test_d2_a_vp_who_is_one_side_of_it_does_not_decide(kind: TaskKind) -> None:
     assert asked(kind, org, slot="tom", applicant="sam") == [("gina", STAND_IN, "tom")]
 
 
+@pytest.mark.parametrize("kind", OF_A_VP)
+def test_d2_the_sides_of_a_dispute_decide_nothing_on_it(kind: TaskKind) -> None:
+    """P8: the other registration is that of the applicant's VP, or of who stands in for them."""
+    sides = {"sam", "vera"}
+    org = company(delegations=[("gina", "vera")])
+    assert asked(kind, org, slot="sam", other_reviewers=sides) == [("gina", STAND_IN, "vera")]
+    assert asked(kind, org, slot="sam", other_reviewers={"sam", "gina"}, standing_in=True) == [
+        ("vera", HOLDER, None),
+        ("carl", STAND_IN, "vera"),
+    ]
+
+
 def test_n6_who_holds_or_decided_another_confirmation_is_no_delegate_here() -> None:
     """P5: one task for each VP concerned; `other_reviewers` are those of the others."""
     org = company(delegations=[("viktor", "vera"), ("viktor", "carl")])
@@ -221,6 +233,8 @@ def test_d1_nobody_agrees_with_themselves() -> None:
     assert asked(TaskKind.AGREE_SPLIT, company(gone=["tom"]), slot="tom", applicant="emil") == [
         ("viktor", STAND_IN, "tom")
     ]
+    third = asked(TaskKind.AGREE_SPLIT, company(gone=["tom"]), slot="tom", other_reviewers={"sam", "emil"})
+    assert third == [("viktor", STAND_IN, "tom")]
     everyone = ["tom", "emil", "viktor"]
     assert asked(TaskKind.AGREE_SPLIT, company(gone=everyone), slot="tom", applicant="gina") == [
         ("carl", STAND_IN, "tom")
