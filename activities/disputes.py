@@ -3,57 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Self, TypeVar
+from collections.abc import Mapping
+from typing import Any, Self
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 
-from activities.collisions import keyed_parties
-from activities.context import Answered, Context, ForeignStep, Refused
+from activities import dispute_answers, dispute_notes
+from activities.context import Answered, Context, ForeignStep
 from activities.letters import Letters
-from activities.receipts import accept
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, Recorded
 from activities.transaction import Work
 from db import disputes, projects, tasks
 from db.disputes import DisputeRow
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
-from domain.base import Frozen
-from domain.dispute import (
-    Agreement,
-    Claimant,
-    DisputeOutcome,
-    DisputeStage,
-    MeetingCall,
-    MeetingOutcome,
-    Origin,
-    deciding_salesperson,
-)
-from domain.organisation import LANGUAGES, Role
-from domain.project import ProjectStage
-from domain.project_match import Match
+from domain.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, deciding_salesperson
+from domain.organisation import LANGUAGES
+from domain.project import ProjectStage, Track
 from domain.project_rules import ProjectNotice, meeting_participants, project_choices, told_of_project
-from domain.split import Split
-from domain.statements import AnswerTask, CallForMeeting, Statement
+from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
-from domain.tasks import (
-    AGREE,
-    AGREED,
-    CALL_MEETING,
-    CONFIRMED,
-    DISAGREE,
-    PROPOSED,
-    Ask,
-    Choice,
-    Problem,
-    TaskKind,
-)
+from domain.tasks import AGREE, CALL_MEETING, Ask, Choice, TaskKind
 from texts.catalogue import Texts
-from texts.dispute_views import meeting_rows, outcome_rows, participants_row, text_rows
+from texts.dispute_views import participants_row, text_rows
 from texts.mail import MailFacts, MailKind
-from texts.project_views import MatchLine, match_lines, project_essentials
-
-M = TypeVar("M", bound=Frozen)
+from texts.project_views import project_essentials
 
 _RULES = {DisputeStage.NEGOTIATION: "D1", DisputeStage.AGREED: "D1"}
 """The rule of each stage; the meeting's is D2."""
@@ -71,7 +45,7 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
     found = await projects.matches_of(work.tx, project.id, project.round)
     known = {(match.subject_type, match.subject_id, match.salesperson) for match in found}
     claimed = {(one.subject_type, one.subject_id, one.person) for one in step.claimants}
-    if not claimed or not claimed <= known or (step.origin is Origin.OBJECTION) != (project.objection is not None):
+    if not claimed or not claimed <= known or (step.origin is Origin.OTHER_ACCOUNT) != _of_another(project):
         raise ForeignStep(f"{project.id}: the record knows of no such dispute")
     if any(not other.stage.ended for other in await disputes.of_project(work.tx, project.id)):
         raise ForeignStep(f"{project.id} has an open dispute already")
@@ -105,6 +79,10 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
     if policy.privacy.customer_name_in_engine:
         title += f" · {project.customer_name}"
     return DisputeOpened(title=title, applicant=project.applicant, sides=sides)
+
+
+def _of_another(project: ProjectRow) -> bool:
+    return project.track is Track.OTHER_ACCOUNT
 
 
 def _named_after(project: ProjectRow, work: Work, step: OpenDisputeStep) -> bool:
@@ -167,7 +145,7 @@ class DisputeContext(Context):
     @property
     def over(self) -> bool:
         """One that ended just before its project was withdrawn may still be told of the withdrawal."""
-        return self.row.stage.ended and not self._project_is_over
+        return self.row.stage.ended and not self.project_is_over
 
     @property
     def round(self) -> int:
@@ -179,19 +157,22 @@ class DisputeContext(Context):
         return _sides(self.row)
 
     @property
-    def _project_is_over(self) -> bool:
+    def project_is_over(self) -> bool:
+        """Withdrawn, most likely: there is nothing to settle any more."""
         return self.project.stage is not ProjectStage.DISPUTED or self.project.end_reason is not None
 
     @property
-    def _others(self) -> tuple[Claimant, ...]:
+    def others(self) -> tuple[Claimant, ...]:
         """The sides beside the project itself."""
         return tuple(one for one in self.row.claimants if one.subject_id != self.project.id)
 
     @property
-    def _all_confirmed(self) -> bool:
+    def all_confirmed(self) -> bool:
+        """D1: every side has confirmed the text on the table."""
         return self.row.proposal is not None and set(self.row.proposal["confirmed"]) >= set(self.sides)
 
-    async def _change(self, **values: Any) -> None:
+    async def change(self, **values: Any) -> None:
+        """Set columns of the dispute; the context shows them from then on."""
         await disputes.change(self.work.tx, self.row.id, **values)
         self.row = self.row.model_copy(update=values)
 
@@ -204,14 +185,14 @@ class DisputeContext(Context):
             DisputeStage.MEETING: row.stage is DisputeStage.CALLING_MEETING and row.called is not None,
             DisputeStage.AGREED: negotiating and await self._everybody_has_agreed(),
             DisputeStage.DECIDED: row.stage is DisputeStage.MEETING and row.outcome is not None,
-            DisputeStage.WITHDRAWN: self._project_is_over,
+            DisputeStage.WITHDRAWN: self.project_is_over,
         }
         if not held[to]:
             raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
 
     async def _everybody_has_agreed(self) -> bool:
         """D1: every side has confirmed the text on the table, in a decision of its own."""
-        if self.row.wanted is not None or not self._all_confirmed:
+        if self.row.wanted is not None or not self.all_confirmed:
             return False
         agreed = {
             (decision.slot, decision.task_id)
@@ -237,7 +218,7 @@ class DisputeContext(Context):
                 outcome = await self._bind(stage, before.outcome or {})
             case DisputeStage.WITHDRAWN:
                 await self._tell_of_withdrawal(step)
-        await self._change(**update)
+        await self.change(**update)
         rule = _RULES.get(stage, "D2")
         work.note(
             "stage_moved",
@@ -267,7 +248,7 @@ class DisputeContext(Context):
         A project withdrawn meanwhile binds nobody.
         """
         work, project, responsible = self.work, self.project, str(outcome["responsible"])
-        if not self._project_is_over:
+        if not self.project_is_over:
             agreement = {**outcome, "dispute": self.row.id}
             update: dict[str, Any] = {"agreement": agreement}
             if responsible != project.salesperson:
@@ -275,38 +256,43 @@ class DisputeContext(Context):
                 update |= {"salesperson": responsible, "department": office.id if office else project.department}
             await projects.change(work.tx, project.id, **update)
             self.project = project.model_copy(update=update)
-            others = {one.subject_id for one in self._others if one.subject_type == "project"}
+            others = {one.subject_id for one in self.others if one.subject_type == "project"}
             for other in sorted(others):
                 await projects.change(work.tx, other, agreement=agreement)
             work.note("split_bound", dispute=self.row.id, projects=[project.id, *sorted(others)], rule="D2")
         return DisputeOutcome(
             stage=stage,
             responsible=responsible,
-            decided_by_vp_of=deciding_salesperson(self.row.origin, project.applicant, self._others),
+            decided_by_vp_of=deciding_salesperson(self.row.origin, project.applicant, self.others),
         )
 
     async def _tell_of_withdrawal(self, step: MoveStep) -> None:
-        """Whoever was asked or invited is told that there is nothing to settle any more; the applicant has said so."""
-        mine = [
-            task.id
-            for task in await tasks.of_subject(self.work.tx, self.project.id)
-            if task.workflow_id == self.work.workflow_id
-        ]
-        asked = [one.person for people in (await tasks.asked_by(self.work.tx, mine)).values() for one in people]
-        invited = (self.row.called or {}).get("participants", [])
+        """The other side, and whoever was asked or invited here, are told that there is nothing to settle any more.
+
+        The project's own process tells its salesperson and whoever it has asked itself.
+        """
         ended = self.project.end_reason or {}
-        people = dict.fromkeys([*self.sides, *asked, *invited])
         told_already = {self.project.salesperson, str(ended.get("by", ""))}
+        people = [*self.sides, *(self.row.called or {}).get("participants", [])]
+        everything = await tasks.of_subject(self.work.tx, self.project.id)
+        asked = await tasks.asked_by(self.work.tx, [task.id for task in everything])
+        for task in everything:
+            persons = [one.person for one in asked[task.id]]
+            if task.workflow_id == self.row.workflow_id:
+                people += persons
+            elif task.round == self.project.round:
+                told_already.update(persons)
         await Letters(self, self.stage_key(DisputeStage.WITHDRAWN)).notice(
             MailKind.PROJECT_WITHDRAWN,
-            [person for person in people if person not in told_already],
+            [person for person in dict.fromkeys(people) if person not in told_already],
             key=f"{self.row.id}:{step.key}",
             reason=str(ended.get("reason", "")),
             by=str(ended.get("by", "")) or self.project.applicant,
         )
 
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
-        if self._project_is_over:
+        del involved  # who is told of a meeting is who was called to it, not who was asked about it
+        if self.project_is_over:
             return
         kind, meeting = ProjectNotice(notice), self.row.called or {}
         reason, by = "", ""
@@ -314,9 +300,9 @@ class DisputeContext(Context):
             case ProjectNotice.MEETING_WANTED if self.row.wanted:
                 reason, by = str(self.row.wanted["reason"]), str(self.row.wanted["by"])
             case ProjectNotice.MEETING_CALLED:
-                reason, by = str(meeting["note"]), str(meeting["called_by"])
+                by = str(meeting["called_by"])
             case ProjectNotice.MEETING_RECORDED if self.row.outcome:
-                reason, by = str(self.row.outcome["summary"]), str(self.row.outcome["by"])
+                by = str(self.row.outcome["by"])
         people = told_of_project(
             kind,
             self.organisation,
@@ -326,18 +312,10 @@ class DisputeContext(Context):
         )
         for language in LANGUAGES:
             readers = [p for p in people if (known := self.organisation.person(p)) and known.language == language]
-            more = self._shown(kind, Texts(language), meeting)
+            shown = dispute_notes.shown_with(self, kind, Texts(language))
             # Two disputes over one project have moves of the same name.
             key = f"{self.row.id}:{step.key}"
-            await Letters(self).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **more)
-
-    def _shown(self, kind: ProjectNotice, texts: Texts, meeting: Mapping[str, Any]) -> dict[str, Any]:
-        """What a notice shows beside its sentence: fields of `MailFacts`."""
-        if kind is ProjectNotice.MEETING_CALLED:
-            return {"facts": meeting_rows(meeting, self.organisation, texts, self.policy.zone)}
-        if kind in (ProjectNotice.AGREED, ProjectNotice.MEETING_RECORDED) and self.row.outcome:
-            return {"facts": outcome_rows(self.row.outcome, self.organisation)}
-        return {}
+            await Letters(self).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **shown)
 
     async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
         # Whoever has put the text on the table is not asked while it lies there.
@@ -349,189 +327,20 @@ class DisputeContext(Context):
         )
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
-        match ask.kind:
-            case TaskKind.AGREE_SPLIT if self.row.proposal:
-                return {"reason": str(self.row.proposal["reason"]), "proposal": self._proposal()}
-            case TaskKind.CALL_MEETING:
-                wanted = self.row.wanted or {}
-                return {
-                    "reason": str(wanted.get("reason", "")),
-                    "wanted_by": self._named(str(wanted.get("by", ""))),
-                    "participants": [self._named(person) for person in self._suggested()],
-                    "precedents": await self._precedents(),
-                }
-            case TaskKind.RECORD_MEETING:
-                meeting = self.row.called or {}
-                known = {name: meeting.get(name) for name in ("starts_at", "duration_minutes", "place", "note")}
-                participants: list[JsonValue] = [self._named(person) for person in meeting.get("participants", ())]
-                return {
-                    "meeting": {**known, "participants": participants},
-                    "precedents": await self._precedents(),
-                }
-            case _:
-                return None
-
-    def _suggested(self) -> tuple[str, ...]:
-        return meeting_participants(self.organisation, self.sides)
-
-    def _named(self, person: str) -> dict[str, JsonValue]:
-        return {"person": person, "name": self.organisation.name_of(person)}
-
-    def _proposal(self) -> dict[str, JsonValue]:
-        proposal = self.row.proposal or {}
-        return {
-            "cooperation": proposal["cooperation"],
-            "split": self._shares(proposal["split"]),
-            "by": self._named(proposal["by"]),
-        }
-
-    def _shares(self, split: Sequence[Mapping[str, Any]]) -> list[JsonValue]:
-        return [{**self._named(str(share["person"])), "percent": str(share["percent"])} for share in split]
-
-    async def _precedents(self) -> list[JsonValue]:
-        """Past rulings on the same customer: when, who, which split. Nothing that is not about that customer (X2)."""
-        names = [party for party in keyed_parties(self.project.form) if party.role in ("customer", "alias")]
-        found = await disputes.precedents(self.work.tx, names, but=self.row.id)
-        return [
-            {
-                "at": str(outcome["at"]),
-                "how": str(outcome["how"]),
-                "responsible": self._named(str(outcome["responsible"])),
-                "split": self._shares(outcome["split"]),
-            }
-            for outcome in (row.outcome for row in found)
-            if outcome
-        ]
+        return await dispute_notes.note_for(self, ask.kind)
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         """Nobody decides on what is their own side of the matter."""
         return frozenset({*self.sides, self.project.applicant, self.project.salesperson}) - {task.slot}
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
-        if self._project_is_over or self.row.stage.ended:
-            raise Refused("task_withdrawn", closed_because=self.project.stage.value)
-        if said.person in self.sides and said.person != task.slot and task.kind is not TaskKind.CALL_MEETING:
-            raise Refused("own_application")
-        match task.kind:
-            case TaskKind.AGREE_SPLIT:
-                self._check_agreement(task, said)
-            case TaskKind.CALL_MEETING:
-                if _read(MeetingCall, said).starts_at <= self.work.now:
-                    raise _wrong("starts_at", "D2", "meeting_in_the_past")
-            case TaskKind.RECORD_MEETING:
-                outcome = _read(MeetingOutcome, said)
-                if outcome.responsible not in self.sides:
-                    raise _wrong("responsible", "D2", "not_among_options", value=outcome.responsible)
-                people = {person.id for person in self.organisation.people if person.active}
-                _check_names(outcome.split, people | set(self.sides))
-
-    def _check_agreement(self, task: TaskRow, said: AnswerTask) -> None:
-        """D1: both confirm one text, the one they have before them; and while neither wants the meeting."""
-        if self.row.wanted is not None or self._all_confirmed:
-            raise Refused("task_withdrawn", closed_because=self.row.stage.value)
-        if said.choice != AGREE:
-            return
-        text, table = _text(said), self._on_the_table()
-        if text is not None:
-            _check_names(text.split, self.sides)
-        elif table is None:
-            raise _wrong("cooperation", "D1", "missing")
-        # Somebody asked before the text came onto the table has not seen it; the very same words need no reading.
-        if table is not None and self.row.proposal and self.row.proposal["round"] != task.round:
-            if text is None or not _same(text, table):
-                raise Refused("agreement_outdated", round=self.row.proposal["round"])
-
-    def _on_the_table(self) -> Agreement | None:
-        proposal = self.row.proposal
-        if proposal is None:
-            return None
-        return Agreement.model_validate({name: proposal[name] for name in Agreement.model_fields})
+        await dispute_answers.check(self, task, said)
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
-        match task.kind:
-            case TaskKind.AGREE_SPLIT if decision.choice == DISAGREE:
-                await self._want_meeting(decision.person, decision.reason)
-                self.work.note("agreement_refused", decision.person, dispute=self.row.id, rule="D2")
-                return Answered()
-            case TaskKind.AGREE_SPLIT:
-                return await self._agrees(task, decision, said)
-            case TaskKind.CALL_MEETING:
-                await self._call(decision, _read(MeetingCall, said))
-                return Answered()
-            case _:
-                await self._record_meeting(decision, _read(MeetingOutcome, said))
-                return Answered()
-
-    async def _agrees(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
-        """D1: a new text takes the place of the one on the table; agreeing with that one confirms it."""
-        text, table, before = _text(said), self._on_the_table(), self.row.proposal
-        if text is None or (table is not None and _same(text, table)):
-            assert before is not None
-            confirmed = {**before["confirmed"], task.slot: task.id}
-            await self._change(proposal={**before, "confirmed": confirmed})
-            if not self._all_confirmed:
-                return Answered(outcome=CONFIRMED)
-            self.work.note("agreement_confirmed", decision.person, dispute=self.row.id, by=list(confirmed), rule="D1")
-            return Answered(outcome=AGREED)
-        number = self.row.round + 1
-        proposal = {
-            **text.model_dump(mode="json"),
-            "by": task.slot,
-            "round": number,
-            "reason": decision.reason,
-            "confirmed": {task.slot: task.id},
-        }
-        await self._change(proposal=proposal)
-        self.work.note("agreement_proposed", decision.person, dispute=self.row.id, round=number, rule="D1")
-        others = tuple(person for person in self.sides if person != task.slot)
-        return Answered(round=number, outcome=PROPOSED if others else AGREED, names=others)
-
-    async def _want_meeting(self, person: str, reason: str) -> None:
-        """D2: whoever wants it first is who the others are told of."""
-        if self.row.wanted is None:
-            await self._change(meeting={"wanted": {"by": person, "reason": reason, "at": self.work.now.isoformat()}})
-
-    async def _call(self, decision: DecisionRow, call: MeetingCall) -> None:
-        people = list(dict.fromkeys(call.participants))
-        called = {"called_by": decision.person, "called_at": self.work.now.isoformat(), "participants": people}
-        await self._change(meeting={**(self.row.meeting or {}), **call.model_dump(mode="json"), **called})
-        self.work.note(
-            "meeting_called",
-            decision.person,
-            dispute=self.row.id,
-            starts_at=call.starts_at.isoformat(),
-            participants=people,
-            rule="D2",
-        )
-
-    async def _record_meeting(self, decision: DecisionRow, outcome: MeetingOutcome) -> None:
-        recorded = {"how": "decided", "by": decision.person, "at": self.work.now.isoformat()}
-        await self._change(outcome={**outcome.model_dump(mode="json"), **recorded})
-        self.work.note(
-            "meeting_recorded", decision.person, dispute=self.row.id, responsible=outcome.responsible, rule="D2"
-        )
+        return await dispute_answers.answered(self, task, decision, said)
 
     async def take(self, said: Statement) -> Recorded:
-        """D2: a side, a VP concerned or the general manager wants the meeting."""
-        if not isinstance(said, CallForMeeting):
-            raise Refused("stage_does_not_allow", stage=self.row.stage.value)
-        if said.person not in self._may_call():
-            raise Refused("may_not_call_meeting")
-        if self.row.stage is not DisputeStage.NEGOTIATION or self._project_is_over or self._all_confirmed:
-            raise Refused("dispute_not_open", stage=self.row.stage.value)
-        await self._want_meeting(said.person, said.reason)
-        self.work.note(
-            "meeting_wanted", said.person, dispute=self.row.id, reason=said.reason, channel=said.channel, rule="D2"
-        )
-        await accept(self.work, said)
-        return Recorded(accepted=True)
-
-    def _may_call(self) -> frozenset[str]:
-        sides = {*self.sides, self.project.salesperson}
-        vps = {self.organisation.vp_of(person) for person in sides}
-        managers = {person.id for person in self.organisation.holders(Role.GENERAL_MANAGER)}
-        known = (self.organisation.person(person) for person in {*sides, *vps, *managers} if person)
-        return frozenset(person.id for person in known if person and person.active)
+        return await dispute_answers.take(self, said)
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(
@@ -553,61 +362,12 @@ class DisputeContext(Context):
         if kind is TaskKind.AGREE_SPLIT:
             table = self.row.proposal
             return {"essentials": essentials, "facts": text_rows(table, self.organisation) if table else ()}
-        facts: dict[str, Any] = {"essentials": essentials, "matches": await self._registrations()}
+        facts: dict[str, Any] = {"essentials": essentials, "matches": await dispute_notes.registrations(self)}
         if kind is TaskKind.CALL_MEETING:
-            facts["facts"] = (participants_row(self._suggested(), self.organisation),)
+            people = meeting_participants(self.organisation, self.sides)
+            facts["facts"] = (participants_row(people, self.organisation),)
         return facts
-
-    async def _registrations(self) -> tuple[MatchLine, ...]:
-        """A5: the two sides' registrations, the earliest first."""
-        project, form = self.project, self.project.form
-        mine = Match(
-            subject_type="project",
-            subject_id=project.id,
-            name=form.name,
-            salesperson=self.sides[0],
-            status=project.stage.status.value,
-            since=project.registered_at,
-            because=(),
-            amount=form.amount,
-            vendor_registered=form.vendor_registered,
-            relationship=form.relationship,
-        )
-        claimed = {(one.subject_type, one.subject_id) for one in self._others}
-        found = await projects.matches_of(self.work.tx, project.id, project.round)
-        others = [match for match in found if (match.subject_type, match.subject_id) in claimed]
-        return match_lines([mine, *others], self.organisation)
 
 
 def _sides(row: DisputeRow) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.person for one in row.claimants))
-
-
-def _read(model: type[M], said: AnswerTask) -> M:
-    """The fields of an answer as what they are meant to be. Raises `Refused`."""
-    given = {name: value for name, value in said.fields.items() if value is not None}
-    try:
-        return model.model_validate(given)
-    except ValidationError:
-        raise Refused("unreadable") from None
-
-
-def _text(said: AnswerTask) -> Agreement | None:
-    """The text that an answer puts on the table, if it brings one."""
-    given = [value for value in said.fields.values() if value not in (None, "", [])]
-    return _read(Agreement, said) if given else None
-
-
-def _same(one: Agreement, other: Agreement) -> bool:
-    """The same words and the same shares, in whatever order these are written."""
-    return one.cooperation == other.cooperation and set(one.split) == set(other.split)
-
-
-def _check_names(split: Split, known: Collection[str]) -> None:
-    """D3: everybody whom a split names is one of `known`. Raises `Refused`."""
-    if any(share.person not in known for share in split):
-        raise _wrong("split", "D3", "split_names_stranger")
-
-
-def _wrong(field: str, rule: str, key: str, **params: str) -> Refused:
-    return Refused(key, problems=(Problem(field=f"fields.{field}", rule=rule, key=key, params=params),))

@@ -121,6 +121,7 @@ class MailSender:
             message_id=f"<{_digest(row.key)}@{domain}>",
             thread_id=f"<{_digest('thread:' + (row.subject_id or row.key))}@{domain}>",
             date=row.created_at.astimezone(UTC),
+            invitation=facts.invitation,
         )
         smtp = await self._connected()
         await smtp.send_message(message)

@@ -26,7 +26,11 @@ def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tupl
     responsible = Essential(label_key="mail.label.responsible", value=organisation.name_of(str(outcome["responsible"])))
     if "cooperation" in outcome:
         return (responsible, *text_rows(outcome, organisation))
-    return (responsible, Essential(label_key="mail.label.split", value=split_words(outcome["split"], organisation)))
+    return (
+        responsible,
+        Essential(label_key="mail.label.split", value=split_words(outcome["split"], organisation)),
+        Essential(label_key="field.summary", value=str(outcome["summary"])),
+    )
 
 
 def meeting_rows(
@@ -41,7 +45,8 @@ def meeting_rows(
         Essential(label_key="mail.label.place", value=str(meeting["place"])),
         participants_row(meeting["participants"], organisation),
     ]
-    return tuple(rows)
+    note = Essential(label_key="field.note", value=str(meeting["note"]))
+    return (*rows, note) if note.value else tuple(rows)
 
 
 def participants_row(people: Sequence[str], organisation: Organisation) -> Essential:

@@ -12,7 +12,7 @@ from datetime import datetime
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser, BytesParser
 from email.policy import SMTP, compat32
 from email.utils import format_datetime
@@ -24,6 +24,9 @@ from texts.mail import RenderedMail, header_text
 
 LONGEST_MESSAGE_ID: Final = 77
 """One longer does not fit a folded line: `References` would be written as an encoded word and thread nothing (ran)."""
+
+_PARTS: Final = ("multipart/alternative", "text/plain", "text/html")
+_PARTS_WITH_INVITATION: Final = ("multipart/mixed", *_PARTS, "text/calendar", "application/ics")
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
 
@@ -43,8 +46,12 @@ def build_message(
     message_id: str,
     thread_id: str,
     date: datetime,
+    invitation: str = "",
 ) -> EmailMessage:
     """The message as it goes on the wire: plain text and HTML, marked as automatic, threaded under `thread_id`.
+
+    An `invitation` is a calendar (RFC 5545): once among the alternatives, where mail programs offer to accept it, and
+    once as the file `invite.ics`, for those that do not (D2).
 
     `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle
     brackets; `date` is aware. The same arguments give the same bytes: a repeated mail is recognisably the same (X3).
@@ -70,10 +77,19 @@ def build_message(
         message[name] = value
     message.set_content(rendered.text)
     message.add_alternative(rendered.html, subtype="html")
+    if invitation:
+        message.add_alternative(invitation, subtype="calendar", cte="base64", params={"method": "REQUEST"})
+        message.add_attachment(invitation.encode(), maintype="application", subtype="ics", filename="invite.ics")
     # One boundary per message id: a repeat is the same mail byte for byte.
-    message.set_boundary("=_" + re.sub(r"[^A-Za-z0-9]", "", own_id)[:40] + "_=")
+    name = re.sub(r"[^A-Za-z0-9]", "", own_id)[:40]
+    for depth, part in enumerate(_multiparts(message)):
+        part.set_boundary(f"=_{name}_{depth or ''}=")
     _check(message)
     return message
+
+
+def _multiparts(message: Message) -> list[Message]:
+    return [part for part in message.walk() if part.is_multipart()]
 
 
 def _message_id(value: str) -> str:
@@ -102,7 +118,7 @@ def _sender(sender: str) -> Address:
 
 
 def _check(message: EmailMessage) -> None:
-    """Read the finished message back: the same headers, once each, with the same values, and two parts."""
+    """Read the finished message back: the same headers, once each, with the same values, and the same parts."""
     wire = message.as_bytes(policy=SMTP)
     # Reading a whole mail by the strict policy costs more than writing it; it is asked only in a doubt.
     if not _plainly_sound(message, wire):
@@ -116,8 +132,11 @@ def _plainly_sound(message: EmailMessage, wire: bytes) -> bool:
         headers = [(name, str(make_header(decode_header(value)))) for name, value in read.items()]
     except (HeaderParseError, ValueError, LookupError):
         return False
-    boundary = b"--" + str(message.get_boundary()).encode()
-    return _comparable(headers) == _comparable(message.items()) and body.count(boundary) == 3
+    parted = all(
+        body.count(b"--" + str(part.get_boundary()).encode()) == len(part.get_payload()) + 1
+        for part in _multiparts(message)
+    )
+    return parted and _comparable(headers) == _comparable(message.items())
 
 
 def _comparable(headers: Iterable[tuple[str, Any]]) -> list[tuple[str, str]]:
@@ -128,5 +147,5 @@ def _read_back(message: EmailMessage, wire: bytes) -> None:
     read = BytesParser(policy=SMTP).parsebytes(wire)
     if _comparable(read.items()) != _comparable(message.items()):
         raise MailRefused("the headers of the finished mail do not read back as they were written")
-    if [part.get_content_type() for part in read.walk()] != ["multipart/alternative", "text/plain", "text/html"]:
+    if tuple(part.get_content_type() for part in read.walk()) not in (_PARTS, _PARTS_WITH_INVITATION):
         raise MailRefused("the parts of the finished mail do not read back as they were written")

@@ -1,0 +1,195 @@
+"""What the people of a dispute say: texts they propose and confirm, calls for the meeting, and its outcome (D1–D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import ValidationError
+
+from activities.context import Answered, Refused
+from activities.receipts import accept
+from activities.steps import Recorded
+from db.tasks import DecisionRow, TaskRow
+from domain.base import Frozen
+from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
+from domain.organisation import Role
+from domain.split import Split
+from domain.statements import AnswerTask, CallForMeeting, Statement
+from domain.tasks import AGREE, AGREED, CONFIRMED, DISAGREE, PROPOSED, Problem, TaskKind
+
+if TYPE_CHECKING:
+    from activities.disputes import DisputeContext
+
+M = TypeVar("M", bound=Frozen)
+
+
+async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> None:
+    """What the form of an answer does not show. Raises `Refused`."""
+    if context.project_is_over or context.row.stage.ended:
+        raise Refused("task_withdrawn", closed_because=context.project.stage.value)
+    if said.person in context.sides and said.person != task.slot and task.kind is not TaskKind.CALL_MEETING:
+        raise Refused("own_application")
+    match task.kind:
+        case TaskKind.AGREE_SPLIT:
+            _check_agreement(context, task, said)
+        case TaskKind.CALL_MEETING:
+            if _read(MeetingCall, said).starts_at <= context.work.now:
+                raise _wrong("starts_at", "D2", "meeting_in_the_past")
+        case _:
+            outcome = _read(MeetingOutcome, said)
+            if outcome.responsible not in context.sides:
+                raise _wrong("responsible", "D2", "not_among_options", value=outcome.responsible)
+            people = {person.id for person in context.organisation.people if person.active}
+            _check_names(outcome.split, people | set(context.sides))
+
+
+def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -> None:
+    """D1: both confirm one text, the one they have before them, for as long as nobody wants the meeting."""
+    row = context.row
+    if row.wanted is not None or context.all_confirmed:
+        raise Refused("task_withdrawn", closed_because=row.stage.value)
+    if said.choice != AGREE:
+        return
+    text, table = _text(said), _on_the_table(context)
+    if text is not None:
+        _check_names(text.split, context.sides)
+    elif table is None:
+        raise _wrong("cooperation", "D1", "missing")
+    unseen = row.proposal is not None and row.proposal["round"] != task.round
+    # Whoever was asked before this text came onto the table has not seen it; but the very same words need no reading.
+    if unseen and (text is None or table is None or not _same(text, table)):
+        raise Refused("agreement_outdated")
+
+
+async def answered(context: DisputeContext, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
+    """What an accepted answer brings with it."""
+    match task.kind:
+        case TaskKind.AGREE_SPLIT if decision.choice == DISAGREE:
+            await _want_meeting(context, decision.person, decision.reason)
+            context.work.note("agreement_refused", decision.person, dispute=context.row.id, rule="D2")
+            return Answered()
+        case TaskKind.AGREE_SPLIT:
+            return await _agrees(context, task, decision, said)
+        case TaskKind.CALL_MEETING:
+            await _call(context, decision, _read(MeetingCall, said))
+            return Answered()
+        case _:
+            await _record(context, decision, _read(MeetingOutcome, said))
+            return Answered()
+
+
+async def _agrees(context: DisputeContext, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
+    """D1: agreeing with the text on the table confirms it; another text takes its place."""
+    work, row = context.work, context.row
+    text, table = _text(said), _on_the_table(context)
+    if row.proposal is not None and (text is None or (table is not None and _same(text, table))):
+        confirmed = {**row.proposal["confirmed"], task.slot: task.id}
+        await context.change(proposal={**row.proposal, "confirmed": confirmed})
+        if not context.all_confirmed:
+            return Answered(outcome=CONFIRMED)
+        work.note("agreement_confirmed", decision.person, dispute=row.id, sides=list(confirmed), rule="D1")
+        return Answered(outcome=AGREED)
+    assert text is not None  # `check` has seen to it
+    number = row.round + 1
+    proposal = {
+        **text.model_dump(mode="json"),
+        "by": task.slot,
+        "round": number,
+        "reason": decision.reason,
+        "confirmed": {task.slot: task.id},
+    }
+    await context.change(proposal=proposal)
+    work.note("agreement_proposed", decision.person, dispute=row.id, round=number, rule="D1")
+    others = tuple(person for person in context.sides if person != task.slot)
+    return Answered(round=number, outcome=PROPOSED if others else AGREED, names=others)
+
+
+async def _want_meeting(context: DisputeContext, person: str, reason: str) -> None:
+    """D2: whoever wants it first is who the others are told of."""
+    if context.row.wanted is None:
+        wanted = {"by": person, "reason": reason, "at": context.work.now.isoformat()}
+        await context.change(meeting={"wanted": wanted})
+
+
+async def _call(context: DisputeContext, decision: DecisionRow, call: MeetingCall) -> None:
+    people = list(dict.fromkeys(call.participants))
+    called = {"participants": people, "called_by": decision.person, "called_at": context.work.now.isoformat()}
+    await context.change(meeting={**(context.row.meeting or {}), **call.model_dump(mode="json"), **called})
+    context.work.note(
+        "meeting_called",
+        decision.person,
+        dispute=context.row.id,
+        starts_at=call.starts_at.isoformat(),
+        participants=people,
+        rule="D2",
+    )
+
+
+async def _record(context: DisputeContext, decision: DecisionRow, outcome: MeetingOutcome) -> None:
+    recorded = {"how": "decided", "by": decision.person, "at": context.work.now.isoformat()}
+    await context.change(outcome={**outcome.model_dump(mode="json"), **recorded})
+    context.work.note(
+        "meeting_recorded", decision.person, dispute=context.row.id, responsible=outcome.responsible, rule="D2"
+    )
+
+
+async def take(context: DisputeContext, said: Statement) -> Recorded:
+    """D2: a side, a VP concerned or the general manager wants the meeting. Raises `Refused`."""
+    row, work = context.row, context.work
+    if not isinstance(said, CallForMeeting):
+        raise Refused("stage_does_not_allow", stage=row.stage.value)
+    if said.person not in _may_call(context):
+        raise Refused("may_not_call_meeting")
+    if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or context.all_confirmed:
+        raise Refused("dispute_not_open", stage=row.stage.value)
+    await _want_meeting(context, said.person, said.reason)
+    work.note("meeting_wanted", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D2")
+    await accept(work, said)
+    return Recorded(accepted=True)
+
+
+def _may_call(context: DisputeContext) -> frozenset[str]:
+    organisation = context.organisation
+    sides = {*context.sides, context.project.salesperson}
+    vps = {organisation.vp_of(person) or "" for person in sides}
+    managers = {person.id for person in organisation.holders(Role.GENERAL_MANAGER)}
+    known = (organisation.person(person) for person in sides | vps | managers)
+    return frozenset(person.id for person in known if person and person.active)
+
+
+def _read(model: type[M], said: AnswerTask) -> M:
+    """The fields of an answer as what they are meant to be. Raises `Refused`."""
+    given = {name: value for name, value in said.fields.items() if value is not None}
+    try:
+        return model.model_validate(given)
+    except ValidationError:
+        raise Refused("unreadable") from None
+
+
+def _text(said: AnswerTask) -> Agreement | None:
+    """The text that an answer puts on the table, if it brings one."""
+    given = [value for value in said.fields.values() if value is not None and str(value).strip()]
+    return _read(Agreement, said) if given else None
+
+
+def _on_the_table(context: DisputeContext) -> Agreement | None:
+    proposal = context.row.proposal
+    if proposal is None:
+        return None
+    return Agreement.model_validate({name: proposal[name] for name in Agreement.model_fields})
+
+
+def _same(one: Agreement, other: Agreement) -> bool:
+    """The same words and the same shares, in whatever order these are written."""
+    return one.cooperation == other.cooperation and set(one.split) == set(other.split)
+
+
+def _check_names(split: Split, known: Collection[str]) -> None:
+    """D3: everybody whom a split names is one of `known`. Raises `Refused`."""
+    if any(share.person not in known for share in split):
+        raise _wrong("split", "D3", "split_names_stranger")
+
+
+def _wrong(field: str, rule: str, key: str, **params: str) -> Refused:
+    return Refused(key, problems=(Problem(field=f"fields.{field}", rule=rule, key=key, params=params),))
