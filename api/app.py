@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
-from api import problems, routes_applications, routes_links, routes_system, routes_tasks
+from api import problems, routes_applications, routes_links, routes_projects, routes_system, routes_tasks
 from api.auth import Doorkeeper
 from api.front_door import FrontDoor, Receipts
 from api.middleware import LimitBody
@@ -60,7 +60,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
     app = FastAPIOffline(  # its documentation page loads nothing from elsewhere
         title="Baobei 报备",
         version="0.1.0",
-        summary="Named Account approvals as durable workflows",
+        summary="Named Account approvals and project registrations as durable workflows",
         lifespan=lifespan,
         docs_url="/docs",
         redoc_url=None,
@@ -83,6 +83,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
         )
     for router in (
         routes_applications.router,
+        routes_projects.router,
         routes_tasks.router,
         routes_links.router,
         routes_system.router,

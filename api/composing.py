@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from api.composing_projects import project_view
 from api.state import Viewer
 from api.views import (
     AccountView,
@@ -13,27 +14,33 @@ from api.views import (
     AskedView,
     ChoiceView,
     DecisionView,
+    FieldView,
     OpenTaskView,
+    OptionView,
     PersonView,
+    ProjectSummary,
+    ProjectView,
     RejectionView,
     SubjectView,
     TaskSummary,
     TaskView,
     TimelineEntry,
 )
+from api.wording import choice_key, field_label, task_key, task_rule, with_people
 from db import accounts, applications, audit, tasks
 from db.accounts import AccountRow
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection
 from db.facts import Facts
+from db.projects import ProjectRow
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
+from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import Evidence
-from domain.named_account import RULES
 from domain.organisation import Organisation
-from domain.tasks import TaskKind, TaskStatus
+from domain.tasks import Choice, FieldKind, FieldSpec, TaskKind, TaskStatus
 from texts.catalogue import Texts
 from texts.named_evidence import with_names
 
@@ -41,22 +48,24 @@ TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", 
 """Events that the dossier has and the short timeline leaves out."""
 
 
-SPEAKS_OF_EVIDENCE = frozenset({"evidence_gathered", "earlier_found"})
+SPEAKS_OF_EVIDENCE = frozenset({"evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"})
 """Events whose bodies name other people's registrations, or how many there are."""
+SPEAKS_OF_OTHERS = frozenset({TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION})
+"""P4, P5: decisions whose reasons are about other people's registrations. A refusal gives its reason by itself (P7)."""
 
 
 class Composer:
     """Puts views together for one viewer, in their language."""
 
     def __init__(self, tx: AsyncConnection, facts: Facts, viewer: Viewer, texts: Texts) -> None:
-        self._tx = tx
-        self._facts = facts
-        self._viewer = viewer
-        self._organisation: Organisation = viewer.organisation
-        self._texts = texts
+        self.tx = tx
+        self.facts = facts
+        self.viewer = viewer
+        self.organisation: Organisation = viewer.organisation
+        self.texts = texts
 
     def person(self, person_id: str) -> PersonView:
-        return PersonView(id=person_id, name=self._organisation.name_of(person_id))
+        return PersonView(id=person_id, name=self.organisation.name_of(person_id))
 
     def summary(self, row: ApplicationRow) -> ApplicationSummary:
         return ApplicationSummary(**self._summary(row))
@@ -66,7 +75,7 @@ class Composer:
             "id": row.id,
             "workflow_id": row.workflow_id,
             "stage": row.stage,
-            "stage_label": self._texts.text(f"stage.{row.stage}"),
+            "stage_label": self.texts.text(f"stage.{row.stage}"),
             "outcome": row.stage if row.stage.ended else None,
             "round": row.round,
             "applicant": self.person(row.applicant),
@@ -76,27 +85,31 @@ class Composer:
             "stage_since": row.stage_since,
         }
 
-    async def sees_evidence(self, row: ApplicationRow) -> bool:
+    async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
         """Whether evidence, and what speaks of it, is for the viewer (X2). Being asked counts while it lasts."""
-        open_tasks = await tasks.of_subject(self._tx, row.id, open_only=True)
-        asked = await tasks.asked_by(self._tx, [task.id for task in open_tasks])
-        me = self._viewer.person
+        open_tasks = await tasks.of_subject(self.tx, row.id, open_only=True)
+        asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
+        me = self.viewer.person
         deciding = any(
-            one.person == me.id and one.removed_at is None and task.kind is not TaskKind.SUPPLY_INFORMATION
+            one.person == me.id and one.removed_at is None and task.kind not in IN_PERSON
             for task in open_tasks
             for one in asked[task.id]
-        ) or any(decision.person == me.id for _, decision in await tasks.decisions_of(self._tx, row.id))
-        return sees_evidence(me, self._organisation, applicant=row.applicant, asked_to_decide=deciding)
+        ) or any(
+            decision.person == me.id and decision.kind not in IN_PERSON
+            for _, decision in await tasks.decisions_of(self.tx, row.id)
+        )
+        owners = {row.applicant, row.salesperson} if isinstance(row, ProjectRow) else {row.applicant}
+        return sees_evidence(me, self.organisation, owners=owners, asked_to_decide=deciding)
 
     async def application(self, row: ApplicationRow, *, shown: bool) -> ApplicationView:
         """One application. `shown`: what `sees_evidence` said of it."""
-        open_tasks = await tasks.of_subject(self._tx, row.id, open_only=True)
-        asked = await tasks.asked_by(self._tx, [task.id for task in open_tasks])
-        decided = await tasks.decisions_of(self._tx, row.id)
-        found = await applications.evidence_of(self._tx, row.id, row.round)
-        policy = await self._facts.pinned_policy(self._tx, row.policy_digest)
-        entries = await audit.of_subject(self._tx, row.id)
-        account = await accounts.find(self._tx, row.id)
+        open_tasks = await tasks.of_subject(self.tx, row.id, open_only=True)
+        asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
+        decided = await tasks.decisions_of(self.tx, row.id)
+        found = await applications.evidence_of(self.tx, row.id, row.round)
+        policy = await self.facts.pinned_policy(self.tx, row.policy_digest)
+        entries = await audit.of_subject(self.tx, row.id)
+        account = await accounts.find(self.tx, row.id)
         return ApplicationView(
             **self._summary(row),
             customer=row.form.customer.model_dump(mode="json"),
@@ -104,8 +117,8 @@ class Composer:
             policy=policy.version,
             evidence=[self.evidence(item) for item in found] if shown else [],
             eligibility=evaluate(row.form, background_of(found if shown else ()), policy.eligibility),
-            tasks=[self._open_task(task, asked[task.id]) for task in open_tasks],
-            decisions=[self.decision(number, decision) for number, decision in decided],
+            tasks=[self.open_task(task, asked[task.id]) for task in open_tasks],
+            decisions=[self.decision(number, decision, shown=shown) for number, decision in decided],
             rejection=self._rejection(row),
             appeal=row.appeal,
             end_reason=row.end_reason,
@@ -115,8 +128,33 @@ class Composer:
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
 
+    async def project(self, row: ProjectRow, *, shown: bool) -> ProjectView:
+        """One project. `shown`: what `sees_evidence` said of it."""
+        return await project_view(self, row, shown=shown)
+
+    def project_summary(self, row: ProjectRow) -> ProjectSummary:
+        stage, status = row.stage, row.stage.status
+        return ProjectSummary(
+            **row.model_dump(
+                include={
+                    *("id", "workflow_id", "number", "department", "track", "account_id", "round"),
+                    *("registered_at", "stage_since", "updated_at", "resumes"),
+                }
+            ),
+            name=row.form.name,
+            customer_name=row.customer_name,
+            status=status,
+            status_label=self.texts.text(f"project_status.{status}"),
+            stage=stage,
+            stage_label=self.texts.text(f"project_stage.{stage}"),
+            salesperson=self.person(row.salesperson),
+            applicant=self.person(row.applicant),
+            amount=row.form.amount,
+            expected_signing=row.form.expected_signing,
+        )
+
     def evidence(self, item: Evidence) -> Evidence:
-        return with_names(item, self._organisation)
+        return with_names(item, self.organisation)
 
     def _rejection(self, row: ApplicationRow) -> RejectionView | None:
         if row.rejection is None:
@@ -131,19 +169,18 @@ class Composer:
     def _what_next(
         self, row: ApplicationRow, open_tasks: Sequence[TaskRow], asked: dict[str, tuple[AskedRow, ...]]
     ) -> str:
-        people = [
-            self._organisation.name_of(one.person)
-            for task in open_tasks
-            for one in asked[task.id]
-            if one.removed_at is None
-        ]
         until = row.rejection.appeal_until if row.rejection else None
-        zone = self._facts.policy.zone
-        return self._texts.text(
+        zone = self.facts.policy.zone
+        return self.texts.text(
             f"what_next.{row.stage}",
-            people=self._texts.join(list(dict.fromkeys(people))),
-            until=self._texts.moment(until, zone) if until else "",
+            people=self.waited_for(open_tasks, asked),
+            until=self.texts.moment(until, zone) if until else "",
         )
+
+    def waited_for(self, open_tasks: Sequence[TaskRow], asked: dict[str, tuple[AskedRow, ...]]) -> str:
+        """The names of everybody whose answer is waited for."""
+        people = [one.person for task in open_tasks for one in asked[task.id] if one.removed_at is None]
+        return self.texts.join([self.organisation.name_of(person) for person in dict.fromkeys(people)])
 
     def asked(self, one: AskedRow) -> AskedView:
         return AskedView(
@@ -152,24 +189,25 @@ class Composer:
             on_behalf_of=self.person(one.on_behalf_of) if one.on_behalf_of else None,
         )
 
-    def _open_task(self, task: TaskRow, asked: Sequence[AskedRow]) -> OpenTaskView:
+    def open_task(self, task: TaskRow, asked: Sequence[AskedRow]) -> OpenTaskView:
         return OpenTaskView(
             id=task.id,
             kind=task.kind,
-            rule=RULES[task.kind],
-            title=self._texts.text(f"task.{task.kind}.title"),
+            rule=task_rule(task.kind, task.subject_type),
+            title=self.texts.text(task_key(task.kind, task.subject_type, "title")),
             asked=[self.asked(one) for one in asked if one.removed_at is None],
             opened_at=task.opened_at,
             due_at=task.due_at,
         )
 
-    def decision(self, number: int, decision: DecisionRow) -> DecisionView:
+    def decision(self, number: int, decision: DecisionRow, *, shown: bool) -> DecisionView:
+        """`shown`: what `sees_evidence` said; without it, reasons that speak of others are left out (X2)."""
         return DecisionView(
             task_id=decision.task_id,
             kind=decision.kind,
             round=number,
             choice=decision.choice,
-            reason=decision.reason,
+            reason=decision.reason if shown or decision.kind not in SPEAKS_OF_OTHERS else "",
             special_reason=decision.special,
             person=self.person(decision.person),
             on_behalf_of=self.person(decision.on_behalf_of) if decision.on_behalf_of else None,
@@ -179,26 +217,43 @@ class Composer:
 
     def entry(self, entry: audit.Entry, *, shown: bool) -> TimelineEntry:
         """One event. `shown`: what `sees_evidence` said; without it, what speaks of evidence has no body (X2)."""
-        known = self._organisation.person(entry.actor)
+        known = self.organisation.person(entry.actor)
+        told = shown or not (entry.event in SPEAKS_OF_EVIDENCE or entry.body.get("kind") in SPEAKS_OF_OTHERS)
         return TimelineEntry(
             at=entry.at,
             event=entry.event,
-            text=self._texts.label(f"event.{entry.event}"),
+            text=self.texts.label(f"event.{entry.event}"),
             actor=self.person(entry.actor) if known else None,
-            body=entry.body if shown or entry.event not in SPEAKS_OF_EVIDENCE else {},
+            body=entry.body if told else {},
         )
 
-    def _task_summary(self, task: TaskRow, mine: AskedRow | None, title: str) -> dict[str, Any]:
-        choices = [
-            ChoiceView(**choice.model_dump(), label=self._texts.text(f"choice.{task.kind}.{choice.choice}"))
-            for choice in task.choices
-        ]
+    def _choice(self, choice: Choice, task: TaskRow, names: Mapping[str, str]) -> ChoiceView:
+        """`names`: how registrations that may be named are called, by id."""
+
+        def called(spec: FieldSpec, one: str) -> str:
+            return names.get(one, one) if spec.kind is FieldKind.SUBJECTS else self.organisation.name_of(one)
+
+        fields = tuple(
+            FieldView(
+                **spec.model_dump(),
+                label=field_label(spec, task.subject_type, self.texts),
+                named=[OptionView(id=one, label=called(spec, one)) for one in spec.options],
+            )
+            for spec in choice.fields
+        )
+        label = self.texts.text(choice_key(task.kind, task.subject_type, choice.choice))
+        return ChoiceView(**choice.model_dump(exclude={"fields"}), fields=fields, label=label)
+
+    def _task_summary(
+        self, task: TaskRow, mine: AskedRow | None, title: str, names: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        choices = [self._choice(choice, task, names or {}) for choice in task.choices]
         return {
             "id": task.id,
             "kind": task.kind,
-            "rule": RULES[task.kind],
-            "subject": SubjectView(type="application", id=task.subject_id, title=title),
-            "question": self._texts.text(f"task.{task.kind}.question"),
+            "rule": task_rule(task.kind, task.subject_type),
+            "subject": SubjectView.model_validate({"type": task.subject_type, "id": task.subject_id, "title": title}),
+            "question": self.texts.text(task_key(task.kind, task.subject_type, "question")),
             "choices": choices if task.status is TaskStatus.OPEN else [],
             "opened_at": task.opened_at,
             "due_at": task.due_at,
@@ -211,19 +266,26 @@ class Composer:
     def task_summary(self, task: TaskRow, mine: AskedRow, title: str) -> TaskSummary:
         return TaskSummary(**self._task_summary(task, mine, title))
 
-    async def task(self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow) -> TaskView:
+    async def task(self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow | ProjectRow) -> TaskView:
         """One task with everything to decide on."""
-        decision = await tasks.decision_on(self._tx, task.id)
-        people = (await tasks.asked_by(self._tx, [task.id]))[task.id]
+        decision = await tasks.decision_on(self.tx, task.id)
+        people = (await tasks.asked_by(self.tx, [task.id]))[task.id]
+        shown = await self.sees_evidence(row)
+        of_project = await self.project(row, shown=shown) if isinstance(row, ProjectRow) else None
+        of_application = await self.application(row, shown=shown) if isinstance(row, ApplicationRow) else None
+        matches = of_project.matches if of_project else []
+        names = {match.subject_id: f"{match.name} · {match.salesperson.name}" for match in matches}
         return TaskView(
-            **self._task_summary(task, mine, row.form.customer.name),
+            **self._task_summary(task, mine, title_of(row), names),
             asked=[self.asked(one) for one in people if one.removed_at is None],
-            note=task.note,
-            application=await self.application(row, shown=await self.sees_evidence(row)),
-            decision=self.decision(task.round, decision) if decision else None,
+            note=with_people(task.note, self.organisation),
+            application=of_application,
+            project=of_project,
+            decision=self.decision(task.round, decision, shown=shown) if decision else None,
         )
 
-    def account(self, row: AccountRow) -> AccountView:
+    def account(self, row: AccountRow, under_it: Sequence[ProjectRow] = ()) -> AccountView:
+        """One Named Account, with the projects under it that the viewer may see (A2)."""
         customer = row.form.customer
         return AccountView(
             id=row.id,
@@ -237,7 +299,13 @@ class Composer:
             activated_at=row.activated_at,
             revoked_at=row.revoked_at,
             approved_by_general_manager=row.gm_decision is not None,
+            projects=[self.project_summary(one) for one in under_it],
         )
+
+
+def title_of(row: ApplicationRow | ProjectRow) -> str:
+    """What a list calls it: an application by its customer, a project by its own name."""
+    return row.form.name if isinstance(row, ProjectRow) else row.form.customer.name
 
 
 def _conflicts(entries: Sequence[audit.Entry]) -> list[dict[str, Any]]:

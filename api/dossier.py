@@ -1,33 +1,26 @@
-"""N11: everything about one application in one document."""
+"""N11: everything about one application or one project in one document."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from api.composing import Composer
-from db import applications, audit, messages
+from api.composing_projects import dispute_view, match_view, update_view
+from db import applications, audit, disputes, messages, projects
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection
+from db.projects import ProjectRow
 
 
-async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRow) -> dict[str, Any]:
-    """Forms of every round, evidence, decisions, mails and the whole record of `row`, as plain JSON."""
+async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow) -> dict[str, Any]:
+    """Forms of every round, what was found, decisions, mails and the whole record of `row`, as plain JSON."""
     shown = await composer.sees_evidence(row)
-    view = await composer.application(row, shown=shown)
-    rounds = []
-    for one in await applications.rounds(tx, row.id):
-        found = await applications.evidence_of(tx, row.id, one["round"]) if shown else ()
-        rounds.append(
-            {
-                "round": one["round"],
-                "submitted_at": one["submitted_at"].isoformat(),
-                "form": one["form"],
-                "evidence": [composer.evidence(item).model_dump(mode="json") for item in found],
-            }
-        )
+    if isinstance(row, ProjectRow):
+        own = await _project(tx, composer, row, shown=shown)
+    else:
+        own = await _application(tx, composer, row, shown=shown)
     return {
-        "application": view.model_dump(mode="json", exclude={"form", "evidence", "timeline"}),
-        "rounds": rounds,
+        **own,
         "mails": [
             {
                 "kind": mail.kind,
@@ -44,5 +37,47 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
                 "hash": entry.hash,
             }
             for entry in await audit.of_subject(tx, row.id)
+        ],
+    }
+
+
+async def _application(tx: AsyncConnection, composer: Composer, row: ApplicationRow, *, shown: bool) -> dict[str, Any]:
+    view = await composer.application(row, shown=shown)
+    rounds = []
+    for one in await applications.rounds(tx, row.id):
+        found = await applications.evidence_of(tx, row.id, one["round"]) if shown else ()
+        rounds.append(
+            {
+                "round": one["round"],
+                "submitted_at": one["submitted_at"].isoformat(),
+                "form": one["form"],
+                "evidence": [composer.evidence(item).model_dump(mode="json") for item in found],
+            }
+        )
+    return {"application": view.model_dump(mode="json", exclude={"form", "evidence", "timeline"}), "rounds": rounds}
+
+
+async def _project(tx: AsyncConnection, composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any]:
+    view = await composer.project(row, shown=shown)
+    apart = {"form", "customer", "end_user", "channel", "matches", "dispute", "updates", "timeline"}
+    rounds = []
+    for one in await projects.rounds(tx, row.id):
+        found = await projects.matches_of(tx, row.id, one["round"]) if shown else ()
+        rounds.append(
+            {
+                "round": one["round"],
+                "submitted_at": one["submitted_at"].isoformat(),
+                "form": one["form"],
+                "matches": [match_view(composer, match).model_dump(mode="json") for match in found],
+            }
+        )
+    return {
+        "project": view.model_dump(mode="json", exclude=apart),
+        "rounds": rounds,
+        "disputes": [
+            dispute_view(composer, one).model_dump(mode="json") for one in await disputes.of_project(tx, row.id)
+        ],
+        "updates": [
+            update_view(composer, one).model_dump(mode="json") for one in await projects.updates_of(tx, row.id)
         ],
     }

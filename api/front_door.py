@@ -8,6 +8,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from pydantic import JsonValue
 from temporalio.client import Client, WorkflowHandle
@@ -28,13 +29,27 @@ from db.engine import AsyncConnection, AsyncEngine, looking_up, transaction
 from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
+from domain.base import Wire
 from domain.organisation import Person
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
+from domain.project import ProjectForm, ProjectStage, Resumption
+from domain.statements import AnswerTask, RegisterProject, Statement, SubmitApplication
 from domain.subject import SubjectType
 from texts.operators import static_summary
-from workflows.messages import APPLICANT, DEPARTMENT, STAGE, TASK_QUEUE, StartApplication, application_workflow_id
-from workflows.named_account import NamedAccountApplication
+from workflows.messages import (
+    APPLICANT,
+    DEPARTMENT,
+    STAGE,
+    TASK_QUEUE,
+    StartApplication,
+    StartProject,
+    application_workflow_id,
+    project_workflow_id,
+)
 
+S = TypeVar("S", bound=Statement)
+
+APPLICATION_PROCESS, PROJECT_PROCESS = "NamedAccountApplication", "ProjectRegistration"
+"""Which process carries out what is started here, by the name the worker registers it under."""
 RPC_TIMEOUT = timedelta(seconds=5)
 ENGINE_SECONDS = 5.0
 """The client tries again by itself, each time with its own time-out; this is the limit of the whole."""
@@ -111,44 +126,51 @@ class FrontDoor:
     ) -> tuple[str, Receipt | None]:
         """Start the process of a new application (N1). Returns its id and, if recorded in time, the receipt."""
         application_id = caller.message_id[:16]
-        workflow_id = application_workflow_id(application_id)
-        known = await self._known(caller)
-        if known:
-            return application_id, known
-        statement = SubmitApplication.model_validate(
-            {**self._said(caller, workflow_id), "application_id": application_id, "form": form}
+        receipt = await self._start(
+            caller,
+            APPLICATION_PROCESS,
+            application_workflow_id(application_id),
+            lambda said: StartApplication(submission=said),
+            SubmitApplication,
+            stage=Stage.EVIDENCE.value,
+            summary=static_summary(
+                SubjectType.APPLICATION,
+                application_id,
+                caller.person.id,
+                form.customer.name if customer_shown else None,
+            ),
+            application_id=application_id,
+            form=form,
         )
-        attributes = [
-            SearchAttributePair(STAGE, Stage.EVIDENCE.value),
-            SearchAttributePair(APPLICANT, caller.person.id),
-        ]
-        if caller.person.department:
-            attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
-        sealed = seal(statement, self._keys)
-        try:
-            async with asyncio.timeout(ENGINE_SECONDS):
-                await self._client.start_workflow(
-                    NamedAccountApplication.run,
-                    StartApplication(submission=sealed),
-                    id=workflow_id,
-                    task_queue=TASK_QUEUE,
-                    task_timeout=TASK_TIMEOUT,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    search_attributes=TypedSearchAttributes(attributes),
-                    static_summary=static_summary(
-                        SubjectType.APPLICATION,
-                        application_id,
-                        caller.person.id,
-                        form.customer.name if customer_shown else None,
-                    ),
-                    rpc_timeout=RPC_TIMEOUT,
-                )
-        except WorkflowAlreadyStartedError:
-            pass  # the same request, sent again
-        except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
-            raise Unavailable("engine_away") from error
-        return application_id, await self._receipts.wait(caller.message_id)
+        return application_id, receipt
+
+    async def register(
+        self,
+        caller: Caller,
+        form: ProjectForm,
+        *,
+        customer_shown: bool,
+        resumes: str | None = None,
+        resumption: Resumption | None = None,
+    ) -> tuple[str, Receipt | None]:
+        """Start the process of a registration (P1, P4), or of one that resumes a shelved project (U6)."""
+        project_id = caller.message_id[:16]
+        receipt = await self._start(
+            caller,
+            PROJECT_PROCESS,
+            project_workflow_id(project_id),
+            lambda said: StartProject(registration=said),
+            RegisterProject,
+            stage=(ProjectStage.RESUME_REVIEW if resumes else ProjectStage.ROUTING).value,
+            summary=static_summary(
+                SubjectType.PROJECT, project_id, caller.person.id, form.customer.name if customer_shown else None
+            ),
+            project_id=project_id,
+            form=form,
+            resumes=resumes,
+            resumption=resumption,
+        )
+        return project_id, receipt
 
     async def answer(
         self,
@@ -161,28 +183,28 @@ class FrontDoor:
         fields: Mapping[str, JsonValue],
     ) -> Receipt | None:
         """Answer a task. None: stored, not yet recorded."""
-        statement = AnswerTask.model_validate(
-            {
-                **self._said(caller, workflow_id),
-                "task_id": task_id,
-                "choice": choice,
-                "reason": reason,
-                "fields": dict(fields),
-            }
+        return await self.say(
+            caller,
+            AnswerTask,
+            workflow_id,
+            "answer_task",
+            task_id=task_id,
+            choice=choice,
+            reason=reason,
+            fields=dict(fields),
         )
+
+    async def say(
+        self, caller: Caller, kind: type[Statement], workflow_id: str, signal: str, **fields: object
+    ) -> Receipt | None:
+        """Say something to a running process. None: stored, not yet recorded.
+
+        Raises `Refusal` 422 for what no process could read, 409 when the process is over, `Unavailable`.
+        """
+        statement = kind.model_validate({**self._said(caller, workflow_id), **fields})
         if statement.unreadable:
             raise Refusal(422, "unreadable")
-        return await self._say(caller, statement, NamedAccountApplication.answer_task)
-
-    async def withdraw(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:
-        """N13."""
-        statement = Withdraw.model_validate({**self._said(caller, workflow_id), "reason": reason})
-        return await self._say(caller, statement, NamedAccountApplication.withdraw)
-
-    async def appeal(self, caller: Caller, workflow_id: str, reason: str) -> Receipt | None:
-        """N10."""
-        statement = AppealRejection.model_validate({**self._said(caller, workflow_id), "reason": reason})
-        return await self._say(caller, statement, NamedAccountApplication.appeal)
+        return await self._say(caller, statement, signal)
 
     async def heard(self, tx: AsyncConnection, caller: Caller) -> Receipt | None:
         """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
@@ -208,7 +230,47 @@ class FrontDoor:
                 raise Refusal(422, "idempotency_reused")
             return await messages.find_receipt(tx, caller.message_id)
 
-    async def _say(self, caller: Caller, statement: Statement, signal: Callable[..., None]) -> Receipt | None:
+    async def _start(
+        self,
+        caller: Caller,
+        process: str,
+        workflow_id: str,
+        starting: Callable[[S], Wire],
+        kind: type[S],
+        *,
+        stage: str,
+        summary: str,
+        **fields: object,
+    ) -> Receipt | None:
+        """Start a process with the statement that begins it, once however often the same request is sent."""
+        known = await self._known(caller)
+        if known:
+            return known
+        sealed = seal(kind.model_validate({**self._said(caller, workflow_id), **fields}), self._keys)
+        attributes = [SearchAttributePair(STAGE, stage), SearchAttributePair(APPLICANT, caller.person.id)]
+        if caller.person.department:
+            attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
+        try:
+            async with asyncio.timeout(ENGINE_SECONDS):
+                await self._client.start_workflow(
+                    process,
+                    starting(sealed),
+                    id=workflow_id,
+                    task_queue=TASK_QUEUE,
+                    task_timeout=TASK_TIMEOUT,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=summary,
+                    rpc_timeout=RPC_TIMEOUT,
+                )
+        except WorkflowAlreadyStartedError:
+            pass  # the same request, sent again
+        except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
+            raise Unavailable("engine_away") from error
+        return await self._receipts.wait(caller.message_id)
+
+    async def _say(self, caller: Caller, statement: Statement, signal: str) -> Receipt | None:
         known = await self._known(caller)
         if known:
             return known

@@ -37,7 +37,8 @@ class ProblemDetails(BaseModel):
 
 
 class Refusal(Exception):
-    """A request that is answered with a problem. `code` is a text key under `error.`."""
+    """A request that is answered with a problem. `code` is a text key under `error.`; `words` another, where the same
+    code is said differently of a project."""
 
     def __init__(
         self,
@@ -48,10 +49,12 @@ class Refusal(Exception):
         problems: Sequence[Problem] = (),
         facts: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
+        words: str | None = None,
     ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
+        self.words = words or code
         self.rule = rule
         self.problems = tuple(problems)
         self.facts = facts or {}
@@ -72,7 +75,19 @@ RULES_BY_FIELD = (
     ("forecast", "E1"),
     ("account_plan", "E4"),
 )
-"""The rule a wrong field belongs to, by the beginning of its name; everything else in a form is N1."""
+"""The rule a wrong field of an application belongs to, by the beginning of its name; everything else in it is N1."""
+FORM_RULE = "N1"
+RULES_BY_CALL = (
+    ("/projects", "P1"),
+    ("/updates", "U1"),
+    ("/loss", "U8"),
+    ("/contract-review", "U7"),
+    ("/resume", "U6"),
+    ("/objection", "P8"),
+    ("/agreement", "D1"),
+    ("/meeting", "D2"),
+)
+"""The rule that asks for the fields of a call about projects, by the end of its path."""
 
 TITLES = {
     400: "Bad Request",
@@ -88,14 +103,17 @@ TITLES = {
 }
 
 
-def field_problems(errors: Iterable[Any], *, prefix: str = "", drop: int = 0) -> tuple[Problem, ...]:
+def field_problems(
+    errors: Iterable[Any], *, prefix: str = "", drop: int = 0, rule_of_form: str = FORM_RULE
+) -> tuple[Problem, ...]:
     """pydantic's errors as problems: the dotted field, its rule, the text key. `drop` leading parts are not named."""
+    by_field = RULES_BY_FIELD if rule_of_form == FORM_RULE else (("split", "D3"),)
     found = []
     for error in errors:
         path = ".".join(str(part) for part in error["loc"][drop:])
         field = ".".join(part for part in (prefix, path) if part) or "body"
         params = {name: str(value) for name, value in (error.get("ctx") or {}).items()}
-        rule = next((rule for start, rule in RULES_BY_FIELD if path.startswith(start)), "N1" if path else None)
+        rule = next((rule for start, rule in by_field if path.startswith(start)), rule_of_form if path else None)
         found.append(Problem(field=field, rule=rule, key=str(error["type"]), params=params))
     return tuple(found)
 
@@ -107,11 +125,11 @@ def as_response(refusal: Refusal, texts: Texts) -> JSONResponse:
         for problem in refusal.problems
     ]
     if not errors and refusal.rule:
-        errors = [ProblemField(field="body", rule=refusal.rule, message=texts.error(refusal.code, refusal.facts))]
+        errors = [ProblemField(field="body", rule=refusal.rule, message=texts.error(refusal.words, refusal.facts))]
     body = ProblemDetails(
         title=TITLES.get(refusal.status, "Error"),
         status=refusal.status,
-        detail=texts.error(refusal.code, refusal.facts),
+        detail=texts.error(refusal.words, refusal.facts),
         code=refusal.code,
         errors=errors,
     ).model_dump(mode="json")
@@ -139,7 +157,8 @@ def install(app: FastAPI) -> None:
             return as_response(Refusal(400, "json_invalid"), texts_for(request))
         in_path = all(one["loc"][:1] == ("path",) for one in errors)
         status, code = (404, "not_found") if in_path else (422, "fields_wrong")
-        problems = field_problems(errors, drop=1)
+        by_call = (rule for end, rule in RULES_BY_CALL if request.url.path.endswith(end))
+        problems = field_problems(errors, drop=1, rule_of_form=next(by_call, FORM_RULE))
         return as_response(Refusal(status, code, problems=problems), texts_for(request))
 
     async def http(request: Request, error: Exception) -> JSONResponse:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from api.answers import outcome
+from api.answers import outcome, stored
 from api.composing import Composer
 from api.dossier import dossier_of
 from api.pages import PAGE_HEADERS, render_dossier
@@ -31,6 +31,7 @@ from db.engine import AsyncConnection, looking_up
 from domain.access import may_appeal, may_apply, may_withdraw, scope_of
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
+from domain.statements import AppealRejection, Withdraw
 from domain.tasks import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -72,13 +73,7 @@ async def submit_application(
     application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
     texts = texts_for(request)
     if receipt is None:
-        stored = Stored(
-            receipt=caller.message_id,
-            detail=texts.text("receipt.stored"),
-            id=application_id,
-            workflow_id=f"application-{application_id}",
-        )
-        return JSONResponse(stored.model_dump(mode="json"), 202)
+        return stored(caller, texts, id=application_id, workflow_id=f"application-{application_id}")
     if receipt.body_hash != caller.body_hash:
         raise Refusal(422, "idempotency_reused")
     if not receipt.accepted:
@@ -189,7 +184,11 @@ async def withdraw_application(
     row = await own_process(state, viewer, application_id)
     if not may_withdraw(viewer.person, row.applicant):
         raise Refusal(403, "not_applicant", rule="N13")
-    return outcome(caller, await state.door.withdraw(caller, row.workflow_id, body.reason), texts_for(request))
+    return outcome(
+        caller,
+        await state.door.say(caller, Withdraw, row.workflow_id, "withdraw", reason=body.reason),
+        texts_for(request),
+    )
 
 
 @router.post(
@@ -205,7 +204,11 @@ async def appeal_rejection(
     row = await own_process(state, viewer, application_id)
     if not may_appeal(viewer.person, row.applicant):
         raise Refusal(403, "not_applicant", rule="N10")
-    return outcome(caller, await state.door.appeal(caller, row.workflow_id, body.reason), texts_for(request))
+    return outcome(
+        caller,
+        await state.door.say(caller, AppealRejection, row.workflow_id, "appeal", reason=body.reason),
+        texts_for(request),
+    )
 
 
 @router.get("/accounts", response_model=Page[AccountView], tags=["accounts"])
@@ -237,7 +240,7 @@ async def list_accounts(
 
 @router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
 async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
-    """One Named Account."""
+    """One Named Account, with the projects under it that the caller may see (A2)."""
     row = await accounts.find(tx, account_id)
     if row is None:
         raise Refusal(404, "not_found")
@@ -245,5 +248,7 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
     scope = scope_of(viewer.person, viewer.organisation)
     if not scope.covers(applicant=row.salesperson, department=row.department, involved=involved):
         raise Refusal(404, "not_found")
+    under_it = await reading.projects_seen(tx, scope, account_id=row.id)
     await messages.note_reading(tx, viewer.person.id, "account", row.id, "api")
-    return Composer(tx, state.facts, viewer, texts_for(request)).account(row)
+    await reading.note_listed(tx, viewer.person.id, "project", [one.id for one in under_it])
+    return Composer(tx, state.facts, viewer, texts_for(request)).account(row, under_it)

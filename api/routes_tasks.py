@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -9,17 +10,21 @@ from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, Valida
 
 from api.answers import outcome, refused
 from api.composing import Composer
-from api.problems import PROBLEM_RESPONSES, Refusal, field_problems, texts_for
+from api.problems import FORM_RULE, PROBLEM_RESPONSES, Refusal, field_problems, texts_for
 from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
-from db import applications, messages, reading, tasks
+from db import applications, messages, projects, reading, tasks
+from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
+from db.projects import ProjectRow
 from db.tasks import AskedRow, TaskRow
 from domain.application import ApplicationForm
 from domain.base import OptionalText
-from domain.named_account import FORM_FIELD
 from domain.organisation import Organisation
+from domain.project import ProjectForm
+from domain.project_rules import PROJECT_FORM_FIELD
+from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskStatus, answer_problems
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])
@@ -58,8 +63,7 @@ async def list_tasks(
     )
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    titles = await applications.customer_names(tx, [task.subject_id for task, _ in page])
-    await reading.note_listed(tx, viewer.person.id, "application", list(titles))
+    titles = await _titles(tx, viewer, [task for task, _ in page])
     last = page[-1][0] if page else None
     return Page(
         items=[composer.task_summary(task, mine, titles.get(task.subject_id, "")) for task, mine in page],
@@ -67,6 +71,17 @@ async def list_tasks(
             cursor_of(0 if last.status is TaskStatus.OPEN else 1, last.opened_at, last.id) if more and last else None
         ),
     )
+
+
+async def _titles(tx: AsyncConnection, viewer: Viewer, listed: Sequence[TaskRow]) -> dict[str, str]:
+    """What the subjects of these tasks are called; a list that names them counts as reading them (X2)."""
+    of_projects = [task.subject_id for task in listed if task.subject_type == SubjectType.PROJECT]
+    of_applications = [task.subject_id for task in listed if task.subject_type == SubjectType.APPLICATION]
+    called = await applications.customer_names(tx, of_applications)
+    await reading.note_listed(tx, viewer.person.id, "application", list(called))
+    named = await reading.project_names(tx, of_projects) if of_projects else {}
+    await reading.note_listed(tx, viewer.person.id, "project", list(named))
+    return {**called, **named}
 
 
 async def my_task(tx: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
@@ -87,11 +102,18 @@ async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx,
         decision = await tasks.decision_on(tx, task.id)
         if decision is None or decision.person != viewer.person.id:
             raise Refusal(404, "not_found")
-    row = await applications.find(tx, task.subject_id)
+    row = await subject_of(tx, task)
     if row is None:
         raise Refusal(404, "not_found")
-    await messages.note_reading(tx, viewer.person.id, "application", row.id, "task")
+    await messages.note_reading(tx, viewer.person.id, task.subject_type, row.id, "task")
     return await Composer(tx, state.facts, viewer, texts_for(request)).task(task, mine, row)
+
+
+async def subject_of(tx: AsyncConnection, task: TaskRow) -> ApplicationRow | ProjectRow | None:
+    """What a task is about. A dispute's tasks are about its project."""
+    if task.subject_type == SubjectType.PROJECT:
+        return await projects.find(tx, task.subject_id)
+    return await applications.find(tx, task.subject_id)
 
 
 async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow) -> None:
@@ -109,7 +131,8 @@ async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: T
             )
     if task.status is not TaskStatus.OPEN:
         closed_at = task.closed_at.isoformat() if task.closed_at else None
-        raise refused({"code": "task_withdrawn", "closed_because": task.closed_because, "at": closed_at})
+        told = {"code": "task_withdrawn", "closed_because": task.closed_because, "at": closed_at}
+        raise refused(told, SubjectType(task.subject_type))
     if mine.removed_at is not None:
         raise refused({"code": "not_asked"})
 
@@ -121,10 +144,11 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
     forms = [spec.name for spec in chosen.fields if spec.kind is FieldKind.FORM] if chosen else []
     for name in forms:
         if fields.get(name) is not None:
+            form, rule = (ProjectForm, "P2") if name == PROJECT_FORM_FIELD else (ApplicationForm, FORM_RULE)
             try:
-                ApplicationForm.model_validate(fields[name])
+                form.model_validate(fields[name])
             except ValidationError as error:
-                problems += field_problems(error.errors(), prefix=f"fields.{FORM_FIELD}")
+                problems += field_problems(error.errors(), prefix=f"fields.{name}", rule_of_form=rule)
     if problems:
         code = problems[0].key if len(problems) == 1 and problems[0].field in ("choice", "reason") else "fields_wrong"
         raise Refusal(422, code, problems=problems)
@@ -141,13 +165,14 @@ async def answer_task(
         earlier = await state.door.heard(tx, caller)
         if earlier is None:
             await refuse_closed(tx, viewer.organisation, task, mine)
+    subject = SubjectType(task.subject_type)
     if earlier:
-        return outcome(caller, earlier, texts_for(request))
+        return outcome(caller, earlier, texts_for(request), subject)
     check_answer(task, body.choice, body.reason, body.fields)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
     )
-    return outcome(caller, receipt, texts_for(request))
+    return outcome(caller, receipt, texts_for(request), subject)
 
 
 @router.get("/receipts/{receipt}", response_model=ReceiptView)

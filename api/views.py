@@ -5,16 +5,19 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, JsonValue
 
 from api.problems import Refusal
 from domain.application import ApplicationForm, Stage
+from domain.dispute import DisputeStage, Origin
 from domain.eligibility import Eligibility
 from domain.evidence import Evidence
-from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
+from domain.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage, Track
+from domain.tasks import AskedAs, Choice, FieldSpec, TaskKind, TaskStatus
 
 T = TypeVar("T")
 
@@ -37,10 +40,25 @@ class SubjectView(BaseModel):
     title: str
 
 
+class OptionView(BaseModel):
+    """One person or registration that a field may name."""
+
+    id: str
+    label: str
+
+
+class FieldView(FieldSpec):
+    """A field with its label, and the names of what may be chosen, in the reader's language."""
+
+    label: str
+    named: list[OptionView] = []
+
+
 class ChoiceView(Choice):
     """A choice with its label in the reader's language."""
 
     label: str
+    fields: tuple[FieldView, ...] = ()
 
 
 class AskedView(BaseModel):
@@ -143,12 +161,168 @@ class ApplicationView(ApplicationSummary):
     timeline: list[TimelineEntry]
 
 
+class ProjectSummary(BaseModel):
+    """A project in a list."""
+
+    id: str
+    workflow_id: str
+    name: str
+    customer_name: str
+    status: ProjectStatus
+    status_label: str
+    stage: ProjectStage
+    stage_label: str
+    number: str | None = None
+    salesperson: PersonView
+    applicant: PersonView
+    department: str | None = None
+    track: Track | None = None
+    account_id: str | None = None
+    amount: Decimal
+    expected_signing: date
+    round: int
+    registered_at: datetime
+    stage_since: datetime
+    updated_at: datetime | None = None
+    resumes: str | None = None
+
+
+class MatchView(BaseModel):
+    """What a registration may be in conflict with, and what A5 weighs: who was first, the vendor, familiarity."""
+
+    subject_type: str
+    subject_id: str
+    name: str
+    customer_name: str
+    salesperson: PersonView
+    status: str
+    since: datetime
+    because: list[str]
+    because_label: str
+    amount: Decimal | None = None
+    vendor_registered: bool | None = None
+    relationship: str = ""
+    live: bool
+    earlier: bool
+
+
+class ClaimantView(BaseModel):
+    """One side of a dispute."""
+
+    person: PersonView
+    subject_type: str
+    subject_id: str
+    since: datetime
+
+
+class DisputeView(BaseModel):
+    """A dispute over a project (D1–D3)."""
+
+    id: str
+    workflow_id: str
+    origin: Origin
+    stage: DisputeStage
+    stage_label: str
+    round: int
+    opened_at: datetime
+    stage_since: datetime
+    claimants: list[ClaimantView]
+    proposal: dict[str, JsonValue] | None = None
+    meeting: dict[str, JsonValue] | None = None
+    outcome: dict[str, JsonValue] | None = None
+
+
+class UpdateView(BaseModel):
+    """U1: one weekly update. What it does not name stayed as it was."""
+
+    number: int
+    person: PersonView
+    said_at: datetime
+    progress: str
+    problems: str = ""
+    next_steps: str
+    stage: SalesStage | None = None
+    stage_label: str | None = None
+    amount: Decimal | None = None
+    expected_signing: date | None = None
+
+
+class NextEvent(BaseModel):
+    """Something that happens by itself at its time, unless somebody prevents it."""
+
+    at: datetime
+    what: str
+    label: str
+    rule: str | None = None
+    task_id: str | None = None
+
+
+class ProjectView(ProjectSummary):
+    """One project: where it stands, why, what comes next by itself and what prevents it."""
+
+    customer: dict[str, JsonValue]
+    end_user: dict[str, JsonValue] | None = None
+    channel: dict[str, JsonValue] | None = None
+    form: ProjectForm
+    policy: str
+    resumed_by: str | None = None
+    resumption: dict[str, JsonValue] | None = None
+    agreement: dict[str, JsonValue] | None = None
+    refusal: dict[str, JsonValue] | None = None
+    objection: dict[str, JsonValue] | None = None
+    loss: dict[str, JsonValue] | None = None
+    contract: dict[str, JsonValue] | None = None
+    end_reason: dict[str, JsonValue] | None = None
+    dispute: DisputeView | None = None
+    """The newest one."""
+    matches: list[MatchView] = []
+    """What was found in this round; only for those who decide (X2)."""
+    updates: list[UpdateView] = []
+    """Newest first."""
+    tasks: list[OpenTaskView]
+    decisions: list[DecisionView]
+    what_next: str
+    next_events: list[NextEvent]
+    what_prevents: str = ""
+    timeline: list[TimelineEntry]
+
+
+class Registered(BaseModel):
+    """A project that has just been registered (P1, P4), or registered anew (U6)."""
+
+    id: str
+    workflow_id: str
+    status: ProjectStatus
+    stage: ProjectStage
+    resumes: str | None = None
+
+
+class CheckedProject(BaseModel):
+    """As much of a project as whoever checks its number is told."""
+
+    id: str
+    name: str
+    number: str
+    status: ProjectStatus
+
+
+class NumberCheck(BaseModel):
+    """P9: whether a project number counts for what it is shown for, and why."""
+
+    allowed: bool
+    reason: str
+    project: CheckedProject | None = None
+
+
 class TaskView(TaskSummary):
     """One task with everything to decide on."""
 
     asked: list[AskedView]
     note: dict[str, JsonValue] | None = None
-    application: ApplicationView
+    application: ApplicationView | None = None
+    """The subject, where it is an application."""
+    project: ProjectView | None = None
+    """The subject, where it is a project."""
     decision: DecisionView | None = None
 
 
@@ -166,7 +340,8 @@ class AccountView(BaseModel):
     activated_at: datetime
     revoked_at: datetime | None = None
     approved_by_general_manager: bool
-    projects: list[JsonValue] = []
+    projects: list[ProjectSummary] = []
+    """Those under the account that the viewer may see; only where one account is read."""
     reviews: list[JsonValue] = []
 
 
@@ -197,6 +372,10 @@ class Result(BaseModel):
     detail: str
     task: str | None = None
     choice: str | None = None
+    number: int | None = None
+    """U1: which update of its project this one is."""
+    next_events: list[dict[str, JsonValue]] | None = None
+    """U5: what happens by itself from here on, unless the project is updated again."""
 
 
 class ReceiptView(BaseModel):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, false, func, insert, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, case, exists, false, func, insert, or_, select, true, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts import AccountRow
 from db.applications import ApplicationRow
-from db.tables import account, application, decision, mail, nudge, reading, task, task_person
+from db.projects import ProjectRow
+from db.tables import account, application, decision, dispute, mail, nudge, project, reading, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
+from domain.project_rules import ProjectNotice
 from domain.tasks import TaskStatus
 
 Cursor = tuple[str, ...]
@@ -23,17 +25,10 @@ async def applications_seen(
     tx: AsyncConnection, scope: Scope, *, stage: str | None, applicant: str | None, after: Cursor | None, limit: int
 ) -> tuple[ApplicationRow, ...]:
     """Applications in `scope`, newest first, after the one a cursor names."""
-    query = select(application).where(_seen(scope, application.c.applicant, application.c.department, application.c.id))
-    if stage:
-        query = query.where(application.c.stage == stage)
-    if applicant:
-        query = query.where(application.c.applicant == applicant)
-    if after:
-        query = query.where(
-            tuple_(application.c.submitted_at, application.c.id) < (datetime.fromisoformat(after[0]), after[1])
-        )
-    rows = await tx.execute(query.order_by(application.c.submitted_at.desc(), application.c.id.desc()).limit(limit))
-    return tuple(ApplicationRow.model_validate(dict(row._mapping)) for row in rows)
+    seen = _seen(scope, application.c.applicant, application.c.department, application.c.id)
+    wanted = [*_is(application.c.stage, stage), *_is(application.c.applicant, applicant)]
+    rows = await _newest(tx, application, application.c.submitted_at, [seen, *wanted], after, limit)
+    return tuple(ApplicationRow.model_validate(row) for row in rows)
 
 
 async def accounts_seen(
@@ -41,13 +36,45 @@ async def accounts_seen(
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first."""
     seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
-    query = select(account).where(seen)
-    if salesperson:
-        query = query.where(account.c.salesperson == salesperson)
-    if after:
-        query = query.where(tuple_(account.c.activated_at, account.c.id) < (datetime.fromisoformat(after[0]), after[1]))
-    rows = await tx.execute(query.order_by(account.c.activated_at.desc(), account.c.id.desc()).limit(limit))
-    return tuple(AccountRow.model_validate(dict(row._mapping)) for row in rows)
+    wanted = _is(account.c.salesperson, salesperson)
+    rows = await _newest(tx, account, account.c.activated_at, [seen, *wanted], after, limit)
+    return tuple(AccountRow.model_validate(row) for row in rows)
+
+
+async def projects_seen(
+    tx: AsyncConnection,
+    scope: Scope,
+    *,
+    stages: Sequence[str] | None = None,
+    salesperson: str | None = None,
+    account_id: str | None = None,
+    after: Cursor | None = None,
+    limit: int | None = None,
+) -> tuple[ProjectRow, ...]:
+    """Projects in `scope`, the newest registration first."""
+    wanted = [*_is(project.c.salesperson, salesperson), *_is(project.c.account_id, account_id)]
+    if stages is not None:
+        wanted.append(project.c.stage.in_(stages))
+    rows = await _newest(tx, project, project.c.registered_at, [_seen_project(scope), *wanted], after, limit)
+    return tuple(ProjectRow.model_validate(row) for row in rows)
+
+
+async def sees_project(tx: AsyncConnection, scope: Scope, project_id: str) -> bool:
+    """Whether one project is in `scope`, by the very condition that filters lists."""
+    return bool(await tx.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
+
+
+async def project_names(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
+    """The name of each of these projects."""
+    name = project.c.form["name"].astext
+    rows = await tx.execute(select(project.c.id, name.label("name")).where(project.c.id.in_(project_ids)))
+    return {row.id: row.name for row in rows}
+
+
+async def resumed_by(tx: AsyncConnection, project_id: str) -> str | None:
+    """U6: the registration that resumes this project, or tries to; the newest when one came to nothing."""
+    newest = select(project.c.id).where(project.c.resumes == project_id).order_by(project.c.registered_at.desc())
+    return cast(str | None, await tx.scalar(newest.limit(1)))
 
 
 async def tasks_asked(
@@ -103,6 +130,43 @@ async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
     }
     row = (await tx.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))).one()
     return {name: int(value) for name, value in row._mapping.items()}
+
+
+def _is(column: ColumnElement[Any], wanted: str | None) -> list[ColumnElement[bool]]:
+    return [] if wanted is None else [column == wanted]
+
+
+async def _newest(
+    tx: AsyncConnection,
+    table: Table,
+    moment: ColumnElement[datetime],
+    wanted: Sequence[ColumnElement[bool]],
+    after: Cursor | None,
+    limit: int | None,
+) -> list[dict[str, Any]]:
+    """Rows of a list, newest first, after the one that a cursor names by moment and id."""
+    query = select(table).where(*wanted)
+    if after:
+        query = query.where(tuple_(moment, table.c.id) < (datetime.fromisoformat(after[0]), after[1]))
+    rows = await tx.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def _seen_project(scope: Scope) -> ColumnElement[bool]:
+    """`_seen`, and the ties that are a project's own."""
+    me, one = scope.person, project.c.id
+    return or_(
+        _seen(scope, project.c.applicant, project.c.department, one),
+        project.c.salesperson == me,
+        exists().where(dispute.c.project_id == one, dispute.c.claimants.contains([{"person": me}])),
+        exists().where(dispute.c.project_id == one, dispute.c.meeting.contains({"participants": [me]})),
+        and_(
+            project.c.loss.is_not(None),
+            exists().where(
+                mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains({"kind": ProjectNotice.LOST.value})
+            ),
+        ),
+    )
 
 
 def _seen(

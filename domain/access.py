@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
+
 from domain.application import Stage
 from domain.base import Frozen
 from domain.organisation import Organisation, Person, Role
@@ -11,7 +13,11 @@ SEES_EVERYTHING = frozenset({Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER, Role.GE
 
 
 class Scope(Frozen):
-    """The applications and accounts somebody may see. The same value filters a list in SQL and judges one row."""
+    """What somebody may see. The same value filters a list in SQL and judges one row.
+
+    Of projects, `db.reading` adds the ties that only the record knows: the sides of a dispute and those invited to its
+    meeting (D1, D2), and whoever was told of a loss (U8).
+    """
 
     person: str
     everything: bool = False
@@ -36,9 +42,20 @@ def may_apply(viewer: Person) -> bool:
     return Role.SALESPERSON in viewer.roles
 
 
-def may_withdraw(viewer: Person, applicant: str) -> bool:
-    """N13: only the applicant."""
-    return viewer.id == applicant
+def may_register(viewer: Person) -> bool:
+    """P1, P4: salespeople register projects."""
+    return Role.SALESPERSON in viewer.roles
+
+
+def may_withdraw(viewer: Person, *owners: str) -> bool:
+    """N13: only the applicant, or whoever has taken over from them."""
+    return viewer.id in owners
+
+
+def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:
+    """D2: a side, a VP concerned, or the general manager."""
+    concerned = {person for side in sides for person in (side, organisation.vp_of(side))}
+    return viewer.id in concerned or Role.GENERAL_MANAGER in viewer.roles
 
 
 def may_appeal(viewer: Person, applicant: str) -> bool:
@@ -46,9 +63,11 @@ def may_appeal(viewer: Person, applicant: str) -> bool:
     return viewer.id == applicant
 
 
-def sees_evidence(viewer: Person, organisation: Organisation, *, applicant: str, asked_to_decide: bool) -> bool:
-    """Evidence speaks of other people's customers: it is for those who decide, never for the applicant."""
-    if viewer.id == applicant:
+def sees_evidence(
+    viewer: Person, organisation: Organisation, *, owners: Collection[str], asked_to_decide: bool
+) -> bool:
+    """Evidence speaks of other people's customers: it is for those who decide, never for whose matter it is."""
+    if viewer.id in owners:
         return False
     return asked_to_decide or bool(viewer.roles & SEES_EVERYTHING) or viewer.id in organisation.sales_vps
 
