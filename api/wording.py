@@ -1,0 +1,64 @@
+"""Words and names that depend on what a task is about: an application, or a project and its disputes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from domain.named_account import RULES
+from domain.organisation import Organisation
+from domain.project_rules import PROJECT_TASK_RULES
+from domain.subject import SubjectType
+from domain.tasks import FieldSpec, TaskKind
+from texts.catalogue import Texts
+
+_PERSON: Final = frozenset({"person", "by", "responsible", "salesperson", "called_by", "clerk", "wanted_by"})
+_PEOPLE: Final = frozenset({"participants"})
+
+
+def task_rule(kind: TaskKind, subject: str) -> str:
+    """The rule a task carries out."""
+    return PROJECT_TASK_RULES[kind] if subject == SubjectType.PROJECT else RULES[kind]
+
+
+def task_key(kind: TaskKind, subject: str, part: str) -> str:
+    """Text key of a task's `title` or `question`. A held project is completed in other words than a returned
+    application."""
+    return _key("task", kind, subject, part)
+
+
+def choice_key(kind: TaskKind, subject: str, choice: str) -> str:
+    """Text key of what may be answered."""
+    return _key("choice", kind, subject, choice)
+
+
+def field_label(spec: FieldSpec, subject: str, texts: Texts) -> str:
+    """What a field beside the reason is called."""
+    where = ("field.project", "field") if subject == SubjectType.PROJECT else ("field", "dossier.label")
+    keys = [f"{prefix}.{spec.name}{title}" for prefix in where for title in ("", "._title")]
+    return next((texts.text(key) for key in keys if texts.has(key)), texts.label(spec.name))
+
+
+def with_people(value: Any, organisation: Organisation) -> Any:
+    """`value` with `{id, name}` wherever it names a person by id, or by id and name in the record's way."""
+    if isinstance(value, Mapping):
+        if set(value) == {"person", "name"}:
+            return {"id": value["person"], "name": value["name"]}
+        shown = {name: inner for name, inner in value.items() if not (name == "name" and "person" in value)}
+        return {name: _named(name, inner, organisation) for name, inner in shown.items()}
+    if isinstance(value, list | tuple):
+        return [with_people(inner, organisation) for inner in value]
+    return value
+
+
+def _named(name: str, value: Any, organisation: Organisation) -> Any:
+    if isinstance(value, str) and name in _PERSON:
+        return {"id": value, "name": organisation.name_of(value)}
+    if isinstance(value, list | tuple) and name in _PEOPLE and all(isinstance(one, str) for one in value):
+        return [{"id": one, "name": organisation.name_of(one)} for one in value]
+    return with_people(value, organisation)
+
+
+def _key(group: str, kind: TaskKind, subject: str, part: str) -> str:
+    of_project = kind is TaskKind.SUPPLY_INFORMATION and subject == SubjectType.PROJECT
+    return f"{group}.{kind}.{'project_' if of_project else ''}{part}"
