@@ -50,7 +50,7 @@ class State:
         self.clock = clock
 
 
-def state_of(request: Request) -> State:
+async def state_of(request: Request) -> State:  # async, because plain functions are called in a thread
     state = request.app.state.parts
     assert isinstance(state, State)
     return state
