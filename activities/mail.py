@@ -123,7 +123,7 @@ class MailSender:
             date=row.created_at.astimezone(UTC),
         )
         smtp = await self._connected()
-        await smtp.send_message(message)
+        await smtp.sendmail(message.sender, message.recipient, message.wire)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._smtp is None or not self._smtp.is_connected:
