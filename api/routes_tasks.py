@@ -13,7 +13,7 @@ from api.problems import PROBLEM_RESPONSES, Refusal, field_problems, texts_for
 from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
-from db import applications, messages, reading, tasks
+from db import applications, door, messages, reading, tasks
 from db.engine import AsyncConnection, looking_up
 from db.tasks import AskedRow, TaskRow
 from domain.application import ApplicationForm
@@ -136,13 +136,14 @@ async def answer_task(
 ) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
     async with looking_up(state.engine) as tx:
-        task, mine = await my_task(tx, viewer, task_id)
-        # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
-        earlier = await state.door.heard(tx, caller)
-        if earlier is None:
-            await refuse_closed(tx, viewer.organisation, task, mine)
-    if earlier:
-        return outcome(caller, earlier, texts_for(request))
+        found = await door.asked(tx, task_id, viewer.person.id, caller.message_id)
+        if found is None:
+            raise Refusal(404, "not_found")
+        if found.receipt is None:
+            await refuse_closed(tx, viewer.organisation, found.task, found.mine)
+    if found.receipt:  # the same request, sent before
+        return outcome(caller, found.receipt, texts_for(request))
+    task = found.task
     check_answer(task, body.choice, body.reason, body.fields)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
