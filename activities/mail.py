@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from time import monotonic
-from typing import Any
 
 import aiosmtplib
 import structlog
@@ -107,7 +106,7 @@ class MailSender:
                 await messages.mails_untried(tx, late)
         return len(due)
 
-    async def _send(self, row: Any, name: str, address: str) -> None:
+    async def _send(self, row: messages.WaitingMail, name: str, address: str) -> None:
         facts = MailFacts.model_validate(row.facts)
         base = self._settings.public_url.rstrip("/")
         link = f"{base}/d/{link_token(row.link_id, self._settings.link_keys)}" if row.link_id else ""
@@ -145,7 +144,7 @@ class MailSender:
         if smtp is not None:
             smtp.close()
 
-    async def _put_back(self, rows: Sequence[Any], error: Exception, pause: timedelta) -> None:
+    async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
         await self._hang_up()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
