@@ -24,9 +24,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.problems import Refusal, Unavailable
 from crypto.keyring import Keyring
 from crypto.seal import seal
-from db import door as record
-from db import messages
-from db.engine import AsyncEngine, looking_up
+from db import door, messages
+from db.direct import Direct
 from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
@@ -50,8 +49,8 @@ POLL_SECONDS = 0.3
 class Receipts:
     """Lets requests wait for what the worker records about their message."""
 
-    def __init__(self, engine: AsyncEngine, listener: Listener) -> None:
-        self._engine = engine
+    def __init__(self, record: Direct, listener: Listener) -> None:
+        self._record = record
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         listener.on(messages.RECEIPTS, self._heard)
 
@@ -61,8 +60,7 @@ class Receipts:
             heard.set()
 
     async def find(self, message_id: str) -> Receipt | None:
-        async with looking_up(self._engine) as tx:
-            return await messages.find_receipt(tx, message_id)
+        return await door.find_receipt(self._record, message_id)
 
     @contextlib.contextmanager
     def expecting(self, message_id: str) -> Iterator[asyncio.Event]:
@@ -106,9 +104,9 @@ class FrontDoor:
     """Seals statements and signals them. It decides nothing."""
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
+        self, record: Direct, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
     ) -> None:
-        self._engine = engine
+        self._record = record
         self._client = client
         self._keys = seal_keys
         self._receipts = receipts
@@ -202,8 +200,7 @@ class FrontDoor:
 
     async def _known(self, caller: Caller) -> Receipt | None:
         """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
-        async with looking_up(self._engine) as tx:
-            bound = await record.claim(tx, caller.message_id, caller.person.id, caller.body_hash)
+        bound = await door.claim(self._record, caller.message_id, caller.person.id, caller.body_hash)
         if bound.body_hash != caller.body_hash:
             raise Refusal(422, "idempotency_reused")
         return bound.receipt

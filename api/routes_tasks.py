@@ -135,15 +135,15 @@ async def answer_task(
     task_id: TaskId, body: AnswerBody, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
-    async with looking_up(state.engine) as tx:
-        found = await door.asked(tx, task_id, viewer.person.id, caller.message_id)
-        if found is None:
-            raise Refusal(404, "not_found")
-        if found.receipt is None:
-            await refuse_closed(tx, viewer.organisation, found.task, found.mine)
+    found = await door.asked(state.record, task_id, viewer.person.id, caller.message_id)
+    if found is None:
+        raise Refusal(404, "not_found")
     if found.receipt:  # the same request, sent before
         return outcome(caller, found.receipt, texts_for(request))
     task = found.task
+    if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
+        async with looking_up(state.engine) as tx:
+            await refuse_closed(tx, viewer.organisation, task, found.mine)
     check_answer(task, body.choice, body.reason, body.fields)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields

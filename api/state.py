@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api.auth import Doorkeeper, person_of
 from api.front_door import Caller, FrontDoor
 from api.problems import Refusal
+from db.direct import Direct
 from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.facts import Facts
 from domain.organisation import Organisation, Person
@@ -35,6 +36,7 @@ class State:
         *,
         settings: Settings,
         engine: AsyncEngine,
+        record: Direct,
         client: Client,
         facts: Facts,
         door: FrontDoor,
@@ -43,6 +45,7 @@ class State:
     ) -> None:
         self.settings = settings
         self.engine = engine
+        self.record = record
         self.client = client
         self.facts = facts
         self.door = door

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, literal, select, true
+from sqlalchemy import Table, bindparam, select, text, true
 from sqlalchemy.dialects.postgresql import insert as upsert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.direct import Direct, Written
 from db.messages import Receipt
 from db.tables import idempotency_key, receipt, task, task_person
 from db.tasks import AskedRow, TaskRow
 
-_ASKED = (
+_ASKED = Written(
     select(task, task_person, receipt)
     .join(task_person, (task_person.c.task_id == task.c.id) & (task_person.c.person == bindparam("by")))
-    .outerjoin(receipt, receipt.c.message_id == bindparam("message"))
-    .where(task.c.id == bindparam("task"))
+    .outerjoin(receipt, receipt.c.message_id == bindparam("message_id"))
+    .where(task.c.id == bindparam("task_id"))
 )
 _CLAIMED = (
     upsert(idempotency_key)
@@ -26,17 +26,18 @@ _CLAIMED = (
     .returning(idempotency_key.c.message_id)
     .cte("claimed")
 )
-_CLAIM = (
+_CLAIM = Written(
     select(_CLAIMED.c.message_id.label("claimed"), receipt)
-    .select_from(select(literal(1).label("one")).subquery())
+    .select_from(text("(SELECT 1) AS once"))
     .outerjoin(_CLAIMED, true())
     .outerjoin(receipt, receipt.c.message_id == bindparam("message_id"))
 )
-_BOUND = (
+_BOUND = Written(
     select(idempotency_key.c.body_hash, receipt)
     .outerjoin(receipt, receipt.c.message_id == idempotency_key.c.message_id)
-    .where(idempotency_key.c.message_id == bindparam("message"))
+    .where(idempotency_key.c.message_id == bindparam("message_id"))
 )
+_RECEIPT = Written(select(receipt).where(receipt.c.message_id == bindparam("message_id")))
 
 
 class Asked(NamedTuple):
@@ -54,9 +55,9 @@ class Claim(NamedTuple):
     receipt: Receipt | None
 
 
-async def asked(tx: AsyncConnection, task_id: str, person: str, message_id: str) -> Asked | None:
+async def asked(record: Direct, task_id: str, person: str, message_id: str) -> Asked | None:
     """None when there is no such task, or it never asked `person`."""
-    row = (await tx.execute(_ASKED, {"task": task_id, "by": person, "message": message_id})).one_or_none()
+    row = await record.row(_ASKED, task_id=task_id, by=person, message_id=message_id)
     if row is None:
         return None
     about_task, rest = row[: len(task.c)], row[len(task.c) :]
@@ -68,17 +69,24 @@ async def asked(tx: AsyncConnection, task_id: str, person: str, message_id: str)
     )
 
 
-async def claim(tx: AsyncConnection, message_id: str, person: str, body_hash: str) -> Claim:
-    """Bind a key to a body, or find what it is bound to.
-
-    Where each statement stands for itself, two racing callers see one binding: the second waits for the first.
-    """
-    values = {"message_id": message_id, "person": person, "body_hash": body_hash}
-    claimed, *about_message = (await tx.execute(_CLAIM, values)).one()
+async def claim(record: Direct, message_id: str, person: str, body_hash: str) -> Claim:
+    """Bind a key to a body, or find what it is bound to. Of two racing callers the second waits for the first."""
+    claimed, *about_message = await _one(record, _CLAIM, message_id=message_id, person=person, body_hash=body_hash)
     if claimed is not None:
         return Claim(body_hash, _receipt(about_message))
-    bound, *about_message = (await tx.execute(_BOUND, {"message": message_id})).one()
+    bound, *about_message = await _one(record, _BOUND, message_id=message_id)
     return Claim(bound, _receipt(about_message))
+
+
+async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
+    row = await record.row(_RECEIPT, message_id=message_id)
+    return _receipt(tuple(row)) if row else None
+
+
+async def _one(record: Direct, statement: Written, **values: str) -> tuple[Any, ...]:
+    row = await record.row(statement, **values)
+    assert row is not None, statement.sql
+    return tuple(row)
 
 
 def _named(table: Table, values: Sequence[Any]) -> dict[str, Any]:
