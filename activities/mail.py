@@ -22,6 +22,8 @@ from texts.mail import MailFacts, render_mail
 from texts.mail_message import build_message
 
 BATCH = 10
+GATHER_SECONDS = 0.2
+"""From one batch to the next unless mails wait already: the first leaves at once, those close behind leave together."""
 LEASE = timedelta(minutes=1)
 """How long mails taken by a sender that died wait for another.
 
@@ -59,12 +61,14 @@ class MailSender:
         """Send for ever; ends by cancellation."""
         try:
             while True:
+                begun = monotonic()
                 try:
                     sent = await self.send_due()
                 except Exception as error:  # whatever it is: a sender that has ended would end in silence
                     log.warning("mail queue unreadable", error=type(error).__name__)
                     sent = 0
                 if sent < BATCH:
+                    await asyncio.sleep(begun + GATHER_SECONDS - monotonic())
                     await self._wake.wait(messages.MAILS)
         finally:
             await self._hang_up()
