@@ -8,26 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
-from sqlalchemy.dialects.postgresql.asyncpg import dialect
 from sqlalchemy.engine import make_url
-from sqlalchemy.sql.expression import ClauseElement
 
 from db.engine import away_told
-
-_DIALECT = dialect()  # type: ignore[no-untyped-call]
-
-
-class Written:
-    """A statement in the driver's words, written once when a module is imported.
-
-    Its parameters are `bindparam`s by name. Values go to the driver and come from it as they are, except JSON, so it
-    suits columns of text, numbers, moments and JSON.
-    """
-
-    def __init__(self, statement: ClauseElement) -> None:
-        compiled = statement.compile(dialect=_DIALECT)
-        self.sql = str(compiled)
-        self.names: tuple[str, ...] = tuple(getattr(compiled, "positiontup", None) or ())
 
 
 class Direct:
@@ -57,14 +40,15 @@ class Direct:
     ) -> None:
         self._pool.terminate()
 
-    async def row(self, statement: Written, **values: Any) -> asyncpg.Record | None:
-        """The first row. Raises `RecordAway`."""
+    async def row(self, sql: str, *values: str) -> tuple[Any, ...] | None:
+        """The first row that one statement gives, with `$1`, `$2` for values. Raises `RecordAway`."""
         async with away_told(), self._pool.acquire(timeout=self._timeout) as connection:
             try:
-                return await connection.fetchrow(statement.sql, *[values[name] for name in statement.names])
+                row = await connection.fetchrow(sql, *values)
             except TimeoutError:
                 connection.terminate()  # giving it back would wait for the server once more
                 raise
+        return None if row is None else tuple(row)
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:

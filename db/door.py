@@ -5,39 +5,37 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam, select, text, true
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Table
 
-from db.direct import Direct, Written
+from db.direct import Direct
 from db.messages import Receipt
-from db.tables import idempotency_key, receipt, task, task_person
+from db.tables import receipt, task, task_person
 from db.tasks import AskedRow, TaskRow
 
-_ASKED = Written(
-    select(task, task_person, receipt)
-    .join(task_person, (task_person.c.task_id == task.c.id) & (task_person.c.person == bindparam("by")))
-    .outerjoin(receipt, receipt.c.message_id == bindparam("message_id"))
-    .where(task.c.id == bindparam("task_id"))
-)
-_CLAIMED = (
-    upsert(idempotency_key)
-    .values({name: bindparam(name) for name in ("message_id", "person", "body_hash")})
-    .on_conflict_do_nothing()
-    .returning(idempotency_key.c.message_id)
-    .cte("claimed")
-)
-_CLAIM = Written(
-    select(_CLAIMED.c.message_id.label("claimed"), receipt)
-    .select_from(text("(SELECT 1) AS once"))
-    .outerjoin(_CLAIMED, true())
-    .outerjoin(receipt, receipt.c.message_id == bindparam("message_id"))
-)
-_BOUND = Written(
-    select(idempotency_key.c.body_hash, receipt)
-    .outerjoin(receipt, receipt.c.message_id == idempotency_key.c.message_id)
-    .where(idempotency_key.c.message_id == bindparam("message_id"))
-)
-_RECEIPT = Written(select(receipt).where(receipt.c.message_id == bindparam("message_id")))
+
+def _columns(*tables: Table) -> str:
+    return ", ".join(f"{table.name}.{name}" for table in tables for name in table.c.keys())
+
+
+_ASKED = f"""
+    SELECT {_columns(task, task_person, receipt)}
+    FROM task
+    JOIN task_person ON task_person.task_id = task.id AND task_person.person = $2
+    LEFT JOIN receipt ON receipt.message_id = $3
+    WHERE task.id = $1"""
+_CLAIM = f"""
+    WITH claimed AS (
+        INSERT INTO idempotency_key (message_id, person, body_hash) VALUES ($1, $2, $3)
+        ON CONFLICT DO NOTHING
+        RETURNING body_hash
+    )
+    SELECT claimed.body_hash, {_columns(receipt)}
+    FROM (SELECT) AS once LEFT JOIN claimed ON true LEFT JOIN receipt ON receipt.message_id = $1"""
+_BOUND = f"""
+    SELECT idempotency_key.body_hash, {_columns(receipt)}
+    FROM idempotency_key LEFT JOIN receipt USING (message_id)
+    WHERE message_id = $1"""
+_RECEIPT = f"SELECT {_columns(receipt)} FROM receipt WHERE message_id = $1"
 
 
 class Asked(NamedTuple):
@@ -57,7 +55,7 @@ class Claim(NamedTuple):
 
 async def asked(record: Direct, task_id: str, person: str, message_id: str) -> Asked | None:
     """None when there is no such task, or it never asked `person`."""
-    row = await record.row(_ASKED, task_id=task_id, by=person, message_id=message_id)
+    row = await record.row(_ASKED, task_id, person, message_id)
     if row is None:
         return None
     about_task, rest = row[: len(task.c)], row[len(task.c) :]
@@ -71,22 +69,17 @@ async def asked(record: Direct, task_id: str, person: str, message_id: str) -> A
 
 async def claim(record: Direct, message_id: str, person: str, body_hash: str) -> Claim:
     """Bind a key to a body, or find what it is bound to. Of two racing callers the second waits for the first."""
-    claimed, *about_message = await _one(record, _CLAIM, message_id=message_id, person=person, body_hash=body_hash)
-    if claimed is not None:
-        return Claim(body_hash, _receipt(about_message))
-    bound, *about_message = await _one(record, _BOUND, message_id=message_id)
-    return Claim(bound, _receipt(about_message))
+    row = await record.row(_CLAIM, message_id, person, body_hash)
+    if row is None or row[0] is None:
+        row = await record.row(_BOUND, message_id)
+    if row is None:  # deleted meanwhile: bound to a body that nobody knows
+        return Claim("", None)
+    return Claim(row[0], _receipt(row[1:]))
 
 
 async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
-    row = await record.row(_RECEIPT, message_id=message_id)
-    return _receipt(tuple(row)) if row else None
-
-
-async def _one(record: Direct, statement: Written, **values: str) -> tuple[Any, ...]:
-    row = await record.row(statement, **values)
-    assert row is not None, statement.sql
-    return tuple(row)
+    row = await record.row(_RECEIPT, message_id)
+    return _receipt(row) if row else None
 
 
 def _named(table: Table, values: Sequence[Any]) -> dict[str, Any]:

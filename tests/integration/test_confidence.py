@@ -25,7 +25,7 @@ from crypto.codec import data_converter
 from crypto.keyring import Keyring
 from db import applications, audit, reading
 from db.applications import ApplicationRow
-from db.direct import Direct, Written
+from db.direct import Direct
 from db.engine import RecordAway, is_away, looking_up, make_engine
 from db.facts import Facts
 from db.listen import Listener
@@ -207,7 +207,7 @@ async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str) -> None
 
 
 async def test_x3_a_record_that_hangs_is_told_as_away_to_single_statements_too(database_url: str) -> None:
-    asked = Written(text("SELECT pg_backend_pid()"))
+    asked = "SELECT pg_backend_pid()"
     async with Direct(database_url, process="test", size=1, timeout=0.5) as record:
         pid = ((await record.row(asked)) or [0])[0]
         os.kill(pid, signal.SIGSTOP)
