@@ -131,11 +131,9 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
 
 
 @router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
-async def answer_task(
-    task_id: TaskId, body: AnswerBody, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
-) -> Any:
+async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, state: StateDep, request: Request) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
-    found = await door.asked(state.record, task_id, viewer.person.id, caller.message_id)
+    found = await door.asked(state.record, task_id, caller.person.id, caller.message_id)
     if found is None:
         raise Refusal(404, "not_found")
     if found.receipt:  # the same request, sent before
@@ -143,7 +141,7 @@ async def answer_task(
     task = found.task
     if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
         async with looking_up(state.engine) as tx:
-            await refuse_closed(tx, viewer.organisation, task, found.mine)
+            await refuse_closed(tx, await state.facts.organisation(tx), task, found.mine)
     check_answer(task, body.choice, body.reason, body.fields)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
