@@ -29,8 +29,7 @@ LONGEST_MESSAGE_ID: Final = 77
 """A longer one does not fit a line, and ids that are broken up thread nothing."""
 _LONGEST_LINE: Final = 76
 _FOLDED: Final = "\r\n "
-_WORD: Final = 9
-"""Characters of one encoded word: behind `Subject:` even the widest fit a line."""
+_WORD: Final = "=?utf-8?b?%s?="
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _HEADERS_ONLY = BytesHeaderParser(policy=compat32)
@@ -129,25 +128,38 @@ def _sender(sender: str) -> _Mailbox:
 
 def _written(name: str, value: str | _Mailbox) -> str:
     """A header's value, with the space or fold before it."""
+    room = _LONGEST_LINE - len(name) - len(": ")
     if isinstance(value, str):
         if not value.isascii():
-            return " " + _encoded_words(value)
-        lines = wrap(value, _LONGEST_LINE - len(name) - 2, break_long_words=False, break_on_hyphens=False)
-        return " " + _FOLDED.join(lines)
+            value = _encoded_words(value, room)
+        elif len(value) > room:
+            value = _FOLDED.join(wrap(value, room, break_long_words=False, break_on_hyphens=False))
+        return " " + value
     if not value.name:
         return f" {value.address}"
     if value.name.isascii():
         shown = '"' + value.name.replace("\\", "\\\\").replace('"', '\\"') + '"'
     else:
-        shown = _encoded_words(value.name)
-    fits = len(name) + 1 + len(shown.rpartition(_FOLDED)[2]) + 3 + len(value.address) <= _LONGEST_LINE
+        shown = _encoded_words(value.name, room)
+    fits = len(shown) + len(f" <{value.address}>") <= room
     return f" {shown}{' ' if fits else _FOLDED}<{value.address}>"
 
 
-def _encoded_words(value: str) -> str:
-    """RFC 2047. Whatever `value` is, nothing but letters, digits and `=?+/-` stands between two folds."""
-    words = (b64encode(value[start : start + _WORD].encode()).decode() for start in range(0, len(value), _WORD))
-    return _FOLDED.join(f"=?utf-8?b?{word}?=" for word in words)
+def _encoded_words(value: str, room: int) -> str:
+    """RFC 2047. Whatever `value` is, nothing but letters, digits and `=?+/-` stands between two folds.
+
+    `room` is what the first line has for a word; a character is never divided between two.
+    """
+    content = value.encode()
+    words = []
+    start = 0
+    while start < len(content):
+        end = start + (room - len(_WORD % "")) // 4 * 3
+        while end < len(content) and content[end] & 0b1100_0000 == 0b1000_0000:
+            end -= 1
+        words.append(_WORD % b64encode(content[start:end]).decode())
+        start, room = end, _LONGEST_LINE - 1
+    return _FOLDED.join(words)
 
 
 def _part(subtype: str, content: str) -> bytes:

@@ -173,9 +173,17 @@ def test_a_display_string_cannot_write_a_header(attack: str) -> None:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from('=?\r\n\x00 <>",;:@张\\')), max_size=150))
-def test_whatever_people_are_called_the_mail_goes_out_with_the_same_headers(name: str) -> None:
-    rendered = render_mail(facts(customer_name=name, to_name=name, reason=name))
+@given(
+    st.text(
+        alphabet=st.one_of(
+            st.characters(), st.characters(max_codepoint=127), st.sampled_from('=?\r\n\x00 <>",;:@张\\')
+        ),
+        max_size=150,
+    ),
+    st.sampled_from(["zh", "en"]),
+)
+def test_whatever_people_are_called_the_mail_goes_out_with_the_same_headers(name: str, language: str) -> None:
+    rendered = render_mail(facts(customer_name=name, to_name=name, reason=name, language=language))
     wire = built(rendered, to_name=name)
     read = received(wire)
     assert list(read) == HEADERS
@@ -190,6 +198,17 @@ def test_whatever_people_are_called_the_mail_goes_out_with_the_same_headers(name
     assert b"\n" not in wire.replace(b"\r\n", b"")
     assert max(map(len, wire.split(b"\r\n"))) < 998
     assert wire.isascii()
+
+
+@pytest.mark.parametrize(
+    "name", ["Huadong Precision Machinery of Shanghai " * 3, "华东精密机械有限公司𠮷" * 8, "x" * 150]
+)
+def test_long_headers_are_folded_and_read_as_one(name: str) -> None:
+    rendered = render_mail(facts(customer_name=name, language="en"))
+    wire = built(rendered, to_name=name)
+    assert max(map(len, wire.split(b"\r\n"))) <= (76 if " " in name or not name.isascii() else 200)
+    assert received(wire)["Subject"] == rendered.subject
+    assert without_spaces(received(wire)["To"].addresses[0].display_name) == without_spaces(header_text(name, 60))
 
 
 def without_spaces(value: str) -> str:
