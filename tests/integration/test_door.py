@@ -9,9 +9,11 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import text
 
+from api.front_door import Receipts
 from db import door, messages
 from db.direct import Direct
 from db.engine import AsyncEngine
+from db.listen import Listener
 from db.messages import Receipt
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -61,6 +63,24 @@ async def test_of_racing_callers_with_one_key_all_see_the_same_body(record: Dire
     bodies = [f"body {number}" for number in range(12)]
     bound = await asyncio.gather(*(door.claim(record, "m1", "li.ming", body) for body in bodies))
     assert len({claim.body_hash for claim in bound}) == 1
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "nobody tells"])
+async def test_whoever_waits_gets_a_receipt_given_before_they_began_to_wait(
+    record: Direct, engine: AsyncEngine, database_url: str, told: bool
+) -> None:
+    listener = Listener(database_url)
+    receipts = Receipts(record, listener)
+    if told:
+        listener.start()
+    try:
+        with receipts.expecting("m1") as heard, receipts.expecting("m2") as other:
+            async with engine.begin() as tx:
+                await messages.give_receipt(tx, receipt("m1", "one"))
+            assert await receipts.wait("m1", heard) == receipt("m1", "one")
+            assert await receipts.wait("m2", other) is None
+    finally:
+        await listener.close()
 
 
 async def test_a_task_is_found_only_by_those_it_asks_or_asked(record: Direct, engine: AsyncEngine) -> None:
