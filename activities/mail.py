@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from time import monotonic
-from typing import Any
 
 import aiosmtplib
 import structlog
@@ -23,6 +22,8 @@ from texts.mail import MailFacts, render_mail
 from texts.mail_message import build_message
 
 BATCH = 10
+GATHER_SECONDS = 0.2
+"""From one batch to the next unless mails wait already: the first leaves at once, those close behind leave together."""
 LEASE = timedelta(minutes=1)
 """How long mails taken by a sender that died wait for another.
 
@@ -60,12 +61,14 @@ class MailSender:
         """Send for ever; ends by cancellation."""
         try:
             while True:
+                begun = monotonic()
                 try:
                     sent = await self.send_due()
                 except Exception as error:  # whatever it is: a sender that has ended would end in silence
                     log.warning("mail queue unreadable", error=type(error).__name__)
                     sent = 0
                 if sent < BATCH:
+                    await asyncio.sleep(begun + GATHER_SECONDS - monotonic())
                     await self._wake.wait(messages.MAILS)
         finally:
             await self._hang_up()
@@ -107,7 +110,7 @@ class MailSender:
                 await messages.mails_untried(tx, late)
         return len(due)
 
-    async def _send(self, row: Any, name: str, address: str) -> None:
+    async def _send(self, row: messages.WaitingMail, name: str, address: str) -> None:
         facts = MailFacts.model_validate(row.facts)
         base = self._settings.public_url.rstrip("/")
         link = f"{base}/d/{link_token(row.link_id, self._settings.link_keys)}" if row.link_id else ""
@@ -124,7 +127,7 @@ class MailSender:
             invitation=facts.invitation,
         )
         smtp = await self._connected()
-        await smtp.send_message(message)
+        await smtp.sendmail(message.sender, message.recipient, message.wire)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._smtp is None or not self._smtp.is_connected:
@@ -146,7 +149,7 @@ class MailSender:
         if smtp is not None:
             smtp.close()
 
-    async def _put_back(self, rows: Sequence[Any], error: Exception, pause: timedelta) -> None:
+    async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
         await self._hang_up()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)

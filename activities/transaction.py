@@ -90,6 +90,6 @@ class Recorder:
             queued = await messages.enqueue_mails(tx, in_hand.mails)
             if queued:
                 in_hand.note("mails_queued", mails=list(queued))
-            await messages.keep_step(tx, workflow_id, step.key, outcome.model_dump(mode="json"))
+            await messages.keep_step(tx, workflow_id, step.key, outcome)
             await audit.append(tx, in_hand.events, lambda seq, digest: seal_head(seq, digest, self.seal_keys))
         return outcome

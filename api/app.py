@@ -18,6 +18,7 @@ from api.front_door import FrontDoor, Receipts
 from api.middleware import LimitBody
 from api.state import Clock, State, now_utc
 from db import messages
+from db.direct import Direct
 from db.engine import RecordAway, make_engine
 from db.facts import Facts, NoOrganisation
 from db.listen import Listener
@@ -36,23 +37,26 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = make_engine(settings.database_url, process="api", pool_size=20, command_timeout=5, pool_timeout=2)
+        record = Direct(settings.database_url, process="api")
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
-        receipts = Receipts(engine, listener)
+        receipts = Receipts(record, listener)
         facts = Facts(load_policy(settings.policy_file))
         listener.on(messages.NUDGES, lambda _: facts.forget())
         listener.start()
         app.state.parts = State(
             settings=settings,
             engine=engine,
+            record=record,
             client=client,
             facts=facts,
-            door=FrontDoor(engine, client, settings.seal_keys, receipts, clock),
+            door=FrontDoor(record, client, settings.seal_keys, receipts, clock),
             doorkeeper=Doorkeeper(settings),
             clock=clock,
         )
         try:
-            yield
+            async with record:
+                yield
         finally:
             await listener.close()
             await engine.dispose()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from typing import Any, NamedTuple
 
 import jwt
-from jwt import PyJWKClient
+from jwt import PyJWKClient, PyJWKSet
 from jwt.exceptions import (
     ExpiredSignatureError,
     PyJWKClientConnectionError,
@@ -20,6 +22,16 @@ ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
 JWKS_SECONDS = 5
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
+MOST_BELIEVED = 2000
+"""Tokens remembered as verified."""
+
+
+class Believed(NamedTuple):
+    """What a verified token says."""
+
+    login: str
+    expires: int
+    """Seconds since 1970."""
 
 
 class Doorkeeper:
@@ -29,19 +41,43 @@ class Doorkeeper:
         self._settings = settings
         # No cache of single keys: it forgets nothing, so a key that the issuer withdrew would be believed for ever.
         self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=False, lifespan=300, timeout=JWKS_SECONDS)
+        # Verified tokens, believed no longer than the key set they were verified with: one request in many verifies.
+        self._believed: dict[str, Believed] = {}
+        self._believed_by: PyJWKSet | None = None
 
     async def login_of(self, token: str | None) -> str:
         """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""
         if token is None or not token.strip():
             raise Refusal(401, "token_missing", headers=CHALLENGE)
-        # In a thread: the key set is fetched over the network, in the embedded mode from this very process.
-        claims = await asyncio.to_thread(self._verified, token.strip())
+        token = token.strip()
+        held = self._held_keys()
+        if held is not self._believed_by:
+            self._believed, self._believed_by = {}, held
+        known = self._believed.get(token)
+        if known is None or known.expires <= time.time() - LEEWAY_SECONDS:
+            # In a thread: the key set is fetched over the network, in the embedded mode from this very process.
+            known = self._read(await asyncio.to_thread(self._verified, token))
+            if held is not None and held is self._believed_by is self._held_keys():
+                self._believe(token, known)
+        return known.login
+
+    def _held_keys(self) -> PyJWKSet | None:
+        """The key set, while it is not too old to be used."""
+        cache = self._keys.jwk_set_cache
+        return cache.get() if cache else None
+
+    def _believe(self, token: str, known: Believed) -> None:
+        if len(self._believed) >= MOST_BELIEVED:
+            del self._believed[next(iter(self._believed))]  # the one remembered longest
+        self._believed[token] = known
+
+    def _read(self, claims: dict[str, Any]) -> Believed:
         login = claims.get(self._settings.oidc_person_claim)
         if not isinstance(login, str) or not login:
             raise Refusal(401, "token_invalid", headers=CHALLENGE)
-        return login
+        return Believed(login, int(claims["exp"]))
 
-    def _verified(self, token: str) -> dict[str, object]:
+    def _verified(self, token: str) -> dict[str, Any]:
         try:
             key = self._keys.get_signing_key_from_jwt(token)
             return jwt.decode(

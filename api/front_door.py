@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
@@ -24,8 +25,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.problems import Refusal, Unavailable
 from crypto.keyring import Keyring
 from crypto.seal import seal
-from db import messages
-from db.engine import AsyncConnection, AsyncEngine, looking_up, transaction
+from db import door, messages
+from db.direct import Direct
 from db.listen import Listener
 from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
@@ -58,44 +59,50 @@ TASK_TIMEOUT = timedelta(seconds=5)
 PATIENCE_SECONDS = 2.0
 """How long a caller waits to see the result before they get a receipt instead."""
 POLL_SECONDS = 0.3
+"""Until the first look without having been told; each further one takes twice as long."""
 
 
 class Receipts:
     """Lets requests wait for what the worker records about their message."""
 
-    def __init__(self, engine: AsyncEngine, listener: Listener) -> None:
-        self._engine = engine
+    def __init__(self, record: Direct, listener: Listener) -> None:
+        self._record = record
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
         listener.on(messages.RECEIPTS, self._heard)
 
     def _heard(self, message_id: str) -> None:
-        for event in self._waiting.get(message_id, ()):
-            event.set()
+        # Nothing is named when the listener comes back: anything may have been said meanwhile.
+        for heard in self._waiting.get(message_id, ()) if message_id else set().union(*self._waiting.values()):
+            heard.set()
 
     async def find(self, message_id: str) -> Receipt | None:
-        async with looking_up(self._engine) as tx:
-            return await messages.find_receipt(tx, message_id)
+        return await door.find_receipt(self._record, message_id)
 
-    async def wait(self, message_id: str) -> Receipt | None:
-        """The receipt once it is settled; after the patience, whatever there is."""
-        event = asyncio.Event()
-        self._waiting[message_id].add(event)
-        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+    @contextlib.contextmanager
+    def expecting(self, message_id: str) -> Iterator[asyncio.Event]:
+        """What is set when the receipt is settled. Entered before the message is sent, so that nothing is missed."""
+        heard = asyncio.Event()
+        self._waiting[message_id].add(heard)
         try:
-            while True:
-                receipt = await self.find(message_id)
-                left = deadline - asyncio.get_running_loop().time()
-                if (receipt and receipt.settled) or left <= 0:
-                    return receipt
-                try:
-                    await asyncio.wait_for(event.wait(), min(POLL_SECONDS, left))
-                except TimeoutError:
-                    continue
-                event.clear()
+            yield heard
         finally:
-            self._waiting[message_id].discard(event)
+            self._waiting[message_id].discard(heard)
             if not self._waiting[message_id]:
                 del self._waiting[message_id]
+
+    async def wait(self, message_id: str, heard: asyncio.Event) -> Receipt | None:
+        """The receipt once it is settled; after the patience, whatever there is."""
+        pause = POLL_SECONDS
+        now = asyncio.get_running_loop().time
+        deadline = now() + PATIENCE_SECONDS
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(heard.wait(), min(pause, deadline - now()))
+            heard.clear()
+            receipt = await self.find(message_id)
+            if (receipt and receipt.settled) or now() >= deadline:
+                return receipt
+            pause *= 2
 
 
 class Caller:
@@ -113,9 +120,9 @@ class FrontDoor:
     """Seals statements and signals them. It decides nothing."""
 
     def __init__(
-        self, engine: AsyncEngine, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
+        self, record: Direct, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
     ) -> None:
-        self._engine = engine
+        self._record = record
         self._client = client
         self._keys = seal_keys
         self._receipts = receipts
@@ -206,9 +213,9 @@ class FrontDoor:
             raise Refusal(422, "unreadable")
         return await self._say(caller, statement, signal)
 
-    async def heard(self, tx: AsyncConnection, caller: Caller) -> Receipt | None:
+    async def heard(self, caller: Caller) -> Receipt | None:
         """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
-        receipt = await messages.find_receipt(tx, caller.message_id)
+        receipt = await door.find_receipt(self._record, caller.message_id)
         if receipt and receipt.body_hash != caller.body_hash:
             raise Refusal(422, "idempotency_reused")
         return receipt
@@ -225,10 +232,10 @@ class FrontDoor:
 
     async def _known(self, caller: Caller) -> Receipt | None:
         """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
-        async with transaction(self._engine) as tx:
-            if not await messages.claim_idempotency_key(tx, caller.message_id, caller.person.id, caller.body_hash):
-                raise Refusal(422, "idempotency_reused")
-            return await messages.find_receipt(tx, caller.message_id)
+        bound = await door.claim(self._record, caller.message_id, caller.person.id, caller.body_hash)
+        if bound.body_hash != caller.body_hash:
+            raise Refusal(422, "idempotency_reused")
+        return bound.receipt
 
     async def _start(
         self,
@@ -243,49 +250,51 @@ class FrontDoor:
         **fields: object,
     ) -> Receipt | None:
         """Start a process with the statement that begins it, once however often the same request is sent."""
-        known = await self._known(caller)
-        if known:
-            return known
-        sealed = seal(kind.model_validate({**self._said(caller, workflow_id), **fields}), self._keys)
-        attributes = [SearchAttributePair(STAGE, stage), SearchAttributePair(APPLICANT, caller.person.id)]
-        if caller.person.department:
-            attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
-        try:
-            async with asyncio.timeout(ENGINE_SECONDS):
-                await self._client.start_workflow(
-                    process,
-                    starting(sealed),
-                    id=workflow_id,
-                    task_queue=TASK_QUEUE,
-                    task_timeout=TASK_TIMEOUT,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    search_attributes=TypedSearchAttributes(attributes),
-                    static_summary=summary,
-                    rpc_timeout=RPC_TIMEOUT,
-                )
-        except WorkflowAlreadyStartedError:
-            pass  # the same request, sent again
-        except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
-            raise Unavailable("engine_away") from error
-        return await self._receipts.wait(caller.message_id)
+        with self._receipts.expecting(caller.message_id) as heard:
+            known = await self._known(caller)
+            if known:
+                return known
+            sealed = seal(kind.model_validate({**self._said(caller, workflow_id), **fields}), self._keys)
+            attributes = [SearchAttributePair(STAGE, stage), SearchAttributePair(APPLICANT, caller.person.id)]
+            if caller.person.department:
+                attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
+            try:
+                async with asyncio.timeout(ENGINE_SECONDS):
+                    await self._client.start_workflow(
+                        process,
+                        starting(sealed),
+                        id=workflow_id,
+                        task_queue=TASK_QUEUE,
+                        task_timeout=TASK_TIMEOUT,
+                        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                        search_attributes=TypedSearchAttributes(attributes),
+                        static_summary=summary,
+                        rpc_timeout=RPC_TIMEOUT,
+                    )
+            except WorkflowAlreadyStartedError:
+                pass  # the same request, sent again
+            except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
+                raise Unavailable("engine_away") from error
+            return await self._receipts.wait(caller.message_id, heard)
 
     async def _say(self, caller: Caller, statement: Statement, signal: str) -> Receipt | None:
-        known = await self._known(caller)
-        if known:
-            return known
-        handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
-        sealed = seal(statement, self._keys)
-        try:
-            async with asyncio.timeout(ENGINE_SECONDS):
-                await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
-        except (RuntimeError, TimeoutError) as error:
-            raise Unavailable("engine_away") from error
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                ended_by_this = await self._receipts.find(caller.message_id)
-                if ended_by_this:  # the same request, sent before and recorded since we looked
-                    return ended_by_this
-                raise Refusal(409, "process_over") from error
-            raise Unavailable("engine_away") from error
-        return await self._receipts.wait(caller.message_id)
+        with self._receipts.expecting(caller.message_id) as heard:
+            known = await self._known(caller)
+            if known:
+                return known
+            handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
+            sealed = seal(statement, self._keys)
+            try:
+                async with asyncio.timeout(ENGINE_SECONDS):
+                    await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
+            except (RuntimeError, TimeoutError) as error:
+                raise Unavailable("engine_away") from error
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    ended_by_this = await self._receipts.find(caller.message_id)
+                    if ended_by_this:  # the same request, sent before and recorded since we looked
+                        return ended_by_this
+                    raise Refusal(409, "process_over") from error
+                raise Unavailable("engine_away") from error
+            return await self._receipts.wait(caller.message_id, heard)

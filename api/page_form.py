@@ -1,4 +1,5 @@
-"""The application form on a page: from its model to fields named by dotted paths, and back (N1, N5)."""
+"""Forms on a page, of applications and projects: from their model to fields named by dotted paths, and back
+(N1, N5, P1, P2)."""
 
 from __future__ import annotations
 
@@ -7,28 +8,39 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
+from pydantic import BaseModel
+
 from domain.application import ApplicationForm, CustomerKind, Forecast, Industry
 from domain.base import Frozen
+from domain.project import ProjectForm, SalesStage
 from texts.catalogue import Texts
 
 BLANK_ROWS: Final = 2
 """Empty rows offered at the end of every list."""
 
-FieldType = Literal["line", "text", "money", "select", "yes_no"]
+FieldType = Literal["line", "text", "money", "number", "percent", "date", "moment", "select", "yes_no", "several"]
+Item = tuple[str, FieldType | Literal["list"]]
 
-_MONEY: Final = frozenset(f"forecast.{name}" for name in Forecast.model_fields)
 _INDEX = re.compile(r"[0-9]{1,4}")
-_LISTS: Final = ("customer.aliases", "customer.related_parties", "customer.contacts", "products")
-_YES_NO: Final = ("customer.legal_person", "centralised_procurement")
-_OPTIONAL: Final = frozenset(
+_CUSTOMER: Final[tuple[Item, ...]] = (
+    ("customer.name", "line"),
+    ("customer.uscc", "line"),
+    ("customer.kind", "select"),
+    ("customer.industry", "select"),
+    ("customer.legal_person", "yes_no"),
+    ("customer.aliases", "list"),
+    ("customer.related_parties", "list"),
+    ("customer.contacts", "list"),
+)
+_CUSTOMER_OPTIONAL: Final = frozenset(
     {
         "customer.uscc",
         "customer.aliases",
+        "customer.related_parties",
         "customer.related_parties.uscc",
         "customer.contacts.title",
         "customer.contacts.phone",
         "customer.contacts.email",
-        "account_plan.milestones",
     }
 )
 _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
@@ -37,45 +49,100 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "customer.contacts": ("name", "title", "phone", "email"),
     "products": (),
 }
-_SECTIONS: Final[tuple[tuple[str, tuple[tuple[str, FieldType | Literal["list"]], ...]], ...]] = (
-    (
-        "field.customer._title",
+
+
+class Layout(Frozen):
+    """How the form of one kind of subject stands on a page."""
+
+    names: frozenset[str]
+    """What the form holds, by the first part of each name."""
+    labels: str
+    """Where its labels are: `field`, `field.project`."""
+    sections: tuple[tuple[str, tuple[Item, ...]], ...]
+    optional: frozenset[str]
+    left_out: frozenset[str] = frozenset()
+    """Groups that are not there when nothing in them is filled in."""
+    options: Mapping[str, tuple[str, tuple[str, ...]]]
+    """What may be chosen, and where the words for it are."""
+
+    def of_type(self, *types: str) -> frozenset[str]:
+        return frozenset(name for _, items in self.sections for name, kind in items if kind in types)
+
+
+_OPTIONS: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
+    "customer.kind": ("customer_kind", tuple(CustomerKind)),
+    "customer.industry": ("industry", tuple(Industry)),
+}
+_SALES_STAGES: Final[tuple[str, ...]] = tuple(SalesStage)
+APPLICATION: Final = Layout(
+    names=frozenset(ApplicationForm.model_fields),
+    labels="field",
+    optional=_CUSTOMER_OPTIONAL | {"account_plan.milestones"},
+    options=_OPTIONS,
+    sections=(
+        ("field.customer._title", _CUSTOMER),
         (
-            ("customer.name", "line"),
-            ("customer.uscc", "line"),
-            ("customer.kind", "select"),
-            ("customer.industry", "select"),
-            ("customer.legal_person", "yes_no"),
-            ("customer.aliases", "list"),
-            ("customer.related_parties", "list"),
-            ("customer.contacts", "list"),
+            "page.form_business",
+            (("cooperation", "text"), ("potential", "text"), ("products", "list"), ("resources", "text")),
         ),
-    ),
-    (
-        "page.form_business",
-        (("cooperation", "text"), ("potential", "text"), ("products", "list"), ("resources", "text")),
-    ),
-    (
-        "field.forecast._title",
         (
-            ("forecast.first_year_gross_margin", "money"),
-            ("forecast.later_year_gross_margin", "money"),
-            ("forecast.technical_service_revenue", "money"),
-            ("forecast.own_service_revenue", "money"),
-            ("forecast.annual_contracts", "money"),
-            ("centralised_procurement", "yes_no"),
+            "field.forecast._title",
+            (
+                *((f"forecast.{name}", "money") for name in Forecast.model_fields),
+                ("centralised_procurement", "yes_no"),
+            ),
         ),
-    ),
-    (
-        "field.account_plan._title",
         (
-            ("account_plan.current_state", "text"),
-            ("account_plan.goals", "text"),
-            ("account_plan.actions", "text"),
-            ("account_plan.milestones", "text"),
+            "field.account_plan._title",
+            (
+                ("account_plan.current_state", "text"),
+                ("account_plan.goals", "text"),
+                ("account_plan.actions", "text"),
+                ("account_plan.milestones", "text"),
+            ),
         ),
     ),
 )
+PROJECT: Final = Layout(
+    names=frozenset(ProjectForm.model_fields),
+    labels="field.project",
+    optional=_CUSTOMER_OPTIONAL
+    | {"end_user.name", "end_user.uscc", "channel.name", "channel.uscc", "vendor_position", "tender_number", "note"},
+    left_out=frozenset({"end_user", "channel"}),
+    options=_OPTIONS | {"stage": ("sales_stage", _SALES_STAGES)},
+    sections=(
+        (
+            "field.project._title",
+            (
+                ("name", "line"),
+                ("products", "list"),
+                ("amount", "money"),
+                ("gross_margin", "money"),
+                ("expected_signing", "date"),
+                ("stage", "select"),
+                ("tender_number", "line"),
+                ("note", "text"),
+            ),
+        ),
+        ("field.project.customer._title", _CUSTOMER),
+        ("field.project.end_user._title", (("end_user.name", "line"), ("end_user.uscc", "line"))),
+        ("field.project.channel._title", (("channel.name", "line"), ("channel.uscc", "line"))),
+        (
+            "project_page.weigh",
+            (
+                ("vendor", "line"),
+                ("vendor_registered", "yes_no"),
+                ("vendor_position", "text"),
+                ("relationship", "text"),
+            ),
+        ),
+    ),
+)
+
+
+def layout_of(form: BaseModel) -> Layout:
+    """How a form stands on a page."""
+    return PROJECT if isinstance(form, ProjectForm) else APPLICATION
 
 
 class Field(Frozen):
@@ -87,6 +154,7 @@ class Field(Frozen):
     value: str = ""
     required: bool = True
     options: tuple[tuple[str, str], ...] = ()
+    help: str = ""
     error: str = ""
 
     @property
@@ -106,6 +174,7 @@ class Rows(Frozen):
     label: str
     rows: tuple[tuple[Field, ...], ...]
     required: bool = True
+    help: str = ""
     error: str = ""
 
     @property
@@ -137,40 +206,53 @@ def flatten(value: object, prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def form_values(form: ApplicationForm) -> dict[str, str]:
+def form_values(form: BaseModel) -> dict[str, str]:
     """What the inputs hold before anybody has typed anything."""
     return flatten(form.model_dump(mode="json"))
 
 
-def parse_form(fields: Mapping[str, str]) -> dict[str, Any]:
-    """The application form as nested JSON, from inputs named `customer.contacts.0.name`; made to be validated.
+def parse_form(fields: Mapping[str, str], layout: Layout = APPLICATION) -> dict[str, Any]:
+    """A form as nested JSON, from inputs named `customer.contacts.0.name`; made to be validated.
 
     Rows in which everything is blank are dropped and the others close up, so that the positions in a validation error
     are those of the page that is shown next. Names that belong to no part of the form (`choice`, `reason`, …) are left
     out. Never raises, whatever is posted.
     """
     tree: dict[str, Any] = {}
+    money = layout.of_type("money")
     for name, raw in fields.items():
         *path, last = name.split(".")
-        if (path[0] if path else last) not in ApplicationForm.model_fields or len(path) > 5:
+        if (path[0] if path else last) not in layout.names or len(path) > 5:
             continue
         node: Any = tree
         for part in path:
             node = node.setdefault(part, {}) if isinstance(node, dict) else None
         if isinstance(node, dict) and not isinstance(node.get(last), dict):
-            node[last] = _as_digits(raw) if name in _MONEY else raw.replace("\r\n", "\n").replace("\r", "\n")
-    for dotted in _LISTS:
+            node[last] = as_digits(raw) if name in money else plain_text(raw)
+    for dotted in layout.of_type("list"):
         node, last = _parent(tree, dotted)
         if isinstance(node.get(last), dict):
             node[last] = _rows(node[last])
-    for dotted in _YES_NO:
+    for dotted in layout.of_type("yes_no"):
         node, last = _parent(tree, dotted)
         if node.get(last) in ("true", "false"):
             node[last] = node[last] == "true"
+    for dotted in layout.of_type("date"):
+        node, last = _parent(tree, dotted)
+        if isinstance(node.get(last), str):
+            node[last] = node[last].strip()
+    for group in layout.left_out:
+        if not any(text.strip() for text in flatten(tree.get(group, {})).values()):
+            tree.pop(group, None)
     return tree
 
 
-def _as_digits(raw: str) -> str:
+def plain_text(raw: str) -> str:
+    """What was typed, with the line breaks that are kept."""
+    return raw.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def as_digits(raw: str) -> str:
     """An amount as people and this page write it, `¥8,600,000.00`, as the plain number it is."""
     return unicodedata.normalize("NFKC", raw).translate(str.maketrans("", "", "¥, \u00a0")).strip()
 
@@ -189,7 +271,12 @@ def _rows(numbered: dict[str, Any]) -> list[Any]:
 
 
 def sections(
-    values: Mapping[str, str], texts: Texts, errors: Mapping[str, str] | None = None, *, blank_rows: int = 0
+    values: Mapping[str, str],
+    texts: Texts,
+    errors: Mapping[str, str] | None = None,
+    *,
+    blank_rows: int = 0,
+    layout: Layout = APPLICATION,
 ) -> tuple[Section, ...]:
     """The form in its order, with labels in the reader's language, for showing or (with `blank_rows`) for editing."""
     wrong = errors or {}
@@ -198,11 +285,11 @@ def sections(
         pattern = ".".join(part for part in name.split(".") if not _INDEX.fullmatch(part))
         return Field(
             name=name,
-            label=texts.text(f"field.{pattern}"),
+            label=texts.text(f"{layout.labels}.{pattern}"),
             type=kind,
             value=values.get(name, ""),
-            required=pattern not in _OPTIONAL,
-            options=_options(pattern, kind, texts),
+            required=pattern not in layout.optional,
+            options=_options(pattern, kind, layout, texts),
             error=wrong.get(name, ""),
         )
 
@@ -215,8 +302,8 @@ def sections(
             or (one(f"{name}.{index}", "line").model_copy(update={"required": False}),)
             for index in range(count)
         )
-        title = f"field.{name}._title" if columns else f"field.{name}"
-        required = name not in _OPTIONAL and name != "customer.related_parties"
+        title = f"{layout.labels}.{name}._title" if columns else f"{layout.labels}.{name}"
+        required = name not in layout.optional
         return Rows(name=name, label=texts.text(title), rows=rows, required=required, error=wrong.get(name, ""))
 
     return tuple(
@@ -224,7 +311,7 @@ def sections(
             title=texts.text(title),
             items=tuple(many(name) if kind == "list" else one(name, kind) for name, kind in items),
         )
-        for title, items in _SECTIONS
+        for title, items in layout.sections
     )
 
 
@@ -232,11 +319,8 @@ def _after(key: str, name: str) -> list[str]:
     return key[len(name) + 1 :].split(".") if key.startswith(f"{name}.") else []
 
 
-def _options(pattern: str, kind: FieldType, texts: Texts) -> tuple[tuple[str, str], ...]:
+def _options(pattern: str, kind: FieldType, layout: Layout, texts: Texts) -> tuple[tuple[str, str], ...]:
     if kind == "yes_no":
         return (("true", texts.text("yes_no.yes")), ("false", texts.text("yes_no.no")))
-    if pattern == "customer.kind":
-        return tuple((member.value, texts.text(f"customer_kind.{member.value}")) for member in CustomerKind)
-    if pattern == "customer.industry":
-        return tuple((member.value, texts.text(f"industry.{member.value}")) for member in Industry)
-    return ()
+    words, values = layout.options.get(pattern, ("", ()))
+    return tuple((value, texts.text(f"{words}.{value}")) for value in values)

@@ -210,7 +210,7 @@ async def agree_on_split(
         row = await seen_project(tx, viewer, project_id, "api")
         task = await _asked_to_agree(tx, viewer, row)
         # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
-        earlier = await state.door.heard(tx, caller)
+        earlier = await state.door.heard(caller)
         dispute = await _open_dispute(tx, row)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
@@ -234,7 +234,7 @@ async def call_for_meeting(
     texts = texts_for(request)
     async with looking_up(state.engine) as tx:
         row = await seen_project(tx, viewer, project_id, "api")
-        earlier = await state.door.heard(tx, caller)
+        earlier = await state.door.heard(caller)
         dispute = await _open_dispute(tx, row)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)

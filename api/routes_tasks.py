@@ -14,7 +14,7 @@ from api.problems import FORM_RULE, PROBLEM_RESPONSES, Refusal, field_problems, 
 from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
-from db import applications, messages, projects, reading, tasks
+from db import applications, door, messages, projects, reading, tasks
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
 from db.projects import ProjectRow
@@ -155,19 +155,18 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
 
 
 @router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
-async def answer_task(
-    task_id: TaskId, body: AnswerBody, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
-) -> Any:
+async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, state: StateDep, request: Request) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
-    async with looking_up(state.engine) as tx:
-        task, mine = await my_task(tx, viewer, task_id)
-        # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
-        earlier = await state.door.heard(tx, caller)
-        if earlier is None:
-            await refuse_closed(tx, viewer.organisation, task, mine)
+    found = await door.asked(state.record, task_id, caller.person.id, caller.message_id)
+    if found is None:
+        raise Refusal(404, "not_found")
+    task = found.task
     subject = SubjectType(task.subject_type)
-    if earlier:
-        return outcome(caller, earlier, texts_for(request), subject)
+    if found.receipt:  # the same request, sent before
+        return outcome(caller, found.receipt, texts_for(request), subject)
+    if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
+        async with looking_up(state.engine) as tx:
+            await refuse_closed(tx, await state.facts.organisation(tx), task, found.mine)
     check_answer(task, body.choice, body.reason, body.fields)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields

@@ -15,6 +15,7 @@ from temporalio.client import Client
 from api.auth import Doorkeeper, person_of
 from api.front_door import Caller, FrontDoor
 from api.problems import Refusal
+from db.direct import Direct
 from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.facts import Facts
 from domain.organisation import Organisation, Person
@@ -35,6 +36,7 @@ class State:
         *,
         settings: Settings,
         engine: AsyncEngine,
+        record: Direct,
         client: Client,
         facts: Facts,
         door: FrontDoor,
@@ -43,6 +45,7 @@ class State:
     ) -> None:
         self.settings = settings
         self.engine = engine
+        self.record = record
         self.client = client
         self.facts = facts
         self.door = door
@@ -50,18 +53,23 @@ class State:
         self.clock = clock
 
 
-def state_of(request: Request) -> State:
+def parts_of(request: Request) -> State:
     state = request.app.state.parts
     assert isinstance(state, State)
     return state
 
 
+async def state_of(request: Request) -> State:
+    """For routes: plain functions that they depend on would be called in a thread."""
+    return parts_of(request)
+
+
 StateDep = Annotated[State, Depends(state_of)]
 
 
-async def open_transaction(state: StateDep) -> AsyncIterator[AsyncConnection]:
-    """One transaction for one request; committed when the answer is ready."""
-    async with looking_up(state.engine) as tx:
+async def open_transaction(request: Request) -> AsyncIterator[AsyncConnection]:
+    """One connection for one request, given back when the answer is ready."""
+    async with looking_up(parts_of(request).engine) as tx:
         yield tx
 
 
@@ -78,10 +86,10 @@ class Viewer:
 
 async def viewer_of(
     request: Request,
-    state: StateDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Security(HTTPBearer(auto_error=False))] = None,
 ) -> Viewer:
     """The person a bearer token names. Raises `Refusal` 401 or 403."""
+    state = parts_of(request)  # what is depended on is worked out anew for each who depends on it
     login = await state.doorkeeper.login_of(credentials.credentials if credentials else None)
     organisation = state.facts.recent_organisation()
     if organisation is None:

@@ -8,18 +8,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
 from db.tables import audit, audit_head
 from domain.base import Wire
 
 GENESIS = "0" * 64
 
-# Built once: for what is done at every step, building a statement costs more than sending it (ran).
-_HEAD_LOCKED = select(audit_head.c.seq, audit_head.c.hash).with_for_update()
-_APPEND = insert(audit)
-_MOVE_HEAD = update(audit_head)
+_HEAD_LOCKED = "SELECT seq, hash FROM audit_head FOR UPDATE"
+_APPEND = """
+    WITH head AS (UPDATE audit_head SET seq = $1, hash = $2, seal = $3)
+    INSERT INTO audit (seq, previous_hash, hash, event, at, actor, workflow_id, subject_id, body)
+    SELECT * FROM unnest(
+        $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::text[],
+        $12::jsonb[]
+    )"""
 
 
 class Event(Wire):
@@ -74,8 +79,8 @@ def _at(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def _canonical(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+_canonical = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+"""The one text of some JSON."""
 
 
 def _digest(content: Mapping[str, Any]) -> str:
@@ -159,16 +164,28 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
     """Chain `events` onto the record. Last in its transaction: it holds the one lock all writers share."""
     if not events:
         return
-    head = (await tx.execute(_HEAD_LOCKED)).one()
-    seq, previous = int(head.seq), str(head.hash)
-    rows = []
+    ((seq, previous),) = await plain.run(tx, _HEAD_LOCKED)
+    numbers, hashes = [], [previous]
     for event in events:
         seq += 1
-        hashed = chain_hash(seq, event, previous)
-        rows.append({**event.model_dump(), "seq": seq, "previous_hash": previous, "hash": hashed})
-        previous = hashed
-    await tx.execute(_APPEND, rows)
-    await tx.execute(_MOVE_HEAD, {"seq": seq, "hash": previous, "seal": seal_head(seq, previous)})
+        numbers.append(seq)
+        hashes.append(chain_hash(seq, event, hashes[-1]))
+    await plain.run(
+        tx,
+        _APPEND,
+        seq,
+        hashes[-1],
+        seal_head(seq, hashes[-1]),
+        numbers,
+        hashes[:-1],
+        hashes[1:],
+        [event.event for event in events],
+        [event.at for event in events],
+        [event.actor for event in events],
+        [event.workflow_id for event in events],
+        [event.subject_id for event in events],
+        [_canonical(event.body) for event in events],
+    )
 
 
 async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:

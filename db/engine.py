@@ -23,7 +23,16 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-__all__ = ["AsyncConnection", "AsyncEngine", "RecordAway", "is_away", "looking_up", "make_engine", "transaction"]
+__all__ = [
+    "AsyncConnection",
+    "AsyncEngine",
+    "RecordAway",
+    "away_told",
+    "is_away",
+    "looking_up",
+    "make_engine",
+    "transaction",
+]
 
 
 def _plain(value: Any) -> str:
@@ -119,7 +128,7 @@ def _unencodable(error: BaseException | None) -> bool:
 @contextlib.asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction at the edge. Raises `RecordAway` instead of what the driver says of a lost database."""
-    async with _edge(), engine.begin() as tx:
+    async with away_told(), engine.begin() as tx:
         yield tx
 
 
@@ -130,7 +139,7 @@ async def looking_up(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Nothing is lost by it: in a transaction, too, each statement sees what was committed when it began. Raises as
     `transaction` does.
     """
-    async with _edge(), _without_transactions(engine).connect() as tx:
+    async with away_told(), _without_transactions(engine).connect() as tx:
         yield tx
 
 
@@ -141,7 +150,8 @@ def _without_transactions(engine: AsyncEngine) -> AsyncEngine:
 
 
 @contextlib.asynccontextmanager
-async def _edge() -> AsyncIterator[None]:
+async def away_told() -> AsyncIterator[None]:
+    """Raises `RecordAway` instead of what the driver says of a lost database."""
     try:
         yield
     except Exception as error:

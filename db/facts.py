@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table, func, insert, literal, select, union_all
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
 from db.tables import application, calendar, dispute, nudge, organisation, policy, project
 from domain.application import ENDED
 from domain.calendar import WorkCalendar
@@ -21,8 +21,9 @@ from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.project import PROJECT_ENDED, ProjectStage
 
-_NEWEST_ORGANISATION = select(func.max(organisation.c.version))
-_NEWEST_CALENDAR = select(func.max(calendar.c.version))
+_NEWEST_ORGANISATION = "SELECT max(version) FROM organisation"
+_NEWEST_CALENDAR = "SELECT max(version) FROM calendar"
+_PIN_POLICY = "INSERT INTO policy (digest, version, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 RECENT_SECONDS = 2.0
 """How old `recent_organisation` may be where the notification of an import was lost."""
@@ -43,6 +44,7 @@ class Facts:
     def __init__(self, rules: Policy) -> None:
         self.policy = rules
         self.digest = policy_digest(rules)
+        self._document = rules.model_dump_json()
         self._organisation: tuple[int, Organisation] | None = None
         self._seen_at = float("-inf")
         self._calendar: tuple[int, WorkCalendar] | None = None
@@ -50,7 +52,7 @@ class Facts:
 
     async def organisation(self, tx: AsyncConnection) -> Organisation:
         """The company as it is now. Raises `NoOrganisation`."""
-        version = await tx.scalar(_NEWEST_ORGANISATION)
+        ((version,),) = await plain.run(tx, _NEWEST_ORGANISATION)
         if version is None:
             raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
         if self._organisation is None or self._organisation[0] != version:
@@ -73,7 +75,8 @@ class Facts:
 
     async def calendar(self, tx: AsyncConnection) -> WorkCalendar:
         """The working days as they are known now, the company's own table over the published ones."""
-        version = await tx.scalar(_NEWEST_CALENDAR) or 0
+        ((newest,),) = await plain.run(tx, _NEWEST_CALENDAR)
+        version = newest or 0
         if self._calendar is None or self._calendar[0] != version:
             document: dict[str, Any] = {}
             if version:
@@ -91,12 +94,7 @@ class Facts:
 
     async def pin_policy(self, tx: AsyncConnection) -> str:
         """Keep the current policy for a process that starts now; returns its digest."""
-        values = {
-            "digest": self.digest,
-            "version": self.policy.version,
-            "document": self.policy.model_dump(mode="json"),
-        }
-        await tx.execute(upsert(policy).values(values).on_conflict_do_nothing())
+        await plain.run(tx, _PIN_POLICY, self.digest, self.policy.version, self._document)
         return self.digest
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import idempotency_key, mail, nudge, reading, receipt, step
+from db import plain
+from db.tables import idempotency_key, mail, nudge, reading, receipt
 from domain.base import Wire
 
 RECEIPTS = "baobei_receipt"
@@ -19,10 +20,31 @@ NUDGES = "baobei_nudge"
 """NOTIFY channels. A lost notification costs a poll interval, never a message."""
 
 
-# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
-_STEP_DONE = select(step.c.result).where(step.c.workflow_id == bindparam("workflow"), step.c.key == bindparam("step"))
-_KEEP_STEP = insert(step)
-_ENQUEUE = upsert(mail).on_conflict_do_nothing().returning(mail.c.key)
+# What every step runs is plain SQL, and what the front door often asks is built once: see `db/plain.py`.
+_STEP_DONE = "SELECT result FROM step WHERE workflow_id = $1 AND key = $2"
+_KEEP_STEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
+_GIVE_RECEIPT = """
+    INSERT INTO receipt (message_id, workflow_id, person, body_hash, accepted, result, recorded_at, settled)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+    RETURNING CASE WHEN settled THEN pg_notify('baobei_receipt', message_id) END"""
+_SETTLE = """
+    UPDATE receipt SET settled = true WHERE message_id = ANY($1::text[])
+    RETURNING pg_notify('baobei_receipt', message_id)"""
+_ENQUEUE = """
+    INSERT INTO mail (key, subject_id, person, facts, link_id, created_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[])
+    ON CONFLICT DO NOTHING
+    RETURNING key, pg_notify('baobei_mail', '')"""
+_TAKE = """
+    UPDATE mail SET due = now() + $2::interval, attempts = attempts + 1
+    WHERE id IN (
+        SELECT id FROM mail WHERE sent_at IS NULL AND due <= now() ORDER BY due, id LIMIT $1 FOR UPDATE SKIP LOCKED
+    )
+    RETURNING id, key, subject_id, person, facts, link_id, created_at, attempts"""
+_SENT = "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])"
+_FAILED = "UPDATE mail SET due = now() + $2::interval, last_error = $3 WHERE id = ANY($1::bigint[])"
+_UNTRIED = "UPDATE mail SET due = now(), attempts = attempts - 1 WHERE id = ANY($1::bigint[])"
+
 _RECEIPT = select(receipt).where(receipt.c.message_id == bindparam("message"))
 
 
@@ -50,26 +72,49 @@ class Mail(Wire):
     created_at: datetime
 
 
+class WaitingMail(NamedTuple):
+    """A mail taken from the queue."""
+
+    id: int
+    key: str
+    subject_id: str | None
+    person: str
+    facts: dict[str, Any]
+    link_id: str | None
+    created_at: datetime
+    attempts: int
+    """This one included."""
+
+
 async def step_done(tx: AsyncConnection, workflow_id: str, key: str) -> dict[str, Any] | None:
     """The result of a step done before."""
-    done = await tx.scalar(_STEP_DONE, {"workflow": workflow_id, "step": key})
-    return dict(done) if done is not None else None
+    done = await plain.run(tx, _STEP_DONE, workflow_id, key)
+    return dict(done[0][0]) if done else None
 
 
-async def keep_step(tx: AsyncConnection, workflow_id: str, key: str, result: dict[str, Any]) -> None:
-    await tx.execute(_KEEP_STEP, {"workflow_id": workflow_id, "key": key, "result": result})
+async def keep_step(tx: AsyncConnection, workflow_id: str, key: str, result: Wire) -> None:
+    await plain.run(tx, _KEEP_STEP, workflow_id, key, result.model_dump_json())
 
 
 async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
-    given = insert(receipt).values(**row.model_dump())
-    await tx.execute(given.returning(func.pg_notify(RECEIPTS, receipt.c.message_id)) if row.settled else given)
+    await plain.run(
+        tx,
+        _GIVE_RECEIPT,
+        row.message_id,
+        row.workflow_id,
+        row.person,
+        row.body_hash,
+        row.accepted,
+        plain.json_text(row.result),
+        row.recorded_at,
+        row.settled,
+    )
 
 
 async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
     """The consequences of these messages are visible now: whoever waits for them may be answered."""
     if message_ids:
-        mine = update(receipt).where(receipt.c.message_id.in_(message_ids)).values(settled=True)
-        await tx.execute(mine.returning(func.pg_notify(RECEIPTS, receipt.c.message_id)))
+        await plain.run(tx, _SETTLE, message_ids)
 
 
 async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
@@ -81,46 +126,38 @@ async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> tuple[str
     """Queue mails; one with a key already queued is the same mail and is not queued again. Returns the new keys."""
     if not mails:
         return ()
-    new = set(await tx.scalars(_ENQUEUE, [row.model_dump() for row in mails]))
-    if new:
-        await tx.execute(select(func.pg_notify(MAILS, "")))
+    columns = (
+        [row.key for row in mails],
+        [row.subject_id for row in mails],
+        [row.person for row in mails],
+        [plain.json_text(row.facts) for row in mails],
+        [row.link_id for row in mails],
+        [row.created_at for row in mails],
+    )
+    new = {row[0] for row in await plain.run(tx, _ENQUEUE, *columns)}
     return tuple(dict.fromkeys(row.key for row in mails if row.key in new))
 
 
-async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
+async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[WaitingMail, ...]:
     """Unsent mails that are due, leased so that no other sender takes them before `lease` is over."""
-    due = (
-        select(mail.c.id)
-        .where(mail.c.sent_at.is_(None), mail.c.due <= func.now())
-        .order_by(mail.c.due, mail.c.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    rows = await tx.execute(
-        update(mail)
-        .where(mail.c.id.in_(due.scalar_subquery()))
-        .values(due=func.now() + lease, attempts=mail.c.attempts + 1)
-        .returning(mail)
-    )
-    return tuple(sorted(rows, key=lambda row: row.id))
+    rows = await plain.run(tx, _TAKE, limit, lease)
+    return tuple(sorted((WaitingMail(*row) for row in rows), key=lambda row: row.id))
 
 
 async def mails_sent(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
     if mail_ids:
-        await tx.execute(update(mail).where(mail.c.id.in_(mail_ids)).values(sent_at=func.now(), last_error=None))
+        await plain.run(tx, _SENT, mail_ids)
 
 
 async def mails_failed(tx: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
     if mail_ids:
-        failed = update(mail).where(mail.c.id.in_(mail_ids))
-        await tx.execute(failed.values(due=func.now() + retry_in, last_error=error[:500]))
+        await plain.run(tx, _FAILED, mail_ids, retry_in, error[:500])
 
 
 async def mails_untried(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
     """Put mails that were taken and not tried back into the queue, as they were."""
     if mail_ids:
-        untried = update(mail).where(mail.c.id.in_(mail_ids))
-        await tx.execute(untried.values(due=func.now(), attempts=mail.c.attempts - 1))
+        await plain.run(tx, _UNTRIED, mail_ids)
 
 
 async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:

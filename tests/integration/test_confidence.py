@@ -25,6 +25,7 @@ from crypto.codec import data_converter
 from crypto.keyring import Keyring
 from db import applications, audit, reading
 from db.applications import ApplicationRow
+from db.direct import Direct
 from db.engine import RecordAway, is_away, looking_up, make_engine
 from db.facts import Facts
 from db.listen import Listener
@@ -169,22 +170,24 @@ async def test_a_value_the_driver_cannot_write_is_no_outage(engine: AsyncEngine)
     assert not is_away(wrong.value)
 
 
-async def test_x3_an_engine_that_was_never_there_is_told_as_away(engine: AsyncEngine, database_url: str) -> None:
+async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: str) -> None:
     client = await Client.connect("127.0.0.1:1", lazy=True, data_converter=data_converter(KEYS))
-    door = FrontDoor(engine, client, KEYS, Receipts(engine, Listener(database_url)), lambda: NOW)
+    record = Direct(database_url, process="test")
+    door = FrontDoor(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
     person = viewer("yang.fan").person
 
     def caller() -> Caller:
         return Caller(person, route="/x", key=None, body=b"", channel="api")
 
-    for attempt in (
-        lambda: door.submit(caller(), FORM, customer_shown=False),
-        lambda: door.withdraw(caller(), "application-a1", "x"),
-        lambda: door.answer(caller(), "application-a1", "t", choice="approve", reason="", fields={}),
-    ):
-        with pytest.raises(Unavailable) as away:
-            await attempt()
-        assert away.value.code == "engine_away"
+    async with record:
+        for attempt in (
+            lambda: door.submit(caller(), FORM, customer_shown=False),
+            lambda: door.withdraw(caller(), "application-a1", "x"),
+            lambda: door.answer(caller(), "application-a1", "t", choice="approve", reason="", fields={}),
+        ):
+            with pytest.raises(Unavailable) as away:
+                await attempt()
+            assert away.value.code == "engine_away"
 
 
 async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str) -> None:
@@ -201,6 +204,21 @@ async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str) -> None
     finally:
         os.kill(pid, signal.SIGCONT)
     await engine.dispose()
+
+
+async def test_x3_a_record_that_hangs_is_told_as_away_to_single_statements_too(database_url: str) -> None:
+    asked = "SELECT pg_backend_pid()"
+    async with Direct(database_url, process="test", size=1, timeout=0.5) as record:
+        pid = ((await record.row(asked)) or [0])[0]
+        os.kill(pid, signal.SIGSTOP)
+        began = time.monotonic()
+        try:
+            with pytest.raises(RecordAway):
+                await record.row(asked)
+            assert time.monotonic() - began < 4
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert ((await record.row(asked)) or [0])[0] not in (0, pid)
 
 
 @pytest.mark.parametrize("reason", ["a\u0007", "x" * 10_001, "\ud800"])

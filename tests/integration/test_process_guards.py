@@ -9,8 +9,8 @@ from datetime import datetime
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.evidence import EvidenceGathering
 from activities.context import ForeignStep
+from activities.evidence import EvidenceGathering
 from activities.steps import ActivateStep, GatherStep, MoveStep
 from activities.transaction import Recorder
 from db import applications

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api.auth import Doorkeeper
+from api.auth import LEEWAY_SECONDS, Doorkeeper
 from api.problems import Refusal
 from settings import Settings
 from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
@@ -86,6 +87,30 @@ async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_k
     assert await refused(door, own.token("li.ming")) == "token_invalid"
     for algorithm in ("HS256", "none"):
         assert await refused(door, _by_hand(key, algorithm)) == "token_invalid"
+
+
+async def test_a_token_verified_before_still_expires_and_says_nothing_for_another(
+    door: Doorkeeper, issuer: Issuer
+) -> None:
+    key = issuer.keys[0]
+    ends = time.time() - LEEWAY_SECONDS + 2.5
+    token = key.token("li.ming", exp=ends)
+    for _ in range(3):  # the first fetches the keys, the second is remembered, the third is believed
+        assert await door.login_of(token) == "li.ming"
+    head, _, signature = token.split(".")
+    other = key.token("wang.fang").split(".")[1]
+    assert await refused(door, f"{head}.{other}.{signature}") == "token_invalid"
+    await asyncio.sleep(3)
+    assert await refused(door, token) == "token_expired"
+
+
+async def test_no_more_tokens_are_remembered_than_there_is_room_for(
+    door: Doorkeeper, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.auth.MOST_BELIEVED", 2)
+    for login in ("li.ming", "wang.fang", "gao.yuan", "yang.fan", "li.ming"):
+        assert await door.login_of(issuer.keys[0].token(login)) == login
+    assert len(door._believed) == 2
 
 
 def _by_hand(key: SigningKey, algorithm: str) -> str:

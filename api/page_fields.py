@@ -1,0 +1,197 @@
+"""What an answer carries beside its reason, on a page and back: a person, several, registrations, a split, a moment,
+a number (P4, P5, D1–D3)."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from api.page_form import Field, Rows, as_digits, plain_text
+from api.wording import field_label
+from domain.base import Frozen
+from domain.subject import SubjectType
+from domain.tasks import Choice, FieldKind, FieldSpec
+from texts.catalogue import Texts
+
+BLANK_SHARES: Final = 3
+"""Empty rows offered below the sides of a split."""
+
+Named = tuple[tuple[str, str], ...]
+"""What may be chosen: ids, and how they are called."""
+
+
+class Offered(Frozen):
+    """What the controls of a task offer to choose from, and what stands in them before anybody has typed."""
+
+    people: Named = ()
+    """Everybody who may be named where a field does not say who."""
+    labels: dict[str, str] = {}
+    """How those that a field does name are called, by id."""
+    sides: tuple[str, ...] = ()
+    """D3: one row of a split each."""
+    suggested: tuple[str, ...] = ()
+    """D2: who belongs in a meeting; ticked beforehand, since the rule names them."""
+
+    def named(self, spec: FieldSpec) -> Named:
+        known = {**dict(self.people), **self.labels}
+        return tuple((one, known.get(one, one)) for one in spec.options) if spec.options else self.people
+
+
+def specs_of(choices: Iterable[Choice]) -> tuple[FieldSpec, ...]:
+    """Every field that any choice may carry, once."""
+    return tuple({spec.name: spec for choice in choices for spec in choice.fields}.values())
+
+
+def controls(
+    specs: Sequence[FieldSpec],
+    offered: Offered,
+    texts: Texts,
+    zone: ZoneInfo,
+    *,
+    subject: SubjectType,
+    entered: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> tuple[Field | Rows, ...]:
+    """The inputs of these fields. `entered` is what was typed, when the page is shown again."""
+    typed, wrong = entered or {}, errors or {}
+
+    def one(spec: FieldSpec) -> Field | Rows | None:
+        label = field_label(spec, subject, texts)
+        error = wrong.get(spec.name, "") or next(
+            (said for name, said in wrong.items() if name.startswith(f"{spec.name}.")), ""
+        )
+        plain = Field(name=spec.name, label=label, type="text", value=typed.get(spec.name, ""), required=False,
+                      error=error)  # fmt: skip
+        match spec.kind:
+            case FieldKind.TEXT:
+                return plain
+            case FieldKind.PERSON:
+                return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.PEOPLE | FieldKind.SUBJECTS:
+                ticked = _listed(spec.name, typed) if typed else list(offered.suggested)
+                key = "page.people_help" if spec.kind is FieldKind.PEOPLE else "page.subjects_help"
+                several = {"type": "several", "options": offered.named(spec), "help": texts.text(key)}
+                return plain.model_copy(update={**several, "value": "\n".join(ticked)})
+            case FieldKind.MOMENT:
+                help_text = texts.text("page.moment_help", zone=texts.zone_name(zone))
+                return plain.model_copy(update={"type": "moment", "help": help_text})
+            case FieldKind.NUMBER:
+                return plain.model_copy(update={"type": "number", "help": texts.text("page.number_help")})
+            case FieldKind.SPLIT:
+                return _split_rows(spec, offered, texts, typed, wrong)
+            case FieldKind.FORM:
+                return None
+
+    return tuple(control for control in map(one, specs) if control is not None)
+
+
+def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
+    """The fields of an answer from what a page posted; what is left blank is not there. Never raises.
+
+    What cannot be read as its kind is handed on as it was typed, so that the rules say what is wrong with it.
+    """
+    found: dict[str, Any] = {}
+    for spec in specs:
+        raw = posted.get(spec.name, "")
+        match spec.kind:
+            case FieldKind.FORM:
+                continue
+            case FieldKind.PEOPLE | FieldKind.SUBJECTS:
+                value: Any = _listed(spec.name, posted)
+            case FieldKind.SPLIT:
+                value = _shares(spec.name, posted)
+            case FieldKind.MOMENT:
+                value = _moment(raw, zone)
+            case FieldKind.NUMBER:
+                value = _number(raw)
+            case FieldKind.PERSON:
+                value = raw.strip()
+            case _:
+                value = raw if raw.strip() else ""
+        if value not in ("", []):
+            found[spec.name] = value
+    return found
+
+
+def _split_rows(
+    spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
+) -> Rows:
+    """One row for each side, and empty ones. What was typed comes first: the rows in the order of the problems."""
+    given = [(share["person"], share["percent"]) for share in _shares(spec.name, typed)]
+    missing = [side for side in offered.sides if side not in {person for person, _ in given}]
+    rows = [*given, *((side, "") for side in missing), *[("", "")] * BLANK_SHARES]
+    people = offered.named(spec)
+    strangers = tuple((person, person) for person, _ in given if person and person not in dict(people))
+    labels = {part: texts.text(f"field.project.{spec.name}.{part}") for part in ("person", "percent")}
+
+    def cell(index: int, part: str, value: str) -> Field:
+        name = f"{spec.name}.{index}.{part}"
+        select = part == "person"
+        return Field(
+            name=name,
+            label=labels[part],
+            type="select" if select else "percent",
+            value=value,
+            required=False,
+            options=(*people, *strangers) if select else (),
+            error=wrong.get(name, ""),
+        )
+
+    return Rows(
+        name=spec.name,
+        label=texts.text(f"field.project.{spec.name}._title"),
+        help=texts.text("page.split_help"),
+        rows=tuple(
+            (cell(index, "person", person), cell(index, "percent", percent))
+            for index, (person, percent) in enumerate(rows)
+        ),
+        required=False,
+        error=wrong.get(spec.name, ""),
+    )
+
+
+def _numbered(name: str, posted: Mapping[str, str]) -> list[tuple[int, list[str], str]]:
+    """What stands under `name.0`, `name.1.percent`, …: the number, what follows it, the value; in order."""
+    found = []
+    for key, value in posted.items():
+        if key.startswith(f"{name}."):
+            number, *rest = key[len(name) + 1 :].split(".")
+            if number.isascii() and number.isdigit() and len(number) <= 4:
+                found.append((int(number), rest, value))
+    return sorted(found, key=lambda one: one[0])[:1000]
+
+
+def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
+    return list(
+        dict.fromkeys(value.strip() for _, rest, value in _numbered(name, posted) if not rest and value.strip())
+    )
+
+
+def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows with a percentage; one without says that this person has no part."""
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(name, posted):
+        if len(rest) == 1 and rest[0] in ("person", "percent"):
+            rows.setdefault(number, {"person": "", "percent": ""})[rest[0]] = value.strip()
+    written = [{**row, "percent": as_digits(row["percent"]).removesuffix("%").strip()} for row in rows.values()]
+    return [row for row in written if row["percent"]]
+
+
+def _moment(raw: str, zone: ZoneInfo) -> str:
+    """A local time of the business zone, as `datetime-local` sends it or people type it, with its offset."""
+    written = unicodedata.normalize("NFKC", raw).strip()
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return plain_text(raw).strip()
+    if len(written) <= len("2026-12-14"):  # a day alone is no moment
+        return written
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
+
+
+def _number(raw: str) -> int | str:
+    written = as_digits(raw)
+    return int(written) if written.isascii() and written.isdigit() and len(written) <= 9 else raw.strip()

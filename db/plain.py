@@ -1,0 +1,51 @@
+"""Plain SQL, handed to the driver as it stands: for the few statements that every step of every process runs.
+
+The driver keeps them prepared and is asked without the layers of SQLAlchemy between, which cost more CPU than such a
+statement itself. Everything else is written with `db/tables.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import asyncpg
+from pydantic_core import to_json
+from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+Row = Sequence[Any]
+"""What was asked for, by position; JSON as it was before it was written."""
+
+
+async def run(tx: AsyncConnection, sql: str, *values: Any) -> Sequence[Row]:
+    """Run one statement with `$1`, `$2` for values in the transaction that `tx` is in, and return its rows.
+
+    Of a JSON column the value is its text (`json_text`). Raises what SQLAlchemy raises.
+    """
+    connection = tx.sync_connection
+    driver = connection.connection.driver_connection if connection is not None else None
+    if driver is None or not driver.is_in_transaction():
+        # SQLAlchemy says BEGIN with the first statement it runs itself; behind its back nothing would be undone.
+        result = await tx.exec_driver_sql(sql, values)
+        return result.all() if result.returns_rows else ()
+    try:
+        rows: Sequence[Row] = await driver.fetch(sql, *values)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        _raise_alike(sql, error)
+    return rows
+
+
+def json_text(value: Any) -> str:
+    """`value` as a JSON column takes it."""
+    return to_json(value).decode()
+
+
+def _raise_alike(sql: str, error: Exception) -> NoReturn:
+    """As SQLAlchemy would have raised it: whoever tries again or gives up need not know who ran the statement."""
+    kind = DBAPIError
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        kind = IntegrityError
+    elif isinstance(error, asyncpg.SyntaxOrAccessError):
+        kind = ProgrammingError
+    raise kind(sql, None, error) from error
