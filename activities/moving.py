@@ -5,7 +5,9 @@ from __future__ import annotations
 from activities.applications import ApplicationContext
 from activities.asking import open_tasks
 from activities.context import Context, ForeignStep
+from activities.disputes import DisputeContext
 from activities.letters import Letters
+from activities.projects import ProjectContext
 from activities.steps import Moved, MoveStep
 from activities.transaction import Work
 from db import messages, tasks
@@ -13,7 +15,9 @@ from domain.subject import Subject, SubjectType
 from domain.tasks import TaskStatus
 from texts.mail import MailKind
 
-CONTEXTS: dict[SubjectType, type[Context]] = {context.type: context for context in (ApplicationContext,)}
+CONTEXTS: dict[SubjectType, type[Context]] = {
+    context.type: context for context in (ApplicationContext, ProjectContext, DisputeContext)
+}
 
 WITHDRAWN = "withdrawn"
 """The stage that has a notice of its own for everyone who was asked."""
