@@ -94,7 +94,9 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     assert set(second.told()) == {COMMERCE_MANAGER, CLERK, NORTH_VP, "ma.chao", EAST_VP}
     third = ProjectJourney(stack, "zhu.hong", new_project(first.form["customer"]["name"]))  # P10
     third.to_clerk()
-    assert second.id not in str(third.seen_by(CLERK)["suspects"])
+    choices = stack.portal.open_task(CLERK, third.id)["choices"]
+    suspects = [field["options"] for choice in choices for field in choice["fields"] if field["name"] == "suspects"]
+    assert suspects == [[first.id]]
     assert second.say("objection", {"reason": " "}).status == 422
     assert second.say("objection", {"reason": "两个项目内容不同"}, by="yang.fan").status in (403, 404)
     assert second.say("objection", {"reason": "两个项目内容不同"}).status == 200
@@ -125,8 +127,9 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     assert seen["salesperson"]["id"] == "yang.fan"  # D2
     second.answer(EAST_VP, "approve")
     done = second.reaches("active")
-    assert done["agreement"]["split"] == split
-    assert first.seen_by(GENERAL_MANAGER)["agreement"]["split"] == split  # it binds both
+    for bound in (done, first.seen_by(GENERAL_MANAGER)):  # it binds both
+        shares = bound["agreement"]["split"]
+        assert [(share["person"]["id"], share["percent"]) for share in shares] == [("yang.fan", "60"), ("ma.chao", "40")]
 
 
 def test_p3_d1_a_project_under_anothers_account_is_agreed_by_both_and_decided_by_the_responsible_vp(
@@ -145,7 +148,7 @@ def test_p3_d1_a_project_under_anothers_account_is_agreed_by_both_and_decided_by
     assert story.say("agreement", text | {"split": split[:1]}).status == 422  # D3
     assert story.say("agreement", text).status == 200
     other = stack.portal.open_task("hu.bin", story.id)
-    assert "周敏负责渠道交付" in str(other)
+    assert "周敏负责渠道交付" in stack.portal.call("hu.bin", "GET", f"/tasks/{other['id']}").text
     page = story.link("hu.bin", nth=2)
     assert "周敏负责渠道交付" in page.open().words
     assert page.answer("agree").status == 200
@@ -185,7 +188,7 @@ def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
     won = ProjectJourney(stack, "hu.bin").active(EAST_VP)
     news = {"progress": "完成方案交流", "next_steps": "提交报价", "stage": "tender", "amount": "2800000.00"}
     got = won.say("updates", news)
-    assert (got.status, got.json["result"]["number"]) == (200, 1)
+    assert (got.status, got.json["number"]) == (200, 1)
     assert won.say("updates", {"progress": "x"}).status == 422
     assert won.say("updates", news, by="xu.jing").status in (403, 404)
     seen = won.seen_by("hu.bin")
