@@ -134,7 +134,12 @@ async def test_an_import_that_cannot_leave_its_trace_has_not_happened(engine: As
         await Imports(engine, facts, Keyring(())).organisation(COMPANY, **SINCE)
     with pytest.raises(IndexError):
         await Imports(engine, facts, Keyring(())).projects(PROJECTS, **SINCE)
-    assert [await count(engine, table) for table in ("organisation", "earlier_project", "party", "audit")] == [0, 0, 0, 0]
+    assert [await count(engine, table) for table in ("organisation", "earlier_project", "party", "audit")] == [
+        0,
+        0,
+        0,
+        0,
+    ]
 
 
 async def test_background_is_added_corrected_and_never_overwritten_by_older_or_other_sources(

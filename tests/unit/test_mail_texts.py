@@ -227,6 +227,48 @@ def test_a_mail_is_threaded_marked_as_automatic_and_repeats_byte_for_byte() -> N
     assert [part.get_content_type() for part in read.iter_parts()] == ["text/plain", "text/html"]
 
 
+INVITATION = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nSUMMARY:协调会议：核心网升级\r\nEND:VCALENDAR\r\n"
+
+
+def test_d2_an_invitation_goes_out_to_be_accepted_and_as_a_file() -> None:
+    """D2, X3: a mail program offers it, another opens the file; a repeat is the same mail byte for byte."""
+    rendered = render_mail(facts(MailKind.MEETING_CALLED))
+    first, again = (built(rendered, invitation=INVITATION) for _ in range(2))
+    assert first == again
+    assert first != built(rendered)
+    read = received(first)
+    assert sorted(read) == sorted(HEADERS)
+    assert [part.get_content_type() for part in read.walk()] == [
+        "multipart/mixed", "multipart/alternative", "text/plain", "text/html", "text/calendar", "application/ics",
+    ]  # fmt: skip
+    boundaries = [part.get_boundary() for part in read.walk() if part.is_multipart()]
+    assert len(set(boundaries)) == 2
+    *_, calendar, file = read.walk()
+    assert calendar.get_param("method") == "REQUEST"
+    assert calendar.get_content_charset() == "utf-8"
+    assert calendar.get_payload(decode=True) == INVITATION.encode()
+    assert file.get_content_disposition() == "attachment"
+    assert file.get_filename() == "invite.ics"
+    assert file.get_payload(decode=True) == INVITATION.encode()
+    plain, html, _ = next(read.iter_parts()).iter_parts()
+    assert plain.get_content().splitlines() == rendered.text.splitlines()
+    assert html.get_content().splitlines() == rendered.html.splitlines()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("=?\r\n-_: ;,张")), max_size=150))
+def test_d2_an_invitation_adds_no_header_and_no_part_of_its_own(name: str) -> None:
+    """D2: whatever a meeting or a reader is called, and whatever the calendar holds."""
+    boundary = "--=_m1examplecn_=\r\n"
+    calendar = INVITATION + boundary + header_text(name) + "\r\n" + boundary
+    wire = built(render_mail(facts(customer_name=name, reason=name)), to_name=name, invitation=calendar)
+    read = received(wire)
+    assert sorted(read) == sorted(HEADERS)
+    assert sum(1 for part in read.walk() if not part.is_multipart()) == 4
+    assert wire.isascii()
+    assert b"\n" not in wire.replace(b"\r\n", b"")
+
+
 @pytest.mark.parametrize("domain", ["x.cn", "a" * 31 + ".cn", "a" * 32 + ".cn", "mail." * 20 + "cn", "b" * 63])
 def test_mails_stay_threaded_whatever_the_length_of_the_domain(domain: str) -> None:
     """Ids that do not fit a folded line would go out as encoded words, which no mail program follows."""
