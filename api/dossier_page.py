@@ -15,11 +15,14 @@ from zoneinfo import ZoneInfo
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.page_form import Section, form_values, sections
+from api.page_form import Section, form_values, layout_of, sections
 from domain.application import ApplicationForm
 from domain.base import Frozen
 from domain.eligibility import Eligibility
 from domain.evidence import Evidence
+from domain.project import ProjectForm
+from domain.subject import SubjectType
+from domain.tasks import TaskKind
 from texts.catalogue import Texts
 from texts.eligibility import eligibility_lines
 from texts.views import EligibilityLine
@@ -34,11 +37,11 @@ _MONEY: Final = frozenset({"amount", "actual", "required", "difference", "gross_
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "obstacle": ("error.{}",),
     "code": ("error.{}",),
-    "stage_from": ("stage.{}",),
     "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}", "mail.{}.what"),
-    "stage": ("stage.{}",),
     "outcome": ("stage.{}",),
-    "status": ("task_status.{}", "detail_value.{}", "stage.{}"),
+    "track": ("track.{}",),
+    "silence": ("silence.{}",),
+    "what": ("silence.{}",),
     "capacity": ("capacity.{}",),
     "channel": ("channel.{}",),
     "event": ("event.{}",),
@@ -47,6 +50,14 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "industry": ("industry.{}",),
     "subject_type": ("finding.{}",),
     "clause": ("clause.{}",),
+}
+_STAGES: Final[dict[SubjectType, tuple[str, ...]]] = {
+    SubjectType.APPLICATION: ("stage.{}",),
+    SubjectType.PROJECT: ("project_stage.{}", "dispute_stage.{}", "sales_stage.{}"),
+}
+_STATUSES: Final[dict[SubjectType, tuple[str, ...]]] = {
+    SubjectType.APPLICATION: ("task_status.{}", "detail_value.{}", "stage.{}"),
+    SubjectType.PROJECT: ("project_status.{}", "task_status.{}", "detail_value.{}", "stage.{}"),
 }
 _EVIDENCE = TypeAdapter(list[Evidence])
 
@@ -80,24 +91,32 @@ class Block(Frozen):
 class DossierBlocks:
     """Makes the blocks of one dossier for one reader."""
 
-    def __init__(self, texts: Texts, zone: ZoneInfo) -> None:
+    def __init__(self, texts: Texts, zone: ZoneInfo, subject: SubjectType = SubjectType.APPLICATION) -> None:
         self._texts = texts
         self._zone = zone
+        self._subject = subject
+        stages, statuses = _STAGES[subject], _STATUSES[subject]
+        self._words = _WORDS | {"stage": stages, "stage_from": stages, "status": statuses}
 
     def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
-        """Loose facts first, then every part in the order of the document; `application` is spread out among them."""
+        """Loose facts first, then every part in the order of the document; its subject is spread out among them."""
         shown = dict(dossier)
-        if isinstance(shown.get("application"), Mapping):
-            shown = {**shown.pop("application"), **shown}
-        shown.pop("stage_label", None)  # the stage again, in words
+        if isinstance(shown.get(self._subject), Mapping):
+            shown = {**shown.pop(self._subject), **shown}
+        shown = _in_words(shown)
         rounds = shown.get("rounds")
         forms = [one.get("form") for one in (shown, *(rounds if isinstance(rounds, list) else ())) if _is_mapping(one)]
         if shown.get("customer") in [form.get("customer") for form in forms if _is_mapping(form)]:
             shown.pop("customer", None)  # the same again inside the form
         loose = {key: value for key, value in shown.items() if _is_plain(value)}
         parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
-        head = self._group(self._texts.text("dossier.section.application"), loose, 1)
+        head = self._group(self._texts.text(f"dossier.section.{self._subject}"), loose, 1)
         return (head, *parts) if loose else tuple(parts)
+
+    def parts(self, values: Mapping[str, Any]) -> tuple[Block, ...]:
+        """One block for each of `values` that says anything."""
+        said = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+        return tuple(self._block(key, value, 1) for key, value in said.items())
 
     def _block(self, key: str, value: Any, depth: int) -> Block:
         label = self._label(key)
@@ -111,6 +130,7 @@ class DossierBlocks:
             return self._group(label, value, depth)
         if all(_is_plain(item) for item in value):
             return Block(label=label, kind="list", items=tuple(self._plain(key, item) for item in value))
+        value = [_in_words(item) if isinstance(item, Mapping) and not _is_person(item) else item for item in value]
         if all(isinstance(item, Mapping) and all(_is_plain(v) for v in item.values()) for item in value):
             columns = [
                 c for c in dict.fromkeys(c for item in value for c in item) if any(item.get(c) for item in value)
@@ -130,8 +150,9 @@ class DossierBlocks:
         )
 
     def _group(self, label: str, value: Mapping[str, Any], depth: int) -> Block:
+        shown = _in_words(value)
         blocks = tuple(
-            self._block(str(key), inner, depth + 1) for key, inner in value.items() if inner not in (None, "", [], {})
+            self._block(str(key), inner, depth + 1) for key, inner in shown.items() if inner not in (None, "", [], {})
         )
         return Block(label=label, kind="group", blocks=blocks)
 
@@ -139,8 +160,10 @@ class DossierBlocks:
         """Parts that have a layout of their own; None when the value is not of that shape after all."""
         try:
             if key == "form" and isinstance(value, Mapping):
-                form = ApplicationForm.model_validate(dict(value))
-                return Block(label=label, kind="form", sections=sections(form_values(form), self._texts))
+                model = ProjectForm if self._subject is SubjectType.PROJECT else ApplicationForm
+                form = model.model_validate(dict(value))
+                shown = sections(form_values(form), self._texts, layout=layout_of(form))
+                return Block(label=label, kind="form", sections=shown)
             if key == "evidence" and isinstance(value, list) and value:
                 return Block(label=label, kind="evidence", evidence=tuple(_EVIDENCE.validate_python(value)))
             if key == "eligibility" and isinstance(value, Mapping) and value.get("clauses"):
@@ -180,7 +203,16 @@ class DossierBlocks:
         return self._texts.join([self._inline(key, item) for item in value])
 
     def _label(self, key: str) -> str:
-        candidates = ("dossier.section", "dossier.label", "evidence", "detail", "field", "field.forecast")
+        candidates: tuple[str, ...] = (
+            "dossier.section",
+            "dossier.label",
+            "evidence",
+            "detail",
+            "field",
+            "field.forecast",
+        )
+        if self._subject is SubjectType.PROJECT:
+            candidates = (*candidates, "field.project", "project_page")
         return next(
             (self._texts.label(f"{where}.{key}") for where in candidates if self._texts.has(f"{where}.{key}")),
             self._texts.label(key),
@@ -208,10 +240,17 @@ class DossierBlocks:
             except InvalidOperation:
                 return text
         if key == "choice":
-            known = [f"decided.{kind}.{text}" for kind in ("vp_review", "commerce_check", "supply_information")]
+            known = [f"decided.{kind}.{text}" for kind in ("vp_review", "commerce_check", *TaskKind)]
         else:
-            known = [pattern.format(text) for pattern in _WORDS.get(key, ())]
+            known = [pattern.format(text) for pattern in self._words.get(key, ())]
         return next((self._texts.label(name) for name in known if self._texts.has(name)), text)
+
+
+def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` with the words for a code in the place of the code, where it holds both."""
+    labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
+    spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
+    return {name: spoken.get(name, inner) for name, inner in value.items() if name not in labels}
 
 
 def _is_person(value: Mapping[str, Any]) -> bool:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from api.page_form import parse_form
+from api.page_fields import entered_values, specs_of
+from api.page_form import APPLICATION, PROJECT, parse_form, plain_text
 from api.pages import FormError
 from api.problems import Refusal
 from db.tasks import TaskRow
 from domain.named_account import FORM_FIELD
+from domain.project_rules import PROJECT_FORM_FIELD
+from domain.subject import SubjectType
 from domain.tasks import SUPPLY, TaskKind
 from texts.catalogue import Texts
 
 _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 
 
-def entered_fields(task: TaskRow, form: Mapping[str, str]) -> tuple[str, str, dict[str, Any]]:
+def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str, dict[str, Any]]:
     """Choice, reason and fields of an answer. The only choice of a `supply_information` is to supply."""
     choice = form.get("choice", SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
-    reason = form.get("reason", "").replace("\r\n", "\n")
+    reason = plain_text(form.get("reason", ""))
     if task.kind is TaskKind.SUPPLY_INFORMATION:
         typed = {name: value for name, value in form.items() if name not in _OWN_INPUTS}
-        return choice, reason, {FORM_FIELD: parse_form(typed)}
-    known = {spec.name for option in task.choices for spec in option.fields}
-    return choice, reason, {name: form[name] for name in sorted(known) if form.get(name, "").strip()}
+        if task.subject_type == SubjectType.PROJECT:
+            return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
+        return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
+    return choice, reason, entered_values(specs_of(task.choices), form, zone)
 
 
 def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:
@@ -32,11 +37,15 @@ def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:
     if not refusal.problems:
         name = "confirm" if refusal.code == "confirm_missing" else "choice"
         return (FormError(field=name, message=texts.error(refusal.code)),)
-    prefix = f"fields.{FORM_FIELD}."
     return tuple(
         FormError(
-            field=problem.field.removeprefix(prefix).removeprefix("fields."),
+            field=_without_form(problem.field).removeprefix("fields."),
             message=texts.error(problem.key, problem.params),
         )
         for problem in refusal.problems
     )
+
+
+def _without_form(field: str) -> str:
+    """`fields.project.amount` is the input `amount`."""
+    return field.removeprefix(f"fields.{FORM_FIELD}.").removeprefix(f"fields.{PROJECT_FORM_FIELD}.")

@@ -102,7 +102,8 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 value: Any = _listed(spec.name, posted)
             case FieldKind.SPLIT:
-                value = _shares(spec.name, posted)
+                shares = _shares(spec.name, posted)
+                value = [{part: text for part, text in share.items() if text} for share in shares]
             case FieldKind.MOMENT:
                 value = _moment(raw, zone)
             case FieldKind.NUMBER:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from pydantic import JsonValue
+
+from api.page_fields import Offered
 from domain.application import ApplicationForm
 from domain.base import Frozen, Moment
 from domain.evidence import Evidence
 from domain.organisation import Language
+from domain.project import ProjectForm
+from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE
+from texts.project_views import MatchLine
 from texts.views import DecisionLine, EligibilityLine
 
 
@@ -39,11 +45,29 @@ class PageView(Frozen):
     portal_url: str = ""
 
 
-class DecisionPage(PageView):
+class Weighed(Frozen):
+    """A5: one registration to weigh: when it was registered, the vendor's position, familiarity."""
+
+    line: MatchLine
+    own: bool = False
+    """The registration that is asked about."""
+    suspected: bool = False
+    """P5: named by the clerk."""
+
+
+class AboutSubject(PageView):
+    """What every page about a task knows of its subject."""
+
+    subject_type: SubjectType = SubjectType.APPLICATION
+    subject_id: str = ""
+    number: str = ""
+    customer_name: str = ""
+    project_name: str = ""
+
+
+class DecisionPage(AboutSubject):
     """One open task, for the one person it asks."""
 
-    application_id: str
-    number: str = ""
     round: int
     kind: TaskKind
     asked_name: str
@@ -55,7 +79,14 @@ class DecisionPage(PageView):
     due_at: Moment | None = None
     provisional: bool = False
     choices: tuple[Choice, ...]
-    form: ApplicationForm
+    form: ApplicationForm | ProjectForm
+    stage_label: str = ""
+    offered: Offered = Offered()
+    """What the controls offer to choose from."""
+    weighed: tuple[Weighed, ...] = ()
+    """A5, P4: the registration and everything else registered for it, the first registered first."""
+    note: dict[str, JsonValue] = {}
+    """What the person asked has to know beside it: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()
     """`note_by` holds a name, not an id."""
     eligibility: tuple[EligibilityLine, ...] = ()
@@ -66,6 +97,8 @@ class DecisionPage(PageView):
     """Why commerce sent the application back (`supply_information`)."""
     appeal_remark: Remark | None = None
     """Why the salesperson appeals (`gm_appeal`)."""
+    reason_remark: Remark | None = None
+    """Why a project is where it is: an objection, a resumption, a suspicion, a wish for the meeting."""
     conflict_note: str = ""
     hidden: dict[str, str] = {}
     """Further inputs the answer must carry, e.g. an idempotency key."""
@@ -81,7 +114,7 @@ class ResultKind(StrEnum):
     REFUSED = "refused"
 
 
-class ResultPage(PageView):
+class ResultPage(AboutSubject):
     """What became of an answer."""
 
     result: ResultKind
@@ -93,9 +126,6 @@ class ResultPage(PageView):
     reason: str = ""
     message: str = ""
     """Why it was refused, in the reader's language."""
-    application_id: str = ""
-    number: str = ""
-    customer_name: str = ""
 
 
 class CalmKind(StrEnum):
@@ -118,7 +148,7 @@ class CalmKind(StrEnum):
         return {CalmKind.UNKNOWN: 404, CalmKind.EXPIRED: 410, CalmKind.STORED: 202, CalmKind.AWAY: 503}.get(self, 200)
 
 
-class CalmPage(PageView):
+class CalmPage(AboutSubject):
     """A quiet page that says what happened, by whom, and what to do next."""
 
     kind: CalmKind
@@ -126,7 +156,4 @@ class CalmPage(PageView):
     choice: str = ""
     person_name: str = ""
     at: Moment | None = None
-    application_id: str = ""
-    number: str = ""
-    customer_name: str = ""
     receipt: str = ""

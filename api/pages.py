@@ -6,7 +6,7 @@ neither a reader nor a mail scanner can decide by opening one. Every page exists
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
@@ -17,18 +17,20 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from api.dossier_page import DossierBlocks
+from api.page_fields import controls, specs_of
 from api.page_form import (
     BLANK_ROWS,
-    Field,
     Rows,
     Section,
     field_id,
     flatten,
     form_values,
+    layout_of,
     parse_form,
     sections,
 )
 from api.page_views import (
+    AboutSubject,
     CalmKind,
     CalmPage,
     DecisionPage,
@@ -38,10 +40,14 @@ from api.page_views import (
     ResultKind,
     ResultPage,
 )
+from api.project_page import project_parts
+from api.wording import choice_key, task_key
 from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, note_field
 from domain.organisation import Language
-from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, TaskKind
+from domain.project_rules import PROJECT_FORM_FIELD
+from domain.subject import SubjectType
+from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
 from texts.views import detail_value, on_behalf
 
@@ -65,43 +71,61 @@ PAGE_HEADERS: Final[Mapping[str, str]] = {
 
 def render_decision(page: DecisionPage) -> str:
     """The page that asks for one decision. Raises `KeyError` when a text is missing."""
-    texts = Texts(page.language)
-    errors = {_input_name(error.field): error.message for error in page.errors}
+    texts, subject, layout = Texts(page.language), page.subject_type, layout_of(page.form)
+    notes = {note_field(kind) for kind in EvidenceKind}
+    specs = [spec for spec in specs_of(page.choices) if spec.name not in notes]
+    errors = {_input_name(error.field, specs): error.message for error in page.errors}
     editing = page.kind is TaskKind.SUPPLY_INFORMATION
-    typed = flatten(parse_form(page.entered))
-    shown = sections(form_values(page.form), texts)
-    notes = page.kind is TaskKind.COMMERCE_CHECK
+    typed = flatten(parse_form(page.entered, layout))
+    values, zone = form_values(page.form), ZoneInfo(page.time_zone)
+    edited = sections(typed or values, texts, errors, blank_rows=BLANK_ROWS, layout=layout) if editing else ()
     return _render(
         page,
         "decision.html.j2",
-        title=texts.text(f"task.{page.kind}.title"),
+        title=texts.text(task_key(page.kind, subject, "title")),
+        question=texts.text(task_key(page.kind, subject, "question")),
+        heading=page.project_name or page.form.customer.name,
+        about=_about(page, texts),
         page=page,
         who=_who(page, texts),
         reason_hints=_reason_hints(page, texts),
-        choices=[(choice.choice, texts.text(f"choice.{page.kind}.{choice.choice}")) for choice in page.choices],
-        notes=notes,
-        extra=_extra_fields(page, texts, errors),
-        sections=shown,
-        editing=sections(typed or form_values(page.form), texts, errors, blank_rows=BLANK_ROWS) if editing else (),
+        choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
+        notes=page.kind is TaskKind.COMMERCE_CHECK,
+        extra=controls(specs, page.offered, texts, zone, subject=subject, entered=page.entered, errors=errors),
+        sections=sections(values, texts, layout=layout),
+        editing=edited,
         errors=errors,
-        error_list=_error_list(errors, texts),
+        error_list=_error_list(errors, layout.labels, texts),
         entered=page.entered,
         after=None if page.accounts_held is None else page.accounts_held + 1,
         on_behalf=on_behalf,
         note_field=note_field,
         detail_value=detail_value,
+        task_title=lambda kind: texts.text(task_key(kind, subject, "title")),
+        **project_parts(page, texts),
     )
 
 
-def _input_name(field: str) -> str:
-    """The input a problem belongs to: `fields.note_credit`, `fields.application.customer.name` lose their wrapping."""
-    return field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.")
+def _input_name(field: str, specs: Sequence[FieldSpec]) -> str:
+    """The input a problem belongs to: `fields.note_credit`, `fields.application.customer.name` lose their wrapping;
+    what is wrong with one of several that are ticked is said of them all."""
+    bare = field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.").removeprefix(f"{PROJECT_FORM_FIELD}.")
+    whole = (spec.name for spec in specs if spec.kind not in (FieldKind.SPLIT, FieldKind.FORM))
+    return next((name for name in whole if bare.startswith(f"{name}.")), bare)
+
+
+def _about(page: AboutSubject, texts: Texts) -> str:
+    """The subject by its number, and a project by its name as well."""
+    number = page.number or page.subject_id
+    if page.subject_type is SubjectType.PROJECT:
+        return texts.text("page.project_registration", number=number, project=page.project_name) if number else ""
+    return texts.text("page.application", number=number) if number else ""
 
 
 def render_result(page: ResultPage) -> str:
     """Accepted, decided before by somebody else (who, when, what), or refused and why."""
     texts = Texts(page.language)
-    choice = texts.label(f"choice.{page.task_kind}.{page.choice}") if page.choice else ""
+    choice = texts.label(choice_key(page.task_kind, page.subject_type, page.choice)) if page.choice else ""
     facts = {"person": page.person_name, "moment": _moment(page, page.at, texts), "choice": choice}
     known = all(facts.values())
     lines = {
@@ -116,8 +140,9 @@ def render_result(page: ResultPage) -> str:
 def render_calm(page: CalmPage) -> str:
     """Why there is nothing to decide here. `page.kind.status` is the HTTP status to send it with."""
     texts = Texts(page.language)
-    choice = texts.label(f"choice.{page.task_kind}.{page.choice}") if page.task_kind and page.choice else ""
-    text = texts.text(f"calm.{page.kind}.text") if page.kind is not CalmKind.ANSWERED else ""
+    kind, of_project = page.task_kind, page.subject_type is SubjectType.PROJECT
+    choice = texts.label(choice_key(kind, page.subject_type, page.choice)) if kind and page.choice else ""
+    text = texts.text(_calm_key(page.kind, "text", of_project, texts)) if page.kind is not CalmKind.ANSWERED else ""
     if page.kind is CalmKind.ANSWERED:
         facts = {"person": page.person_name, "moment": _moment(page, page.at, texts), "choice": choice}
         text = (
@@ -132,7 +157,13 @@ def render_calm(page: CalmPage) -> str:
         CalmKind.STORED: (page.path, texts.text("page.look_again")),
         CalmKind.AWAY: (page.path, texts.text("page.try_again")),
     }.get(page.kind)
-    return _quiet(page, texts, texts.text(f"calm.{page.kind}.title"), lines, tone=page.kind.value, link=link)
+    title = texts.text(_calm_key(page.kind, "title", of_project, texts))
+    return _quiet(page, texts, title, lines, tone=page.kind.value, link=link)
+
+
+def _calm_key(kind: CalmKind, part: str, of_project: bool, texts: Texts) -> str:
+    own = f"calm.{kind}.project_{part}"
+    return own if of_project and texts.has(own) else f"calm.{kind}.{part}"
 
 
 def render_dossier(
@@ -142,22 +173,29 @@ def render_dossier(
     time_zone: str = "Asia/Shanghai",
     path: str = "",
 ) -> str:
-    """N11: everything kept of one application as one page to read or print.
+    """N11: everything kept of one application or project as one page to read or print.
 
     `dossier` is the JSON document the API answers (or the same with datetimes); parts unknown to this page are shown
     too.
     """
     texts = Texts(language)
-    known = {**dossier, **dossier["application"]} if isinstance(dossier.get("application"), Mapping) else dossier
+    subject = SubjectType.PROJECT if isinstance(dossier.get("project"), Mapping) else SubjectType.APPLICATION
+    own = dossier.get(subject)
+    known = {**dossier, **own} if isinstance(own, Mapping) else dossier
     customer = known.get("customer")
-    name = customer.get("name") if isinstance(customer, Mapping) else None
+    name = known.get("name") or known.get("customer_name") or (isinstance(customer, Mapping) and customer.get("name"))
+    of_project = subject is SubjectType.PROJECT
+    title = texts.text("dossier.project_title" if of_project else "dossier.title")
+    number = str(known.get("number") or known.get("id") or "")
+    about = AboutSubject(path=path, subject_type=subject, number=number, project_name=str(name or ""))
     return _render(
         PageView(language=language, path=path, time_zone=time_zone),
         "dossier.html.j2",
-        title=texts.text("dossier.title"),
-        heading=str(known.get("customer_name") or name or texts.text("dossier.title")),
-        number=str(known.get("number") or known.get("id") or ""),
-        blocks=DossierBlocks(texts, ZoneInfo(time_zone)).of(dossier),
+        title=title,
+        heading=str(name or title),
+        about=_about(about, texts),
+        what_it_is=texts.text("dossier.project_note" if of_project else "dossier.note"),
+        blocks=DossierBlocks(texts, ZoneInfo(time_zone), subject).of(dossier),
         detail_value=detail_value,
     )
 
@@ -171,10 +209,7 @@ def _quiet(
     tone: str,
     link: tuple[str, str] | None,
 ) -> str:
-    number = page.number or page.application_id
-    subject = " · ".join(
-        part for part in (texts.text("page.application", number=number) if number else "", page.customer_name) if part
-    )
+    subject = " · ".join(part for part in (_about(page, texts), page.customer_name) if part)
     return _render(
         page,
         "quiet.html.j2",
@@ -201,11 +236,14 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
     """Which choices need a reason, and why (N5, N8, N9)."""
     hints = []
     for choice in page.choices:
-        label = texts.text(f"choice.{page.kind}.{choice.choice}")
+        label = texts.text(choice_key(page.kind, page.subject_type, choice.choice))
         if choice.special_reason:
             hints.append(texts.text("page.reason_special", choice=label))
         elif choice.reason_required:
-            key = {REJECT: "page.reason_reject", RETURN: "page.reason_return"}.get(choice.choice, "page.reason_other")
+            key = f"page.reason_for.{page.kind}.{choice.choice}"
+            if not texts.has(key):
+                keys = {REJECT: "page.reason_reject", RETURN: "page.reason_return"}
+                key = keys.get(choice.choice, "page.reason_other")
             hints.append(texts.text(key, choice=label))
     needed = sum(choice.special_reason or choice.reason_required for choice in page.choices)
     if needed < len(page.choices):
@@ -213,40 +251,27 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
     return hints
 
 
-def _extra_fields(page: DecisionPage, texts: Texts, errors: Mapping[str, str]) -> list[Field]:
-    """Text fields a choice asks for beside its reason, other than the evidence notes."""
-    notes = {note_field(kind) for kind in EvidenceKind}
-    specs = {spec.name: spec for choice in page.choices for spec in choice.fields if spec.kind is FieldKind.TEXT}
+def _error_list(errors: Mapping[str, str], labels: str, texts: Texts) -> list[tuple[str, str]]:
+    """Where each wrong input stands on the page, and its message under the input's name."""
+    colon = "：" if texts.language == "zh" else ": "
     return [
-        Field(
-            name=spec.name,
-            label=texts.label(f"field.{spec.name}", texts.label(f"dossier.label.{spec.name}")),
-            type="text",
-            value=page.entered.get(spec.name, ""),
-            required=False,
-            error=errors.get(spec.name, ""),
-        )
-        for name, spec in specs.items()
-        if name not in notes
+        (field_id(name), f"{_input_label(name, labels, texts)}{colon}{message}") for name, message in errors.items()
     ]
 
 
-def _error_list(errors: Mapping[str, str], texts: Texts) -> list[tuple[str, str]]:
-    """Where each wrong input stands on the page, and its message under the input's name."""
-    colon = "：" if texts.language == "zh" else ": "
-    return [(field_id(name), f"{_input_label(name, texts)}{colon}{message}") for name, message in errors.items()]
-
-
-def _input_label(name: str, texts: Texts) -> str:
+def _input_label(name: str, labels: str, texts: Texts) -> str:
+    """What an input is called. `labels`: where those of the form are."""
     for kind in EvidenceKind:
         if name == note_field(kind):
             return texts.text("page.note_for", evidence=texts.text(f"evidence.{kind}"))
+    if name in ("choice", "reason", "confirm"):
+        return texts.text(f"field.{name}")
     parts = name.split(".")
     pattern = ".".join(part for part in parts if not part.isdecimal())
     group = pattern.rpartition(".")[0]
-    names = [texts.label(f"field.{key}._title") for key in (group, pattern) if texts.has(f"field.{key}._title")]
+    names = [texts.label(f"{labels}.{key}._title") for key in (group, pattern) if texts.has(f"{labels}.{key}._title")]
     row = [texts.text("page.row", number=int(part) + 1) for part in parts if part.isascii() and part.isdigit()][:1]
-    own = [texts.label(f"field.{pattern}")] if texts.has(f"field.{pattern}") else []
+    own = [texts.label(f"{labels}.{pattern}")] if texts.has(f"{labels}.{pattern}") else []
     return " ".join([*names, *row, *own]) or pattern
 
 

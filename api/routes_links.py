@@ -7,6 +7,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from api.answers import refused
+from api.decision_pages import Opened, about, decision_page, dispute_of
 from api.front_door import Caller
 from api.page_answers import entered_fields, field_errors
 from api.pages import (
@@ -15,7 +17,6 @@ from api.pages import (
     CalmPage,
     DecisionPage,
     FormError,
-    Remark,
     ResultKind,
     ResultPage,
     render_calm,
@@ -23,22 +24,17 @@ from api.pages import (
     render_result,
 )
 from api.problems import Refusal, Unavailable
-from api.routes_tasks import check_answer
+from api.routes_tasks import check_answer, subject_of
 from api.state import State, StateDep, page_caller
 from crypto.links import ForgedLink, link_id_of
-from db import accounts, applications, messages, tasks
-from db.applications import ApplicationRow
+from db import messages, tasks
 from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
-from db.tasks import AskedRow, DecisionRow, TaskRow
-from domain.background import background_of
-from domain.eligibility import evaluate
-from domain.organisation import Language, Organisation, Person
-from domain.tasks import TaskKind, TaskStatus
+from db.tasks import DecisionRow
+from domain.organisation import Language, Person
+from domain.subject import SubjectType
+from domain.tasks import TaskStatus
 from texts.catalogue import Texts, language_of
-from texts.decisions import decision_lines
-from texts.eligibility import eligibility_lines
-from texts.named_evidence import with_names
 
 router = APIRouter(include_in_schema=False)
 
@@ -60,27 +56,14 @@ class Calm(Exception):
         return said.message_id == self.decision.message_id
 
 
-class Opened:
-    """What a valid link opens: one task, for the one person it asks."""
-
-    def __init__(
-        self, task: TaskRow, asked: AskedRow, person: Person, organisation: Organisation, row: ApplicationRow
-    ) -> None:
-        self.task = task
-        self.asked = asked
-        self.person = person
-        self.organisation = organisation
-        self.row = row
-
-
 @router.api_route("/d/{token}", methods=["GET", "HEAD"])
 async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
     """Show what is asked; nothing changes, whoever or whatever opens it, however often."""
     try:
         async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
-            await messages.note_reading(tx, opened.person.id, "application", opened.row.id, "link")
-            page = await _decision_page(tx, state, opened, request)
+            await messages.note_reading(tx, opened.person.id, opened.task.subject_type, opened.row.id, "link")
+            page = await _page(tx, state, opened, request)
     except Calm as calm:
         return _answer(render_calm(calm.page), calm.page.kind.status)
     except RecordAway:
@@ -96,7 +79,7 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
         async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
-        choice, reason, fields = entered_fields(opened.task, form)
+        choice, reason, fields = entered_fields(opened.task, form, state.facts.policy.zone)
         texts = Texts(_language(request, opened.person))
         errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
         try:
@@ -115,7 +98,7 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         except Refusal as refusal:
             async with looking_up(state.engine) as tx:
                 await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
-            message = texts.error(refusal.code, refusal.facts)
+            message = texts.error(refusal.words, refusal.facts)
             page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
             return _answer(render_result(page), refusal.status)
         return await _became(state, opened, request, caller, receipt, choice)
@@ -136,16 +119,16 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
     except ForgedLink:
         raise unknown from None
     task = await tasks.find(tx, asked.task_id) if asked else None
-    row = await applications.find(tx, task.subject_id) if task else None
+    row = await subject_of(tx, task) if task else None
     organisation = await state.facts.organisation(tx)
     person = organisation.person(asked.person) if asked else None
     if asked is None or task is None or row is None or person is None or not person.active:
         raise unknown
-    opened = Opened(task, asked, person, organisation, row)
+    opened = Opened(task, asked, person, organisation, row, await dispute_of(tx, task))
     if task.status is TaskStatus.ANSWERED:
         decision = await tasks.decision_on(tx, task.id)
         raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision), opened, decision)
-    if row.round != task.round:
+    if opened.superseded:
         raise Calm(_closed(CalmKind.SUPERSEDED, request, opened, None))
     if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:
         raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, None))
@@ -154,7 +137,7 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
     return opened
 
 
-async def _decision_page(
+async def _page(
     tx: AsyncConnection,
     state: State,
     opened: Opened,
@@ -162,46 +145,16 @@ async def _decision_page(
     entered: dict[str, str] | None = None,
     errors: tuple[FormError, ...] = (),
 ) -> DecisionPage:
-    task, row, organisation = opened.task, opened.row, opened.organisation
-    policy = await state.facts.pinned_policy(tx, row.policy_digest)
-    found = await applications.evidence_of(tx, row.id, row.round)
-    deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
-    office = organisation.departments_by_id.get(row.department or "")
-    note = Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
-    return DecisionPage(
-        language=_language(request, opened.person),
-        path=request.url.path,
-        time_zone=policy.time_zone,
-        application_id=row.id,
-        round=row.round,
-        kind=task.kind,
-        asked_name=opened.person.name,
-        capacity=opened.asked.capacity,
-        on_behalf_of_name=organisation.name_of(opened.asked.on_behalf_of) if opened.asked.on_behalf_of else None,
-        applicant_name=organisation.name_of(row.applicant),
-        department_name=office.name if office else "",
-        opened_at=task.opened_at,
-        due_at=task.due_at,
-        provisional=task.due_provisional,
-        choices=task.choices,
-        form=row.form,
-        evidence=tuple(with_names(item, organisation) for item in (found if deciding else ())),
-        eligibility=eligibility_lines(evaluate(row.form, background_of(found if deciding else ()), policy.eligibility)),
-        decisions=decision_lines(await tasks.decisions_of(tx, row.id), organisation),
-        accounts_held=await accounts.count_held(tx, row.applicant) if deciding else None,
-        account_limit=policy.accounts.limit,
-        return_remark=note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
-        appeal_remark=note if task.kind is TaskKind.GM_APPEAL else None,
-        entered=entered or {},
-        errors=errors,
-    )
+    language = _language(request, opened.person)
+    page = await decision_page(tx, state.facts, opened, language=language, path=request.url.path)
+    return page.model_copy(update={"entered": entered or {}, "errors": errors})
 
 
 async def _again(
     state: State, opened: Opened, request: Request, form: dict[str, str], errors: tuple[FormError, ...]
 ) -> HTMLResponse:
     async with looking_up(state.engine) as tx:
-        page = await _decision_page(tx, state, opened, request, form, errors)
+        page = await _page(tx, state, opened, request, form, errors)
     return _answer(render_decision(page), 422)
 
 
@@ -235,7 +188,7 @@ async def _became(
             **shared,
         )
         return _answer(render_result(page), 409)
-    message = Texts(language).error(str(receipt.result.get("code")))
+    message = Texts(language).error(refused(receipt.result, SubjectType(opened.task.subject_type)).words)
     return _answer(render_result(ResultPage(result=ResultKind.REFUSED, message=message, **shared)), 409)
 
 
@@ -245,8 +198,7 @@ def _shared(request: Request, opened: Opened) -> dict[str, Any]:
         "language": _language(request, opened.person),
         "path": request.url.path,
         "task_kind": opened.task.kind,
-        "application_id": opened.row.id,
-        "customer_name": opened.row.form.customer.name,
+        **about(opened),
     }
 
 
@@ -259,8 +211,7 @@ def _closed(kind: CalmKind, request: Request, opened: Opened, decision: Decision
         choice=decision.choice if decision else "",
         person_name=opened.organisation.name_of(decision.person) if decision else "",
         at=decision.decided_at if decision else opened.task.closed_at,
-        application_id=opened.row.id,
-        customer_name=opened.row.form.customer.name,
+        **about(opened),
     )
 
 

@@ -35,13 +35,17 @@ class MatchLine(Wire):
     def title(self, texts: Texts) -> str:
         return texts.text(f"finding.{self.subject_type}")
 
+    def state(self, texts: Texts) -> str:
+        """Where it stands."""
+        known = (f"{where}.{self.status}" for where in ("detail_value", "stage"))
+        return next((texts.text(key) for key in known if texts.has(key)), self.status)
+
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
         """Who registered what and when, and why it is here."""
-        known = f"detail_value.{self.status}"
         parts = [
             self.name,
             self.salesperson_name,
-            texts.label(known) if texts.has(known) else self.status,
+            self.state(texts),
             texts.moment(self.since, zone),
             texts.join([texts.text(f"because.{reason}") for reason in self.because]),
         ]

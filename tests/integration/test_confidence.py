@@ -33,6 +33,7 @@ from domain.access import scope_of
 from domain.application import ApplicationForm, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.policy import load_policy
+from domain.statements import Withdraw
 from domain.tasks import Choice, answer_problems
 from embedded.welcome import FORM_FILE, sample_organisation
 from texts.catalogue import Texts
@@ -182,7 +183,7 @@ async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: s
     async with record:
         for attempt in (
             lambda: door.submit(caller(), FORM, customer_shown=False),
-            lambda: door.withdraw(caller(), "application-a1", "x"),
+            lambda: door.say(caller(), Withdraw, "application-a1", "withdraw", reason="x"),
             lambda: door.answer(caller(), "application-a1", "t", choice="approve", reason="", fields={}),
         ):
             with pytest.raises(Unavailable) as away:

@@ -86,7 +86,7 @@ DECISION = DecisionLine(
 def page(kind: TaskKind = TaskKind.VP_REVIEW, *, above_limit: bool = False, **changes: Any) -> str:
     view = {
         "path": "/d/token",
-        "application_id": "NA-17",
+        "subject_id": "NA-17",
         "round": 2,
         "kind": kind,
         "asked_name": "赵敏",

@@ -1,0 +1,213 @@
+"""What a valid mail link opens, and everything the page behind it shows, read from the record."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.page_fields import Offered, specs_of
+from api.page_views import Weighed
+from api.pages import DecisionPage, Remark
+from api.wording import with_people
+from db import accounts, applications, disputes, projects, tasks
+from db.applications import ApplicationRow
+from db.disputes import DisputeRow
+from db.engine import AsyncConnection
+from db.facts import Facts
+from db.projects import ProjectRow
+from db.tasks import AskedRow, TaskRow
+from domain.asking import IN_PERSON
+from domain.background import background_of
+from domain.eligibility import evaluate
+from domain.organisation import Language, Organisation, Person
+from domain.project_match import Match
+from domain.project_rules import SUSPECTS_FIELD
+from domain.subject import SubjectType
+from domain.tasks import FieldKind, TaskKind, TaskStatus
+from texts.catalogue import Texts
+from texts.decisions import decision_lines
+from texts.eligibility import eligibility_lines
+from texts.named_evidence import with_names
+from texts.project_views import MatchLine, match_lines
+from texts.views import DecisionLine
+
+
+class Opened:
+    """What a valid link opens: one task, for the one person it asks."""
+
+    def __init__(
+        self,
+        task: TaskRow,
+        asked: AskedRow,
+        person: Person,
+        organisation: Organisation,
+        row: ApplicationRow | ProjectRow,
+        dispute: DisputeRow | None,
+    ) -> None:
+        self.task = task
+        self.asked = asked
+        self.person = person
+        self.organisation = organisation
+        self.row = row
+        self.dispute = dispute
+
+    @property
+    def superseded(self) -> bool:
+        """What it asked about has moved on to another round. A dispute has rounds of its own: its texts (D1)."""
+        if isinstance(self.row, ApplicationRow):
+            return self.row.round != self.task.round
+        number = self.dispute.round if self.dispute else self.row.round
+        return number != self.task.round and self.task.status is not TaskStatus.OPEN
+
+
+async def dispute_of(tx: AsyncConnection, task: TaskRow) -> DisputeRow | None:
+    """The dispute that a task of a project is a step of, if it is."""
+    if task.subject_type != SubjectType.PROJECT:
+        return None
+    over = await disputes.of_project(tx, task.subject_id)
+    return next((one for one in over if one.workflow_id == task.workflow_id), None)
+
+
+def about(opened: Opened) -> dict[str, Any]:
+    """What every page about a task knows of its subject."""
+    row = opened.row
+    of_project = isinstance(row, ProjectRow)
+    return {
+        "subject_type": SubjectType.PROJECT if of_project else SubjectType.APPLICATION,
+        "subject_id": row.id,
+        "number": row.number or "" if isinstance(row, ProjectRow) else "",
+        "customer_name": row.form.customer.name,
+        "project_name": row.form.name if isinstance(row, ProjectRow) else "",
+    }
+
+
+async def decision_page(
+    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
+) -> DecisionPage:
+    """The page that asks for one decision."""
+    task, row, organisation = opened.task, opened.row, opened.organisation
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    office = organisation.departments_by_id.get(row.department or "")
+    if isinstance(row, ProjectRow):
+        own = await _of_project(tx, opened, row, Texts(language), policy.zone)
+    else:
+        own = await _of_application(tx, facts, opened, row)
+    return DecisionPage(
+        language=language,
+        path=path,
+        time_zone=policy.time_zone,
+        **about(opened),
+        round=task.round if opened.dispute else row.round,
+        kind=task.kind,
+        asked_name=opened.person.name,
+        capacity=opened.asked.capacity,
+        on_behalf_of_name=organisation.name_of(opened.asked.on_behalf_of) if opened.asked.on_behalf_of else None,
+        applicant_name=organisation.name_of(row.salesperson if isinstance(row, ProjectRow) else row.applicant),
+        department_name=office.name if office else "",
+        opened_at=task.opened_at,
+        due_at=task.due_at,
+        provisional=task.due_provisional,
+        choices=task.choices,
+        form=row.form,
+        **own,
+    )
+
+
+async def _of_application(tx: AsyncConnection, facts: Facts, opened: Opened, row: ApplicationRow) -> dict[str, Any]:
+    task, organisation = opened.task, opened.organisation
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
+    found = await applications.evidence_of(tx, row.id, row.round) if deciding else ()
+    note = _reason(task)
+    return {
+        "evidence": tuple(with_names(item, organisation) for item in found),
+        "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
+        "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),
+        "accounts_held": await accounts.count_held(tx, row.applicant) if deciding else None,
+        "account_limit": policy.accounts.limit,
+        "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
+        "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
+    }
+
+
+async def _of_project(
+    tx: AsyncConnection, opened: Opened, row: ProjectRow, texts: Texts, zone: ZoneInfo
+) -> dict[str, Any]:
+    """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
+    task, organisation = opened.task, opened.organisation
+    deciding = task.kind not in IN_PERSON
+    matches = await projects.matches_of(tx, row.id, row.round) if deciding else ()
+    suspected = (task.note or {}).get(SUSPECTS_FIELD)
+    named = [str(one) for one in suspected] if isinstance(suspected, list) else []
+    stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
+    decided = decision_lines(await tasks.decisions_of(tx, row.id), organisation)
+    return {
+        "stage_label": texts.text(stage),
+        "offered": _offered(opened, matches, texts, zone),
+        "weighed": _weighed(row, matches, named, organisation) if deciding else (),
+        "note": with_people(task.note or {}, organisation),
+        "decisions": decided if deciding else tuple(map(_without_others, decided)),
+        "reason_remark": _reason(task),
+    }
+
+
+def _reason(task: TaskRow) -> Remark | None:
+    return Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
+
+
+def _without_others(line: DecisionLine) -> DecisionLine:
+    """P4, P5: the reasons for a suspicion speak of other people's registrations (X2)."""
+    hidden = line.kind in (TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION)
+    return line.model_copy(update={"reason": ""}) if hidden else line
+
+
+def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:
+    task, organisation = opened.task, opened.organisation
+    sides = list(dict.fromkeys(one.person for one in opened.dispute.claimants)) if opened.dispute else []
+    specs = specs_of(task.choices)
+    people = {one for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for one in spec.options}
+    labels = {one: _person_label(one, organisation) for one in people}
+    for match in matches:
+        reasons = texts.join([texts.label(f"because.{reason}") for reason in match.because])
+        parts = (match.name, organisation.name_of(match.salesperson), texts.moment(match.since, zone), reasons)
+        labels[match.subject_id] = " · ".join(part for part in parts if part)
+    # D1: the sides divide it among themselves; a meeting may name others as well.
+    others = [one.id for one in organisation.people if one.active] if task.kind is TaskKind.RECORD_MEETING else []
+    suggested = (task.note or {}).get("participants")
+    ticked = [one.get("person") for one in suggested if isinstance(one, dict)] if isinstance(suggested, list) else []
+    return Offered(
+        people=tuple((one, _person_label(one, organisation)) for one in dict.fromkeys([*sides, *others])),
+        labels=labels,
+        sides=tuple(sides),
+        suggested=tuple(str(one) for one in ticked if one),
+    )
+
+
+def _person_label(person_id: str, organisation: Organisation) -> str:
+    office = organisation.department_of(person_id)
+    return organisation.name_of(person_id) + (f" · {office.name}" if office else "")
+
+
+def _weighed(
+    row: ProjectRow, matches: tuple[Match, ...], suspected: list[str], organisation: Organisation
+) -> tuple[Weighed, ...]:
+    """A5: in the order of registration, this one among them."""
+    mine = MatchLine(
+        subject_type="project",
+        name=row.form.name,
+        salesperson_name=organisation.name_of(row.salesperson),
+        status=row.stage.status.value,
+        since=row.registered_at,
+        earlier=False,
+        live=row.live,
+        because=(),
+        amount=row.form.amount,
+        vendor_registered=row.form.vendor_registered,
+        relationship=row.form.relationship,
+    )
+    others = [
+        Weighed(line=line, suspected=match.subject_id in suspected)
+        for match in matches
+        for line in match_lines([match], organisation)
+    ]
+    return tuple(sorted([Weighed(line=mine, own=True), *others], key=lambda one: one.line.since))

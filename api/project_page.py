@@ -1,0 +1,64 @@
+"""What a page that asks for a decision on a project shows beside its form (A5, P4–P8, D1–D3, U6)."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.dossier_page import Block, DossierBlocks
+from api.page_views import DecisionPage
+from domain.project import ProjectForm
+from domain.subject import SubjectType
+from domain.tasks import TaskKind
+from texts.catalogue import Texts
+from texts.project_views import project_essentials
+from texts.views import Essential
+
+_REMARKS = {
+    TaskKind.CONFLICT_CONFIRMATION: "page.project_conflict",
+    TaskKind.OBJECTION_REVIEW: "page.objection",
+    TaskKind.RESUME_REVIEW: "page.resumption",
+    TaskKind.SUPPLY_INFORMATION: "page.project_returned",
+}
+_SAID_ELSEWHERE = frozenset({"reason", "suspects", "participants", "precedents"})
+
+
+def project_parts(page: DecisionPage, texts: Texts) -> dict[str, Any]:
+    """What the template shows of a project; nothing of it for an application."""
+    brief = _brief(page, texts) if isinstance(page.form, ProjectForm) else ()
+    return {
+        "brief": brief,
+        "reason_heading": texts.text(_REMARKS.get(page.kind, "page.reason")),
+        "note_blocks": _note_blocks(page, texts) if page.subject_type is SubjectType.PROJECT else (),
+        "help_before": texts.text("page.agree_help") if page.note.get("proposal") else "",
+    }
+
+
+def _brief(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
+    """The project in a few lines, first of all whose it is."""
+    assert isinstance(page.form, ProjectForm)
+    lines = (
+        Essential(label_key="mail.label.customer", value=page.form.customer.name),
+        *project_essentials(page.form),
+    )
+    return [(texts.label(line.label_key), line.shown(texts)) for line in lines]
+
+
+def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
+    """Whatever the person asked has to know: the text on the table, the meeting, earlier rulings, …"""
+    blocks = DossierBlocks(texts, ZoneInfo(page.time_zone), SubjectType.PROJECT)
+    rest = {name: value for name, value in page.note.items() if name not in _SAID_ELSEWHERE}
+    shown = list(blocks.parts(rest))
+    suggested = page.note.get("participants")
+    if isinstance(suggested, list) and suggested:
+        names = [str(one.get("name", "")) if isinstance(one, dict) else str(one) for one in suggested]
+        text = texts.text("project_page.suggested_participants", people=texts.join(names))
+        shown.append(Block(label="", kind="text", text=text))
+    precedents = page.note.get("precedents")
+    if isinstance(precedents, list):
+        label = texts.text("project_page.precedents")
+        if precedents:
+            shown += [block.model_copy(update={"label": label}) for block in blocks.parts({"precedents": precedents})]
+        else:
+            shown.append(Block(label=label, kind="text", text=texts.text("project_page.no_precedents")))
+    return tuple(shown)
