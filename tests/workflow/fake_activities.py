@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -17,10 +18,8 @@ from activities.steps import (
     Moved,
     MoveStep,
     OpenTask,
-    RecordAnswerStep,
-    RecordAppealStep,
     Recorded,
-    RecordWithdrawalStep,
+    RecordStep,
     Refreshed,
     RefreshStep,
     Step,
@@ -32,15 +31,15 @@ from domain.application import Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
 from domain.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
-from domain.statements import AnswerTask, Statement, Withdraw
+from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
 from domain.tasks import (
     APPROVE,
     REJECT,
     SUPPLY,
     Asked,
     AskedAs,
-    Decision,
     DueAction,
+    Taken,
     TaskKind,
     TaskStatus,
     answer_problems,
@@ -128,17 +127,20 @@ class FakeActivities:
     async def mark_outside_sources_unavailable(self, step: GatherStep) -> Gathered:
         return await self._gather(step, "unavailable")
 
-    @activity.defn(name="record_answer")
-    async def record_answer(self, step: RecordAnswerStep) -> Recorded:
-        return await self._once(step, lambda: self._heard(step.statement, step, lambda: self._answer(step)))
-
-    @activity.defn(name="record_withdrawal")
-    async def record_withdrawal(self, step: RecordWithdrawalStep) -> Recorded:
-        return await self._once(step, lambda: self._heard(step.statement, step, lambda: self._withdraw(step.statement)))
-
-    @activity.defn(name="record_appeal")
-    async def record_appeal(self, step: RecordAppealStep) -> Recorded:
-        return await self._once(step, lambda: self._heard(step.statement, step, lambda: self._appeal(step)))
+    @activity.defn(name="record_statement")
+    async def record_statement(self, step: RecordStep) -> Recorded:
+        said = step.statement
+        work: Callable[[], Recorded]
+        match said:
+            case AnswerTask():
+                work = partial(self._answer, said, step)
+            case Withdraw():
+                work = partial(self._withdraw, said)
+            case AppealRejection():
+                work = partial(self._appeal, said, step)
+            case _:
+                raise LookupError(f"no application hears {said.kind}")
+        return await self._once(step, lambda: self._heard(said, step, work))
 
     def _heard(self, said: Statement, step: Step, work: Callable[[], Recorded]) -> Recorded:
         own = self._own()
@@ -160,8 +162,8 @@ class FakeActivities:
         self.record.heard.add(said.message_id)
         return recorded
 
-    def _answer(self, step: RecordAnswerStep) -> Recorded:
-        record, own, said = self.record, self._own(), step.statement
+    def _answer(self, said: AnswerTask, step: Step) -> Recorded:
+        record, own = self.record, self._own()
         task = record.tasks.get(said.task_id)
         if task is None:
             raise Refused("unknown_task")
@@ -184,8 +186,8 @@ class FakeActivities:
             record.settled.add(said.message_id)
         return Recorded(accepted=True, decision=decision, round=own.round if said.choice == SUPPLY else None)
 
-    def _decision(self, task: FakeTask, mine: Asked, said: AnswerTask, step: Step) -> Decision:
-        return Decision(
+    def _decision(self, task: FakeTask, mine: Asked, said: AnswerTask, step: Step) -> Taken:
+        return Taken(
             task_id=task.id,
             kind=task.kind,
             slot=task.slot,
@@ -206,40 +208,40 @@ class FakeActivities:
             raise Refused("stage_does_not_allow")
         return Recorded(accepted=True)
 
-    def _appeal(self, step: RecordAppealStep) -> Recorded:
-        own, said = self._own(), step.statement
+    def _appeal(self, said: AppealRejection, step: Step) -> Recorded:
+        own = self._own()
         if said.person != own.applicant:
             raise Refused("not_applicant")
         if own.appealed:
             raise Refused("appeal_used")
         if own.stage is not Stage.REJECTED or own.appeal_until is None:
             raise Refused("stage_does_not_allow")
-        if not appeal_in_time(step.statement.said_at, step.now, own.appeal_until):
+        if not appeal_in_time(said.said_at, step.now, own.appeal_until):
             raise Refused("appeal_too_late")
         own.appealed = True
         return Recorded(accepted=True)
 
-    @activity.defn(name="move_application")
-    async def move_application(self, step: MoveStep) -> Moved:
+    @activity.defn(name="move")
+    async def move(self, step: MoveStep) -> Moved:
         def work() -> Moved:
-            record, own = self.record, self._own()
+            record, own, stage = self.record, self._own(), Stage(step.stage)
             involved = tuple(one.person for task in record.tasks.values() for one in task.asked)
             for task in record.open:
                 task.status = TaskStatus.WITHDRAWN
-                if step.stage is not Stage.WITHDRAWN:
+                if stage not in (Stage.WITHDRAWN, own.stage):
                     record.mail("task_withdrawn", tuple(one.person for one in task.asked), step.now, task.id)
-            if step.stage is Stage.REJECTED:
+            if stage is Stage.REJECTED:
                 rejected = [d for _, d in record.decisions if d.choice == REJECT]
                 appealable = may_be_appealed(rejected[-1], record.organisation)
                 own.appeal_until = appeal_until(step.now, record.policy, record.calendar) if appealable else None
-            own.stage, own.obstacle = step.stage, step.obstacle
+            own.stage, own.obstacle = stage, step.obstacle
             opened = [record.open_task(ask, n, step.now) for n, ask in enumerate(record.each(step.asks))]
             for notice in step.notices:
-                self._tell(notice, step, involved)
+                self._tell(Notice(notice), step, involved)
             record.settled.update(step.settles)
-            record.note("moved", step.now, stage=step.stage.value)
-            until = own.appeal_until if step.stage is Stage.REJECTED else None
-            return Moved(tasks=tuple(record.known(task, step.now) for task in opened), appeal_until=until)
+            record.note("moved", step.now, stage=stage.value)
+            until = own.appeal_until if stage is Stage.REJECTED else None
+            return Moved(tasks=tuple(record.known(task, step.now) for task in opened), until=until)
 
         return await self._once(step, work)
 

@@ -35,8 +35,8 @@ from workflows.messages import (
     DEPARTMENT,
     SEARCH_ATTRIBUTES,
     TASK_QUEUE,
-    ApplicationStatus,
     FactsChanged,
+    ProcessStatus,
     StartApplication,
     application_workflow_id,
 )
@@ -207,7 +207,7 @@ class Story:
         if left > timedelta(0):
             await self.env.sleep(left)
 
-    async def status(self) -> ApplicationStatus:
+    async def status(self) -> ProcessStatus:
         return await self.handle.query(NamedAccountApplication.status, rpc_timeout=timedelta(seconds=10))
 
     async def _description(self) -> DescribeWorkflowExecutionResponse:

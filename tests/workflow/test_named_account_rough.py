@@ -240,7 +240,7 @@ def fail_once_in(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     real = getattr(Desk, name)
     failed: list[str] = []
 
-    async def fails(desk: Desk, *args: Any, **options: Any) -> Any:
+    async def fails(desk: Desk[Stage], *args: Any, **options: Any) -> Any:
         done = await real(desk, *args, **options)
         if not failed:
             failed.append(name)
