@@ -189,7 +189,7 @@ class Story:
         await eventually(lambda: bool(self.record.application and self.record.application.stage is stage), stage.value)
 
         async def there() -> bool:
-            return (await self.status()).stage is stage
+            return (await self.status()).stage == stage
 
         await eventually(there, f"the process at {stage.value}")
 

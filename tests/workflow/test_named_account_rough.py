@@ -229,7 +229,7 @@ async def test_n10_the_month_of_an_appeal_goes_on_in_a_new_run(story: Story) -> 
     until = story.record.application.appeal_until
     assert until
     await story.is_flooded()
-    assert (await story.status()).stage is Stage.REJECTED
+    assert (await story.status()).stage == Stage.REJECTED
     await story.waits_until(until - timedelta(minutes=1))
     await story.sends(story.objection())
     await story.reaches(Stage.GM_APPEAL)

@@ -68,7 +68,7 @@ async def test_n5_an_answer_to_a_task_of_an_earlier_round_changes_nothing(story:
     late = story.answer(CLARA, "pass", task=stale)
     await story.sends(late)
     assert (late.message_id, "already_answered") in story.record.refused
-    assert (await story.status()).stage is Stage.COMMERCE_CHECK
+    assert (await story.status()).stage == Stage.COMMERCE_CHECK
 
 
 async def test_n9_one_rejection_is_enough_and_the_other_request_is_withdrawn(story: Story) -> None:
@@ -80,7 +80,7 @@ async def test_n9_one_rejection_is_enough_and_the_other_request_is_withdrawn(sto
     late = story.answer(VIKTOR, "approve", task=other)
     await story.sends(late)
     assert (late.message_id, "task_withdrawn") in story.record.refused
-    assert (await story.status()).stage is Stage.REJECTED
+    assert (await story.status()).stage == Stage.REJECTED
 
 
 async def test_n9_an_approval_before_a_rejection_does_not_save_the_application(story: Story) -> None:
@@ -116,7 +116,7 @@ async def test_n10_there_is_one_appeal(story: Story) -> None:
     again = story.objection()
     await story.sends(again)
     assert (again.message_id, "appeal_used") in story.record.refused
-    assert (await story.status()).stage is Stage.GM_APPEAL
+    assert (await story.status()).stage == Stage.GM_APPEAL
 
 
 async def test_n10_the_same_appeal_delivered_twice_counts_once(story: Story) -> None:
@@ -135,7 +135,7 @@ async def test_n10_only_the_applicant_appeals_and_only_a_rejection(story: Story)
     await story.sends(early, foreign)
     assert story.record.refused == [(early.message_id, "stage_does_not_allow"), (foreign.message_id, "not_applicant")]
     await story.says(VERA, "reject", "margins too thin", then=Stage.REJECTED)
-    assert (await story.status()).stage is Stage.REJECTED
+    assert (await story.status()).stage == Stage.REJECTED
 
 
 async def test_n10_a_rejection_stands_once_the_month_is_over(story: Story) -> None:
@@ -250,7 +250,7 @@ async def test_n13_a_rejected_application_is_not_withdrawn(story: Story) -> None
     withdrawal = story.withdrawal()
     await story.sends(withdrawal)
     assert (withdrawal.message_id, "stage_does_not_allow") in story.record.refused
-    assert (await story.status()).stage is Stage.REJECTED
+    assert (await story.status()).stage == Stage.REJECTED
 
 
 async def test_n13_the_applicant_withdraws_while_an_outside_source_is_asked(story: Story) -> None:
@@ -268,7 +268,7 @@ async def test_n4_n5_a_silent_outside_source_is_marked_and_people_go_on(story: S
     await eventually(lambda: len(story.record.gathered) == 4, "gathering")
     started = await story.env.get_current_time()
     minutes = story.record.policy.evidence.give_up_after_minutes
-    assert (await story.status()).stage is Stage.EVIDENCE
+    assert (await story.status()).stage == Stage.EVIDENCE
     await story.waits(minutes=minutes + 1)
     await story.reaches(Stage.COMMERCE_CHECK)
     assert story.record.gathered[-1] == ("unavailable", 1)
