@@ -13,6 +13,8 @@ from domain.subject import Subject
 from matching.names import name_key
 from matching.parties import REASONS, Party, because, parties_of
 
+RELATED = "related_party"
+
 
 class Collision(RegisteredParty):
     """A registered subject that names one of our parties, and why it is thought to be the same company."""
@@ -41,10 +43,12 @@ async def colliding(
     """Subjects of the types `against` registered for the same customer or a related party, one row each, oldest first.
 
     Who was first is judged party by party: one named in a later round has its place from that round on.
+    `related_party` is a reason only where nothing closer is: one whose customer is ours may share its subsidiaries too.
     """
     mine = parties_of(form)
     since = await applications.party_times(work.tx, subject.type, subject.id)
     found: dict[tuple[str, str], Collision] = {}
+    closer: set[tuple[str, str]] = set()
     others = await applications.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
     for other in others:
         there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
@@ -57,10 +61,17 @@ async def colliding(
             for one, why in matches
         )
         key = (other.subject_type, other.subject_id)
+        if any(why and RELATED not in why for _, why in matches):
+            closer.add(key)
         known = found.get(key)
         if known is None:
             found[key] = Collision(**other.model_dump(), reasons=reasons, earlier=earlier)
             continue
         both = tuple(reason for reason in REASONS if reason in {*known.reasons, *reasons})
         found[key] = known.model_copy(update={"earlier": known.earlier or earlier, "reasons": both})
-    return tuple(found.values())
+    return tuple(
+        one.model_copy(update={"reasons": tuple(reason for reason in one.reasons if reason != RELATED)})
+        if key in closer
+        else one
+        for key, one in found.items()
+    )

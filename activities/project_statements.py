@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.asking import known_to_workflow, people_of
 from activities.context import Refused
+from activities.letters import Letters
 from activities.receipts import accept
 from activities.steps import OpenTask, Recorded
 from db import projects, tasks
@@ -24,6 +25,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
+from texts.mail import MailKind
 
 OPERATOR = "operator:"
 """Who runs a command is named so; no person of the organisation can be."""
@@ -52,8 +54,10 @@ async def take(context: ProjectContext, said: Statement) -> Recorded:
 
 
 def _active(context: ProjectContext) -> None:
-    if context.row.stage is not ProjectStage.ACTIVE:
-        raise Refused("project_not_active", stage=context.row.stage.value, status=context.row.stage.status.value)
+    """Active, and nothing on record that ends it with the next step."""
+    row = context.row
+    if row.stage is not ProjectStage.ACTIVE or row.loss or row.contract:
+        raise Refused("project_not_active", stage=row.stage.value, status=row.stage.status.value)
 
 
 def _by_its_salesperson(context: ProjectContext, person: str) -> None:
@@ -141,7 +145,7 @@ async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
     row = context.row
     if said.person not in (row.applicant, row.salesperson):
         raise Refused("not_salesperson_of_project")
-    if row.stage.ended or row.stage is ProjectStage.ACTIVE:
+    if row.stage.ended or row.stage is ProjectStage.ACTIVE or row.end_reason:
         raise Refused("project_stage_does_not_allow", stage=row.stage.value)
     await context.change(end_reason={"reason": said.reason, "by": said.person})
     context.work.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
@@ -179,16 +183,19 @@ async def _reassign_tasks(context: ProjectContext, before: str) -> tuple[OpenTas
         if task.workflow_id == work.workflow_id
     ]
     asked = await tasks.asked_by(work.tx, [task.id for task in still_open])
-    moved = []
+    letters, moved = Letters(context), []
     for task in still_open:
         if task.slot == before:
             task = task.model_copy(update={"slot": context.row.salesperson})
             await tasks.change(work.tx, task.id, slot=task.slot)
-        known = tuple(person for person in asked[task.id] if person.removed_at is None)
-        people = await people_of(task, context, already=known)
-        gone = [person.person for person in known if person.person not in {one.person for one in people}]
-        if gone:
-            await tasks.take_off(work.tx, task.id, gone, at=work.now)
+        before_that = tuple(person for person in asked[task.id] if person.removed_at is None)
+        people = await people_of(task, context, already=before_that)
+        now = {person.person for person in people}
+        gone = [person for person in before_that if person.person not in now]
+        fresh = [person for person in people if person.person not in {one.person for one in before_that}]
+        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
         await tasks.ask_people(work.tx, people)
+        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
         moved.append(known_to_workflow(task, people, context, work.now))
     return tuple(moved)

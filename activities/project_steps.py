@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
-from activities.collisions import colliding, keyed_parties
+from activities.collisions import RELATED, colliding, keyed_parties
 from activities.context import ForeignStep
 from activities.disputes import open_dispute
 from activities.matches import described
-from activities.projects import ProjectContext
+from activities.projects import REGISTERED, ProjectContext
 from activities.receipts import give_receipt
 from activities.steps import (
     ApprovedProject,
@@ -32,11 +32,11 @@ from db import applications, messages, projects, tasks
 from db.projects import AlreadyResumed, ProjectRow
 from domain.project import ProjectStage, Track
 from domain.project_life import Silence
+from domain.project_match import Match
 from domain.project_rules import SUSPECTS_FIELD, ProjectNotice, track_of
 from domain.statements import RegisterProject
 from domain.tasks import APPROVE, SUSPECT, TaskKind
 
-_AGAINST = ("account", "application", "project", "earlier_project")
 _REMINDERS = {
     Silence.TWO_WEEKS: ProjectNotice.SILENT_TWO_WEEKS,
     Silence.ONE_MONTH: ProjectNotice.SILENT_ONE_MONTH,
@@ -116,6 +116,8 @@ class ProjectSteps:
         """U6: only a shelved project is resumed, and by its salesperson."""
         if said.resumes is None:
             return ""
+        if said.resumption is None:
+            return "unreadable"
         old = await projects.find(work.tx, said.resumes, lock=True)
         if old is None or old.stage is not ProjectStage.SHELVED:
             return "project_not_shelved"
@@ -135,13 +137,11 @@ class ProjectSteps:
             row = context.row
             if row.stage is not ProjectStage.ROUTING:
                 raise ForeignStep(f"{row.id} is not looking for its way: {row.stage.value}")
-            collisions = await colliding(work, step.subject, row.form, _AGAINST, live_only=False)
-            matches = await described(work, collisions)
-            await projects.keep_matches(work.tx, row.id, row.round, matches)
+            matches = await _find_matches(context)
             accounts = [
                 match
                 for match in matches
-                if match.subject_type == "account" and match.live and "related_party" not in match.because
+                if match.subject_type == "account" and match.live and RELATED not in match.because
             ]
             track = track_of(row.salesperson, [match.salesperson for match in accounts])
             await context.change(track=track, account_id=accounts[0].subject_id if accounts else None)
@@ -159,11 +159,14 @@ class ProjectSteps:
 
         async def work(work: Work) -> Suspects:
             context = await ProjectContext.own(work, step.subject.id)
+            task = await tasks.find(work.tx, step.task_id)
             decision = await tasks.decision_on(work.tx, step.task_id)
-            if decision is None or decision.choice != SUSPECT:
+            own = task is not None and task.workflow_id == work.workflow_id
+            if not own or decision is None or decision.choice != SUSPECT:
                 raise ForeignStep(f"{context.row.id}: nobody has suspected a conflict")
             suspected = decision.fields.get(SUSPECTS_FIELD)
             named = [str(one) for one in suspected] if isinstance(suspected, list) else []
+            await _find_matches(context)  # whose they are now: one may have been handed on since the registration
             work.note("conflict_suspected", decision.person, suspects=list(named), rule="P5")
             return Suspects(claimants=await context.claimants_of(named))
 
@@ -224,3 +227,12 @@ class ProjectSteps:
     async def open_dispute(self, step: OpenDisputeStep) -> DisputeOpened:
         """D1, D2: the two sides of a dispute, and what each has registered when (A5)."""
         return await self._recorder.once(step, DisputeOpened, lambda work: open_dispute(work, step))
+
+
+async def _find_matches(context: ProjectContext) -> tuple[Match, ...]:
+    """P3, P4: everything registered for a company of the project, live or not, as it is at this moment; kept."""
+    work, row = context.work, context.row
+    collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
+    matches = await described(work, collisions)
+    await projects.keep_matches(work.tx, row.id, row.round, matches)
+    return matches

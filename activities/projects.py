@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
 
-from activities.collisions import keyed_parties
+from activities.collisions import RELATED, colliding, keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
 from activities.project_statements import take
@@ -21,7 +21,7 @@ from domain.deadlines import objection_until
 from domain.dispute import Claimant
 from domain.organisation import Role
 from domain.project import ProjectForm, ProjectStage, Track
-from domain.project_life import SilenceDue, silence_ahead
+from domain.project_life import Silence, SilenceDue, silence_ahead
 from domain.project_match import Match
 from domain.project_rules import (
     CLERK_FIELD,
@@ -36,6 +36,7 @@ from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks import (
     ACCEPT,
+    ASSIGN,
     CALL_MEETING,
     CLEAR,
     CONFLICT,
@@ -43,7 +44,6 @@ from domain.tasks import (
     NO_CONFLICT,
     REJECT,
     REROUTE,
-    SUPPLY,
     SUSPECT,
     UPHOLD_REFUSAL,
     Ask,
@@ -53,8 +53,8 @@ from domain.tasks import (
 from texts.mail import MailFacts, MailKind
 from texts.project_views import match_lines, project_essentials
 
-_SUSPICIOUS = frozenset({"project", "earlier_project", "application", "account"})
-"""P4: what a clerk may suspect to be the same. Registered before, and still taking part in conflict detection (P10)."""
+REGISTERED = ("account", "application", "project", "earlier_project")
+"""P4: what a registration may be in conflict with."""
 
 
 class ProjectContext(Context):
@@ -111,13 +111,16 @@ class ProjectContext(Context):
         return await projects.matches_of(self.work.tx, self.row.id, self.row.round)
 
     async def suspects(self) -> tuple[Match, ...]:
-        """P4, P10: what may be in conflict: another's, registered before, and live."""
+        """P4, P10: what may be in conflict: another's, registered before, and live at this moment."""
+        still_there = await colliding(self.work, self.subject, self.row.form, REGISTERED)
+        live = {(one.subject_type, one.subject_id) for one in still_there}
         return tuple(
             match
             for match in await self.matches()
-            if match.subject_type in _SUSPICIOUS and match.live and match.earlier
+            if match.earlier
             and match.salesperson != self.row.salesperson
-        )  # fmt: skip
+            and (match.subject_type, match.subject_id) in live
+        )
 
     async def entitled(self, stage: str) -> None:
         row, to = self.row, ProjectStage(stage)
@@ -125,32 +128,55 @@ class ProjectContext(Context):
             d for number, d in await tasks.decisions_of(self.work.tx, row.id)
             if number == row.round and d.kind not in _OF_DISPUTES
         ]  # fmt: skip
-        last = decided[-1] if decided else None
-        by_vp = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL]
-        dispute_over = bool(row.agreement)
-        confirmed = any(d.choice == CONFLICT for d in decided)
-        cleared = last is not None and last.choice in (CLEAR, NO_CONFLICT) and not confirmed
-        held = {
-            ProjectStage.RESUME_REVIEW: row.resumes is not None and not decided,
-            ProjectStage.ROUTING: last is None or last.choice in (ACCEPT, SUPPLY) or row.round > 1,
-            ProjectStage.ASSIGNMENT: row.track is Track.NON_NAMED,
-            ProjectStage.CONFLICT_CHECK: last is not None and last.kind is TaskKind.ASSIGN_CLERK,
-            ProjectStage.CONFLICT_CONFIRMATION: last is not None and last.choice == SUSPECT,
-            ProjectStage.DISPUTED: row.track is Track.OTHER_ACCOUNT
-            or (last is not None and last.choice == CALL_MEETING),
-            ProjectStage.APPROVAL: row.track is Track.OWN_ACCOUNT or cleared or dispute_over or row.round > 1,
-            ProjectStage.HELD: bool(by_vp) and by_vp[-1].choice == HOLD,
-            ProjectStage.REFUSED: confirmed,
-            ProjectStage.OBJECTION: row.objection is not None,
-            ProjectStage.CLOSED_REFUSED: row.refusal is not None,
-            ProjectStage.REJECTED: last is not None and last.choice == REJECT,
-            ProjectStage.ENDED: row.loss is not None,
-            ProjectStage.CONTRACT_SIGNED: row.contract is not None,
-            ProjectStage.SHELVED: self._silent_for_long(),
-            ProjectStage.WITHDRAWN: row.end_reason is not None,
+        last = decided[-1].choice if decided else ""
+        until = self.objection_until
+        held: dict[ProjectStage, dict[ProjectStage, bool]] = {
+            ProjectStage.RESUME_REVIEW: {ProjectStage.RESUME_REVIEW: row.resumes is not None and not decided},
+            ProjectStage.ROUTING: {
+                ProjectStage.RESUME_REVIEW: last == ACCEPT,
+                ProjectStage.HELD: not decided and row.track is None,
+            },
+            ProjectStage.ASSIGNMENT: {ProjectStage.ROUTING: row.track is Track.NON_NAMED},
+            ProjectStage.CONFLICT_CHECK: {ProjectStage.ASSIGNMENT: last == ASSIGN},
+            ProjectStage.CONFLICT_CONFIRMATION: {ProjectStage.CONFLICT_CHECK: last == SUSPECT},
+            ProjectStage.DISPUTED: {
+                ProjectStage.ROUTING: row.track is Track.OTHER_ACCOUNT,
+                ProjectStage.OBJECTION: last == CALL_MEETING,
+            },
+            ProjectStage.APPROVAL: {
+                ProjectStage.ROUTING: row.track is Track.OWN_ACCOUNT,
+                ProjectStage.CONFLICT_CHECK: last == CLEAR,
+                ProjectStage.CONFLICT_CONFIRMATION: await self._nobody_sees_a_conflict(decided),
+                ProjectStage.DISPUTED: self._own_dispute_settled,
+                ProjectStage.HELD: not decided and row.track is not None,
+            },
+            ProjectStage.HELD: {ProjectStage.APPROVAL: last == HOLD},
+            ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: any(d.choice == CONFLICT for d in decided)},
+            ProjectStage.OBJECTION: {ProjectStage.REFUSED: row.objection is not None},
+            ProjectStage.CLOSED_REFUSED: {
+                ProjectStage.REFUSED: row.objection is None and until is not None and until <= self.work.now,
+                ProjectStage.OBJECTION: last == UPHOLD_REFUSAL,
+            },
+            ProjectStage.REJECTED: dict.fromkeys((ProjectStage.APPROVAL, ProjectStage.RESUME_REVIEW), last == REJECT),
+            ProjectStage.ENDED: {ProjectStage.ACTIVE: row.loss is not None},
+            ProjectStage.CONTRACT_SIGNED: {ProjectStage.ACTIVE: row.contract is not None},
+            ProjectStage.SHELVED: {ProjectStage.ACTIVE: self._silent_for_long()},
+            ProjectStage.WITHDRAWN: {row.stage: row.end_reason is not None},
         }
-        if not held.get(to, False):
-            raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
+        if not held.get(to, {}).get(row.stage, False):
+            raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
+
+    async def _nobody_sees_a_conflict(self, decided: Sequence[DecisionRow]) -> bool:
+        """P6: every VP asked has said that there is none."""
+        if not decided or decided[-1].choice != NO_CONFLICT or any(d.choice == CONFLICT for d in decided):
+            return False
+        still_open = await tasks.of_subject(self.work.tx, self.row.id, open_only=True)
+        return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
+
+    @property
+    def _own_dispute_settled(self) -> bool:
+        """D1, D2: by a dispute over this project; one over another may bind it as well."""
+        return str((self.row.agreement or {}).get("dispute", "")).startswith(f"{self.row.id}-")
 
     def _silent_for_long(self) -> bool:
         """U4: whether the last of the three limits has passed since the last update."""
@@ -165,11 +191,11 @@ class ProjectContext(Context):
         until = None
         if stage is ProjectStage.REFUSED:
             until = objection_until(work.now, self.policy, self.calendar)
-            update["refusal"] = await self._refusal_on_record(until.isoformat())
+            update |= {"refusal": await self._refusal_on_record(until.isoformat()), "objection": None}
         elif stage in (ProjectStage.REJECTED, ProjectStage.CLOSED_REFUSED):
             update["end_reason"] = await self._reason_on_record(stage)
         elif stage is ProjectStage.SHELVED:
-            update["end_reason"] = {"reason": "", "rule": "U4"}
+            update |= {"end_reason": {"reason": "", "rule": "U4"}, "silences": len(Silence)}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
             update["registered_at"] = work.now
             await applications.set_since(work.tx, "project", self.row.id, work.now)
@@ -201,7 +227,7 @@ class ProjectContext(Context):
     async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
         choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
         decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id) if d.choice == choice]
-        rule = project_stage_rule(stage)
+        rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
@@ -264,7 +290,7 @@ class ProjectContext(Context):
             for match in await self.matches()
             if match.subject_type == "account"
             and match.live
-            and "related_party" not in match.because
+            and RELATED not in match.because
             and match.salesperson != self.row.salesperson
         )
 
@@ -334,14 +360,19 @@ class ProjectContext(Context):
         work, before = self.work, self.row
         form, number = self._supplied_form(said), before.round + 1
         await projects.add_round(work.tx, before.id, number, form, work.now)
-        reroute = keyed_parties(form) != keyed_parties(before.form)
+        parties = keyed_parties(form)
+        reroute = parties != keyed_parties(before.form)
+        update: dict[str, Any] = {"form": form, "round": number}
         if reroute:
-            await applications.set_parties(
-                work.tx, "project", before.id, keyed_parties(form), since=before.registered_at, live=True
-            )
+            # A company named only now has its place in time from now on (A5); one named before keeps it.
+            await applications.set_parties(work.tx, "project", before.id, parties, since=work.now, live=True)
+            update |= {"track": None, "account_id": None}
+            if self._own_dispute_settled:
+                update["agreement"] = None
+            update |= {"refusal": None, "objection": None}
         else:
             await projects.keep_matches(work.tx, before.id, number, await self.matches())
-        await self.change(form=form, round=number)
+        await self.change(**update)
         work.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
         return Answered(round=number, outcome=REROUTE if reroute else "")
 
