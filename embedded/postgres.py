@@ -161,7 +161,7 @@ class PostgresServer(Service):
             "port": str(self.port),
             # No socket file: its path may be too long, and TCP with a password is enough.
             "unix_socket_directories": "",
-            "max_connections": "100",
+            "max_connections": "200",
             "logging_collector": "off",
             "log_line_prefix": "%m [%p] %q%u@%d ",
             "timezone": "UTC",
