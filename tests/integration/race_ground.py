@@ -31,6 +31,7 @@ from domain.named_account import choices_for
 from domain.organisation import Delegation, Person, Role
 from domain.policy import load_policy
 from domain.statements import Statement
+from domain.subject import Subject, SubjectType
 from domain.tasks import TaskKind
 from domain.uscc import check_uscc
 from embedded.welcome import FORM_FILE, sample_organisation
@@ -99,6 +100,10 @@ class Racer:
     stage: Stage = Stage.VP_REVIEW
     parties_since: datetime | None = None
     """When its parties were named, if later than the application (a later round named them)."""
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(type=SubjectType.APPLICATION, id=self.id)
 
     @property
     def workflow_id(self) -> str:

@@ -39,12 +39,12 @@ def queued(key: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
         kind=MailKind.ACTIVATED,
         language="zh",
         to_name="李明",
-        application_id=key,
+        subject_id=key,
         round=1,
         customer_name="客户",
         applicant_name="杨帆",
         department_name="北方区",
-        stage=Stage.ACTIVE,
+        stage_key=f"stage.{Stage.ACTIVE}",
         time_zone="Asia/Shanghai",
     )
     return {

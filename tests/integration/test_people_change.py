@@ -11,7 +11,7 @@ from pydantic import SecretBytes
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep, OpenTask, RecordAnswerStep, Recorded, RefreshStep
+from activities.steps import ChaseStep, OpenTask, Recorded, RecordStep, RefreshStep
 from crypto.keyring import Keyring
 from db.facts import import_organisation
 from db.tables import application, task, task_person
@@ -89,13 +89,13 @@ class Company:
 
 async def refresh(ground: Ground, *, at: datetime = NOW) -> dict[str, dict[str, AskedAs]]:
     """Who is asked by each open task, by slot, and in which capacity."""
-    step = RefreshStep(key=f"refresh:{at.isoformat()}", now=at, application_id=BOTH.id)
+    step = RefreshStep(key=f"refresh:{at.isoformat()}", now=at, subject=BOTH.subject)
     refreshed = await ground.run(ground.chasing.refresh_tasks, step, BOTH.workflow_id)
     return {task.slot: capacities(task) for task in refreshed.tasks}
 
 
 async def chase(ground: Ground, task_id: str, *, at: datetime) -> OpenTask:
-    step = ChaseStep(key=f"chase:{task_id}:{at.isoformat()}", now=at, task_id=task_id)
+    step = ChaseStep(key=f"chase:{task_id}:{at.isoformat()}", now=at, subject=BOTH.subject, task_id=task_id)
     return await ground.run(ground.chasing.chase_task, step, BOTH.workflow_id)
 
 
@@ -105,8 +105,8 @@ def capacities(task: OpenTask) -> dict[str, AskedAs]:
 
 async def approves(ground: Ground, person: str, task_id: str, *, at: datetime = NOW) -> Recorded:
     said = ground.says(AnswerTask, BOTH, person, task_id=task_id, choice="approve")
-    step = RecordAnswerStep(key=f"record:{said.fingerprint}", now=at, application_id=BOTH.id, statement=said)
-    return await ground.run(ground.records.record_answer, step, BOTH.workflow_id)
+    step = RecordStep(key=f"record:{said.fingerprint}", now=at, subject=BOTH.subject, statement=said)
+    return await ground.run(ground.records.record_statement, step, BOTH.workflow_id)
 
 
 async def mails(ground: Ground, kind: str) -> list[str]:

@@ -52,9 +52,9 @@ async def test_x1_an_invented_state_moves_nothing_that_nobody_decided(
 ) -> None:
     one = racer(stage)
     await ground.register([one])
-    step = MoveStep(key="move", now=NOW, application_id=one.id, stage=target, asks=(Ask(kind=TaskKind.GM_APPROVAL),))
+    step = MoveStep(key="move", now=NOW, subject=one.subject, stage=target, asks=(Ask(kind=TaskKind.GM_APPROVAL),))
     with pytest.raises(ForeignStep):
-        await ground.run(ground.records.move_application, step, one.workflow_id, final=(ForeignStep,))
+        await ground.run(ground.records.move, step, one.workflow_id, final=(ForeignStep,))
     assert await ground.rows("SELECT stage FROM application") == [(stage.value,)]
     assert await ground.rows("SELECT count(*) FROM task WHERE status = 'open'") == [(0,)]
 
@@ -63,9 +63,9 @@ async def test_x1_an_invented_state_moves_nothing_that_nobody_decided(
 async def test_x1_a_process_started_again_by_hand_cannot_move_what_is_over(ground: Ground, stage: Stage) -> None:
     one = racer(stage)
     await ground.register([one])
-    step = MoveStep(key="move", now=NOW, application_id=one.id, stage=Stage.EVIDENCE)
+    step = MoveStep(key="move", now=NOW, subject=one.subject, stage=Stage.EVIDENCE)
     with pytest.raises(ForeignStep):
-        await ground.run(ground.records.move_application, step, one.workflow_id, final=(ForeignStep,))
+        await ground.run(ground.records.move, step, one.workflow_id, final=(ForeignStep,))
 
 
 async def test_x1_a_process_cannot_touch_the_application_of_another(ground: Ground) -> None:

@@ -11,9 +11,8 @@ from activities.steps import (
     ActivateStep,
     GatherStep,
     MoveStep,
-    RecordAnswerStep,
     Recorded,
-    RecordWithdrawalStep,
+    RecordStep,
     SubmitStep,
 )
 from domain.application import Stage
@@ -38,8 +37,8 @@ from tests.integration.race_ground import (
 
 
 async def answer(ground: Ground, racer: Racer, said: AnswerTask) -> Recorded:
-    step = RecordAnswerStep(key=f"record:{said.fingerprint}", now=NOW, application_id=racer.id, statement=said)
-    return await ground.run(ground.records.record_answer, step, racer.workflow_id)
+    step = RecordStep(key=f"record:{said.fingerprint}", now=NOW, subject=racer.subject, statement=said)
+    return await ground.run(ground.records.record_statement, step, racer.workflow_id)
 
 
 async def receipts(ground: Ground, *said: AnswerTask | Withdraw) -> list[tuple[bool, dict[str, Any]]]:
@@ -115,8 +114,8 @@ async def ground_company(ground: Ground) -> Any:
 
 
 async def withdraw(ground: Ground, racer: Racer, said: Withdraw) -> Recorded:
-    step = RecordWithdrawalStep(key=f"record:{said.fingerprint}", now=NOW, application_id=racer.id, statement=said)
-    return await ground.run(ground.records.record_withdrawal, step, racer.workflow_id)
+    step = RecordStep(key=f"record:{said.fingerprint}", now=NOW, subject=racer.subject, statement=said)
+    return await ground.run(ground.records.record_statement, step, racer.workflow_id)
 
 
 async def test_n13_an_answer_and_a_withdrawal_at_once_are_each_recorded_and_each_get_their_receipt(
@@ -142,13 +141,11 @@ async def test_n13_an_answer_and_a_withdrawal_at_once_are_each_recorded_and_each
         answered, withdrawn = await race(answer(ground, racer, approves), withdraw(ground, racer, gives_up))
         assert (answered.accepted, withdrawn.accepted) == (True, True)
         # What the process does next, whichever of the two it reads first: the application is over.
-        move = MoveStep(key="move:1", now=NOW, application_id=racer.id, stage=Stage.WITHDRAWN)
+        move = MoveStep(key="move:1", now=NOW, subject=racer.subject, stage=Stage.WITHDRAWN)
         late = ground.says(
             AnswerTask, racer, VPS[0], task_id=racer.task_id(TaskKind.VP_REVIEW, VPS[0]), choice="reject", reason="晚"
         )
-        _, refused = await race(
-            ground.run(ground.records.move_application, move, racer.workflow_id), answer(ground, racer, late)
-        )
+        _, refused = await race(ground.run(ground.records.move, move, racer.workflow_id), answer(ground, racer, late))
         assert refused.code == "already_answered"
 
     await asyncio.gather(*(one_round(racer) for racer in racers))
@@ -214,13 +211,13 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
                 step = SubmitStep(key="submit", now=NOW, statement=said)
             case "answer":
                 answered = ground.says(AnswerTask, one, CLERKS[0], task_id=one.task_id(task_id), choice="pass")
-                method = ground.records.record_answer
+                method = ground.records.record_statement
                 key = f"record:{answered.fingerprint}"
-                step = RecordAnswerStep(key=key, now=NOW, application_id=one.id, statement=answered)
+                step = RecordStep(key=key, now=NOW, subject=one.subject, statement=answered)
             case "move":
-                method = ground.records.move_application
+                method = ground.records.move
                 asks = (Ask(kind=TaskKind.COMMERCE_CHECK),)
-                step = MoveStep(key="move:1", now=NOW, application_id=one.id, stage=Stage.COMMERCE_CHECK, asks=asks)
+                step = MoveStep(key="move:1", now=NOW, subject=one.subject, stage=Stage.COMMERCE_CHECK, asks=asks)
             case "activate":
                 method = ground.records.activate_account
                 step = ActivateStep(key="activate:1", now=NOW, application_id=one.id)
@@ -250,5 +247,5 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
     mails = await ground.rows(
         "SELECT facts->>'kind', count(*), count(DISTINCT (subject_id, person)) FROM mail GROUP BY 1"
     )
-    assert {kind for kind, _, _ in mails} == {"task", "task_withdrawn", "activated"}
+    assert {kind for kind, _, _ in mails} == {"task", "activated"}
     assert [kind for kind, count, people in mails if count != people] == []

@@ -133,7 +133,7 @@ async def test_x3_a_record_that_is_away_at_submission_delays_it_and_no_more(stor
     assert len(story.record.keys) == len(set(story.record.keys))
 
 
-@pytest.mark.parametrize("activity", ["gather_background", "record_answer", "move_application", "activate_account"])
+@pytest.mark.parametrize("activity", ["gather_background", "record_statement", "move", "activate_account"])
 async def test_x3_a_step_that_fails_for_a_while_is_taken_once_it_works(story: Story, activity: str) -> None:
     async def until_it_works() -> None:
         await eventually(lambda: story.record.refused_calls >= 2, "attempts")
@@ -146,7 +146,7 @@ async def test_x3_a_step_that_fails_for_a_while_is_taken_once_it_works(story: St
         await story.signal(story.answer(VERA, "approve"), story.answer(VIKTOR, "approve"))
     else:
         await story.submits()
-        if activity == "record_answer":
+        if activity == "record_statement":
             await story.reaches(Stage.COMMERCE_CHECK)
             await story.signal(story.answer(CLARA, "pass"))
     await waiting
@@ -154,7 +154,7 @@ async def test_x3_a_step_that_fails_for_a_while_is_taken_once_it_works(story: St
         assert await story.result() == Stage.ACTIVE
         assert story.count("activated") == 1
     else:
-        await story.reaches(Stage.VP_REVIEW if activity == "record_answer" else Stage.COMMERCE_CHECK)
+        await story.reaches(Stage.VP_REVIEW if activity == "record_statement" else Stage.COMMERCE_CHECK)
     assert len(story.record.keys) == len(set(story.record.keys))
 
 
@@ -350,7 +350,7 @@ async def test_n10_an_appeal_behind_a_closing_that_has_to_be_done_again_is_too_l
 
 async def test_x3_an_hour_of_outage_is_waited_out_on_durable_timers_and_fill_no_history(story: Story) -> None:
     await story.to_check()
-    story.record.away = {"record_answer"}
+    story.record.away = {"record_statement"}
     await story.signal(story.answer(CLARA, "pass"))
     await eventually(lambda: story.record.refused_calls > 5, "the first attempts")
     await story.waits(hours=1)

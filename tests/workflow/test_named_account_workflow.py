@@ -162,7 +162,7 @@ async def test_n10_an_appeal_that_comes_while_the_rejection_is_being_closed_is_t
     story: Story,
 ) -> None:
     await story.to_rejected()
-    story.record.away = {"move_application"}
+    story.record.away = {"move"}
     assert story.record.application
     assert story.record.application.appeal_until
     await story.waits_until(story.record.application.appeal_until)
