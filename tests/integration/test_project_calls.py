@@ -1,0 +1,203 @@
+"""Which forms and callers the front door of projects turns away, and what tasks of projects look like (P, D, U)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.workflow import _Definition
+
+from api.front_door import APPLICATION_PROCESS, PROJECT_PROCESS
+from api.pages import render_dossier
+from db import projects, reading, tasks
+from domain.access import scope_of
+from domain.organisation import Person
+from domain.project import ProjectStage, ProjectStatus
+from domain.tasks import TaskStatus
+from embedded.welcome import PROJECT_FILE
+from tests.integration.project_door import (
+    APPLICANT,
+    CLERK,
+    FORM,
+    HOLDER,
+    NOW,
+    ORGANISATION,
+    OTHER,
+    VP,
+    Call,
+    door,
+    fill,
+    filled,
+    row,
+)
+from workflows.dispute import ProjectDispute
+from workflows.named_account import NamedAccountApplication
+from workflows.project import ProjectRegistration
+
+
+@pytest.fixture
+async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async with filled(engine) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
+    async with door(engine, database_url) as asking:
+        yield asking
+
+
+async def test_p9_a_purpose_is_one_of_three(call: Call) -> None:
+    assert (await call(APPLICANT, "GET", "/project-numbers/P1?purpose=gift")).status_code == 422
+    assert (await call(APPLICANT, "GET", "/project-numbers/P1")).status_code == 422
+
+
+async def test_p1_every_wrong_field_is_named_at_once_with_its_rule(call: Call) -> None:
+    body = json.loads(PROJECT_FILE.read_text(encoding="utf-8"))
+    body |= {"amount": 1.5, "expected_signing": "soon", "customer": body["customer"] | {"uscc": "123"}, "x": 1}
+    del body["vendor"]
+    answer = await call(APPLICANT, "POST", "/projects", body)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    errors = {(one["field"], one["rule"]) for one in answer.json()["errors"]}
+    assert errors == {(name, "P1") for name in ("amount", "expected_signing", "customer.uscc", "x", "vendor")}
+
+
+async def test_d3_a_split_that_is_not_100_is_refused_with_its_rule(call: Call) -> None:
+    people = (APPLICANT, HOLDER, OTHER)
+    for shares in (("60", "39.99"), ("99.99",), ("50", "50", "0.01")):
+        split = [{"person": person, "percent": share} for person, share in zip(people, shares, strict=False)]
+        answer = await call(APPLICANT, "POST", "/projects/p/agreement", {"cooperation": "联合", "split": split})
+        assert answer.status_code == 422
+        assert [(one["field"], one["rule"]) for one in answer.json()["errors"]] == [("split", "D3")]
+
+
+TURNED_AWAY = [
+    ("lin.xia", "/projects", "form", 403, "only_salespeople_register"),
+    (HOLDER, "/projects/p2/updates", "update", 403, "not_salesperson_of_project"),
+    (VP, "/projects/p1/loss", "loss", 403, "not_salesperson_of_project"),
+    (VP, "/projects/p1/contract-review", "contract", 403, "not_commerce_or_salesperson"),
+    (HOLDER, "/projects/p2/resume", "resume", 403, "not_salesperson_of_project"),
+    (HOLDER, "/projects/p2/objection", "reason", 403, "not_salesperson_of_project"),
+    (HOLDER, "/projects/p2/withdraw", "reason", 403, "not_salesperson_of_project"),
+    (OTHER, "/projects/p1/updates", "update", 404, "not_found"),
+    (OTHER, "/projects/p1/objection", "reason", 404, "not_found"),
+    (CLERK, "/projects/p2/agreement", "agreement", 403, "not_party_of_dispute"),
+    (APPLICANT, "/projects/p1/agreement", "agreement", 409, "dispute_not_open"),
+    (HOLDER, "/projects/p2/agreement", "agreement", 409, "task_withdrawn"),
+    (CLERK, "/projects/p2/meeting", "reason", 403, "may_not_call_meeting"),
+    (VP, "/projects/p1/meeting", "reason", 409, "dispute_not_open"),
+    (APPLICANT, "/projects/none/updates", "update", 404, "not_found"),
+]
+BODIES: dict[str, Any] = {
+    "form": json.loads(PROJECT_FILE.read_text(encoding="utf-8")),
+    "update": {"progress": "x", "next_steps": "y"},
+    "loss": {"reason": "x"},
+    "contract": {"amount": "1.00"},
+    "resume": {"why_silent": "x", "why_resume": "y"},
+    "reason": {"reason": "x"},
+    "agreement": {"cooperation": "x", "split": [{"person": APPLICANT, "percent": "100"}]},
+}
+
+
+async def test_whoever_may_not_is_told_so_before_the_engine_is_asked(tx: AsyncConnection, call: Call) -> None:
+    """P1, P8, D1, D2, U1, U6, U7, U8: 403 with the rule, 404 for what one may not know of."""
+    await fill(tx)
+    for person, path, body, status, code in TURNED_AWAY:
+        answer = await call(person, "POST", path, BODIES[body])
+        assert (answer.status_code, answer.json()["code"]) == (status, code), (person, path)
+        assert bool(answer.json()["errors"]) is (status == 403)  # names the rule
+
+
+async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_decide_on(
+    tx: AsyncConnection, call: Call
+) -> None:
+    await fill(tx)
+    (one,) = (await call(CLERK, "GET", "/tasks")).json()["items"]
+    assert one["subject"] == {"type": "project", "id": "p1", "title": FORM.name}
+    assert one["rule"] == "P4"
+    opened = (await call(CLERK, "GET", "/tasks/t1")).json()
+    assert opened["application"] is None
+    assert [match["subject_id"] for match in opened["project"]["matches"]] == ["theirs"]
+    suspects = next(choice for choice in opened["choices"] if choice["choice"] == "suspect")["fields"][0]
+    assert suspects["named"] == [{"id": "theirs", "label": "别人的项目 · 徐静"}]
+    assert suspects["label"] == "可能冲突的登记"
+    answer = await call(CLERK, "POST", "/tasks/t1/answer", {"choice": "suspect", "fields": {"suspects": ["other"]}})
+    assert {(one["field"], one["rule"]) for one in answer.json()["errors"]} == {
+        ("reason", "P4"),
+        ("fields.suspects", None),
+    }
+
+
+async def test_projects_are_listed_by_status_and_salesperson_and_paged(tx: AsyncConnection, call: Call) -> None:
+    await fill(tx)
+    lost = (await call(CLERK, "GET", f"/projects?status={ProjectStatus.ENDED}")).json()["items"]
+    assert {one["id"] for one in lost} == {"p4", "p5"}
+    theirs = (await call(CLERK, "GET", f"/projects?salesperson={OTHER}")).json()["items"]
+    assert [one["id"] for one in theirs] == ["p6"]
+    found: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = (await call(CLERK, "GET", f"/projects?limit=2{cursor and '&cursor=' + cursor}")).json()
+        found += [one["id"] for one in page["items"]]
+        cursor = page["next_cursor"]
+    assert sorted(found) == ["p1", "p2", "p3", "p4", "p5", "p6"]
+
+
+async def test_u6_a_shelved_project_names_what_resumes_it(tx: AsyncConnection, call: Call) -> None:
+    await projects.add(tx, row("old", stage=ProjectStage.SHELVED))
+    why = {"why_silent": "x", "why_resume": "y"}
+    await projects.add(tx, row("new", stage=ProjectStage.RESUME_REVIEW, resumes="old", resumption=why))
+    await tx.commit()
+    assert (await call(APPLICANT, "GET", "/projects/old")).json()["resumed_by"] == "new"
+    new = (await call(APPLICANT, "GET", "/projects/new")).json()
+    assert (new["resumes"], new["resumption"]["why_silent"]) == ("old", "x")
+
+
+async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> None:
+    """The front door names processes and signals; this is where the names are held to the processes."""
+    assert _Definition.must_from_class(NamedAccountApplication).name == APPLICATION_PROCESS
+    assert _Definition.must_from_class(ProjectRegistration).name == PROJECT_PROCESS
+    said = {
+        NamedAccountApplication: {"answer_task", "withdraw", "appeal"},
+        ProjectRegistration: {
+            *("answer_task", "withdraw", "update", "report_loss", "receive_contract", "object_to_refusal"),
+        },
+        ProjectDispute: {"answer_task", "call_for_meeting"},
+    }
+    for cls, signals in said.items():
+        assert signals <= set(_Definition.must_from_class(cls).signals)
+
+
+async def test_x2_the_list_and_the_single_row_are_one_condition(tx: AsyncConnection) -> None:
+    await fill(tx)
+
+    async def listed(person: Person) -> set[str]:
+        return {one.id for one in await reading.projects_seen(tx, scope_of(person, ORGANISATION))}
+
+    async def single(person: Person) -> set[str]:
+        scope = scope_of(person, ORGANISATION)
+        return {one for one in ("p1", "p2", "p3", "p4", "p5", "p6") if await reading.sees_project(tx, scope, one)}
+
+    for person in ORGANISATION.people:
+        assert await listed(person) == await single(person)
+
+
+async def test_a_dossier_prints(tx: AsyncConnection, call: Call) -> None:
+    """N11."""
+    await fill(tx)
+    await tasks.close(tx, ["t1"], TaskStatus.WITHDRAWN, at=NOW, because="x")
+    share = [{"person": APPLICANT, "percent": str(Decimal("62.50"))}, {"person": HOLDER, "percent": "37.50"}]
+    agreement = {"how": "agreed", "responsible": APPLICANT, "split": share, "cooperation": "联合投标"}
+    await projects.change(tx, "p2", agreement=agreement)
+    await tx.commit()
+    plain = (await call(CLERK, "GET", "/projects/p2/dossier")).json()
+    assert plain["project"]["agreement"]["split"][1]["person"] == {"id": HOLDER, "name": "徐静"}
+    assert [one["stage"] for one in plain["disputes"]] == ["negotiation"]
+    html = render_dossier(plain)
+    for shown in ("联合投标", "62.50", "徐静", FORM.relationship):
+        assert shown in html

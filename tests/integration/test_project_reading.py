@@ -1,0 +1,180 @@
+"""Who sees which projects, how much of them, and what comes next by itself (P9, U2–U6, X2, X4)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from api.composing import Composer
+from api.state import Viewer
+from db import projects, tasks
+from db.projects import UpdateRow
+from db.tasks import DecisionRow
+from domain.project import PROJECT_ENDED, ProjectStage
+from domain.tasks import TaskKind
+from tests.integration.project_door import (
+    APPLICANT,
+    CLERK,
+    FORM,
+    GENERAL_MANAGER,
+    HOLDER,
+    NOW,
+    ORGANISATION,
+    OTHER,
+    OTHER_VP,
+    VP,
+    Call,
+    door,
+    fill,
+    filled,
+    row,
+)
+from tests.integration.test_projects_record import RULES
+from texts.catalogue import LANGUAGES, Texts
+
+
+@pytest.fixture
+async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    async with filled(engine) as connection:
+        yield connection
+
+
+@pytest.fixture
+async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
+    async with door(engine, database_url) as asking:
+        yield asking
+
+
+SEES = {
+    APPLICANT: "p1 p2 p3 p4 p5",
+    HOLDER: "p2 p3",
+    OTHER: "p6",
+    "huang.lei": "",
+    "zhao.lei": "p1 p2 p3 p4 p5",
+    "david.brown": "p6",
+    "chen.jing": "",
+    VP: "p1 p2 p3 p4 p5 p6",
+    OTHER_VP: "",
+    CLERK: "p1 p2 p3 p4 p5 p6",
+    "lin.xia": "p1 p2 p3 p4 p5 p6",
+    GENERAL_MANAGER: "p1 p2 p3 p4 p5 p6",
+    "liu.yang": "p3",
+    "tang.bo": "p4",
+    "peter.wong": "",
+    "song.jie": "",
+}
+"""Own; one's departments; a side of the dispute (D1); invited to the meeting (D2); told of the loss (U8)."""
+
+
+async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:
+    await fill(tx)
+    everything = SEES[CLERK].split()
+    for person, theirs in SEES.items():
+        listed = (await call(person, "GET", "/projects")).json()["items"]
+        assert sorted(one["id"] for one in listed) == theirs.split(), person
+        answers = {one: (await call(person, "GET", f"/projects/{one}")).status_code for one in everything}
+        assert answers == {one: 200 if one in theirs.split() else 404 for one in everything}, person
+        read = await tx.execute(text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person})
+        assert {tuple(one) for one in read} == {(one, how) for one in theirs.split() for how in ("list", "api")}
+
+
+async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Call) -> None:
+    """A5, P4: the clerk sees what was found, the salesperson neither that nor why somebody suspects."""
+    await fill(tx)
+    suspicion = DecisionRow(
+        task_id="t1",
+        kind=TaskKind.CONFLICT_CHECK,
+        choice="suspect",
+        reason="与徐静的项目同一招标",
+        person=CLERK,
+        message_id="m",
+        fields={"suspects": ["theirs"]},
+        said_at=NOW,
+        decided_at=NOW,
+    )
+    assert await tasks.decide(tx, suspicion)
+    refusal = {"by": OTHER_VP, "reason": "同一项目", "at": NOW.isoformat(), "suspects": ["theirs"],
+               "objection_until": "2027-01-01T10:00:00+08:00"}  # fmt: skip
+    await projects.change(tx, "p1", stage=ProjectStage.REFUSED, refusal=refusal)
+    await tx.commit()
+    for path in ("/projects/p1", "/projects/p1/dossier"):
+        theirs = (await call(APPLICANT, "GET", path)).text
+        assert "别人的项目" not in theirs
+        assert "theirs" not in theirs
+        assert "同一招标" not in theirs
+        assert "同一项目" in theirs  # P7: why it was refused
+        full = (await call(CLERK, "GET", path)).text
+        assert "别人的项目" in full
+        assert "同一招标" in full
+    seen = (await call(APPLICANT, "GET", "/projects/p1")).json()
+    (lapses,) = [event for event in seen["next_events"] if event["what"] == "objection_lapses"]
+    assert lapses["at"] == "2027-01-01T10:00:00+08:00"  # P8
+    assert "异议" in seen["what_prevents"]
+
+
+async def test_u2_to_u5_the_salesperson_sees_what_comes_next_by_itself_and_what_prevents_it(
+    tx: AsyncConnection, call: Call
+) -> None:
+    updated = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
+    numbered = {"number": "P2026-0001", "number_issued_at": updated}
+    await projects.add(tx, row("p", stage=ProjectStage.ACTIVE, updated_at=updated, silences=1, **numbered))
+    for number in (1, 2):
+        said = {"person": APPLICANT, "said_at": NOW, "recorded_at": NOW, "next_steps": "评审"}
+        weekly = {"project_id": "p", "number": number, "message_id": f"m{number}", "progress": f"第{number}次", **said}
+        await projects.add_update(tx, UpdateRow.model_validate(weekly))
+    await tx.commit()
+    seen = (await call(APPLICANT, "GET", "/projects/p")).json()
+    ahead = [(event["what"], event["rule"], event["at"][:10]) for event in seen["next_events"]]
+    assert ahead == [("one_month", "U3", "2026-12-30"), ("three_months", "U4", "2027-02-28")]
+    assert seen["what_prevents"] == "更新项目即可重新计时"
+    assert "2027年2月28日" in seen["what_next"]
+    assert [one["progress"] for one in seen["updates"]] == ["第2次", "第1次"]
+
+
+async def test_x4_every_stage_says_where_it_stands_and_what_is_next(tx: AsyncConnection) -> None:
+    person = ORGANISATION.person(APPLICANT)
+    assert person is not None
+    for language in LANGUAGES:
+        texts = Texts(language)
+        composer = Composer(tx, RULES, Viewer(person, ORGANISATION), texts)
+        for stage in ProjectStage:
+            shown = await composer.project(row("p", stage=stage, updated_at=NOW), shown=False)
+            assert shown.stage_label == texts.text(f"project_stage.{stage}")
+            assert (shown.status, shown.name) == (stage.status, FORM.name)
+            assert shown.what_next
+            assert bool(shown.next_events) is (stage is ProjectStage.ACTIVE)
+
+
+async def test_a2_an_account_lists_the_projects_under_it(tx: AsyncConnection, call: Call) -> None:
+    await fill(tx)
+    (one,) = (await call(CLERK, "GET", "/accounts/account-1")).json()["projects"]
+    assert (one["id"], one["status"]) == ("p2", "disputed")
+
+
+async def test_p9_a_number_counts_while_its_project_is_active_and_tells_no_more_than_it_must(
+    tx: AsyncConnection, call: Call
+) -> None:
+    for stage in ProjectStage:
+        await projects.add(tx, row(stage, stage=stage, number=f"P-{stage}".replace("_", "-"), number_issued_at=NOW))
+    await tx.commit()
+    for stage in ProjectStage:
+        number = f"P-{stage}".replace("_", "-")
+        said = (await call("peter.wong", "GET", f"/project-numbers/{number}?purpose=early_order")).json()
+        assert said["allowed"] is (stage is ProjectStage.ACTIVE)
+        assert said["project"] == {"id": stage, "name": FORM.name, "number": number, "status": stage.status}
+        assert ("P9" in said["reason"]) or stage in PROJECT_ENDED
+        assert FORM.customer.name not in json.dumps(said, ensure_ascii=False)
+
+
+async def test_p9_an_unknown_number_is_a_no_with_its_reason(call: Call) -> None:
+    for number in ("P2026-9999", "%00", "x" * 200, "P2026-0001%20", "项目"):
+        answer = await call(APPLICANT, "GET", f"/project-numbers/{number}?purpose=contract_review")
+        assert answer.status_code == 200
+        assert answer.json()["allowed"] is False
+        assert answer.json()["project"] is None
+        assert "P9" in answer.json()["reason"]
