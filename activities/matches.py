@@ -11,10 +11,18 @@ from domain.project_match import Match
 from domain.registers import RegisteredStatus
 
 
+_HISTORY = frozenset(status.value for status in RegisteredStatus)
+"""The states of a project that was once approved."""
+
+
 async def described(work: Work, collisions: Sequence[Collision]) -> tuple[Match, ...]:
-    """Each collision with what A5 weighs: when it was registered, the vendor's position, familiarity."""
+    """Each collision with what A5 weighs: when it was registered, the vendor's position, familiarity.
+
+    What is over is history only where it was a project; an application that ended, or a registration that was never
+    approved, says nothing any more.
+    """
     found = [await _described(work, one) for one in collisions]
-    return tuple(match for match in found if match is not None)
+    return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
 async def _described(work: Work, one: Collision) -> Match | None:
