@@ -10,7 +10,6 @@ from db import accounts, applications, projects, registers
 from domain.project_match import Match
 from domain.registers import RegisteredStatus
 
-
 _HISTORY = frozenset(status.value for status in RegisteredStatus)
 """The states of a project that was once approved."""
 
