@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 
 from tests.e2e.journey import CLERK, GENERAL_MANAGER, VPS, Journey
+from tests.e2e.project_journey import ProjectJourney, named_account, new_project
 from tests.e2e.stack import Stack, new_form
 
 OPERATIONS = (
@@ -24,6 +25,19 @@ OPERATIONS = (
     ("POST", "/api/v1/applications/{application_id}/appeal", 80),
     ("GET", "/api/v1/accounts", 80),
     ("GET", "/api/v1/accounts/{account_id}", 30),
+    ("POST", "/api/v1/projects", 80),
+    ("GET", "/api/v1/projects", 80),
+    ("GET", "/api/v1/projects/{project_id}", 30),
+    ("GET", "/api/v1/projects/{project_id}/dossier", 30),
+    ("POST", "/api/v1/projects/{project_id}/updates", 80),
+    ("POST", "/api/v1/projects/{project_id}/loss", 30),
+    ("POST", "/api/v1/projects/{project_id}/contract-review", 60),
+    ("POST", "/api/v1/projects/{project_id}/resume", 30),
+    ("POST", "/api/v1/projects/{project_id}/objection", 30),
+    ("POST", "/api/v1/projects/{project_id}/agreement", 80),
+    ("POST", "/api/v1/projects/{project_id}/meeting", 30),
+    ("POST", "/api/v1/projects/{project_id}/withdraw", 30),
+    ("GET", "/api/v1/project-numbers/{number}", 80),
     ("GET", "/api/v1/tasks", 80),
     ("GET", "/api/v1/tasks/{task_id}", 30),
     ("POST", "/api/v1/tasks/{task_id}/answer", 120),
@@ -34,13 +48,18 @@ OPERATIONS = (
     ("POST", "/codec/{direction}", 80),
 )
 """Every published call, and how many examples of each kind, right and wrong, are sent."""
-PEOPLE = ("yang.fan", CLERK, VPS[0], GENERAL_MANAGER, "song.jie", "hu.bin")
+PEOPLE = ("yang.fan", "xu.jing", CLERK, VPS[0], GENERAL_MANAGER, "song.jie", "hu.bin")
 CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_schema_conformance")
 
 NEARLY_RIGHT: dict[str, Callable[[st.DataObject], dict[str, Any]]] = {
     "/api/v1/applications": lambda _: new_form(),
+    "/api/v1/projects": lambda _: new_project(),
+    "/api/v1/projects/{project_id}/agreement": lambda _: {
+        "cooperation": "联合投标",
+        "split": [{"person": "yang.fan", "percent": "60"}, {"person": "xu.jing", "percent": "40"}],
+    },
     "/api/v1/tasks/{task_id}/answer": lambda data: {
-        "choice": data.draw(st.sampled_from(["pass", "return", "approve", "reject"])),
+        "choice": data.draw(st.sampled_from(["pass", "return", "approve", "reject", "assign", "clear", "agree"])),
         "reason": data.draw(st.sampled_from(["", "x"])),
         "fields": {},
     },
@@ -57,11 +76,21 @@ class Known:
         checking = Journey(stack, "yang.fan")
         review = stack.portal.open_task(VPS[0], waiting.id)["id"]
         check = stack.portal.open_task(CLERK, checking.id)["id"]
+        living = ProjectJourney(stack, "yang.fan").active()
+        disputed = ProjectJourney(stack, "yang.fan", new_project(named_account(stack, "xu.jing")))
+        disputed.reaches("disputed")
+        assigning = ProjectJourney(stack, "hu.bin")
         noted = stack.portal.withdraw("yang.fan", Journey(stack, "yang.fan").id, "x").json["receipt"]
         self.parameters: dict[str, tuple[str, ...]] = {
             "application_id": (active.id, waiting.id, checking.id),
             "account_id": (active.id,),
-            "task_id": (review, check),
+            "project_id": (living.id, disputed.id, assigning.id),
+            "number": (living.reaches("active")["number"],),
+            "task_id": (
+                *(review, check),
+                stack.portal.open_task("lin.xia", assigning.id)["id"],
+                stack.portal.open_task("xu.jing", disputed.id)["id"],
+            ),
             "receipt": (noted,),
             "direction": ("encode", "decode"),
         }
