@@ -233,6 +233,9 @@ async def _find_matches(context: ProjectContext) -> tuple[Match, ...]:
     """P3, P4: everything registered for a company of the project, live or not, as it is at this moment; kept."""
     work, row = context.work, context.row
     collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
-    matches = await described(work, collisions)
+    accounts = {one.subject_id for one in collisions if one.subject_type == "account"}
+    # An account has the id of the application that it came from: one of the two says it all.
+    once = [one for one in collisions if one.subject_type != "application" or one.subject_id not in accounts]
+    matches = await described(work, once)
     await projects.keep_matches(work.tx, row.id, row.round, matches)
     return matches

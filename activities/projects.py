@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self
 
@@ -128,36 +128,39 @@ class ProjectContext(Context):
             d for number, d in await tasks.decisions_of(self.work.tx, row.id)
             if number == row.round and d.kind not in _OF_DISPUTES
         ]  # fmt: skip
-        last = decided[-1].choice if decided else ""
+        # A stage is passed once in a round, so that no order of the decisions is asked for.
+        choices = {d.choice for d in decided}
         until = self.objection_until
         held: dict[ProjectStage, dict[ProjectStage, bool]] = {
             ProjectStage.RESUME_REVIEW: {ProjectStage.RESUME_REVIEW: row.resumes is not None and not decided},
             ProjectStage.ROUTING: {
-                ProjectStage.RESUME_REVIEW: last == ACCEPT,
+                ProjectStage.RESUME_REVIEW: ACCEPT in choices,
                 ProjectStage.HELD: not decided and row.track is None,
             },
             ProjectStage.ASSIGNMENT: {ProjectStage.ROUTING: row.track is Track.NON_NAMED},
-            ProjectStage.CONFLICT_CHECK: {ProjectStage.ASSIGNMENT: last == ASSIGN},
-            ProjectStage.CONFLICT_CONFIRMATION: {ProjectStage.CONFLICT_CHECK: last == SUSPECT},
+            ProjectStage.CONFLICT_CHECK: {ProjectStage.ASSIGNMENT: ASSIGN in choices},
+            ProjectStage.CONFLICT_CONFIRMATION: {ProjectStage.CONFLICT_CHECK: SUSPECT in choices},
             ProjectStage.DISPUTED: {
                 ProjectStage.ROUTING: row.track is Track.OTHER_ACCOUNT,
-                ProjectStage.OBJECTION: last == CALL_MEETING,
+                ProjectStage.OBJECTION: CALL_MEETING in choices,
             },
             ProjectStage.APPROVAL: {
                 ProjectStage.ROUTING: row.track is Track.OWN_ACCOUNT,
-                ProjectStage.CONFLICT_CHECK: last == CLEAR,
-                ProjectStage.CONFLICT_CONFIRMATION: await self._nobody_sees_a_conflict(decided),
+                ProjectStage.CONFLICT_CHECK: CLEAR in choices,
+                ProjectStage.CONFLICT_CONFIRMATION: await self._nobody_sees_a_conflict(choices),
                 ProjectStage.DISPUTED: self._own_dispute_settled,
                 ProjectStage.HELD: not decided and row.track is not None,
             },
-            ProjectStage.HELD: {ProjectStage.APPROVAL: last == HOLD},
-            ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: any(d.choice == CONFLICT for d in decided)},
+            ProjectStage.HELD: {ProjectStage.APPROVAL: HOLD in choices},
+            ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: CONFLICT in choices},
             ProjectStage.OBJECTION: {ProjectStage.REFUSED: row.objection is not None},
             ProjectStage.CLOSED_REFUSED: {
                 ProjectStage.REFUSED: row.objection is None and until is not None and until <= self.work.now,
-                ProjectStage.OBJECTION: last == UPHOLD_REFUSAL,
+                ProjectStage.OBJECTION: UPHOLD_REFUSAL in choices,
             },
-            ProjectStage.REJECTED: dict.fromkeys((ProjectStage.APPROVAL, ProjectStage.RESUME_REVIEW), last == REJECT),
+            ProjectStage.REJECTED: dict.fromkeys(
+                (ProjectStage.APPROVAL, ProjectStage.RESUME_REVIEW), REJECT in choices
+            ),
             ProjectStage.ENDED: {ProjectStage.ACTIVE: row.loss is not None},
             ProjectStage.CONTRACT_SIGNED: {ProjectStage.ACTIVE: row.contract is not None},
             ProjectStage.SHELVED: {ProjectStage.ACTIVE: self._silent_for_long()},
@@ -166,9 +169,9 @@ class ProjectContext(Context):
         if not held.get(to, {}).get(row.stage, False):
             raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
 
-    async def _nobody_sees_a_conflict(self, decided: Sequence[DecisionRow]) -> bool:
+    async def _nobody_sees_a_conflict(self, choices: Collection[str]) -> bool:
         """P6: every VP asked has said that there is none."""
-        if not decided or decided[-1].choice != NO_CONFLICT or any(d.choice == CONFLICT for d in decided):
+        if NO_CONFLICT not in choices or CONFLICT in choices:
             return False
         still_open = await tasks.of_subject(self.work.tx, self.row.id, open_only=True)
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
