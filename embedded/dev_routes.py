@@ -24,6 +24,7 @@ from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel, Field
 
 from api.codec import CodecBody, recode
+from api.problems import Refusal, Unavailable
 from crypto.codec import EncryptionCodec
 from domain.organisation import Organisation, Person
 from embedded.mails import ReceivedMail, read_mail, read_mails
@@ -151,7 +152,7 @@ def router(settings: Settings, people: People) -> APIRouter:
     async def forward(leap: FastForward) -> None:
         """Moves the clock of one process, so that a rehearsal need not wait for days or months (N12, U2–U4)."""
         if not settings.rehearsal:
-            raise HTTPException(409, "start with `cli.py up --rehearsal` (or `make up REHEARSAL=1`) to move clocks")
+            raise Refusal(409, "rehearsal_off")
         from temporalio.service import RPCError
 
         from embedded.rehearsal import NoClock, fast_forward
@@ -159,10 +160,10 @@ def router(settings: Settings, people: People) -> APIRouter:
 
         try:
             await fast_forward(await connect(settings), leap.workflow_id, leap.duration)
-        except NoClock as error:
-            raise HTTPException(409, str(error)) from None
+        except NoClock:
+            raise Refusal(409, "no_clock") from None
         except (RPCError, RuntimeError, TimeoutError):
-            raise HTTPException(503, "the engine is away") from None
+            raise Unavailable("engine_away") from None
 
     @routes.get("/mails/{mail_id}", response_class=HTMLResponse)
     def one_mail(mail_id: str) -> HTMLResponse:
