@@ -19,7 +19,7 @@ from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.statements import AnswerTask, Statement
-from domain.tasks import APPROVE, NO_CONFLICT, Choice, Decision, Taken, TaskStatus, answer_problems
+from domain.tasks import APPROVE, CONFIRMED, NO_CONFLICT, Choice, Decision, Taken, TaskStatus, answer_problems
 
 
 class StatementTaking:
@@ -67,7 +67,8 @@ class StatementTaking:
             message=said.message_id,
         )
         still_asked = await tasks.of_subject(work.tx, context.subject.id, open_only=True)
-        waits_for_others = bool(still_asked) and decision.choice in (APPROVE, NO_CONFLICT)
+        alone_decides_nothing = decision.choice in (APPROVE, NO_CONFLICT) or answered.outcome == CONFIRMED
+        waits_for_others = bool(still_asked) and alone_decides_nothing
         await accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
         taken = _taken(decision, outcome=answered.outcome, names=answered.names)
         return Recorded(accepted=True, decision=taken, round=answered.round)
