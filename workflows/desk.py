@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeUpdate
+from temporalio.common import RetryPolicy, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
     from activities.chasing import Chasing
@@ -21,7 +21,16 @@ with workflow.unsafe.imports_passed_through():
     from domain.subject import Subject, stage_key
     from domain.tasks import Ask, DueAction, Taken
     from texts.operators import current_details, timer_summary
-    from workflows.messages import DUE_AT, LAST_UPDATE_AT, STAGE, WAITING_FOR, DeskState, FactsChanged, ProcessStatus
+    from workflows.messages import (
+        DUE_AT,
+        LAST_UPDATE_AT,
+        SEARCH_ATTRIBUTES,
+        STAGE,
+        WAITING_FOR,
+        DeskState,
+        FactsChanged,
+        ProcessStatus,
+    )
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -57,7 +66,14 @@ class Withdrawn(Exception):
 
 
 class HistoryFull(Exception):
-    """The history has grown long enough; go on in a new run."""
+    """The history has grown long enough; go on in a new run, which starts with `attributes`.
+
+    Attributes given at the start are free; written just before it, they would be one more billed Action.
+    """
+
+    def __init__(self, attributes: TypedSearchAttributes) -> None:
+        super().__init__()
+        self.attributes = attributes
 
 
 class Desk(Generic[G]):
@@ -192,8 +208,11 @@ class Desk(Generic[G]):
         self.tasks, self.decisions, self._settles = (), [], []
 
     async def _one_event(self, until: datetime | None = None, until_says: str = "") -> None:
+        at = self._next_moment(until)
+        if not self._inbox and (at is None or at > workflow.now()) and self._history_is_full():
+            raise HistoryFull(self._attributes_of_next_run(until))
         self.show(until, until_says)
-        await self._wake(self._next_moment(until), until_says)
+        await self._wake(at, until_says)
         if self._inbox:
             await self._read(self._inbox.popleft())
             return
@@ -205,13 +224,14 @@ class Desk(Generic[G]):
         moments = [task.next_step.at for task in self.tasks] + ([until] if until else [])
         return min(moments, default=None)
 
+    def _history_is_full(self) -> bool:
+        info = workflow.info()
+        return info.is_continue_as_new_suggested() or info.get_current_history_length() > self.full_history
+
     async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
         if self._inbox or (at and at <= workflow.now()):
             return
-        info = workflow.info()
-        if info.is_continue_as_new_suggested() or info.get_current_history_length() > self.full_history:
-            raise HistoryFull
         if at != self._alarm_at or self._alarm is None or self._alarm.done():
             self.drop_alarm()
             if at:
@@ -283,21 +303,36 @@ class Desk(Generic[G]):
     def _waiting_for(self) -> list[str]:
         return sorted({asked.person for task in self.tasks for asked in task.asked})
 
-    def show(self, until: datetime | None = None, until_says: str = "") -> None:
-        """Tell operators, in the engine's own words, where the process stands."""
+    def _attributes(self, until: datetime | None) -> list[SearchAttributeUpdate[Any]]:
+        """What of the search attributes is not as it should be."""
         waiting_for = self._waiting_for
         due_at = min((task.due_at for task in self.tasks), default=until)
         shown = (self.stage.value, waiting_for, due_at, self.updated_at)
         known = workflow.info().typed_search_attributes
         before = (known.get(STAGE), sorted(known.get(WAITING_FOR) or ()), known.get(DUE_AT), known.get(LAST_UPDATE_AT))
-        if shown != before:
-            updates: list[SearchAttributeUpdate[Any]] = [
-                STAGE.value_set(self.stage.value),
-                WAITING_FOR.value_set(waiting_for) if waiting_for else WAITING_FOR.value_unset(),
-                DUE_AT.value_set(due_at) if due_at else DUE_AT.value_unset(),
-            ]
-            if self.updated_at is not None:
-                updates.append(LAST_UPDATE_AT.value_set(self.updated_at))
+        if shown == before:
+            return []
+        updates: list[SearchAttributeUpdate[Any]] = [
+            STAGE.value_set(self.stage.value),
+            WAITING_FOR.value_set(waiting_for) if waiting_for else WAITING_FOR.value_unset(),
+            DUE_AT.value_set(due_at) if due_at else DUE_AT.value_unset(),
+        ]
+        if self.updated_at is not None:
+            updates.append(LAST_UPDATE_AT.value_set(self.updated_at))
+        return updates
+
+    def _attributes_of_next_run(self, until: datetime | None) -> TypedSearchAttributes:
+        known = workflow.info().typed_search_attributes
+        values = {key: known.get(key) for key in SEARCH_ATTRIBUTES}
+        values |= {update.key: update.value for update in self._attributes(until)}
+        return TypedSearchAttributes(
+            [SearchAttributePair(key, value) for key, value in values.items() if value is not None]
+        )
+
+    def show(self, until: datetime | None = None, until_says: str = "") -> None:
+        """Tell operators, in the engine's own words, where the process stands."""
+        updates = self._attributes(until)
+        if updates:
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(
             current_details(

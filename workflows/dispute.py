@@ -58,8 +58,10 @@ class ProjectDispute:
         except asyncio.CancelledError:  # the project was withdrawn
             await self._desk.move(DisputeStage.WITHDRAWN)
             raise
-        except HistoryFull:
-            workflow.continue_as_new(start.model_copy(update={"state": self._state()}))
+        except HistoryFull as full:
+            workflow.continue_as_new(
+                start.model_copy(update={"state": self._state()}), search_attributes=full.attributes
+            )
         self._desk.drop_alarm()
         await self._desk.hear_the_rest()
         self._desk.show()

@@ -58,8 +58,8 @@ class NamedAccountApplication:
                 await self._next_stage()
         except Withdrawn:  # N13
             await self._desk.move(Stage.WITHDRAWN, notices=[Notice.WITHDRAWN])
-        except HistoryFull:
-            workflow.continue_as_new(StartApplication(state=self._state()))
+        except HistoryFull as full:
+            workflow.continue_as_new(StartApplication(state=self._state()), search_attributes=full.attributes)
         self._desk.drop_alarm()
         await self._desk.hear_the_rest()
         self._desk.show()

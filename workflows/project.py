@@ -91,8 +91,8 @@ class ProjectRegistration:
                 await self._next_stage()
         except Withdrawn:
             await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
-        except HistoryFull:
-            workflow.continue_as_new(StartProject(state=self._state()))
+        except HistoryFull as full:
+            workflow.continue_as_new(StartProject(state=self._state()), search_attributes=full.attributes)
         self._desk.drop_alarm()
         await self._desk.hear_the_rest()
         self._desk.show()
@@ -331,7 +331,7 @@ class ProjectRegistration:
             project_id=self._desk.subject.id,
             title=self._desk.title,
             applicant=self._applicant,
-            salesperson=self._salesperson,
+            salesperson=self._responsible(),  # may change who decides
             decides=self._decides,
             stage=self._desk.stage,
             since=self._desk.since,
