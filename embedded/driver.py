@@ -13,6 +13,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from html import unescape
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
@@ -208,6 +209,12 @@ class Portal:
     ) -> Answer:
         """`what` is the last part of the address: updates, loss, contract-review, resume, objection, agreement, …"""
         return self.call(person, "POST", f"/projects/{project_id}/{what}", body, key=key)
+
+    def fast_forward(self, workflow_id: str, duration: timedelta | str) -> Answer:
+        """Move the clock of one process (a rehearsal only); a text is a duration of ISO 8601."""
+        sent = duration if isinstance(duration, str) else duration.total_seconds()
+        body = json.dumps({"workflow_id": workflow_id, "duration": sent}).encode()
+        return self.web.request("POST", "/dev/fast-forward", body, {"Content-Type": "application/json"})
 
     def receipt(self, person: str, receipt: str) -> Answer:
         return self.call(person, "GET", f"/receipts/{receipt}")

@@ -47,10 +47,11 @@ def new_form(customer: str | None = None, **changes: Any) -> dict[str, Any]:
 class Stack:
     """PostgreSQL, Temporal, mail sink, worker and API as processes of their own.
 
-    `temporal` names the address of another engine to use instead of a server of its own.
+    `temporal` names the address of another engine to use instead of a server of its own; with `rehearsal` the clock of
+    a single process can be moved.
     """
 
-    def __init__(self, *, temporal: str | None = None) -> None:
+    def __init__(self, *, temporal: str | None = None, rehearsal: bool = False) -> None:
         # Not pytest's own folder: PostgreSQL is another user when we are root, and that one is closed to others.
         self.folder = Path(tempfile.mkdtemp(prefix="baobei-e2e-"))
         self.home = Home(self.folder)
@@ -58,14 +59,15 @@ class Stack:
         kept = self.home.secrets()
         self.home.ensure_dev_key()
         self.postgres = PostgresServer(self.folder, self.ports.postgres, password=kept.postgres_password, durable=False)
-        self.environment = environment(self.folder, self.ports, kept, self.postgres.url())
+        self.environment = environment(self.folder, self.ports, kept, self.postgres.url(), rehearsal=rehearsal)
         if temporal:
             self.environment["TEMPORAL_ADDRESS"] = temporal
         self.home.write_environment(self.environment)
         self.worker = parts.worker(self.folder, self.ports.worker_health, self.environment)
         self.api = parts.api(self.folder, self.ports.api, self.environment)
         self.mailsink = MailSinkService(self.folder, self.ports.smtp)
-        self.temporal = TemporalServer(self.folder, self.ports.temporal) if temporal is None else None
+        own = TemporalServer(self.folder, self.ports.temporal, rehearsal=rehearsal)
+        self.temporal = own if temporal is None else None
         self._runner = asyncio.Runner()
         self.web = Web(self.environment["BAOBEI_PUBLIC_URL"])
         self.portal = Portal(self.web)
