@@ -17,6 +17,7 @@ from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, 
 from db import applications, door, messages, projects, reading, tasks
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
+from db.messages import Receipt
 from db.projects import ProjectRow
 from db.tasks import AskedRow, TaskRow
 from domain.application import ApplicationForm
@@ -26,6 +27,7 @@ from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskStatus, answer_problems
+from workflows.messages import application_workflow_id
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])
 
@@ -174,6 +176,11 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
     return outcome(caller, receipt, texts_for(request), subject)
 
 
+def _refused(receipt: Receipt) -> Refusal:
+    of_application = receipt.workflow_id.startswith(application_workflow_id(""))
+    return refused(receipt.result, SubjectType.APPLICATION if of_application else SubjectType.PROJECT)
+
+
 @router.get("/receipts/{receipt}", response_model=ReceiptView)
 async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, tx: Tx, request: Request) -> Any:
     """What became of a message the caller sent."""
@@ -184,7 +191,7 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, tx: Tx, request: R
         return ReceiptView(
             receipt=receipt,
             status=status,
-            detail=texts.text(f"receipt.{status}") if found.accepted else texts.error(str(found.result.get("code"))),
+            detail=texts.text("receipt.accepted") if found.accepted else texts.error(_refused(found).words),
             recorded_at=found.recorded_at,
             result=found.result,
         )
