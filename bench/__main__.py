@@ -11,6 +11,8 @@ from pathlib import Path
 from bench.driving import BareDriver, ProductDriver
 from bench.ground import HOST, Ground
 from bench.lane import Lane
+from bench.life import Life, LifeSize, LifeTrial
+from bench.life_report import life_section, with_section
 from bench.report import Everything, page
 from bench.rounds import Arm, Result, Rounds, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
@@ -33,8 +35,29 @@ def tell(result: Result) -> None:
     )
 
 
+SANDBOXES = {"on": (True,), "off": (False,), "both": (True, False)}
+
+
+async def measure_life(wanted: argparse.Namespace) -> Life:
+    """The trial of five years alone."""
+    ground = Ground(durable=wanted.engine == "file")
+    await ground.open()
+    try:
+        product = ProductDriver(ground)
+        await product.sign_in()
+        return await _live(wanted, ground, product)
+    finally:
+        await ground.close()
+
+
+async def _live(wanted: argparse.Namespace, ground: Ground, product: ProductDriver) -> Life:
+    """As the product is shipped, with the sandbox, unless that is switched off for all arms."""
+    size = LifeSize(projects=wanted.life)
+    return await LifeTrial(ground, product, size, sandbox=SANDBOXES[wanted.sandbox][0]).run(say)
+
+
 async def measure(wanted: argparse.Namespace) -> Everything:
-    sandboxes = {"on": (True,), "off": (False,), "both": (True, False)}[wanted.sandbox]
+    sandboxes = SANDBOXES[wanted.sandbox]
     size = Size(wanted.rounds, wanted.count, wanted.in_flight, wanted.warm_up)
     ground = Ground(durable=wanted.engine == "file")
     await ground.open()
@@ -66,6 +89,7 @@ async def measure(wanted: argparse.Namespace) -> Everything:
         if wanted.open:
             load = await open_load(ground, product, count=wanted.open, lanes=wanted.in_flight, sandbox=chosen)
             say(f"{wanted.open} open applications measured")
+        life = await _live(wanted, ground, product) if wanted.life else None
     finally:
         await ground.close()
     return Everything(
@@ -77,6 +101,7 @@ async def measure(wanted: argparse.Namespace) -> Everything:
         crash_second=crashes[True],
         crash_alone=crashes[False],
         open_load=load,
+        life=life,
         sandboxes=sandboxes,
         stored=product.stored,
         seconds=time.monotonic() - STARTED,
@@ -94,18 +119,26 @@ def main() -> int:
     parser.add_argument("--quiet", type=int, default=40, help="applications one at a time")
     parser.add_argument("--kills", type=int, default=2, help="workers killed in each of the two ways")
     parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
+    parser.add_argument("--life", type=int, default=8, help="projects that live five years; 0 leaves this out")
+    parser.add_argument("--only", choices=("life",), help="measure this alone; the rest of the page stays as it is")
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()
     import uvloop
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            written = page(runner.run(measure(wanted)))
+            if wanted.only:
+                section = life_section(runner.run(measure_life(wanted)))
+                shown = "\n".join(section)
+                before = wanted.page.read_text(encoding="utf-8") if wanted.page.exists() else ""
+                written = with_section(before, section)
+            else:
+                shown = written = page(runner.run(measure(wanted)))
     except StartError as error:
         print(error, file=sys.stderr)
         return 1
     wanted.page.write_text(written, encoding="utf-8")
-    print(written)
+    print(shown)
     return 0
 
 

@@ -32,6 +32,7 @@ from embedded.service import Service, project_root
 from embedded.temporal import TemporalServer
 
 CLERK = "gao.yuan"
+COMMERCE_MANAGER = "lin.xia"
 VPS = ("li.ming", "wang.fang")
 GENERAL_MANAGER = "zhang.wei"
 SALESPEOPLE = 400
@@ -188,4 +189,4 @@ class Ground:
         return Meter(pids, rest).beside("client", client)
 
 
-__all__ = ["CLERK", "GENERAL_MANAGER", "HOST", "VPS", "BareWorker", "Ground"]
+__all__ = ["CLERK", "COMMERCE_MANAGER", "GENERAL_MANAGER", "HOST", "VPS", "BareWorker", "Ground"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from temporalio.api.enums.v1 import EventType
@@ -46,3 +46,34 @@ def actions(events: Iterable[HistoryEvent]) -> int:
 async def history_of(client: Client, workflow_id: str) -> History:
     events = [event async for event in client.get_workflow_handle(workflow_id).fetch_history_events()]
     return History(len(events), actions(events), sum(event.ByteSize() for event in events))
+
+
+async def runs_of(client: Client, workflow_id: str) -> list[list[HistoryEvent]]:
+    """The events of every run of a process that continues as new, the oldest run first."""
+    runs: list[list[HistoryEvent]] = []
+    run_id = ""
+    while True:
+        handle = client.get_workflow_handle(workflow_id, run_id=run_id or None)
+        runs.insert(0, [event async for event in handle.fetch_history_events()])
+        run_id = runs[0][0].workflow_execution_started_event_attributes.continued_execution_run_id
+        if not run_id:
+            return runs
+
+
+def by_signal(runs: Sequence[Sequence[HistoryEvent]], name: str) -> list[History]:
+    """What came before the first signal `name`, then what each of them caused, a hand-over to a new run included."""
+    parts: list[list[list[HistoryEvent]]] = [[]]
+    for run in runs:
+        parts[-1].append([])
+        for event in run:
+            if event.workflow_execution_signaled_event_attributes.signal_name == name:
+                parts.append([[]])
+            parts[-1][-1].append(event)
+    return [
+        History(
+            sum(len(of_run) for of_run in part),
+            sum(actions(of_run) for of_run in part),
+            sum(event.ByteSize() for of_run in part for event in of_run),
+        )
+        for part in parts
+    ]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
+from bench.life import Life
+from bench.life_report import commit, life_section
 from bench.rounds import BARE_PARTS, MAILS_EACH, PRODUCT_PARTS, Arm, Result, Size
 from bench.trials import Crash, OpenLoad, Reads, machine
 
@@ -46,6 +48,7 @@ class Everything:
     crash_second: Sequence[Crash]
     crash_alone: Sequence[Crash]
     open_load: OpenLoad | None
+    life: Life | None
     sandboxes: Sequence[bool]
     stored: int
     seconds: float
@@ -66,9 +69,9 @@ def _verdict(value: float, must: float, aim: float | None = None, *, least: bool
 
 
 def page(all_: Everything) -> str:
-    return "\n".join(
-        [*_head(all_), *_against(all_), *_arms(all_), *_engine(all_), *_latency(all_), *_crash(all_), *_open(all_), ""]
-    )
+    measured = [_head, _against, _arms, _engine, _latency, _crash, _open]
+    lines = [line for section in measured for line in section(all_)]
+    return "\n".join([*lines, *(life_section(all_.life) if all_.life else [""])])
 
 
 def _head(all_: Everything) -> list[str]:
@@ -80,7 +83,8 @@ def _head(all_: Everything) -> list[str]:
         "Written by `make bench`; do not edit. Judge on CPU per application: rates and latencies of a shared machine",
         "say little beyond their ratio inside one round.",
         "",
-        f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {all_.seconds:.0f} s in all, one server for everything",
+        f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, {all_.seconds:.0f} s in all, one server for "
+        "everything",
         f"- {machine()}, {platform.system()} {platform.machine()}, Python {platform.python_version()}; load average "
         f"{load} at the end; processes outside the bench took {min(others):.2f} to {max(others):.2f} cores "
         "during the rounds",

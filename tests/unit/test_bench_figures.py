@@ -5,7 +5,8 @@ from __future__ import annotations
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from bench.histories import LOCAL_ACTIVITY_MARKER, actions
+from bench.histories import LOCAL_ACTIVITY_MARKER, actions, by_signal
+from bench.life_report import HEADING, with_section
 
 
 def event(kind: EventType.ValueType) -> HistoryEvent:
@@ -48,3 +49,30 @@ def test_every_attempt_of_an_activity_counts() -> None:
 
 def test_all_local_activities_of_one_workflow_task_count_together() -> None:
     assert actions([marker(4), marker(4), marker(4), marker(9), marker(9, "core_patch")]) == 2
+
+
+def signal(name: str) -> HistoryEvent:
+    made = event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED)
+    made.workflow_execution_signaled_event_attributes.signal_name = name
+    return made
+
+
+def test_a_signal_pays_for_the_hand_over_it_causes() -> None:
+    started = event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED)
+    timer = event(EventType.EVENT_TYPE_TIMER_STARTED)
+    handed_over = event(EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW)
+    runs = [
+        [started, signal("answer_task"), signal("update"), marker(4), timer, signal("update"), marker(7), handed_over],
+        [started, timer, signal("update"), marker(4)],
+    ]
+    seen = [(one.events, one.actions) for one in by_signal(runs, "update")]
+    assert seen == [(2, 2), (3, 3), (5, 4), (2, 2)]
+
+
+def test_a_trial_run_alone_replaces_its_own_section_only() -> None:
+    section = [HEADING, "", "new", ""]
+    assert with_section("# Page\n\n## One\n\n1\n", section) == f"# Page\n\n## One\n\n1\n\n{HEADING}\n\nnew\n"
+    older = f"# Page\n\n{HEADING}\n\nold\n\n## Two\n\n2\n"
+    assert with_section(older, section) == f"# Page\n\n{HEADING}\n\nnew\n\n## Two\n\n2\n"
+    last = f"# Page\n\n{HEADING}\n\nold\n"
+    assert with_section(last, section) == f"# Page\n\n{HEADING}\n\nnew\n"
