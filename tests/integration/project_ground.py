@@ -46,7 +46,7 @@ from domain.project_life import Silence
 from domain.project_rules import ProjectNotice, project_choices
 from domain.statements import AnswerTask, RegisterProject, Statement
 from domain.subject import Subject, SubjectType
-from domain.tasks import APPROVE, ASSIGN, CLEAR, Ask, TaskKind
+from domain.tasks import APPROVE, ASSIGN, CLEAR, SUSPECT, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.integration.race_ground import NOW, Ground, Racer
 from tests.integration.race_ground import form as account_form
@@ -156,7 +156,11 @@ class ProjectGround(Ground):
     async def stand(
         self, stage: ProjectStage, project_ids: Iterable[str], *, approved: bool = False, **columns: Any
     ) -> tuple[Registration, ...]:
-        """Many registrations of 杨帆 at once, as they stand just before a race: one VP task each, in APPROVAL."""
+        """Many registrations of 杨帆 at once, as they stand just before a race.
+
+        In APPROVAL with the VP's task, open or `approved`; in CONFLICT_CONFIRMATION with that of 徐静's VP, who is
+        away, and her delegate.
+        """
         made = tuple(self.registration(project_id) for project_id in project_ids)
         rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in (project, project_round, party, task, task_person)}
         rows[decision] = []
@@ -186,48 +190,70 @@ class ProjectGround(Ground):
                 for p in keyed_parties(given)
             ]
             if stage is ProjectStage.APPROVAL:
-                self._vp_task(rows, one, approved=approved)
+                vp = (NORTH_VP, "holder", None)
+                self._add_task(rows, one, TaskKind.PROJECT_APPROVAL, FAN, vp, choice=APPROVE if approved else "")
+            elif stage is ProjectStage.CONFLICT_CONFIRMATION:
+                clerk = (CLERK, "holder", None)
+                self._add_task(rows, one, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=SUSPECT)
+                vp, delegate = (EAST_VP, "holder", None), (EAST_VPS_DELEGATE, "delegate", EAST_VP)
+                self._add_task(rows, one, TaskKind.CONFLICT_CONFIRMATION, JING, vp, delegate)
         await self.insert(rows)
         return made
 
-    def _vp_task(self, rows: dict[Any, list[dict[str, Any]]], one: Registration, *, approved: bool) -> None:
-        task_id = f"{one.id}-vp"
+    def _add_task(
+        self,
+        rows: dict[Any, list[dict[str, Any]]],
+        one: Registration,
+        kind: TaskKind,
+        slot: str,
+        *asked: tuple[str, str, str | None],
+        choice: str = "",
+    ) -> None:
+        """A task, answered with `choice` by the first of `asked`, or open."""
+        task_id = one.task_id(kind)
         rows[task].append(
             {
                 "id": task_id,
                 "workflow_id": one.workflow_id,
                 "subject_type": "project",
                 "subject_id": one.id,
-                "kind": TaskKind.PROJECT_APPROVAL.value,
-                "slot": FAN,
+                "kind": kind.value,
+                "slot": slot,
                 "round": 1,
-                "status": "answered" if approved else "open",
-                "choices": [c.model_dump(mode="json") for c in project_choices(TaskKind.PROJECT_APPROVAL)],
+                "status": "answered" if choice else "open",
+                "choices": [c.model_dump(mode="json") for c in project_choices(kind)],
                 "opened_at": NOW,
                 "due_at": NOW + timedelta(days=5),
                 "due_provisional": False,
             }
         )
-        rows[task_person].append(
-            {
-                "task_id": task_id,
-                "person": NORTH_VP,
-                "capacity": "holder",
-                "on_behalf_of": None,
-                "link_id": f"link-{task_id}",
-                "link_expires_at": NOW + timedelta(days=60),
-                "asked_at": NOW,
-            }
-        )
-        if approved:
-            said: dict[str, Any] = {
-                "task_id": task_id,
-                "message_id": f"m-{task_id}",
-                "person": NORTH_VP,
-                "capacity": "holder",
-            }
-            said |= {"choice": APPROVE, "special": False, "reason": "", "fields": {}}
-            rows[decision].append(said | {"said_at": NOW, "decided_at": NOW})
+        for person, capacity, on_behalf_of in asked:
+            rows[task_person].append(
+                {
+                    "task_id": task_id,
+                    "person": person,
+                    "capacity": capacity,
+                    "on_behalf_of": on_behalf_of,
+                    "link_id": f"{task_id}-{person}",
+                    "link_expires_at": NOW + timedelta(days=60),
+                    "asked_at": NOW,
+                }
+            )
+        if choice:
+            rows[decision].append(
+                {
+                    "task_id": task_id,
+                    "message_id": f"m-{task_id}",
+                    "person": asked[0][0],
+                    "capacity": "holder",
+                    "choice": choice,
+                    "special": False,
+                    "reason": "",
+                    "fields": {},
+                    "said_at": NOW,
+                    "decided_at": NOW,
+                }
+            )
 
     async def everything(self) -> dict[str, list[tuple[Any, ...]]]:
         """What the record holds beside its own trace of what was tried."""
@@ -251,6 +277,10 @@ class Registration:
     @property
     def subject(self) -> Subject:
         return Subject(type=SubjectType.PROJECT, id=self.id)
+
+    def task_id(self, kind: TaskKind) -> str:
+        """Of a task that `ProjectGround.stand` has made."""
+        return f"{self.id}-{kind.value}"
 
     async def registers(self, person: str, given: ProjectForm, **said: Any) -> Registered:
         statement = self.says(RegisterProject, person, **{"project_id": self.id, "form": given, **said})
