@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.workflow.project_story import ProjectStory
 from tests.workflow.story import Story, time_skipping
 
 
@@ -28,5 +29,13 @@ async def env() -> AsyncIterator[WorkflowEnvironment]:
 async def story(env: WorkflowEnvironment) -> AsyncIterator[Story]:
     """An application not submitted yet, with a worker running."""
     story = Story(env)
+    async with story.worker():
+        yield story
+
+
+@pytest.fixture
+async def project(env: WorkflowEnvironment) -> AsyncIterator[ProjectStory]:
+    """A project not registered yet, with a worker running."""
+    story = ProjectStory(env)
     async with story.worker():
         yield story
