@@ -212,6 +212,7 @@ class ProjectRegistration:
             static_summary=f"项目争议 Project dispute · {dispute_id}",
         )
         await self._desk.meanwhile(dispute)
+        self._responsible()  # whoever was named before the outcome; the outcome stands
         outcome: DisputeOutcome = dispute.result()
         self._salesperson = outcome.responsible
         self._decides = outcome.decided_by_vp_of
