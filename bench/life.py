@@ -123,7 +123,7 @@ class LifeTrial:
                 cold.append(await self._pair(projects, old, late_first=bool(number % 2)))
             say(f"cold, late to early: {', '.join(f'{pair.ratio:.2f}' for pair in cold)}")
             alone = {project.id: project.updates for project in old}
-            await self._driver.update_all([project for project in old for _ in range(BURST)], lanes=3 * BURST)
+            await self._driver.update_all([project for project in old for _ in range(BURST)], lanes=3 * BURST, rest=0)
             await asyncio.sleep(1)
         finally:
             await self._worker.stop()
