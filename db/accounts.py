@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import func, insert, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
 from db.applications import KeyedParty
+from db.plain import Shape
 from db.tables import account, claim
 from domain.application import ApplicationForm
 from domain.base import Wire
@@ -31,35 +31,39 @@ class AccountRow(Wire):
     revoked_at: datetime | None = None
 
 
+# What every application runs is plain SQL: see `db/plain.py`.
+_ACCOUNT = Shape(AccountRow, *account.c)
+
+_HELD = "FROM account WHERE salesperson = $1 AND revoked_at IS NULL"
+_HELD_BY = f"SELECT {_ACCOUNT.sql} {_HELD} ORDER BY activated_at, id"
+_COUNT = f"SELECT count(*) {_HELD}"
+_SLOTS = f"SELECT slot {_HELD}"
+_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('account:' || $1, 0))"
+_FIND = f"SELECT {_ACCOUNT.sql} FROM account WHERE id = $1"
+_ADD = plain.insertion(account)
+_ADD_CLAIMS = plain.insertion(claim)
+
+
 class ClaimTaken(Exception):
     """Another live account holds a claim to this customer or one of its related parties (N14)."""
 
 
 async def held_by(tx: AsyncConnection, salesperson: str) -> tuple[AccountRow, ...]:
     """The live accounts of one salesperson (A3), oldest first."""
-    rows = await tx.execute(
-        select(account)
-        .where(account.c.salesperson == salesperson, account.c.revoked_at.is_(None))
-        .order_by(account.c.activated_at, account.c.id)
-    )
-    return tuple(AccountRow.model_validate(dict(row._mapping)) for row in rows)
+    return tuple(_ACCOUNT.read(row) for row in await plain.run(tx, _HELD_BY, salesperson))
 
 
 async def count_held(tx: AsyncConnection, salesperson: str, *, lock: bool = False) -> int:
     """How many live accounts a salesperson holds. `lock` makes others who count for activation wait their turn."""
     if lock:
-        await tx.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("account:" + salesperson, 0))))
-    held = select(func.count()).where(account.c.salesperson == salesperson, account.c.revoked_at.is_(None))
-    return int(await tx.scalar(held) or 0)
+        await plain.run(tx, _LOCK, salesperson)
+    ((count,),) = await plain.run(tx, _COUNT, salesperson)
+    return int(count)
 
 
 async def free_slot(tx: AsyncConnection, salesperson: str) -> int:
     """The lowest slot number that no live account of the salesperson sits in."""
-    taken = set(
-        await tx.scalars(
-            select(account.c.slot).where(account.c.salesperson == salesperson, account.c.revoked_at.is_(None))
-        )
-    )
+    taken = {slot for (slot,) in await plain.run(tx, _SLOTS, salesperson)}
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
@@ -80,8 +84,8 @@ async def activate(tx: AsyncConnection, row: AccountRow, parties: Sequence[Keyed
     ]
     try:
         async with tx.begin_nested():
-            await tx.execute(insert(account).values(**_columns(row)))
-            await tx.execute(insert(claim), claims)
+            await plain.run(tx, _ADD, plain.json_text([row]))
+            await plain.run(tx, _ADD_CLAIMS, plain.json_text(claims))
     except IntegrityError as error:
         if "ex_claim" in str(error.orig):
             raise ClaimTaken from error
@@ -89,9 +93,5 @@ async def activate(tx: AsyncConnection, row: AccountRow, parties: Sequence[Keyed
 
 
 async def find(tx: AsyncConnection, account_id: str) -> AccountRow | None:
-    row = (await tx.execute(select(account).where(account.c.id == account_id))).one_or_none()
-    return AccountRow.model_validate(dict(row._mapping)) if row else None
-
-
-def _columns(row: AccountRow) -> dict[str, Any]:
-    return {**row.model_dump(exclude={"form"}), "form": row.form.model_dump(mode="json")}
+    rows = await plain.run(tx, _FIND, account_id)
+    return _ACCOUNT.read(rows[0]) if rows else None

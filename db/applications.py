@@ -6,19 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import and_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
+from db.plain import Shape
 from db.tables import application, application_round, evidence, party
 from domain.application import ApplicationForm, Stage
 from domain.base import Wire
 from domain.evidence import Evidence, EvidenceKind
 from domain.named_account import Rejection
-
-# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
-_APPLICATION = select(application).where(application.c.id == bindparam("application"))
-_APPLICATION_LOCKED = _APPLICATION.with_for_update()
 
 
 class ApplicationRow(Wire):
@@ -56,34 +53,46 @@ class RegisteredParty(KeyedParty):
     since: datetime
 
 
+# What every step runs is plain SQL: see `db/plain.py`.
+_APPLICATION = Shape(ApplicationRow, *application.c)
+_PARTY = Shape(RegisteredParty, *(column for column in party.c if column.name in RegisteredParty.model_fields))
+
+_ADD = plain.insertion(application)
+_ADD_ROUND = plain.insertion(application_round)
+_FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
+_NAME_PARTIES = plain.insertion(party)
+_FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"
+_PARTY_TIMES = "SELECT name_key, uscc, since FROM party WHERE subject_type = $1 AND subject_id = $2"
+_SET_LIVE = "UPDATE party SET live = $3 WHERE subject_type = $1 AND subject_id = $2 AND live <> $3"
+_CANDIDATES = f"""
+    SELECT {_PARTY.sql} FROM party
+    WHERE subject_type = ANY($1::text[]) AND subject_id <> $2
+    AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
+_KEEP_EVIDENCE = f"""{plain.insertion(evidence)}
+    ON CONFLICT (application_id, round, kind) DO UPDATE SET document = excluded.document"""
+_EVIDENCE_OF = "SELECT document FROM evidence WHERE application_id = $1 AND round = $2"
+
+
 async def add(tx: AsyncConnection, row: ApplicationRow) -> None:
     """Register a new application and its first round."""
-    await tx.execute(
-        insert(application).values(**row.model_dump(mode="python", exclude={"form"}), form=_json(row.form))
-    )
+    await plain.run(tx, _ADD, plain.json_text([row]))
     await add_round(tx, row.id, row.round, row.form, row.submitted_at)
 
 
 async def add_round(tx: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime) -> None:
-    await tx.execute(
-        insert(application_round).values(application_id=application_id, round=number, form=_json(form), submitted_at=at)
-    )
+    row = {"application_id": application_id, "round": number, "form": form, "submitted_at": at}
+    await plain.run(tx, _ADD_ROUND, plain.json_text([row]))
 
 
 async def find(tx: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:
     """One application; `lock` keeps others from changing it until the transaction ends."""
-    row = (
-        await tx.execute(_APPLICATION_LOCKED if lock else _APPLICATION, {"application": application_id})
-    ).one_or_none()
-    return ApplicationRow.model_validate(dict(row._mapping)) if row else None
+    rows = await plain.run(tx, f"{_FIND} FOR UPDATE" if lock else _FIND, application_id)
+    return _APPLICATION.read(rows[0]) if rows else None
 
 
 async def change(tx: AsyncConnection, application_id: str, **values: Any) -> None:
     """Set columns of one application; models become JSON."""
-    plain = {
-        name: _json(value) if isinstance(value, Wire | ApplicationForm) else value for name, value in values.items()
-    }
-    await tx.execute(update(application).where(application.c.id == application_id).values(**plain))
+    await plain.change(tx, application, application_id, values)
 
 
 async def rounds(tx: AsyncConnection, application_id: str) -> tuple[dict[str, Any], ...]:
@@ -106,10 +115,9 @@ async def set_parties(
     live: bool,
 ) -> None:
     """Name the parties of a subject anew. One that was named before keeps its place in time (N14)."""
-    mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
     places = await party_times(tx, subject_type, subject_id)
     if places:
-        await tx.execute(delete(party).where(mine))
+        await plain.run(tx, _FORGET_PARTIES, subject_type, subject_id)
     rows = [
         {
             "subject_type": subject_type,
@@ -120,25 +128,20 @@ async def set_parties(
         }
         for named in parties
     ]
-    await tx.execute(insert(party), rows)
+    await plain.run(tx, _NAME_PARTIES, plain.json_text(rows))
 
 
 async def party_times(
     tx: AsyncConnection, subject_type: str, subject_id: str
 ) -> dict[tuple[str, str | None], datetime]:
     """Since when a subject has named each of its parties, by name key and code."""
-    rows = await tx.execute(
-        select(party.c.name_key, party.c.uscc, party.c.since).where(
-            party.c.subject_type == subject_type, party.c.subject_id == subject_id
-        )
-    )
-    return {(row.name_key, row.uscc): row.since for row in rows}
+    rows = await plain.run(tx, _PARTY_TIMES, subject_type, subject_id)
+    return {(name_key, uscc): since for name_key, uscc, since in rows}
 
 
 async def set_live(tx: AsyncConnection, subject_type: str, subject_id: str, live: bool) -> None:
     """Let the parties of a subject take part in conflict detection, or no longer."""
-    mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
-    await tx.execute(update(party).where(mine, party.c.live.is_distinct_from(live)).values(live=live))
+    await plain.run(tx, _SET_LIVE, subject_type, subject_id, live)
 
 
 async def set_since(tx: AsyncConnection, subject_type: str, subject_id: str, since: datetime) -> None:
@@ -158,42 +161,24 @@ async def candidates(
     """Registered parties that may be one of `parties`, oldest first; the caller judges each pair."""
     names = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
-    condition = [party.c.subject_type.in_(subject_types), party.c.subject_id != but]
-    if live_only:
-        condition.append(party.c.live)
-    matches = [party.c.name_key.in_(names)] + ([party.c.uscc.in_(codes)] if codes else [])
-    rows = await tx.execute(
-        select(party).where(*condition, or_(*matches)).order_by(party.c.since, party.c.subject_id, party.c.id)
-    )
-    return tuple(RegisteredParty.model_validate(dict(row._mapping)) for row in rows)
+    which = f"{_CANDIDATES} AND live" if live_only else _CANDIDATES
+    rows = await plain.run(tx, f"{which} ORDER BY since, subject_id, id", subject_types, but, names, codes)
+    return tuple(_PARTY.read(row) for row in rows)
 
 
 async def keep_evidence(tx: AsyncConnection, application_id: str, number: int, found: Sequence[Evidence]) -> None:
     """Keep what a source said in this round, in place of what it said before."""
-    rows = [
-        {"application_id": application_id, "round": number, "kind": item.kind.value, "document": _json(item)}
-        for item in found
-    ]
-    statement = upsert(evidence).values(rows)
-    await tx.execute(
-        statement.on_conflict_do_update(
-            index_elements=["application_id", "round", "kind"], set_={"document": statement.excluded.document}
-        )
-    )
+    rows = [{"application_id": application_id, "round": number, "kind": item.kind, "document": item} for item in found]
+    await plain.run(tx, _KEEP_EVIDENCE, plain.json_text(rows))
 
 
 async def evidence_of(tx: AsyncConnection, application_id: str, number: int) -> tuple[Evidence, ...]:
     """The evidence of one round, in the order of its kinds."""
-    rows = await tx.scalars(
-        select(evidence.c.document).where(evidence.c.application_id == application_id, evidence.c.round == number)
-    )
-    found = [Evidence.model_validate(document) for document in rows]
+    found = [
+        Evidence.model_validate(document) for (document,) in await plain.run(tx, _EVIDENCE_OF, application_id, number)
+    ]
     order = list(EvidenceKind)
     return tuple(sorted(found, key=lambda item: order.index(item.kind)))
-
-
-def _json(model: Wire | ApplicationForm) -> dict[str, Any]:
-    return model.model_dump(mode="json")
 
 
 async def customer_names(tx: AsyncConnection, application_ids: Sequence[str]) -> dict[str, str]:

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table
-
 from db.direct import Direct
 from db.messages import Receipt
+from db.plain import Shape
 from db.tables import receipt, task, task_person
 from db.tasks import AskedRow, TaskRow
 
-
-def _columns(*tables: Table) -> str:
-    return ", ".join(f"{table.name}.{name}" for table in tables for name in table.c.keys())
-
+_TASK = Shape(TaskRow, *task.c)
+_MINE = Shape(AskedRow, *task_person.c)
+_OF_MESSAGE = Shape(Receipt, *receipt.c)
 
 _ASKED = f"""
-    SELECT {_columns(task, task_person, receipt)}
+    SELECT {_TASK.sql}, {_MINE.sql}, {_OF_MESSAGE.sql}
     FROM task
     JOIN task_person ON task_person.task_id = task.id AND task_person.person = $2
     LEFT JOIN receipt ON receipt.message_id = $3
@@ -29,13 +27,13 @@ _CLAIM = f"""
         ON CONFLICT DO NOTHING
         RETURNING body_hash
     )
-    SELECT claimed.body_hash, {_columns(receipt)}
+    SELECT claimed.body_hash, {_OF_MESSAGE.sql}
     FROM (SELECT) AS once LEFT JOIN claimed ON true LEFT JOIN receipt ON receipt.message_id = $1"""
 _BOUND = f"""
-    SELECT idempotency_key.body_hash, {_columns(receipt)}
+    SELECT idempotency_key.body_hash, {_OF_MESSAGE.sql}
     FROM idempotency_key LEFT JOIN receipt USING (message_id)
     WHERE message_id = $1"""
-_RECEIPT = f"SELECT {_columns(receipt)} FROM receipt WHERE message_id = $1"
+_RECEIPT = f"SELECT {_OF_MESSAGE.sql} FROM receipt WHERE message_id = $1"
 
 
 class Asked(NamedTuple):
@@ -60,11 +58,7 @@ async def asked(record: Direct, task_id: str, person: str, message_id: str) -> A
         return None
     about_task, rest = row[: len(task.c)], row[len(task.c) :]
     about_me, about_message = rest[: len(task_person.c)], rest[len(task_person.c) :]
-    return Asked(
-        TaskRow.model_validate(_named(task, about_task)),
-        AskedRow.model_validate(_named(task_person, about_me)),
-        _receipt(about_message),
-    )
+    return Asked(_TASK.read(about_task), _MINE.read(about_me), _receipt(about_message))
 
 
 async def claim(record: Direct, message_id: str, person: str, body_hash: str) -> Claim:
@@ -82,10 +76,6 @@ async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
     return _receipt(row) if row else None
 
 
-def _named(table: Table, values: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(table.c.keys(), values, strict=True))
-
-
 def _receipt(values: Sequence[Any]) -> Receipt | None:
-    known = _named(receipt, values)
-    return Receipt.model_validate(known) if known["message_id"] is not None else None
+    """None where the outer join found none: all its columns are empty then."""
+    return None if all(value is None for value in values) else _OF_MESSAGE.read(values)

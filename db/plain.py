@@ -6,13 +6,19 @@ statement itself. Everything else is written with `db/tables.py`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, NoReturn, TypeVar
 
 import asyncpg
 from pydantic_core import to_json
+from sqlalchemy import ColumnElement, Table
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
+
+from domain.base import Wire
+
+M = TypeVar("M", bound=Wire)
 
 Row = Sequence[Any]
 """What was asked for, by position; JSON as it was before it was written."""
@@ -39,6 +45,36 @@ async def run(tx: AsyncConnection, sql: str, *values: Any) -> Sequence[Row]:
 def json_text(value: Any) -> str:
     """`value` as a JSON column takes it."""
     return to_json(value).decode()
+
+
+class Shape(Generic[M]):
+    """The columns that make one model: how a statement names them, and how its rows are read."""
+
+    def __init__(self, model: type[M], *columns: ColumnElement[Any]) -> None:
+        self.sql = ", ".join(str(column) for column in columns)
+        """`table.column, table.column, …`"""
+        self._model = model
+        self._names = [column.key for column in columns]
+
+    def read(self, row: Row) -> M:
+        return self._model.model_validate(dict(zip(self._names, row, strict=True)))
+
+
+def insertion(table: Table) -> str:
+    """An INSERT of any number of rows; they come as one JSON list of objects (`json_text`)."""
+    names = ", ".join(column.name for column in table.c if column.identity is None)
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table.name}, $1)"
+
+
+async def change(tx: AsyncConnection, table: Table, row_id: str, values: Mapping[str, Any]) -> None:
+    """Set columns of the row with this id."""
+    columns = [table.c[name] for name in values]
+    places = ", ".join(f"{column.name} = ${place}" for place, column in enumerate(columns, start=2))
+    given = [
+        json_text(value) if isinstance(column.type, JSONB) and value is not None else value
+        for column, value in zip(columns, values.values(), strict=True)
+    ]
+    await run(tx, f"UPDATE {table.name} SET {places} WHERE id = $1", row_id, *given)
 
 
 def _raise_alike(sql: str, error: Exception) -> NoReturn:

@@ -7,25 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import bindparam, insert, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
+from db.plain import Shape
 from db.tables import decision, task, task_person
 from domain.base import Wire
 from domain.tasks import Asked, Choice, Decision, TaskKind, TaskStatus
-
-# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
-_TASK = select(task).where(task.c.id == bindparam("task"))
-_TASK_LOCKED = _TASK.with_for_update()
-_OF_SUBJECT = select(task).where(task.c.subject_id == bindparam("subject")).order_by(task.c.opened_at, task.c.id)
-_OPEN_OF_SUBJECT = _OF_SUBJECT.where(task.c.status == TaskStatus.OPEN.value)
-_DECISIONS = (
-    select(decision, task.c.kind, task.c.slot, task.c.round)
-    .join(task, task.c.id == decision.c.task_id)
-    .where(task.c.subject_id == bindparam("subject"))
-    .order_by(decision.c.decided_at, task.c.opened_at, task.c.id)
-)
 
 
 class TaskRow(Wire):
@@ -67,23 +56,43 @@ class DecisionRow(Decision):
     said_at: datetime
 
 
+# What every step runs is plain SQL: see `db/plain.py`.
+_TASK = Shape(TaskRow, *task.c)
+_ASKED = Shape(AskedRow, *task_person.c)
+_DECISION = Shape(DecisionRow, *decision.c, task.c.kind, task.c.slot)
+
+_FIND = f"SELECT {_TASK.sql} FROM task WHERE id = $1"
+_OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 ORDER BY opened_at, id"
+_OPEN_OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 AND status = 'open' ORDER BY opened_at, id"
+_OPEN = plain.insertion(task)
+_ASK = f"""{plain.insertion(task_person)}
+    ON CONFLICT (task_id, person) DO UPDATE SET
+        capacity = excluded.capacity, on_behalf_of = excluded.on_behalf_of, link_id = excluded.link_id,
+        link_expires_at = excluded.link_expires_at, asked_at = excluded.asked_at, removed_at = excluded.removed_at"""
+_ASKED_BY = f"""
+    SELECT {_ASKED.sql} FROM task_person WHERE task_id = ANY($1::text[])
+    ORDER BY removed_at IS NOT NULL, asked_at, person"""
+_CLOSE = """
+    UPDATE task SET status = $2, closed_at = $3, closed_because = $4
+    WHERE id = ANY($1::text[]) AND status = 'open'"""
+_DECIDE = f"{plain.insertion(decision)} ON CONFLICT DO NOTHING RETURNING task_id"
+_DECISIONS = f"""
+    SELECT task.round, {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id
+    WHERE task.subject_id = $1
+    ORDER BY decision.decided_at, task.opened_at, task.id"""
+_DECISION_ON = f"""
+    SELECT {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id WHERE decision.task_id = $1"""
+
+
 async def open_task(tx: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
-    values = row.model_dump()
-    values["choices"] = [choice.model_dump(mode="json") for choice in row.choices]
-    await tx.execute(insert(task).values(**values))
+    await plain.run(tx, _OPEN, plain.json_text([row]))
     await ask_people(tx, people)
 
 
 async def ask_people(tx: AsyncConnection, people: Sequence[AskedRow]) -> None:
     """Ask further people; one who was asked before and taken off is asked again."""
-    if not people:
-        return
-    statement = upsert(task_person)
-    columns = ("capacity", "on_behalf_of", "link_id", "link_expires_at", "asked_at", "removed_at")
-    statement = statement.on_conflict_do_update(
-        index_elements=["task_id", "person"], set_={name: statement.excluded[name] for name in columns}
-    )
-    await tx.execute(statement, [person.model_dump(exclude={"name"}) for person in people])
+    if people:
+        await plain.run(tx, _ASK, plain.json_text(people))
 
 
 async def take_off(tx: AsyncConnection, task_id: str, people: Sequence[str], *, at: datetime) -> None:
@@ -96,28 +105,23 @@ async def take_off(tx: AsyncConnection, task_id: str, people: Sequence[str], *, 
 
 
 async def find(tx: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
-    row = (await tx.execute(_TASK_LOCKED if lock else _TASK, {"task": task_id})).one_or_none()
-    return TaskRow.model_validate(dict(row._mapping)) if row else None
+    rows = await plain.run(tx, f"{_FIND} FOR UPDATE" if lock else _FIND, task_id)
+    return _TASK.read(rows[0]) if rows else None
 
 
 async def of_subject(tx: AsyncConnection, subject_id: str, *, open_only: bool = False) -> tuple[TaskRow, ...]:
     """The tasks of one subject, oldest first."""
-    rows = await tx.execute(_OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, {"subject": subject_id})
-    return tuple(TaskRow.model_validate(dict(row._mapping)) for row in rows)
+    rows = await plain.run(tx, _OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, subject_id)
+    return tuple(_TASK.read(row) for row in rows)
 
 
 async def asked_by(tx: AsyncConnection, task_ids: Sequence[str]) -> dict[str, tuple[AskedRow, ...]]:
     """Who is or was asked by each task, those asked now first."""
-    if not task_ids:
-        return {}
-    rows = await tx.execute(
-        select(task_person)
-        .where(task_person.c.task_id.in_(task_ids))
-        .order_by(task_person.c.removed_at.is_not(None), task_person.c.asked_at, task_person.c.person)
-    )
     found: dict[str, tuple[AskedRow, ...]] = dict.fromkeys(task_ids, ())
-    for row in rows:
-        found[row.task_id] += (AskedRow.model_validate(dict(row._mapping)),)
+    if task_ids:
+        for row in await plain.run(tx, _ASKED_BY, task_ids):
+            asked = _ASKED.read(row)
+            found[asked.task_id] += (asked,)
     return found
 
 
@@ -130,41 +134,23 @@ async def close(
     tx: AsyncConnection, task_ids: Sequence[str], status: TaskStatus, *, at: datetime, because: str
 ) -> None:
     if task_ids:
-        await tx.execute(
-            update(task)
-            .where(task.c.id.in_(task_ids), task.c.status == TaskStatus.OPEN.value)
-            .values(status=status.value, closed_at=at, closed_because=because)
-        )
+        await plain.run(tx, _CLOSE, task_ids, status, at, because)
 
 
 async def change(tx: AsyncConnection, task_id: str, **values: Any) -> None:
-    if "choices" in values:
-        values["choices"] = [choice.model_dump(mode="json") for choice in values["choices"]]
-    await tx.execute(update(task).where(task.c.id == task_id).values(**values))
+    await plain.change(tx, task, task_id, values)
 
 
 async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:
     """Take the first answer. False when the task has one already: the unique constraint decides, not timing."""
-    taken = await tx.execute(
-        upsert(decision)
-        .values(**row.model_dump(exclude={"kind", "slot"}, mode="python"))
-        .on_conflict_do_nothing()
-        .returning(decision.c.task_id)
-    )
-    return taken.one_or_none() is not None
+    return bool(await plain.run(tx, _DECIDE, plain.json_text([row])))
 
 
 async def decisions_of(tx: AsyncConnection, subject_id: str) -> tuple[tuple[int, DecisionRow], ...]:
     """Every decision on a subject with the round it was taken in, oldest first."""
-    rows = await tx.execute(_DECISIONS, {"subject": subject_id})
-    return tuple((int(row.round), DecisionRow.model_validate(dict(row._mapping))) for row in rows)
+    return tuple((row[0], _DECISION.read(row[1:])) for row in await plain.run(tx, _DECISIONS, subject_id))
 
 
 async def decision_on(tx: AsyncConnection, task_id: str) -> DecisionRow | None:
-    rows = await tx.execute(
-        select(decision, task.c.kind, task.c.slot)
-        .join(task, task.c.id == decision.c.task_id)
-        .where(decision.c.task_id == task_id)
-    )
-    row = rows.one_or_none()
-    return DecisionRow.model_validate(dict(row._mapping)) if row else None
+    rows = await plain.run(tx, _DECISION_ON, task_id)
+    return _DECISION.read(rows[0]) if rows else None
