@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from activities.asking import known_to_workflow, people_of
 from activities.context import Refused
-from activities.letters import Letters
+from activities.reassigning import take_reassignment
 from activities.receipts import accept
-from activities.steps import OpenTask, Recorded
-from db import projects, tasks
+from activities.steps import Recorded
+from db import projects
 from db.projects import UpdateRow
 from domain.access import may_receive_contract
 from domain.named_account import appeal_in_time
-from domain.organisation import Role
 from domain.project import ProjectStage
-from domain.project_rules import ProjectNotice
 from domain.statements import (
     ObjectToRefusal,
     Reassign,
@@ -25,10 +22,6 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from texts.mail import MailKind
-
-OPERATOR = "operator:"
-"""Who runs a command is named so; no person of the organisation can be."""
 
 if TYPE_CHECKING:
     from activities.projects import ProjectContext
@@ -48,7 +41,7 @@ async def take(context: ProjectContext, said: Statement) -> Recorded:
         case Withdraw():
             return await _take_withdrawal(context, said)
         case Reassign():
-            return await _take_reassignment(context, said)
+            return await take_reassignment(context, said)
         case _:
             raise Refused("project_stage_does_not_allow", stage=context.row.stage.value)
 
@@ -151,51 +144,3 @@ async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
     context.work.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
     await accept(context.work, said)
     return Recorded(accepted=True)
-
-
-async def _take_reassignment(context: ProjectContext, said: Reassign) -> Recorded:
-    """A2, A6: a salesperson leaves, and an operator hands the project to another, with a reason."""
-    row, work, organisation = context.row, context.work, context.organisation
-    successor = organisation.person(said.to)
-    if not said.person.startswith(OPERATOR):
-        raise Refused("not_operator")
-    if successor is None or not successor.active or Role.SALESPERSON not in successor.roles:
-        raise Refused("reassign_unknown", person=said.to)
-    if row.stage.ended:
-        raise Refused("project_stage_does_not_allow", stage=row.stage.value)
-    before = row.salesperson
-    await context.change(salesperson=successor.id, department=successor.department)
-    work.note("project_reassigned", said.person, was=before, now=successor.id, reason=said.reason, rule="A6")
-    moved = await _reassign_tasks(context, before)
-    await context.tell_people(
-        ProjectNotice.REASSIGNED, key=said.message_id, involved=[before], reason=said.reason, by=said.person
-    )
-    await accept(work, said, settled=True, salesperson=successor.id)
-    return Recorded(accepted=True, settled=True, tasks=moved)
-
-
-async def _reassign_tasks(context: ProjectContext, before: str) -> tuple[OpenTask, ...]:
-    """The open tasks of the process, those of the salesperson now being their successor's."""
-    work = context.work
-    still_open = [
-        task
-        for task in await tasks.of_subject(work.tx, context.row.id, open_only=True)
-        if task.workflow_id == work.workflow_id
-    ]
-    asked = await tasks.asked_by(work.tx, [task.id for task in still_open])
-    letters, moved = Letters(context), []
-    for task in still_open:
-        if task.slot == before:
-            task = task.model_copy(update={"slot": context.row.salesperson})
-            await tasks.change(work.tx, task.id, slot=task.slot)
-        before_that = tuple(person for person in asked[task.id] if person.removed_at is None)
-        people = await people_of(task, context, already=before_that)
-        now = {person.person for person in people}
-        gone = [person for person in before_that if person.person not in now]
-        fresh = [person for person in people if person.person not in {one.person for one in before_that}]
-        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
-        await tasks.ask_people(work.tx, people)
-        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
-        moved.append(known_to_workflow(task, people, context, work.now))
-    return tuple(moved)

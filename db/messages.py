@@ -160,6 +160,12 @@ async def mails_untried(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
         await plain.run(tx, _UNTRIED, mail_ids)
 
 
+async def nudge_process(tx: AsyncConnection, workflow_id: str, *, because: str) -> None:
+    """Have one running process work out again whom it asks."""
+    await tx.execute(insert(nudge).values(workflow_id=workflow_id, because=because))
+    await tx.execute(select(func.pg_notify(NUDGES, "")))
+
+
 async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
     """Undelivered nudges that are due, leased as mails are."""
     due = (

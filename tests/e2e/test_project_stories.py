@@ -246,3 +246,21 @@ def test_a_salesperson_leaves_and_their_projects_go_to_another(stack: Stack) -> 
     assert story.say("updates", {"progress": "交接完成", "next_steps": "拜访"}, by="hu.bin").status == 200
     assert story.say("updates", {"progress": "x", "next_steps": "y"}, by="ma.chao").status == 403
     assert "马超离职" in stack.mailbox.wait("hu.bin", story.id, "马超离职").text
+
+
+def test_whoever_follows_somebody_who_leaves_speaks_for_their_side_of_a_dispute(stack: Stack) -> None:
+    """A6, D1: also for the text that the one who left had put on the table."""
+    account = named_account(stack, "zhou.min")
+    story = ProjectJourney(stack, "wu.qiang", new_project(account))
+    story.reaches("disputed")
+    stack.portal.open_task("wu.qiang", story.id)
+    done = stack.cli("reassign", "wu.qiang", "huang.lei", "--reason", "吴强离职")
+    assert done.returncode == 0, done.stderr
+    asked = stack.portal.open_task("huang.lei", story.id)
+    assert asked["kind"] == "agree_split"
+    split = [{"person": "zhou.min", "percent": "70"}, {"person": "huang.lei", "percent": "30"}]
+    stack.portal.answer("huang.lei", asked["id"], "agree", fields={"cooperation": "周敏负责，黄磊支持", "split": split})
+    assert story.say("agreement", {"cooperation": "x", "split": split}, by="wu.qiang").status in (403, 404, 409)
+    story.link("zhou.min", nth=2).answer("agree")
+    story.answer(NORTH_VP, "approve")
+    assert story.reaches("active")["salesperson"]["id"] == "huang.lei"

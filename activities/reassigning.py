@@ -1,0 +1,99 @@
+"""Somebody leaves: their registration, its tasks and their side of a dispute go to another salesperson (A2, A6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from activities.asking import known_to_workflow, people_of
+from activities.context import Refused
+from activities.letters import Letters
+from activities.receipts import accept
+from activities.steps import OpenTask, Recorded
+from db import disputes, messages, tasks
+from domain.organisation import Role
+from domain.project_rules import ProjectNotice
+from domain.statements import Reassign
+from texts.mail import MailKind
+
+if TYPE_CHECKING:
+    from activities.projects import ProjectContext
+
+OPERATOR = "operator:"
+"""Who runs a command is named so; no person of the organisation can be."""
+
+
+async def take_reassignment(context: ProjectContext, said: Reassign) -> Recorded:
+    """A2, A6: an operator hands the project to another salesperson, with a reason. Raises `Refused`."""
+    row, work, organisation = context.row, context.work, context.organisation
+    successor = organisation.person(said.to)
+    if not said.person.startswith(OPERATOR):
+        raise Refused("not_operator")
+    if successor is None or not successor.active or Role.SALESPERSON not in successor.roles:
+        raise Refused("reassign_unknown", person=said.to)
+    if row.stage.ended:
+        raise Refused("project_stage_does_not_allow", stage=row.stage.value)
+    before = row.salesperson
+    await context.change(salesperson=successor.id, department=successor.department)
+    work.note("project_reassigned", said.person, was=before, now=successor.id, reason=said.reason, rule="A6")
+    moved = await _reassign_tasks(context, before)
+    await _reassign_disputes(context, before)
+    await context.tell_people(
+        ProjectNotice.REASSIGNED, key=said.message_id, involved=[before], reason=said.reason, by=said.person
+    )
+    await accept(work, said, settled=True, salesperson=successor.id)
+    return Recorded(accepted=True, settled=True, tasks=moved)
+
+
+async def _reassign_tasks(context: ProjectContext, before: str) -> tuple[OpenTask, ...]:
+    """The open tasks of the process, those of the salesperson now being their successor's."""
+    work = context.work
+    still_open = [
+        task
+        for task in await tasks.of_subject(work.tx, context.row.id, open_only=True)
+        if task.workflow_id == work.workflow_id
+    ]
+    asked = await tasks.asked_by(work.tx, [task.id for task in still_open])
+    letters, moved = Letters(context), []
+    for task in still_open:
+        if task.slot == before:
+            task = task.model_copy(update={"slot": context.row.salesperson})
+            await tasks.change(work.tx, task.id, slot=task.slot)
+        before_that = tuple(person for person in asked[task.id] if person.removed_at is None)
+        people = await people_of(task, context, already=before_that)
+        now = {person.person for person in people}
+        gone = [person for person in before_that if person.person not in now]
+        fresh = [person for person in people if person.person not in {one.person for one in before_that}]
+        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
+        await tasks.ask_people(work.tx, people)
+        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
+        moved.append(known_to_workflow(task, people, context, work.now))
+    return tuple(moved)
+
+
+async def _reassign_disputes(context: ProjectContext, before: str) -> None:
+    """D1, D2: the successor speaks for their side of a running dispute, whose own process then asks them."""
+    work, successor = context.work, context.row.salesperson
+    for dispute in await disputes.of_project(work.tx, context.row.id):
+        if dispute.stage.ended:
+            continue
+        sides = {
+            (one.person, one.subject_id): one
+            for one in (
+                claimant.model_copy(update={"person": successor}) if claimant.person == before else claimant
+                for claimant in dispute.claimants
+            )
+        }
+        proposal = dispute.proposal and {
+            **dispute.proposal,
+            "by": successor if dispute.proposal["by"] == before else dispute.proposal["by"],
+            "confirmed": {
+                successor if person == before else person: task
+                for person, task in dispute.proposal["confirmed"].items()
+            },
+        }
+        await disputes.change(work.tx, dispute.id, claimants=tuple(sides.values()), proposal=proposal)
+        for task in await tasks.of_subject(work.tx, context.row.id, open_only=True):
+            if task.workflow_id == dispute.workflow_id and task.slot == before:
+                await tasks.change(work.tx, task.id, slot=successor)
+        await messages.nudge_process(work.tx, dispute.workflow_id, because="reassigned")
