@@ -230,12 +230,18 @@ class ProjectSteps:
 
 
 async def _find_matches(context: ProjectContext) -> tuple[Match, ...]:
-    """P3, P4: everything registered for a company of the project, live or not, as it is at this moment; kept."""
+    """P3, P4: what is registered for a company of the project, as it is at this moment; kept.
+
+    What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
+    """
     work, row = context.work, context.row
     collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
     accounts = {one.subject_id for one in collisions if one.subject_type == "account"}
     # An account has the id of the application that it came from: one of the two says it all.
     once = [one for one in collisions if one.subject_type != "application" or one.subject_id not in accounts]
-    matches = await described(work, once)
+    found = await described(work, once)
+    known = {(match.subject_type, match.subject_id) for match in found}
+    gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
+    matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))
     await projects.keep_matches(work.tx, row.id, row.round, matches)
     return matches

@@ -147,7 +147,7 @@ async def test_p3_the_account_is_anothers_also_where_both_name_the_same_subsidia
 
 
 async def test_p4_under_no_account_commerce_assigns_a_clerk(ground: ProjectGround) -> None:
-    """P4, R5: an account that was revoked, and one of a mere relative, are none; the clerk is told of both."""
+    """P4, R5: an account that was revoked, and one of a mere relative, are none; the clerk is told of the relative."""
     await ground.holds("a1", JING, "云岭精工")
     await ground.revoked("a1")
     await ground.holds("a2", JING, "远洋控股", related=[("云岭精工", None)])
@@ -164,7 +164,7 @@ async def test_p4_under_no_account_commerce_assigns_a_clerk(ground: ProjectGroun
     await mine.moves(ProjectStage.CONFLICT_CHECK, (TaskKind.CONFLICT_CHECK, OTHER_CLERK))
     assert mine.asked() == [OTHER_CLERK]
     shown = (await mine.mail("task", OTHER_CLERK))["matches"]
-    assert sorted((line["name"], line["live"]) for line in shown) == [("云岭精工", False), ("远洋控股", True)]
+    assert sorted((line["name"], line["live"]) for line in shown) == [("远洋控股", True)]
 
 
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:
@@ -240,6 +240,23 @@ async def test_p5_who_is_asked_is_whose_the_registration_is_now(ground: ProjectG
     answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["east"])
     assert answer.decision is not None
     assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [TAO]
+
+
+async def test_p5_whatever_becomes_of_what_was_suspected_somebody_is_asked(ground: ProjectGround) -> None:
+    """P5, P10: withdrawn just after the clerk's answer, it is shown as what is over, and its VP says so."""
+    theirs = await ground.in_approval("east", JING, form("云岭精工"), NOW - DAY)
+    mine = await ground.registered("mine", FAN, form("云岭精工"))
+    await mine.routes()
+    await mine.is_checked()
+    answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["east"])
+    assert answer.decision is not None
+    assert (await theirs.say(Withdraw, JING, reason="客户取消")).accepted
+    await theirs.moves(ProjectStage.WITHDRAWN)
+    assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [JING]
+    await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
+    assert [line["live"] for line in (await mine.mail("task", EAST_VP))["matches"]] == [False]
+    assert (await mine.answers(EAST_VP, NO_CONFLICT)).accepted
+    await mine.asks_vp()
 
 
 async def test_p6_without_a_conflict_it_goes_to_the_applicants_vp(ground: ProjectGround) -> None:
