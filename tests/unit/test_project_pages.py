@@ -335,7 +335,12 @@ def test_p2_a_cleared_end_user_is_none_and_a_nameless_one_is_wrong() -> None:
 
 def test_p2_what_is_wrong_in_the_form_is_said_beside_its_field_with_the_rule() -> None:
     row = task(TaskKind.SUPPLY_INFORMATION)
-    typed = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values | {"amount": "-1", "expected_signing": "31.3.", "name": "", "choice": "supply"}
+    typed = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values | {
+        "amount": "-1",
+        "expected_signing": "31.3.",
+        "name": "",
+        "choice": "supply",
+    }
     choice, reason, fields = entered_fields(row, typed, ZONE)
     with pytest.raises(Refusal) as refusal:
         check_answer(row, choice, reason, fields)
