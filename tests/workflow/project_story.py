@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import calendar
 import copy
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
+from zoneinfo import ZoneInfo
 
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.client import WorkflowHistory
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.testing import WorkflowEnvironment
@@ -86,6 +90,19 @@ def project_form(*, end_user: str = "", name: str = "Synthetic storage") -> Proj
     )
 
 
+def _pending_timers(history: WorkflowHistory) -> list[HistoryEvent]:
+    """The timers that have neither fired nor been cancelled."""
+    over = {event.timer_fired_event_attributes.started_event_id for event in history.events}
+    over |= {event.timer_canceled_event_attributes.started_event_id for event in history.events}
+    started = [event for event in history.events if event.HasField("timer_started_event_attributes")]
+    return [event for event in started if event.event_id not in over]
+
+
+def _fires_at(started: HistoryEvent) -> datetime:
+    length = started.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
+    return started.event_time.ToDatetime(tzinfo=UTC) + length
+
+
 class ProjectStory(Story):
     """One registration, from the form on, and its disputes."""
 
@@ -125,7 +142,7 @@ class ProjectStory(Story):
 
     def sealed(self, statement: S, *, workflow_id: str = "", said_at: datetime | None = None) -> S:
         filled = {
-            "message_id": statement.message_id or f"m{next(self._numbers)}",
+            "message_id": statement.message_id or f"{self.id}-m{next(self._numbers)}",
             "workflow_id": workflow_id or self.workflow_id,
             "said_at": said_at or datetime.fromisoformat("2026-01-05T09:00:00+08:00"),
             "channel": "portal",
@@ -181,6 +198,32 @@ class ProjectStory(Story):
         await self.sends(said)
         await self.status()
         return said
+
+    # How time passes.
+
+    async def nobody_works_until(self, moment: datetime) -> None:
+        """Time passes while no worker runs, also beyond the moment at which the process should have woken up.
+
+        With a workflow task waiting for a worker the server holds its clock; one more unlocking lets it go on.
+        """
+        history = await self.history()
+        due = min(_fires_at(timer) for timer in _pending_timers(history))
+        await self.waits_until(min(due + timedelta(milliseconds=2), moment))
+        if due < moment:
+            server = self.client.test_service
+            await server.unlock_time_skipping(UnlockTimeSkippingRequest())
+            await self.waits_until(moment)
+            await server.lock_time_skipping(LockTimeSkippingRequest())
+
+    async def goes_to(self, month: int, day: int, *, before_leap_day: bool = False) -> datetime:
+        """Go to 14:05 in Shanghai on the next such day that exists, if asked for one in the year before a leap year."""
+        zone = ZoneInfo(self.record.policy.time_zone)
+        now = await self.env.get_current_time()
+        years = (year for year in range(now.year, now.year + 12) if calendar.isleap(year + 1) == before_leap_day)
+        days = (datetime(year, month, day, 14, 5, tzinfo=zone) for year in years)
+        found = next(moment for moment in days if moment > now)
+        await self.waits_until(found)
+        return found
 
     # How it begins, and the ways to a stage, shared by tests and recorded histories.
 
