@@ -59,7 +59,7 @@ class Post:
                 key=key,
                 subject_id="a1",
                 person=person,
-                facts={"kind": "task", "application_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"},
+                facts={"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"},
                 link_id="5" * 32,
                 created_at=NOW,
             )
