@@ -246,6 +246,8 @@ class ProjectContext(Context):
             more["until"] = self.ahead()[-1].at
         elif kind is ProjectNotice.CONFLICT_REFUSED:
             more["until"] = self.objection_until
+        if kind in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
+            involved = (row.applicant,)  # P2: also after a dispute that made another salesperson responsible
         if kind in _WITH_ESSENTIALS:
             more["essentials"] = project_essentials(row.form)
         people = told_of_project(

@@ -167,7 +167,8 @@ def told_of_project(
     involved: Iterable[str] = (),
 ) -> tuple[str, ...]:
     """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
-    far, or are the participants of a meeting. Only active people, once each."""
+    far, are the participants of a meeting, or registered it for whoever is responsible now. Only active people, once
+    each."""
     sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
@@ -183,9 +184,9 @@ def told_of_project(
         case ProjectNotice.REFUSAL_UPHELD | ProjectNotice.OBJECTION_LAPSED | ProjectNotice.RESUME_REJECTED:
             people = [salesperson]
         case ProjectNotice.PROJECT_APPROVED:  # P2, P9
-            people = [*sides, *own_gm, *commerce]
+            people = [*sides, *involved, *own_gm, *commerce]
         case ProjectNotice.PROJECT_REJECTED:  # P2
-            people = [*sides]
+            people = [*sides, *involved]
         case ProjectNotice.AGREED:  # D1
             people = [*sides, *vps, *managers]
         case ProjectNotice.MEETING_WANTED:
