@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from embedded.demo_projects import PROJECT_CHAPTERS
 from embedded.demo_tale import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, SECOND_CLERK, VPS, Broken, Case, Tale
 from embedded.driver import until
 from embedded.welcome import ORGANISATION_FILE
@@ -295,6 +296,7 @@ CHAPTERS: dict[str, Callable[[Tale], None]] = {
     "silence": silence,
     "delegate": a_delegate,
     "forged": a_signal_by_hand,
+    **PROJECT_CHAPTERS,
     "verify": the_record_verifies,
 }
 """In the order they are told; the key names the chapter's words."""

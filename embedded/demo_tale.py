@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -94,16 +94,22 @@ class Case:
     customer: str | None = None
     quiet: bool = False
     """Not told: what came before the story."""
+    process: ClassVar[str] = "application"
+    """How its workflow's id and its address in the API begin."""
 
     def __post_init__(self) -> None:
         self.portal = self.tale.portal
-        sample = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
-        self.form: dict[str, Any] = application_form(sample, self.customer) if self.customer else sample
-        self.name: str = self.form["customer"]["name"]
+        self.form, self.name = self.fill_in()
         self.id = ""
         self.leapt = timedelta()
         self._told = 0
         self._arrived: Counter[str] = Counter()
+
+    def fill_in(self) -> tuple[dict[str, Any], str]:
+        """The form, and the customer's name in it."""
+        sample = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
+        form: dict[str, Any] = application_form(sample, self.customer) if self.customer else sample
+        return form, form["customer"]["name"]
 
     def now(self) -> datetime:
         """By the clock of this application's process."""
@@ -151,10 +157,8 @@ class Case:
             self.in_portal(vp, "approve", reason)
 
     def passes_time(self, duration: timedelta) -> None:
-        """Let `duration` pass for this application alone."""
-        body = {"workflow_id": f"application-{self.id}", "duration": duration.total_seconds()}
-        headers = {"Content-Type": "application/json"}
-        self._accepted(self.tale.web.request("POST", "/dev/fast-forward", json.dumps(body).encode(), headers), 204)
+        """Let `duration` pass for this process alone."""
+        self._accepted(self.portal.fast_forward(f"{self.process}-{self.id}", duration), 204)
         self.leapt += duration
 
     def _accepted(self, got: Answer, status: int = 200) -> Answer:
@@ -176,8 +180,11 @@ class Case:
     def decisions(self) -> list[tuple[str, str, str]]:
         return [(one["kind"], one["person"]["id"], one["choice"]) for one in self.seen()["decisions"]]
 
+    def dossier(self) -> Any:
+        return self.portal.call(GENERAL_MANAGER, "GET", f"/{self.process}s/{self.id}/dossier").json
+
     def record(self) -> list[dict[str, Any]]:
-        entries: list[dict[str, Any]] = self.portal.dossier(GENERAL_MANAGER, self.id)["record"]
+        entries: list[dict[str, Any]] = self.dossier()["record"]
         return entries
 
     def account(self) -> Any:
@@ -188,14 +195,14 @@ class Case:
         wanted = Counter((person, kind) for kind, people in expected.items() for person in people)
 
         def out() -> list[tuple[str, str]] | None:
-            queued = self.portal.dossier(GENERAL_MANAGER, self.id)["mails"][self._told :]
+            queued = self.dossier()["mails"][self._told :]
             complete = len(queued) >= wanted.total() and all(mail["sent_at"] for mail in queued)
             return [(mail["to"]["id"], mail["kind"]) for mail in queued] if complete else None
 
         try:
             came = until("mails", out)
         except NeverHappened:
-            queued = self.portal.dossier(GENERAL_MANAGER, self.id)["mails"][self._told :]
+            queued = self.dossier()["mails"][self._told :]
             came = [(mail["to"]["id"], mail["kind"]) for mail in queued if mail["sent_at"]]
         self._told += len(came)
         received: list[tuple[str, Mail]] = []

@@ -64,6 +64,8 @@ class Mail(BaseModel):
     text: str
     html: str
     links: list[str]
+    calendar: str
+    """The calendar invitation it carries (D2), if any."""
 
 
 class DevKey:
@@ -193,6 +195,7 @@ def _mail(mail: ReceivedMail) -> Mail:
         text=mail.text,
         html=mail.html,
         links=list(mail.links),
+        calendar=mail.calendar,
     )
 
 

@@ -250,6 +250,8 @@ class Mail:
     html: str
     message_id: str
     links: tuple[str, ...] = field(default=())
+    calendar: str = ""
+    """The invitation it carries (D2)."""
 
     @property
     def heading(self) -> str:
@@ -279,7 +281,7 @@ class Mailbox:
         """What `person` was sent about an application, oldest first."""
         received = self.web.request("GET", "/dev/mails?" + urlencode({"to": self.address(person)})).json
         return [
-            Mail(one["subject"], one["text"], one["html"], one["message_id"], tuple(one["links"]))
+            Mail(one["subject"], one["text"], one["html"], one["message_id"], tuple(one["links"]), one["calendar"])
             for one in received
             if application_id in one["subject"]
         ]

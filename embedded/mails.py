@@ -11,6 +11,7 @@ from email.parser import BytesParser
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 ENVELOPE_FROM = "X-Envelope-From"
 ENVELOPE_TO = "X-Envelope-To"
@@ -33,6 +34,8 @@ class ReceivedMail:
     html: str
     links: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
+    calendar: str = ""
+    """The invitation it carries (D2), as RFC 5545 has it."""
 
 
 def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
@@ -61,13 +64,16 @@ def read_mail(path: Path) -> ReceivedMail:
         html=html,
         links=tuple(dict.fromkeys([*plain, *finder.links])),
         headers=tuple((name, str(value)) for name, value in message.items()),
+        calendar=next((_content(part) for part in message.walk() if part.get_content_type() == "text/calendar"), ""),
     )
 
 
 def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body(preferencelist=(kind,))
-    if part is None:
-        return ""
+    return _content(part) if part is not None else ""
+
+
+def _content(part: Any) -> str:
     try:
         return str(part.get_content())
     except (LookupError, UnicodeError):  # an unknown or wrong charset is no reason to hide the mail

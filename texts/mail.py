@@ -238,6 +238,13 @@ def task_question(kind: TaskKind, subject: SubjectType) -> str:
     return f"task.{kind}.question"
 
 
+def task_title(kind: TaskKind, subject: SubjectType) -> str:
+    """Text key of what a task is called, by the same difference."""
+    if kind is TaskKind.SUPPLY_INFORMATION and subject is SubjectType.PROJECT:
+        return "task.supply_information.project_title"
+    return f"task.{kind}.title"
+
+
 def _evidence_row(line: EvidenceLine, texts: Texts) -> tuple[str, str, bool, str]:
     grave = bool(line.grave) or not line.available
     return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, one_line(line.summary)
@@ -253,7 +260,8 @@ def _capital(words: str) -> str:
 
 
 def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
-    task = texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else texts.text("page.a_task")
+    kind = facts.task_kind
+    task = texts.text(task_title(kind, facts.subject_type) if kind else "page.a_task")
     if facts.kind is MailKind.REJECTED:
         if facts.appeal_until is None:
             return texts.text("mail.rejected.intro_no_date")
@@ -290,7 +298,7 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
         ("project_number", facts.project_number),
         ("salesperson" if facts.subject_type is SubjectType.PROJECT else "applicant", facts.applicant_name),
         ("department", facts.department_name),
-        ("task", texts.text(f"task.{facts.task_kind}.title") if facts.task_kind else ""),
+        ("task", texts.text(task_title(facts.task_kind, facts.subject_type)) if facts.task_kind else ""),
         ("on_behalf_of", on_behalf_of),
         ("due_at", due),
         ("stage", texts.text(facts.stage_key) if facts.stage_key else ""),
