@@ -44,9 +44,10 @@ PATIENCE = 60.0
 
 
 class Running:
-    """`python cli.py up` as a process of its own."""
+    """`python cli.py up` as a process of its own; `words` are further words of that command."""
 
-    def __init__(self) -> None:
+    def __init__(self, *words: str) -> None:
+        self.words = words
         # Not pytest's own folder: PostgreSQL is another user when we are root, and that one is closed to others.
         self.folder = Path(tempfile.mkdtemp(prefix="baobei-crash-"))
         self.home = self.folder / "home"
@@ -58,7 +59,7 @@ class Running:
     def start(self) -> None:
         with (self.folder / "up.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "cli.py", "up", "--home", str(self.home), "--port", str(self.port)],
+                [sys.executable, "cli.py", "up", "--home", str(self.home), "--port", str(self.port), *self.words],
                 cwd=ROOT,
                 stdout=log,
                 stderr=subprocess.STDOUT,
