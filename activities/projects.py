@@ -282,7 +282,8 @@ class ProjectContext(Context):
 
     async def _other_sides(self, kind: ProjectNotice) -> tuple[Claimant, ...]:
         """P3, P7, P2: whose account or registration this one meets."""
-        if kind in (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED):
+        told = (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED)
+        if kind in told:
             return await self.accounts_concerned() if self.row.track is Track.OTHER_ACCOUNT else ()
         if kind is ProjectNotice.CONFLICT_REFUSED:
             return await self.claimants_of((self.row.refusal or {}).get("suspects", []))

@@ -117,7 +117,9 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     assert late.status in (409, 422)
     second.answer(COMMERCE_MANAGER, "called", fields=meeting)
     for person in people:
-        assert stack.mailbox.wait(person, second.id, "三号会议室")
+        invitation = stack.mailbox.wait(person, second.id, "三号会议室").calendar
+        assert "METHOD:REQUEST" in invitation
+        assert "DTSTART" in invitation
     wrong = {"responsible": "yang.fan", "split": [{"person": "yang.fan", "percent": "60"}], "summary": "各自负责"}
     task = stack.portal.open_task(EAST_VP, second.id)
     assert stack.portal.answer(EAST_VP, task["id"], "record", fields=wrong).status == 422  # D3
@@ -127,6 +129,7 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     assert seen["salesperson"]["id"] == "yang.fan"  # D2
     second.answer(EAST_VP, "approve")
     done = second.reaches("active")
+    assert "已批准立项" in second.told()["ma.chao"]  # P2: also who registered it and is not responsible any more
     for bound in (done, first.seen_by(GENERAL_MANAGER)):  # it binds both
         shares = bound["agreement"]["split"]
         assert [(share["person"]["id"], share["percent"]) for share in shares] == [
@@ -184,6 +187,8 @@ def test_d2_who_cannot_agree_gets_a_meeting_and_a_vp_may_call_for_it(stack: Stac
     story.answer(EAST_VP, "record", fields=outcome)  # D2: the responsible salesperson's VP
     story.answer(EAST_VP, "reject", "预算未落实")
     assert story.reaches("rejected")["agreement"]["how"] == "decided"
+    for side in ("wu.qiang", "zhu.hong"):  # P2: both sides learn what became of it
+        assert story.mailbox.wait(side, story.id, "预算未落实")
 
 
 def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:

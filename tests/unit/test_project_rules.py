@@ -112,6 +112,11 @@ def test_p2_a_rejection_is_told_to_the_salesperson_and_the_other_side_of_a_dispu
     assert set(told(ProjectNotice.PROJECT_REJECTED, JING)) == {FAN, JING}
 
 
+def test_p2_the_result_reaches_whoever_registered_it_also_when_another_is_responsible_now() -> None:
+    assert set(told(ProjectNotice.PROJECT_APPROVED, involved=[LEI])) == {FAN, LEI, NORTH_GM, COMMERCE}
+    assert set(told(ProjectNotice.PROJECT_REJECTED, involved=[LEI])) == {FAN, LEI}
+
+
 def test_d1_an_agreement_is_reported_to_both_vps_and_the_general_manager() -> None:
     assert set(told(ProjectNotice.AGREED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER}
     assert set(told(ProjectNotice.AGREED, LEI)) == {FAN, LEI, NORTH_VP, MANAGER}
