@@ -45,12 +45,12 @@ class StatementTaking:
     async def _take_answer(self, context: Context, said: AnswerTask) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
         work = context.work
-        task = await tasks.find(work.tx, said.task_id, lock=True)
-        if task is None or task.subject_id != context.subject.id or task.workflow_id != work.workflow_id:
+        task = await context.docket.find(said.task_id)
+        if task is None or task.workflow_id != work.workflow_id:
             raise Refused("unknown_task")
         asked = await self._may_answer(context, task, said.person)
         task = task.model_copy(update={"choices": await self._check_form(context, task, said)})
-        decision = await self._decide(work, task, asked, said)
+        decision = await self._decide(context, task, asked, said)
         answered = await context.answered(task, decision, said)
         if decision.on_behalf_of:
             await Letters(context).decided_for(decision)
@@ -66,7 +66,7 @@ class StatementTaking:
             channel=said.channel,
             message=said.message_id,
         )
-        still_asked = await tasks.of_subject(work.tx, context.subject.id, open_only=True)
+        still_asked = await context.docket.open_tasks()
         alone_decides_nothing = decision.choice in (APPROVE, NO_CONFLICT) or answered.outcome == CONFIRMED
         waits_for_others = bool(still_asked) and alone_decides_nothing
         await accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
@@ -93,14 +93,14 @@ class StatementTaking:
         """What the answer must carry is judged by the record of this moment (N8), not of the moment of asking."""
         choices = await context.choices_now(task.kind)
         if choices != task.choices:
-            await tasks.change(context.work.tx, task.id, choices=choices)
+            await context.docket.change(task, choices=choices)
         problems = answer_problems(choices, choice=said.choice, reason=said.reason, fields=said.fields)
         if problems:
             raise Refused(problems[0].key, problems=problems)
         await context.check(task, said)
         return choices
 
-    async def _decide(self, work: Work, task: TaskRow, asked: AskedRow, said: AnswerTask) -> DecisionRow:
+    async def _decide(self, context: Context, task: TaskRow, asked: AskedRow, said: AnswerTask) -> DecisionRow:
         chosen = next(choice for choice in task.choices if choice.choice == said.choice)
         decision = DecisionRow(
             task_id=task.id,
@@ -115,11 +115,11 @@ class StatementTaking:
             reason=said.reason.strip(),
             fields=_without_form(said.fields),
             said_at=said.said_at,
-            decided_at=work.now,
+            decided_at=context.work.now,
         )
-        if not await tasks.decide(work.tx, decision):
+        if not await context.docket.decide(decision):
             raise Refused("already_answered")
-        await tasks.close(work.tx, [task.id], TaskStatus.ANSWERED, at=work.now, because=said.choice)
+        await context.docket.close([task], TaskStatus.ANSWERED, at=context.work.now, because=said.choice)
         return decision
 
 
@@ -137,12 +137,9 @@ async def outcome_of(context: Context, task: TaskRow) -> dict[str, Any]:
 
 async def _heard_before(context: Context, said: Statement) -> Recorded | None:
     """A retry of the front door signals again under the same message id; it changes nothing."""
-    tx = context.work.tx
-    if await messages.find_receipt(tx, said.message_id) is None:
+    if await messages.find_receipt(context.work.tx, said.message_id) is None:
         return None
-    decided = next(
-        (d for _, d in await tasks.decisions_of(tx, context.subject.id) if d.message_id == said.message_id), None
-    )
+    decided = next((d for _, d in await context.docket.decided() if d.message_id == said.message_id), None)
     return Recorded(accepted=False, code="duplicate", decision=_taken(decided) if decided else None)
 
 

@@ -13,7 +13,7 @@ from activities.letters import Letters
 from activities.receipts import accept
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
-from db import accounts, applications, tasks
+from db import accounts, applications
 from db.applications import ApplicationRow, RegisteredParty
 from db.tasks import DecisionRow, TaskRow
 from domain.access import can_still_withdraw
@@ -105,7 +105,7 @@ class ApplicationContext(Context):
 
     async def entitled(self, stage: str) -> None:
         row = self.row
-        this_round = [d for number, d in await tasks.decisions_of(self.work.tx, row.id) if number == row.round]
+        this_round = [d for number, d in await self.docket.decided() if number == row.round]
         reviews = {d.slot for d in this_round if d.kind is TaskKind.VP_REVIEW and d.choice == APPROVE and d.special}
         held = {
             Stage.RETURNED: any(d.choice == RETURN for d in this_round),
@@ -126,7 +126,8 @@ class ApplicationContext(Context):
             update["rejection"] = await self._rejection_on_record()
         if step.obstacle:
             update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
-        await applications.set_live(work.tx, "application", row.id, stage.live)
+        if stage.live is not row.stage.live:
+            await applications.set_live(work.tx, "application", row.id, stage.live)
         await applications.change(work.tx, row.id, **{**update, "stage": stage.value})
         work.note(
             "stage_moved",
@@ -146,7 +147,7 @@ class ApplicationContext(Context):
         reason, by = "", ""
         appealable = None
         if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
-            decided = [d for _, d in await tasks.decisions_of(self.work.tx, row.id) if d.choice == REJECT]
+            decided = [d for _, d in await self.docket.decided() if d.choice == REJECT]
             reason, by = decided[-1].reason, decided[-1].person
             appealable = row.rejection.appeal_until if kind is Notice.REJECTED else None
         elif kind is Notice.APPEAL_FILED and row.appeal:
@@ -172,8 +173,7 @@ class ApplicationContext(Context):
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         """Why the form came back, or why somebody appeals."""
         if ask.kind is TaskKind.SUPPLY_INFORMATION:
-            decided = await tasks.decisions_of(self.work.tx, self.row.id)
-            returned = [d for _, d in decided if d.choice == RETURN]
+            returned = [d for _, d in await self.docket.decided() if d.choice == RETURN]
             return {"reason": returned[-1].reason} if returned else None
         if ask.kind is TaskKind.GM_APPEAL and self.row.appeal:
             return {"reason": str(self.row.appeal["reason"])}
@@ -188,12 +188,12 @@ class ApplicationContext(Context):
             return frozenset()
         holders = {
             other.slot
-            for other in await tasks.of_subject(self.work.tx, task.subject_id)
+            for other in await self.docket.tasks()
             if other.kind is TaskKind.VP_REVIEW and other.round == task.round and other.slot != task.slot
         }
         deciders = {
             decision.person
-            for number, decision in await tasks.decisions_of(self.work.tx, task.subject_id)
+            for number, decision in await self.docket.decided()
             if number == task.round and decision.kind is TaskKind.VP_REVIEW and decision.slot != task.slot
         }
         named = frozenset(vp_slots(self.organisation)) if task.kind is TaskKind.VP_REVIEW else frozenset()
@@ -289,7 +289,7 @@ class ApplicationContext(Context):
         if row.stage.ended or row.end_reason:
             raise NotApproved(f"{row.id}: withdrawn or over")
         decided = [
-            decision for number, decision in await tasks.decisions_of(self.work.tx, row.id)
+            decision for number, decision in await self.docket.decided()
             if number == row.round and decision.choice == APPROVE
         ]  # fmt: skip
         general = [d for d in decided if d.task_id == gm_decision]
@@ -305,7 +305,7 @@ class ApplicationContext(Context):
 
     async def _rejection_on_record(self) -> Rejection:
         """N9: the latest rejection, and until when it may be appealed (N10)."""
-        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id) if d.choice == REJECT]
+        decided = [d for _, d in await self.docket.decided() if d.choice == REJECT]
         if not decided:
             raise NotApproved(f"{self.row.id}: no rejection on record")
         decision = decided[-1]

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from activities.context import Context
 from activities.letters import Letters
 from activities.steps import OpenTask
-from db import tasks
 from db.tasks import AskedRow, TaskRow
 from domain.asking import who_is_asked
 from domain.deadlines import due_at, due_step, stand_in_due
@@ -23,6 +22,7 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
     opened = []
     letters = Letters(context)
     each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
+    choices = {kind: await context.choices_now(kind) for kind in dict.fromkeys(ask.kind for ask in each)}
     for number, ask in enumerate(each):
         task_id = _short_hash(work.workflow_id, str(context.round), work.now.isoformat(), ask.kind, str(number))
         until = due_at(ask.kind, work.now, context.policy, context.calendar)
@@ -35,14 +35,14 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
             slot=ask.slot,
             round=context.round,
             status=TaskStatus.OPEN,
-            choices=await context.choices_now(ask.kind),
+            choices=choices[ask.kind],
             note=await context.note_for(ask),
             opened_at=work.now,
             due_at=until,
             due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
         )
         people = await people_of(row, context, already=())
-        await tasks.open_task(work.tx, row, people)
+        await context.docket.open(row, people)
         await letters.to_asked(MailKind.TASK, row, people)
         work.note(
             "task_opened",

@@ -34,7 +34,7 @@ class Chasing:
         async def work(work: Work) -> OpenTask:
             # The subject first, as answers do: a reminder and an answer never wait for each other.
             context = await own(work, step.subject)
-            task = await tasks.find(work.tx, step.task_id, lock=True)
+            task = await context.docket.find(step.task_id)
             if task is None or task.workflow_id != work.workflow_id:
                 raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
@@ -43,8 +43,7 @@ class Chasing:
                 task = _past_due(task, context, work.now)
             if task.status is not TaskStatus.OPEN or due.at > work.now:  # a year's days off were published meanwhile
                 return known_to_workflow(task, _named(before, context), context, work.now)
-            task = task.model_copy(update={"chased": task.chased + 1})
-            await tasks.change(work.tx, task.id, chased=task.chased)
+            task = await context.docket.change(task, chased=task.chased + 1)
             people, fresh, gone = await _follow(context, task, before)
             letters = Letters(context)
             await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
@@ -67,15 +66,11 @@ class Chasing:
 
         async def work(work: Work) -> Refreshed:
             context = await own(work, step.subject)
-            everything = [
-                task
-                for task in await tasks.of_subject(work.tx, context.subject.id)
-                if task.workflow_id == work.workflow_id
-            ]
+            everything = [task for task in await context.docket.tasks() if task.workflow_id == work.workflow_id]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             asked = await tasks.asked_by(work.tx, [task.id for task in open_now])
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
-            decided = await _decided_slots(work, everything, reviews)
+            decided = await _decided_slots(context, everything, reviews)
             refilled = refilled_slots(tuple(task.slot for task in reviews), context.organisation, decided)
             slots = dict(zip([task.id for task in reviews], refilled, strict=True))
             refreshed = []
@@ -90,21 +85,12 @@ class Chasing:
     ) -> OpenTask:
         work = context.work
         until = due_at(task.kind, task.opened_at, context.policy, context.calendar)
-        task = task.model_copy(
-            update={
-                "slot": task.slot if slot is None else slot,
-                "due_at": until,
-                "due_provisional": context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
-                "choices": await context.choices_now(task.kind),
-            }
-        )
-        await tasks.change(
-            work.tx,
-            task.id,
-            slot=task.slot,
-            due_at=task.due_at,
-            due_provisional=task.due_provisional,
-            choices=task.choices,
+        task = await context.docket.change(
+            task,
+            slot=task.slot if slot is None else slot,
+            due_at=until,
+            due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
+            choices=await context.choices_now(task.kind),
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
         people, fresh, gone = await _follow(context, task, before)
@@ -121,7 +107,9 @@ class Chasing:
         return known_to_workflow(task, people, context, work.now)
 
 
-async def _decided_slots(work: Work, everything: Sequence[TaskRow], open_reviews: Sequence[TaskRow]) -> frozenset[str]:
+async def _decided_slots(
+    context: Context, everything: Sequence[TaskRow], open_reviews: Sequence[TaskRow]
+) -> frozenset[str]:
     """The slots of the running review whose answer stands.
 
     Asked again above the limit (N8), an approval without a special reason no longer does: its slot is open anew.
@@ -133,7 +121,7 @@ async def _decided_slots(work: Work, everything: Sequence[TaskRow], open_reviews
     asked_now = {task.id for task in everything if task.opened_at >= asked_last}
     return frozenset(
         decision.slot
-        for number, decision in await tasks.decisions_of(work.tx, open_reviews[0].subject_id)
+        for number, decision in await context.docket.decided()
         if decision.kind is TaskKind.VP_REVIEW
         and number in rounds
         and (decision.special or decision.task_id in asked_now)

@@ -46,10 +46,12 @@ async def colliding(
     `related_party` is a reason only where nothing closer is: one whose customer is ours may share its subsidiaries too.
     """
     mine = parties_of(form)
+    others = await applications.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
+    if not others:
+        return ()
     since = await applications.party_times(work.tx, subject.type, subject.id)
     found: dict[tuple[str, str], Collision] = {}
     closer: set[tuple[str, str]] = set()
-    others = await applications.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
     for other in others:
         there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
         matches = [(one, because(one, there)) for one in mine]

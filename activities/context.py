@@ -9,11 +9,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import JsonValue
 from temporalio.exceptions import ApplicationError
 
+from activities.docket import Docket
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db.tasks import DecisionRow, TaskRow
@@ -76,12 +78,13 @@ class Context(ABC):
     @classmethod
     async def with_facts(cls, work: Work, policy_digest: str) -> Self:
         """A context with the facts of this moment and the policy that the process began with."""
-        return cls(
-            work,
-            await work.facts.organisation(work.tx),
-            await work.facts.calendar(work.tx),
-            await work.facts.pinned_policy(work.tx, policy_digest),
-        )
+        organisation, calendar = await work.facts.of_now(work.tx)
+        return cls(work, organisation, calendar, await work.facts.pinned_policy(work.tx, policy_digest))
+
+    @cached_property
+    def docket(self) -> Docket:
+        """The subject's tasks and decisions."""
+        return Docket(self.work.tx, self.subject.id)
 
     @property
     @abstractmethod

@@ -196,7 +196,7 @@ class DisputeContext(Context):
             return False
         agreed = {
             (decision.slot, decision.task_id)
-            for _, decision in await tasks.decisions_of(self.work.tx, self.project.id)
+            for _, decision in await self.docket.decided()
             if decision.kind is TaskKind.AGREE_SPLIT and decision.choice == AGREE
         }
         assert self.row.proposal is not None
@@ -274,7 +274,7 @@ class DisputeContext(Context):
         ended = self.project.end_reason or {}
         told_already = {self.project.salesperson, str(ended.get("by", ""))}
         people = [*self.sides, *(self.row.called or {}).get("participants", [])]
-        everything = await tasks.of_subject(self.work.tx, self.project.id)
+        everything = await self.docket.tasks()
         asked = await tasks.asked_by(self.work.tx, [task.id for task in everything])
         for task in everything:
             persons = [one.person for one in asked[task.id]]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.context import Context
-from db import tasks
 from db.messages import Mail
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.organisation import Person
+from domain.tasks import TaskKind
 from texts.decisions import decision_lines
 from texts.mail import MailFacts, MailKind
 from texts.views import DecisionLine
@@ -24,6 +24,7 @@ class Letters:
         self._organisation = context.organisation
         self._stage_key = stage_key
         self._decisions: tuple[DecisionLine, ...] | None = None
+        self._evidence: dict[TaskKind, Mapping[str, Any]] = {}
 
     async def to_asked(
         self,
@@ -40,7 +41,7 @@ class Letters:
         another link; what is said of each is a mail of its own.
         """
         asking = kind is not MailKind.TASK_WITHDRAWN
-        evidence = await self._context.mail_evidence(task.kind) if asking else {}
+        evidence = await self._evidence_for(task.kind) if asking else {}
         note = task.note or {}
         for asked in people:
             more = {
@@ -104,11 +105,15 @@ class Letters:
             )
         )
 
+    async def _evidence_for(self, kind: TaskKind) -> Mapping[str, Any]:
+        if kind not in self._evidence:
+            self._evidence[kind] = await self._context.mail_evidence(kind)
+        return self._evidence[kind]
+
     async def _facts(self, kind: MailKind, person: Person, more: Mapping[str, Any]) -> MailFacts:
         context = self._context
         if self._decisions is None:
-            decided = await tasks.decisions_of(context.work.tx, context.subject.id)
-            self._decisions = decision_lines(decided, self._organisation)
+            self._decisions = decision_lines(await context.docket.decided(), self._organisation)
         office = self._organisation.departments_by_id.get(context.department or "")
         common = {
             "kind": kind,

@@ -48,12 +48,12 @@ async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
     work = context.work
     this_round = [
         task
-        for task in await tasks.of_subject(work.tx, context.subject.id)
+        for task in await context.docket.tasks()
         if task.round == context.round and task.workflow_id == work.workflow_id
     ]
     asked = await tasks.asked_by(work.tx, [task.id for task in this_round])
     still_open = [task for task in this_round if task.status is TaskStatus.OPEN]
-    await tasks.close(work.tx, [task.id for task in still_open], TaskStatus.WITHDRAWN, at=work.now, because=stage)
+    await context.docket.close(still_open, TaskStatus.WITHDRAWN, at=work.now, because=stage)
     letters = Letters(context, context.stage_key(stage))
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]

@@ -14,7 +14,7 @@ from activities.letters import Letters
 from activities.project_statements import take
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
-from db import applications, projects, tasks
+from db import applications, projects
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
 from domain.deadlines import objection_until
@@ -125,7 +125,7 @@ class ProjectContext(Context):
     async def entitled(self, stage: str) -> None:
         row, to = self.row, ProjectStage(stage)
         decided = [
-            d for number, d in await tasks.decisions_of(self.work.tx, row.id)
+            d for number, d in await self.docket.decided()
             if number == row.round and d.kind not in _OF_DISPUTES
         ]  # fmt: skip
         # A stage is passed once in a round, so that no order of the decisions is asked for.
@@ -173,7 +173,7 @@ class ProjectContext(Context):
         """P6: every VP asked has said that there is none."""
         if NO_CONFLICT not in choices or CONFLICT in choices:
             return False
-        still_open = await tasks.of_subject(self.work.tx, self.row.id, open_only=True)
+        still_open = await self.docket.open_tasks()
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
 
     @property
@@ -216,7 +216,7 @@ class ProjectContext(Context):
 
     async def _refusal_on_record(self, until: str) -> dict[str, JsonValue]:
         """P7: who confirmed the conflict, why, and with what."""
-        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id)]
+        decided = [d for _, d in await self.docket.decided()]
         confirmed = next(d for d in reversed(decided) if d.choice == CONFLICT)
         suspected = next(d for d in reversed(decided) if d.choice == SUSPECT)
         return {
@@ -229,7 +229,7 @@ class ProjectContext(Context):
 
     async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
         choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
-        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id) if d.choice == choice]
+        decided = [d for _, d in await self.docket.decided() if d.choice == choice]
         rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
@@ -316,7 +316,7 @@ class ProjectContext(Context):
         return project_choices(kind, people=people, suspects=suspects)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
-        decided = [d for _, d in await tasks.decisions_of(self.work.tx, self.row.id)]
+        decided = [d for _, d in await self.docket.decided()]
         match ask.kind:
             case TaskKind.SUPPLY_INFORMATION:
                 held = [d for d in decided if d.choice == HOLD]

@@ -47,17 +47,12 @@ async def take_reassignment(context: ProjectContext, said: Reassign) -> Recorded
 async def _reassign_tasks(context: ProjectContext, before: str) -> tuple[OpenTask, ...]:
     """The open tasks of the process, those of the salesperson now being their successor's."""
     work = context.work
-    still_open = [
-        task
-        for task in await tasks.of_subject(work.tx, context.row.id, open_only=True)
-        if task.workflow_id == work.workflow_id
-    ]
+    still_open = [task for task in await context.docket.open_tasks() if task.workflow_id == work.workflow_id]
     asked = await tasks.asked_by(work.tx, [task.id for task in still_open])
     letters, moved = Letters(context), []
     for task in still_open:
         if task.slot == before:
-            task = task.model_copy(update={"slot": context.row.salesperson})
-            await tasks.change(work.tx, task.id, slot=task.slot)
+            task = await context.docket.change(task, slot=context.row.salesperson)
         before_that = tuple(person for person in asked[task.id] if person.removed_at is None)
         people = await people_of(task, context, already=before_that)
         now = {person.person for person in people}
@@ -93,7 +88,7 @@ async def _reassign_disputes(context: ProjectContext, before: str) -> None:
             },
         }
         await disputes.change(work.tx, dispute.id, claimants=tuple(sides.values()), proposal=proposal)
-        for task in await tasks.of_subject(work.tx, context.row.id, open_only=True):
+        for task in await context.docket.open_tasks():
             if task.workflow_id == dispute.workflow_id and task.slot == before:
-                await tasks.change(work.tx, task.id, slot=successor)
+                await context.docket.change(task, slot=successor)
         await messages.nudge_process(work.tx, dispute.workflow_id, because="reassigned")

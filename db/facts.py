@@ -23,6 +23,7 @@ from domain.project import PROJECT_ENDED, ProjectStage
 
 _NEWEST_ORGANISATION = "SELECT max(version) FROM organisation"
 _NEWEST_CALENDAR = "SELECT max(version) FROM calendar"
+_NEWEST = "SELECT (SELECT max(version) FROM organisation), (SELECT max(version) FROM calendar)"
 _PIN_POLICY = "INSERT INTO policy (digest, version, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
 
 RECENT_SECONDS = 2.0
@@ -53,6 +54,14 @@ class Facts:
     async def organisation(self, tx: AsyncConnection) -> Organisation:
         """The company as it is now. Raises `NoOrganisation`."""
         ((version,),) = await plain.run(tx, _NEWEST_ORGANISATION)
+        return await self._organisation_of(tx, version)
+
+    async def of_now(self, tx: AsyncConnection) -> tuple[Organisation, WorkCalendar]:
+        """The company and the working days as they are now. Raises `NoOrganisation`."""
+        ((company, days),) = await plain.run(tx, _NEWEST)
+        return await self._organisation_of(tx, company), await self._calendar_of(tx, days)
+
+    async def _organisation_of(self, tx: AsyncConnection, version: int | None) -> Organisation:
         if version is None:
             raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
         if self._organisation is None or self._organisation[0] != version:
@@ -75,7 +84,10 @@ class Facts:
 
     async def calendar(self, tx: AsyncConnection) -> WorkCalendar:
         """The working days as they are known now, the company's own table over the published ones."""
-        ((newest,),) = await plain.run(tx, _NEWEST_CALENDAR)
+        ((version,),) = await plain.run(tx, _NEWEST_CALENDAR)
+        return await self._calendar_of(tx, version)
+
+    async def _calendar_of(self, tx: AsyncConnection, newest: int | None) -> WorkCalendar:
         version = newest or 0
         if self._calendar is None or self._calendar[0] != version:
             document: dict[str, Any] = {}

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import bindparam, func, insert, select, text, update
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
+from db.plain import Shape
 from db.tables import idempotency_key, mail, nudge, reading, receipt
 from domain.base import Wire
 
@@ -20,7 +21,7 @@ NUDGES = "baobei_nudge"
 """NOTIFY channels. A lost notification costs a poll interval, never a message."""
 
 
-# What every step runs is plain SQL, and what the front door often asks is built once: see `db/plain.py`.
+# What every step runs is plain SQL: see `db/plain.py`.
 _STEP_DONE = "SELECT result FROM step WHERE workflow_id = $1 AND key = $2"
 _KEEP_STEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
 _GIVE_RECEIPT = """
@@ -45,8 +46,6 @@ _SENT = "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY($1::b
 _FAILED = "UPDATE mail SET due = now() + $2::interval, last_error = $3 WHERE id = ANY($1::bigint[])"
 _UNTRIED = "UPDATE mail SET due = now(), attempts = attempts - 1 WHERE id = ANY($1::bigint[])"
 
-_RECEIPT = select(receipt).where(receipt.c.message_id == bindparam("message"))
-
 
 class Receipt(Wire):
     """What became of one message."""
@@ -59,6 +58,10 @@ class Receipt(Wire):
     result: dict[str, Any]
     recorded_at: datetime
     settled: bool
+
+
+_SHAPE = Shape(Receipt, *receipt.c)
+_RECEIPT = f"SELECT {_SHAPE.sql} FROM receipt WHERE message_id = $1"
 
 
 class Mail(Wire):
@@ -118,8 +121,8 @@ async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
 
 
 async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
-    row = (await tx.execute(_RECEIPT, {"message": message_id})).one_or_none()
-    return Receipt.model_validate(dict(row._mapping)) if row else None
+    rows = await plain.run(tx, _RECEIPT, message_id)
+    return _SHAPE.read(rows[0]) if rows else None
 
 
 async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> tuple[str, ...]:

@@ -7,10 +7,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
+from db.plain import Shape
 from db.tables import background, earlier_project
 from domain.base import Wire
 
@@ -39,6 +41,13 @@ class EarlierProjectRow(Wire):
     note: str = ""
 
 
+# Asked for every application, so it is plain SQL: see `db/plain.py`.
+_BACKGROUND = Shape(BackgroundRow, *(background.c[name] for name in BackgroundRow.model_fields))
+_BACKGROUND_OF = f"""
+    SELECT {_BACKGROUND.sql} FROM background WHERE name_key = ANY($1::text[]) OR uscc = ANY($2::text[])
+    ORDER BY id"""
+
+
 async def keep_background(tx: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
     """Add or correct entries; importing the same file again changes nothing."""
     statement = upsert(background)
@@ -53,12 +62,7 @@ async def background_of(
     tx: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
 ) -> tuple[BackgroundRow, ...]:
     """Entries on any of these companies."""
-    rows = await tx.execute(
-        select(background)
-        .where(or_(background.c.name_key.in_(name_keys), background.c.uscc.in_(codes)))
-        .order_by(background.c.id)
-    )
-    return tuple(BackgroundRow.model_validate(dict(row._mapping)) for row in rows)
+    return tuple(_BACKGROUND.read(row) for row in await plain.run(tx, _BACKGROUND_OF, name_keys, codes))
 
 
 async def keep_earlier_projects(tx: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:

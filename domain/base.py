@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Annotated
 
@@ -27,8 +28,11 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def _no_control_characters(value: str) -> str:
-    if any((ord(c) < 32 and c not in "\n\t\r") or 127 <= ord(c) < 160 or c in "\u2028\u2029" for c in value):
+    if _CONTROL.search(value):
         raise PydanticCustomError("control_character", "contains control characters")
     return value
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 _CHINESE_FORMS = tuple(
     sorted(
@@ -42,6 +43,7 @@ _MARK_RUN = re.compile(
 """Ordering a run of accents takes time that grows with its square; no name stacks more than eight."""
 
 
+@lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """What two spellings of one company name have in common; equal keys mean the same name.
 
