@@ -164,7 +164,7 @@ class FakeProjectActivities(FakeActivities):
                 raise ForeignStep(f"{project.id}: {step.silence.value} is not due")
             project.silences += 1
             self._tell_of_project(project, _REMINDERS[step.silence], step.now, ())
-            self.record.note("silence", step.now, silence=step.silence.value)
+            self.record.note("silence", step.now, subject=project.id, silence=step.silence.value)
             return Reminded()
 
         return await self._once(step, work)

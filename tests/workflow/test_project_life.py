@@ -201,34 +201,6 @@ async def test_u4_u5_an_update_behind_a_shelving_that_has_to_be_done_again_is_re
     assert await project.task_failures()
 
 
-@pytest.mark.parametrize("milliseconds", [-20, -5, -1, 0, 1, 5])
-async def test_u4_u5_an_update_sent_at_the_very_limit_has_one_legal_outcome(
-    project: ProjectStory, milliseconds: int
-) -> None:
-    """Recorded, and the project lives on for three months; or refused, and it is shelved."""
-    await project.to_active()
-    limit = project.record.ahead(project.project)[-1].at
-    await project.waits_until(limit + timedelta(milliseconds=milliseconds))
-    update = project.update()
-    try:
-        await project.signal(update)
-    except RPCError:  # the process has closed
-        assert await project.result() == ProjectStage.SHELVED
-        assert happened(project)[-1][1] >= limit
-        return
-    await eventually(lambda: update.message_id in project.record.heard, "a receipt")
-    if project.record.updates:
-        assert project.record.refused == []
-        assert [what for what, _ in happened(project)] == STEPS[:2]
-        await project.waits_until(project.record.ahead(project.project)[-1].at)
-        assert await project.result() == ProjectStage.SHELVED
-        assert [what for what, _ in happened(project)] == [*STEPS[:2], *STEPS]
-    else:
-        assert await project.result() == ProjectStage.SHELVED
-        assert project.record.refused == [(update.message_id, "project_not_active")]
-        assert [what for what, _ in happened(project)] == STEPS
-
-
 async def test_u2_a_reminder_that_finds_the_record_away_is_late_and_not_lost(project: ProjectStory) -> None:
     ahead = await approved_on(project, 10, 15, False)
     project.record.away = {"remind_of_silence"}
