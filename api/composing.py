@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.composing_projects import project_view
 from api.state import Viewer
@@ -54,6 +54,16 @@ SPEAKS_OF_OTHERS = frozenset({TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRM
 """P4, P5: decisions whose reasons are about other people's registrations. A refusal gives its reason by itself (P7)."""
 
 
+class Standing(NamedTuple):
+    """What is asked about a subject at this moment, and what was decided."""
+
+    open_tasks: tuple[TaskRow, ...]
+    asked: dict[str, tuple[AskedRow, ...]]
+    """Who is or was asked by each open task."""
+    decided: tuple[tuple[int, DecisionRow], ...]
+    """With the round of each."""
+
+
 class Composer:
     """Puts views together for one viewer, in their language."""
 
@@ -63,6 +73,7 @@ class Composer:
         self.viewer = viewer
         self.organisation: Organisation = viewer.organisation
         self.texts = texts
+        self._standings: dict[str, Standing] = {}
 
     def person(self, person_id: str) -> PersonView:
         return PersonView(id=person_id, name=self.organisation.name_of(person_id))
@@ -85,27 +96,29 @@ class Composer:
             "stage_since": row.stage_since,
         }
 
+    async def standing(self, subject_id: str) -> Standing:
+        """Looked up once, because what is shown and whether it may be shown both follow from it."""
+        if subject_id not in self._standings:
+            open_tasks = await tasks.of_subject(self.tx, subject_id, open_only=True)
+            asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
+            self._standings[subject_id] = Standing(open_tasks, asked, await tasks.decisions_of(self.tx, subject_id))
+        return self._standings[subject_id]
+
     async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
         """Whether evidence, and what speaks of it, is for the viewer (X2). Being asked counts while it lasts."""
-        open_tasks = await tasks.of_subject(self.tx, row.id, open_only=True)
-        asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
+        open_tasks, asked, decided = await self.standing(row.id)
         me = self.viewer.person
         deciding = any(
             one.person == me.id and one.removed_at is None and task.kind not in IN_PERSON
             for task in open_tasks
             for one in asked[task.id]
-        ) or any(
-            decision.person == me.id and decision.kind not in IN_PERSON
-            for _, decision in await tasks.decisions_of(self.tx, row.id)
-        )
+        ) or any(decision.person == me.id and decision.kind not in IN_PERSON for _, decision in decided)
         owners = {row.applicant, row.salesperson} if isinstance(row, ProjectRow) else {row.applicant}
         return sees_evidence(me, self.organisation, owners=owners, asked_to_decide=deciding)
 
     async def application(self, row: ApplicationRow, *, shown: bool) -> ApplicationView:
         """One application. `shown`: what `sees_evidence` said of it."""
-        open_tasks = await tasks.of_subject(self.tx, row.id, open_only=True)
-        asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
-        decided = await tasks.decisions_of(self.tx, row.id)
+        open_tasks, asked, decided = await self.standing(row.id)
         found = await applications.evidence_of(self.tx, row.id, row.round)
         policy = await self.facts.pinned_policy(self.tx, row.policy_digest)
         entries = await audit.of_subject(self.tx, row.id)

@@ -15,7 +15,7 @@ from api.views import (
     UpdateView,
 )
 from api.wording import task_key, task_rule, with_people
-from db import audit, disputes, projects, reading, tasks
+from db import audit, disputes, projects, reading
 from db.disputes import DisputeRow
 from db.projects import ProjectRow, UpdateRow
 from db.tasks import AskedRow, TaskRow
@@ -35,8 +35,7 @@ _ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract", "en
 async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> ProjectView:
     """One project. `shown`: what `Composer.sees_evidence` said of it."""
     tx, organisation = composer.tx, composer.organisation
-    open_tasks = await tasks.of_subject(tx, row.id, open_only=True)
-    asked = await tasks.asked_by(tx, [task.id for task in open_tasks])
+    open_tasks, asked, decided = await composer.standing(row.id)
     over = await disputes.of_project(tx, row.id)
     policy = await composer.facts.pinned_policy(tx, row.policy_digest)
     found = await projects.matches_of(tx, row.id, row.round) if shown else ()
@@ -57,10 +56,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         matches=[match_view(composer, match) for match in found],
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
-        decisions=[
-            composer.decision(number, decision, shown=shown)
-            for number, decision in await tasks.decisions_of(tx, row.id)
-        ],
+        decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
         what_next=_what_next(composer, row, open_tasks, asked, ahead),
         next_events=sorted(events, key=lambda event: event.at),
         what_prevents=_what_prevents(composer, row, open_tasks),

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
+from db.plain import Shape
 from db.tables import audit, audit_head
 from domain.base import Wire
 
@@ -45,6 +46,10 @@ class Entry(Event):
     seq: int
     previous_hash: str
     hash: str
+
+
+_ENTRY = Shape(Entry, *audit.c)
+_OF_SUBJECT = f"SELECT {_ENTRY.sql} FROM audit WHERE subject_id = $1 ORDER BY seq"
 
 
 class Fault(Wire):
@@ -190,8 +195,7 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
 
 async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
     """Everything recorded of one subject, oldest first."""
-    rows = await tx.execute(select(audit).where(audit.c.subject_id == subject_id).order_by(audit.c.seq))
-    return tuple(Entry.model_validate(dict(row._mapping)) for row in rows)
+    return tuple(_ENTRY.read(row) for row in await plain.run(tx, _OF_SUBJECT, subject_id))
 
 
 async def verify(

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
 from db.plain import Shape
-from db.tables import idempotency_key, mail, nudge, reading, receipt
+from db.tables import idempotency_key, mail, nudge, receipt
 from domain.base import Wire
 
 RECEIPTS = "baobei_receipt"
@@ -44,6 +44,7 @@ _TAKE = """
     RETURNING id, key, subject_id, person, facts, link_id, created_at, attempts"""
 _SENT = "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])"
 _FAILED = "UPDATE mail SET due = now() + $2::interval, last_error = $3 WHERE id = ANY($1::bigint[])"
+_NOTE_READING = "INSERT INTO reading (person, subject_type, subject_id, through) VALUES ($1, $2, $3, $4)"
 _UNTRIED = "UPDATE mail SET due = now(), attempts = attempts - 1 WHERE id = ANY($1::bigint[])"
 
 
@@ -209,9 +210,7 @@ async def key_is_known(tx: AsyncConnection, message_id: str, person: str) -> boo
 
 async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:
     """X2: reading a customer is itself recorded."""
-    await tx.execute(
-        insert(reading).values(person=person, subject_type=subject_type, subject_id=subject_id, through=through)
-    )
+    await plain.run(tx, _NOTE_READING, person, subject_type, subject_id, through)
 
 
 async def mails_of(tx: AsyncConnection, subject_id: str) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import asyncpg
 from pydantic_core import to_json
-from sqlalchemy import ColumnElement, Table
+from sqlalchemy import ColumnElement, Connection, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,21 +25,33 @@ Row = Sequence[Any]
 
 
 async def run(tx: AsyncConnection, sql: str, *values: Any) -> Sequence[Row]:
-    """Run one statement with `$1`, `$2` for values in the transaction that `tx` is in, and return its rows.
+    """Run one statement with `$1`, `$2` for values in the transaction that `tx` is in, if any, and return its rows.
 
     Of a JSON column the value is its text (`json_text`). Raises what SQLAlchemy raises.
     """
     connection = tx.sync_connection
     driver = connection.connection.driver_connection if connection is not None else None
-    if driver is None or not driver.is_in_transaction():
+    if connection is None or driver is None or not (driver.is_in_transaction() or _without_transaction(connection)):
         # SQLAlchemy says BEGIN with the first statement it runs itself; behind its back nothing would be undone.
-        result = await tx.exec_driver_sql(sql, values)
-        return result.all() if result.returns_rows else ()
+        return await _by_sqlalchemy(tx, sql, values)
     try:
         rows: Sequence[Row] = await driver.fetch(sql, *values)
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if driver.is_closed():
+            # SQLAlchemy has to meet it itself: then the pool gives out neither this connection nor its elders.
+            await _by_sqlalchemy(tx, sql, values)
         _raise_alike(sql, error)
     return rows
+
+
+def _without_transaction(connection: Connection) -> bool:
+    """Whether each statement stands for itself: see `db.engine.looking_up`."""
+    return connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT"
+
+
+async def _by_sqlalchemy(tx: AsyncConnection, sql: str, values: tuple[Any, ...]) -> Sequence[Row]:
+    result = await tx.exec_driver_sql(sql, values)
+    return result.all() if result.returns_rows else ()
 
 
 def json_text(value: Any) -> str:

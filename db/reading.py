@@ -6,19 +6,43 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, exists, false, func, insert, or_, select, true, tuple_
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db import plain
 from db.accounts import AccountRow
 from db.applications import ApplicationRow
 from db.projects import ProjectRow
-from db.tables import account, application, decision, dispute, mail, nudge, project, reading, task, task_person
+from db.tables import account, application, dispute, mail, nudge, project, reading, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
 from domain.project_rules import ProjectNotice
 from domain.tasks import TaskStatus
 
 Cursor = tuple[str, ...]
+
+_COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
+    SELECT FROM decision WHERE decision.task_id = task_person.task_id AND decision.person = task_person.person))"""
+"""Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
+_WAS_ASKED = f"""
+    SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
+    WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {_COUNTS}"""
 
 
 async def applications_seen(
@@ -100,13 +124,8 @@ async def tasks_asked(
 
 async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
     """Which of these subjects have a task that asks `person`, or asked them until it closed, or that they decided."""
-    rows = await tx.scalars(
-        select(task.c.subject_id)
-        .join(task_person, task_person.c.task_id == task.c.id)
-        .where(task_person.c.person == person, task.c.subject_id.in_(subject_ids), _counts())
-        .distinct()
-    )
-    return frozenset(rows)
+    rows = await plain.run(tx, _WAS_ASKED, person, subject_ids)
+    return frozenset(subject_id for (subject_id,) in rows)
 
 
 async def note_listed(tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str]) -> None:
@@ -186,9 +205,7 @@ def _seen(
 
 
 def _counts() -> ColumnElement[bool]:
-    """Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
-    decided = exists().where(decision.c.task_id == task_person.c.task_id, decision.c.person == task_person.c.person)
-    return or_(task_person.c.removed_at.is_(None), decided)
+    return literal_column(_COUNTS, Boolean)
 
 
 def _asked_columns() -> list[ColumnElement[Any]]:

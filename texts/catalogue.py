@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, cast, get_args
 
+from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_name
 
 from domain.organisation import Language
@@ -24,7 +25,7 @@ DEFAULT_LANGUAGE: Final[Language] = "zh"
 LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 CATALOGUE_DIR = Path(__file__).parent
 
-_LOCALES: Final[dict[Language, str]] = {"zh": "zh_CN", "en": "en"}
+_LOCALES: Final[dict[Language, Locale]] = {"zh": Locale.parse("zh_CN"), "en": Locale.parse("en")}
 _DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
 _MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
 _WAN = Decimal(10_000)

@@ -80,3 +80,28 @@ async def test_a_connection_that_was_cut_is_not_used_again(engine: AsyncEngine, 
         with pytest.raises(RecordAway):
             await cut()
         assert await kept(engine) == set()
+
+
+async def test_outside_a_transaction_too_a_connection_that_was_cut_is_not_used_again(
+    engine: AsyncEngine, superuser: asyncpg.Connection
+) -> None:
+    async def cut() -> None:
+        async with looking_up(engine) as tx:
+            ((pid,),) = await plain.run(tx, "SELECT pg_backend_pid()")
+            await superuser.execute("SELECT pg_terminate_backend($1, 5000)", pid)
+            await plain.run(tx, KEEP, "w", "one", "{}")
+
+    for _ in range(3):
+        with pytest.raises(RecordAway):
+            await cut()
+        async with looking_up(engine) as tx:
+            assert await plain.run(tx, "SELECT key FROM step") == []
+
+
+async def test_outside_a_transaction_every_statement_stands_for_itself(engine: AsyncEngine) -> None:
+    async with looking_up(engine) as tx:
+        await plain.run(tx, KEEP, "w", "one", "{}")
+        with pytest.raises(IntegrityError):
+            await plain.run(tx, KEEP, "w", "one", "{}")
+        await plain.run(tx, KEEP, "w", "two", "{}")
+    assert await kept(engine) == {"one", "two"}
