@@ -97,7 +97,7 @@ class Desk(Generic[G]):
         self._moves = kept.moves
         self._refreshes = kept.refreshes
         self._inbox: deque[Said | FactsChanged] = deque()
-        self._settles: list[str] = []
+        self._settles = list(kept.settles)
         self._heard: list[tuple[Said, Recorded]] = []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
@@ -105,7 +105,11 @@ class Desk(Generic[G]):
     @property
     def state(self) -> DeskState:
         return DeskState(
-            moves=self._moves, tasks=self.tasks, decisions=tuple(self.decisions), refreshes=self._refreshes
+            moves=self._moves,
+            tasks=self.tasks,
+            decisions=tuple(self.decisions),
+            settles=self.settle(),
+            refreshes=self._refreshes,
         )
 
     def keep(self, message: Said | FactsChanged) -> None:

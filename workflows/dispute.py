@@ -43,6 +43,7 @@ class ProjectDispute:
             since=kept.since if kept else workflow.now(),
             kept=kept.desk if kept else DeskState(),
         )
+        self._desk.round = kept.round if kept else 1
 
     @workflow.run
     async def run(self, start: StartDispute) -> DisputeOutcome:
@@ -135,6 +136,7 @@ class ProjectDispute:
             applicant=self._applicant,
             stage=self._desk.stage,
             since=self._desk.since,
+            round=self._desk.round,
             desk=self._desk.state,
         )
 

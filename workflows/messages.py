@@ -68,6 +68,8 @@ class DeskState(Wire):
     moves: int = 0
     tasks: tuple[OpenTask, ...] = ()
     decisions: tuple[Taken, ...] = ()
+    settles: tuple[str, ...] = ()
+    """Messages that the next move answers for."""
     refreshes: int = 0
 
 
@@ -156,6 +158,7 @@ class DisputeState(Wire):
     applicant: str
     stage: DisputeStage
     since: datetime
+    round: int = 1
     desk: DeskState = DeskState()
 
 

@@ -102,16 +102,17 @@ async def test_d1_agreeing_to_a_text_that_has_been_replaced_changes_nothing(proj
     await project.comes_to(ProjectStage.APPROVAL)
 
 
-async def test_d1_both_propose_the_same_words_in_one_moment_and_that_is_an_agreement() -> None:
-    async with time_skipping() as env:
-        project = ProjectStory(env)
-        async with project.worker(max_cached_workflows=0):
-            await project.to_dispute()
-            answers = [project.answer(person, "agree", **HALVES) for person in (SAM, SUE)]
-        await project.signal(*answers)
-        async with project.worker():
-            await project.comes_to(ProjectStage.APPROVAL)
-    assert project.record.refused == []
+async def test_d1_both_propose_the_same_words_in_one_moment_and_the_second_is_asked_to_confirm(
+    project: ProjectStory,
+) -> None:
+    await project.to_dispute()
+    first, second = (project.answer(person, "agree", **HALVES) for person in (SAM, SUE))
+    project.while_recording("record:AnswerTask", second)
+    await project.sends(first, second)
+    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
+    assert project.record.refused == [(second.message_id, "task_withdrawn")]
+    await project.tells(SUE, "agree", **HALVES)
+    await project.comes_to(ProjectStage.APPROVAL)
     assert project.dispute.confirmed == {SAM, SUE}
 
 
