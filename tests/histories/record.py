@@ -1,11 +1,11 @@
 """Record the histories that `tests/workflow/test_replay.py` replays.
 
-    .venv/bin/python tests/histories/record.py 0.1
+    .venv/bin/python tests/histories/record.py 0.1 [workflow type]
 
-writes `tests/histories/NamedAccountApplication/0.1-<scenario>.json`, one for each scenario below: the process as it is
-now, run with the fakes of the workflow tests on a time-skipping server. Run it once for each release and commit what it
-writes; the files of earlier releases stay as long as a process begun under them may live, and are never recorded again.
-To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
+writes `tests/histories/<workflow type>/0.1-<scenario>.json`, one for each scenario below and in `project_scenarios.py`:
+the process as it is now, run with the fakes of the workflow tests on a time-skipping server. Run it once for each
+release and commit what it writes; the files of earlier releases stay as long as a process begun under them may live,
+and are never recorded again. To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
 
 They hold synthetic people and one synthetic customer, encrypted under a published key that protects nothing
 (`PAYLOAD_KEYS` in tests/workflow/fake_record.py).
@@ -18,13 +18,19 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
-FOLDER = Path(__file__).parent / "NamedAccountApplication"
+FOLDER = Path(__file__).parent
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from temporalio.client import WorkflowHistory  # noqa: E402
+from temporalio.testing import WorkflowEnvironment  # noqa: E402
+
 from domain.application import Stage  # noqa: E402
+from tests.histories.project_scenarios import DISPUTES, PROJECTS  # noqa: E402
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
+from tests.workflow.project_story import ProjectStory  # noqa: E402
 from tests.workflow.story import Story, eventually, time_skipping  # noqa: E402
 
 SPECIAL = "a key account of the region"
@@ -139,19 +145,41 @@ SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
 }
 
 
-async def record(release: str) -> None:
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    for name, scenario in SCENARIOS.items():
+async def application(env: WorkflowEnvironment, scenario: Callable[[Story], Awaitable[None]]) -> WorkflowHistory:
+    story = Story(env)
+    async with story.worker():
+        await scenario(story)
+        return await story.history()
+
+
+async def project(
+    env: WorkflowEnvironment, scenario: Callable[[ProjectStory], Awaitable[WorkflowHistory]]
+) -> WorkflowHistory:
+    """Of a registration or of its dispute, whichever the scenario tells."""
+    story = ProjectStory(env)
+    async with story.worker():
+        return await scenario(story)
+
+
+RECORDED: dict[str, dict[str, Callable[[WorkflowEnvironment], Awaitable[WorkflowHistory]]]] = {
+    "NamedAccountApplication": {name: partial(application, scenario=told) for name, told in SCENARIOS.items()},
+    "ProjectRegistration": {name: partial(project, scenario=told) for name, told in PROJECTS.items()},
+    "ProjectDispute": {name: partial(project, scenario=told) for name, told in DISPUTES.items()},
+}
+
+
+async def record(release: str, workflow_type: str) -> None:
+    folder = FOLDER / workflow_type
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, scenario in RECORDED[workflow_type].items():
         async with time_skipping() as env:
-            story = Story(env)
-            async with story.worker():
-                await scenario(story)
-                history = await story.history()
-        FOLDER.joinpath(f"{release}-{name}.json").write_text(history.to_json() + "\n", encoding="utf-8")
+            history = await scenario(env)
+        folder.joinpath(f"{release}-{name}.json").write_text(history.to_json() + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         raise SystemExit(__doc__)
-    asyncio.run(record(sys.argv[1]))
+    for recorded in sys.argv[2:] or RECORDED:
+        asyncio.run(record(sys.argv[1], recorded))
     time.sleep(0.3)  # the SDK's native threads may still hold a call into Python (sdk-python #300)
