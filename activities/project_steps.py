@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
-from activities.collisions import RELATED, colliding, keyed_parties
+from activities.collisions import keyed_parties
 from activities.context import ForeignStep
 from activities.disputes import open_dispute
-from activities.matches import described
-from activities.projects import REGISTERED, ProjectContext
+from activities.project_matches import accounts_concerned, accounts_touched, claimants_of, find_matches
+from activities.projects import ProjectContext
 from activities.receipts import give_receipt
 from activities.steps import (
     ApprovedProject,
@@ -32,7 +32,6 @@ from db import applications, messages, projects, tasks
 from db.projects import AlreadyResumed, ProjectRow
 from domain.project import ProjectStage, Track
 from domain.project_life import Silence
-from domain.project_match import Match
 from domain.project_rules import SUSPECTS_FIELD, ProjectNotice, track_of
 from domain.statements import RegisterProject
 from domain.tasks import APPROVE, SUSPECT, TaskKind
@@ -137,18 +136,14 @@ class ProjectSteps:
             row = context.row
             if row.stage is not ProjectStage.ROUTING:
                 raise ForeignStep(f"{row.id} is not looking for its way: {row.stage.value}")
-            matches = await _find_matches(context)
-            accounts = [
-                match
-                for match in matches
-                if match.subject_type == "account" and match.live and RELATED not in match.because
-            ]
+            matches = await find_matches(context)
+            accounts = accounts_touched(matches)
             track = track_of(row.salesperson, [match.salesperson for match in accounts])
             await context.change(track=track, account_id=accounts[0].subject_id if accounts else None)
             work.note("project_routed", track=track.value, accounts=[match.subject_id for match in accounts])
             if matches:
                 work.note("matches_found", found=[[match.subject_type, match.subject_id] for match in matches])
-            claimants = await context.accounts_concerned() if track is Track.OTHER_ACCOUNT else ()
+            claimants = await accounts_concerned(context) if track is Track.OTHER_ACCOUNT else ()
             return Routed(track=track, claimants=claimants)
 
         return await self._recorder.once(step, Routed, work)
@@ -166,9 +161,9 @@ class ProjectSteps:
                 raise ForeignStep(f"{context.row.id}: nobody has suspected a conflict")
             suspected = decision.fields.get(SUSPECTS_FIELD)
             named = [str(one) for one in suspected] if isinstance(suspected, list) else []
-            await _find_matches(context)  # whose they are now: one may have been handed on since the registration
+            await find_matches(context)  # whose they are now: one may have been handed on since the registration
             work.note("conflict_suspected", decision.person, suspects=list(named), rule="P5")
-            return Suspects(claimants=await context.claimants_of(named))
+            return Suspects(claimants=await claimants_of(context, named))
 
         return await self._recorder.once(step, Suspects, work)
 
@@ -227,21 +222,3 @@ class ProjectSteps:
     async def open_dispute(self, step: OpenDisputeStep) -> DisputeOpened:
         """D1, D2: the two sides of a dispute, and what each has registered when (A5)."""
         return await self._recorder.once(step, DisputeOpened, lambda work: open_dispute(work, step))
-
-
-async def _find_matches(context: ProjectContext) -> tuple[Match, ...]:
-    """P3, P4: what is registered for a company of the project, as it is at this moment; kept.
-
-    What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
-    """
-    work, row = context.work, context.row
-    collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
-    accounts = {one.subject_id for one in collisions if one.subject_type == "account"}
-    # An account has the id of the application that it came from: one of the two says it all.
-    once = [one for one in collisions if one.subject_type != "application" or one.subject_id not in accounts]
-    found = await described(work, once)
-    known = {(match.subject_type, match.subject_id) for match in found}
-    gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
-    matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))
-    await projects.keep_matches(work.tx, row.id, row.round, matches)
-    return matches

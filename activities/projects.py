@@ -8,9 +8,10 @@ from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
 
-from activities.collisions import RELATED, colliding, keyed_parties
+from activities.collisions import keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
+from activities.project_matches import accounts_concerned, claimants_of, find_matches, suspects
 from activities.project_statements import take
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
@@ -52,9 +53,6 @@ from domain.tasks import (
 )
 from texts.mail import MailFacts, MailKind
 from texts.project_views import match_lines, project_essentials
-
-REGISTERED = ("account", "application", "project", "earlier_project")
-"""P4: what a registration may be in conflict with."""
 
 
 class ProjectContext(Context):
@@ -109,18 +107,6 @@ class ProjectContext(Context):
     async def matches(self) -> tuple[Match, ...]:
         """What was found in this round (P4)."""
         return await projects.matches_of(self.work.tx, self.row.id, self.row.round)
-
-    async def suspects(self) -> tuple[Match, ...]:
-        """P4, P10: what may be in conflict: another's, registered before, and live at this moment."""
-        still_there = await colliding(self.work, self.subject, self.row.form, REGISTERED)
-        live = {(one.subject_type, one.subject_id) for one in still_there}
-        return tuple(
-            match
-            for match in await self.matches()
-            if match.earlier
-            and match.salesperson != self.row.salesperson
-            and (match.subject_type, match.subject_id) in live
-        )
 
     async def entitled(self, stage: str) -> None:
         row, to = self.row, ProjectStage(stage)
@@ -204,6 +190,9 @@ class ProjectContext(Context):
             await applications.set_since(work.tx, "project", self.row.id, work.now)
         await self.change(**update)
         await applications.set_live(work.tx, "project", self.row.id, stage.live)  # P10
+        if stage is ProjectStage.CONFLICT_CHECK:
+            # One that was registered before may have been recorded only after this one had found its way (P4, A5).
+            await find_matches(self)
         work.note(
             "stage_moved",
             stage_from=before.value,
@@ -284,36 +273,21 @@ class ProjectContext(Context):
         """P3, P7, P2: whose account or registration this one meets."""
         told = (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED)
         if kind in told:
-            return await self.accounts_concerned() if self.row.track is Track.OTHER_ACCOUNT else ()
+            return await accounts_concerned(self) if self.row.track is Track.OTHER_ACCOUNT else ()
         if kind is ProjectNotice.CONFLICT_REFUSED:
-            return await self.claimants_of((self.row.refusal or {}).get("suspects", []))
+            return await claimants_of(self, (self.row.refusal or {}).get("suspects", []))
         return ()
-
-    async def accounts_concerned(self) -> tuple[Claimant, ...]:
-        """P3: the live Named Accounts of others whose customer is the customer, end user or channel here."""
-        return tuple(
-            _claimant(match)
-            for match in await self.matches()
-            if match.subject_type == "account"
-            and match.live
-            and RELATED not in match.because
-            and match.salesperson != self.row.salesperson
-        )
-
-    async def claimants_of(self, subject_ids: Sequence[str]) -> tuple[Claimant, ...]:
-        """P5: whose registrations these matches are."""
-        return tuple(_claimant(match) for match in await self.matches() if match.subject_id in subject_ids)
 
     async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
         people: tuple[str, ...] = ()
-        suspects: tuple[str, ...] = ()
+        suspected: tuple[str, ...] = ()
         if kind is TaskKind.ASSIGN_CLERK:
             roles = (Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER)
             holders = (person.id for role in roles for person in self.organisation.holders(role))
             people = tuple(person for person in dict.fromkeys(holders) if person != self.row.salesperson)
         elif kind is TaskKind.CONFLICT_CHECK:
-            suspects = tuple(match.subject_id for match in await self.suspects())
-        return project_choices(kind, people=people, suspects=suspects)
+            suspected = tuple(match.subject_id for match in await suspects(self))
+        return project_choices(kind, people=people, suspects=suspected)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         decided = [d for _, d in await self.docket.decided()]
@@ -424,9 +398,3 @@ _WITH_MATCHES = frozenset(
 _WITH_ESSENTIALS = frozenset(
     {ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.LOST, ProjectNotice.PROJECT_APPROVED}
 )
-
-
-def _claimant(match: Match) -> Claimant:
-    return Claimant(
-        person=match.salesperson, subject_type=match.subject_type, subject_id=match.subject_id, since=match.since
-    )

@@ -219,6 +219,25 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     assert (answer.accepted, answer.code) == (False, "not_among_options")
 
 
+async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_clerk_looks(
+    ground: ProjectGround,
+) -> None:
+    """P4, A5: two register at the same moment; the record of the first is held up until the second has found its way.
+
+    Both would otherwise be told that there is no conflict: the first came before, the second was not there to be seen.
+    """
+    mine = await ground.registered("mine", FAN, form("云岭精工"))
+    await mine.routes()
+    first = await ground.registered("first", JING, form("云岭精工"), NOW - timedelta(milliseconds=5))
+    await first.routes()
+    await mine.is_checked()
+    assert [line["earlier"] for line in (await mine.mail("task", CLERK))["matches"]] == [True]
+    answer = await mine.answers(CLERK, SUSPECT, "同一项目", suspects=["first"])
+    assert (answer.accepted, answer.code) == (True, "")
+    await first.is_checked()
+    assert [choice.choice for choice in (await first.task()).choices] == [CLEAR], "it came first"
+
+
 # ---- P5–P7: a conflict ---------------------------------------------------------------------------------------------
 
 
