@@ -25,7 +25,7 @@ async def _latest(story: ProjectStory) -> WorkflowHistory:
 
 
 async def _of_dispute(story: ProjectStory) -> WorkflowHistory:
-    return await story.seen(story.dispute.workflow_id).history()
+    return await story.child.history()
 
 
 async def lost(story: ProjectStory) -> WorkflowHistory:
@@ -222,7 +222,7 @@ async def three_sides(story: ProjectStory) -> WorkflowHistory:
     await story.waits_until(story.task_of(TESS).due_at + SECOND)
     await story.comes("reminder", 2)
     story.record.organisation = company(gone=(TESS,))
-    child = story.seen(story.dispute.workflow_id)
+    child = story.child
     await child.handle.signal("facts_changed", FactsChanged(version="2"))
     await story.comes("refreshed", 1)
     await child.status()

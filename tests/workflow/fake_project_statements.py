@@ -125,7 +125,7 @@ def _project_answered(own: FakeProject, said: AnswerTask) -> dict[str, Any]:
             reroute = _companies(form) != _companies(own.form)
             own.form, own.round = form, own.round + 1
             if reroute:
-                own.track = None
+                own.track, own.agreement, own.objection = None, None, ""
             return {"round": own.round, "outcome": REROUTE if reroute else ""}
     return {}
 

@@ -57,6 +57,11 @@ _REMINDERS = {
     Silence.TWO_WEEKS: ProjectNotice.SILENT_TWO_WEEKS,
     Silence.ONE_MONTH: ProjectNotice.SILENT_ONE_MONTH,
 }
+_OF_BOTH_SIDES = (
+    ProjectNotice.REGISTERED_UNDER_ACCOUNT,
+    ProjectNotice.PROJECT_APPROVED,
+    ProjectNotice.PROJECT_REJECTED,
+)
 
 
 def _workflow_id() -> str:
@@ -347,7 +352,9 @@ class FakeProjectActivities(FakeActivities):
         self, own: FakeProject, notice: ProjectNotice, now: datetime, involved: tuple[str, ...]
     ) -> None:
         claimants: tuple[Claimant, ...] = ()
-        if notice in (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED):
+        if notice in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
+            involved = (own.applicant,)
+        if notice in _OF_BOTH_SIDES:
             claimants = self._accounts_of_others(own) if own.track is Track.OTHER_ACCOUNT else ()
         elif notice is ProjectNotice.CONFLICT_REFUSED:
             claimants = self._suspected(own)

@@ -140,6 +140,11 @@ class ProjectStory(Story):
         return self._disputes[-1]
 
     @property
+    def child(self) -> Self:
+        """The process of that dispute."""
+        return self.seen(self.dispute.workflow_id)
+
+    @property
     def _disputes(self) -> list[FakeDispute]:
         return [one for one in self.record.disputes.values() if one.project.id == self.id]
 
@@ -272,7 +277,7 @@ class ProjectStory(Story):
         """Wait until the dispute stands at `stage` on record and in its process, waiting for `asked`."""
 
         async def there() -> bool:
-            status = await self.seen(self.dispute.workflow_id).status()
+            status = await self.child.status()
             return status.stage == stage and (asked is None or status.waiting_for == tuple(sorted(asked)))
 
         await eventually(lambda: any(one.stage is stage for one in self._disputes[-1:]), stage.value)

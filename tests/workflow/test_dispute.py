@@ -7,14 +7,12 @@ import pytest
 
 from domain.dispute import DisputeStage, Origin
 from domain.project import ProjectStage
-from domain.statements import AnswerTask, CallForMeeting
-from domain.tasks import TaskKind, TaskStatus
+from domain.tasks import TaskKind
 from tests.workflow.fake_project_record import CARL, DIRK, SUE, TESS, company
 from tests.workflow.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask
-from tests.workflow.project_story import HALVES, ProjectStory, project_form
+from tests.workflow.project_story import HALVES, ProjectStory
 from tests.workflow.story import CUSTOMER, eventually, time_skipping
-from tests.workflow.test_named_account_rough import JUNK
-from workflows.messages import TASK_QUEUE, FactsChanged, StartDispute
+from workflows.messages import FactsChanged
 
 SOON = timedelta(minutes=1)
 THIRDS: dict[str, Any] = {
@@ -33,10 +31,6 @@ def other_text(sam: int) -> dict[str, Any]:
     return {"cooperation": f"sam {sam}", "split": split}
 
 
-def of_dispute(project: ProjectStory) -> ProjectStory:
-    return project.seen(project.dispute.workflow_id)
-
-
 def task_for(project: ProjectStory, person: str, kind: TaskKind) -> FakeTask:
     return next(
         task for task in project.record.open if task.kind is kind and any(one.person == person for one in task.asked)
@@ -49,7 +43,7 @@ async def test_p3_d1_the_dispute_asks_both_salespeople_and_nobody_else(project: 
         (TaskKind.AGREE_SPLIT, SAM),
         (TaskKind.AGREE_SPLIT, SUE),
     ]
-    assert (await of_dispute(project).status()).waiting_for == (SAM, SUE)
+    assert (await project.child.status()).waiting_for == (SAM, SUE)
     assert project.dispute.id == "B-1-1"
     assert project.dispute.origin is Origin.OTHER_ACCOUNT
     stranger = project.answer(VERA, "agree", task=project.task_of(SUE), **HALVES)
@@ -81,7 +75,7 @@ async def test_d1_a_text_goes_back_and_forth_until_both_have_confirmed_the_same_
         await project.tells(person, "agree", **other_text(share))
         await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(other,))
         assert project.dispute.confirmed == {person}
-        assert (await of_dispute(project).status()).round == number + 2
+        assert (await project.child.status()).round == number + 2
     await project.tells(SUE, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
     assert project.dispute.text == other_text(50)
@@ -118,12 +112,12 @@ async def test_d1_both_propose_the_same_words_in_one_moment_and_the_second_is_as
 
 async def test_d1_three_sides_have_all_to_confirm(project: ProjectStory) -> None:
     await project.to_dispute(SUE, TESS)
-    assert (await of_dispute(project).status()).waiting_for == (SAM, SUE, TESS)
+    assert (await project.child.status()).waiting_for == (SAM, SUE, TESS)
     await project.tells(SAM, "agree", **THIRDS)
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE, TESS))
     await project.tells(SUE, "agree")
     assert project.dispute.stage is DisputeStage.NEGOTIATION
-    assert (await of_dispute(project).status()).waiting_for == (TESS,)
+    assert (await project.child.status()).waiting_for == (TESS,)
     await project.tells(TESS, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
     assert project.dispute.confirmed == {SAM, SUE, TESS}
@@ -172,7 +166,7 @@ async def test_d2_nobody_else_calls_for_it(project: ProjectStory, person: str) -
     said = project.wants_meeting(person)
     await project.sends(said)
     assert project.record.refused == [(said.message_id, "may_not_call_meeting")]
-    assert (await of_dispute(project).status()).stage == DisputeStage.NEGOTIATION
+    assert (await project.child.status()).stage == DisputeStage.NEGOTIATION
 
 
 async def test_d2_a_call_for_the_meeting_goes_before_a_confirmation_that_comes_with_it() -> None:
@@ -211,7 +205,7 @@ async def test_d2_d3_the_meeting_is_called_recorded_and_decides(project: Project
     await project.to_calling()
     await project.meeting_is_called()
     assert project.told("meeting_called") == sorted({VERA, VIKTOR, GINA, CARL, DORA, DIRK})
-    assert (await of_dispute(project).status()).waiting_for == (VIKTOR,), "the VP of the account's salesperson"
+    assert (await project.child.status()).waiting_for == (VIKTOR,), "the VP of the account's salesperson"
     short = project.answer(
         VIKTOR,
         "record",
@@ -277,7 +271,7 @@ async def reminded(project: ProjectStory, task: FakeTask, days: tuple[int, ...],
     """N12: reminders after these working days and not a minute before."""
     for number, after in enumerate(days):
         await project.waits_until(working_days(project, task, after) - SOON)
-        await of_dispute(project).status()
+        await project.child.status()
         assert project.count("reminder") == number * of_each
         await project.waits_until(working_days(project, task, after) + SOON)
         await project.comes("reminder", (number + 1) * of_each)
@@ -299,90 +293,16 @@ async def test_d1_an_answer_counts_once_and_a_later_one_is_told(project: Project
 async def test_d1_a_salesperson_who_leaves_is_followed_by_their_superior(project: ProjectStory) -> None:
     await project.to_dispute()
     project.record.organisation = company(gone=(SUE,))
-    child = of_dispute(project)
+    child = project.child
     await child.handle.signal("facts_changed", FactsChanged(version="2"))
     await project.comes("refreshed", 1)
     assert (await child.status()).waiting_for == (DIRK, SAM)
 
 
-async def test_d1_the_dispute_goes_on_in_a_new_run_with_its_text_and_its_project_hears_the_outcome(
-    project: ProjectStory,
-) -> None:
-    await project.to_dispute()
-    await project.tells(SAM, "agree", **HALVES)
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
-    child = of_dispute(project)
-    await child.is_flooded()
-    status = await child.status()
-    assert (status.stage, status.waiting_for, status.round) == (DisputeStage.NEGOTIATION, (SUE,), 2)
-    assert project.dispute.id in (await child.details()).replace("\\", "")
-    await project.tells(SUE, "agree")
-    await project.comes_to(ProjectStage.APPROVAL)
-    assert (await project.status()).waiting_for == (VIKTOR,)
-
-
-async def test_d1_of_three_sides_a_confirmation_made_in_an_earlier_run_is_settled_too(project: ProjectStory) -> None:
-    await project.to_dispute(SUE, TESS)
-    await project.tells(SAM, "agree", **THIRDS)
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE, TESS))
-    confirmed = await project.tells(SUE, "agree")
-    await of_dispute(project).is_flooded()
-    await project.tells(TESS, "agree")
-    await project.comes_to(ProjectStage.APPROVAL)
-    assert confirmed.message_id in project.record.settled, "whoever waits for its consequences hears of them"
-
-
-@pytest.mark.parametrize("sent", JUNK.values(), ids=JUNK.keys())
-async def test_x3_unreadable_signals_change_nothing_and_stop_nothing(project: ProjectStory, sent: list[Any]) -> None:
-    await project.to_dispute()
-    child = of_dispute(project)
-    before = await child.status()
-    for name in ("answer_task", "call_for_meeting", "facts_changed", "decide_everything"):
-        await child.by_hand.signal(name, args=sent)
-    assert await child.status() == before
-    await project.tells(SUE, "agree", **HALVES)
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM,))
-    assert not await child.task_failures()
-
-
-async def test_x3_forged_statements_are_recorded_and_change_nothing(project: ProjectStory) -> None:
-    await project.to_dispute()
-    child = of_dispute(project)
-    task = project.task_of(SUE)
-    real = project.answer(SUE, "agree", **HALVES)
-    elsewhere = project.sealed(AnswerTask(person=SUE, task_id=task.id, choice="disagree", reason="no"))
-    for name, said in (
-        ("answer_task", AnswerTask(person=SUE, task_id=task.id, choice="agree", fields=HALVES)),
-        ("answer_task", real.model_copy(update={"choice": "disagree", "reason": "no"})),
-        ("answer_task", elsewhere),
-        ("call_for_meeting", CallForMeeting(person=GINA)),
-    ):
-        await child.handle.signal(name, said)
-    await eventually(lambda: len(project.record.refused) == 4, "every refusal on record")
-    assert {why for _, why in project.record.refused} == {"unsealed"}
-    assert (await child.status()).waiting_for == (SAM, SUE)
-    await project.sends(real)
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM,))
-
-
-async def test_x3_a_dispute_started_by_hand_fails_and_touches_nothing(project: ProjectStory) -> None:
-    await project.to_active()
-    handle = await project.client.start_workflow(
-        "ProjectDispute",
-        StartDispute(dispute_id="B-1-1", project_id="B-1", origin=Origin.OTHER_ACCOUNT, claimants=(), state=None),
-        id="dispute-B-1-1",
-        task_queue=TASK_QUEUE,
-    )
-    with pytest.raises(Exception, match="failed"):
-        await handle.result()
-    assert not project.record.disputes
-    assert (await project.status()).stage == ProjectStage.ACTIVE
-
-
 async def test_x2_operators_see_where_a_dispute_stands_and_never_the_customer(project: ProjectStory) -> None:
     async def shows(stage: DisputeStage, *people: str) -> None:
         await project.dispute_comes_to(stage, asked=people)
-        child = of_dispute(project)
+        child = project.child
         found, text = await child.search_attributes(), await child.details()
         assert (found["Stage"], found["WaitingFor"]) == (stage.value, sorted(people))
         assert found["DueAt"]
@@ -395,21 +315,3 @@ async def test_x2_operators_see_where_a_dispute_stands_and_never_the_customer(pr
     await shows(DisputeStage.CALLING_MEETING, MONA)
     await project.meeting_is_called()
     await shows(DisputeStage.MEETING, VIKTOR)
-
-
-async def test_p2_p3_a_project_sent_its_way_again_has_a_second_dispute_with_a_name_of_its_own(
-    project: ProjectStory,
-) -> None:
-    await project.to_dispute()
-    await project.tells(SAM, "agree", **HALVES)
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
-    await project.tells(SUE, "agree")
-    await project.comes_to(ProjectStage.APPROVAL)
-    await project.tells(VIKTOR, "hold", "which end user?")
-    await project.comes_to(ProjectStage.HELD)
-    await project.tells(SAM, "supply", project=project_form(end_user="Another").model_dump(mode="json"))
-    await project.comes_to(ProjectStage.DISPUTED)
-    await eventually(lambda: "B-1-2" in project.record.disputes, "the second dispute")
-    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM, SUE))
-    assert project.record.disputes["B-1-1"].stage is DisputeStage.AGREED
-    assert all(task.status is TaskStatus.OPEN for task in project.record.open)
