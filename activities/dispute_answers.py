@@ -47,7 +47,7 @@ async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> Non
 def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -> None:
     """D1: both confirm one text, the one they have before them, for as long as nobody wants the meeting."""
     row = context.row
-    if row.wanted is not None or context.all_confirmed:
+    if row.wanted is not None or row.all_confirmed:
         raise Refused("task_withdrawn", closed_because=row.stage.value)
     if said.choice != AGREE:
         return
@@ -86,7 +86,7 @@ async def _agrees(context: DisputeContext, task: TaskRow, decision: DecisionRow,
     if row.proposal is not None and (text is None or (table is not None and _same(text, table))):
         confirmed = {**row.proposal["confirmed"], task.slot: task.id}
         await context.change(proposal={**row.proposal, "confirmed": confirmed})
-        if not context.all_confirmed:
+        if not context.row.all_confirmed:
             return Answered(outcome=CONFIRMED)
         work.note("agreement_confirmed", decision.person, dispute=row.id, sides=list(confirmed), rule="D1")
         return Answered(outcome=AGREED)
@@ -141,7 +141,7 @@ async def take(context: DisputeContext, said: Statement) -> Recorded:
         raise Refused("stage_does_not_allow", stage=row.stage.value)
     if said.person not in _may_call(context):
         raise Refused("may_not_call_meeting")
-    if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or context.all_confirmed:
+    if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or row.all_confirmed:
         raise Refused("dispute_not_open", stage=row.stage.value)
     await _want_meeting(context, said.person, said.reason)
     work.note("meeting_wanted", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D2")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from pydantic import JsonValue
@@ -65,7 +65,7 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
         meeting=await _wanted_by_objection(work, project) if step.origin is Origin.OBJECTION else None,
     )
     await disputes.add(work.tx, row)
-    sides = _sides(row)
+    sides = row.sides
     work.note(
         "dispute_opened",
         dispute=row.id,
@@ -153,8 +153,7 @@ class DisputeContext(Context):
 
     @property
     def sides(self) -> tuple[str, ...]:
-        """The salespeople who have to agree, the applicant of the project first."""
-        return _sides(self.row)
+        return self.row.sides
 
     @property
     def project_is_over(self) -> bool:
@@ -165,11 +164,6 @@ class DisputeContext(Context):
     def others(self) -> tuple[Claimant, ...]:
         """The sides beside the project itself."""
         return tuple(one for one in self.row.claimants if one.subject_id != self.project.id)
-
-    @property
-    def all_confirmed(self) -> bool:
-        """D1: every side has confirmed the text on the table."""
-        return self.row.proposal is not None and set(self.row.proposal["confirmed"]) >= set(self.sides)
 
     async def change(self, **values: Any) -> None:
         """Set columns of the dispute; the context shows them from then on."""
@@ -192,15 +186,15 @@ class DisputeContext(Context):
 
     async def _everybody_has_agreed(self) -> bool:
         """D1: every side has confirmed the text on the table, in a decision of its own."""
-        if self.row.wanted is not None or not self.all_confirmed:
+        if self.row.wanted is not None or not self.row.all_confirmed:
             return False
         agreed = {
-            (decision.slot, decision.task_id)
+            decision.task_id
             for _, decision in await self.docket.decided()
             if decision.kind is TaskKind.AGREE_SPLIT and decision.choice == AGREE
         }
         assert self.row.proposal is not None
-        return agreed >= set(self.row.proposal["confirmed"].items())
+        return agreed >= set(self.row.proposal["confirmed"].values())
 
     async def enter(self, step: MoveStep) -> Moved:
         work, stage, before = self.work, DisputeStage(step.stage), self.row
@@ -317,6 +311,13 @@ class DisputeContext(Context):
             key = f"{self.row.id}:{step.key}"
             await Letters(self).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **shown)
 
+    def slots(self, ask: Ask) -> Sequence[str]:
+        if ask.kind is not TaskKind.AGREE_SPLIT or ask.slot in self.sides:
+            return (ask.slot,)
+        # Handed to somebody else since the process was told whom to ask (A6).
+        confirmed = self.row.proposal["confirmed"] if self.row.proposal else {}
+        return tuple(person for person in self.sides if person not in confirmed)
+
     async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
         # Whoever has put the text on the table is not asked while it lies there.
         return project_choices(
@@ -347,7 +348,7 @@ class DisputeContext(Context):
             kind=MailKind.TASK,
             subject_type=SubjectType.PROJECT,
             subject_id=self.project.id,
-            number=self.project.number or "",
+            project_number=self.project.number or "",
             project_name=self.project.form.name,
             customer_name=self.project.customer_name,
             stage_key=self.stage_key(self.row.stage),
@@ -367,7 +368,3 @@ class DisputeContext(Context):
             people = meeting_participants(self.organisation, self.sides)
             facts["facts"] = (participants_row(people, self.organisation),)
         return facts
-
-
-def _sides(row: DisputeRow) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(one.person for one in row.claimants))

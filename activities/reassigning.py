@@ -32,6 +32,8 @@ async def take_reassignment(context: ProjectContext, said: Reassign) -> Recorded
         raise Refused("reassign_unknown", person=said.to)
     if row.stage.ended:
         raise Refused("project_stage_does_not_allow", stage=row.stage.value)
+    if said.was and row.salesperson != said.was:  # a dispute, or the command given twice, was quicker
+        raise Refused("not_salesperson_of_project", salesperson=row.salesperson)
     before = row.salesperson
     await context.change(salesperson=successor.id, department=successor.department)
     work.note("project_reassigned", said.person, was=before, now=successor.id, reason=said.reason, rule="A6")
@@ -69,9 +71,7 @@ async def _reassign_tasks(context: ProjectContext, before: str) -> tuple[OpenTas
 async def _reassign_disputes(context: ProjectContext, before: str) -> None:
     """D1, D2: the successor speaks for their side of a running dispute, whose own process then asks them."""
     work, successor = context.work, context.row.salesperson
-    for dispute in await disputes.of_project(work.tx, context.row.id):
-        if dispute.stage.ended:
-            continue
+    for dispute in await disputes.open_with(work.tx, context.row.id):
         sides = {
             (one.person, one.subject_id): one
             for one in (
@@ -79,14 +79,14 @@ async def _reassign_disputes(context: ProjectContext, before: str) -> None:
                 for claimant in dispute.claimants
             )
         }
-        proposal = dispute.proposal and {
-            **dispute.proposal,
-            "by": successor if dispute.proposal["by"] == before else dispute.proposal["by"],
-            "confirmed": {
-                successor if person == before else person: task
-                for person, task in dispute.proposal["confirmed"].items()
-            },
-        }
+        was_a_side = any(one.person == successor for one in dispute.claimants)
+        proposal = dispute.proposal
+        if proposal and was_a_side and not dispute.all_confirmed:
+            proposal = None  # nobody confirms one side by having confirmed for the other: a text is put there anew
+        elif proposal:
+            confirmed = {successor if one == before else one: task for one, task in proposal["confirmed"].items()}
+            by = successor if proposal["by"] == before else proposal["by"]
+            proposal = {**proposal, "by": by, "confirmed": confirmed}
         await disputes.change(work.tx, dispute.id, claimants=tuple(sides.values()), proposal=proposal)
         for task in await context.docket.open_tasks():
             if task.workflow_id == dispute.workflow_id and task.slot == before:

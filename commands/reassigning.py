@@ -92,6 +92,7 @@ async def _tell(
                 person=operator(),
                 said_at=datetime.now(UTC),
                 channel="command",
+                was=row.salesperson,
                 to=to,
                 reason=reason,
             )

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.applications import KeyedParty
 from db.tables import dispute, party
 from domain.base import Wire
-from domain.dispute import Claimant, DisputeStage, Origin
+from domain.dispute import DISPUTE_ENDED, Claimant, DisputeStage, Origin
 
 MOST_PRECEDENTS = 10
 """Earlier rulings shown to whoever calls or records a meeting; older ones are in the dossiers."""
@@ -45,6 +45,16 @@ class DisputeRow(Wire):
     outcome: dict[str, Any] | None = None
 
     @property
+    def sides(self) -> tuple[str, ...]:
+        """The salespeople who have to agree, the applicant of the project first."""
+        return tuple(dict.fromkeys(one.person for one in self.claimants))
+
+    @property
+    def all_confirmed(self) -> bool:
+        """D1: every side has confirmed the text on the table."""
+        return self.proposal is not None and set(self.proposal["confirmed"]) >= set(self.sides)
+
+    @property
     def wanted(self) -> dict[str, Any] | None:
         """D2: who asked for the meeting, why and when."""
         return (self.meeting or {}).get("wanted")
@@ -68,6 +78,17 @@ async def find(tx: AsyncConnection, dispute_id: str, *, lock: bool = False) -> D
 async def of_project(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The disputes over one project, oldest first."""
     rows = await tx.execute(_OF_PROJECT, {"project": project_id})
+    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def open_with(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
+    """The running disputes in which this project is a side, its own or another's, kept from change by others."""
+    is_a_side = or_(
+        dispute.c.project_id == project_id,
+        dispute.c.claimants.contains([{"subject_type": "project", "subject_id": project_id}]),
+    )
+    running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
+    rows = await tx.execute(select(dispute).where(is_a_side, running).order_by(dispute.c.id).with_for_update())
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 

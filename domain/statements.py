@@ -141,6 +141,8 @@ class Reassign(Statement):
     """A salesperson leaves: an operator hands their project to another, with a reason."""
 
     kind: Literal["reassign"] = "reassign"
+    was: str = ""
+    """Who leaves. A project that is somebody else's by now stays with them."""
     to: str = ""
     reason: str = ""
 

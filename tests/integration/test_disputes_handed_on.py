@@ -1,0 +1,162 @@
+"""A side of a dispute leaves, and somebody else goes on in their place (A6, D1, D2)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from activities.steps import Recorded, RecordStep, RefreshStep
+from crypto.seal import seal
+from domain.dispute import DisputeStage, Origin
+from domain.project_rules import ProjectNotice
+from domain.statements import Reassign
+from domain.subject import Subject, SubjectType
+from domain.tasks import AGREED, CALLED, RECORD, TaskKind
+from tests.integration.dispute_ground import (
+    APPLICANT,
+    APPLICANTS_VP,
+    COMMERCE,
+    HOLDER,
+    THIRD,
+    Dispute,
+    DisputeGround,
+    meeting,
+    ruling,
+    split,
+    text,
+)
+from tests.integration.race_ground import KEYS
+
+
+@pytest.fixture
+async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
+    made = DisputeGround(engine, KEYS)
+    await made.prepare(sellers=0)
+    yield made
+    await made.record_holds()
+
+
+async def hands_on(dispute: Dispute, to: str, *, project: str = "", was: str = "") -> Recorded:
+    """An operator hands the project, or another, to somebody else; the dispute then asks whom it has to ask."""
+    ground, project = dispute.ground, project or dispute.project_id
+    said = Reassign(
+        message_id=f"said-{next(ground.numbers)}",
+        workflow_id=f"project-{project}",
+        person="operator:ops",
+        said_at=dispute.now,
+        channel="command",
+        was=was,
+        to=to,
+        reason="离职",
+    )
+    step = RecordStep(
+        key=f"record:{said.message_id}",
+        now=dispute.now,
+        subject=Subject(type=SubjectType.PROJECT, id=project),
+        statement=seal(said, ground.keys),
+    )
+    heard = await ground.run(ground.records.record_statement, step, said.workflow_id)
+    if heard.accepted:
+        refresh = RefreshStep(
+            key=f"refresh:{said.message_id}",
+            now=dispute.now,
+            subject=Subject(type=SubjectType.DISPUTE, id=dispute.id),
+        )
+        refreshed = await ground.run(ground.chasing.refresh_tasks, refresh, dispute.workflow_id)
+        dispute.tasks = {task.slot: task for task in refreshed.tasks}
+    return heard
+
+
+async def is_agreed(dispute: Dispute) -> None:
+    moved = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    assert moved.outcome is not None
+    assert moved.outcome.stage is DisputeStage.AGREED
+
+
+async def test_d1_a6_what_somebody_confirmed_before_they_left_stands(ground: DisputeGround) -> None:
+    """The text is on the table when its author leaves; the other side confirms it."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    await dispute.agrees(APPLICANT, text())
+    await dispute.asks(HOLDER)
+    assert (await hands_on(dispute, THIRD)).accepted
+    assert (await dispute.row()).claimants[0].person == THIRD
+    confirmed = await dispute.agrees(HOLDER)
+    assert confirmed.decision is not None
+    assert confirmed.decision.outcome == AGREED
+    await is_agreed(dispute)
+    assert (await ground.project_now("p1")).salesperson == THIRD
+
+
+async def test_d1_a6_handed_to_the_other_side_a_dispute_still_comes_to_an_end(ground: DisputeGround) -> None:
+    """Nobody confirms their own side by taking over another: what lay on the table is put there anew."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    await dispute.agrees(APPLICANT, text())
+    await dispute.asks(HOLDER)
+    assert (await hands_on(dispute, HOLDER)).accepted
+    last = await dispute.agrees(HOLDER, {"cooperation": "由徐静一人负责", "split": split(jing="100")})
+    assert (last.accepted, last.code) == (True, "")
+    await is_agreed(dispute)
+
+
+async def test_d1_a6_of_three_sides_one_takes_over_another_and_the_third_is_asked_again(ground: DisputeGround) -> None:
+    dispute = await ground.disputed("p1", HOLDER, THIRD)
+    await dispute.negotiates()
+    shares = text(fan="40", jing="30", clark="30")
+    await dispute.agrees(APPLICANT, shares)
+    await dispute.asks(HOLDER, THIRD)
+    assert (await dispute.agrees(THIRD)).accepted
+    assert (await hands_on(dispute, HOLDER)).accepted
+    proposed = await dispute.agrees(HOLDER, text(jing="60", clark="40"))
+    assert proposed.decision is not None
+    assert proposed.decision.names == (THIRD,)
+    await dispute.asks(THIRD)
+    assert (await dispute.task(THIRD)).kind is TaskKind.AGREE_SPLIT
+    assert (await dispute.agrees(THIRD)).accepted
+    await is_agreed(dispute)
+
+
+async def test_d2_p8_the_meeting_can_make_whoever_took_over_the_other_registration_responsible(
+    ground: DisputeGround,
+) -> None:
+    dispute = await ground.disputed("p1", HOLDER, origin=Origin.OBJECTION, objection={"reason": "不同项目", "at": ""})
+    await ground.objection_reviewed("p1")
+    await dispute.opens()
+    await dispute.wants_meeting()
+    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    await dispute.meets(APPLICANT)
+    assert (await hands_on(dispute, THIRD, project=f"p1-of-{HOLDER}")).accepted
+    ruled = ruling(responsible=THIRD, split=split(fan="30", clark="70"))
+    assert (await dispute.answers(APPLICANT, RECORD, ruled, person=APPLICANTS_VP)).code == ""
+    moved = await dispute.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    assert moved.outcome is not None
+    assert (await ground.project_now("p1")).salesperson == THIRD
+
+
+async def test_d1_a6_handed_on_between_a_text_and_the_question_about_it_the_successor_is_asked(
+    ground: DisputeGround,
+) -> None:
+    """The dispute was told to ask the one who has left since."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    await dispute.agrees(HOLDER, text())
+    assert (await hands_on(dispute, THIRD)).accepted
+    await dispute.asks(APPLICANT)
+    assert list(dispute.tasks) == [THIRD]
+    assert (await dispute.agrees(THIRD)).accepted
+    await is_agreed(dispute)
+
+
+async def test_a6_the_command_given_twice_or_too_late_changes_nothing(ground: DisputeGround) -> None:
+    """A project that a meeting, or the same command, has made somebody else's by now stays with them."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    assert (await hands_on(dispute, THIRD, was=APPLICANT)).accepted
+    for to in (THIRD, HOLDER):
+        assert (await hands_on(dispute, to, was=APPLICANT)).code == "not_salesperson_of_project"
+    assert (await ground.project_now("p1")).salesperson == THIRD
+    told = await ground.told("reassigned", "p1")
+    assert sorted(set(told)) == told, "once each"
