@@ -73,6 +73,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
             steps.find_suspects,
             steps.approve_project,
             steps.remind_of_silence,
+            steps.end_broken_dispute,
             steps.open_dispute,
             evidence.gather_collisions,
             evidence.gather_projects,

@@ -81,6 +81,17 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
     return DisputeOpened(title=title, applicant=project.applicant, sides=sides)
 
 
+def outcome_on_record(row: DisputeRow, project: ProjectRow) -> DisputeOutcome:
+    """D1, D2: how a dispute over `project` has ended."""
+    assert row.outcome is not None
+    others = [one for one in row.claimants if one.subject_id != project.id]
+    return DisputeOutcome(
+        stage=row.stage,
+        responsible=str(row.outcome["responsible"]),
+        decided_by_vp_of=deciding_salesperson(row.origin, project.applicant, others),
+    )
+
+
 def _of_another(project: ProjectRow) -> bool:
     return project.track is Track.OTHER_ACCOUNT
 
@@ -254,11 +265,7 @@ class DisputeContext(Context):
             for other in sorted(others):
                 await projects.change(work.tx, other, agreement=agreement)
             work.note("split_bound", dispute=self.row.id, projects=[project.id, *sorted(others)], rule="D2")
-        return DisputeOutcome(
-            stage=stage,
-            responsible=responsible,
-            decided_by_vp_of=deciding_salesperson(self.row.origin, project.applicant, self.others),
-        )
+        return outcome_on_record(self.row.model_copy(update={"stage": stage, "outcome": outcome}), project)
 
     async def _tell_of_withdrawal(self, step: MoveStep) -> None:
         """The other side, and whoever was asked or invited here, are told that there is nothing to settle any more.

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
+from activities.broken_disputes import end_broken_dispute
 from activities.collisions import keyed_parties
 from activities.context import ForeignStep
 from activities.disputes import open_dispute
@@ -15,6 +16,8 @@ from activities.receipts import give_receipt
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
+    BrokenDispute,
+    BrokenDisputeStep,
     DisputeOpened,
     OpenDisputeStep,
     Registered,
@@ -222,3 +225,12 @@ class ProjectSteps:
     async def open_dispute(self, step: OpenDisputeStep) -> DisputeOpened:
         """D1, D2: the two sides of a dispute, and what each has registered when (A5)."""
         return await self._recorder.once(step, DisputeOpened, lambda work: open_dispute(work, step))
+
+    @activity.defn
+    async def end_broken_dispute(self, step: BrokenDisputeStep) -> BrokenDispute:
+        """D1, D2: a dispute whose process was ended by hand is closed, unless it had come to its end."""
+
+        async def work(work: Work) -> BrokenDispute:
+            return await end_broken_dispute(await ProjectContext.own(work, step.subject.id), step.dispute_id)
+
+        return await self._recorder.once(step, BrokenDispute, work)

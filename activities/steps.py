@@ -199,6 +199,17 @@ class OpenDisputeStep(Step):
     claimants: tuple[Claimant, ...]
 
 
+class BrokenDisputeStep(SubjectStep):
+    """The process of a dispute was ended by hand: what has become of it?"""
+
+    dispute_id: str
+
+
+class BrokenDispute(Wire):
+    outcome: DisputeOutcome | None = None
+    """How it had ended by then, if it had; otherwise it is closed, and another takes its place."""
+
+
 class DisputeOpened(Wire):
     title: str = ""
     applicant: str = ""

@@ -192,7 +192,7 @@ class Desk(Generic[G]):
             while not work.done():
                 await workflow.wait_condition(lambda: bool(self._inbox) or work.done())
                 if self._inbox:
-                    await self._read(self._inbox.popleft())
+                    await self._read_next()
         except Withdrawn:
             work.cancel()
             raise
@@ -202,8 +202,11 @@ class Desk(Generic[G]):
         """Record what arrived together with the end: it changes nothing any more, and whoever said it is told so."""
         while self._inbox:
             message = self._inbox.popleft()
-            if not isinstance(message, FactsChanged):
-                await self._record(message)
+            if isinstance(message, FactsChanged):
+                continue
+            recorded = await self._record(message)
+            if recorded.accepted and not recorded.settled:  # the step was done when a cancellation came upon it
+                self._settles.append(message.message_id)
 
     def arrived(self, stage: G) -> None:
         """Note a stage that a step has recorded."""
@@ -218,7 +221,7 @@ class Desk(Generic[G]):
         self.show(until, until_says)
         await self._wake(at, until_says)
         if self._inbox:
-            await self._read(self._inbox.popleft())
+            await self._read_next()
             return
         due = min(self.tasks, key=lambda task: task.next_step.at, default=None)
         if due and due.next_step.at <= workflow.now():
@@ -251,11 +254,14 @@ class Desk(Generic[G]):
             self._alarm.cancel()
         self._alarm, self._alarm_at = None, None
 
-    async def _read(self, message: Said | FactsChanged) -> None:
+    async def _read_next(self) -> None:
+        message = self._inbox[0]
         if isinstance(message, FactsChanged):
+            self._inbox.popleft()
             await self._refresh("facts")
             return
         recorded = await self._record(message)
+        self._inbox.popleft()  # not before: one that a cancellation came upon is heard with the rest
         if not recorded.accepted:
             return
         if recorded.tasks is not None:

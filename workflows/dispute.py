@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.project_steps import ProjectSteps
@@ -56,8 +58,10 @@ class ProjectDispute:
                 await self._commerce_calls_meeting()  # D2
             if self._desk.stage is DisputeStage.MEETING:
                 await self._vp_records_meeting()  # D2
-        except asyncio.CancelledError:  # the project was withdrawn
-            await self._desk.move(DisputeStage.WITHDRAWN)
+        except (asyncio.CancelledError, FailureError) as error:  # of the engine, where it came upon a step
+            if not is_cancelled_exception(error):
+                raise
+            await self._ends_with_the_project()
             raise
         except HistoryFull as full:
             workflow.continue_as_new(
@@ -68,6 +72,15 @@ class ProjectDispute:
         self._desk.show()
         assert self._outcome is not None
         return self._outcome
+
+    async def _ends_with_the_project(self) -> None:
+        """The project was withdrawn: there is nothing to settle any more."""
+        await self._desk.hear_the_rest()
+        if self._desk.title:  # otherwise nobody has been asked yet
+            with contextlib.suppress(ApplicationError):  # ended by hand: its project goes on, and closes it
+                await self._desk.move(DisputeStage.WITHDRAWN)
+        await self._desk.hear_the_rest()
+        self._desk.show()
 
     async def _open(self) -> None:
         """P3, P8: the two sides, and what each has registered when."""

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.exceptions import CancelledError, ChildWorkflowError, TerminatedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.project_steps import ProjectSteps
-    from activities.steps import ApproveProjectStep, RegisterStep, RouteStep, SilenceStep, SuspectsStep
+    from activities.steps import (
+        ApproveProjectStep,
+        BrokenDisputeStep,
+        RegisterStep,
+        RouteStep,
+        SilenceStep,
+        SuspectsStep,
+    )
     from domain.dispute import DisputeOutcome, Origin
     from domain.project import ProjectStage, Track
     from domain.project_life import Silence, SilenceDue
@@ -169,12 +177,8 @@ class ProjectRegistration:
         if decision.choice == CLEAR:
             await self._ask_vp()  # P6
             return
-        step = SuspectsStep(
-            key=self._desk.next_key("suspects"),
-            now=workflow.now(),
-            subject=self._desk.subject,
-            task_id=decision.task_id,
-        )
+        key = self._desk.next_key("suspects")
+        step = SuspectsStep(key=key, now=workflow.now(), subject=self._desk.subject, task_id=decision.task_id)
         self._claimants = (await take(ProjectSteps.find_suspects, step, "whose registrations")).claimants
         people = dict.fromkeys(claimant.person for claimant in self._claimants)
         asks = [Ask(kind=TaskKind.CONFLICT_CONFIRMATION, slot=person) for person in people]
@@ -195,28 +199,38 @@ class ProjectRegistration:
             await self._ask_vp()  # P6
 
     async def _dispute_is_settled(self) -> None:
-        """D1, D2: a process of its own, until both sides agree or the coordination meeting has decided."""
+        """D1, D2: until both sides agree or the coordination meeting has decided."""
+        outcome = None
+        while outcome is None:
+            outcome = await self._outcome_of_dispute()
+        self._responsible()  # whoever was named before the outcome; the outcome stands
+        self._salesperson = outcome.responsible
+        self._decides = outcome.decided_by_vp_of
+        await self._ask_vp()
+
+    async def _outcome_of_dispute(self) -> DisputeOutcome | None:
+        """Of a process of its own; None when somebody with access to the engine has ended that before its time."""
         self._disputes += 1
         dispute_id = f"{self._desk.subject.id}-{self._disputes}"
+        project_id, origin = self._desk.subject.id, self._origin
         dispute = await workflow.start_child_workflow(
             ProjectDispute.run,
-            StartDispute(
-                dispute_id=dispute_id,
-                project_id=self._desk.subject.id,
-                origin=self._origin,
-                claimants=self._claimants,
-            ),
+            StartDispute(dispute_id=dispute_id, project_id=project_id, origin=origin, claimants=self._claimants),
             id=dispute_workflow_id(dispute_id),
             task_queue=TASK_QUEUE,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
             static_summary=f"项目争议 Project dispute · {dispute_id}",
         )
-        await self._desk.meanwhile(dispute)
-        self._responsible()  # whoever was named before the outcome; the outcome stands
-        outcome: DisputeOutcome = dispute.result()
-        self._salesperson = outcome.responsible
-        self._decides = outcome.decided_by_vp_of
-        await self._ask_vp()
+        try:
+            await self._desk.meanwhile(dispute)
+        except ChildWorkflowError as error:
+            if not isinstance(error.cause, TerminatedError | CancelledError):
+                raise
+            step = BrokenDisputeStep(
+                key=f"broken:{dispute_id}", now=workflow.now(), subject=self._desk.subject, dispute_id=dispute_id
+            )
+            return (await take(ProjectSteps.end_broken_dispute, step, "dispute ended by hand")).outcome
+        return dispute.result()
 
     async def _ask_vp(self) -> None:
         """P1, P6, D1, D2: the VP of the salesperson whose project it is, or of whom a dispute has named."""

@@ -11,6 +11,8 @@ from activities.context import ForeignStep
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
+    BrokenDispute,
+    BrokenDisputeStep,
     DisputeOpened,
     Moved,
     MoveStep,
@@ -200,6 +202,24 @@ class FakeProjectActivities(FakeActivities):
             record.note("dispute_opened", step.now, dispute=dispute.id, origin=step.origin.value)
             names = "、".join(record.organisation.name_of(person) for person in dispute.sides)
             return DisputeOpened(title=f"{dispute.id} · {names}", applicant=project.applicant, sides=dispute.sides)
+
+        return await self._once(step, work)
+
+    @activity.defn(name="end_broken_dispute")
+    async def end_broken_dispute(self, step: BrokenDisputeStep) -> BrokenDispute:
+        def work() -> BrokenDispute:
+            record = self.record
+            project, own = record.project(step.subject, _workflow_id()), record.disputes.get(step.dispute_id)
+            if own is None:
+                return BrokenDispute()
+            if own.project is not project:
+                raise ForeignStep(f"{project.id} has no dispute {own.id}")
+            if own.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
+                return BrokenDispute(outcome=self._bound(own))
+            own.stage = DisputeStage.WITHDRAWN
+            for task in record.tasks_of(own.workflow_id, open_only=True):
+                task.status = TaskStatus.WITHDRAWN
+            return BrokenDispute()
 
         return await self._once(step, work)
 

@@ -1,9 +1,12 @@
 """Disputes over a project (D1, D2): one text that every side confirms, or a coordination meeting that decides."""
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import CancelledError
 
 from domain.dispute import DisputeStage, Origin
 from domain.project import ProjectStage
@@ -315,3 +318,29 @@ async def test_x2_operators_see_where_a_dispute_stands_and_never_the_customer(pr
     await shows(DisputeStage.CALLING_MEETING, MONA)
     await project.meeting_is_called()
     await shows(DisputeStage.MEETING, VIKTOR)
+
+
+async def test_what_reaches_a_dispute_together_with_the_withdrawal_is_answered_as_well(project: ProjectStory) -> None:
+    """X3: whoever answers at that moment is told that there is nothing to settle any more; no receipt stays open."""
+    await project.to_dispute()
+    busy, go_on = asyncio.Event(), asyncio.Event()
+
+    async def held_up(key: str) -> None:
+        if key.startswith("record:CallForMeeting"):
+            busy.set()
+            await go_on.wait()
+
+    project.activities.before_result = held_up
+    answer = project.answer(SUE, "agree", **HALVES)
+    dispute = project.child
+    await project.signal(project.wants_meeting(TESS))
+    await busy.wait()
+    await project.signal(project.withdrawal())
+    await project.comes_to(ProjectStage.WITHDRAWN)
+    await project.signal(answer)
+    go_on.set()
+    await eventually(lambda: project.dispute.stage is DisputeStage.WITHDRAWN, "the dispute over")
+    await eventually(lambda: answer.message_id in project.record.settled, "a receipt")
+    with pytest.raises(WorkflowFailureError) as ended:
+        await dispute.handle.result()
+    assert isinstance(ended.value.cause, CancelledError)

@@ -1,0 +1,31 @@
+"""A dispute whose process somebody with access to the engine has ended by hand (D1, D2, X3)."""
+
+from __future__ import annotations
+
+from activities.context import ForeignStep
+from activities.disputes import outcome_on_record
+from activities.projects import ProjectContext
+from activities.steps import BrokenDispute
+from db import disputes
+from domain.dispute import DisputeStage
+from domain.project import ProjectStage
+from domain.tasks import TaskStatus
+
+
+async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> BrokenDispute:
+    """Close it on record, for its project to open another; what it had settled by then stands. Raises `ForeignStep`."""
+    work, project = context.work, context.row
+    row = await disputes.find(work.tx, dispute_id, lock=True)
+    if row is None:  # it was ended before it began
+        return BrokenDispute()
+    if row.project_id != project.id or project.stage is not ProjectStage.DISPUTED:
+        raise ForeignStep(f"{project.id} has no dispute {dispute_id}")
+    if row.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
+        return BrokenDispute(outcome=outcome_on_record(row, project))
+    # Nobody is told: the dispute that takes its place asks the same people anew.
+    its_own = [task for task in await context.docket.open_tasks() if task.workflow_id == row.workflow_id]
+    stage = DisputeStage.WITHDRAWN
+    await context.docket.close(its_own, TaskStatus.WITHDRAWN, at=work.now, because=stage.value)
+    await disputes.change(work.tx, row.id, stage=stage, stage_since=work.now)
+    work.note("dispute_closed", dispute=row.id, stage=stage.value, broken_off=True)
+    return BrokenDispute()
