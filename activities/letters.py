@@ -8,9 +8,11 @@ from typing import Any
 from activities.context import Context
 from db.messages import Mail
 from db.tasks import AskedRow, DecisionRow, TaskRow
+from domain.access import sees_evidence
+from domain.asking import IN_PERSON
 from domain.organisation import Person
 from domain.tasks import TaskKind
-from texts.decisions import decision_lines
+from texts.decisions import decision_lines, without_others
 from texts.mail import MailFacts, MailKind
 from texts.views import DecisionLine
 
@@ -114,6 +116,9 @@ class Letters:
         context = self._context
         if self._decisions is None:
             self._decisions = decision_lines(await context.docket.decided(), self._organisation)
+        # X2: as in the portal, the reasons that speak of others are for those who decide.
+        asked_to_decide = more.get("task_kind") is not None and more["task_kind"] not in IN_PERSON
+        told = sees_evidence(person, self._organisation, owners={context.applicant}, asked_to_decide=asked_to_decide)
         office = self._organisation.departments_by_id.get(context.department or "")
         common = {
             "kind": kind,
@@ -122,7 +127,7 @@ class Letters:
             "round": context.round,
             "applicant_name": self._organisation.name_of(context.applicant),
             "department_name": office.name if office else "",
-            "decisions": self._decisions,
+            "decisions": self._decisions if told else without_others(self._decisions),
             "time_zone": context.policy.time_zone,
             **({"stage_key": self._stage_key} if self._stage_key else {}),
         }

@@ -40,8 +40,9 @@ from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import Evidence
 from domain.organisation import Organisation
-from domain.tasks import Choice, FieldKind, FieldSpec, TaskKind, TaskStatus
+from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
+from texts.decisions import SPEAKS_OF_OTHERS
 from texts.named_evidence import with_names
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
@@ -50,8 +51,6 @@ TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", 
 
 SPEAKS_OF_EVIDENCE = frozenset({"evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"})
 """Events whose bodies name other people's registrations, or how many there are."""
-SPEAKS_OF_OTHERS = frozenset({TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION})
-"""P4, P5: decisions whose reasons are about other people's registrations. A refusal gives its reason by itself (P7)."""
 
 
 class Standing(NamedTuple):

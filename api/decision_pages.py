@@ -25,11 +25,10 @@ from domain.project_rules import SUSPECTS_FIELD
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskKind, TaskStatus
 from texts.catalogue import Texts
-from texts.decisions import decision_lines
+from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
 from texts.named_evidence import with_names
 from texts.project_views import MatchLine, match_lines
-from texts.views import DecisionLine
 
 
 class Opened:
@@ -145,20 +144,22 @@ async def _of_project(
         "stage_label": texts.text(stage),
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
-        "note": with_people(task.note or {}, organisation),
-        "decisions": decided if deciding else tuple(map(_without_others, decided)),
+        "note": with_people(task.note or {}, organisation) | _other_side(opened),
+        "decisions": decided if deciding else without_others(decided),
         "reason_remark": _reason(task),
     }
 
 
+def _other_side(opened: Opened) -> dict[str, Any]:
+    """D1: with whom it is to be agreed."""
+    if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
+        return {}
+    people = dict.fromkeys(one.person for one in opened.dispute.claimants if one.person != opened.person.id)
+    return {"other_side": [_person_label(person, opened.organisation) for person in people]}
+
+
 def _reason(task: TaskRow) -> Remark | None:
     return Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
-
-
-def _without_others(line: DecisionLine) -> DecisionLine:
-    """P4, P5: the reasons for a suspicion speak of other people's registrations (X2)."""
-    hidden = line.kind in (TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION)
-    return line.model_copy(update={"reason": ""}) if hidden else line
 
 
 def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:

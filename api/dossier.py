@@ -19,6 +19,10 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
         own = await _project(tx, composer, row, shown=shown)
     else:
         own = await _application(tx, composer, row, shown=shown)
+    office = composer.organisation.departments_by_id.get(row.department or "")
+    for part in own.values():
+        if isinstance(part, dict) and "department" in part and office:
+            part["department_name"] = office.name
     return {
         **own,
         "mails": [

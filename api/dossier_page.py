@@ -33,6 +33,11 @@ DEEPEST: Final = 12
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _CODE = re.compile(r"[0-9a-f]{32,}")
+_FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "responsible", "cooperation", "split")
+"""What a reader looks for first in a meeting, a text or a ruling: the record itself keeps no order."""
+_PEOPLE: Final = frozenset({"person", "clerk", "slot", "to", "by", "on_behalf_of", "salesperson", "applicant", "actor",
+                            "responsible", "participants", "no_longer_asked", "names"})  # fmt: skip
+_SUBJECTS: Final = frozenset({"suspects", "subject_id", "found", "resumes", "resumed_by"})
 _MONEY: Final = frozenset({"amount", "actual", "required", "difference", "gross_margin"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "obstacle": ("error.{}",),
@@ -95,6 +100,7 @@ class DossierBlocks:
         self._texts = texts
         self._zone = zone
         self._subject = subject
+        self._names: dict[str, str] = {}
         stages, statuses = _STAGES[subject], _STATUSES[subject]
         self._words = _WORDS | {"stage": stages, "stage_from": stages, "status": statuses}
 
@@ -103,6 +109,7 @@ class DossierBlocks:
         shown = dict(dossier)
         if isinstance(shown.get(self._subject), Mapping):
             shown = {**shown.pop(self._subject), **shown}
+        self._names = _names_in(dossier)
         shown = _in_words(shown)
         rounds = shown.get("rounds")
         forms = [one.get("form") for one in (shown, *(rounds if isinstance(rounds, list) else ())) if _is_mapping(one)]
@@ -151,6 +158,7 @@ class DossierBlocks:
 
     def _group(self, label: str, value: Mapping[str, Any], depth: int) -> Block:
         shown = _in_words(value)
+        shown = {name: shown[name] for name in (*(one for one in _FIRST if one in shown), *shown)}
         blocks = tuple(
             self._block(str(key), inner, depth + 1) for key, inner in shown.items() if inner not in (None, "", [], {})
         )
@@ -229,6 +237,10 @@ class DossierBlocks:
         if isinstance(value, datetime) and value.tzinfo is not None:
             return self._texts.moment(value, self._zone)
         text = str(value)
+        if key in _PEOPLE or key in _SUBJECTS:
+            text = self._names.get(text, text)
+        if key == "expected_signing":
+            return self._texts.written_date(text)
         if _MOMENT.fullmatch(text):
             try:
                 return self._texts.moment(datetime.fromisoformat(text), self._zone)
@@ -250,7 +262,23 @@ def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
     """`value` with the words for a code in the place of the code, where it holds both."""
     labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
     spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
-    return {name: spoken.get(name, inner) for name, inner in value.items() if name not in labels}
+    spoken |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
+    if isinstance(value.get("label"), str):  # what happens next, in words and as a code
+        spoken["what"] = value["label"]
+        labels["label"] = value["label"]
+    said = {*labels, *(f"{name}_name" for name in spoken)}
+    return {name: spoken.get(name, inner) for name, inner in value.items() if name not in said}
+
+
+def _names_in(value: Any) -> dict[str, str]:
+    """What a dossier calls the people and registrations it names, by id: its record knows them by id alone."""
+    if isinstance(value, Mapping):
+        known = [(value.get(which), value.get("name")) for which in ("id", "subject_id")]
+        own = {id_: name for id_, name in known if isinstance(id_, str) and isinstance(name, str) and name}
+        return {name: words for inner in value.values() for name, words in _names_in(inner).items()} | own
+    if isinstance(value, list | tuple):
+        return {name: words for inner in value for name, words in _names_in(inner).items()}
+    return {}
 
 
 def _is_person(value: Mapping[str, Any]) -> bool:

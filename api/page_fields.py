@@ -123,8 +123,10 @@ def _split_rows(
     """One row for each side, and empty ones. What was typed comes first: the rows in the order of the problems."""
     given = [(share["person"], share["percent"]) for share in _shares(spec.name, typed)]
     missing = [side for side in offered.sides if side not in {person for person, _ in given}]
-    rows = [*given, *((side, "") for side in missing), *[("", "")] * BLANK_SHARES]
+    rows = [*given, *((side, "") for side in missing)]
     people = offered.named(spec)
+    # Where the sides alone divide it (D1), there is nobody an empty row could be for.
+    rows += [("", "")] * min(BLANK_SHARES, max(0, len(people) - len(rows)))
     strangers = tuple((person, person) for person, _ in given if person and person not in dict(people))
     labels = {part: texts.text(f"field.project.{spec.name}.{part}") for part in ("person", "percent")}
 

@@ -109,7 +109,8 @@ PROJECT: Final = Layout(
     optional=_CUSTOMER_OPTIONAL
     | {"end_user.name", "end_user.uscc", "channel.name", "channel.uscc", "vendor_position", "tender_number", "note"},
     left_out=frozenset({"end_user", "channel"}),
-    options=_OPTIONS | {"stage": ("sales_stage", _SALES_STAGES)},
+    options=_OPTIONS
+    | {"customer.kind": ("project_customer_kind", tuple(CustomerKind)), "stage": ("sales_stage", _SALES_STAGES)},
     sections=(
         (
             "field.project._title",
@@ -185,6 +186,13 @@ class Rows(Frozen):
 class Section(Frozen):
     title: str
     items: tuple[Field | Rows, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Nothing in it is filled in, and nothing in it has to be."""
+        return all(
+            not (item.rows if isinstance(item, Rows) else item.value) and not item.required for item in self.items
+        )
 
 
 def field_id(name: str) -> str:

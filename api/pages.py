@@ -88,6 +88,7 @@ def render_decision(page: DecisionPage) -> str:
         about=_about(page, texts),
         page=page,
         who=_who(page, texts),
+        decide_heading=_decide_heading(page, texts),
         reason_hints=_reason_hints(page, texts),
         choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
         notes=page.kind is TaskKind.COMMERCE_CHECK,
@@ -228,8 +229,15 @@ def _moment(page: PageView, moment: datetime | None, texts: Texts) -> str:
 
 def _who(page: DecisionPage, texts: Texts) -> str:
     if page.on_behalf_of_name is None or page.capacity is AskedAs.HOLDER:
-        return texts.text("page.asked", person=page.asked_name)
+        key = f"page.asked_for.{page.kind}"
+        return texts.text(key if texts.has(key) else "page.asked", person=page.asked_name)
     return texts.text(f"page.asked_{page.capacity}", person=page.asked_name, on_behalf_of=page.on_behalf_of_name)
+
+
+def _decide_heading(page: DecisionPage, texts: Texts) -> str:
+    """Not every task asks for a judgement: a held project is completed, a meeting is called."""
+    key = f"page.decide_for.{page.kind}"
+    return texts.text(key if texts.has(key) else "page.decide")
 
 
 def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
@@ -293,6 +301,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["written_day"] = lambda value, texts: texts.written_date(value)
     environment.filters["because_label"] = lambda key, texts: texts.label(f"because.{key}")
     return environment
 

@@ -48,6 +48,8 @@ def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
     """Whatever the person asked has to know: the text on the table, the meeting, earlier rulings, …"""
     blocks = DossierBlocks(texts, ZoneInfo(page.time_zone), SubjectType.PROJECT)
     rest = {name: value for name, value in page.note.items() if name not in _SAID_ELSEWHERE}
+    if "other_side" in rest:  # first of all, who it is to be settled with
+        rest = {"other_side": rest.pop("other_side"), **rest}
     shown = list(blocks.parts(rest))
     suggested = page.note.get("participants")
     if isinstance(suggested, list) and suggested:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import string
 import tomllib
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -119,6 +119,17 @@ class Texts:
             self._aware(moment).astimezone(zone), _DAY_PATTERNS[self.language], locale=_LOCALES[self.language]
         )
 
+    def date(self, day: date) -> str:
+        """A date that belongs to no time zone, such as when a contract is expected."""
+        return format_date(day, _DAY_PATTERNS[self.language], locale=_LOCALES[self.language])
+
+    def written_date(self, value: str) -> str:
+        """A date as data brings it along (ISO 8601), the reader's way; any other text as it is."""
+        try:
+            return self.date(date.fromisoformat(value))
+        except ValueError:
+            return value
+
     def moment(self, moment: datetime, zone: tzinfo) -> str:
         """Day and time in `zone`, e.g. 2026年12月14日 周一 09:00. Raises `ValueError` for a naive moment."""
         return format_datetime(
@@ -136,6 +147,10 @@ class Texts:
         if hint and self.language == "zh" and abs(amount) >= _WAN and amount % 100 == 0:
             written += f"（{(amount / _WAN).normalize():,f} 万元）"
         return written
+
+    def aside(self, words: str) -> str:
+        """`words` in brackets, behind what they add to."""
+        return f"（{words}）" if self.language == "zh" else f" ({words})"
 
     def join(self, items: list[str] | tuple[str, ...]) -> str:
         return ("、" if self.language == "zh" else ", ").join(items)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from domain.organisation import Organisation
-from domain.tasks import Decision
+from domain.tasks import Decision, TaskKind
 from texts.views import DecisionLine
+
+SPEAKS_OF_OTHERS: Final = frozenset({TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION})
+"""P4, P5: the reasons of these decisions speak of other people's registrations. A refusal gives its reason by itself
+(P7)."""
 
 
 def decision_lines(decided: Sequence[tuple[int, Decision]], organisation: Organisation) -> tuple[DecisionLine, ...]:
@@ -26,3 +31,8 @@ def decision_lines(decided: Sequence[tuple[int, Decision]], organisation: Organi
         )
         for number, decision in decided
     )
+
+
+def without_others(lines: Sequence[DecisionLine]) -> tuple[DecisionLine, ...]:
+    """The same for those whom other people's registrations are not shown to (X2)."""
+    return tuple(line.model_copy(update={"reason": ""}) if line.kind in SPEAKS_OF_OTHERS else line for line in lines)

@@ -201,6 +201,11 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "rows": _rows(facts, texts, zone),
         "reason": paragraphs(facts.reason) if facts.reason.strip() else [],
         "conflict": paragraphs(facts.conflict_note) if facts.conflict_note.strip() else [],
+        "essentials_title": texts.text(
+            "mail.section.project_essentials"
+            if facts.subject_type is SubjectType.PROJECT
+            else "mail.section.essentials"
+        ),
         "essentials": [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials],
         "evidence": [
             (texts.text("mail.section.evidence"), [_evidence_row(e, texts) for e in facts.evidence_lines]),

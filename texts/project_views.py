@@ -36,8 +36,8 @@ class MatchLine(Wire):
         return texts.text(f"finding.{self.subject_type}")
 
     def state(self, texts: Texts) -> str:
-        """Where it stands."""
-        known = (f"{where}.{self.status}" for where in ("detail_value", "stage"))
+        """Where it stands; an account is in force, a project is under way."""
+        known = (f"{where}.{self.status}" for where in (f"{self.subject_type}_value", "detail_value", "stage"))
         return next((texts.text(key) for key in known if texts.has(key)), self.status)
 
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
@@ -46,11 +46,14 @@ class MatchLine(Wire):
             self.name,
             self.salesperson_name,
             self.state(texts),
-            texts.moment(self.since, zone),
+            texts.text(
+                "project_page.in_force" if self.subject_type == "account" else "project_page.since",
+                at=texts.moment(self.since, zone),
+            ),
             texts.join([texts.text(f"because.{reason}") for reason in self.because]),
         ]
         if self.amount is not None:
-            parts.insert(2, texts.money(self.amount))
+            parts.insert(2, texts.money(self.amount, hint=True))
         return " · ".join(part for part in parts if part)
 
     def weighed(self, texts: Texts) -> str:
@@ -59,8 +62,9 @@ class MatchLine(Wire):
         if self.vendor_registered is not None:
             parts.append(texts.text(_vendor_key(self.vendor_registered)))
         if self.relationship:
-            parts.append(f"{texts.text('project_page.weigh_relationship')}: {self.relationship[:200]}")
-        return "; ".join(parts)
+            colon = "：" if texts.language == "zh" else ": "
+            parts.append(f"{texts.text('project_page.weigh_relationship')}{colon}{self.relationship[:200]}")
+        return ("；" if texts.language == "zh" else "; ").join(parts)
 
 
 def match_lines(matches: Sequence[Match], organisation: Organisation) -> tuple[MatchLine, ...]:
@@ -82,16 +86,16 @@ def project_essentials(form: ProjectForm) -> tuple[Essential, ...]:
         Essential(label_key=f"{label}gross_margin", value=str(form.gross_margin), money=True),
         Essential(label_key=f"{label}products", value="、".join(form.products)),
         Essential(label_key=f"{label}stage", value=f"sales_stage.{form.stage}", words=True),
-        Essential(label_key=f"{label}expected_signing", value=form.expected_signing.isoformat()),
+        Essential(label_key=f"{label}expected_signing", value=form.expected_signing.isoformat(), day=True),
         Essential(label_key=f"{label}vendor", value=form.vendor),
-        Essential(label_key=f"{label}vendor_registered", value=_vendor_key(form.vendor_registered), words=True),
+        Essential(label_key="project_page.vendor_label", value=_vendor_key(form.vendor_registered), words=True),
         Essential(label_key=f"{label}vendor_position", value=form.vendor_position[:300]),
         Essential(label_key=f"{label}relationship", value=form.relationship[:300]),
     ]
     if form.end_user:
-        lines.insert(0, Essential(label_key="mail.label.end_user", value=form.end_user.name))
+        lines.insert(0, Essential(label_key="field.project.end_user._title", value=form.end_user.name))
     if form.channel:
-        lines.insert(0, Essential(label_key="mail.label.channel", value=form.channel.name))
+        lines.insert(0, Essential(label_key="field.project.channel._title", value=form.channel.name))
     return tuple(line for line in lines if line.value)
 
 

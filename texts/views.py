@@ -118,10 +118,14 @@ class Essential(Wire):
     """`value` is an amount in RMB, to be written the reader's way."""
     words: bool = False
     """`value` is a text key."""
+    day: bool = False
+    """`value` is a date (ISO 8601), to be written the reader's way."""
 
     def shown(self, texts: Texts) -> str:
         if self.words:
             return texts.text(self.value)
+        if self.day:
+            return texts.written_date(self.value)
         return texts.money(Decimal(self.value), hint=True) if self.money else self.value
 
 

@@ -1,5 +1,6 @@
 """What mails say, in both languages (X4), and that nobody can write headers or markup through a name."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from email import message_from_bytes
@@ -13,9 +14,14 @@ from hypothesis import strategies as st
 
 from domain.application import Stage
 from domain.evidence import EvidenceKind
+from domain.project import ProjectForm
+from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
+from embedded.welcome import PROJECT_FILE
+from texts.decisions import without_others
 from texts.mail import MailFacts, MailKind, RenderedMail, header_text, render_mail
 from texts.mail_message import MailRefused, build_message
+from texts.project_views import MatchLine, project_essentials
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
@@ -295,3 +301,53 @@ def test_an_unusable_address_is_refused(address: str) -> None:
             thread_id="a@b.cn",
             date=NOON,
         )
+
+
+def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
+    """X4, A5: every label in the reader's language, dates written out, an account in force and not under way."""
+    sample = json.loads(PROJECT_FILE.read_text(encoding="utf-8"))
+    form = ProjectForm.model_validate({**sample, "end_user": {"name": "最终公司"}, "channel": {"name": "渠道公司"}})
+    account = MatchLine(
+        subject_type="account",
+        name="大客户公司",
+        salesperson_name="杨帆",
+        status="active",
+        since=datetime(2026, 3, 2, 1, 30, tzinfo=UTC),
+        earlier=True,
+        live=True,
+        because=("same_name",),
+        relationship="多年",
+    )
+    mail = MailFacts(
+        kind=MailKind.TASK,
+        subject_type=SubjectType.PROJECT,
+        subject_id="pr0ject",
+        project_name=form.name,
+        task_kind=TaskKind.PROJECT_APPROVAL,
+        link="https://baobei.example.com/d/x",
+        essentials=project_essentials(form),
+        matches=(account,),
+    )
+    text = render_mail(mail).text
+    for said in (
+        "项目要点",
+        "最终用户：最终公司",
+        "渠道：渠道公司",
+        "预计签约日期：2027年3月31日 周三",
+        "原厂商报备：已在原厂商报备",
+        "大客户公司 · 杨帆 · 有效 · 2026年3月2日 周一 09:30 起",
+        "（对客户的熟悉程度：多年）",
+    ):
+        assert said in text
+    for unsaid in ("申请要点", "end user", "channel", "2027-03-31"):
+        assert unsaid not in text
+    assert "In brief" in render_mail(mail.model_copy(update={"language": "en"})).text
+
+
+def test_x2_reasons_for_a_suspicion_are_left_out_and_all_others_stay() -> None:
+    """X2, P5, P7."""
+    lines = tuple(
+        DecisionLine(kind=kind, choice="x", person_name="林霞", decided_at=NOON, reason="徐静已跟进半年")
+        for kind in (TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION, TaskKind.PROJECT_APPROVAL)
+    )
+    assert [line.reason for line in without_others(lines)] == ["", "", "徐静已跟进半年"]

@@ -143,7 +143,7 @@ def test_x4_every_task_of_a_project_has_a_page_without_script_and_without_a_defa
     assert inputs.labelled <= set(inputs.ids)
 
 
-@pytest.mark.parametrize("kind", list(PROJECT_TASK_RULES))
+@pytest.mark.parametrize("kind", [kind for kind in PROJECT_TASK_RULES if kind is not TaskKind.SUPPLY_INFORMATION])
 def test_a5_what_is_to_be_weighed_stands_on_the_page_with_times(kind: TaskKind) -> None:
     """A5: order of registration, the vendor's position, familiarity; of this registration and of each other one."""
     html = page(kind)
@@ -239,7 +239,12 @@ def test_d2_a_meeting_is_called_in_the_business_time_zone() -> None:
 
 
 def test_d3_a_split_has_a_row_for_each_side_and_three_more() -> None:
-    inputs = Inputs(page(TaskKind.RECORD_MEETING))
+    """D3: and no row that nobody is left for; where the sides alone divide it (D1), theirs are all."""
+    sides = Offered(people=tuple((side, NAMES[side]) for side in SIDES), labels=NAMES, sides=SIDES)
+    alone = Inputs(page(TaskKind.AGREE_SPLIT, offered=sides)).values
+    assert "split.1.percent" in alone
+    assert "split.2.percent" not in alone
+    inputs = Inputs(page(TaskKind.RECORD_MEETING, offered=sides.model_copy(update={"people": tuple(NAMES.items())})))
     assert [inputs.values.get(f"split.{row}.person") for row in range(5)] == [*SIDES, None, None, None]
     assert "split.4.percent" in inputs.values
     assert "split.5.percent" not in inputs.values
@@ -435,3 +440,57 @@ def test_n11_the_dossier_of_a_project_shows_everything_in_words(language: Any) -
     assert "北方电信&lt;i&gt;" in html
     assert ("项目档案" if language == "zh" else "Project dossier") in html
     assert ("2026年12月16日 周三 09:30" if language == "zh" else "Wed 16 Dec 2026, 09:30") in html
+
+
+def test_p2_who_completes_a_held_project_is_not_spoken_to_as_a_judge() -> None:
+    """P2, X4: nor shown the project twice, in brief and as the form to be completed."""
+    html = page(TaskKind.SUPPLY_INFORMATION)
+    assert "请 林霞 补充" in html
+    assert "您的决定" not in html
+    assert 'id="brief"' not in html
+    judged = page(TaskKind.PROJECT_APPROVAL)
+    assert "请 林霞 决定" in judged
+    assert "您的决定" in judged
+
+
+def test_d1_the_page_says_with_whom_it_is_to_be_agreed() -> None:
+    html = page(TaskKind.AGREE_SPLIT, note={"proposal": {"cooperation": "合作"}, "other_side": ["徐静 · 华东区"]})
+    assert 0 < html.index("对方") < html.index("徐静 · 华东区") < html.index("待确认的协议")
+
+
+def test_x4_the_project_is_shown_in_the_readers_words() -> None:
+    """X4, P4: dates written out, no customer called a Named Account by its form alone, no empty groups."""
+    html = page(TaskKind.PROJECT_APPROVAL)
+    assert Texts("zh").written_date(FORM.expected_signing.isoformat()) in html
+    assert f">{FORM.expected_signing.isoformat()}<" not in html
+    assert "<dd>大客户</dd>" not in html
+    bare = page(TaskKind.PROJECT_APPROVAL, form=FORM.model_copy(update={"end_user": None, "channel": None}))
+    assert '<h3>最终用户</h3>\n<p class="muted">无</p>' in bare
+    assert '<h3>渠道</h3>\n<p class="muted">无</p>' in bare
+
+
+def test_n11_a_dossier_names_people_and_registrations_that_its_record_knows_by_id() -> None:
+    """N11, X4, D2: names for ids, the office by its name, a meeting in the order in which people read it."""
+    person = {"id": "lin.xia", "name": "林霞"}
+    meeting = {"place": "三楼", "wanted": {"by": person}, "participants": [person], "starts_at": NOON.isoformat()}
+    html = render_dossier(
+        {
+            "project": {
+                "id": "pr0ject",
+                "name": "核心网扩容",
+                "department": "north",
+                "department_name": "北方区",
+                "refusal": {"suspects": ["p-9"]},
+                "next_events": [{"at": NOON.isoformat(), "what": "meeting", "label": "协调会议", "rule": "D2"}],
+            },
+            "matches": [{"subject_id": "p-9", "name": "旧项目"}],
+            "disputes": [{"meeting": meeting}],
+            "record": [{"at": NOON.isoformat(), "event": "task_opened", "body": {"asked": [{"person": "lin.xia"}]}}],
+        }
+    )
+    words = " ".join(re.sub(r"<[^>]*>", " ", html).split())
+    for said in ("部门 北方区", "冲突的登记 旧项目", "人员：林霞", "要求召开协调会议"):
+        assert said in words
+    for unsaid in ("north", "p-9：", "lin.xia", " what ", " label ", " wanted "):
+        assert unsaid not in words
+    assert words.index("会议时间") < words.index("三楼") < words.index("参加人")
