@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -179,7 +181,9 @@ def router(settings: Settings, people: People) -> APIRouter:
         """People and mails on one page, for whoever shows or learns the system."""
         company = await organisation()
         received = (await asyncio.to_thread(read_mails, directory, to))[: -MAILS_ON_PAGE - 1 : -1]
-        return _page(OVERVIEW, company=company, mails=received, to=to, ui=settings.temporal_ui_url)
+        offices = {office.id: office.name for office in company.departments}
+        ui = settings.temporal_ui_url
+        return _page(OVERVIEW, company=company, offices=offices, mails=received, to=to, ui=ui)
 
     return routes
 
@@ -199,8 +203,14 @@ def _mail(mail: ReceivedMail) -> Mail:
     )
 
 
+def _heading(mail: ReceivedMail) -> str:
+    """What the mail is about: all mails of one subject share their subject line."""
+    found = re.search(r"<h1[^>]*>(.*?)</h1>", mail.html, re.DOTALL)
+    return unescape(found.group(1)).strip() if found else ""
+
+
 def _page(template: str, **values: object) -> HTMLResponse:
-    page = Environment(autoescape=True).from_string(FRAME.replace("BODY", template)).render(**values)
+    page = Environment(autoescape=True).from_string(FRAME.replace("BODY", template)).render(heading=_heading, **values)
     policy = (
         "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     )
@@ -220,16 +230,18 @@ this machine only</p>
 <h2>邮件 · Mails{% if to %} → {{ to }} (<a href="/dev/">全部 · all</a>){% endif %}</h2>
 <table><tr><th>时间 · Time (UTC)<th>收件人 · To<th>主题 · Subject<th>链接 · Links</tr>
 {% for mail in mails %}<tr><td>{{ mail.date.strftime("%Y-%m-%d %H:%M:%S") }}<td>{{ mail.to|join(", ") }}
-<td><a href="/dev/mails/{{ mail.id }}">{{ mail.subject or "–" }}</a>
+<td>{% if heading(mail) %}<b>{{ heading(mail) }}</b> · {% endif -%}
+<a href="/dev/mails/{{ mail.id }}">{{ mail.subject or "–" }}</a>
 <td>{% for link in mail.links %}<a href="{{ link }}" rel="noreferrer">{{ loop.index }}</a> {% endfor %}</tr>
 {% else %}<tr><td colspan="4">– 还没有 · none yet –</tr>{% endfor %}</table>
 <h2>人员 · People</h2>
 <table><tr><th>login<th>姓名 · Name<th>角色 · Roles<th>部门 · Department<th>邮箱 · Mail</tr>
 {% for person in company.people %}<tr><td><code>{{ person.login }}</code><td>{{ person.name }}
-<td>{{ person.roles|sort|join(", ") }}<td>{{ person.department or "–" }}
+<td>{{ person.roles|sort|join(", ") }}<td>{{ offices.get(person.department, "–") }}
 <td><a href="/dev/?to={{ person.email|urlencode }}">{{ person.email }}</a></tr>{% endfor %}</table>"""
 
-MAIL_PAGE = """<p><a href="/dev/">← 邮件 · Mails</a></p><h1>{{ mail.subject or "–" }}</h1>
+MAIL_PAGE = """<p><a href="/dev/">← 邮件 · Mails</a></p>
+<h1>{{ heading(mail) or mail.subject or "–" }}</h1><p>{{ mail.subject }}</p>
 <p>{{ mail.sender }} → {{ mail.to|join(", ") }}<br>{{ mail.date.strftime("%Y-%m-%d %H:%M:%S") }} UTC ·
 {{ mail.message_id }}</p>
 <ul>{% for link in mail.links %}<li><a href="{{ link }}" rel="noreferrer">{{ link }}</a>{% endfor %}</ul>

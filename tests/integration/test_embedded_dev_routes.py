@@ -89,6 +89,7 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
             message["Subject"] = f"<b>审批 {number}</b>"
             message["Message-ID"] = f"<{number}@baobei>"
             message.set_content(f"<script>alert(1)</script> {PUBLIC}/d/token{number}")
+            message.add_alternative(f"<h1 style=''>请您处理 &amp; {number}</h1>", subtype="html")
             await aiosmtplib.send(message, hostname="127.0.0.1", port=sink.port, start_tls=False)
     listed = (await client.get("/dev/mails", params={"to": SALESPERSON.email})).json()
     assert [found["subject"] for found in listed] == ["<b>审批 0</b>", "<b>审批 1</b>"]
@@ -101,6 +102,7 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
         page = await client.get(address)
         assert page.status_code == 200
         assert "&lt;b&gt;审批 0" in page.text
+        assert "请您处理 &amp; 0" in page.text  # mails of one subject are told apart by their headings
         assert "<script" not in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
     assert (await client.get("/dev/mails/..%2F..%2Fsecrets")).status_code == 404

@@ -297,6 +297,10 @@ async def test_p7_a_confirmed_conflict_is_refused_to_the_applicant_and_the_vps_c
     told = await mine.mail("conflict_refused", FAN)
     assert (told["reason"], told["decided_by_name"]) == ("同一项目", "王芳")
     assert told["until"] == "2027-01-01T10:00:00+08:00"
+    # X2: what the clerk suspected speaks of others; the VPs see it, the applicant does not.
+    for person, seen in ((FAN, False), (NORTH_VP, True), (EAST_VP, True)):
+        lines = (await mine.mail("conflict_refused", person))["decisions"]
+        assert [bool(line.get("reason")) for line in lines if line["kind"] == "conflict_check"] == [seen], person
     row = await mine.row()
     assert row.refusal == {
         "by": EAST_VP,
