@@ -10,7 +10,7 @@ from typing import Any, Self
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from db.engine import away_told
+from db.engine import RecordAway, is_away
 
 
 class Direct:
@@ -42,12 +42,21 @@ class Direct:
 
     async def row(self, sql: str, *values: str) -> tuple[Any, ...] | None:
         """The first row that one statement gives, with `$1`, `$2` for values. Raises `RecordAway`."""
-        async with away_told(), self._pool.acquire(timeout=self._timeout) as connection:
-            try:
-                row = await connection.fetchrow(sql, *values)
-            except TimeoutError:
-                connection.terminate()  # giving it back would wait for the server once more
-                raise
+        try:
+            connection = await self._pool.acquire(timeout=self._timeout)
+        except Exception as error:  # whatever a driver says that loses the server while it connects: nothing was asked
+            raise RecordAway from error
+        try:
+            row = await connection.fetchrow(sql, *values)
+        except TimeoutError as error:
+            connection.terminate()  # giving it back would wait for the server once more
+            raise RecordAway from error
+        except Exception as error:
+            if connection.is_closed() or is_away(error):  # lost in the middle of an answer: told in any words
+                raise RecordAway from error
+            raise
+        finally:
+            await self._pool.release(connection)
         return None if row is None else tuple(row)
 
 

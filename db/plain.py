@@ -36,10 +36,12 @@ async def run(tx: AsyncConnection, sql: str, *values: Any) -> Sequence[Row]:
         return await _by_sqlalchemy(tx, sql, values)
     try:
         rows: Sequence[Row] = await driver.fetch(sql, *values)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        if driver.is_closed():
+    except Exception as error:
+        if driver.is_closed():  # lost in the middle of an answer, which the driver may tell in any words
             # SQLAlchemy has to meet it itself: then the pool gives out neither this connection nor its elders.
             await _by_sqlalchemy(tx, sql, values)
+        if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+            raise
         _raise_alike(sql, error)
     return rows
 

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
 from api.front_door import Receipts
 from db import door, messages
 from db.direct import Direct
-from db.engine import AsyncEngine
+from db.engine import AsyncEngine, RecordAway
 from db.listen import Listener
 from db.messages import Receipt
 
@@ -98,3 +99,14 @@ async def test_a_task_is_found_only_by_those_it_asks_or_asked(record: Direct, en
     assert again.receipt is None
     assert await door.asked(record, "t", "wang.fang", "m1") is None
     assert await door.asked(record, "t2", "li.ming", "m1") is None
+
+
+async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_calls_it(
+    record: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lost(*_: object, **__: object) -> None:
+        raise asyncpg.InternalClientError("got result for unknown protocol state 3")
+
+    monkeypatch.setattr(asyncpg.Pool, "_acquire", lost)
+    with pytest.raises(RecordAway):
+        await door.find_receipt(record, "m1")
