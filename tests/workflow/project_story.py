@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import calendar
 import copy
 import time
@@ -195,7 +196,14 @@ class ProjectStory(Story):
     async def signal(self, *statements: Statement) -> None:
         for said in statements:
             handle = self.client.get_workflow_handle(said.workflow_id or self.workflow_id)
-            await handle.signal(SIGNALS[type(said)], said)
+            try:
+                await handle.signal(SIGNALS[type(said)], said)
+            except RPCError as error:
+                # In the moment of a hand-over this server knows only the run that has just ended.
+                if error.status is not RPCStatusCode.NOT_FOUND or self.project.stage.ended:
+                    raise
+                await asyncio.sleep(0.05)
+                await handle.signal(SIGNALS[type(said)], said)
 
     async def tells(self, person: str, choice: str, reason: str = "", **fields: Any) -> AnswerTask:
         """`person` answers the task that asks them; it is recorded, accepted or refused."""
