@@ -20,6 +20,7 @@ from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.organisation import Language, Organisation, Person
+from domain.project import ProjectStage, Resumption
 from domain.project_match import Match
 from domain.project_rules import SUSPECTS_FIELD
 from domain.subject import SubjectType
@@ -29,6 +30,8 @@ from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
 from texts.named_evidence import with_names
 from texts.project_views import MatchLine, match_lines
+
+_WHY = tuple(Resumption.model_fields)
 
 
 class Opened:
@@ -144,9 +147,9 @@ async def _of_project(
         "stage_label": texts.text(stage),
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
-        "note": with_people(task.note or {}, organisation) | _other_side(opened),
+        "note": with_people(task.note or {}, organisation) | _other_side(opened) | await _resumed(tx, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
-        "reason_remark": _reason(task),
+        "reason_remark": _resumption(row, texts) or _reason(task),
     }
 
 
@@ -156,6 +159,23 @@ def _other_side(opened: Opened) -> dict[str, Any]:
         return {}
     people = dict.fromkeys(one.person for one in opened.dispute.claimants if one.person != opened.person.id)
     return {"other_side": [_person_label(person, opened.organisation) for person in people]}
+
+
+def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
+    """U6: both reasons, each under what it is the reason of."""
+    if row.stage is not ProjectStage.RESUME_REVIEW or not row.resumption:
+        return None
+    said = [(texts.text(f"field.project.{name}"), str(row.resumption.get(name, ""))) for name in _WHY]
+    return Remark(text="\n".join(f"{label}{'：' if texts.language == 'zh' else ': '}{why}" for label, why in said))
+
+
+async def _resumed(tx: AsyncConnection, row: ProjectRow, texts: Texts, zone: ZoneInfo) -> dict[str, Any]:
+    """U6: which project it goes on with, by its name and number and since when it is shelved."""
+    old = await projects.find(tx, row.resumes) if row.resumes else None
+    if old is None:
+        return {}
+    state = f"{texts.text(f'project_stage.{old.stage}')} {texts.moment(old.stage_since, zone)}"
+    return {"resumes": " · ".join(part for part in (old.form.name, old.number or "", state) if part)}
 
 
 def _reason(task: TaskRow) -> Remark | None:

@@ -295,6 +295,7 @@ class FrontDoor:
                     ended_by_this = await self._receipts.find(caller.message_id)
                     if ended_by_this:  # the same request, sent before and recorded since we looked
                         return ended_by_this
-                    raise Refusal(409, "process_over") from error
+                    words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
+                    raise Refusal(409, "process_over", words=words) from error
                 raise Unavailable("engine_away") from error
             return await self._receipts.wait(caller.message_id, heard)

@@ -52,10 +52,12 @@ def controls(
     zone: ZoneInfo,
     *,
     subject: SubjectType,
+    always: bool = False,
     entered: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> tuple[Field | Rows, ...]:
-    """The inputs of these fields. `entered` is what was typed, when the page is shown again."""
+    """The inputs of these fields. `entered` is what was typed, when the page is shown again. `always`: there is one
+    choice only, so that what it needs is needed."""
     typed, wrong = entered or {}, errors or {}
 
     def one(spec: FieldSpec) -> Field | Rows | None:
@@ -63,7 +65,8 @@ def controls(
         error = wrong.get(spec.name, "") or next(
             (said for name, said in wrong.items() if name.startswith(f"{spec.name}.")), ""
         )
-        plain = Field(name=spec.name, label=label, type="text", value=typed.get(spec.name, ""), required=False,
+        plain = Field(name=spec.name, label=label, type="text", value=typed.get(spec.name, ""),
+                      required=always and spec.required,
                       error=error)  # fmt: skip
         match spec.kind:
             case FieldKind.TEXT:
@@ -81,7 +84,8 @@ def controls(
             case FieldKind.NUMBER:
                 return plain.model_copy(update={"type": "number", "help": texts.text("page.number_help")})
             case FieldKind.SPLIT:
-                return _split_rows(spec, offered, texts, typed, wrong)
+                rows = _split_rows(spec, offered, texts, typed, wrong)
+                return rows.model_copy(update={"required": always and spec.required})
             case FieldKind.FORM:
                 return None
 

@@ -86,8 +86,9 @@ RULES_BY_CALL = (
     ("/objection", "P8"),
     ("/agreement", "D1"),
     ("/meeting", "D2"),
+    ("/project-numbers/", "P9"),
 )
-"""The rule that asks for the fields of a call about projects, by the end of its path."""
+"""The rule that asks for the fields of a call about projects, by the end of its path (or by a part of it)."""
 
 TITLES = {
     400: "Bad Request",
@@ -157,7 +158,11 @@ def install(app: FastAPI) -> None:
             return as_response(Refusal(400, "json_invalid"), texts_for(request))
         in_path = all(one["loc"][:1] == ("path",) for one in errors)
         status, code = (404, "not_found") if in_path else (422, "fields_wrong")
-        by_call = (rule for end, rule in RULES_BY_CALL if request.url.path.endswith(end))
+        by_call = (
+            rule
+            for part, rule in RULES_BY_CALL
+            if (part in request.url.path if part.endswith("/") else request.url.path.endswith(part))
+        )
         problems = field_problems(errors, drop=1, rule_of_form=next(by_call, FORM_RULE))
         return as_response(Refusal(status, code, problems=problems), texts_for(request))
 

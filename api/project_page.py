@@ -50,7 +50,16 @@ def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
     rest = {name: value for name, value in page.note.items() if name not in _SAID_ELSEWHERE}
     if "other_side" in rest:  # first of all, who it is to be settled with
         rest = {"other_side": rest.pop("other_side"), **rest}
-    shown = list(blocks.parts(rest))
+    proposal = rest.get("proposal")
+    shown = []
+    if isinstance(proposal, dict) and isinstance(by := proposal.get("by"), dict):  # whose text it is, in its heading
+        rest["proposal"] = {name: value for name, value in proposal.items() if name != "by"}
+        heading = texts.text("project_page.proposal", person=str(by.get("name", "")))
+    else:
+        heading = ""
+    for block in blocks.parts(rest):
+        is_proposal = heading and block.label == texts.text("dossier.section.proposal")
+        shown.append(block.model_copy(update={"label": heading}) if is_proposal else block)
     suggested = page.note.get("participants")
     if isinstance(suggested, list) and suggested:
         names = [str(one.get("name", "")) if isinstance(one, dict) else str(one) for one in suggested]

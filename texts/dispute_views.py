@@ -43,12 +43,16 @@ def meeting_rows(
     rows = [
         Essential(label_key="mail.label.meeting_at", value=when),
         Essential(label_key="mail.label.place", value=str(meeting["place"])),
-        participants_row(meeting["participants"], organisation),
+        Essential(label_key="mail.label.participants", value=_names(meeting["participants"], organisation)),
     ]
     note = Essential(label_key="field.note", value=str(meeting["note"]))
     return (*rows, note) if note.value else tuple(rows)
 
 
 def participants_row(people: Sequence[str], organisation: Organisation) -> Essential:
-    names = " · ".join(organisation.name_of(person) for person in people)
-    return Essential(label_key="mail.label.participants", value=names)
+    """Who is suggested, before anybody has called the meeting (D2)."""
+    return Essential(label_key="mail.label.suggested", value=_names(people, organisation))
+
+
+def _names(people: Sequence[str], organisation: Organisation) -> str:
+    return " · ".join(organisation.name_of(person) for person in people)

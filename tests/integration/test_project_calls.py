@@ -52,7 +52,10 @@ async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
 
 
 async def test_p9_a_purpose_is_one_of_three(call: Call) -> None:
-    assert (await call(APPLICANT, "GET", "/project-numbers/P1?purpose=gift")).status_code == 422
+    for purpose in ("?purpose=gift", ""):
+        refused = await call(APPLICANT, "GET", f"/project-numbers/P1{purpose}")
+        assert refused.status_code == 422
+        assert [(one["field"], one["rule"]) for one in refused.json()["errors"]] == [("purpose", "P9")]
     assert (await call(APPLICANT, "GET", "/project-numbers/P1")).status_code == 422
 
 

@@ -494,3 +494,31 @@ def test_n11_a_dossier_names_people_and_registrations_that_its_record_knows_by_i
     for unsaid in ("north", "p-9：", "lin.xia", " what ", " label ", " wanted "):
         assert unsaid not in words
     assert words.index("会议时间") < words.index("三楼") < words.index("参加人")
+
+
+def test_d1_the_text_on_the_table_says_whose_it_is_and_a_share_is_a_percentage() -> None:
+    """D1, D3, X4."""
+    split = [{"id": "xu.jing", "name": "徐静", "percent": "40"}]
+    proposal = {"cooperation": "合作", "split": split, "by": {"id": "xu.jing", "name": "徐静"}}
+    html = page(TaskKind.AGREE_SPLIT, note={"proposal": proposal})
+    assert "待确认的协议（徐静 提出）" in html
+    assert ">操作人<" not in html
+    assert ">比例（%）<" in html
+    assert ">percent<" not in html
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROJECT_TASK_RULES if kind is not TaskKind.SUPPLY_INFORMATION])
+def test_p4_the_whole_form_is_folded_but_for_the_clerk_who_compares_it(kind: TaskKind) -> None:
+    html = page(kind)
+    assert ("<details open>" in html) is (kind is TaskKind.CONFLICT_CHECK)
+    assert html.count("<details") == 1
+
+
+def test_d2_what_a_meeting_needs_is_marked_since_there_is_no_other_choice() -> None:
+    """D2, X4: many people to tick stand in columns."""
+    html = page(TaskKind.CALL_MEETING)
+    for label in ("会议时间", "地点", "参加人"):
+        assert re.search(rf'{re.escape(label)} <span class="required">必填</span>', html), label
+    assert not re.search(r'备注 <span class="required">', html)
+    assert "请点选" in html
+    assert 'class="picks"' in html
