@@ -45,6 +45,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}", "mail.{}.what"),
     "outcome": ("stage.{}",),
     "track": ("track.{}",),
+    "how": ("dispute_stage.{}",),
     "silence": ("silence.{}",),
     "what": ("silence.{}",),
     "capacity": ("capacity.{}",),

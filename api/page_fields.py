@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from api.page_form import Field, Rows, as_digits, plain_text
 from api.wording import field_label
 from domain.base import Frozen
+from domain.dispute import MeetingCall
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec
 from texts.catalogue import Texts
@@ -82,7 +83,11 @@ def controls(
                 help_text = texts.text("page.moment_help", zone=texts.zone_name(zone))
                 return plain.model_copy(update={"type": "moment", "help": help_text})
             case FieldKind.NUMBER:
-                return plain.model_copy(update={"type": "number", "help": texts.text("page.number_help")})
+                help_text = texts.text("page.number_help")
+                if spec.name == "duration_minutes" and spec.at_least is not None and spec.at_most is not None:
+                    usual = MeetingCall.model_fields[spec.name].default
+                    help_text = texts.text("page.minutes_help", least=spec.at_least, most=spec.at_most, usual=usual)
+                return plain.model_copy(update={"type": "number", "help": help_text})
             case FieldKind.SPLIT:
                 rows = _split_rows(spec, offered, texts, typed, wrong)
                 return rows.model_copy(update={"required": always and spec.required})

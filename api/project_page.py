@@ -50,6 +50,9 @@ def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
     rest = {name: value for name, value in page.note.items() if name not in _SAID_ELSEWHERE}
     if "other_side" in rest:  # first of all, who it is to be settled with
         rest = {"other_side": rest.pop("other_side"), **rest}
+    agreement = rest.get("agreement")
+    if isinstance(agreement, dict):  # the dispute it came from is known by an id alone
+        rest["agreement"] = {name: value for name, value in agreement.items() if name != "dispute"}
     proposal = rest.get("proposal")
     shown = []
     if isinstance(proposal, dict) and isinstance(by := proposal.get("by"), dict):  # whose text it is, in its heading

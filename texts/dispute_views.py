@@ -29,7 +29,7 @@ def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tupl
     return (
         responsible,
         Essential(label_key="mail.label.split", value=split_words(outcome["split"], organisation)),
-        Essential(label_key="field.summary", value=str(outcome["summary"])),
+        Essential(label_key="field.project.summary", value=str(outcome["summary"])),
     )
 
 
@@ -45,7 +45,7 @@ def meeting_rows(
         Essential(label_key="mail.label.place", value=str(meeting["place"])),
         Essential(label_key="mail.label.participants", value=_names(meeting["participants"], organisation)),
     ]
-    note = Essential(label_key="field.note", value=str(meeting["note"]))
+    note = Essential(label_key="field.project.note", value=str(meeting["note"]))
     return (*rows, note) if note.value else tuple(rows)
 
 

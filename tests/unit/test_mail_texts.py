@@ -7,6 +7,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from html.parser import HTMLParser
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -14,11 +15,14 @@ from hypothesis import strategies as st
 
 from domain.application import Stage
 from domain.evidence import EvidenceKind
+from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from embedded.welcome import PROJECT_FILE
+from texts.catalogue import Texts
 from texts.decisions import without_others
+from texts.dispute_views import meeting_rows, outcome_rows, participants_row
 from texts.mail import MailFacts, MailKind, RenderedMail, header_text, render_mail
 from texts.mail_message import MailRefused, build_message
 from texts.project_views import MatchLine, project_essentials
@@ -351,3 +355,25 @@ def test_x2_reasons_for_a_suspicion_are_left_out_and_all_others_stay() -> None:
         for kind in (TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION, TaskKind.PROJECT_APPROVAL)
     )
     assert [line.reason for line in without_others(lines)] == ["", "", "徐静已跟进半年"]
+
+
+def test_x4_what_mails_say_of_disputes_has_words_in_both_languages() -> None:
+    """X4, D1, D2."""
+    nobody = Organisation(company="我司", departments=(), people=(), sales_vps=("li", "wang"))
+    split = [{"person": "li", "percent": "100"}]
+    outcome = {"responsible": "li", "split": split}
+    meeting = {
+        "starts_at": NOON.isoformat(),
+        "duration_minutes": 60,
+        "place": "三楼",
+        "participants": [],
+        "note": "带方案",
+    }
+    rows = (
+        *outcome_rows({**outcome, "summary": "由李负责"}, nobody),
+        *outcome_rows({**outcome, "cooperation": "合作"}, nobody),
+        *meeting_rows(meeting, nobody, Texts("zh"), ZoneInfo("Asia/Shanghai")),
+        participants_row(["li"], nobody),
+    )
+    assert {row.label_key for row in rows if not Texts("zh").has(row.label_key)} == set()
+    assert {"会议结论", "备注", "建议参加人"} <= {Texts("zh").label(row.label_key) for row in rows}

@@ -521,4 +521,14 @@ def test_d2_what_a_meeting_needs_is_marked_since_there_is_no_other_choice() -> N
         assert re.search(rf'{re.escape(label)} <span class="required">必填</span>', html), label
     assert not re.search(r'备注 <span class="required">', html)
     assert "请点选" in html
+    assert "15 至 480 的整数；不填即为 60 分钟" in html
     assert 'class="picks"' in html
+
+
+def test_d1_how_it_was_settled_is_said_in_words_and_without_ids() -> None:
+    """D1, D2, X4."""
+    agreement = {"how": "agreed", "dispute": "pr0ject-1", "cooperation": "合作", "at": NOON.isoformat()}
+    html = page(TaskKind.PROJECT_APPROVAL, note={"agreement": agreement})
+    assert "双方已达成一致" in html
+    assert "pr0ject-1" not in html
+    assert ">agreed<" not in html
