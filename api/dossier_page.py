@@ -221,7 +221,8 @@ class DossierBlocks:
             "field.forecast",
         )
         if self._subject is SubjectType.PROJECT:
-            candidates = (*candidates, "field.project", "project_page")
+            # What the forms of a project call it comes before what evidence does.
+            candidates = (*candidates[:2], "field.project", *candidates[2:], "project_page")
         return next(
             (self._texts.label(f"{where}.{key}") for where in candidates if self._texts.has(f"{where}.{key}")),
             self._texts.label(key),

@@ -527,8 +527,10 @@ def test_d2_what_a_meeting_needs_is_marked_since_there_is_no_other_choice() -> N
 
 def test_d1_how_it_was_settled_is_said_in_words_and_without_ids() -> None:
     """D1, D2, X4."""
-    agreement = {"how": "agreed", "dispute": "pr0ject-1", "cooperation": "合作", "at": NOON.isoformat()}
+    said = {"cooperation": "合作", "summary": "由徐静负责", "at": NOON.isoformat()}
+    agreement = {"how": "agreed", "dispute": "pr0ject-1", **said}
     html = page(TaskKind.PROJECT_APPROVAL, note={"agreement": agreement})
     assert "双方已达成一致" in html
+    assert "<dt>会议结论</dt>" in html
     assert "pr0ject-1" not in html
     assert ">agreed<" not in html
