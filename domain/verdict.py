@@ -1,0 +1,59 @@
+"""What conflict detection says of two companies or two projects: a verdict with its reasons, not a number (N3, P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field
+
+from domain.base import Wire
+
+
+class Level(StrEnum):
+    """How close two of them are, the closest first."""
+
+    SAME = "same"
+    """The same company, or the same project."""
+    RELATED = "related"
+    """Another one that is bound to it: the same group, a branch, a declared related party; another lot of a project."""
+    LOOK = "look"
+    """A person has to look: near enough to be the same, not near enough to say so."""
+    NONE = "none"
+
+    @property
+    def rank(self) -> int:
+        """0 for the closest."""
+        return list(Level).index(self)
+
+
+class Reason(Wire):
+    """One sentence of a verdict, in both languages by its key."""
+
+    key: str
+    """Text key under `because.`"""
+    params: dict[str, str] = {}
+    """What the sentence names. It may hold names that not everybody may see (X2)."""
+
+
+class Verdict(Wire):
+    """How close the two are, how sure that is, and why; the strongest reason first."""
+
+    level: Level = Level.NONE
+    score: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """For ordering what is found, comparable across levels; never shown as a reason."""
+    reasons: tuple[Reason, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        return self.level is not Level.NONE
+
+    @classmethod
+    def closest(cls, verdicts: Iterable[Verdict]) -> Self:
+        """The closest of several, with every reason of all of them, each once."""
+        found = sorted((one for one in verdicts if one.found), key=lambda one: (one.level.rank, -one.score))
+        if not found:
+            return cls()
+        reasons = {(r.key, *sorted(r.params.items())): r for one in found for r in one.reasons}
+        return cls(level=found[0].level, score=found[0].score, reasons=tuple(reasons.values()))
