@@ -4,6 +4,7 @@ through an `AsyncEngine` (ran)."""
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -49,15 +50,25 @@ class Direct:
         try:
             row = await connection.fetchrow(sql, *values)
         except TimeoutError as error:
-            connection.terminate()  # giving it back would wait for the server once more
+            with suppress(asyncpg.InterfaceError):  # lost meanwhile
+                connection.terminate()  # giving it back would wait for the server once more
             raise RecordAway from error
         except Exception as error:
-            if connection.is_closed() or is_away(error):  # lost in the middle of an answer: told in any words
+            if is_away(error) or _lost(connection):  # in the middle of an answer: told in any words
                 raise RecordAway from error
             raise
         finally:
-            await self._pool.release(connection)
+            # One that cannot be given back is closed by the pool; what was asked of it has its answer already.
+            with suppress(Exception):
+                await self._pool.release(connection)
         return None if row is None else tuple(row)
+
+
+def _lost(connection: asyncpg.Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:  # so thoroughly that the pool has it back already
+        return True
 
 
 async def _read_json(connection: asyncpg.Connection) -> None:

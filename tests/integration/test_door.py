@@ -110,3 +110,21 @@ async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_cal
     monkeypatch.setattr(asyncpg.Pool, "_acquire", lost)
     with pytest.raises(RecordAway):
         await door.find_receipt(record, "m1")
+
+
+@pytest.mark.parametrize("statement", ["SELECT pg_sleep(30)", "SELECT 1 FROM generate_series(1, 100000000)"])
+async def test_x3_a_server_lost_in_the_middle_of_a_statement_is_away(
+    record: Direct, engine: AsyncEngine, statement: str
+) -> None:
+    """The pool takes a connection back that dies at work: nothing may be asked of it any more."""
+    asked = asyncio.create_task(record.row(statement))
+    ended = text(
+        "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'baobei-test'"
+        " AND query = :query AND state = 'active' AND pid <> pg_backend_pid()"
+    )
+    async with asyncio.timeout(10), engine.connect() as other:
+        while not asked.done() and not (await other.execute(ended, {"query": statement})).scalar_one():
+            await asyncio.sleep(0.01)
+    with pytest.raises(RecordAway):
+        await asked
+    assert await record.row("SELECT 1") == (1,)
