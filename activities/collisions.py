@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from activities.transaction import Work
-from db import applications
+from db import applications, candidates
 from db.applications import KeyedParty, RegisteredParty
 from domain.application import ApplicationForm
 from domain.project import ProjectForm
 from domain.subject import Subject
 from matching.names import name_key
-from matching.parties import REASONS, Party, because, parties_of
+from matching.parties import Party, because, parties_of
+from matching.reasons import REASONS
 
 RELATED = "related_party"
 
@@ -46,7 +47,7 @@ async def colliding(
     `related_party` is a reason only where nothing closer is: one whose customer is ours may share its subsidiaries too.
     """
     mine = parties_of(form)
-    others = await applications.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
+    others = await candidates.candidates(work.tx, against, keyed_parties(form), but=subject.id, live_only=live_only)
     if not others:
         return ()
     since = await applications.party_times(work.tx, subject.type, subject.id)

@@ -55,7 +55,6 @@ class RegisteredParty(KeyedParty):
 
 # What every step runs is plain SQL: see `db/plain.py`.
 _APPLICATION = Shape(ApplicationRow, *application.c)
-_PARTY = Shape(RegisteredParty, *(column for column in party.c if column.name in RegisteredParty.model_fields))
 
 _ADD = plain.insertion(application)
 _ADD_ROUND = plain.insertion(application_round)
@@ -64,10 +63,6 @@ _NAME_PARTIES = plain.insertion(party)
 _FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"
 _PARTY_TIMES = "SELECT name_key, uscc, since FROM party WHERE subject_type = $1 AND subject_id = $2"
 _SET_LIVE = "UPDATE party SET live = $3 WHERE subject_type = $1 AND subject_id = $2 AND live <> $3"
-_CANDIDATES = f"""
-    SELECT {_PARTY.sql} FROM party
-    WHERE subject_type = ANY($1::text[]) AND subject_id <> $2
-    AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
 _KEEP_EVIDENCE = f"""{plain.insertion(evidence)}
     ON CONFLICT (application_id, round, kind) DO UPDATE SET document = excluded.document"""
 _EVIDENCE_OF = "SELECT document FROM evidence WHERE application_id = $1 AND round = $2"
@@ -148,22 +143,6 @@ async def set_since(tx: AsyncConnection, subject_type: str, subject_id: str, sin
     """Give all parties of a subject a new place in time (U6)."""
     mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
     await tx.execute(update(party).where(mine).values(since=since))
-
-
-async def candidates(
-    tx: AsyncConnection,
-    subject_types: Sequence[str],
-    parties: Sequence[KeyedParty],
-    *,
-    but: str,
-    live_only: bool = True,
-) -> tuple[RegisteredParty, ...]:
-    """Registered parties that may be one of `parties`, oldest first; the caller judges each pair."""
-    names = sorted({named.name_key for named in parties})
-    codes = sorted({named.uscc for named in parties if named.uscc})
-    which = f"{_CANDIDATES} AND live" if live_only else _CANDIDATES
-    rows = await plain.run(tx, f"{which} ORDER BY since, subject_id, id", subject_types, but, names, codes)
-    return tuple(_PARTY.read(row) for row in rows)
 
 
 async def keep_evidence(tx: AsyncConnection, application_id: str, number: int, found: Sequence[Evidence]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, ConfigDict, StringConstraints
 from domain.application import ApplicationForm
 from domain.base import Frozen
 from domain.project import Company, ProjectForm
+from domain.verdict import Level, Reason, Verdict
 from matching.names import name_key
+from matching.reasons import REASONS, in_order
 
 PartyRole = Literal["customer", "alias", "related_party", "end_user", "channel"]
 
@@ -38,19 +40,6 @@ class Party(Frozen):
         return name_key(self.name)
 
 
-REASONS = (
-    "same_uscc",
-    "same_name",
-    "same_alias",
-    "same_end_user",
-    "same_channel",
-    "end_user_is_customer",
-    "customer_is_end_user",
-    "channel_is_customer",
-    "customer_is_channel",
-    "related_party",
-)
-"""Every text key `because` may give, the strongest first."""
 _BESIDE: dict[tuple[str, str], str] = {
     ("end_user", "end_user"): "same_end_user",
     ("channel", "channel"): "same_channel",
@@ -107,6 +96,25 @@ def because(asked: Party, registered: Party) -> tuple[str, ...]:
     if reasons and beside:
         reasons.add(beside)
     return tuple(reason for reason in REASONS if reason in reasons)
+
+
+def compare(asked: Party, registered: Party, *, aliases: Collection[tuple[str, str]] = ()) -> Verdict:
+    """How close the two companies are, and why (N3, P4).
+
+    `related` instead of `same` where one of the two is only a related party of its customer: the customers then
+    differ. Two different USCCs are never `same`, whatever the names say.
+
+    Args:
+        aliases: pairs of name keys that a person has confirmed to be one company, either way round.
+    """
+    keys = because(asked, registered)
+    learned = (asked.key, registered.key) in aliases or (registered.key, asked.key) in aliases
+    if not keys and learned and not (asked.uscc and registered.uscc):
+        keys = ("same_alias",)
+    if not keys:
+        return Verdict()
+    level = Level.RELATED if "related_party" in keys else Level.SAME
+    return Verdict(level=level, score=1.0, reasons=in_order(Reason(key=key) for key in keys))
 
 
 def _side(party: Party) -> str:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.imports import Imports
 from crypto.keyring import Keyring
 from crypto.seal import head_seal_holds
-from db import applications, audit, registers
+from db import audit, candidates, registers
 from db.applications import KeyedParty, RegisteredParty
 from db.facts import Facts
 from db.tables import audit as audit_table
@@ -184,7 +184,7 @@ async def test_the_record_of_an_import_names_no_customer(engine: AsyncEngine, im
 async def parties_of(engine: AsyncEngine, project: ProjectEntry, live_only: bool = True) -> list[RegisteredParty]:
     named = KeyedParty(role="customer", name=project.customer_name, name_key=name_key(project.customer_name))
     async with engine.connect() as tx:
-        found = await applications.candidates(tx, ["earlier_project"], [named], but="", live_only=live_only)
+        found = await candidates.candidates(tx, ["earlier_project"], [named], but="", live_only=live_only)
     return [party for party in found if party.subject_id == project.id]
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from domain.application import ApplicationForm
 from matching.names import name_key
-from matching.parties import REASONS, Party, because, collision, parties_of
+from matching.parties import Party, because, collision, parties_of
+from matching.reasons import REASONS
 
 SAMPLE = Path(__file__).parents[2] / "embedded" / "sample" / "application.json"
 

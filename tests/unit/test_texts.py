@@ -34,7 +34,7 @@ from domain.project_rules import PROJECT_TASK_RULES, ProjectNotice, project_choi
 from domain.split import Share
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
-from matching.parties import REASONS
+from matching.reasons import REASONS
 from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
 from texts.mail import MailFacts, MailKind, render_mail
 

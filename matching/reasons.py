@@ -1,0 +1,37 @@
+"""Every reason a verdict can give: its text key under `because.`, and what its sentence names (N3, P4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from domain.verdict import Reason
+
+REASON_PARAMS: Final[dict[str, tuple[str, ...]]] = {
+    "same_uscc": (),
+    "same_name": (),
+    "same_alias": (),
+    "same_tender_number": (),
+    "same_project_name": (),
+    "same_end_user": (),
+    "same_channel": (),
+    "end_user_is_customer": (),
+    "customer_is_end_user": (),
+    "channel_is_customer": (),
+    "customer_is_channel": (),
+    "related_party": (),
+}
+"""Reason keys, the strongest first, each with the parameters of its sentence.
+
+A reason with a parameter that is a name has a second text, `because.{key}.masked`, without it, for people who may not
+see the other side (X2).
+"""
+
+REASONS: Final[tuple[str, ...]] = tuple(REASON_PARAMS)
+"""Every text key that a verdict may give under `because.`, the strongest first."""
+
+
+def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
+    """The reasons, the strongest first, each once."""
+    once = {(reason.key, *sorted(reason.params.items())): reason for reason in reasons}
+    return tuple(sorted(once.values(), key=lambda reason: REASONS.index(reason.key)))
