@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.engine import make_url
 
 from db.engine import RecordAway, is_away
@@ -64,7 +65,7 @@ class Direct:
         return None if row is None else tuple(row)
 
 
-def _lost(connection: asyncpg.Connection) -> bool:
+def _lost(connection: PoolConnectionProxy[asyncpg.Record]) -> bool:
     try:
         return bool(connection.is_closed())
     except asyncpg.InterfaceError:  # so thoroughly that the pool has it back already
