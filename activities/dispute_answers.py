@@ -28,7 +28,7 @@ async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> Non
     """What the form of an answer does not show. Raises `Refused`."""
     if context.project_is_over or context.row.stage.ended:
         raise Refused("task_withdrawn", closed_because=context.project.stage.value)
-    if said.person in context.sides and said.person != task.slot and task.kind is not TaskKind.CALL_MEETING:
+    if said.person in context.sides and said.person != task.slot:
         raise Refused("own_application")
     match task.kind:
         case TaskKind.AGREE_SPLIT:

@@ -134,10 +134,12 @@ async def _take_objection(context: ProjectContext, said: ObjectToRefusal) -> Rec
 
 
 async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
-    """By the applicant, at any time before the approval; an active project is lost or signed, not withdrawn."""
+    """By the salesperson, at any time before the approval; an active project is lost or signed, not withdrawn.
+
+    What a dispute has made somebody else's (D2) is theirs to withdraw, and no longer the applicant's.
+    """
     row = context.row
-    if said.person not in (row.applicant, row.salesperson):
-        raise Refused("not_salesperson_of_project")
+    _by_its_salesperson(context, said.person)
     if row.stage.ended or row.stage is ProjectStage.ACTIVE or row.end_reason:
         raise Refused("project_stage_does_not_allow", stage=row.stage.value)
     await context.change(end_reason={"reason": said.reason, "by": said.person})

@@ -15,7 +15,7 @@ from activities.project_matches import accounts_concerned, claimants_of, find_ma
 from activities.project_statements import take
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
-from db import applications, projects
+from db import applications, disputes, projects
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
 from domain.deadlines import objection_until
@@ -134,7 +134,7 @@ class ProjectContext(Context):
                 ProjectStage.ROUTING: row.track is Track.OWN_ACCOUNT,
                 ProjectStage.CONFLICT_CHECK: CLEAR in choices,
                 ProjectStage.CONFLICT_CONFIRMATION: await self._nobody_sees_a_conflict(choices),
-                ProjectStage.DISPUTED: self._own_dispute_settled,
+                ProjectStage.DISPUTED: await self._own_dispute_settled(),
                 ProjectStage.HELD: not decided and row.track is not None,
             },
             ProjectStage.HELD: {ProjectStage.APPROVAL: HOLD in choices},
@@ -162,10 +162,9 @@ class ProjectContext(Context):
         still_open = await self.docket.open_tasks()
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
 
-    @property
-    def _own_dispute_settled(self) -> bool:
-        """D1, D2: by a dispute over this project; one over another may bind it as well."""
-        return str((self.row.agreement or {}).get("dispute", "")).startswith(f"{self.row.id}-")
+    async def _own_dispute_settled(self) -> bool:
+        """D1, D2: by a dispute over this project; the meeting over another may have bound it again since."""
+        return self.row.agreement is not None and await disputes.settled(self.work.tx, self.row.id)
 
     def _silent_for_long(self) -> bool:
         """U4: whether the last of the three limits has passed since the last update."""
@@ -235,8 +234,11 @@ class ProjectContext(Context):
             more["until"] = self.ahead()[-1].at
         elif kind is ProjectNotice.CONFLICT_REFUSED:
             more["until"] = self.objection_until
+        # The applicant as well, where a dispute has made another salesperson responsible (P2, D2).
         if kind in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
-            involved = (row.applicant,)  # P2: also after a dispute that made another salesperson responsible
+            involved = (row.applicant,)
+        elif kind is ProjectNotice.PROJECT_WITHDRAWN:
+            involved = (*involved, row.applicant)
         if kind in _WITH_ESSENTIALS:
             more["essentials"] = project_essentials(row.form)
         people = told_of_project(
@@ -284,7 +286,8 @@ class ProjectContext(Context):
         if kind is TaskKind.ASSIGN_CLERK:
             roles = (Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER)
             holders = (person.id for role in roles for person in self.organisation.holders(role))
-            people = tuple(person for person in dict.fromkeys(holders) if person != self.row.salesperson)
+            own = (self.row.applicant, self.row.salesperson)
+            people = tuple(person for person in dict.fromkeys(holders) if person not in own)
         elif kind is TaskKind.CONFLICT_CHECK:
             suspected = tuple(match.subject_id for match in await suspects(self))
         return project_choices(kind, people=people, suspects=suspected)
@@ -312,7 +315,8 @@ class ProjectContext(Context):
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         """Nobody decides on a project that is their own by now, or on the conflict of their own registration."""
-        return frozenset({self.row.applicant, self.row.salesperson, task.slot})
+        del task  # the salesperson whom a VP's slot names is never asked by it anyway
+        return frozenset({self.row.applicant, self.row.salesperson})
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
         if task.kind is TaskKind.SUPPLY_INFORMATION:
@@ -347,7 +351,7 @@ class ProjectContext(Context):
             # A company named only now has its place in time from now on (A5); one named before keeps it.
             await applications.set_parties(work.tx, "project", before.id, parties, since=work.now, live=True)
             update |= {"track": None, "account_id": None}
-            if self._own_dispute_settled:
+            if await self._own_dispute_settled():
                 update["agreement"] = None
             update |= {"refusal": None, "objection": None}
         else:

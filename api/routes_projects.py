@@ -40,7 +40,7 @@ from db.engine import AsyncConnection, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
 from db.tasks import TaskRow
-from domain.access import may_call_meeting, may_receive_contract, may_register, may_withdraw, scope_of
+from domain.access import may_call_meeting, may_receive_contract, may_register, scope_of
 from domain.dispute import Agreement
 from domain.project import (
     ContractReview,
@@ -250,10 +250,8 @@ async def call_for_meeting(
 async def withdraw_project(
     project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """The applicant takes a registration back, as long as it is not approved."""
-    row = await _project(state, viewer, project_id)
-    if not may_withdraw(viewer.person, row.applicant, row.salesperson):
-        raise Refusal(403, "not_salesperson_of_project", rule="N13")
+    """Its salesperson takes a registration back, as long as it is not approved."""
+    row = await _by_its_salesperson(state, viewer, project_id, "N13")
     receipt = await state.door.say(caller, Withdraw, row.workflow_id, "withdraw", reason=body.reason)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 

@@ -47,9 +47,9 @@ def may_register(viewer: Person) -> bool:
     return Role.SALESPERSON in viewer.roles
 
 
-def may_withdraw(viewer: Person, *owners: str) -> bool:
-    """N13: only the applicant, or whoever has taken over from them."""
-    return viewer.id in owners
+def may_withdraw(viewer: Person, applicant: str) -> bool:
+    """N13: only the applicant."""
+    return viewer.id == applicant
 
 
 def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:

@@ -25,6 +25,9 @@ _OF_A_VP = frozenset(
     }
 )
 """Decided by the VP of the salesperson whom the slot names."""
+_OF_COMMERCE_ON_PROJECTS = frozenset(
+    {TaskKind.ASSIGN_CLERK, TaskKind.CONFLICT_CHECK, TaskKind.CALL_MEETING, TaskKind.RESUME_REVIEW}
+)
 _LAST_RESORT = (Role.GENERAL_MANAGER, Role.COO)
 """Asked, in this order, when nobody else is left: nothing waits for nobody."""
 
@@ -42,11 +45,11 @@ def who_is_asked(
     """Everybody asked by `ask` at `now`; any one of them answers it.
 
     `standing_in`: the deadline for that has passed (N12). `other_reviewers`: who holds or decided the other slot of the
-    same review; for what the general manager decides (N8, N10), any slot of this round's review; for a project, the
-    sides of it, who decide nothing on it. One person counts once: they are not asked here, except as the stand-in for
-    both VPs, which N12 says in so many words, and as the general manager. First come the holders, then their delegates,
-    the stand-ins, and the delegates of those; a delegate has no delegates, and somebody who may not be asked has none
-    either. Empty only when the organisation has nobody left to ask.
+    same review; for what the general manager decides (N8, N10), any slot of this round's review; for a project, its
+    applicant and the sides of it, who decide nothing on it. One person counts once: they are not asked here, except as
+    the stand-in for both VPs, which N12 says in so many words, and as the general manager. First come the holders, then
+    their delegates, the stand-ins, and the delegates of those; a delegate has no delegates, and somebody who may not be
+    asked has none either. Empty only when the organisation has nobody left to ask.
     """
     if ask.kind in IN_PERSON:
         asked = applicant if ask.kind is TaskKind.SUPPLY_INFORMATION else ask.slot
@@ -66,7 +69,8 @@ def who_is_asked(
         return may_be_asked(person) and not (person in other_reviewers and person in organisation.sales_vps)
 
     found = _People(organisation, now, may_be_delegate=counts_here)
-    may_hold = counts_here if ask.kind is TaskKind.VP_REVIEW or ask.kind in _OF_A_VP else may_be_asked
+    once = ask.kind is TaskKind.VP_REVIEW or ask.kind in _OF_A_VP | _OF_COMMERCE_ON_PROJECTS
+    may_hold = counts_here if once else may_be_asked
     found.add_with_delegates(_holders(ask, organisation, may_hold), AskedAs.HOLDER)
     if standing_in or not found.asked:
         roles = _stand_in_roles(ask.kind, policy, nobody_left=not found.asked)

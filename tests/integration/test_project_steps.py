@@ -13,8 +13,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.context import ForeignStep
 from activities.steps import RecordStep, Step
 from db import applications, projects
+from db.facts import import_organisation
 from db.registers import EarlierProjectRow
 from domain.dispute import Claimant
+from domain.organisation import Role
 from domain.project import Company, ProjectStage, Track
 from domain.project_rules import ProjectNotice
 from domain.statements import AnswerTask, ObjectToRefusal, Reassign, RegisterProject, ReportLoss, Withdraw
@@ -165,6 +167,28 @@ async def test_p4_under_no_account_commerce_assigns_a_clerk(ground: ProjectGroun
     assert mine.asked() == [OTHER_CLERK]
     shown = (await mine.mail("task", OTHER_CLERK))["matches"]
     assert sorted((line["name"], line["live"]) for line in shown) == [("远洋控股", True)]
+
+
+async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was_handed_on(
+    ground: ProjectGround,
+) -> None:
+    """高远 sold and is a clerk now: what they registered is another's today, and still not theirs to decide on."""
+    async with ground.engine.begin() as tx:
+        now = await ground.facts.organisation(tx)
+        people = tuple(
+            one.model_copy(update={"roles": one.roles | {Role.SALESPERSON}}) if one.id == CLERK else one
+            for one in now.people
+        )
+        await import_organisation(tx, now.model_copy(update={"people": people}), now=NOW, by="test")
+    mine = await ground.registered("p1", CLERK, form("云岭精工"))
+    await mine.routes()
+    assert (await mine.say(Reassign, "operator:ops", to=LEI, reason="转岗")).accepted
+    await mine.moves(ProjectStage.ASSIGNMENT, (TaskKind.ASSIGN_CLERK, ""))
+    assert (await mine.answers(COMMERCE, "assign", clerk=CLERK)).code == "not_among_options"
+    assert (await mine.answers(COMMERCE, "assign", clerk=OTHER_CLERK)).accepted
+    await mine.moves(ProjectStage.CONFLICT_CHECK, (TaskKind.CONFLICT_CHECK, CLERK))
+    assert mine.asked() == [COMMERCE]
+    assert (await mine.answers(CLERK, CLEAR)).code == "not_asked"
 
 
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:
@@ -488,6 +512,18 @@ async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked
 
 
 # ---- X1, X3: forged, foreign, twice --------------------------------------------------------------------------------
+
+
+async def test_d2_n13_what_a_dispute_has_made_anothers_the_applicant_takes_back_no_more(ground: ProjectGround) -> None:
+    """D2: the ruling stands; whoever is responsible by it may withdraw, as may somebody it was handed on to (A6)."""
+    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    async with ground.engine.begin() as tx:
+        await projects.change(tx, "p1", salesperson=JING)  # as the dispute leaves it
+    assert (await mine.say(Withdraw, FAN, reason="不服裁决")).code == "not_salesperson_of_project"
+    assert (await mine.row()).end_reason is None
+    assert (await mine.say(Withdraw, JING, reason="不做了")).accepted
+    await mine.moves(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+    assert {FAN, JING, NORTH_VP} <= set(await mine.told("project_withdrawn"))
 
 
 async def test_x3_what_is_forged_or_somebody_elses_changes_nothing(ground: ProjectGround) -> None:

@@ -197,6 +197,16 @@ def test_nobody_in_commerce_handles_a_project_of_their_own(kind: TaskKind) -> No
             assert applicant not in {who for who, _, _ in found}
 
 
+@pytest.mark.parametrize("kind", OF_COMMERCE)
+def test_nobody_in_commerce_handles_what_they_registered_before_it_was_handed_on(kind: TaskKind) -> None:
+    """P4, A6: sam is responsible now; who registered it, or is another side of it, decides nothing on it either."""
+    for own in ("mona", "clara"):
+        for standing_in in (False, True):
+            found = asked(kind, company(), slot="clara", standing_in=standing_in, other_reviewers={own})
+            assert found
+            assert own not in {who for who, _, _ in found}
+
+
 # P2, D1: in person
 
 

@@ -182,7 +182,7 @@ def test_a_display_string_cannot_write_a_header(attack: str) -> None:
     assert "=?" not in header_text(attack)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.text(
         alphabet=st.one_of(
@@ -265,7 +265,7 @@ def test_d2_an_invitation_goes_out_to_be_accepted_and_as_a_file() -> None:
     assert html.get_content().splitlines() == rendered.html.splitlines()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("=?\r\n-_: ;,张")), max_size=150))
 def test_d2_an_invitation_adds_no_header_and_no_part_of_its_own(name: str) -> None:
     """D2: whatever a meeting or a reader is called, and whatever the calendar holds."""

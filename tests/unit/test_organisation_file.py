@@ -363,13 +363,13 @@ def test_no_text_brings_another_exception(text: str) -> None:
     _only_its_own_exception(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(LINES, max_size=14))
 def test_no_document_brings_another_exception(lines: list[str]) -> None:
     _only_its_own_exception("\n".join(lines))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_no_change_of_a_good_file_brings_another_exception(data: st.DataObject) -> None:
     lines = GOOD.splitlines()

@@ -297,7 +297,7 @@ NAMES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(NAMES, st.text(max_size=5), max_size=12))
 def test_whatever_is_posted_is_parsed_and_shown_again(fields: dict[str, str]) -> None:
     parsed = parse_form(fields)
@@ -407,7 +407,7 @@ def test_the_dossier_shows_everything_it_is_given(language: Any) -> None:
     assert "b-x" not in html
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(
         st.sampled_from(

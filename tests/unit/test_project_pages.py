@@ -375,7 +375,7 @@ POSTED = st.dictionaries(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(POSTED)
 def test_whatever_is_posted_is_read_and_shown_again(posted: dict[str, str]) -> None:
     """X3: nothing that a browser or a script sends breaks a page."""

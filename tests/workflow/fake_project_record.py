@@ -211,7 +211,7 @@ class ProjectRecord(FakeRecord):
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         own = self.asker(task.id)
         project = own.project if isinstance(own, FakeDispute) else own
-        ruled_out = {project.applicant, project.salesperson, task.slot}
+        ruled_out = {project.applicant, project.salesperson}
         if isinstance(own, FakeDispute):
             ruled_out = (ruled_out | set(own.sides)) - {task.slot}
         asked = who_is_asked(

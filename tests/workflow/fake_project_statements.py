@@ -238,7 +238,7 @@ def _objection(own: FakeProject, said: ObjectToRefusal, now: datetime) -> Record
 
 
 def _withdrawal(own: FakeProject, said: Withdraw) -> Recorded:
-    if said.person not in (own.applicant, own.salesperson):
+    if said.person != own.salesperson:
         raise Refused("not_salesperson_of_project")
     if own.stage.ended or own.stage is ProjectStage.ACTIVE or own.withdrawn:
         raise Refused("project_stage_does_not_allow")
