@@ -6,6 +6,8 @@ neither a reader nor a mail scanner can decide by opening one. Every page exists
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -15,6 +17,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from api.dossier_page import DossierBlocks
 from api.page_fields import controls, specs_of
@@ -55,18 +58,35 @@ TEMPLATE_DIR = Path(__file__).with_name("templates")
 STATIC_DIR = Path(__file__).with_name("static")
 STYLESHEET_URL: Final = "/static/baobei.css"
 
-PAGE_HEADERS: Final[Mapping[str, str]] = {
-    "Cache-Control": "no-store",
-    # The link in the address is the authority: no other site may learn it.
-    "Referrer-Policy": "same-origin",
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "X-Robots-Tag": "noindex, nofollow",
-}
+
+def _headers(styles: str) -> Mapping[str, str]:
+    return {
+        "Cache-Control": "no-store",
+        # The link in the address is the authority: no other site may learn it.
+        "Referrer-Policy": "same-origin",
+        "Content-Security-Policy": (
+            f"default-src 'none'; style-src {styles}; img-src 'self'; form-action 'self'; base-uri 'none'; "
+            "frame-ancestors 'none'"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "X-Robots-Tag": "noindex, nofollow",
+    }
+
+
+PAGE_HEADERS: Final[Mapping[str, str]] = _headers("'self'")
+
+
+@cache
+def dossier_headers() -> Mapping[str, str]:
+    """As `PAGE_HEADERS`, for a page that carries its style sheet with it."""
+    digest = hashlib.sha256(_stylesheet().encode()).digest()
+    return _headers(f"'sha256-{base64.b64encode(digest).decode()}'")
+
+
+@cache
+def _stylesheet() -> str:
+    return (STATIC_DIR / STYLESHEET_URL.rpartition("/")[2]).read_text("utf-8")
 
 
 def render_decision(page: DecisionPage) -> str:
@@ -329,6 +349,7 @@ def _render(view: PageView, template: str, /, **context: Any) -> str:
             path=view.path,
             portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
             stylesheet=STYLESHEET_URL,
+            styles=Markup(_stylesheet()),  # a style element is not escaped; ours holds no markup
             zone_name=texts.zone_name(zone),
             moment=lambda value: texts.moment(value, zone),
             day=lambda value: texts.day(value, zone),
@@ -353,6 +374,7 @@ __all__ = [
     "ResultPage",
     "Rows",
     "Section",
+    "dossier_headers",
     "parse_form",
     "render_calm",
     "render_decision",

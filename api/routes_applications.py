@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from api.answers import outcome, stored
 from api.composing import Composer
 from api.dossier import dossier_of
-from api.pages import PAGE_HEADERS, render_dossier
+from api.pages import dossier_headers, render_dossier
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.state import CallerDep, State, StateDep, Tx, Viewer, ViewerDep
 from api.views import (
@@ -162,7 +162,7 @@ async def read_dossier(
     dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
     if "text/html" in request.headers.get("accept", ""):
         page = render_dossier(dossier, language=texts.language, time_zone=state.facts.policy.time_zone)
-        return HTMLResponse(page, headers=PAGE_HEADERS)
+        return HTMLResponse(page, headers=dossier_headers())
     return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
 
 

@@ -17,7 +17,7 @@ from api.answers import outcome, refused, stored
 from api.composing import Composer
 from api.dossier import dossier_of
 from api.front_door import Caller
-from api.pages import PAGE_HEADERS, render_dossier
+from api.pages import dossier_headers, render_dossier
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.routes_applications import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.routes_tasks import check_answer
@@ -143,7 +143,7 @@ async def read_project_dossier(
     dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
     if "text/html" in request.headers.get("accept", ""):
         page = render_dossier(dossier, language=texts.language, time_zone=state.facts.policy.time_zone)
-        return HTMLResponse(page, headers=PAGE_HEADERS)
+        return HTMLResponse(page, headers=dossier_headers())
     return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
 
 

@@ -1,5 +1,8 @@
 """The pages behind mail links: what they show, what they never do (decide, run, leak), in both languages (X4)."""
 
+import base64
+import hashlib
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -21,6 +24,7 @@ from api.pages import (
     Remark,
     ResultKind,
     ResultPage,
+    dossier_headers,
     parse_form,
     render_calm,
     render_decision,
@@ -352,10 +356,21 @@ def test_the_headers_forbid_scripts_framing_caching_and_keep_the_origin_of_the_f
     assert PAGE_HEADERS["Referrer-Policy"] == "same-origin"
 
 
+def test_n11_a_dossier_carries_its_style_sheet_and_the_headers_allow_that_one_alone() -> None:
+    html = render_dossier({"application": {"id": "NA-17"}})
+    (styles,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert styles == (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
+    assert "stylesheet" not in html
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in dossier_headers()["Content-Security-Policy"]
+    assert dossier_headers().keys() == PAGE_HEADERS.keys()
+
+
 def test_the_style_sheet_asks_for_nothing_from_outside() -> None:
     css = (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
     assert "url(" not in css
     assert "@import" not in css
+    assert "<" not in css  # it stands inside a page as it is
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
