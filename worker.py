@@ -15,7 +15,6 @@ import uvloop
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.chasing import Chasing
 from activities.evidence import EvidenceGathering
@@ -31,6 +30,7 @@ from db.facts import Facts
 from db.listen import Listener
 from domain.policy import load_policy
 from logs import configure_logs
+from sandbox import Sandbox
 from settings import Settings, SettingsError, load_settings
 from temporal_client import connect
 from worker_health import HealthServer
@@ -82,7 +82,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
             evidence.ask_outside_sources,
             evidence.mark_outside_sources_unavailable,
         ],
-        workflow_runner=SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner(),
+        workflow_runner=Sandbox() if settings.workflow_sandbox else UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(max_workers=8),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -89,7 +89,8 @@ class BareWorker(Service):
         self._ready.unlink(missing_ok=True)
 
     def command(self) -> Command:
-        return Command(argv=(sys.executable, *self._argv, str(self._ready)), cwd=project_root())
+        env = {"PYTHONDONTWRITEBYTECODE": ""}  # as the product's
+        return Command(argv=(sys.executable, *self._argv, str(self._ready)), cwd=project_root(), env=env)
 
     async def ready(self) -> bool:
         return self._ready.exists()

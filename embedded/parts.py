@@ -51,7 +51,8 @@ class ProductService(Service):
         return ((f"the {self.title}", self.port),)
 
     def command(self) -> Command:
-        env = self._environment | {"PYTHONUNBUFFERED": "1"}
+        # The sandbox imports a process's file again for every process: read from bytecode, not compiled each time.
+        env = self._environment | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
         return Command(argv=(sys.executable, *self._argv), cwd=project_root(), env=env, grace=self._grace)
 
     async def ready(self) -> bool:

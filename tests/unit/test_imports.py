@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
     "domain matching crypto texts workflows db activities api embedded bench settings temporal_client cli "
-    "logs worker_health commands".split()
+    "logs sandbox worker_health commands".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
 
@@ -29,6 +29,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "temporal_client": frozenset({"settings", "crypto", "workflows"}),
     "logs": frozenset({"settings"}),
     "worker_health": frozenset({"settings"}),
+    "sandbox": frozenset(),
     "embedded": EVERYTHING,
     "cli": EVERYTHING,
     "commands": EVERYTHING,

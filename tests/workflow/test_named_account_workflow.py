@@ -5,13 +5,13 @@ from datetime import timedelta
 
 import pytest
 from temporalio import activity
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.chasing import Chasing
 from activities.evidence import EvidenceGathering
 from activities.records import Records
 from domain.application import Stage
 from domain.tasks import TaskKind
+from sandbox import Sandbox
 from tests.workflow.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.story import Story, eventually, time_skipping
 
@@ -22,7 +22,7 @@ SPECIAL = "a key account of the region"
 async def test_n2_n5_n6_n7_an_application_passes_commerce_and_both_vps_and_becomes_an_account(sandboxed: bool) -> None:
     async with time_skipping() as env:
         story = Story(env)
-        async with story.worker(SandboxedWorkflowRunner() if sandboxed else None):
+        async with story.worker(Sandbox() if sandboxed else None):
             await story.to_check()
             assert {task.kind for task in story.record.open} == {TaskKind.COMMERCE_CHECK}
             await story.says(CLARA, "pass", then=Stage.VP_REVIEW)

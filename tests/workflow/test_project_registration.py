@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from temporalio import activity
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.chasing import Chasing
 from activities.project_steps import ProjectSteps
@@ -15,6 +14,7 @@ from domain.dispute import DisputeStage
 from domain.organisation import Delegation
 from domain.project import ProjectStage
 from domain.tasks import AskedAs, TaskKind
+from sandbox import Sandbox
 from tests.workflow.fake_activities import capacity_of
 from tests.workflow.fake_project_record import (
     CARL,
@@ -46,7 +46,7 @@ SIGNALS = (
 async def test_p1_p2_p9_under_the_own_account_the_vp_approves_and_a_number_is_issued(sandboxed: bool) -> None:
     async with time_skipping() as env:
         project = ProjectStory(env)
-        async with project.worker(SandboxedWorkflowRunner() if sandboxed else None):
+        async with project.worker(Sandbox() if sandboxed else None):
             await project.to_approval()
             assert [(task.kind, task.slot) for task in project.record.open] == [(TaskKind.PROJECT_APPROVAL, SAM)]
             assert (await project.status()).waiting_for == (VERA,)

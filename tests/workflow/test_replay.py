@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from domain.application import Stage
@@ -15,6 +14,7 @@ from domain.named_account import Notice
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
 from domain.tasks import Ask, TaskKind
+from sandbox import Sandbox
 from tests.workflow.story import CONVERTER, CUSTOMER
 from workflows.desk import Desk
 from workflows.dispute import ProjectDispute
@@ -34,7 +34,7 @@ def history(file: Path) -> WorkflowHistory:
 
 
 def replayer(*, sandboxed: bool = False) -> Replayer:
-    runner = SandboxedWorkflowRunner() if sandboxed else UnsandboxedWorkflowRunner()
+    runner = Sandbox() if sandboxed else UnsandboxedWorkflowRunner()
     return Replayer(workflows=WORKFLOWS, data_converter=CONVERTER, workflow_runner=runner, build_id="test")
 
 
