@@ -7,14 +7,16 @@ from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
 
-from activities.collisions import Collision, colliding, keyed_parties
+from activities.collisions import colliding, keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
 from activities.receipts import accept
+from activities.rulings import clerks_rulings
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
+from conflicts.detection import Found
 from db import accounts, applications
-from db.applications import ApplicationRow, RegisteredParty
+from db.applications import ApplicationRow
 from db.tasks import DecisionRow, TaskRow
 from domain.access import can_still_withdraw
 from domain.application import ApplicationForm, Stage
@@ -22,7 +24,7 @@ from domain.asking import vp_slots
 from domain.background import background_of
 from domain.deadlines import appeal_until
 from domain.eligibility import evaluate, refusals
-from domain.evidence import EvidenceKind
+from domain.evidence import OF_MATCHES, Evidence, EvidenceKind, Finding
 from domain.named_account import (
     FORM_FIELD,
     Notice,
@@ -36,6 +38,7 @@ from domain.named_account import (
     told,
 )
 from domain.organisation import LANGUAGES
+from domain.rulings import MATCHES_FIELD, Ruled, Ruling
 from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
 from domain.subject import Subject, SubjectType
 from domain.tasks import APPROVE, PASS, REJECT, RETURN, SUPPLY, Ask, Choice, TaskKind
@@ -163,8 +166,10 @@ class ApplicationContext(Context):
         return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
 
     async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
-        """N8 asks for more once the salesperson holds as many as the limit."""
+        """N8 asks for more once the salesperson holds as many as the limit. N5: a clerk says what each match is."""
         above = False
+        if kind is TaskKind.COMMERCE_CHECK:
+            return choices_for(kind, matches=[finding.subject_id for finding in await self._matches()])
         if kind is TaskKind.VP_REVIEW:
             held = await accounts.count_held(self.work.tx, self.row.applicant)
             above = above_limit(held, self.policy.accounts.limit)
@@ -205,7 +210,7 @@ class ApplicationContext(Context):
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         if task.kind is TaskKind.COMMERCE_CHECK:
-            await self._keep_notes(decision)
+            await self._keep_notes(decision, await self._rule_on_matches(decision))
         return Answered(round=await self._begin_round(said) if decision.choice == SUPPLY else None)
 
     async def take(self, said: Statement) -> Recorded:
@@ -262,15 +267,27 @@ class ApplicationContext(Context):
         found = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
         return {
             "essentials": essentials(self.row),
-            "evidence_lines": tuple(EvidenceLine.of(item) for item in found),
+            "evidence_lines": tuple(EvidenceLine.of(item, self.organisation) for item in found),
             "eligibility": in_short(evaluate(self.row.form, background_of(found), self.policy.eligibility)),
         }
 
-    async def tell_of_earlier(self) -> tuple[Collision, ...]:
+    async def _matches(self) -> tuple[Finding, ...]:
+        """N3, N14: what was found in this round that may be the same customer, or belong to it."""
+        found = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+        return tuple(finding for item in found if item.kind in OF_MATCHES for finding in item.findings)
+
+    async def _rule_on_matches(self, decision: DecisionRow) -> dict[str, Ruled]:
+        """N3, N14: what the clerk has said of single matches, by the id of what was found."""
+        if not decision.fields.get(MATCHES_FIELD):
+            return {}
+        shown = {finding.subject_id: (finding.subject_type, finding) for finding in await self._matches()}
+        return await clerks_rulings(self, decision, shown)
+
+    async def tell_of_earlier(self) -> tuple[Found, ...]:
         """N14: tell the applicant that an earlier registration stands in the way, without saying whose."""
         row = self.row
         found = await colliding(self.work, self.subject, row.form, ("account", "application"))
-        earlier = tuple(one for one in found if one.earlier)
+        earlier = tuple(one for one in found if one.earlier and one.conflict)
         if earlier:
             await Letters(self).notice(
                 MailKind.SUBMITTED, [row.applicant], key=str(row.round), conflict_notes=_conflict_notes(earlier)
@@ -345,8 +362,8 @@ class ApplicationContext(Context):
         await self.tell_of_earlier()
         return number
 
-    async def _keep_notes(self, decision: DecisionRow) -> None:
-        """N5: what the clerk confirmed, corrected or added goes with the evidence."""
+    async def _keep_notes(self, decision: DecisionRow, ruled: Mapping[str, Ruled]) -> None:
+        """N5: what the clerk confirmed, corrected or added goes with the evidence, match by match and as notes."""
         work, row = self.work, self.row
         notes = {kind: str(decision.fields.get(note_field(kind)) or "").strip() for kind in EvidenceKind}
         found = await applications.evidence_of(work.tx, row.id, row.round)
@@ -355,9 +372,31 @@ class ApplicationContext(Context):
             for item in found
             if notes[item.kind]
         ]
+        told = {item.kind: item for item in (*found, *noted)}
+        judged = [_ruled(item, ruled) for item in told.values() if any(f.subject_id in ruled for f in item.findings)]
+        changed = {item.kind: item for item in (*noted, *judged)}
+        if changed:
+            await applications.keep_evidence(work.tx, row.id, row.round, list(changed.values()))
         if noted:
-            await applications.keep_evidence(work.tx, row.id, row.round, noted)
             work.note("evidence_noted", decision.person, kinds=[item.kind.value for item in noted])
+
+
+def _ruled(item: Evidence, ruled: Mapping[str, Ruled]) -> Evidence:
+    """One kind of evidence with what was said of its matches: what is cleared speaks against nobody."""
+    if item.kind not in OF_MATCHES:
+        return item
+    findings = [
+        finding.model_copy(
+            update={
+                "ruled": ruled[finding.subject_id],
+                "grave": finding.grave and ruled[finding.subject_id].ruling is not Ruling.CLEARED,
+            }
+        )
+        if finding.subject_id in ruled
+        else finding
+        for finding in item.findings
+    ]
+    return item.model_copy(update={"findings": tuple(findings)})
 
 
 def essentials(row: ApplicationRow) -> tuple[Essential, ...]:
@@ -374,7 +413,7 @@ def essentials(row: ApplicationRow) -> tuple[Essential, ...]:
     )
 
 
-def _conflict_notes(earlier: Sequence[RegisteredParty]) -> dict[str, str]:
+def _conflict_notes(earlier: Sequence[Found]) -> dict[str, str]:
     """N14: what the later applicant is told of the earlier one, by language; nothing that is not theirs to know."""
     return {
         language: "\n".join(

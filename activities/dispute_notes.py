@@ -78,7 +78,6 @@ async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
         salesperson=context.sides[0],
         status=project.stage.status.value,
         since=project.registered_at,
-        because=(),
         amount=form.amount,
         vendor_registered=form.vendor_registered,
         relationship=form.relationship,

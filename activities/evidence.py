@@ -9,12 +9,14 @@ from typing import Protocol
 from temporalio import activity
 
 from activities.applications import own_application
-from activities.collisions import Collision, colliding
+from activities.collisions import colliding
 from activities.context import ForeignStep
-from activities.matches import described
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
-from db import accounts, applications, registers
+from conflicts.detection import Found
+from conflicts.learned import learned_keys
+from conflicts.matches import compared, described
+from db import accounts, applications, registers, rulings
 from db.applications import ApplicationRow
 from domain.application import Customer, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
@@ -64,7 +66,7 @@ class EvidenceGathering:
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
             types = ("project", "earlier_project")
             collisions = await colliding(work, _subject(row), row.form, types, live_only=False)
-            found = {match.subject_id: match for match in await described(work, collisions)}
+            found = {match.subject_id: match for match in await described(work.tx, collisions)}
             live = [match for match in found.values() if match.live]
             past = [match for match in found.values() if not match.live]
             return [
@@ -99,6 +101,7 @@ class EvidenceGathering:
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
             customer = row.form.customer
             keys = [name_key(name) for name in (customer.name, *customer.aliases)]
+            keys += learned_keys(keys, await rulings.known_aliases(work.tx, keys))
             listed = await registers.background_of(work.tx, keys, [customer.uscc] if customer.uscc else [])
             entries = [
                 BackgroundEntry.model_validate(entry.document)
@@ -178,14 +181,12 @@ def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Fi
     return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings))
 
 
-def _finding(collision: Collision) -> Finding:
+def _finding(found: Found) -> Finding:
     return Finding(
-        subject_type=collision.subject_type,
-        subject_id=collision.subject_id,
-        name=collision.name,
-        because=collision.reasons,
-        since=collision.since,
-        grave=True,
+        **found.model_dump(include={"subject_type", "subject_id", "name", "since"}),
+        **compared(found),
+        earlier=found.earlier,
+        grave=found.conflict,
     )
 
 
@@ -197,10 +198,11 @@ def _project_finding(match: Match, row: ApplicationRow) -> Finding:
         subject_type=match.subject_type,
         subject_id=match.subject_id,
         name=match.customer_name,
-        because=match.because,
+        **compared(match),
         since=match.since,
         detail=detail,
-        grave=match.live and match.salesperson != row.applicant,
+        earlier=match.earlier,
+        grave=match.conflict and match.live and match.salesperson != row.applicant,
     )
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
-from activities.collisions import RELATED, colliding
-from activities.matches import described
+from activities.collisions import colliding
+from activities.rulings import clerks_rulings, rule
+from conflicts.detection import REGISTERED, without_origin
+from conflicts.matches import described
 from db import projects
+from db.tasks import DecisionRow, TaskRow
 from domain.dispute import Claimant
 from domain.project_match import Match
+from domain.project_rules import SUSPECTS_FIELD
+from domain.rulings import Ruled, Ruling
+from domain.tasks import CONFLICT, SUSPECT, TaskKind
+from domain.verdict import Level
 
 if TYPE_CHECKING:
     from activities.projects import ProjectContext
-
-REGISTERED = ("account", "application", "project", "earlier_project")
-"""P4: what a registration may be in conflict with."""
 
 
 async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
@@ -25,10 +29,7 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
     """
     work, row = context.work, context.row
     collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
-    accounts = {one.subject_id for one in collisions if one.subject_type == "account"}
-    # An account has the id of the application that it came from: one of the two says it all.
-    once = [one for one in collisions if one.subject_type != "application" or one.subject_id not in accounts]
-    found = await described(work, once)
+    found = await described(work.tx, without_origin(collisions))
     known = {(match.subject_type, match.subject_id) for match in found}
     gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
     matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))
@@ -49,10 +50,39 @@ async def suspects(context: ProjectContext) -> tuple[Match, ...]:
     )
 
 
+async def rule_on_matches(context: ProjectContext, task: TaskRow, decision: DecisionRow) -> None:
+    """P4, P5: what the clerk says of single matches and suspects, and what the VP asked about them confirms."""
+    matches = await context.matches()
+    shown = {match.subject_id: (match.subject_type, match) for match in matches}
+    said: dict[str, Ruled] = {}
+    if task.kind is TaskKind.CONFLICT_CHECK:
+        said |= await clerks_rulings(context, decision, shown)
+        ruling, about = Ruling.SUSPECTED, named_in(decision.fields) if decision.choice == SUSPECT else []
+    else:
+        # Each VP is asked about what belongs to their own salesperson; the slot says whose.
+        suspected = named_in(task.note or {})
+        about = [one for one in suspected if one in shown and shown[one][1].salesperson == task.slot]
+        ruling = Ruling.CONFLICT if decision.choice == CONFLICT else Ruling.CLEARED
+    for one in about:
+        if one in shown:
+            said[one] = await rule(context, decision, one, shown[one], ruling, decision.reason)
+    if said:
+        changed = [match.model_copy(update={"ruled": said.get(match.subject_id, match.ruled)}) for match in matches]
+        await projects.keep_matches(context.work.tx, context.row.id, context.row.round, changed)
+
+
+def named_in(fields: Mapping[str, Any]) -> list[str]:
+    """The registrations that are suspected, by id."""
+    named = fields.get(SUSPECTS_FIELD)
+    return [str(one) for one in named] if isinstance(named, list) else []
+
+
 def accounts_touched(matches: Collection[Match]) -> list[Match]:
     """P1, P3: the live Named Accounts whose customer is the customer, end user or channel of the project."""
     return [
-        match for match in matches if match.subject_type == "account" and match.live and RELATED not in match.because
+        match
+        for match in matches
+        if match.subject_type == "account" and match.live and match.verdict.level is Level.SAME and not match.cleared
     ]
 
 

@@ -11,8 +11,9 @@ from pydantic import JsonValue, ValidationError
 from activities.collisions import keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
-from activities.project_matches import accounts_concerned, claimants_of, find_matches, suspects
+from activities.project_matches import accounts_concerned, claimants_of, find_matches, rule_on_matches, suspects
 from activities.project_statements import take
+from activities.rulings import take_back_aliases
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db import applications, disputes, projects
@@ -192,6 +193,8 @@ class ProjectContext(Context):
         if stage is ProjectStage.CONFLICT_CHECK:
             # One that was registered before may have been recorded only after this one had found its way (P4, A5).
             await find_matches(self)
+        if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal:
+            await self._overturn_refusal()
         work.note(
             "stage_moved",
             stage_from=before.value,
@@ -201,6 +204,13 @@ class ProjectContext(Context):
             round=self.row.round,
         )
         return Moved(until=until)
+
+    async def _overturn_refusal(self) -> None:
+        """P8, D2: the meeting lets the project go on: what the confirmation has taught is taken back."""
+        confirmed = [d for _, d in await self.docket.decided() if d.choice == CONFLICT]
+        settled = self.row.agreement or {}
+        by = str(settled.get("by") or self.row.salesperson)
+        await take_back_aliases(self, [d.task_id for d in confirmed], by=by, because=str(settled.get("summary", "D2")))
 
     async def _refusal_on_record(self, until: str) -> dict[str, JsonValue]:
         """P7: who confirmed the conflict, why, and with what."""
@@ -283,6 +293,7 @@ class ProjectContext(Context):
     async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
         people: tuple[str, ...] = ()
         suspected: tuple[str, ...] = ()
+        found: tuple[str, ...] = ()
         if kind is TaskKind.ASSIGN_CLERK:
             roles = (Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER)
             holders = (person.id for role in roles for person in self.organisation.holders(role))
@@ -290,7 +301,8 @@ class ProjectContext(Context):
             people = tuple(person for person in dict.fromkeys(holders) if person not in own)
         elif kind is TaskKind.CONFLICT_CHECK:
             suspected = tuple(match.subject_id for match in await suspects(self))
-        return project_choices(kind, people=people, suspects=suspected)
+            found = tuple(match.subject_id for match in await self.matches() if match.live)
+        return project_choices(kind, people=people, suspects=suspected, matches=found)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         decided = [d for _, d in await self.docket.decided()]
@@ -330,6 +342,9 @@ class ProjectContext(Context):
                 clerk = str(decision.fields[CLERK_FIELD])
                 self.work.note("clerk_assigned", decision.person, clerk=clerk, rule="P4")
                 return Answered(names=(clerk,))
+            case TaskKind.CONFLICT_CHECK | TaskKind.CONFLICT_CONFIRMATION:
+                await rule_on_matches(self, task, decision)
+                return Answered()
             case _:
                 return Answered()
 

@@ -127,7 +127,10 @@ class Records:
             if above_limit(held, context.policy.accounts.limit) and step.gm_decision is None:
                 work.note("account_limit_reached", held=held, limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
-            if any(one.earlier for one in await colliding(work, context.subject, row.form, ("application",))):
+            if any(
+                one.earlier and one.conflict
+                for one in await colliding(work, context.subject, row.form, ("application",))
+            ):
                 work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
                 return Activated(obstacle=Obstacle.APPLICATION)
             account = AccountRow(

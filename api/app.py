@@ -12,7 +12,15 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
-from api import problems, routes_applications, routes_links, routes_projects, routes_system, routes_tasks
+from api import (
+    problems,
+    routes_applications,
+    routes_conflicts,
+    routes_links,
+    routes_projects,
+    routes_system,
+    routes_tasks,
+)
 from api.auth import Doorkeeper
 from api.front_door import FrontDoor, Receipts
 from api.middleware import LimitBody
@@ -88,6 +96,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
     for router in (
         routes_applications.router,
         routes_projects.router,
+        routes_conflicts.router,
         routes_tasks.router,
         routes_links.router,
         routes_system.router,

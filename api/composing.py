@@ -14,7 +14,9 @@ from api.views import (
     AskedView,
     ChoiceView,
     DecisionView,
+    EvidenceView,
     FieldView,
+    FindingView,
     OpenTaskView,
     OptionView,
     PersonView,
@@ -38,18 +40,24 @@ from domain.access import sees_evidence
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
-from domain.evidence import Evidence
+from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
 from texts.decisions import SPEAKS_OF_OTHERS
 from texts.named_evidence import with_names
+from texts.verdicts import level_label, sentences
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""
 
 
-SPEAKS_OF_EVIDENCE = frozenset({"evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"})
+SPEAKS_OF_EVIDENCE = frozenset(
+    {
+        *("evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"),
+        *("match_ruled", "aliases_taken_back"),
+    }
+)
 """Events whose bodies name other people's registrations, or how many there are."""
 
 
@@ -165,8 +173,18 @@ class Composer:
             expected_signing=row.form.expected_signing,
         )
 
-    def evidence(self, item: Evidence) -> Evidence:
-        return with_names(item, self.organisation)
+    def evidence(self, item: Evidence) -> EvidenceView:
+        named = with_names(item, self.organisation)
+        findings = [
+            FindingView(
+                **{name: getattr(finding, name) for name in Finding.model_fields},
+                level=finding.verdict.level,
+                level_label=level_label(finding.verdict, self.texts) if finding.verdict.found else "",
+                because=sentences(finding.verdict, self.texts),
+            )
+            for finding in named.findings
+        ]
+        return EvidenceView(**named.model_dump(exclude={"findings"}), findings=tuple(findings))
 
     def _rejection(self, row: ApplicationRow) -> RejectionView | None:
         if row.rejection is None:
@@ -243,7 +261,8 @@ class Composer:
         """`names`: how registrations that may be named are called, by id."""
 
         def called(spec: FieldSpec, one: str) -> str:
-            return names.get(one, one) if spec.kind is FieldKind.SUBJECTS else self.organisation.name_of(one)
+            of_subjects = spec.kind in (FieldKind.SUBJECTS, FieldKind.RULINGS)
+            return names.get(one, one) if of_subjects else self.organisation.name_of(one)
 
         fields = tuple(
             FieldView(
@@ -287,6 +306,10 @@ class Composer:
         of_application = await self.application(row, shown=shown) if isinstance(row, ApplicationRow) else None
         matches = of_project.matches if of_project else []
         names = {match.subject_id: f"{match.name} · {match.salesperson.name}" for match in matches}
+        found = of_application.evidence if of_application else []
+        names |= {
+            finding.subject_id: finding.name for item in found if item.kind in OF_MATCHES for finding in item.findings
+        }
         return TaskView(
             **self._task_summary(task, mine, title_of(row), names),
             asked=[self.asked(one) for one in people if one.removed_at is None],

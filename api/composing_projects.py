@@ -12,6 +12,7 @@ from api.views import (
     MatchView,
     NextEvent,
     ProjectView,
+    RuledView,
     UpdateView,
 )
 from api.wording import task_key, task_rule, with_people
@@ -23,6 +24,8 @@ from domain.dispute import DisputeStage
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue, silence_ahead
 from domain.project_match import Match
+from domain.rulings import Ruled
+from texts.verdicts import because, level_label, sentences
 
 if TYPE_CHECKING:
     from api.composing import Composer
@@ -65,13 +68,25 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
 
 
 def match_view(composer: Composer, match: Match) -> MatchView:
-    reasons = [composer.texts.label(f"because.{reason}") for reason in match.because]
+    texts = composer.texts
     return MatchView(
-        **match.model_dump(exclude={"salesperson", "because"}),
+        **match.model_dump(exclude={"salesperson", "verdict", "ruled", "links", "declared"}),
         salesperson=composer.person(match.salesperson),
-        because=list(match.because),
-        because_label=composer.texts.join(reasons),
+        level=match.verdict.level,
+        level_label=level_label(match.verdict, texts),
+        score=match.verdict.score,
+        because=sentences(match.verdict, texts),
+        because_label=because(match.verdict, texts),
+        ruled=ruled_view(composer, match.ruled),
     )
+
+
+def ruled_view(composer: Composer, ruled: Ruled | None) -> RuledView | None:
+    """What somebody has said of a match before."""
+    if ruled is None:
+        return None
+    label = composer.texts.text(f"ruling.{ruled.ruling}")
+    return RuledView(**ruled.model_dump(exclude={"person"}), label=label, person=composer.person(ruled.person))
 
 
 def dispute_view(composer: Composer, row: DisputeRow) -> DisputeView:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,7 @@ from db.tasks import AskedRow, TaskRow
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
+from domain.evidence import OF_MATCHES, Evidence
 from domain.organisation import Language, Organisation, Person
 from domain.project import ProjectStage, Resumption
 from domain.project_match import Match
@@ -28,8 +30,9 @@ from domain.tasks import FieldKind, TaskKind, TaskStatus
 from texts.catalogue import Texts
 from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
-from texts.named_evidence import with_names
+from texts.named_evidence import with_name, with_names
 from texts.project_views import MatchLine, match_lines
+from texts.verdicts import level_label, match_sentence
 
 _WHY = tuple(Resumption.model_fields)
 
@@ -93,7 +96,7 @@ async def decision_page(
     if isinstance(row, ProjectRow):
         own = await _of_project(tx, opened, row, Texts(language), policy.zone)
     else:
-        own = await _of_application(tx, facts, opened, row)
+        own = await _of_application(tx, facts, opened, row, Texts(language))
     return DecisionPage(
         language=language,
         path=path,
@@ -115,20 +118,36 @@ async def decision_page(
     )
 
 
-async def _of_application(tx: AsyncConnection, facts: Facts, opened: Opened, row: ApplicationRow) -> dict[str, Any]:
+async def _of_application(
+    tx: AsyncConnection, facts: Facts, opened: Opened, row: ApplicationRow, texts: Texts
+) -> dict[str, Any]:
     task, organisation = opened.task, opened.organisation
     policy = await facts.pinned_policy(tx, row.policy_digest)
     deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
     found = await applications.evidence_of(tx, row.id, row.round) if deciding else ()
     note = _reason(task)
+    named = tuple(with_names(item, organisation) for item in found)
     return {
-        "evidence": tuple(with_names(item, organisation) for item in found),
+        "evidence": named,
+        "offered": Offered(labels=_called(named, texts)),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
         "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),
         "accounts_held": await accounts.count_held(tx, row.applicant) if deciding else None,
         "account_limit": policy.accounts.limit,
         "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
         "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
+    }
+
+
+def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
+    """How what was found is called, by id: for the clerk who says of each what it is."""
+    return {
+        finding.subject_id: " · ".join(
+            [texts.text(f"finding.{finding.subject_type}"), finding.name, level_label(finding.verdict, texts)]
+        )
+        for item in found
+        if item.kind in OF_MATCHES
+        for finding in item.findings
     }
 
 
@@ -189,8 +208,13 @@ def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: Zon
     people = {one for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for one in spec.options}
     labels = {one: _person_label(one, organisation) for one in people}
     for match in matches:
-        reasons = texts.join([texts.label(f"because.{reason}") for reason in match.because])
-        parts = (match.name, organisation.name_of(match.salesperson), texts.moment(match.since, zone), reasons)
+        shown = match.model_copy(update={"ruled": with_name(match.ruled, organisation)})
+        parts = (
+            match.name,
+            organisation.name_of(match.salesperson),
+            texts.moment(match.since, zone),
+            match_sentence(shown, texts, zone),
+        )
         labels[match.subject_id] = " · ".join(part for part in parts if part)
     # D1: the sides divide it among themselves; a meeting may name others as well.
     others = [one.id for one in organisation.people if one.active] if task.kind is TaskKind.RECORD_MEETING else []
@@ -221,7 +245,6 @@ def _weighed(
         since=row.registered_at,
         earlier=False,
         live=row.live,
-        because=(),
         amount=row.form.amount,
         vendor_registered=row.form.vendor_registered,
         relationship=row.form.relationship,

@@ -1,5 +1,5 @@
-"""What an answer carries beside its reason, on a page and back: a person, several, registrations, a split, a moment,
-a number (P4, P5, D1–D3)."""
+"""What an answer carries beside its reason, on a page and back: a person, several, registrations, what matches are, a
+split, a moment, a number (N3, P4, P5, D1–D3)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from api.page_form import Field, Rows, as_digits, plain_text
+from api.page_form import Field, FieldType, Rows, as_digits, plain_text
 from api.wording import field_label
 from domain.base import Frozen
 from domain.dispute import MeetingCall
+from domain.rulings import CLERKS_RULINGS
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec
 from texts.catalogue import Texts
@@ -88,6 +89,8 @@ def controls(
                     usual = MeetingCall.model_fields[spec.name].default
                     help_text = texts.text("page.minutes_help", least=spec.at_least, most=spec.at_most, usual=usual)
                 return plain.model_copy(update={"type": "number", "help": help_text})
+            case FieldKind.RULINGS:
+                return _ruling_rows(spec, offered, texts, typed, wrong)
             case FieldKind.SPLIT:
                 rows = _split_rows(spec, offered, texts, typed, wrong)
                 return rows.model_copy(update={"required": always and spec.required})
@@ -110,6 +113,8 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
                 continue
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 value: Any = _listed(spec.name, posted)
+            case FieldKind.RULINGS:
+                value = _rulings(spec.name, posted)
             case FieldKind.SPLIT:
                 shares = _shares(spec.name, posted)
                 value = [{part: text for part, text in share.items() if text} for share in shares]
@@ -124,6 +129,41 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
         if value not in ("", []):
             found[spec.name] = value
     return found
+
+
+def _ruling_rows(
+    spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
+) -> Rows:
+    """One row for each match. What was said comes first: the rows in the order of the problems."""
+    said = {row["id"]: row for row in _rulings(spec.name, typed)}
+    order = [*said, *(one for one in spec.options if one not in said)]
+    labels = dict(offered.named(spec))
+    options = tuple((ruling.value, texts.text(f"rule_on.{ruling}")) for ruling in CLERKS_RULINGS)
+
+    def cell(index: int, part: str, kind: FieldType, value: str) -> Field:
+        name = f"{spec.name}.{index}.{part}"
+        label = texts.text(f"rule_on.{part}") if kind != "hidden" else ""
+        chosen = options if kind == "select" else ()
+        return Field(name=name, label=label, type=kind, value=value, required=False, options=chosen,
+                     error=wrong.get(name, ""))  # fmt: skip
+
+    rows = tuple(
+        (
+            cell(index, "id", "hidden", one),
+            cell(index, "ruling", "select", said.get(one, {}).get("ruling", "")),
+            cell(index, "reason", "line", said.get(one, {}).get("reason", "")),
+        )
+        for index, one in enumerate(order)
+    )
+    return Rows(
+        name=spec.name,
+        label=texts.text(f"field.project.{spec.name}"),
+        help=texts.text("rule_on.help"),
+        rows=rows,
+        captions=tuple(labels.get(one, one) for one in order),
+        required=False,
+        error=wrong.get(spec.name, ""),
+    )
 
 
 def _split_rows(
@@ -190,6 +230,19 @@ def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
             rows.setdefault(number, {"person": "", "percent": ""})[rest[0]] = value.strip()
     written = [{**row, "percent": as_digits(row["percent"]).removesuffix("%").strip()} for row in rows.values()]
     return [row for row in written if row["percent"]]
+
+
+def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows in which something was said; one that was left alone says nothing."""
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(name, posted):
+        if len(rest) == 1 and rest[0] in ("id", "ruling", "reason"):
+            rows.setdefault(number, {})[rest[0]] = value.strip()
+    return [
+        {"id": row.get("id", ""), "ruling": row.get("ruling", ""), "reason": row.get("reason", "")}
+        for row in rows.values()
+        if row.get("ruling") or row.get("reason")
+    ]
 
 
 def _moment(raw: str, zone: ZoneInfo) -> str:

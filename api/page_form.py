@@ -18,7 +18,9 @@ from texts.catalogue import Texts
 BLANK_ROWS: Final = 2
 """Empty rows offered at the end of every list."""
 
-FieldType = Literal["line", "text", "money", "number", "percent", "date", "moment", "select", "yes_no", "several"]
+FieldType = Literal[
+    "hidden", "line", "text", "money", "number", "percent", "date", "moment", "select", "yes_no", "several"
+]
 Item = tuple[str, FieldType | Literal["list"]]
 
 _INDEX = re.compile(r"[0-9]{1,4}")
@@ -174,6 +176,8 @@ class Rows(Frozen):
     name: str
     label: str
     rows: tuple[tuple[Field, ...], ...]
+    captions: tuple[str, ...] = ()
+    """What each row is about, where its number does not say it."""
     required: bool = True
     help: str = ""
     error: str = ""

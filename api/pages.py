@@ -52,6 +52,7 @@ from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
+from texts.verdicts import because, level_label, ruled_sentence
 from texts.views import detail_value, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
@@ -331,7 +332,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["written_day"] = lambda value, texts: texts.written_date(value)
-    environment.filters["because_label"] = lambda key, texts: texts.label(f"because.{key}")
+    environment.filters["because"] = because
+    environment.filters["level_label"] = level_label
+    environment.filters["ruled_words"] = ruled_sentence
     return environment
 
 
@@ -350,6 +353,7 @@ def _render(view: PageView, template: str, /, **context: Any) -> str:
             portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
             stylesheet=STYLESHEET_URL,
             styles=Markup(_stylesheet()),  # a style element is not escaped; ours holds no markup
+            zone=zone,
             zone_name=texts.zone_name(zone),
             moment=lambda value: texts.moment(value, zone),
             day=lambda value: texts.day(value, zone),

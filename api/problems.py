@@ -87,6 +87,7 @@ RULES_BY_CALL = (
     ("/agreement", "D1"),
     ("/meeting", "D2"),
     ("/project-numbers/", "P9"),
+    ("/conflicts/check", "P4"),
 )
 """The rule that asks for the fields of a call about projects, by the end of its path (or by a part of it)."""
 

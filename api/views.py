@@ -7,17 +7,19 @@ import binascii
 import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from api.problems import Refusal
 from domain.application import ApplicationForm, Stage
 from domain.dispute import DisputeStage, Origin
 from domain.eligibility import Eligibility
-from domain.evidence import Evidence
+from domain.evidence import Evidence, Finding
 from domain.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage, Track
+from domain.rulings import Link, Ruling
 from domain.tasks import AskedAs, Choice, FieldSpec, TaskKind, TaskStatus
+from domain.verdict import Level
 
 T = TypeVar("T")
 
@@ -148,7 +150,7 @@ class ApplicationView(ApplicationSummary):
     customer: dict[str, JsonValue]
     form: ApplicationForm
     policy: str
-    evidence: list[Evidence]
+    evidence: list[EvidenceView]
     eligibility: Eligibility
     tasks: list[OpenTaskView]
     decisions: list[DecisionView]
@@ -187,6 +189,32 @@ class ProjectSummary(BaseModel):
     resumes: str | None = None
 
 
+class RuledView(BaseModel):
+    """What somebody has said of a match, which stands until one of the two changes."""
+
+    ruling: Ruling
+    label: str
+    person: PersonView
+    at: datetime
+    reason: str = ""
+
+
+class FindingView(Finding):
+    """One finding, with what it was found to be in the reader's words. `ruled` names the person."""
+
+    level: Level
+    level_label: str
+    because: list[str] = []
+    """Every reason in a sentence, the strongest first."""
+    links: Annotated[tuple[Link, ...], Field(exclude=True)] = ()
+
+
+class EvidenceView(Evidence):
+    """What one source said, for the reader."""
+
+    findings: tuple[FindingView, ...] = ()
+
+
 class MatchView(BaseModel):
     """What a registration may be in conflict with, and what A5 weighs: who was first, the vendor, familiarity."""
 
@@ -197,13 +225,60 @@ class MatchView(BaseModel):
     salesperson: PersonView
     status: str
     since: datetime
+    level: Level
+    level_label: str
+    score: float
     because: list[str]
+    """Every reason in a sentence, the strongest first."""
     because_label: str
+    ruled: RuledView | None = None
     amount: Decimal | None = None
     vendor_registered: bool | None = None
     relationship: str = ""
     live: bool
     earlier: bool
+
+
+class ConflictMatch(BaseModel):
+    """Something registered that may be the same, or belong to it.
+
+    What the caller may not see is `masked`: that there is something, how close, and whom to ask; nothing else (X2).
+    """
+
+    kind: str
+    """account, application, project or earlier_project (imported from before Baobei)"""
+    id: str | None
+    name: str | None
+    """The customer, or the project."""
+    customer_name: str | None = None
+    salesperson: PersonView | None = None
+    status: str | None = None
+    since: datetime | None = None
+    """When it was registered (A5)."""
+    earlier: bool = True
+    level: Level
+    level_label: str
+    score: float | None = None
+    """0 to 1, for ordering."""
+    because: list[str]
+    """Every reason in a sentence, the strongest first."""
+    masked: bool = False
+    ruled: RuledView | None = None
+    """What somebody has said of it before; one that is cleared does not count in the verdict."""
+
+
+class ConflictCheck(BaseModel):
+    """What the conflict detection says at this moment. Nothing is kept, and nothing is decided by it."""
+
+    verdict: Level
+    """The closest of the matches."""
+    verdict_label: str
+    notice: str
+    """The verdict in a sentence: what it means, and what to do."""
+    matches: list[ConflictMatch]
+    """The first registered first (A5)."""
+    more: int = 0
+    """How many further matches were left out, the weakest."""
 
 
 class ClaimantView(BaseModel):

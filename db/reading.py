@@ -88,6 +88,21 @@ async def sees_project(tx: AsyncConnection, scope: Scope, project_id: str) -> bo
     return bool(await tx.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
 
 
+async def seen_among(tx: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
+    """Which of these applications, accounts or projects are in `scope`, by the very conditions that filter lists."""
+    if not ids:
+        return frozenset()
+    one, seen = {
+        "application": (
+            application.c.id,
+            _seen(scope, application.c.applicant, application.c.department, application.c.id),
+        ),
+        "account": (account.c.id, _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)),
+        "project": (project.c.id, _seen_project(scope)),
+    }[kind]
+    return frozenset(await tx.scalars(select(one).where(one.in_(ids), seen)))
+
+
 async def project_names(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
     """The name of each of these projects."""
     name = project.c.form["name"].astext
@@ -128,10 +143,12 @@ async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]
     return frozenset(subject_id for (subject_id,) in rows)
 
 
-async def note_listed(tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str]) -> None:
+async def note_listed(
+    tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str], through: str = "list"
+) -> None:
     """X2: a page of a list names customers, so each of them counts as read."""
     rows = [
-        {"person": person, "subject_type": subject_type, "subject_id": subject_id, "through": "list"}
+        {"person": person, "subject_type": subject_type, "subject_id": subject_id, "through": through}
         for subject_id in subject_ids
     ]
     if rows:

@@ -47,6 +47,12 @@ def may_register(viewer: Person) -> bool:
     return Role.SALESPERSON in viewer.roles
 
 
+def may_check_conflicts(viewer: Person) -> bool:
+    """P4, X2: whoever applies, registers, checks or decides may ask what is registered. An operator sees no customer,
+    and a product manager is told of lost projects only."""
+    return bool(viewer.roles - {Role.OPERATOR, Role.PRODUCT_MANAGER})
+
+
 def may_withdraw(viewer: Person, applicant: str) -> bool:
     """N13: only the applicant."""
     return viewer.id == applicant

@@ -61,6 +61,14 @@ Line = Annotated[
 ]
 """One line of text a person wrote: a name, a title."""
 
+OptionalLine = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=200),
+    AfterValidator(_one_line),
+    BeforeValidator(_encodable),
+]
+"""A line that may be left empty."""
+
 Text = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
@@ -96,4 +104,15 @@ Money = Annotated[
 Moment = AwareDatetime
 """A point in time; naive datetimes are refused."""
 
-__all__ = ["MONEY_CEILING", "Frozen", "Line", "Moment", "Money", "OptionalText", "Text", "Wire", "decimal_text"]
+__all__ = [
+    "MONEY_CEILING",
+    "Frozen",
+    "Line",
+    "Moment",
+    "Money",
+    "OptionalLine",
+    "OptionalText",
+    "Text",
+    "Wire",
+    "decimal_text",
+]

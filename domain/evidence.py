@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from domain.base import Wire
+from domain.rulings import Compared
 
 
 class EvidenceKind(StrEnum):
@@ -25,21 +27,30 @@ class EvidenceKind(StrEnum):
     """N4: Named Accounts the salesperson already holds."""
 
 
-class Finding(Wire):
+OF_MATCHES: Final = frozenset({EvidenceKind.ACCOUNTS, EvidenceKind.APPLICATIONS, EvidenceKind.PROJECTS})
+"""N3, N14: evidence whose findings were compared with the customer, and of which a clerk says what they are."""
+
+
+class Finding(Compared):
     """One thing found, and why it is here."""
 
     subject_type: str
     """account, application, project, register"""
     subject_id: str
     name: str
-    because: tuple[str, ...] = ()
-    """Text keys under `because.`: same_uscc, same_name, same_alias, related_party, …"""
     since: datetime | None = None
     """When it was registered or came into force: who was first (A5, N14)."""
+    earlier: bool | None = None
+    """N14, A5: before the one that is asked about; None where that says nothing."""
     detail: dict[str, str] = {}
     """Further facts by text key under `detail.`: salesperson, status, amount, …"""
     grave: bool = False
     """Speaks against the application: a collision, a lawsuit with us, malicious arrears."""
+
+    @property
+    def to_look_at(self) -> bool:
+        """Near enough that a person has to look, and nobody has yet."""
+        return self.verdict.found and not self.grave and not self.cleared
 
 
 class Evidence(Wire):

@@ -25,6 +25,7 @@ from domain.tasks import (
     FieldKind,
     FieldSpec,
     TaskKind,
+    rulings_field,
 )
 
 RULES: dict[TaskKind, str] = {
@@ -45,13 +46,15 @@ def note_field(kind: EvidenceKind) -> str:
     return f"note_{kind.value}"
 
 
-def choices_for(kind: TaskKind, *, above_limit: bool = False) -> tuple[Choice, ...]:
-    """What may be answered. Above the account limit an approving VP must state a special reason (N8)."""
+def choices_for(kind: TaskKind, *, above_limit: bool = False, matches: Sequence[str] = ()) -> tuple[Choice, ...]:
+    """What may be answered. Above the account limit an approving VP must state a special reason (N8). `matches`: what
+    was found that the clerk may say something of by itself (N3, N14)."""
     reject = Choice(choice=REJECT, reason_required=True)
     match kind:
         case TaskKind.COMMERCE_CHECK:
             notes = tuple(FieldSpec(name=note_field(evidence)) for evidence in EvidenceKind)
-            return (Choice(choice=PASS, fields=notes), Choice(choice=RETURN, reason_required=True, fields=notes))
+            fields = (*notes, *rulings_field(matches))
+            return (Choice(choice=PASS, fields=fields), Choice(choice=RETURN, reason_required=True, fields=fields))
         case TaskKind.SUPPLY_INFORMATION:
             return (Choice(choice=SUPPLY, fields=(FieldSpec(name=FORM_FIELD, kind=FieldKind.FORM, required=True),)),)
         case TaskKind.VP_REVIEW:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from domain.base import Wire
+from domain.rulings import Compared
 
 
-class Match(Wire):
+class Match(Compared):
     """An account, application or project that names a company of the registration.
 
     A5 judges by the order of registration (`since`), the vendor's position (`vendor_registered`) and how well the
@@ -23,8 +23,6 @@ class Match(Wire):
     status: str
     since: datetime
     """When it was registered or came into force."""
-    because: tuple[str, ...]
-    """Text keys under `because.`: why it is thought to be the same company."""
     amount: Decimal | None = None
     vendor_registered: bool | None = None
     """None where nobody said, as for accounts."""

@@ -32,6 +32,7 @@ from domain.tasks import (
     FieldKind,
     FieldSpec,
     TaskKind,
+    rulings_field,
 )
 
 PROJECT_TASK_RULES: dict[TaskKind, str] = {
@@ -59,12 +60,13 @@ def project_choices(
     people: Sequence[str] = (),
     salespeople: Sequence[str] = (),
     suspects: Sequence[str] = (),
+    matches: Sequence[str] = (),
     text_on_the_table: bool = False,
 ) -> tuple[Choice, ...]:
-    """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible,
-    `suspects` are the registrations that may be in conflict. With a text on the table, agreeing without a text confirms
-    it, and another text, whole, takes its place (D1)."""
-    offered = _offered(kind, people, salespeople, suspects, text_on_the_table)
+    """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible, `suspects` are
+    the registrations that may be in conflict, `matches` all that was found. With a text on the table, agreeing without
+    a text confirms it, and another text, whole, takes its place (D1)."""
+    offered = _offered(kind, people, salespeople, suspects, matches, text_on_the_table)
     return tuple(choice.model_copy(update={"rule": PROJECT_TASK_RULES[kind]}) for choice in offered)
 
 
@@ -73,6 +75,7 @@ def _offered(
     people: Sequence[str],
     salespeople: Sequence[str],
     suspects: Sequence[str],
+    matches: Sequence[str],
     text_on_the_table: bool,
 ) -> tuple[Choice, ...]:
     match kind:
@@ -84,8 +87,9 @@ def _offered(
             return (Choice(choice=ASSIGN, fields=(clerk,)),)
         case TaskKind.CONFLICT_CHECK:
             found = FieldSpec(name=SUSPECTS_FIELD, kind=FieldKind.SUBJECTS, required=True, options=tuple(suspects))
-            suspect = (Choice(choice=SUSPECT, reason_required=True, fields=(found,)),) if suspects else ()
-            return (Choice(choice=CLEAR), *suspect)
+            said = rulings_field(matches)
+            suspect = (Choice(choice=SUSPECT, reason_required=True, fields=(found, *said)),) if suspects else ()
+            return (Choice(choice=CLEAR, fields=said), *suspect)
         case TaskKind.CONFLICT_CONFIRMATION:
             return (Choice(choice=CONFLICT, reason_required=True), Choice(choice=NO_CONFLICT))
         case TaskKind.PROJECT_APPROVAL:

@@ -16,6 +16,7 @@ from pydantic_core import PydanticCustomError
 
 from domain.base import Moment, OptionalText, Wire
 from domain.organisation import PersonId
+from domain.rulings import MATCHES_FIELD, MatchRulings
 from domain.split import Split
 
 _TEXT: TypeAdapter[str] = TypeAdapter(OptionalText)
@@ -54,6 +55,8 @@ class FieldKind(StrEnum):
     """Several people, by id."""
     SUBJECTS = "subjects"
     """Some of the registrations that were found, by id."""
+    RULINGS = "rulings"
+    """What is said of some of the matches: `[{id, ruling, reason?}]`, ruling `cleared` or `same_company`."""
     SPLIT = "split"
     """D3: `[{person, percent}]`, adding up to exactly 100."""
     MOMENT = "moment"
@@ -69,12 +72,17 @@ class FieldSpec(Wire):
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
     options: tuple[str, ...] = ()
-    """The ids that may be named by a person, people or subjects field; empty: any."""
+    """The ids that may be named by a person, people, subjects or rulings field; empty: any."""
     at_least: int | None = None
     """Of a number, the number itself; of people or subjects, how many different ones."""
     at_most: int | None = None
     needs: tuple[str, ...] = ()
     """Fields that must be given when this one is."""
+
+
+def rulings_field(matches: Sequence[str]) -> tuple[FieldSpec, ...]:
+    """The field in which a clerk says of single matches what they are; none where nothing was found."""
+    return (FieldSpec(name=MATCHES_FIELD, kind=FieldKind.RULINGS, options=tuple(matches)),) if matches else ()
 
 
 class Choice(Wire):
@@ -188,6 +196,7 @@ _VALUES: dict[FieldKind, TypeAdapter[Any]] = {
     FieldKind.PERSON: TypeAdapter(PersonId),
     FieldKind.PEOPLE: TypeAdapter(Annotated[tuple[PersonId, ...], Field(max_length=50)]),
     FieldKind.SUBJECTS: TypeAdapter(Annotated[tuple[_SubjectId, ...], Field(max_length=50)]),
+    FieldKind.RULINGS: TypeAdapter(MatchRulings),
     FieldKind.SPLIT: TypeAdapter(Split),
     FieldKind.MOMENT: TypeAdapter(Annotated[Moment, BeforeValidator(_written_moment)]),
     FieldKind.NUMBER: TypeAdapter(Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_no_truth)]),
@@ -227,6 +236,7 @@ def answer_problems(
                 problems.append(Problem(field=f"fields.{spec.name}", rule=offered.rule or "N1", key="missing"))
         else:
             problems += _value_problems(spec, value, offered.rule or None)
+            problems += _ruling_problems(spec, value, reason, fields)
         if _given(value):
             alone = (name for name in spec.needs if not known[name].required and not _given(fields.get(name)))
             problems += [Problem(field=f"fields.{name}", rule=offered.rule or None, key="missing") for name in alone]
@@ -278,6 +288,27 @@ def _bound_problems(spec: FieldSpec, read: Any, rule: str | None) -> Iterator[Pr
     if spec.at_most is not None and size > spec.at_most:
         key, bound = ("less_than_equal", "le") if number else ("too_long", "max_length")
         yield Problem(field=field, rule=rule, key=key, params={bound: str(spec.at_most)})
+
+
+def _ruling_problems(
+    spec: FieldSpec, value: JsonValue, reason: str, fields: Mapping[str, JsonValue]
+) -> Iterator[Problem]:
+    """N5, P4: whatever is said of a match has a reason, and nothing is both cleared and suspected."""
+    if spec.kind is not FieldKind.RULINGS or not isinstance(value, list):
+        return
+    also_named = [one for other in fields.values() if isinstance(other, list) for one in other if isinstance(one, str)]
+    for place, row in enumerate(value):
+        if not isinstance(row, dict):
+            continue
+        if not str(row.get("reason") or "").strip() and not reason.strip():
+            yield Problem(field=f"fields.{spec.name}.{place}.reason", rule=None, key="ruling_reason_required")
+        if spec.options and row.get("id") not in spec.options:
+            said = str(row.get("id"))[:63]
+            yield Problem(
+                field=f"fields.{spec.name}.{place}.id", rule=None, key="not_among_options", params={"value": said}
+            )
+        if row.get("ruling") == "cleared" and row.get("id") in also_named:
+            yield Problem(field=f"fields.{spec.name}.{place}.ruling", rule=None, key="cleared_and_suspected")
 
 
 def _text_problems(field: str, value: JsonValue) -> Iterator[Problem]:

@@ -208,7 +208,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         ),
         "essentials": [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials],
         "evidence": [
-            (texts.text("mail.section.evidence"), [_evidence_row(e, texts) for e in facts.evidence_lines]),
+            (texts.text("mail.section.evidence"), [_evidence_row(e, texts, zone) for e in facts.evidence_lines]),
             (texts.text("project_page.matches"), [_match_row(m, texts, zone) for m in facts.matches]),
         ],
         "eligibility": [
@@ -250,14 +250,20 @@ def task_title(kind: TaskKind, subject: SubjectType) -> str:
     return f"task.{kind}.title"
 
 
-def _evidence_row(line: EvidenceLine, texts: Texts) -> tuple[str, str, bool, str]:
+EvidenceRow = tuple[str, str, bool, list[str]]
+"""Label, sentence, whether it speaks against the subject, and the small print below it."""
+
+
+def _evidence_row(line: EvidenceLine, texts: Texts, zone: ZoneInfo) -> EvidenceRow:
     grave = bool(line.grave) or not line.available
-    return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, one_line(line.summary)
+    small = [line.summary, *(found.sentence(texts, zone) for found in line.found)]
+    return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, [one_line(one) for one in small if one]
 
 
-def _match_row(line: MatchLine, texts: Texts, zone: ZoneInfo) -> tuple[str, str, bool, str]:
-    grave = line.live and line.earlier
-    return line.title(texts), one_line(line.sentence(texts, zone)), grave, one_line(line.weighed(texts))
+def _match_row(line: MatchLine, texts: Texts, zone: ZoneInfo) -> EvidenceRow:
+    grave = line.live and line.earlier and not line.cleared
+    small = [one_line(words) for words in (line.weighed(texts),) if words]
+    return line.title(texts), one_line(line.sentence(texts, zone)), grave, small
 
 
 def _capital(words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.evidence import Evidence, Finding
 from domain.organisation import Organisation
+from domain.rulings import Ruled
 
 PERSON_DETAILS = frozenset({"salesperson"})
 """Details of a finding that hold a person's id."""
@@ -23,4 +24,9 @@ def _named(finding: Finding, organisation: Organisation) -> Finding:
     detail = {
         name: organisation.name_of(value) if name in PERSON_DETAILS else value for name, value in finding.detail.items()
     }
-    return finding.model_copy(update={"detail": detail})
+    return finding.model_copy(update={"detail": detail, "ruled": with_name(finding.ruled, organisation)})
+
+
+def with_name(ruled: Ruled | None, organisation: Organisation) -> Ruled | None:
+    """What was said of a match with the name of whoever said it in place of their id."""
+    return ruled.model_copy(update={"person": organisation.name_of(ruled.person)}) if ruled else None

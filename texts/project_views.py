@@ -8,17 +8,19 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.base import Wire
 from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.project_match import Match
+from domain.rulings import Compared
 from domain.split import Share
 from texts.catalogue import Texts
+from texts.named_evidence import with_name
+from texts.verdicts import match_sentence
 from texts.views import Essential
 
 
-class MatchLine(Wire):
-    """One registration that the project may be in conflict with."""
+class MatchLine(Compared):
+    """One registration that the project may be in conflict with. What was said of it names the person."""
 
     subject_type: str
     name: str
@@ -27,7 +29,6 @@ class MatchLine(Wire):
     since: datetime
     earlier: bool
     live: bool
-    because: tuple[str, ...]
     amount: Decimal | None = None
     vendor_registered: bool | None = None
     relationship: str = ""
@@ -50,7 +51,7 @@ class MatchLine(Wire):
                 "project_page.in_force" if self.subject_type == "account" else "project_page.since",
                 at=texts.moment(self.since, zone),
             ),
-            texts.join([texts.text(f"because.{reason}") for reason in self.because]),
+            match_sentence(self, texts, zone),
         ]
         if self.amount is not None:
             parts.insert(2, texts.money(self.amount, hint=True))
@@ -72,7 +73,8 @@ def match_lines(matches: Sequence[Match], organisation: Organisation) -> tuple[M
     return tuple(
         MatchLine(
             salesperson_name=organisation.name_of(match.salesperson),
-            **match.model_dump(include=set(MatchLine.model_fields) - {"salesperson_name"}),
+            **match.model_dump(include=set(MatchLine.model_fields) - {"salesperson_name", "links", "ruled"}),
+            ruled=with_name(match.ruled, organisation),
         )
         for match in sorted(matches, key=lambda match: match.since)
     )

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
 
 from domain.base import Wire
 from domain.evidence import Evidence, EvidenceKind
+from domain.organisation import Organisation
+from domain.rulings import Compared
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import Texts
+from texts.named_evidence import with_name
+from texts.verdicts import match_sentence
 
 
 class FigureLine(Wire):
@@ -60,22 +65,57 @@ class EligibilityLine(Wire):
         return "eligibility.passed" if self.passed else "eligibility.failed"
 
 
+class FoundLine(Compared):
+    """One thing that may be the same customer, or belong to it. What was said of it names the person."""
+
+    subject_type: str
+    name: str
+    since: datetime | None = None
+    grave: bool = False
+
+    def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
+        """What it is called, since when, and why it is here."""
+        parts = [self.name, texts.text(f"finding.{self.subject_type}")]
+        if self.since:
+            parts.append(texts.text("page.evidence_since", day=texts.day(self.since, zone)))
+        return " · ".join([*parts, match_sentence(self, texts, zone)])
+
+
+MOST_LINES = 5
+"""How many matches of one kind a mail tells of; the page has them all."""
+
+
 class EvidenceLine(Wire):
-    """One kind of evidence in one line."""
+    """One kind of evidence in one line, and what may be the same customer line by line."""
 
     kind: EvidenceKind
     count: int = 0
     grave: int = 0
     """How many findings speak against the application."""
     available: bool = True
+    look: int = 0
+    """How many a person has to look at."""
     summary: str = ""
+    found: tuple[FoundLine, ...] = ()
+    """The gravest first."""
 
     @classmethod
-    def of(cls, evidence: Evidence) -> EvidenceLine:
+    def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
+        """`evidence` as a mail shows it, with names in place of ids."""
+        matches = [finding for finding in evidence.findings if finding.verdict.found]
+        matches.sort(key=lambda one: (one.cleared, not one.grave, one.verdict.level.rank, -one.verdict.score))
         return cls(
             kind=evidence.kind,
             count=len(evidence.findings),
             grave=sum(finding.grave for finding in evidence.findings),
+            look=sum(finding.to_look_at for finding in evidence.findings),
+            found=tuple(
+                FoundLine(
+                    **finding.model_dump(include=set(FoundLine.model_fields) - {"links", "ruled"}),
+                    ruled=with_name(finding.ruled, organisation),
+                )
+                for finding in matches[:MOST_LINES]
+            ),
             available=evidence.available,
             summary=evidence.note,
         )
@@ -85,8 +125,12 @@ class EvidenceLine(Wire):
             return texts.text("evidence_line.unavailable")
         if self.count == 0:
             return texts.text("evidence_line.none")
-        key = "evidence_line.grave" if self.grave else "evidence_line.found"
-        return texts.text(key, count=self.count, **({"grave": self.grave} if self.grave else {}))
+        words = [texts.text("evidence_line.found", count=self.count)]
+        if self.grave:
+            words.append(texts.text("evidence_line.grave", grave=self.grave))
+        if self.look:
+            words.append(texts.text("evidence_line.look", look=self.look))
+        return ("，" if texts.language == "zh" else ", ").join(words)
 
 
 class DecisionLine(Wire):

@@ -30,6 +30,7 @@ from domain.subject import Subject, SubjectType
 from domain.tasks import AGREE, CALL_MEETING, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.integration.race_ground import NOW, Ground
+from tests.verdicts import verdict
 
 APPLICANT, HOLDER, THIRD = "yang.fan", "xu.jing", "emily.clark"
 """Salespeople of 北方区, 华东区 and 金融行业部; the VP of the first and the last is 李明, of the second 王芳."""
@@ -94,7 +95,7 @@ class DisputeGround(Ground):
                 salesperson=holder,
                 status="active",
                 since=NOW - timedelta(days=90),
-                because=("same_name",),
+                verdict=verdict("same_name"),
                 earlier=True,
             )
             for holder in holders or (HOLDER,)

@@ -31,6 +31,7 @@ from embedded.welcome import PROJECT_FILE, sample_organisation
 from settings import Settings
 from tests.integration.test_confidence import KEYS
 from tests.integration.test_projects_record import RULES, add_account, project
+from tests.verdicts import verdict
 
 ORGANISATION = sample_organisation()
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -44,7 +45,7 @@ MATCH = Match(
     salesperson=HOLDER,
     status="active",
     since=NOW - timedelta(days=90),
-    because=("same_name",),
+    verdict=verdict("same_name"),
     relationship="驻场三年",
     vendor_registered=True,
     earlier=True,

@@ -48,6 +48,8 @@ async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(engine: A
         )
         assert set(checks) == {
             "ck_account_limit_needs_gm",
+            "ck_learned_alias_removed_by_somebody",
+            "ck_learned_alias_two_names",
             "ck_project_number_with_its_moment",
             "ex_claim_name",
             "ex_claim_uscc",

@@ -28,6 +28,7 @@ from domain.policy import load_policy
 from domain.project import PROJECT_ENDED, Company, Loss, ProjectForm, ProjectStage, Resumption, SalesStage, Track
 from domain.project_match import Match
 from embedded.welcome import FORM_FILE
+from tests.verdicts import verdict
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 RULES = Facts(load_policy())
@@ -199,7 +200,7 @@ async def test_rounds_keep_what_was_submitted_and_what_was_found_apart(tx: Async
         salesperson="xu.jing",
         status="active",
         since=NOW - timedelta(days=30),
-        because=("same_uscc", "end_user"),
+        verdict=verdict("same_uscc", "end_user"),
         amount=Decimal("780000.10"),
         vendor_registered=False,
         relationship="合作两年",
@@ -211,7 +212,7 @@ async def test_rounds_keep_what_was_submitted_and_what_was_found_apart(tx: Async
         salesperson="yang.fan",
         status="active",
         since=NOW,
-        because=("same_name",),
+        verdict=verdict("same_name"),
     )
     await projects.keep_matches(tx, "p", 1, [rival])
     await projects.keep_matches(tx, "p", 2, [account])

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
-    "domain matching crypto texts workflows db activities api embedded bench settings temporal_client cli "
+    "domain matching conflicts crypto texts workflows db activities api embedded bench settings temporal_client cli "
     "logs sandbox worker_health commands".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
@@ -22,8 +22,9 @@ ALLOWED: dict[str, frozenset[str]] = {
     "texts": frozenset({"domain"}),
     "workflows": frozenset({"domain", "texts", "activities"}),
     "db": frozenset({"domain"}),
-    "activities": frozenset({"domain", "matching", "db", "settings", "crypto", "texts"}),
-    "api": frozenset({"domain", "db", "workflows", "settings", "crypto", "texts", "temporal_client"}),
+    "conflicts": frozenset({"domain", "matching", "db"}),
+    "activities": frozenset({"domain", "matching", "conflicts", "db", "settings", "crypto", "texts"}),
+    "api": frozenset({"domain", "conflicts", "db", "workflows", "settings", "crypto", "texts", "temporal_client"}),
     # Composition, but narrow: rooms or other composition import them.
     "settings": frozenset({"domain", "crypto"}),
     "temporal_client": frozenset({"settings", "crypto", "workflows"}),
@@ -39,12 +40,12 @@ ALLOWED: dict[str, frozenset[str]] = {
 COMPOSITION = frozenset({"embedded", "cli", "commands", "worker", "bench"})
 
 RESERVED: dict[str, frozenset[str]] = {
-    "sqlalchemy": frozenset({"db", "activities"}) | COMPOSITION,
+    "sqlalchemy": frozenset({"db", "activities", "conflicts"}) | COMPOSITION,
     "asyncpg": frozenset({"db", "activities"}) | COMPOSITION,
     "alembic": frozenset({"db"}) | COMPOSITION,
     "fastapi": frozenset({"api", "embedded"}),
     "starlette": frozenset({"api", "embedded"}),
-    "temporalio": frozenset(ALLOWED) - {"domain", "matching", "texts", "db", "settings"},
+    "temporalio": frozenset(ALLOWED) - {"domain", "matching", "conflicts", "texts", "db", "settings"},
     "asyncio": frozenset(ALLOWED) - {"domain", "matching", "texts", "crypto", "settings"},
 }
 """Outside libraries that belong to some rooms only."""

@@ -20,6 +20,7 @@ from domain.project import ProjectForm
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from embedded.welcome import PROJECT_FILE
+from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.decisions import without_others
 from texts.dispute_views import meeting_rows, outcome_rows, participants_row
@@ -319,7 +320,7 @@ def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
         since=datetime(2026, 3, 2, 1, 30, tzinfo=UTC),
         earlier=True,
         live=True,
-        because=("same_name",),
+        verdict=verdict("same_name"),
         relationship="多年",
     )
     mail = MailFacts(
@@ -340,7 +341,7 @@ def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
         "预计签约日期：2027年3月31日 周三",
         "原厂商报备：已在原厂商报备",
         "大客户公司 · 杨帆 · 有效 · 2026年3月2日 周一 09:30 起",
-        "（对客户的熟悉程度：多年）",
+        "    对客户的熟悉程度：多年",
     ):
         assert said in text
     for unsaid in ("申请要点", "end user", "channel", "2027-03-31"):

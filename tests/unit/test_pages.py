@@ -35,6 +35,7 @@ from domain.application import ApplicationForm
 from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.named_account import RULES, choices_for
 from domain.tasks import AskedAs, TaskKind
+from tests.verdicts import verdict
 from texts.views import DecisionLine, EligibilityLine, FigureLine
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
@@ -69,7 +70,9 @@ EVIDENCE = tuple(
         source="account_register",
         gathered_at=NOON,
         available=kind is not EvidenceKind.LITIGATION,
-        findings=(Finding(subject_type="account", subject_id="A-1", name="甲<i>", because=("same_name",), grave=True),)
+        findings=(
+            Finding(subject_type="account", subject_id="A-1", name="甲<i>", verdict=verdict("same_name"), grave=True),
+        )
         if kind is EvidenceKind.ACCOUNTS
         else (),
     )

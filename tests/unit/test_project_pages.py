@@ -36,8 +36,10 @@ from domain.project import Company, ProjectForm, SalesStage
 from domain.project_rules import PROJECT_TASK_RULES, project_choices
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, FieldSpec, TaskKind, TaskStatus
+from domain.verdict import Verdict
 from embedded.welcome import PROJECT_FILE
 from tests.unit.test_pages import NOON, Inputs
+from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.project_views import MatchLine
 
@@ -66,11 +68,11 @@ LINE = MatchLine(
     since=datetime(2026, 3, 2, 1, 30, tzinfo=UTC),
     earlier=True,
     live=True,
-    because=("same_tender_number",),
+    verdict=verdict("same_tender_number"),
     vendor_registered=True,
     relationship="驻场三年",
 )
-OWN = LINE.model_copy(update={"name": "核心网扩容", "salesperson_name": "杨帆", "since": NOON, "because": ()})
+OWN = LINE.model_copy(update={"name": "核心网扩容", "salesperson_name": "杨帆", "since": NOON, "verdict": Verdict()})
 
 
 def choices(kind: TaskKind, *, text_on_the_table: bool = False) -> Any:

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from activities.collisions import Collision
-from activities.transaction import Work
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from conflicts.detection import Found
 from db import accounts, applications, projects, registers
 from domain.project_match import Match
 from domain.registers import RegisteredStatus
+from domain.rulings import Compared
 
 _HISTORY = frozenset(status.value for status in RegisteredStatus)
 """The states of a project that was once approved."""
 
 
-async def described(work: Work, collisions: Sequence[Collision]) -> tuple[Match, ...]:
+async def described(tx: AsyncConnection, collisions: Sequence[Found]) -> tuple[Match, ...]:
     """Each collision with what A5 weighs: when it was registered, the vendor's position, familiarity.
 
     What is over is history only where it was a project; an application that ended, or a registration that was never
     approved, says nothing any more.
     """
-    found = [await _described(work, one) for one in collisions]
+    found = [await _described(tx, one) for one in collisions]
     return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
-async def _described(work: Work, one: Collision) -> Match | None:
+async def _described(tx: AsyncConnection, one: Found) -> Match | None:
     match one.subject_type:
         case "account":
-            account = await accounts.find(work.tx, one.subject_id)
+            account = await accounts.find(tx, one.subject_id)
             return (
                 _match(
                     one,
@@ -43,7 +46,7 @@ async def _described(work: Work, one: Collision) -> Match | None:
                 else None
             )
         case "application":
-            application = await applications.find(work.tx, one.subject_id)
+            application = await applications.find(tx, one.subject_id)
             return (
                 _match(
                     one,
@@ -58,7 +61,7 @@ async def _described(work: Work, one: Collision) -> Match | None:
                 else None
             )
         case "project":
-            project = await projects.find(work.tx, one.subject_id)
+            project = await projects.find(tx, one.subject_id)
             return (
                 _match(
                     one,
@@ -76,7 +79,7 @@ async def _described(work: Work, one: Collision) -> Match | None:
                 else None
             )
         case _:
-            (earlier,) = await registers.earlier_projects(work.tx, [one.subject_id]) or (None,)
+            (earlier,) = await registers.earlier_projects(tx, [one.subject_id]) or (None,)
             return (
                 _match(
                     one,
@@ -93,13 +96,18 @@ async def _described(work: Work, one: Collision) -> Match | None:
             )
 
 
-def _match(one: Collision, **known: object) -> Match:
+def _match(one: Found, **known: object) -> Match:
     return Match.model_validate(
         {
             "subject_type": one.subject_type,
             "subject_id": one.subject_id,
-            "because": one.reasons,
+            **compared(one),
             "earlier": one.earlier,
             **known,
         }
     )
+
+
+def compared(one: Compared) -> dict[str, Any]:
+    """What came of the comparison, to be kept with what it is shown as."""
+    return {name: getattr(one, name) for name in Compared.model_fields}

@@ -1,0 +1,64 @@
+"""What is asked about: a form that was handed in, or what somebody has typed so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from db.applications import KeyedParty
+from domain.application import ApplicationForm
+from domain.base import Frozen
+from domain.conflict_draft import FEWEST_CHARACTERS, CompanyDraft, ConflictDraft, CustomerDraft
+from domain.project import ProjectForm
+from domain.subject import Subject
+from matching.parties import Party, PartyRole, parties_of
+from matching.projects import ProjectSides
+
+
+class Asked(Frozen):
+    """What is asked about: whom it names, and of a project what it is."""
+
+    parties: tuple[Party, ...] = ()
+    project: ProjectSides | None = None
+    subject: Subject | None = None
+    """None for a dry run, which has no place in time yet."""
+
+    @classmethod
+    def of(cls, form: ApplicationForm | ProjectForm, subject: Subject | None = None) -> Asked:
+        sides = ProjectSides.of(form) if isinstance(form, ProjectForm) else None
+        return cls(parties=parties_of(form), project=sides, subject=subject)
+
+    @classmethod
+    def about(cls, draft: ConflictDraft) -> Asked:
+        """What somebody has typed so far; a name of one character says nothing yet."""
+        customer, project = draft.customer or CustomerDraft(), draft.project
+        named: list[tuple[PartyRole, CompanyDraft | None]] = [
+            ("customer", customer),
+            *(("alias", CompanyDraft(name=alias, uscc=customer.uscc)) for alias in customer.aliases),
+            *(("related_party", one) for one in (*customer.related_parties, *draft.related_parties)),
+            ("end_user", draft.end_user),
+            ("channel", draft.channel),
+        ]
+        parties = [
+            Party(name=one.name or one.uscc or "", uscc=one.uscc, role=role)
+            for role, one in named
+            if one and (one.uscc or len(one.name) >= FEWEST_CHARACTERS)
+        ]
+        of_role = {party.role: party for party in reversed(parties)}
+        sides = None
+        if project and (len(project.name) >= FEWEST_CHARACTERS or project.tender_number):
+            sides = ProjectSides(
+                **project.model_dump(),
+                customer=of_role.get("customer"),
+                end_user=of_role.get("end_user"),
+                channel=of_role.get("channel"),
+            )
+        return cls(parties=tuple(parties), project=sides)
+
+    @property
+    def id(self) -> str:
+        return self.subject.id if self.subject else ""
+
+
+def keyed(parties: Iterable[Party]) -> tuple[KeyedParty, ...]:
+    """The companies, with the keys they are found by."""
+    return tuple(KeyedParty(role=party.role, name=party.name, name_key=party.key, uscc=party.uscc) for party in parties)

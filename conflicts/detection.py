@@ -1,0 +1,148 @@
+"""Who else is registered for the same customer, group, end user or project, and why (N3, N14, P4, A5).
+
+PostgreSQL brings candidates, `matching/` judges each, and what people have said of the pair before goes with it. Only
+reads: steps keep what is found, the dry run shows it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from conflicts import fingerprints
+from conflicts.asked import Asked, keyed
+from conflicts.hits import EARLIER_PROJECT, PROJECT, Hit, Key, add_one_hop, company_hits, named_by, project_hits
+from conflicts.learned import learned_names
+from db import applications, rulings
+from db.applications import KeyedParty, RegisteredParty
+from db.candidates import candidates
+from domain.rulings import Compared, Link, Ruled, Ruling
+from domain.verdict import Level, Verdict
+from matching.projects import ProjectSides
+
+REGISTERED = ("account", "application", "project", "earlier_project")
+"""Everything that a registration may be in conflict with (P4)."""
+
+
+class Found(Compared):
+    """Something registered that may be the same, or belong to it."""
+
+    subject_type: str
+    subject_id: str
+    name: str
+    """The company, or the project, by which it was found."""
+    since: datetime
+    """When it named that company first (A5)."""
+    earlier: bool
+    """N14: before the one that asks did, so it stands."""
+
+    @property
+    def key(self) -> Key:
+        return self.subject_type, self.subject_id
+
+
+async def detect(
+    tx: AsyncConnection, asked: Asked, against: Sequence[str], *, now: datetime, live_only: bool = True
+) -> tuple[Found, ...]:
+    """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first (A5).
+
+    Who was first is judged party by party: one named in a later round has its place from that round on (N14).
+    """
+    known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
+    mine = keyed(asked.parties)
+    names = [*mine, *learned_names(mine, known)]
+    others = await candidates(tx, against, names, but=asked.id, live_only=live_only) if names else ()
+    subject = asked.subject
+    times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
+    hits = company_hits(asked, others, times, now, known)
+    theirs = await project_hits(tx, asked, against, hits, times, now, live_only=live_only)
+    if not hits:
+        return ()
+    named = await named_by(tx, hits)
+    await add_one_hop(tx, asked, against, hits, named, now)
+    found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
+    return await _with_rulings(tx, sorted(found, key=lambda one: (one.since, one.subject_id)))
+
+
+def without_origin(found: Sequence[Found]) -> list[Found]:
+    """An account has the id of the application that it came from: one of the two says it all."""
+    accounts = {one.subject_id for one in found if one.subject_type == "account"}
+    return [one for one in found if one.subject_type != "application" or one.subject_id not in accounts]
+
+
+def _found(
+    key: Key,
+    asked: Asked,
+    mine: Sequence[KeyedParty],
+    hits: Sequence[Hit],
+    named: Sequence[RegisteredParty],
+    theirs: ProjectSides | None,
+) -> Found:
+    """One subject from everything in which it met ours."""
+    of_projects = key[0] in (PROJECT, EARLIER_PROJECT)
+    companies = [hit for hit in hits if hit.mine]
+    if any(hit.verdict.level is Level.SAME and not hit.declared for hit in companies):
+        # One whose customer is ours may share its subsidiaries too: that says nothing more.
+        companies = [hit for hit in companies if not hit.declared]
+    as_projects = [hit for hit in hits if not hit.mine]
+    capped = bool(asked.project) and of_projects
+    verdict = Verdict.closest(
+        [*(hit.verdict for hit in as_projects), *(_less(hit.verdict) if capped else hit.verdict for hit in companies)]
+    )
+    whole = fingerprints.of_both(
+        fingerprints.registration(mine, asked.project), fingerprints.registration(named, theirs)
+    )
+    links: dict[tuple[str, str, str], Link] = {}
+    for hit in (*companies, *as_projects):
+        if hit.mine and hit.there:
+            pair = not of_projects and not hit.exact
+            sides = fingerprints.company(hit.mine, mine), fingerprints.company(hit.there, named)
+            link = Link(
+                fingerprint=fingerprints.of_both(*sides) if pair else whole,
+                asked=hit.mine.name,
+                asked_uscc=hit.mine.uscc,
+                registered=hit.there.name,
+                registered_uscc=hit.there.uscc,
+                level=hit.verdict.level,
+                exact=hit.exact,
+                of_companies=pair,
+            )
+        else:
+            link = Link(fingerprint=whole, level=hit.verdict.level)
+        links.setdefault((link.fingerprint, link.asked, link.registered), link)
+    best = min(hits, key=lambda hit: (hit.verdict.level.rank, -hit.verdict.score))
+    return Found(
+        subject_type=key[0],
+        subject_id=key[1],
+        name=best.name,
+        since=min(hit.since for hit in hits),
+        earlier=any(hit.earlier for hit in hits),
+        verdict=verdict,
+        declared=any(hit.declared for hit in companies),
+        links=tuple(links.values()),
+    )
+
+
+def _less(verdict: Verdict) -> Verdict:
+    """Of two projects, one company: that alone makes them belong together, not one project (A4)."""
+    level = Level.RELATED if verdict.level is Level.SAME else Level.LOOK
+    return verdict.model_copy(update={"level": level, "score": verdict.score * 0.9})
+
+
+async def _with_rulings(tx: AsyncConnection, found: Sequence[Found]) -> tuple[Found, ...]:
+    said = await rulings.newest(tx, {link.fingerprint for one in found for link in one.links})
+    if not said:
+        return tuple(found)
+    return tuple(one.model_copy(update={"ruled": ruled_on(one.links, said)}) for one in found)
+
+
+def ruled_on(links: Sequence[Link], said: Mapping[str, Ruled]) -> Ruled | None:
+    """What holds of a match: cleared once everything in which the two met is, otherwise what speaks against it."""
+    rulings_here = [said.get(link.fingerprint) for link in links]
+    against = [one for one in rulings_here if one and one.ruling is not Ruling.CLEARED]
+    if against:
+        return max(against, key=lambda one: one.at)
+    cleared = [one for one in rulings_here if one]
+    return max(cleared, key=lambda one: one.at) if cleared and len(cleared) == len(links) else None

@@ -1,0 +1,42 @@
+"""What was compared, in a few characters: the same again only while nothing of it has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from db.applications import KeyedParty
+from matching.projects import ProjectSides
+
+_OF_THE_CUSTOMER = ("customer", "alias")
+
+
+def company(named: KeyedParty, beside: Iterable[KeyedParty]) -> Any:
+    """One company as its subject knows it, the customer with its other names and its related parties.
+
+    Args:
+        beside: everything that the same subject names.
+    """
+    if named.role not in _OF_THE_CUSTOMER:
+        return [[named.name_key], [named.uscc or ""], []]
+    own = [one for one in beside if one.role in _OF_THE_CUSTOMER] or [named]
+    related = sorted({(one.name_key, one.uscc or "") for one in beside if one.role == "related_party"})
+    return [sorted({one.name_key for one in own}), sorted({one.uscc or "" for one in own}), related]
+
+
+def registration(beside: Iterable[KeyedParty], project: ProjectSides | None) -> Any:
+    """A whole subject: all that it names, and of a project all that it is compared by."""
+    parties = sorted({(_side(one.role), one.name_key, one.uscc or "") for one in beside})
+    return [parties, project.model_dump(mode="json", exclude={"customer", "end_user", "channel"}) if project else None]
+
+
+def of_both(one: Any, other: Any) -> str:
+    """The same whichever of the two asks."""
+    both = sorted(json.dumps(side, ensure_ascii=False) for side in (one, other))
+    return hashlib.sha256("\0".join(both).encode()).hexdigest()[:40]
+
+
+def _side(role: str) -> str:
+    return "customer" if role in _OF_THE_CUSTOMER else role

@@ -1,0 +1,197 @@
+"""Where what is asked about meets what is registered: a company with a company, a project with a project."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from conflicts.asked import Asked, keyed
+from conflicts.learned import groups_of
+from db import parties, projects, registers
+from db.applications import KeyedParty, RegisteredParty
+from db.candidates import projects_named
+from domain.rulings import LearnedAlias
+from domain.verdict import Level, Reason, Verdict
+from matching.parties import Party, compare
+from matching.projects import ProjectSides, compare_projects
+
+PROJECT, EARLIER_PROJECT = "project", "earlier_project"
+RELATED_PARTY = "related_party"
+LEARNED, ONE_HOP = "learned_alias", "one_hop"
+"""Reasons that are found here, by what people have said and by what others have declared."""
+MOST_HOPS = 50
+"""How many companies are looked for that are known only through somebody else's related parties."""
+
+Key = tuple[str, str]
+"""Type and id of a subject."""
+Times = Mapping[tuple[str, str | None], datetime]
+"""Since when a subject has named each of its parties, by name key and code."""
+
+
+class Hit(NamedTuple):
+    """One of our parties met one of theirs, or one project the other."""
+
+    verdict: Verdict
+    name: str
+    since: datetime
+    earlier: bool
+    declared: bool = False
+    mine: KeyedParty | None = None
+    there: KeyedParty | None = None
+    exact: bool = False
+
+
+def company_hits(
+    asked: Asked,
+    others: Sequence[RegisteredParty],
+    times: Times,
+    now: datetime,
+    known: Sequence[LearnedAlias],
+) -> dict[Key, list[Hit]]:
+    groups = groups_of(known)
+    hits: dict[Key, list[Hit]] = defaultdict(list)
+    for other in others:
+        there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
+        for mine in asked.parties:
+            learned = there.key in groups.get(mine.key, ()) and there.key != mine.key
+            aliases = [(mine.key, there.key)] if learned else []
+            verdict = compare(mine, there, aliases=aliases)
+            if not verdict.found:
+                continue
+            declared = False
+            if RELATED_PARTY in (mine.role, there.role):
+                alone = (one.model_copy(update={"role": "customer"}) for one in (mine, there))
+                declared = compare(*alone, aliases=aliases).level is Level.SAME
+                level = Level.RELATED if declared else Level.LOOK
+                verdict = verdict.model_copy(update={"level": level})
+            if learned:
+                verdict = _said_by_a_person(verdict, mine, there)
+            place = (times.get((mine.key, mine.uscc), now), asked.id)
+            hits[other.subject_type, other.subject_id].append(
+                Hit(
+                    verdict,
+                    other.name,
+                    other.since,
+                    (other.since, other.subject_id) < place,
+                    declared,
+                    mine=keyed([mine])[0],
+                    there=other,
+                    exact=mine.key == there.key or bool(mine.uscc and mine.uscc == there.uscc),
+                )
+            )
+    return hits
+
+
+def _said_by_a_person(verdict: Verdict, mine: Party, there: Party) -> Verdict:
+    """The reason that somebody has found the two names to be one company, in place of what it was shown as."""
+    reason = Reason(key=LEARNED, params={"name": mine.name, "other": there.name})
+    others = (one for one in verdict.reasons if one.key != "same_alias")
+    return verdict.model_copy(update={"reasons": (reason, *others)})
+
+
+async def project_hits(
+    tx: AsyncConnection,
+    asked: Asked,
+    against: Sequence[str],
+    hits: dict[Key, list[Hit]],
+    times: Times,
+    now: datetime,
+    *,
+    live_only: bool,
+) -> dict[Key, ProjectSides]:
+    """What the registered projects are; those that are near as projects are added to `hits`."""
+    if PROJECT in against:
+        named = await projects_named(tx, *_called(asked), but=asked.id) if asked.project else ()
+        wanted = {*named, *(id_ for kind, id_ in hits if kind == PROJECT)}
+        rows = await projects.by_ids(tx, sorted(wanted)) if wanted else ()
+    else:
+        rows = ()
+    before = [id_ for kind, id_ in hits if kind == EARLIER_PROJECT]
+    earlier = await registers.earlier_projects(tx, before) if before else ()
+    sides: dict[Key, ProjectSides] = {(PROJECT, row.id): ProjectSides.of(row.form) for row in rows}
+    sides |= {
+        (EARLIER_PROJECT, row.id): ProjectSides(
+            name=row.name, customer=Party(name=row.customer_name), amount=row.amount
+        )
+        for row in earlier
+    }
+    if asked.project is None:
+        return sides
+    live = {(PROJECT, row.id): row.stage.live for row in rows}
+    since = {(PROJECT, row.id): row.registered_at for row in rows}
+    since |= {(EARLIER_PROJECT, row.id): row.registered_at for row in earlier}
+    place = (min(times.values(), default=now), asked.id)
+    for key, theirs in sides.items():
+        if live_only and not live.get(key, True):
+            continue
+        verdict = compare_projects(asked.project, theirs)
+        if verdict.found:
+            hits[key].append(Hit(verdict, theirs.name, since[key], (since[key], key[1]) < place))
+    return sides
+
+
+def _called(asked: Asked) -> tuple[str, str]:
+    assert asked.project is not None
+    return asked.project.name, asked.project.tender_number
+
+
+async def named_by(tx: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
+    named: dict[Key, list[RegisteredParty]] = defaultdict(list)
+    for one in await parties.named_by(tx, subjects):
+        named[one.subject_type, one.subject_id].append(one)
+    return named
+
+
+async def add_one_hop(
+    tx: AsyncConnection,
+    asked: Asked,
+    against: Sequence[str],
+    hits: dict[Key, list[Hit]],
+    named: dict[Key, list[RegisteredParty]],
+    now: datetime,
+) -> None:
+    """N3: a related party of a related party is shown as well, as the weaker thing that it is.
+
+    Somebody has declared that a company of ours and another one belong together; whoever is registered for that other
+    one is found through them.
+    """
+    through = [
+        key for key, ours in hits.items() if any(hit.declared or hit.verdict.level is Level.SAME for hit in ours)
+    ]
+    have = {party.key for party in asked.parties} | {party.uscc for party in asked.parties if party.uscc}
+    beyond: dict[str, tuple[RegisteredParty, str]] = {}
+    for key in through:
+        customer = next((one.name for one in named[key] if one.role == "customer"), "")
+        for one in named[key]:
+            if one.role in ("customer", RELATED_PARTY) and not {one.name_key, one.uscc} & have:
+                beyond.setdefault(one.name_key, (one, customer))
+    beyond = dict(list(beyond.items())[:MOST_HOPS])
+    if not beyond:
+        return
+    codes = {one.uscc: one.name_key for one, _ in beyond.values() if one.uscc}
+    met = await parties.naming(tx, against, beyond.keys(), codes.keys())
+    own = set(hits)
+    for other in met:
+        key = (other.subject_type, other.subject_id)
+        bound = beyond.get(other.name_key) or beyond.get(codes.get(other.uscc or "", ""))
+        if (
+            key in own
+            or other.subject_id == asked.id
+            or other.role not in ("customer", "alias", "end_user")
+            or not bound
+        ):
+            continue
+        one, customer = bound
+        if one.uscc and other.uscc and one.uscc != other.uscc:
+            continue
+        reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
+        verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))
+        mine = keyed(asked.parties[:1])[0]
+        hits.setdefault(key, []).append(
+            Hit(verdict, other.name, other.since, other.since < now, mine=mine, there=other)
+        )
+    named.update(await named_by(tx, set(hits) - own))
