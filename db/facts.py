@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import Table, func, insert, literal, select, union_all
+from sqlalchemy import ColumnElement, Table, func, insert, literal, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
@@ -140,18 +140,26 @@ async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
 
     Returns how many processes there are.
     """
-    # An active project follows people by its own steps: it has no open task that somebody else could be asked.
+    # An active project follows people by its own steps: it has no open task that somebody else could be asked. Nor has
+    # one whose dispute runs, which may take years: only the dispute asks.
     still: dict[Table, list[StrEnum]] = {
         application: [*ENDED],
         project: [*PROJECT_ENDED, ProjectStage.ACTIVE],
         dispute: [*DISPUTE_ENDED],
     }
+    disputing = select(dispute.c.project_id).where(_not_in(dispute, [*DISPUTE_ENDED]))
     running = union_all(
         *(
-            select(table.c.workflow_id, literal(because)).where(table.c.stage.not_in([stage.value for stage in ends]))
+            select(table.c.workflow_id, literal(because)).where(
+                _not_in(table, ends), *([project.c.id.not_in(disputing)] if table is project else [])
+            )
             for table, ends in still.items()
         )
     )
     told = await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
     await tx.execute(select(func.pg_notify("baobei_nudge", "")))
     return told.rowcount
+
+
+def _not_in(table: Table, stages: list[StrEnum]) -> ColumnElement[bool]:
+    return table.c.stage.not_in([stage.value for stage in stages])

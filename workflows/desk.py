@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
         WAITING_FOR,
         DeskState,
         FactsChanged,
+        Message,
         ProcessStatus,
     )
 
@@ -44,6 +45,8 @@ heartbeats: at the engine's limit of 51,200 events a day and a half of outage wo
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
+MOST_CARRIED = 1_000_000
+"""Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
 
 G = TypeVar("G", bound=StrEnum)
 S = TypeVar("S", bound=Statement)
@@ -96,7 +99,12 @@ class Desk(Generic[G]):
         self.full_history = FULL_HISTORY
         self._moves = kept.moves
         self._refreshes = kept.refreshes
-        self._inbox: deque[Said | FactsChanged] = deque()
+        self._inbox: deque[Message] = deque(kept.unread)
+        self._read = 0
+        """Messages this run has read."""
+        self._written = 0
+        self._read_since = 0
+        """Messages read since the history was `_written` events long; their steps stand in it with the next task."""
         self._settles = list(kept.settles)
         self._heard: list[tuple[Said, Recorded]] = []
         self._alarm: asyncio.Task[None] | None = None
@@ -110,9 +118,10 @@ class Desk(Generic[G]):
             decisions=tuple(self.decisions),
             settles=self.settle(),
             refreshes=self._refreshes,
+            unread=tuple(self._inbox),
         )
 
-    def keep(self, message: Said | FactsChanged) -> None:
+    def keep(self, message: Message) -> None:
         """Put a message aside until the process reads it. Never raises: handlers only keep."""
         self._inbox.append(message)
 
@@ -216,9 +225,10 @@ class Desk(Generic[G]):
 
     async def _one_event(self, until: datetime | None = None, until_says: str = "") -> None:
         at = self._next_moment(until)
-        if not self._inbox and (at is None or at > workflow.now()) and self._history_is_full():
+        if self._hands_over(at):
             raise HistoryFull(self._attributes_of_next_run(until))
-        self.show(until, until_says)
+        if not self._inbox:  # in the midst of a flood nobody can see more than the last of it
+            self.show(until, until_says)
         await self._wake(at, until_says)
         if self._inbox:
             await self._read_next()
@@ -231,9 +241,20 @@ class Desk(Generic[G]):
         moments = [task.next_step.at for task in self.tasks] + ([until] if until else [])
         return min(moments, default=None)
 
-    def _history_is_full(self) -> bool:
+    def _hands_over(self, at: datetime | None) -> bool:
+        """Whether the history is long enough: when nothing is to be done, or in the midst of a flood of messages."""
         info = workflow.info()
-        return info.is_continue_as_new_suggested() or info.get_current_history_length() > self.full_history
+        written = info.get_current_history_length()
+        if not self._inbox:
+            idle = at is None or at > workflow.now()
+            return idle and (info.is_continue_as_new_suggested() or written > self.full_history)
+        if written != self._written:
+            self._written, self._read_since = written, 0
+        full = written + self._read_since > FULL_HISTORY
+        return full and self._read > 0 and self._can_carry_the_unread()
+
+    def _can_carry_the_unread(self) -> bool:
+        return sum(len(message.model_dump_json().encode()) for message in self._inbox) <= MOST_CARRIED
 
     async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
@@ -256,6 +277,8 @@ class Desk(Generic[G]):
 
     async def _read_next(self) -> None:
         message = self._inbox[0]
+        self._read += 1
+        self._read_since += 1
         if isinstance(message, FactsChanged):
             self._inbox.popleft()
             await self._refresh("facts")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
-from pydantic import ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
 from temporalio.common import SearchAttributeKey
 
 from activities.steps import OpenTask
@@ -15,7 +15,7 @@ from domain.base import Wire
 from domain.dispute import Claimant, DisputeStage, Origin
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
-from domain.statements import RegisterProject, Statement, SubmitApplication
+from domain.statements import RegisterProject, Said, Statement, SubmitApplication
 from domain.tasks import Decision, Taken
 
 S = TypeVar("S", bound=Statement)
@@ -54,7 +54,12 @@ def dispute_workflow_id(dispute_id: str) -> str:
 class FactsChanged(Wire):
     """The organisation or the calendar changed; open tasks are worked out again. Decides nothing, so it has no seal."""
 
+    kind: Literal["facts_changed"] = "facts_changed"
     version: str = ""
+
+
+Message = Annotated[Said | FactsChanged, Field(discriminator="kind")]
+"""Whatever a running process may be sent."""
 
 
 def claim(kind: type[S], sent: Sequence[object]) -> S:
@@ -71,6 +76,8 @@ class DeskState(Wire):
     settles: tuple[str, ...] = ()
     """Messages that the next move answers for."""
     refreshes: int = 0
+    unread: tuple[Message, ...] = ()
+    """What arrived and is not recorded yet."""
 
 
 class ApplicationState(Wire):

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import Recorded, RecordStep, RefreshStep
 from crypto.seal import seal
+from db.facts import import_organisation
 from domain.dispute import DisputeStage, Origin
 from domain.project_rules import ProjectNotice
 from domain.statements import Reassign
@@ -27,7 +28,7 @@ from tests.integration.dispute_ground import (
     split,
     text,
 )
-from tests.integration.race_ground import KEYS
+from tests.integration.race_ground import KEYS, NOW
 
 
 @pytest.fixture
@@ -148,6 +149,30 @@ async def test_d1_a6_handed_on_between_a_text_and_the_question_about_it_the_succ
     assert list(dispute.tasks) == [THIRD]
     assert (await dispute.agrees(THIRD)).accepted
     await is_agreed(dispute)
+
+
+async def test_x3_an_import_tells_the_dispute_and_not_the_project_that_waits_for_it(ground: DisputeGround) -> None:
+    """A project asks nobody while its dispute runs: a daily import must not fill its history for nothing."""
+    dispute = await ground.disputed("p1")
+    assert await told_of_an_import(ground) == ["project-p1"], "no dispute yet"
+    await dispute.negotiates()
+    assert await told_of_an_import(ground) == ["dispute-p1-1"]
+    await dispute.agrees(APPLICANT, text())
+    await dispute.asks(HOLDER)
+    await dispute.agrees(HOLDER)
+    await is_agreed(dispute)
+    assert await told_of_an_import(ground) == ["project-p1"], "about to ask the VP"
+
+
+async def told_of_an_import(ground: DisputeGround) -> list[str]:
+    """The processes told when the organisation is imported anew."""
+    async with ground.engine.begin() as tx:
+        now = await ground.facts.organisation(tx)
+        done = await import_organisation(tx, now, now=NOW, by="test")
+    query = "SELECT workflow_id FROM nudge WHERE because = :because ORDER BY workflow_id"
+    told = [found for (found,) in await ground.rows(query, because=f"organisation {done.version}")]
+    assert done.told == len(told)
+    return told
 
 
 async def test_a6_the_command_given_twice_or_too_late_changes_nothing(ground: DisputeGround) -> None:

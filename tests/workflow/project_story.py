@@ -212,10 +212,16 @@ class ProjectStory(Story):
         return said
 
     async def updates(self, **news: Any) -> UpdateProject:
+        """One update; the process shows it. Not asked by a query: one that meets a hand-over stays without an answer,
+        and with it this server's clock stands still."""
         said = self.update(**news)
         await self.sends(said)
-        await self.status()
+        await eventually(self.shows_last_update, "the update shown to operators")
         return said
+
+    async def shows_last_update(self) -> bool:
+        shown = (await self.search_attributes()).get("LastUpdateAt") or ""
+        return bool(shown[:19] == f"{self.project.updated_at:%Y-%m-%dT%H:%M:%S}")
 
     async def status(self) -> ProcessStatus:
         """Where the process stands. A question that meets a run just handing over is asked again: this server leaves

@@ -9,10 +9,10 @@ from temporalio.client import WorkflowHistory
 
 from domain.dispute import DisputeStage
 from domain.project import ProjectStage
-from domain.statements import UpdateProject
+from domain.statements import AnswerTask, UpdateProject
 from tests.workflow.fake_project_record import SUE, TESS, registration_of
 from tests.workflow.fake_record import DORA, SAM, VERA, VIKTOR
-from tests.workflow.project_story import ProjectStory
+from tests.workflow.project_story import HALVES, ProjectStory
 from tests.workflow.story import CUSTOMER, eventually, time_skipping
 from workflows.messages import FactsChanged
 from workflows.project import LIFE_HISTORY
@@ -53,7 +53,7 @@ async def test_u1_x3_250_weekly_updates_cross_many_runs_and_each_is_taken_once_i
         await project.signal(update)
         await eventually(partial(has_heard, project, {update.message_id}), "a receipt")
         sent.append(update.message_id)
-    await project.status()
+    await eventually(project.shows_last_update, "the last update shown")
     assert [one.message_id for one in project.record.updates] == sent
     assert project.record.refused == []
     assert project.count("silence") == 0, "U5: no clock ran out"
@@ -115,6 +115,37 @@ async def test_x3_updates_that_arrive_while_the_run_hands_over_are_taken_by_the_
     assert max(events(await project.histories())) <= EVENTS_OF_A_RUN
     await project.sends(project.update())
     assert len(project.record.updates) == len(sent) + 1
+
+
+async def test_x3_a_flood_of_updates_without_pause_crosses_several_runs(project: ProjectStory) -> None:
+    """450 at once: the run they arrive in holds them, and what it has not read goes along to the next."""
+    await project.to_active()
+    sent = [project.update() for _ in range(450)]
+    await asyncio.gather(*(project.signal(one) for one in sent))
+    await eventually(partial(has_heard, project, {one.message_id for one in sent}), "receipts")
+    await project.status()
+    assert sorted(one.message_id for one in project.record.updates) == sorted(one.message_id for one in sent)
+    assert project.record.refused == []
+    lengths = events(await project.histories())
+    assert len(lengths) >= 3
+    assert max(lengths) <= EVENTS_OF_A_RUN, lengths
+
+
+async def test_x3_what_a_dispute_has_not_read_goes_along_to_its_next_run(project: ProjectStory) -> None:
+    """D1: junk by hand and two texts behind it, all at once."""
+    await project.to_dispute()
+    child = project.child
+    first = await child.run_id()
+    junk = [AnswerTask(message_id=f"junk{number}", workflow_id=child.workflow_id) for number in range(230)]
+    proposed = project.answer(SAM, "agree", **HALVES)
+    await asyncio.gather(*(project.signal(one) for one in junk))
+    await project.signal(proposed)
+    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
+    assert len(project.record.refused) == len(junk)
+    assert await child.run_id() != first
+    assert max(events(await child.histories())) <= EVENTS_OF_A_RUN
+    await project.tells(SUE, "agree")
+    await project.comes_to(ProjectStage.APPROVAL)
 
 
 async def to_many_runs(project: ProjectStory, runs: int) -> None:

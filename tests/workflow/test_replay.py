@@ -173,7 +173,7 @@ async def test_a_project_in_dispute_that_asks_its_vp_at_once_is_refused(monkeypa
 
 
 async def test_a_project_that_hands_over_later_than_it_did_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Desk, "_history_is_full", lambda _: False)
+    monkeypatch.setattr(Desk, "_hands_over", lambda *_: False)
     with pytest.raises(NondeterminismError):
         await replayer().replay_workflow(named("handed-over"))
 
