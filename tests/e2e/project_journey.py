@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
 from embedded import welcome
 from embedded.driver import Answer, PageLink, project_form, until
 from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, Journey
+from tests.e2e.names import company_name, project_name
 from tests.e2e.stack import Stack, new_form
 
 SAMPLE = json.loads(welcome.PROJECT_FILE.read_text(encoding="utf-8"))
@@ -18,14 +17,10 @@ NORTH_VP, EAST_VP = "li.ming", "wang.fang"
 NORTH_GM, EAST_GM = "zhao.lei", "chen.jing"
 COO = "liu.yang"
 
-_projects = itertools.count(1)
-
 
 def new_project(customer: str | None = None, **changes: Any) -> dict[str, Any]:
     """A complete project for a customer that no other test has; `changes` replace whole parts of the form."""
-    unique = f"{next(_projects)}号{uuid.uuid4().hex[:6]}"
-    name = customer or f"端到端项目客户{unique}有限公司"
-    return project_form(SAMPLE, f"存储扩容项目{unique}", name) | changes
+    return project_form(SAMPLE, project_name(), customer or company_name()) | changes
 
 
 def named_account(stack: Stack, salesperson: str) -> str:

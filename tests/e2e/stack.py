@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
 import os
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,7 @@ from embedded.ports import Ports, free_row
 from embedded.postgres import PostgresServer
 from embedded.service import Service
 from embedded.temporal import TemporalServer
+from tests.e2e.names import company_name
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
@@ -35,13 +34,10 @@ COUNTED = (
 )
 """Every table that a message of a caller may change. Reading alone fills `reading`."""
 
-_customers = itertools.count(1)
-
 
 def new_form(customer: str | None = None, **changes: Any) -> dict[str, Any]:
     """A complete application for a customer that no other test has; `changes` replace whole parts of the form."""
-    name = customer or f"端到端测试客户{next(_customers)}号{uuid.uuid4().hex[:6]}有限公司"
-    return application_form(SAMPLE, name) | changes
+    return application_form(SAMPLE, customer or company_name()) | changes
 
 
 class Stack:

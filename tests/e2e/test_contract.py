@@ -38,6 +38,7 @@ OPERATIONS = (
     ("POST", "/api/v1/projects/{project_id}/meeting", 30),
     ("POST", "/api/v1/projects/{project_id}/withdraw", 30),
     ("GET", "/api/v1/project-numbers/{number}", 80),
+    ("POST", "/api/v1/conflicts/check", 120),
     ("GET", "/api/v1/tasks", 80),
     ("GET", "/api/v1/tasks/{task_id}", 30),
     ("POST", "/api/v1/tasks/{task_id}/answer", 120),
@@ -57,6 +58,12 @@ NEARLY_RIGHT: dict[str, Callable[[st.DataObject], dict[str, Any]]] = {
     "/api/v1/projects/{project_id}/agreement": lambda _: {
         "cooperation": "联合投标",
         "split": [{"person": "yang.fan", "percent": "60"}, {"person": "xu.jing", "percent": "40"}],
+    },
+    "/api/v1/conflicts/check": lambda data: {
+        "customer": {"name": data.draw(st.sampled_from(["云岭", "北京银行", "x", "", "%_'\"--", "\U0001f409\u202e"]))},
+        "related_parties": [{"name": "云岭后勤", "relation": "子公司"}],
+        "end_user": {"name": "南京银行股份有限公司", "uscc": None},
+        "project": {"name": "核心网扩容", "amount": "1250000.00", "tender_number": "ZB-1"},
     },
     "/api/v1/tasks/{task_id}/answer": lambda data: {
         "choice": data.draw(st.sampled_from(["pass", "return", "approve", "reject", "assign", "clear", "agree"])),
