@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from activities.context import Answered, Refused
+from activities.reassigning import take_side
 from activities.receipts import accept
 from activities.steps import Recorded
 from db.tasks import DecisionRow, TaskRow
@@ -15,7 +16,7 @@ from domain.base import Frozen
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.organisation import Role
 from domain.split import Split
-from domain.statements import AnswerTask, CallForMeeting, Statement
+from domain.statements import AnswerTask, CallForMeeting, Reassign, Statement
 from domain.tasks import AGREE, AGREED, CONFIRMED, DISAGREE, PROPOSED, Problem, TaskKind
 
 if TYPE_CHECKING:
@@ -135,8 +136,10 @@ async def _record(context: DisputeContext, decision: DecisionRow, outcome: Meeti
 
 
 async def take(context: DisputeContext, said: Statement) -> Recorded:
-    """D2: a side, a VP concerned or the general manager wants the meeting. Raises `Refused`."""
+    """D2: a side, a VP concerned or the general manager wants the meeting; or a side is handed on. Raises `Refused`."""
     row, work = context.row, context.work
+    if isinstance(said, Reassign):
+        return await take_side(context, said)
     if not isinstance(said, CallForMeeting):
         raise Refused("stage_does_not_allow", stage=row.stage.value)
     if said.person not in _may_call(context):

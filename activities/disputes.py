@@ -319,9 +319,11 @@ class DisputeContext(Context):
             await Letters(self).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **shown)
 
     def slots(self, ask: Ask) -> Sequence[str]:
+        # A side may have been handed to somebody else since the process was told whom to ask (A6).
+        if ask.kind is TaskKind.RECORD_MEETING:
+            return (deciding_salesperson(self.row.origin, self.project.applicant, self.others),)
         if ask.kind is not TaskKind.AGREE_SPLIT or ask.slot in self.sides:
             return (ask.slot,)
-        # Handed to somebody else since the process was told whom to ask (A6).
         confirmed = self.row.proposal["confirmed"] if self.row.proposal else {}
         return tuple(person for person in self.sides if person not in confirmed)
 

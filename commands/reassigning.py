@@ -1,10 +1,11 @@
-"""Somebody leaves: their projects go to another salesperson, with a reason (A6)."""
+"""Somebody leaves: their projects, and their sides of disputes, go to another salesperson, with a reason (A6)."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 import uuid
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from db.facts import Facts
-    from db.projects import ProjectRow
     from domain.organisation import Organisation
     from settings import Settings
 
@@ -32,7 +32,7 @@ def reassign(
     reason: Annotated[str, typer.Option(help="Why; it is recorded and told to both.")] = "",
     home: RunningHomeOption = None,
 ) -> None:
-    """Hand the projects and tasks of somebody who leaves to another salesperson, with a reason (A6)."""
+    """Hand projects, tasks and sides of disputes of somebody who leaves to another salesperson, with a reason (A6)."""
     said = texts()
     if person == to:
         raise fail(said.text("command.reassign.same", person=person))
@@ -40,15 +40,16 @@ def reassign(
         raise fail(said.text("command.reassign.reason_required"))
 
     async def work(engine: AsyncEngine, facts: Facts, settings: Settings) -> tuple[int, int]:
-        from db import projects
+        from db import disputes, projects
 
         async with engine.connect() as tx:
             organisation = await facts.organisation(tx)
             _check(organisation, person, to)
-            moving = await projects.open_of(tx, person)
-        if not moving:
+            processes = [row.workflow_id for row in await projects.open_of(tx, person)]
+            processes += [row.workflow_id for row in await disputes.of_account_holder(tx, person)]
+        if not processes:
             raise fail(said.text("command.reassign.nobody", **{"from": person}))
-        return len(moving), await _tell(engine, settings, moving, to=to, reason=reason.strip())
+        return len(processes), await _tell(engine, settings, processes, was=person, to=to, reason=reason.strip())
 
     wanted, done = on_record(home, work)
     time.sleep(0.3)  # threads of the engine's client may crash a process that ends at once (sdk-python #300)
@@ -71,35 +72,32 @@ def _check(organisation: Organisation, person: str, to: str) -> None:
 
 
 async def _tell(
-    engine: AsyncEngine, settings: Settings, moving: tuple[ProjectRow, ...], *, to: str, reason: str
+    engine: AsyncEngine, settings: Settings, processes: Sequence[str], *, was: str, to: str, reason: str
 ) -> int:
-    """Tell each process, and wait until it has recorded it. Returns how many have."""
+    """Tell each process, of a project or of a dispute, and wait until it has recorded it. Returns how many have."""
     from temporalio.service import RPCError
 
     from crypto.seal import seal
     from db import messages
     from domain.statements import Reassign
     from temporal_client import connect
-    from workflows.project import ProjectRegistration
 
     try:
         client = await connect(settings)
         waiting = set()
-        for row in moving:
+        for workflow_id in processes:
             statement = Reassign(
                 message_id=uuid.uuid4().hex,
-                workflow_id=row.workflow_id,
+                workflow_id=workflow_id,
                 person=operator(),
                 said_at=datetime.now(UTC),
                 channel="command",
-                was=row.salesperson,
+                was=was,
                 to=to,
                 reason=reason,
             )
-            handle = client.get_workflow_handle(row.workflow_id)
-            await handle.signal(
-                ProjectRegistration.reassign, seal(statement, settings.seal_keys), rpc_timeout=RPC_TIMEOUT
-            )
+            handle = client.get_workflow_handle(workflow_id)
+            await handle.signal("reassign", seal(statement, settings.seal_keys), rpc_timeout=RPC_TIMEOUT)
             waiting.add(statement.message_id)
     except (RPCError, RuntimeError) as error:
         raise fail(texts().text("command.engine_away", why=str(error).partition("\n")[0])) from None

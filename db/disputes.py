@@ -99,6 +99,14 @@ async def open_with(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, .
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
+async def of_account_holder(tx: AsyncConnection, person: str) -> tuple[DisputeRow, ...]:
+    """The running disputes in which somebody speaks for a Named Account (P3)."""
+    speaks = dispute.c.claimants.contains([{"subject_type": "account", "person": person}])
+    running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
+    rows = await tx.execute(select(dispute).where(speaks, running).order_by(dispute.c.id))
+    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+
+
 async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but: str) -> tuple[DisputeRow, ...]:
     """D2: how earlier disputes over projects of the same customer ended, the latest first.
 

@@ -138,7 +138,7 @@ class ReceiveContract(Statement):
 
 
 class Reassign(Statement):
-    """A salesperson leaves: an operator hands their project to another, with a reason."""
+    """A salesperson leaves: an operator hands their project, or their side of a dispute, to another, with a reason."""
 
     kind: Literal["reassign"] = "reassign"
     was: str = ""

@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import OpenDisputeStep
     from domain.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
     from domain.project_rules import ProjectNotice
-    from domain.statements import AnswerTask, CallForMeeting
+    from domain.statements import AnswerTask, CallForMeeting, Reassign
     from domain.subject import Subject, SubjectType
     from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
     from workflows.desk import Desk, HistoryFull, take
@@ -164,6 +164,12 @@ class ProjectDispute:
     )
     def call_for_meeting(self, *sent: object) -> None:
         self._desk.keep(claim(CallForMeeting, sent))
+
+    @workflow.signal(
+        description="An operator hands the side of an account to another salesperson, sealed by the command."
+    )
+    def reassign(self, *sent: object) -> None:
+        self._desk.keep(claim(Reassign, sent))
 
     @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
     def facts_changed(self, *_: object) -> None:

@@ -269,3 +269,21 @@ def test_whoever_follows_somebody_who_leaves_speaks_for_their_side_of_a_dispute(
     story.link("zhou.min", nth=2).answer("agree")
     story.answer(NORTH_VP, "approve")
     assert story.reaches("active")["salesperson"]["id"] == "huang.lei"
+
+
+def test_whoever_follows_an_account_holder_who_leaves_agrees_in_a_running_dispute(stack: Stack) -> None:
+    """A2, D1: the account stays; the side of the dispute, and its decision by their VP, go to the successor."""
+    account = named_account(stack, "he.xin")
+    story = ProjectJourney(stack, "ma.chao", new_project(account))
+    story.reaches("disputed")
+    stack.portal.open_task("he.xin", story.id)
+    done = stack.cli("reassign", "he.xin", "emily.clark", "--reason", "何鑫离职")
+    assert done.returncode == 0, done.stderr
+    asked = stack.portal.open_task("emily.clark", story.id)
+    split = [{"person": "emily.clark", "percent": "70"}, {"person": "ma.chao", "percent": "30"}]
+    stack.portal.answer(
+        "emily.clark", asked["id"], "agree", fields={"cooperation": "由她负责，马超支持", "split": split}
+    )
+    story.link("ma.chao", nth=2).answer("agree")
+    story.answer(NORTH_VP, "approve")
+    assert story.reaches("active")["salesperson"]["id"] == "ma.chao"

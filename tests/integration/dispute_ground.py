@@ -25,7 +25,7 @@ from domain.dispute import Claimant, DisputeStage, Origin
 from domain.project import ProjectForm, ProjectStage, Track
 from domain.project_match import Match
 from domain.project_rules import ProjectNotice
-from domain.statements import AnswerTask, CallForMeeting, Statement, Withdraw
+from domain.statements import AnswerTask, CallForMeeting, Reassign, Statement, Withdraw
 from domain.subject import Subject, SubjectType
 from domain.tasks import AGREE, CALL_MEETING, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
@@ -300,7 +300,7 @@ class Dispute:
         )
         return seal(statement, self.ground.keys)
 
-    async def hears(self, said: AnswerTask | CallForMeeting | Withdraw) -> Recorded:
+    async def hears(self, said: AnswerTask | CallForMeeting | Withdraw | Reassign) -> Recorded:
         step = RecordStep(
             key=f"record:{said.fingerprint}",
             now=self.now,

@@ -151,6 +151,65 @@ async def test_d1_a6_handed_on_between_a_text_and_the_question_about_it_the_succ
     await is_agreed(dispute)
 
 
+async def account_holder_leaves(
+    dispute: Dispute, to: str, *, was: str = HOLDER, person: str = "operator:ops"
+) -> Recorded:
+    said = dispute.says(Reassign, person, was=was, to=to, reason="离职", channel="command")
+    heard = await dispute.hears(said)
+    if heard.tasks is not None:
+        dispute.tasks = {task.slot: task for task in heard.tasks}
+    return heard
+
+
+async def test_d1_a2_whoever_follows_an_account_holder_who_leaves_speaks_for_their_side(ground: DisputeGround) -> None:
+    """A2: the account itself does not move; the dispute, and the VP who decides, are the successor's."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    assert (await account_holder_leaves(dispute, THIRD)).accepted
+    assert sorted(dispute.tasks) == sorted([APPLICANT, THIRD])
+    assert [one.person for one in (await dispute.row()).claimants] == [APPLICANT, THIRD]
+    assert (await dispute.agrees(APPLICANT, text(fan="60", clark="40"))).accepted
+    await dispute.asks(HOLDER)  # as the process was told before
+    assert list(dispute.tasks) == [THIRD]
+    agreed = await dispute.agrees(THIRD)
+    assert agreed.decision is not None
+    assert agreed.decision.outcome == AGREED
+    moved = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    assert moved.outcome is not None
+    assert moved.outcome.decided_by_vp_of == THIRD
+    assert "side_handed_on" in await dispute.events()
+
+
+async def test_d2_a2_the_successors_vp_records_the_meeting(ground: DisputeGround) -> None:
+    """The VP of 徐静 is 王芳; who follows her is of another department, and 李明 records."""
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    assert (await dispute.calls_for_meeting(APPLICANT)).accepted
+    await dispute.wants_meeting()
+    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await account_holder_leaves(dispute, THIRD)).accepted
+    await dispute.meets(HOLDER)  # as the process was told before
+    assert [one.person for one in dispute.tasks[THIRD].asked] == [APPLICANTS_VP]
+    ruled = ruling(responsible=THIRD, split=split(fan="30", clark="70"))
+    assert (await dispute.answers(THIRD, RECORD, ruled, person=APPLICANTS_VP)).code == ""
+
+
+async def test_a2_a_side_is_handed_on_by_an_operator_to_a_salesperson_and_once(ground: DisputeGround) -> None:
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    assert (await account_holder_leaves(dispute, THIRD, person=APPLICANT)).code == "not_operator"
+    assert (await account_holder_leaves(dispute, COMMERCE)).code == "reassign_unknown"
+    own = await account_holder_leaves(dispute, THIRD, was=APPLICANT)
+    assert own.code == "not_party_of_dispute", "that side moves with the project"
+    assert (await account_holder_leaves(dispute, THIRD)).accepted
+    assert (await account_holder_leaves(dispute, THIRD)).code == "not_party_of_dispute"
+    await dispute.agrees(APPLICANT, text(fan="60", clark="40"))
+    await dispute.asks(THIRD)
+    await dispute.agrees(THIRD)
+    await is_agreed(dispute)
+    assert (await account_holder_leaves(dispute, HOLDER, was=THIRD)).code == "dispute_not_open"
+
+
 async def test_x3_an_import_tells_the_dispute_and_not_the_project_that_waits_for_it(ground: DisputeGround) -> None:
     """A project asks nobody while its dispute runs: a daily import must not fill its history for nothing."""
     dispute = await ground.disputed("p1")
