@@ -129,6 +129,8 @@ class RenderedMail(Frozen):
 
 def one_line(value: str) -> str:
     """`value` without line breaks, control characters (C0, C1, U+2028/9), direction marks or lone surrogates."""
+    if value.isprintable():  # none of these
+        return " ".join(value.split())
     kept = (
         " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else "\ufffd" if unicodedata.category(c) == "Cs" else c
         for c in value

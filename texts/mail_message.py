@@ -1,6 +1,7 @@
 """The message that goes out: headers, text and HTML of a rendered mail as the bytes that a mail server takes.
 
-Built with the older classes of the standard library: `EmailMessage` and its header registry take six times as long.
+Its structure is always the same and written down here; the standard library encodes the headers and reads them back.
+Building a tree of its message objects and writing that out took twice as long (ran), with `EmailMessage` ten times.
 
 Display strings never reach a header as they were typed: Python 3.11.7 writes an encoded word that holds CRLF as a
 header of its own. They are cleaned, and the finished message is read back and compared before anyone may send it.
@@ -9,13 +10,11 @@ header of its own. They are cleaned, and the finished message is read back and c
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from email.errors import HeaderParseError
 from email.header import Header, decode_header
-from email.mime.application import MIMEApplication
-from email.mime.multipart import MIMEMultipart
-from email.mime.text import MIMEText
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import format_datetime, formataddr, parseaddr
@@ -28,7 +27,8 @@ from texts.mail import RenderedMail, header_text
 
 LONGEST_MESSAGE_ID: Final = 77
 """A longer one does not fit a line, and ids that are broken up thread nothing."""
-_WIRE: Final = compat32.clone(linesep="\r\n", max_line_length=76)
+LINE: Final = 76
+"""Characters of a line, encoded words and base64 included."""
 _MIME: Final = frozenset({"Content-Type", "MIME-Version"})
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
@@ -94,19 +94,17 @@ def build_message(
         headers += [("In-Reply-To", root_id), ("References", root_id)]
     # One boundary per message id and part: a repeat is the same mail byte for byte.
     boundary = "=_" + re.sub(r"[^A-Za-z0-9]", "", own_id)[:40]
-    message = MIMEMultipart("alternative", boundary=f"{boundary}_=")
-    message.attach(MIMEText(rendered.text, "plain", "utf-8"))
-    message.attach(MIMEText(rendered.html, "html", "utf-8"))
+    parts = [
+        _encoded('text/plain; charset="utf-8"', rendered.text),
+        _encoded('text/html; charset="utf-8"', rendered.html),
+    ]
     if invitation:
-        calendar = MIMEText(invitation, "calendar", "utf-8")
-        calendar.set_param("method", "REQUEST")
-        message.attach(calendar)
-        file = MIMEApplication(invitation.encode(), "ics")
-        file.add_header("Content-Disposition", "attachment", filename="invite.ics")
-        message = MIMEMultipart("mixed", boundary=f"{boundary}_1=", _subparts=[message, file])
-    for name, value in headers:
-        message[name] = _written(name, value)  # type: ignore[assignment]  # a Header is as good as a str here
-    wire = message.as_bytes(policy=_WIRE)
+        parts.append(_encoded('text/calendar; charset="utf-8"; method="REQUEST"', invitation))
+    kind, body = _together("alternative", f"{boundary}_=", parts)
+    if invitation:
+        file = _encoded("application/ics", invitation, 'Content-Disposition: attachment; filename="invite.ics"\r\n')
+        kind, body = _together("mixed", f"{boundary}_1=", [f"{kind}\r\n{body}", file])
+    wire = "".join((kind, *(_line(name, value) for name, value in headers), "\r\n", body)).encode("ascii")
     _read_back(wire, headers)
     return FinishedMail(sender=writer.address, recipient=reader.address, wire=wire)
 
@@ -144,6 +142,30 @@ def _written(name: str, value: str | _Mailbox) -> str | Header:
     shown = Header(value.name, "utf-8", header_name=name)
     shown.append(f"<{value.address}>", "us-ascii")
     return shown
+
+
+def _line(name: str, value: str | _Mailbox) -> str:
+    written = _written(name, value)
+    if isinstance(written, str):
+        if len(f"{name}: {written}") <= LINE:
+            return f"{name}: {written}\r\n"
+        written = Header(written, header_name=name)
+    folded = written.encode(linesep="\r\n", maxlinelen=LINE)
+    return f"{name}: {folded}\r\n"
+
+
+def _encoded(kind: str, content: str, further: str = "") -> str:
+    """One part with its headers. `further`: headers beside the usual ones, as lines."""
+    code = b64encode(content.encode()).decode("ascii")
+    lines = "\r\n".join(code[at : at + LINE] for at in range(0, len(code), LINE))
+    return f"Content-Type: {kind}\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n{further}\r\n{lines}\r\n"
+
+
+def _together(kind: str, boundary: str, parts: Sequence[str]) -> tuple[str, str]:
+    """Several parts in one: the headers that say so, as lines, and the body."""
+    body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
+    headers = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\nMIME-Version: 1.0\r\n'
+    return headers, f"{body}--{boundary}--\r\n"
 
 
 def _read_back(wire: bytes, meant: Sequence[tuple[str, str | _Mailbox]]) -> None:
