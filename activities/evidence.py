@@ -44,74 +44,20 @@ class EvidenceGathering:
         self._outside = tuple(outside)
 
     @activity.defn
-    async def gather_collisions(self, step: GatherStep) -> Gathered:
-        """N3, N14: accounts and live applications for the same customer or a related party."""
+    async def gather_registrations(self, step: GatherStep) -> Gathered:
+        """N3, N14: who else has registered the customer or a related party."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            found = await colliding(work, _subject(row), row.form, ("account", "application"))
-            return [
-                _evidence(kind, f"{subject}_register", work, [_finding(c) for c in found if c.subject_type == subject])
-                for kind, subject in (
-                    (EvidenceKind.ACCOUNTS, "account"),
-                    (EvidenceKind.APPLICATIONS, "application"),
-                )
-            ]
-
-        return await self._gather(step, find)
-
-    @activity.defn
-    async def gather_projects(self, step: GatherStep) -> Gathered:
-        """N3: projects now registered by other salespeople, and the history of past projects."""
-
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            types = ("project", "earlier_project")
-            collisions = await colliding(work, _subject(row), row.form, types, live_only=False)
-            found = {match.subject_id: match for match in await described(work.tx, collisions)}
-            live = [match for match in found.values() if match.live]
-            past = [match for match in found.values() if not match.live]
-            return [
-                _evidence(kind, "project_register", work, [_project_finding(match, row) for match in matches])
-                for kind, matches in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
-            ]
-
-        return await self._gather(step, find)
-
-    @activity.defn
-    async def gather_accounts_held(self, step: GatherStep) -> Gathered:
-        """N4: Named Accounts the salesperson already holds."""
-
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            held = [
-                Finding(
-                    subject_type="account",
-                    subject_id=account.id,
-                    name=account.form.customer.name,
-                    since=account.activated_at,
-                )
-                for account in await accounts.held_by(work.tx, row.applicant)
-            ]
-            return [_evidence(EvidenceKind.ACCOUNTS_HELD, "account_register", work, held)]
+            return [*await _accounts_and_applications(work, row), *await _projects(work, row)]
 
         return await self._gather(step, find)
 
     @activity.defn
     async def gather_background(self, step: GatherStep) -> Gathered:
-        """N4, E2: credit and litigation from the register that commerce keeps."""
+        """N4, E2: what the salesperson holds, and how the customer stands."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            customer = row.form.customer
-            keys = [name_key(name) for name in (customer.name, *customer.aliases)]
-            keys += learned_keys(keys, await rulings.known_aliases(work.tx, keys))
-            listed = await registers.background_of(work.tx, keys, [customer.uscc] if customer.uscc else [])
-            entries = [
-                BackgroundEntry.model_validate(entry.document)
-                for entry in listed
-                if not (entry.uscc and customer.uscc and entry.uscc != customer.uscc)
-            ]
-            return [
-                _evidence(EvidenceKind.CREDIT, "background_register", work, [_credit(e) for e in entries]),
-                _evidence(EvidenceKind.LITIGATION, "background_register", work, [_litigation(e) for e in entries]),
-            ]
+            return [*await _accounts_held(work, row), *await _credit_and_litigation(work, row)]
 
         gathered = await self._gather(step, find)
         return gathered.model_copy(update={"ask_outside": bool(self._outside)})
@@ -170,6 +116,62 @@ class EvidenceGathering:
 
 class Find(Protocol):
     async def __call__(self, work: Work, row: ApplicationRow) -> Sequence[Evidence]: ...
+
+
+async def _accounts_and_applications(work: Work, row: ApplicationRow) -> list[Evidence]:
+    """N3, N14: accounts and live applications for the same customer or a related party."""
+    found = await colliding(work, _subject(row), row.form, ("account", "application"))
+    return [
+        _evidence(kind, f"{subject}_register", work, [_finding(c) for c in found if c.subject_type == subject])
+        for kind, subject in (
+            (EvidenceKind.ACCOUNTS, "account"),
+            (EvidenceKind.APPLICATIONS, "application"),
+        )
+    ]
+
+
+async def _projects(work: Work, row: ApplicationRow) -> list[Evidence]:
+    """N3: projects now registered by other salespeople, and the history of past projects."""
+    types = ("project", "earlier_project")
+    collisions = await colliding(work, _subject(row), row.form, types, live_only=False)
+    found = {match.subject_id: match for match in await described(work.tx, collisions)}
+    live = [match for match in found.values() if match.live]
+    past = [match for match in found.values() if not match.live]
+    return [
+        _evidence(kind, "project_register", work, [_project_finding(match, row) for match in matches])
+        for kind, matches in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
+    ]
+
+
+async def _accounts_held(work: Work, row: ApplicationRow) -> list[Evidence]:
+    """N4: Named Accounts the salesperson already holds."""
+    held = [
+        Finding(
+            subject_type="account",
+            subject_id=account.id,
+            name=account.form.customer.name,
+            since=account.activated_at,
+        )
+        for account in await accounts.held_by(work.tx, row.applicant)
+    ]
+    return [_evidence(EvidenceKind.ACCOUNTS_HELD, "account_register", work, held)]
+
+
+async def _credit_and_litigation(work: Work, row: ApplicationRow) -> list[Evidence]:
+    """N4, E2: credit and litigation from the register that commerce keeps."""
+    customer = row.form.customer
+    keys = [name_key(name) for name in (customer.name, *customer.aliases)]
+    keys += learned_keys(keys, await rulings.known_aliases(work.tx, keys))
+    listed = await registers.background_of(work.tx, keys, [customer.uscc] if customer.uscc else [])
+    entries = [
+        BackgroundEntry.model_validate(entry.document)
+        for entry in listed
+        if not (entry.uscc and customer.uscc and entry.uscc != customer.uscc)
+    ]
+    return [
+        _evidence(EvidenceKind.CREDIT, "background_register", work, [_credit(e) for e in entries]),
+        _evidence(EvidenceKind.LITIGATION, "background_register", work, [_litigation(e) for e in entries]),
+    ]
 
 
 def _too_late(step: GatherStep, row: ApplicationRow) -> bool:

@@ -94,12 +94,7 @@ class NamedAccountApplication:
 
     async def _gather_evidence(self) -> None:
         """N3, N4: everything the record and the sources know, side by side; then commerce is asked (N2)."""
-        gathering = (
-            EvidenceGathering.gather_collisions,
-            EvidenceGathering.gather_projects,
-            EvidenceGathering.gather_accounts_held,
-            EvidenceGathering.gather_background,
-        )
+        gathering = (EvidenceGathering.gather_registrations, EvidenceGathering.gather_background)
         gathered = await asyncio.gather(
             *(take(gather, self._gather_step(gather.__name__), gather.__name__) for gather in gathering)
         )

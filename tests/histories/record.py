@@ -107,7 +107,7 @@ async def outside_source_silent(story: Story) -> None:
     """Open: the outside source gave no answer, commerce is asked."""
     story.record.outside = True
     await story.submits()
-    await eventually(lambda: len(story.record.gathered) == 4, "gathering")
+    await eventually(lambda: len(story.record.gathered) == 2, "gathering")
     await story.waits(minutes=story.record.policy.evidence.give_up_after_minutes + 1)
     await story.reaches(Stage.COMMERCE_CHECK)
 

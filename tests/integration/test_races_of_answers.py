@@ -224,7 +224,7 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
                 method = ground.records.activate_account
                 step = ActivateStep(key="activate:1", now=NOW, application_id=one.id)
             case _:
-                method = ground.evidence.gather_accounts_held
+                method = ground.evidence.gather_background
                 step = GatherStep(key="gather:1", now=NOW, application_id=one.id, round=1)
         results = await race(*(ground.run(method, step, one.workflow_id) for _ in range(copies)))
         assert all(result == results[0] for result in results), kind

@@ -101,17 +101,9 @@ class FakeActivities:
 
         return await self._once(step, work)
 
-    @activity.defn(name="gather_collisions")
-    async def gather_collisions(self, step: GatherStep) -> Gathered:
-        return await self._gather(step, "gather_collisions")
-
-    @activity.defn(name="gather_projects")
-    async def gather_projects(self, step: GatherStep) -> Gathered:
-        return await self._gather(step, "gather_projects")
-
-    @activity.defn(name="gather_accounts_held")
-    async def gather_accounts_held(self, step: GatherStep) -> Gathered:
-        return await self._gather(step, "gather_accounts_held")
+    @activity.defn(name="gather_registrations")
+    async def gather_registrations(self, step: GatherStep) -> Gathered:
+        return await self._gather(step, "gather_registrations")
 
     @activity.defn(name="gather_background")
     async def gather_background(self, step: GatherStep) -> Gathered:

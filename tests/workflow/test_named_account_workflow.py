@@ -32,12 +32,7 @@ async def test_n2_n5_n6_n7_an_application_passes_commerce_and_both_vps_and_becom
             assert await story.result() == Stage.ACTIVE
     assert story.record.application
     assert story.record.application.account
-    assert [name for name, _ in story.record.gathered] == [
-        "gather_collisions",
-        "gather_projects",
-        "gather_accounts_held",
-        "gather_background",
-    ]
+    assert [name for name, _ in story.record.gathered] == ["gather_registrations", "gather_background"]
     assert story.told("activated") == sorted({SAM, DORA, VERA, VIKTOR, MONA})
     assert len(story.record.keys) == len(set(story.record.keys)), "no step was taken twice"
 
@@ -49,7 +44,7 @@ async def test_n5_a_returned_application_is_supplied_and_checked_again_in_a_new_
     supplied = await story.says(SAM, "supply", then=Stage.COMMERCE_CHECK)
     assert (await story.status()).round == 2
     assert {number for _, number in story.record.gathered} == {1, 2}
-    assert len(story.record.gathered) == 8, "gathering was repeated for the corrected form"
+    assert len(story.record.gathered) == 4, "gathering was repeated for the corrected form"
     assert supplied.message_id in story.record.settled
     await story.says(CLARA, "return", "still none", then=Stage.RETURNED)
     await story.says(SAM, "supply", then=Stage.COMMERCE_CHECK)
@@ -256,7 +251,7 @@ async def test_n13_a_rejected_application_is_not_withdrawn(story: Story) -> None
 async def test_n13_the_applicant_withdraws_while_an_outside_source_is_asked(story: Story) -> None:
     story.record.outside = True
     await story.submits()
-    await eventually(lambda: len(story.record.gathered) == 4, "gathering")
+    await eventually(lambda: len(story.record.gathered) == 2, "gathering")
     await story.sends(story.withdrawal())
     assert await story.result() == Stage.WITHDRAWN
     assert not story.record.tasks
@@ -265,7 +260,7 @@ async def test_n13_the_applicant_withdraws_while_an_outside_source_is_asked(stor
 async def test_n4_n5_a_silent_outside_source_is_marked_and_people_go_on(story: Story) -> None:
     story.record.outside = True
     await story.submits()
-    await eventually(lambda: len(story.record.gathered) == 4, "gathering")
+    await eventually(lambda: len(story.record.gathered) == 2, "gathering")
     started = await story.env.get_current_time()
     minutes = story.record.policy.evidence.give_up_after_minutes
     assert (await story.status()).stage == Stage.EVIDENCE
@@ -279,7 +274,7 @@ async def test_n4_n5_a_silent_outside_source_is_marked_and_people_go_on(story: S
 async def test_n4_an_outside_source_that_answers_late_is_heard(story: Story) -> None:
     story.record.outside = True
     await story.submits()
-    await eventually(lambda: len(story.record.gathered) == 4, "gathering")
+    await eventually(lambda: len(story.record.gathered) == 2, "gathering")
     story.activities.outside_answers.set()
     await story.waits(minutes=2)
     await story.reaches(Stage.COMMERCE_CHECK)
