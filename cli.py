@@ -90,10 +90,15 @@ def migrate(home: RunningHomeOption = None) -> None:
     import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 
+    from conflicts.rekeying import rekey
     from db.migrate import upgrade
 
+    async def bring_up_to_date(database_url: str) -> None:
+        await upgrade(database_url)
+        await rekey(database_url)
+
     try:
-        asyncio.run(upgrade(settings_for(home).database_url))
+        asyncio.run(bring_up_to_date(settings_for(home).database_url))
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         raise fail(f"The database could not be migrated: {error}") from None
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from conflicts.asked import keyed
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, facts, imports, registers
@@ -26,6 +27,7 @@ from domain.calendar_file import AnnouncedYear, merged
 from domain.organisation import Organisation
 from domain.registers import BackgroundEntry, ProjectEntry, RegisteredStatus
 from matching.names import name_key
+from matching.parties import Party
 
 
 class OrganisationImported(Frozen):
@@ -257,13 +259,10 @@ def _background_row(key: tuple[str, str | None, str], entry: BackgroundEntry) ->
 
 def _parties(entry: ProjectEntry) -> tuple[KeyedParty, ...]:
     """The customer, and the end user when that is another company."""
-    named = [("customer", entry.customer_name, entry.customer_uscc)]
+    named = [Party(name=entry.customer_name, uscc=entry.customer_uscc)]
     if entry.end_user_name:
-        named.append(("related_party", entry.end_user_name, entry.end_user_uscc))
-    found = {
-        (name_key(name), uscc): KeyedParty(role=role, name=name, name_key=name_key(name), uscc=uscc)
-        for role, name, uscc in reversed(named)
-    }
+        named.append(Party(name=entry.end_user_name, uscc=entry.end_user_uscc, role="related_party"))
+    found = {(one.name_key, one.uscc): one for one in reversed(keyed(named))}
     return tuple(reversed(found.values()))
 
 

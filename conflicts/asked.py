@@ -61,4 +61,13 @@ class Asked(Frozen):
 
 def keyed(parties: Iterable[Party]) -> tuple[KeyedParty, ...]:
     """The companies, with the keys they are found by."""
-    return tuple(KeyedParty(role=party.role, name=party.name, name_key=party.key, uscc=party.uscc) for party in parties)
+    return tuple(
+        KeyedParty(
+            role=party.role,
+            name=party.name,
+            name_key=party.key,
+            uscc=party.uscc,
+            grams=party.grams,
+        )
+        for party in parties
+    )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from conflicts.asked import keyed
 from db.applications import KeyedParty
 from domain.rulings import LearnedAlias
+from matching.parties import Party
 
 
 def learned_names(mine: Sequence[KeyedParty], known: Sequence[LearnedAlias]) -> list[KeyedParty]:
@@ -13,11 +15,9 @@ def learned_names(mine: Sequence[KeyedParty], known: Sequence[LearnedAlias]) -> 
     have = {one.name_key for one in mine}
     names = {alias.name_key: (alias.name, alias.uscc) for alias in known}
     names |= {alias.other_key: (alias.other, alias.other_uscc) for alias in known}
-    return [
-        KeyedParty(role="alias", name=name, name_key=key, uscc=code)
-        for key, (name, code) in names.items()
-        if key not in have
-    ]
+    return list(
+        keyed(Party(name=name, uscc=code, role="alias") for key, (name, code) in names.items() if key not in have)
+    )
 
 
 def learned_keys(name_keys: Sequence[str], known: Sequence[LearnedAlias]) -> list[str]:

@@ -43,6 +43,8 @@ class KeyedParty(Wire):
     name: str
     name_key: str
     uscc: str | None = None
+    grams: tuple[int, ...] = ()
+    """What near names are found by (`matching.grams`), sorted. Not read back."""
 
 
 class RegisteredParty(KeyedParty):
@@ -55,6 +57,10 @@ class RegisteredParty(KeyedParty):
 
 # What every step runs is plain SQL: see `db/plain.py`.
 _APPLICATION = Shape(ApplicationRow, *application.c)
+REGISTERED_PARTY = Shape(
+    RegisteredParty, *(party.c[name] for name in RegisteredParty.model_fields if name in party.c and name != "grams")
+)
+"""A row of `party`, without what only the database needs to find it by."""
 
 _ADD = plain.insertion(application)
 _ADD_ROUND = plain.insertion(application_round)

@@ -7,11 +7,9 @@ from collections.abc import Collection, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
-from db.applications import RegisteredParty
-from db.plain import Shape
-from db.tables import party
+from db.applications import REGISTERED_PARTY, RegisteredParty
 
-_PARTY = Shape(RegisteredParty, *(column for column in party.c if column.name in RegisteredParty.model_fields))
+_PARTY = REGISTERED_PARTY
 _NAMED_BY = f"""
     SELECT {_PARTY.sql} FROM party
     WHERE (subject_type, subject_id) IN (SELECT type, id FROM unnest($1::text[], $2::text[]) AS one (type, id))

@@ -21,7 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 metadata = MetaData(
     naming_convention={
@@ -112,9 +112,19 @@ party = Table(
     Column("uscc", Text),
     Column("live", Boolean, nullable=False),
     Column("since", Moment, nullable=False),
+    Column("grams", ARRAY(Integer), nullable=False, server_default="{}"),
     Index("ix_party_subject", "subject_type", "subject_id"),
     Index("ix_party_name_key", "name_key", postgresql_where=text("live")),
     Index("ix_party_uscc", "uscc", postgresql_where=text("live AND uscc IS NOT NULL")),
+    Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "array_ops"}),
+)
+
+# By which version of the rules the keys and grams in the tables were made; one row.
+name_keys = Table(
+    "name_keys",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False),
+    Column("version", Integer, nullable=False),
 )
 
 account = Table(

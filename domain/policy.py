@@ -98,8 +98,30 @@ class Projects(Frozen):
         return self.number_format.format(year=year, sequence=sequence)
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Matching(Frozen):
+    """From which likeness on two names or two projects are said to be what (N3, P4); see `docs/matching.md`."""
+
+    look: Share
+    conflict: Share
+    project_related: Share
+    project_same: Share
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Matching:
+        if not (self.look <= self.conflict and self.project_related <= self.project_same):
+            raise ValueError("what is looked at begins below what is said to be a conflict, related below same")
+        return self
+
+
 def _shipped_projects() -> Projects:
     return load_policy().projects
+
+
+def _shipped_matching() -> Matching:
+    return load_policy().matching
 
 
 class Policy(Frozen):
@@ -114,6 +136,8 @@ class Policy(Frozen):
     eligibility: EligibilityRules
     projects: Projects = Field(default_factory=_shipped_projects)
     """A policy that an old process has kept may be older than this part; a file has to have it."""
+    matching: Matching = Field(default_factory=_shipped_matching)
+    """Likewise."""
     deadlines: dict[TaskKind, Deadline]
 
     @property
@@ -125,6 +149,7 @@ class _PolicyFile(Policy):
     """What a policy file must hold beyond what a policy kept by an old process does."""
 
     projects: Projects
+    matching: Matching
 
     @field_validator("deadlines")
     @classmethod

@@ -116,10 +116,12 @@ def _temporal(plan: Plan, home: Home, ports: Ports) -> Service:
 async def _migrate(database_url: str) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
+    from conflicts.rekeying import rekey
     from db.migrate import upgrade
 
     try:
         await upgrade(database_url)
+        await rekey(database_url)
     except (OSError, SQLAlchemyError) as error:
         raise StartError(f"The database schema could not be brought up to date: {error}") from error
 

@@ -1,15 +1,16 @@
-"""When two spellings are one company name: width, case, spacing, punctuation and legal form do not count."""
+"""When two spellings are one company name: width, script, case, spacing, punctuation and legal form do not."""
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from functools import lru_cache
+
+from matching.script import fold, is_han
 
 _CHINESE_FORMS = tuple(
     sorted(
         (
-            *("股份有限公司", "股份有限責任公司", "股份有限责任公司", "有限责任公司", "有限責任公司", "责任有限公司"),
+            *("股份有限公司", "股份有限责任公司", "有限责任公司", "责任有限公司"),
             *("有限公司", "股份公司", "公司"),
             *("特殊普通合伙", "普通合伙", "有限合伙企业", "有限合伙"),
         ),
@@ -19,7 +20,7 @@ _CHINESE_FORMS = tuple(
 )
 """Dropped at the end of a name. 集团 stays: a group and its member of the same name are two legal persons."""
 
-_NOT_A_FORM = ("分公司", "支公司", "子公司", "总公司", "總公司")
+_NOT_A_FORM = ("分公司", "支公司", "子公司", "总公司")
 """Ends that name another unit than the rest of the name does."""
 
 _LATIN_FORMS = frozenset(
@@ -36,32 +37,18 @@ _SHORT_FORMS = frozenset({"co", "ag", "sa", "sarl", "srl", "bv", "nv", "oy", "ab
 _JOINERS = frozenset(".'’‘`·・‧•")
 """Dropped without parting words: `S.A.` is `SA`, `L'Oréal` is `LOréal`."""
 
-_MARK_RUN = re.compile(
-    r"([\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{8})"
-    r"[\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]+"
-)
-"""Ordering a run of accents takes time that grows with its square; no name stacks more than eight."""
-
 
 @lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
     """What two spellings of one company name have in common; equal keys mean the same name.
 
-    Width, compatibility forms, case, spacing, punctuation and brackets are dropped everywhere, the legal form at the
-    end. Never "" for a name that is not "", never an error, and time grows with the length of the name only.
+    Width, compatibility forms, traditional or simplified script, case, spacing, punctuation and brackets are dropped
+    everywhere, the legal form at the end. Never "" for a name that is not "", never an error, and time grows with the
+    length of the name only.
     """
-    folded = _fold(name)
+    folded = fold(name)
     words = _words(folded)
     return _without_legal_form(words) or "".join(folded.split()) or name
-
-
-def _fold(name: str) -> str:
-    folded = unicodedata.normalize("NFKC", _MARK_RUN.sub(r"\1", name)).casefold()
-    return unicodedata.normalize("NFKC", _MARK_RUN.sub(r"\1", folded))
-
-
-def _is_han(character: str) -> bool:
-    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
 
 
 def _words(folded: str) -> list[str]:
@@ -74,7 +61,7 @@ def _words(folded: str) -> list[str]:
             parted = parted or character not in _JOINERS
             continue
         if current:
-            han, was_han = _is_han(character), _is_han(current[-1])
+            han, was_han = is_han(character), is_han(current[-1])
             if han != was_han or (parted and not han):
                 words.append("".join(current))
                 current = []
@@ -97,17 +84,17 @@ def _without_legal_form(words: list[str]) -> str:
     count = len(words)
     while count > 1:
         last = words[count - 1]
-        if _is_han(last[0]):
+        if is_han(last[0]):
             kept = _chinese_end(last)
             if kept:
                 return "".join((*words[: count - 1], last[:kept]))
         elif last not in _LATIN_FORMS:
-            behind_latin = not _is_han(words[count - 2][0])
-            before_ltd = last == "co" and count < len(words) and not _is_han(words[count][0])
+            behind_latin = not is_han(words[count - 2][0])
+            before_ltd = last == "co" and count < len(words) and not is_han(words[count][0])
             if last not in _SHORT_FORMS or not (behind_latin or before_ltd):
                 break
         count -= 1
-    if count == 1 and _is_han(words[0][0]):
+    if count == 1 and is_han(words[0][0]):
         return words[0][: _chinese_end(words[0])] or words[0]
     return "".join(words[:count])
 

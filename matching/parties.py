@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from functools import cached_property
+from collections.abc import Collection, Iterator
+from functools import cache, cached_property
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
 
 from domain.application import ApplicationForm
 from domain.base import Frozen
+from domain.policy import Matching, load_policy
 from domain.project import Company, ProjectForm
 from domain.verdict import Level, Reason, Verdict
+from matching.anatomy import anatomy
+from matching.grams import grams
 from matching.names import name_key
-from matching.reasons import REASONS, in_order
+from matching.reasons import in_order
+from matching.similar import level_of, likeness, without_form
 
 PartyRole = Literal["customer", "alias", "related_party", "end_user", "channel"]
 
@@ -38,6 +42,17 @@ class Party(Frozen):
     @cached_property
     def key(self) -> str:
         return name_key(self.name)
+
+    @cached_property
+    def grams(self) -> tuple[int, ...]:
+        """What near names have in common with this one."""
+        return tuple(grams(anatomy(self.name)))
+
+
+@cache
+def shipped() -> Matching:
+    """The bounds that ship with the product."""
+    return load_policy().matching
 
 
 _BESIDE: dict[tuple[str, str], str] = {
@@ -77,52 +92,56 @@ def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
     return tuple(found.values())
 
 
-def because(asked: Party, registered: Party) -> tuple[str, ...]:
-    """Why `asked` and `registered` are the same company, as text keys of `REASONS`; empty when they are not.
-
-    Two different USCCs are two different companies, whatever their names say. `related_party` is added when at least
-    one side is a related party: the customers themselves then differ, but N3 counts it as a collision all the same.
-    """
-    if asked.uscc and registered.uscc and asked.uscc != registered.uscc:
-        return ()
-    reasons = set()
-    if asked.uscc and asked.uscc == registered.uscc:
-        reasons.add("same_uscc")
-    if asked.key == registered.key:
-        reasons.add("same_alias" if "alias" in (asked.role, registered.role) else "same_name")
-    if reasons and "related_party" in (asked.role, registered.role):
-        reasons.add("related_party")
-    beside = _BESIDE.get((_side(asked), _side(registered)))
-    if reasons and beside:
-        reasons.add(beside)
-    return tuple(reason for reason in REASONS if reason in reasons)
-
-
-def compare(asked: Party, registered: Party, *, aliases: Collection[tuple[str, str]] = ()) -> Verdict:
+def compare(
+    asked: Party, registered: Party, *, aliases: Collection[tuple[str, str]] = (), bounds: Matching | None = None
+) -> Verdict:
     """How close the two companies are, and why (N3, P4).
 
     `related` instead of `same` where one of the two is only a related party of its customer: the customers then
-    differ. Two different USCCs are never `same`, whatever the names say.
+    differ. Two different USCCs are never `same`, whatever the names say; one USCC always is.
 
     Args:
         aliases: pairs of name keys that a person has confirmed to be one company, either way round.
+        bounds: from which likeness on what is said; as shipped when left out.
     """
-    keys = because(asked, registered)
-    learned = (asked.key, registered.key) in aliases or (registered.key, asked.key) in aliases
-    if not keys and learned and not (asked.uscc and registered.uscc):
-        keys = ("same_alias",)
-    if not keys:
+    bounds = bounds or shipped()
+    known_apart = bool(asked.uscc and registered.uscc and asked.uscc != registered.uscc)
+    level, score, reasons = Level.NONE, 0.0, []
+    if asked.uscc and asked.uscc == registered.uscc:
+        level, score = Level.SAME, 1.0
+        reasons.append(Reason(key="same_uscc"))
+    if asked.key == registered.key:
+        level, score = Level.SAME, 1.0
+        reasons.append(Reason(key="same_alias" if "alias" in (asked.role, registered.role) else "same_name"))
+    elif (asked.key, registered.key) in aliases or (registered.key, asked.key) in aliases:
+        level, score = Level.SAME, 1.0
+        reasons.append(Reason(key="same_alias"))
+    elif level is Level.NONE:
+        found = likeness(asked.name, registered.name)
+        level, score = level_of(found, bounds), found.score
+        if level is Level.NONE and level_of(without_form(asked.name, registered.name), bounds) is not Level.NONE:
+            level, score = Level.LOOK, bounds.look
+        reasons.extend(found.reasons)
+    if level is Level.NONE:
         return Verdict()
-    level = Level.RELATED if "related_party" in keys else Level.SAME
-    return Verdict(level=level, score=1.0, reasons=in_order(Reason(key=key) for key in keys))
+    if known_apart and level is Level.SAME:
+        level, score = Level.LOOK, min(score, 0.5)
+        named_alike = asked.key == registered.key
+        reasons = [Reason(key="same_name_other_uscc")] if named_alike else [*reasons, Reason(key="other_uscc")]
+    elif level is Level.SAME and "related_party" in (asked.role, registered.role):
+        level = Level.RELATED
+    if level in (Level.SAME, Level.RELATED):
+        reasons.extend(_roles(asked, registered))
+    return Verdict(level=level, score=score, reasons=in_order(reasons))
+
+
+def _roles(asked: Party, registered: Party) -> Iterator[Reason]:
+    """In which way the company is named on both sides."""
+    if "related_party" in (asked.role, registered.role):
+        yield Reason(key="related_party")
+    if beside := _BESIDE.get((_side(asked), _side(registered))):
+        yield Reason(key=beside)
 
 
 def _side(party: Party) -> str:
     return "customer" if party.role == "alias" else party.role
-
-
-def collision(asked: Iterable[Party], registered: Iterable[Party]) -> tuple[str, ...]:
-    """Every reason for which any of `asked` is any of `registered`, the strongest first."""
-    others = tuple(registered)
-    reasons = {reason for party in asked for other in others for reason in because(party, other)}
-    return tuple(reason for reason in REASONS if reason in reasons)

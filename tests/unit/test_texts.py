@@ -34,7 +34,7 @@ from domain.project_rules import PROJECT_TASK_RULES, ProjectNotice, project_choi
 from domain.split import Share
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
-from matching.reasons import REASONS
+from matching.reasons import REASON_PARAMS, REASONS
 from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
 from texts.mail import MailFacts, MailKind, render_mail
 
@@ -94,6 +94,7 @@ def needed() -> set[str]:
     }.items():
         keys |= {f"{prefix}.{member.value}" for member in members}
     keys |= {f"because.{reason}" for reason in REASONS}
+    keys |= {f"because.{reason}.masked" for reason, params in REASON_PARAMS.items() if params}
     mails = {*MailKind, *ProjectNotice}
     keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
     keys |= {f"page.reason_for.{kind}.{c.choice}" for kind, c in project_answers() if c.reason_required}
@@ -101,6 +102,15 @@ def needed() -> set[str]:
     keys |= project_labels()
     keys |= {f"clause.{clause}" for clause in ("E1", "E1a", "E1b", "E1c", "E2", "E3", "E4")}
     return keys
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("reason", REASONS)
+def test_a_reason_names_what_it_is_given_and_masked_nothing(reason: str, language: Language) -> None:
+    """N3, X2."""
+    assert placeholders(catalogue()[f"because.{reason}"][language]) == set(REASON_PARAMS[reason])
+    if masked := catalogue().get(f"because.{reason}.masked"):
+        assert not placeholders(masked[language])
 
 
 @pytest.mark.parametrize("key", sorted(needed()))

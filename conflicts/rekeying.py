@@ -1,0 +1,79 @@
+"""The keys and grams that names are found by, brought to the newest rules of `matching/`.
+
+A database that an older version has filled knows other keys, or none. Done after every migration; nothing when the
+rules have not changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import structlog
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import keys
+from db.engine import make_engine
+from matching.names import name_key
+from matching.parties import Party
+
+VERSION = 1
+"""Raise it whenever `name_key` or `grams` give something else than before."""
+
+BATCH = 1000
+
+
+async def rekey(database_url: str) -> int:
+    """How many names were given other keys; all of them, or none when it is cut short.
+
+    Raises what a migration raises. Two accounts that old keys kept apart and new ones do not both stay (N14 holds for
+    what comes after): the second keeps its old key, and that is logged.
+    """
+    engine = make_engine(database_url, process="migrate", pool_size=1)
+    try:
+        async with engine.begin() as tx:
+            if await keys.version(tx, lock=True) == VERSION:
+                return 0
+            changed = await _parties(tx) + await _claims(tx) + await _background(tx)
+            await keys.set_version(tx, VERSION)
+            return changed
+    finally:
+        await engine.dispose()
+
+
+async def _parties(tx: AsyncConnection) -> int:
+    named = [(row_id, Party(name=name)) for row_id, name, _ in await keys.names(tx, "party")]
+    for some in _batches(named):
+        await keys.set_party_keys(tx, [(row_id, one.key, list(one.grams)) for row_id, one in some])
+    return len(named)
+
+
+async def _claims(tx: AsyncConnection) -> int:
+    changed = 0
+    for row_id, name, old in await keys.names(tx, "claim"):
+        if (new := name_key(name)) != old:
+            try:
+                async with tx.begin_nested():
+                    await keys.set_key(tx, "claim", row_id, new)
+                changed += 1
+            except IntegrityError:
+                structlog.get_logger().warning("claim_keeps_its_old_key", claim=row_id)
+    return changed
+
+
+async def _background(tx: AsyncConnection) -> int:
+    changed = 0
+    for row_id, name, old in await keys.names(tx, "background"):
+        if (new := name_key(name)) != old:
+            try:
+                async with tx.begin_nested():
+                    await keys.set_key(tx, "background", row_id, new)
+                changed += 1
+            except IntegrityError:
+                structlog.get_logger().warning("background_keeps_its_old_key", background=row_id)
+    return changed
+
+
+def _batches(named: Sequence[tuple[str, Party]]) -> Iterator[Sequence[tuple[str, Party]]]:
+    for start in range(0, len(named), BATCH):
+        yield named[start : start + BATCH]

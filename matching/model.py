@@ -1,0 +1,48 @@
+"""The weights that turn features into one figure: small trees, learned by `bench/train_matching.py`, kept as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from math import exp
+from pathlib import Path
+
+from matching.features import FEATURES
+
+MODEL_FILE = Path(__file__).with_name("model.json")
+
+Node = tuple[int, float, "Node", "Node"] | float
+"""A question (feature, bound, answer when at most the bound, answer when above) or a weight."""
+
+
+@cache
+def _trees() -> tuple[Node, ...]:
+    kept = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
+    if tuple(kept["features"]) != FEATURES:
+        raise ValueError(f"{MODEL_FILE.name} was learned from other features: run bench.train_matching")
+    return tuple(map(_node, kept["trees"]))
+
+
+def _node(kept: object) -> Node:
+    if isinstance(kept, list):
+        feature, bound, low, high = kept
+        return int(feature), float(bound), _node(low), _node(high)
+    assert isinstance(kept, int | float)
+    return float(kept)
+
+
+def weight(features: Sequence[float]) -> float:
+    """The sum of what the trees say: above 0 rather one company or its kin, below rather two."""
+    total = 0.0
+    for node in _trees():
+        while not isinstance(node, float):
+            feature, bound, low, high = node
+            node = low if features[feature] <= bound else high
+        total += node
+    return total
+
+
+def likelihood(total: float) -> float:
+    """A weight as a figure from 0 to 1."""
+    return 1 / (1 + exp(-max(-60.0, min(60.0, total))))

@@ -1,0 +1,40 @@
+"""One way to write a name: width, case and script folded, so that comparing is comparing characters."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import cache
+from importlib.resources import files
+
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
+_MARK_RUN = re.compile(rf"([{_MARKS}]{{8}})[{_MARKS}]+")
+"""Ordering a run of accents takes time that grows with its square; no name stacks more than eight."""
+
+
+@cache
+def _simplified() -> dict[int, str]:
+    """Traditional characters and their simplified ones, from OpenCC's table of characters.
+
+    Character by character, without OpenCC's phrases: a name is compared, not read, so it matters that the same comes
+    out for both spellings and not that it is the best choice of words.
+    """
+    lines = (files("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines if "\t" in line)
+    table = {ord(old): new.split()[0] for old, new in pairs if len(old) == 1}
+    # In TSCharacters a few have themselves first; in names the two spellings are mixed freely.
+    return table | {ord("乾"): "干", ord("著"): "着", ord("臺"): "台", ord("瞭"): "了", ord("藉"): "借"}
+
+
+def fold(text: str) -> str:
+    """`text` in compatibility form, lower case and simplified script. Never an error; time grows with the length."""
+    return _normal(_normal(text).casefold()).translate(_simplified())
+
+
+def _normal(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFKC", _MARK_RUN.sub(r"\1", text))
+
+
+def is_han(character: str) -> bool:
+    """Whether `character` is a Chinese one (or one of the rare scripts that stand among them)."""
+    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"

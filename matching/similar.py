@@ -1,0 +1,94 @@
+"""How near two names are, which way, and in which words that is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rapidfuzz.distance import LCSseq, Levenshtein
+
+from domain.policy import Matching
+from domain.verdict import Level, Reason
+from matching.anatomy import Anatomy, anatomy, is_group
+from matching.features import features
+from matching.model import likelihood, weight
+from matching.words import FORMS
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """What the names alone say of two companies."""
+
+    score: float
+    """From 0 to 1: how likely they are one company, or of one group."""
+    kin: bool
+    """Rather bound to each other than one: a branch, a member of a group, another company of the same brand."""
+    reasons: tuple[Reason, ...]
+
+
+_NOTHING = Likeness(score=0.0, kin=False, reasons=())
+
+
+def likeness(asked: str, registered: str) -> Likeness:
+    """How near two names are that are not the same name. Never an error, in bounded time."""
+    one, other = anatomy(asked), anatomy(registered)
+    if not LCSseq.similarity(one.core, other.core) or one.core in FORMS or other.core in FORMS:
+        return _NOTHING  # a legal form is nobody's name
+    score = likelihood(weight(features(one, other)))
+    reasons = tuple(_reasons(one, other, asked, registered))
+    # Two full names that differ are two entries of the register: at the most they belong together.
+    kin = bool(one.unit or other.unit) or not (one.short or other.short) or _one_is_head(one, other)
+    return Likeness(score=score, kin=kin, reasons=reasons)
+
+
+def without_form(asked: str, registered: str) -> Likeness:
+    """The same for what is left of `asked` without its legal form: what that was found by is not to be hidden by it."""
+    one, other = anatomy(asked), anatomy(registered)
+    if not one.form or one.unit or LCSseq.similarity(one.core, other.core) < min(len(one.core), len(other.core)) - 1:
+        return _NOTHING
+    return likeness(one.core, registered)
+
+
+def _one_is_head(one: Anatomy, other: Anatomy) -> bool:
+    longer, shorter = (one, other) if len(one.text) > len(other.text) else (other, one)
+    return bool(shorter.ending) and longer.text.startswith(shorter.text)
+
+
+def _reasons(one: Anatomy, other: Anatomy, asked: str, registered: str) -> Iterator[Reason]:
+    """The strongest first; always at least one."""
+    if one.unit and one.head == other.text:
+        yield Reason(key="branch_of", params={"name": registered})
+        return
+    if other.unit and other.head == one.text:
+        yield Reason(key="has_branch", params={"name": registered})
+        return
+    if one.unit and other.unit and one.head == other.head:
+        yield Reason(key="same_head_office", params={"name": one.head})
+        return
+    place = "_same_place" if one.place and one.place == other.place else ""
+    if one.core == other.core:
+        yield Reason(key="other_legal_form", params={"name": registered})
+    elif one.short and _inside(one.core, other.core):
+        yield Reason(key=f"abbreviation{place}", params={"short": asked, "full": registered})
+    elif other.short and _inside(other.core, one.core):
+        yield Reason(key=f"abbreviation{place}", params={"short": registered, "full": asked})
+    elif one.text.startswith(other.text) or other.text.startswith(one.text):
+        yield Reason(key="name_begins_alike", params={"name": registered})
+    elif one.brand == other.brand and len(one.brand) > 1:
+        key = "same_brand_in_group" if is_group(one) != is_group(other) else f"same_brand{place}"
+        yield Reason(key=key, params={"brand": one.brand, "name": registered})
+    elif Levenshtein.distance(one.core, other.core, score_cutoff=2) <= 2 < min(len(one.core), len(other.core)):
+        yield Reason(key="near_spelling", params={"name": registered})
+    else:
+        yield Reason(key="similar_name")
+
+
+def _inside(short: str, long: str) -> bool:
+    return len(short) > 1 and LCSseq.similarity(short, long) == len(short)
+
+
+def level_of(found: Likeness, bounds: Matching) -> Level:
+    """The level that a likeness reaches."""
+    if found.score >= bounds.conflict:
+        return Level.RELATED if found.kin else Level.SAME
+    return Level.LOOK if found.score >= bounds.look else Level.NONE
