@@ -13,7 +13,6 @@ from activities.collisions import colliding
 from activities.context import ForeignStep
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
-from conflicts.detection import Found
 from conflicts.learned import learned_keys
 from conflicts.matches import compared, described
 from db import accounts, applications, registers, rulings
@@ -121,8 +120,10 @@ class Find(Protocol):
 async def _accounts_and_applications(work: Work, row: ApplicationRow) -> list[Evidence]:
     """N3, N14: accounts and live applications for the same customer or a related party."""
     found = await colliding(work, _subject(row), row.form, ("account", "application"))
+    met = {one.key: one.name for one in found}
+    shown = [_finding(match, met[match.subject_type, match.subject_id]) for match in await described(work.tx, found)]
     return [
-        _evidence(kind, f"{subject}_register", work, [_finding(c) for c in found if c.subject_type == subject])
+        _evidence(kind, f"{subject}_register", work, [one for one in shown if one.subject_type == subject])
         for kind, subject in (
             (EvidenceKind.ACCOUNTS, "account"),
             (EvidenceKind.APPLICATIONS, "application"),
@@ -183,12 +184,18 @@ def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Fi
     return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings))
 
 
-def _finding(found: Found) -> Finding:
+def _finding(match: Match, met: str) -> Finding:
+    """An account or application by its customer; `met` is the company by which it was found."""
+    detail = {"matched": met} if met != match.customer_name else {}
     return Finding(
-        **found.model_dump(include={"subject_type", "subject_id", "name", "since"}),
-        **compared(found),
-        earlier=found.earlier,
-        grave=found.conflict,
+        subject_type=match.subject_type,
+        subject_id=match.subject_id,
+        name=match.customer_name,
+        **compared(match),
+        since=match.since,
+        detail={"salesperson": match.salesperson, **detail},
+        earlier=match.earlier,
+        grave=match.conflict,
     )
 
 

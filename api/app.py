@@ -13,6 +13,7 @@ from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
 from api import (
+    check_page,
     problems,
     routes_applications,
     routes_conflicts,
@@ -99,6 +100,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
         routes_conflicts.router,
         routes_tasks.router,
         routes_links.router,
+        check_page.router,
         routes_system.router,
         *extra_routers,
     ):

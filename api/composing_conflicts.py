@@ -12,12 +12,13 @@ from api.composing_projects import ruled_view
 from api.views import ConflictCheck, ConflictMatch
 from conflicts.asked import Asked
 from conflicts.detection import REGISTERED, detect, without_origin
+from conflicts.hits import ONE_HOP
 from conflicts.matches import described
 from db import reading
 from domain.access import scope_of
 from domain.conflict_draft import ConflictDraft
 from domain.project_match import Match
-from domain.verdict import Verdict
+from domain.verdict import Level, Verdict
 from texts.verdicts import PROTECTED, level_label, sentences
 
 MOST_MATCHES: Final = 20
@@ -34,10 +35,11 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
     shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
     verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
     texts = composer.texts
+    stands = Level.SAME if any(match.conflict for match in matches) else verdict.level
     return ConflictCheck(
         verdict=verdict.level,
         verdict_label=level_label(verdict, texts),
-        notice=texts.text(f"check.notice.{verdict.level}"),
+        notice=texts.text(f"check.notice.{stands}"),
         matches=shown,
         more=len(found) - len(closest),
     )
@@ -69,6 +71,7 @@ async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, 
 
 def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
     texts = composer.texts
+    everything = scope_of(composer.viewer.person, composer.organisation).everything
     if not seen:
         # The reasons without any name, and not one that only the hidden side could explain.
         words = [texts.text(PROTECTED), *sentences(match.verdict, texts, masked=True)]
@@ -93,6 +96,7 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
         level=match.verdict.level,
         level_label=level_label(match.verdict, texts),
         score=match.verdict.score,
-        because=sentences(match.verdict, texts),
+        # Whoever declared that the two are bound may be somebody whose customers the caller may not see.
+        because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
         ruled=ruled_view(composer, match.ruled),
     )

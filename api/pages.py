@@ -44,6 +44,7 @@ from api.page_views import (
     ResultPage,
 )
 from api.project_page import project_parts
+from api.views import ConflictCheck
 from api.wording import choice_key, task_key
 from domain.evidence import EvidenceKind
 from domain.named_account import FORM_FIELD, note_field
@@ -52,7 +53,7 @@ from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
-from texts.verdicts import because, level_label, ruled_sentence
+from texts.verdicts import because, joined, level_label, ruled_sentence
 from texts.views import detail_value, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
@@ -90,11 +91,47 @@ def _stylesheet() -> str:
     return (STATIC_DIR / STYLESHEET_URL.rpartition("/")[2]).read_text("utf-8")
 
 
+CHECK_HEADERS: Final[Mapping[str, str]] = {
+    **PAGE_HEADERS,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+"""Of the one page that has a script, which is a file of ours."""
+
+
+def render_check(
+    language: Language,
+    typed: Mapping[str, str],
+    *,
+    token: str = "",
+    found: ConflictCheck | None = None,
+    wrong: Sequence[str] = (),
+    part: bool = False,
+) -> str:
+    """The look at who else is registered; `part`: only what changes while somebody types."""
+    texts = Texts(language)
+    several = {"related_parties"}
+    return _render(
+        PageView(language=language, path="/check"),
+        "check_result.html.j2" if part else "check.html.j2",
+        title=texts.text("check.title"),
+        script="/static/check.js",
+        fields=[(name, texts.text(f"check.field.{name}"), name in several) for name in typed],
+        typed=typed,
+        token=token,
+        found=found,
+        wrong=wrong,
+    )
+
+
 def render_decision(page: DecisionPage) -> str:
     """The page that asks for one decision. Raises `KeyError` when a text is missing."""
     texts, subject, layout = Texts(page.language), page.subject_type, layout_of(page.form)
     notes = {note_field(kind) for kind in EvidenceKind}
     specs = [spec for spec in specs_of(page.choices) if spec.name not in notes]
+    specs.sort(key=lambda spec: spec.kind is FieldKind.RULINGS)  # what may be left alone comes last
     errors = {_input_name(error.field, specs): error.message for error in page.errors}
     editing = page.kind is TaskKind.SUPPLY_INFORMATION
     typed = flatten(parse_form(page.entered, layout))
@@ -334,6 +371,7 @@ def _environment() -> Environment:
     environment.filters["written_day"] = lambda value, texts: texts.written_date(value)
     environment.filters["because"] = because
     environment.filters["level_label"] = level_label
+    environment.filters["sentences"] = joined
     environment.filters["ruled_words"] = ruled_sentence
     return environment
 

@@ -20,7 +20,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel, Field
@@ -134,6 +134,12 @@ def router(settings: Settings, people: People) -> APIRouter:
         response.headers["Cache-Control"] = "no-store"
         return Token(token=key.token(settings, person.login))
 
+    @routes.get("/check")
+    async def check(person: str) -> RedirectResponse:
+        """The look at who else is registered, signed in as a person of the company: as their portal opens it."""
+        signed_in = await token(TokenRequest(person=person), Response())
+        return RedirectResponse(f"/check#token={signed_in.token}", 303, headers={"Cache-Control": "no-store"})
+
     @routes.get("/jwks.json")
     async def jwks() -> dict[str, Any]:
         return key.jwks
@@ -235,10 +241,11 @@ this machine only</p>
 <td>{% for link in mail.links %}<a href="{{ link }}" rel="noreferrer">{{ loop.index }}</a> {% endfor %}</tr>
 {% else %}<tr><td colspan="4">– 还没有 · none yet –</tr>{% endfor %}</table>
 <h2>人员 · People</h2>
-<table><tr><th>login<th>姓名 · Name<th>角色 · Roles<th>部门 · Department<th>邮箱 · Mail</tr>
+<table><tr><th>login<th>姓名 · Name<th>角色 · Roles<th>部门 · Department<th>邮箱 · Mail<th>冲突查询 · Conflicts</tr>
 {% for person in company.people %}<tr><td><code>{{ person.login }}</code><td>{{ person.name }}
 <td>{{ person.roles|sort|join(", ") }}<td>{{ offices.get(person.department, "–") }}
-<td><a href="/dev/?to={{ person.email|urlencode }}">{{ person.email }}</a></tr>{% endfor %}</table>"""
+<td><a href="/dev/?to={{ person.email|urlencode }}">{{ person.email }}</a>
+<td><a href="/dev/check?person={{ person.login|urlencode }}" rel="noreferrer">check</a></tr>{% endfor %}</table>"""
 
 MAIL_PAGE = """<p><a href="/dev/">← 邮件 · Mails</a></p>
 <h1>{{ heading(mail) or mail.subject or "–" }}</h1><p>{{ mail.subject }}</p>

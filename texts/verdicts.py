@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from zoneinfo import ZoneInfo
 
 from domain.rulings import Compared, Ruled
@@ -27,9 +27,14 @@ def reason_sentence(reason: Reason, texts: Texts, *, masked: bool = False) -> st
         return texts.label(key)
 
 
-def sentences(verdict: Verdict, texts: Texts, *, masked: bool = False) -> list[str]:
-    """Every reason of a verdict, each once, the strongest first."""
-    return list(dict.fromkeys(reason_sentence(reason, texts, masked=masked) for reason in verdict.reasons))
+def sentences(verdict: Verdict, texts: Texts, *, masked: bool = False, nameless: Collection[str] = ()) -> list[str]:
+    """Every reason of a verdict, each once, the strongest first. `nameless`: keys of those that are said without names
+    even to somebody who may see the other side."""
+    return list(
+        dict.fromkeys(
+            reason_sentence(reason, texts, masked=masked or reason.key in nameless) for reason in verdict.reasons
+        )
+    )
 
 
 def joined(words: Sequence[str], texts: Texts) -> str:

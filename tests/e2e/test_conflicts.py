@@ -4,6 +4,7 @@ moment that ends it (N3, N14, P3–P5, P10, A5, X2)."""
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -129,6 +130,20 @@ def test_x2_what_the_asker_may_not_see_is_masked(stack: Stack) -> None:
     assert {(one["person"], one["through"]) for one in noted} >= {("yang.fan", "check"), ("he.xin", "check, masked")}
 
 
+def test_x2_what_somebody_else_has_declared_is_not_told_with_ones_own(stack: Stack) -> None:
+    """N3, X2: one's own registration is found through another's declaration, which names companies of theirs."""
+    group, member = company_name(), company_name()
+    declaring = new_form(group)
+    declaring["customer"] |= {"related_parties": [{"name": member, "relation": "子公司"}]}
+    Journey(stack, "yang.fan", declaring)
+    own = ProjectJourney(stack, "he.xin", new_project(member))
+    for person, told in (("he.xin", False), (CLERK, True)):
+        answer = check(stack, person, customer=customer(group))
+        (match,) = [one for one in answer["matches"] if one["id"] == own.id]
+        assert match["level"] == "look"
+        assert any(group in words for words in match["because"]) is told
+
+
 def test_x2_the_later_applicant_is_told_and_nothing_of_whose_it_is(stack: Stack) -> None:
     """N14, X2: in the answer, in the mail, in the API; neither name nor salesperson."""
     first = Journey(stack, "yang.fan").activate()
@@ -224,6 +239,35 @@ def test_who_may_ask(stack: Stack) -> None:
         "song.jie": 403,
     }
     assert stack.portal.call(None, "POST", CHECK, {"customer": customer("云岭")}).status == 401
+
+
+def test_the_page_to_look_before_submitting_works_without_script_and_for_it(stack: Stack) -> None:
+    """P4, X2, X4: the same detection, masked alike; nothing of it is kept, and only a file of ours may run."""
+    account = Journey(stack, "yang.fan").activate()
+    empty = stack.web.request("GET", "/check")
+    assert empty.status == 200
+    policy = empty.headers["content-security-policy"]
+    assert "script-src 'self';" in policy
+    assert "unsafe" not in policy
+    assert stack.web.request("GET", "/static/check.js").status == 200
+
+    def post(person: str | None, part: bool = False, **typed: str) -> Any:
+        token = stack.portal.token(person) if person else "x"
+        sent = {"Content-Type": "application/x-www-form-urlencoded"} | ({"X-Part": "result"} if part else {})
+        return stack.web.request("POST", "/check", urlencode({"token": token, **typed}).encode(), sent)
+
+    mine = post("yang.fan", customer=account.customer)
+    assert (mine.status, account.customer in mine.words, "名称相同" in mine.words) == (200, True, True)
+    theirs = post("he.xin", part=True, customer=account.customer, related_parties="甲\n乙")
+    assert (theirs.status, MASK in theirs.words) == (200, True)
+    assert "<form" not in theirs.text
+    for hidden in (account.id, account.customer, "杨帆"):
+        assert hidden not in theirs.text
+    assert post("yang.fan", customer="<b>x</b>", uscc="91310115MA0000001X").status == 422
+    assert "<b>x</b>" not in post("yang.fan", customer="<b>x</b>").text
+    assert post("yang.fan").status == 200
+    assert post(None, customer="云岭").status == 401
+    assert post("song.jie", customer="云岭").status == 403
 
 
 # ---- what clerks say ----------------------------------------
