@@ -42,9 +42,14 @@ _COUNTS = """
     WHERE schemaname = current_schema() AND tablename = 'party' AND attname = 'grams'
     AND known.gram = ANY($1::integer[])"""
 _PROJECTS_NAMED = """
-    SELECT id FROM project
-    WHERE id <> $1 AND (form ->> 'name' = $2 OR ($3 <> '' AND form ->> 'tender_number' = $3))
-    ORDER BY registered_at, id"""
+    SELECT id FROM (
+        (SELECT id, registered_at FROM project WHERE id <> $1 AND (form ->> 'name') % $2::text
+         ORDER BY similarity(form ->> 'name', $2::text) DESC, id LIMIT $4)
+        UNION SELECT id, registered_at FROM project WHERE id <> $1 AND $3 <> '' AND form ->> 'tender_number' = $3
+    ) AS near ORDER BY registered_at, id"""
+
+MOST_PROJECTS = 50
+"""Projects with a near name that are handed on."""
 
 
 async def candidates(
@@ -105,4 +110,6 @@ async def projects_named(tx: AsyncConnection, name: str, tender_number: str, *, 
     Args:
         but: the id of the project that asks.
     """
-    return tuple(row[0] for row in await plain.run(tx, _PROJECTS_NAMED, but, name, tender_number.strip()))
+    return tuple(
+        row[0] for row in await plain.run(tx, _PROJECTS_NAMED, but, name, tender_number.strip(), MOST_PROJECTS)
+    )

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Self
 
 from domain.base import Frozen
+from domain.policy import Matching
 from domain.project import Company, ProjectForm
 from domain.verdict import Level, Reason, Verdict
 from matching.names import name_key
-from matching.parties import Party, PartyRole
+from matching.parties import Party, PartyRole, compare, shipped
 from matching.reasons import in_order
+from matching.titles import nearness, title
+
+SPECIFIC = 12
+"""Characters of a subject from which on it names one thing in the world, not a kind of project."""
+
+NEAR_FOR_ONE_CUSTOMER = 0.5
+"""How near the names of two projects of one customer are that are to be looked at."""
+
+NEAR_DAYS = 92
+"""Two signings within a quarter are at about the same time."""
 
 
 class ProjectSides(Frozen):
@@ -48,11 +60,68 @@ def _party(company: Company | None, role: PartyRole) -> Party | None:
     return Party(name=company.name, uscc=company.uscc, role=role) if company else None
 
 
-def compare_projects(asked: ProjectSides, registered: ProjectSides) -> Verdict:
-    """How close the two projects are, and why (P4)."""
-    reasons = []
+def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: Matching | None = None) -> Verdict:
+    """How close the two projects are, and why (P4).
+
+    One tender number is one project. Otherwise the names decide, unless all companies are known and none is the other:
+    two customers may each have a `机房改造`. Of one customer or end user, near names, and the same products at about
+    the same price or time, are to be looked at as well.
+
+    Args:
+        bounds: from which likeness on what is said; as shipped when left out.
+    """
+    bounds = bounds or shipped()
+    one, other = title(asked.name), title(registered.name)
+    near = nearness(one.subject, other.subject)
+    whose = _companies(asked, registered)
+    level, score, reasons = Level.NONE, near, list[Reason]()
+    if near >= bounds.project_related:
+        same = near >= bounds.project_same and one.part == other.part
+        level = Level.SAME if same else Level.RELATED
+        if name_key(asked.name) == name_key(registered.name):
+            reasons.append(Reason(key="same_project_name"))
+        else:
+            key = "near_project_name" if same else "other_part_of_project"
+            reasons.append(Reason(key=key, params={"name": registered.name}))
+        if whose is Level.NONE and len(one.subject) < SPECIFIC:
+            level = Level.LOOK
+    alike = list(_alike(asked, registered))
+    if level is Level.NONE and whose in (Level.SAME, Level.RELATED):
+        if near >= NEAR_FOR_ONE_CUSTOMER:
+            level = Level.LOOK
+            reasons.append(Reason(key="near_project_name", params={"name": registered.name}))
+        elif len(alike) > 1 and alike[0].key == "same_products":
+            level, score = Level.LOOK, max(near, bounds.project_related / 2)
     if asked.tender_number.strip() and name_key(asked.tender_number) == name_key(registered.tender_number):
+        level, score = Level.SAME, 1.0
         reasons.append(Reason(key="same_tender_number"))
-    if name_key(asked.name) == name_key(registered.name):
-        reasons.append(Reason(key="same_project_name"))
-    return Verdict(level=Level.SAME, score=1.0, reasons=in_order(reasons)) if reasons else Verdict()
+    if level is Level.NONE:
+        return Verdict()
+    return Verdict(level=level, score=score, reasons=in_order([*reasons, *alike]))
+
+
+def _companies(asked: ProjectSides, registered: ProjectSides) -> Level:
+    """How close the nearest two customers or end users are; `look` where nobody knows."""
+    mine = [one for one in (asked.customer, asked.end_user) if one]
+    theirs = [one for one in (registered.customer, registered.end_user) if one]
+    if not (mine and theirs):
+        return Level.LOOK
+    return Verdict.closest(compare(one, other) for one in mine for other in theirs).level
+
+
+def _alike(asked: ProjectSides, registered: ProjectSides) -> Iterator[Reason]:
+    """What else the two have in common."""
+    known = {name_key(product) for product in registered.products}
+    if shared := [product for product in asked.products if name_key(product) in known]:
+        yield Reason(key="same_products", params={"products": "、".join(shared)})
+    if (
+        asked.amount
+        and registered.amount
+        and abs(asked.amount - registered.amount) * 5 <= max(asked.amount, registered.amount)
+    ):
+        yield Reason(key="near_amount")
+    if asked.expected_signing and registered.expected_signing:
+        if abs((asked.expected_signing - registered.expected_signing).days) <= NEAR_DAYS:
+            yield Reason(key="near_signing")
+    if asked.vendor and name_key(asked.vendor) == name_key(registered.vendor):
+        yield Reason(key="same_vendor", params={"vendor": asked.vendor})
