@@ -286,7 +286,8 @@ class ApplicationContext(Context):
     async def tell_of_earlier(self) -> tuple[Found, ...]:
         """N14: tell the applicant that an earlier registration stands in the way, without saying whose."""
         row = self.row
-        found = await colliding(self.work, self.subject, row.form, ("account", "application"))
+        bounds = self.policy.matching
+        found = await colliding(self.work, self.subject, row.form, ("account", "application"), bounds=bounds)
         earlier = tuple(one for one in found if one.earlier and one.conflict)
         if earlier:
             await Letters(self).notice(

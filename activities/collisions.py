@@ -9,6 +9,7 @@ from conflicts.asked import Asked, keyed
 from conflicts.detection import Found, detect
 from db.applications import KeyedParty
 from domain.application import ApplicationForm
+from domain.policy import Matching
 from domain.project import ProjectForm
 from domain.subject import Subject
 from matching.parties import parties_of
@@ -25,7 +26,8 @@ async def colliding(
     form: ApplicationForm | ProjectForm,
     against: Sequence[str],
     *,
+    bounds: Matching,
     live_only: bool = True,
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first."""
-    return await detect(work.tx, Asked.of(form, subject), against, now=work.now, live_only=live_only)
+    return await detect(work.tx, Asked.of(form, subject), against, now=work.now, bounds=bounds, live_only=live_only)

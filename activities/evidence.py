@@ -19,6 +19,7 @@ from db import accounts, applications, registers, rulings
 from db.applications import ApplicationRow
 from domain.application import Customer, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
+from domain.policy import Matching
 from domain.project_match import Match
 from domain.registers import BackgroundEntry
 from domain.subject import Subject, SubjectType
@@ -119,7 +120,7 @@ class Find(Protocol):
 
 async def _accounts_and_applications(work: Work, row: ApplicationRow) -> list[Evidence]:
     """N3, N14: accounts and live applications for the same customer or a related party."""
-    found = await colliding(work, _subject(row), row.form, ("account", "application"))
+    found = await colliding(work, _subject(row), row.form, ("account", "application"), bounds=await _bounds(work, row))
     met = {one.key: one.name for one in found}
     shown = [_finding(match, met[match.subject_type, match.subject_id]) for match in await described(work.tx, found)]
     return [
@@ -131,10 +132,15 @@ async def _accounts_and_applications(work: Work, row: ApplicationRow) -> list[Ev
     ]
 
 
+async def _bounds(work: Work, row: ApplicationRow) -> Matching:
+    """By the policy that the application began with."""
+    return (await work.facts.pinned_policy(work.tx, row.policy_digest)).matching
+
+
 async def _projects(work: Work, row: ApplicationRow) -> list[Evidence]:
     """N3: projects now registered by other salespeople, and the history of past projects."""
     types = ("project", "earlier_project")
-    collisions = await colliding(work, _subject(row), row.form, types, live_only=False)
+    collisions = await colliding(work, _subject(row), row.form, types, bounds=await _bounds(work, row), live_only=False)
     found = {match.subject_id: match for match in await described(work.tx, collisions)}
     live = [match for match in found.values() if match.live]
     past = [match for match in found.values() if not match.live]

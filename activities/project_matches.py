@@ -28,7 +28,9 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
     What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
     """
     work, row = context.work, context.row
-    collisions = await colliding(work, context.subject, row.form, REGISTERED, live_only=False)
+    collisions = await colliding(
+        work, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False
+    )
     found = await described(work.tx, without_origin(collisions))
     known = {(match.subject_type, match.subject_id) for match in found}
     gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
@@ -39,7 +41,9 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
 
 async def suspects(context: ProjectContext) -> tuple[Match, ...]:
     """P4, P10: what may be in conflict: another's, registered before, and live at this moment."""
-    still_there = await colliding(context.work, context.subject, context.row.form, REGISTERED)
+    still_there = await colliding(
+        context.work, context.subject, context.row.form, REGISTERED, bounds=context.policy.matching
+    )
     live = {(one.subject_type, one.subject_id) for one in still_there}
     return tuple(
         match

@@ -129,7 +129,9 @@ class Records:
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
             if any(
                 one.earlier and one.conflict
-                for one in await colliding(work, context.subject, row.form, ("application",))
+                for one in await colliding(
+                    work, context.subject, row.form, ("application",), bounds=context.policy.matching
+                )
             ):
                 work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
                 return Activated(obstacle=Obstacle.APPLICATION)

@@ -54,7 +54,7 @@ async def rule(
     learned = await _learn(context, decision, _one_company(match, ruling), reason)
     taken_back: tuple[LearnedAlias, ...] = ()
     if ruling is Ruling.CLEARED:
-        pairs = {_pair(link) for link in match.links if link.of_companies}
+        pairs = {(name_key(link.asked), name_key(link.registered)) for link in match.links if link.of_companies}
         taken_back = await rulings.unlearn(
             work.tx, pairs, at=work.now, by=decision.person, because=reason or Ruling.CLEARED.value
         )
@@ -94,18 +94,13 @@ def _one_company(match: Compared, ruling: Ruling) -> Link | None:
 async def _learn(context: Context, decision: DecisionRow, link: Link | None, reason: str) -> tuple[LearnedAlias, ...]:
     if link is None or name_key(link.asked) == name_key(link.registered):
         return ()
-    sides = sorted(
-        (name_key(name), name, code)
-        for name, code in ((link.asked, link.asked_uscc), (link.registered, link.registered_uscc))
-    )
-    (one_key, one, one_code), (other_key, other, other_code) = sides
     alias = LearnedAlias(
-        name=one,
-        name_key=one_key,
-        uscc=one_code,
-        other=other,
-        other_key=other_key,
-        other_uscc=other_code,
+        name=link.asked,
+        name_key=name_key(link.asked),
+        uscc=link.asked_uscc,
+        other=link.registered,
+        other_key=name_key(link.registered),
+        other_uscc=link.registered_uscc,
         person=decision.person,
         at=context.work.now,
         reason=reason,
@@ -113,11 +108,6 @@ async def _learn(context: Context, decision: DecisionRow, link: Link | None, rea
         task_id=decision.task_id,
     )
     return await rulings.learn(context.work.tx, [alias])
-
-
-def _pair(link: Link) -> tuple[str, str]:
-    one, other = sorted((name_key(link.asked), name_key(link.registered)))
-    return one, other
 
 
 def _names(aliases: Iterable[LearnedAlias]) -> list[list[str]]:

@@ -27,7 +27,9 @@ MOST_MATCHES: Final = 20
 
 async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
     """What is registered at this moment for what the caller has typed; that they have looked is noted."""
-    found = without_origin(await detect(composer.tx, Asked.about(draft), REGISTERED, now=now))
+    found = without_origin(
+        await detect(composer.tx, Asked.about(draft), REGISTERED, now=now, bounds=composer.facts.policy.matching)
+    )
     closest = sorted(found, key=lambda one: (one.cleared, one.verdict.level.rank, -one.verdict.score))[:MOST_MATCHES]
     kept = {one.key for one in closest}
     matches = await described(composer.tx, [one for one in found if one.key in kept])

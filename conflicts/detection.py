@@ -18,6 +18,7 @@ from conflicts.learned import learned_names
 from db import applications, rulings
 from db.applications import KeyedParty, RegisteredParty
 from db.candidates import candidates
+from domain.policy import Matching
 from domain.rulings import Compared, Link, Ruled, Ruling
 from domain.verdict import Level, Verdict
 from matching.projects import ProjectSides
@@ -44,11 +45,20 @@ class Found(Compared):
 
 
 async def detect(
-    tx: AsyncConnection, asked: Asked, against: Sequence[str], *, now: datetime, live_only: bool = True
+    tx: AsyncConnection,
+    asked: Asked,
+    against: Sequence[str],
+    *,
+    now: datetime,
+    bounds: Matching,
+    live_only: bool = True,
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first (A5).
 
     Who was first is judged party by party: one named in a later round has its place from that round on (N14).
+
+    Args:
+        bounds: from which likeness on what is said, by the policy of whoever asks.
     """
     known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
     mine = keyed(asked.parties)
@@ -56,7 +66,7 @@ async def detect(
     others = await candidates(tx, against, names, but=asked.id, live_only=live_only) if names else ()
     subject = asked.subject
     times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
-    hits = company_hits(asked, others, times, now, known)
+    hits = company_hits(asked, others, times, now, known, bounds)
     theirs = await project_hits(tx, asked, against, hits, times, now, live_only=live_only)
     if not hits:
         return ()

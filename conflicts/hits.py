@@ -14,6 +14,7 @@ from conflicts.learned import groups_of
 from db import parties, projects, registers
 from db.applications import KeyedParty, RegisteredParty
 from db.candidates import projects_named
+from domain.policy import Matching
 from domain.rulings import LearnedAlias
 from domain.verdict import Level, Reason, Verdict
 from matching.parties import Party, compare
@@ -51,6 +52,7 @@ def company_hits(
     times: Times,
     now: datetime,
     known: Sequence[LearnedAlias],
+    bounds: Matching,
 ) -> dict[Key, list[Hit]]:
     groups = groups_of(known)
     hits: dict[Key, list[Hit]] = defaultdict(list)
@@ -59,13 +61,15 @@ def company_hits(
         for mine in asked.parties:
             learned = there.key in groups.get(mine.key, ()) and there.key != mine.key
             aliases = [(mine.key, there.key)] if learned else []
-            verdict = compare(mine, there, aliases=aliases)
+            verdict = compare(mine, there, aliases=aliases, bounds=bounds)
             if not verdict.found:
                 continue
             declared = False
             if RELATED_PARTY in (mine.role, there.role):
                 alone = (one.model_copy(update={"role": "customer"}) for one in (mine, there))
-                declared = compare(*alone, aliases=aliases).level is Level.SAME
+                declared = compare(*alone, aliases=aliases, bounds=bounds).level is Level.SAME
+                if not declared and mine.role == there.role:
+                    continue  # two companies that are only bound to the two, and only alike
                 level = Level.RELATED if declared else Level.LOOK
                 verdict = verdict.model_copy(update={"level": level})
             if learned:
@@ -80,10 +84,17 @@ def company_hits(
                     declared,
                     mine=keyed([mine])[0],
                     there=other,
-                    exact=mine.key == there.key or bool(mine.uscc and mine.uscc == there.uscc),
+                    exact=_one_company(mine, there),
                 )
             )
     return hits
+
+
+def _one_company(mine: Party, there: Party) -> bool:
+    """By code, or by name where no code says otherwise."""
+    if mine.uscc and there.uscc:
+        return mine.uscc == there.uscc
+    return mine.key == there.key
 
 
 def _said_by_a_person(verdict: Verdict, mine: Party, there: Party) -> Verdict:

@@ -6,6 +6,7 @@ rules have not changed since.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 
 import structlog
@@ -34,7 +35,7 @@ async def rekey(database_url: str) -> int:
         async with engine.begin() as tx:
             if await keys.version(tx, lock=True) == VERSION:
                 return 0
-            changed = await _parties(tx) + await _claims(tx) + await _background(tx)
+            changed = await _parties(tx) + await _claims(tx) + await _background(tx) + await _aliases(tx)
             await keys.set_version(tx, VERSION)
             return changed
     finally:
@@ -71,6 +72,19 @@ async def _background(tx: AsyncConnection) -> int:
                 changed += 1
             except IntegrityError:
                 structlog.get_logger().warning("background_keeps_its_old_key", background=row_id)
+    return changed
+
+
+async def _aliases(tx: AsyncConnection) -> int:
+    """A pair that is one name by the new rules, or stands there twice, keeps its old keys: nothing is lost by it."""
+    changed = 0
+    for alias, name, old, other, other_old in await keys.aliases(tx):
+        new = (name_key(name), name_key(other))
+        if new != (old, other_old) and new[0] != new[1]:
+            with contextlib.suppress(IntegrityError):
+                async with tx.begin_nested():
+                    await keys.set_alias_keys(tx, alias, *new)
+                changed += 1
     return changed
 
 

@@ -38,7 +38,7 @@ _NAMES = ", ".join(LearnedAlias.model_fields)
 _LEARN = f"""
     INSERT INTO learned_alias ({_NAMES})
     SELECT {_NAMES} FROM jsonb_populate_recordset(NULL::learned_alias, $1)
-    ON CONFLICT (name_key, other_key) WHERE removed_at IS NULL DO NOTHING
+    ON CONFLICT (least(name_key, other_key), greatest(name_key, other_key)) WHERE removed_at IS NULL DO NOTHING
     RETURNING {_ALIAS.sql}"""
 _KNOWN = f"""
     WITH RECURSIVE known (key) AS (
@@ -92,11 +92,12 @@ async def known_aliases(tx: AsyncConnection, name_keys: Collection[str]) -> tupl
 async def unlearn(
     tx: AsyncConnection, pairs: Collection[tuple[str, str]], *, at: datetime, by: str, because: str
 ) -> tuple[LearnedAlias, ...]:
-    """These pairs of name keys, the lesser first, are two companies after all. Returns what was taken back."""
+    """These pairs of name keys are two companies after all. Returns what was taken back."""
     if not pairs:
         return ()
-    lesser, greater = zip(*sorted(pairs), strict=True)
-    rows = await plain.run(tx, _UNLEARN_PAIRS, list(lesser), at, by, because, list(greater))
+    both_ways = sorted({*pairs, *((other, one) for one, other in pairs)})
+    keys, other_keys = zip(*both_ways, strict=True)
+    rows = await plain.run(tx, _UNLEARN_PAIRS, list(keys), at, by, because, list(other_keys))
     return tuple(_ALIAS.read(row) for row in rows)
 
 

@@ -461,14 +461,8 @@ learned_alias = Table(
     Column("removed_at", Moment),
     Column("removed_by", Text),
     Column("removed_because", Text),
-    CheckConstraint('name_key COLLATE "C" < other_key COLLATE "C"', name="two_names"),
+    CheckConstraint("name_key <> other_key", name="two_names"),
     CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed_by_somebody"),
-    Index(
-        "uq_learned_alias_name_key_other_key",
-        "name_key",
-        "other_key",
-        unique=True,
-        postgresql_where=text("removed_at IS NULL"),
-    ),
+    Index("ix_learned_alias_name_key", "name_key", postgresql_where=text("removed_at IS NULL")),
     Index("ix_learned_alias_other_key", "other_key", postgresql_where=text("removed_at IS NULL")),
 )

@@ -54,6 +54,28 @@ def petroleum(stack: Stack) -> Journey:
 # ---- must show 3: near names, the same end user, unrelated ones ----------------------------------------
 
 
+def test_n3_n14_an_application_under_an_abbreviation_is_stopped_for_a_look_with_the_reason_in_words(
+    stack: Stack, petroleum: Journey
+) -> None:
+    """N3, N14, A5, X4: 中石油 against 中国石油天然气集团有限公司: on the page, in the mail, in the API."""
+    second = Journey(stack, "xu.jing", new_form("中石油"))
+    found = [one for one in findings(evidence_of(second), "accounts") if one["subject_id"] == petroleum.id]
+    assert found, "the account is found"
+    assert found[0]["level"] in ("same", "related", "look")
+    assert found[0]["name"] == PETROLEUM
+    assert all(len(words) > 3 for words in found[0]["because"])
+    words = found[0]["because"][0]
+    page = second.link(CLERK).open()
+    assert PETROLEUM in page.words
+    assert words in page.words
+    mail = stack.mailbox.wait(CLERK, second.id, PETROLEUM)
+    assert words in mail.text
+    english = stack.portal.call("anna.miller", "GET", f"/applications/{second.id}").json
+    (theirs,) = [one for one in findings(english, "accounts") if one["subject_id"] == petroleum.id]
+    assert theirs["because"]
+    assert theirs["because"] != found[0]["because"]
+
+
 def test_p3_p4_a_project_for_the_same_end_user_through_another_channel_is_found(stack: Stack) -> None:
     """P3, P4, P5, A5: the customer and the channel differ; the end user is one."""
     end_user, name = company_name(), project_name()

@@ -17,6 +17,7 @@ from db import disputes, projects, rulings
 from db.disputes import DisputeRow
 from domain.conflict_draft import ConflictDraft
 from domain.dispute import DisputeStage, Origin
+from domain.policy import load_policy
 from domain.project import Company, ProjectForm, ProjectStage
 from domain.project_match import Match
 from domain.rulings import Ruling
@@ -63,7 +64,7 @@ async def looked_up(ground: ProjectGround, name: str) -> dict[str, Found]:
     """What somebody who types this name as their customer would find."""
     draft = ConflictDraft.model_validate({"customer": {"name": name}})
     async with ground.engine.connect() as tx:
-        found = await detect(tx, Asked.about(draft), REGISTERED, now=NOW)
+        found = await detect(tx, Asked.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
     return {one.subject_id: one for one in found}
 
 

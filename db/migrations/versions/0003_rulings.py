@@ -41,17 +41,20 @@ CREATE TABLE learned_alias (
     removed_at timestamptz,
     removed_by text,
     removed_because text,
-    CONSTRAINT ck_learned_alias_two_names CHECK (name_key COLLATE "C" < other_key COLLATE "C"),
+    CONSTRAINT ck_learned_alias_two_names CHECK (name_key <> other_key),
     CONSTRAINT ck_learned_alias_removed_by_somebody CHECK ((removed_at IS NULL) = (removed_by IS NULL))
 );
-CREATE UNIQUE INDEX uq_learned_alias_name_key_other_key ON learned_alias (name_key, other_key) WHERE removed_at IS NULL;
+-- One of each pair, whichever way round it is written.
+CREATE UNIQUE INDEX uq_learned_alias_pair ON learned_alias (least(name_key, other_key), greatest(name_key, other_key))
+    WHERE removed_at IS NULL;
+CREATE INDEX ix_learned_alias_name_key ON learned_alias (name_key) WHERE removed_at IS NULL;
 CREATE INDEX ix_learned_alias_other_key ON learned_alias (other_key) WHERE removed_at IS NULL;
 """
 
 KEPT = {
     "ruling": "UPDATE OR DELETE",
-    # An alias is taken back, never forgotten.
-    "learned_alias": "DELETE OR UPDATE OF name, name_key, uscc, other, other_key, other_uscc, person, at, reason, subject_id, task_id",
+    # An alias is taken back, never forgotten. The keys of its names follow the rules by which names are found.
+    "learned_alias": "DELETE OR UPDATE OF name, uscc, other, other_uscc, person, at, reason, subject_id, task_id",
 }
 """X1: what is written once stays. Which changes of each table are refused; none is ever emptied."""
 
