@@ -67,7 +67,7 @@ async def detect(
     subject = asked.subject
     times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
     hits = company_hits(asked, others, times, now, known, bounds)
-    theirs = await project_hits(tx, asked, against, hits, times, now, live_only=live_only)
+    theirs = await project_hits(tx, asked, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()
     named = await named_by(tx, hits)

@@ -111,6 +111,7 @@ async def project_hits(
     hits: dict[Key, list[Hit]],
     times: Times,
     now: datetime,
+    bounds: Matching,
     *,
     live_only: bool,
 ) -> dict[Key, ProjectSides]:
@@ -139,7 +140,7 @@ async def project_hits(
     for key, theirs in sides.items():
         if live_only and not live.get(key, True):
             continue
-        verdict = compare_projects(asked.project, theirs)
+        verdict = compare_projects(asked.project, theirs, bounds=bounds)
         if verdict.found:
             hits[key].append(Hit(verdict, theirs.name, since[key], (since[key], key[1]) < place))
     return sides
