@@ -14,7 +14,7 @@ from typing import Any
 from temporalio.client import Client
 
 from bench.bare import STEPS, Bare
-from bench.ground import ACCOUNTS_EACH, CLERK, COMMERCE_MANAGER, HOST, SALESPEOPLE, VPS, Ground
+from bench.ground import ACCOUNTS_EACH, CLERK, COMMERCE_MANAGER, HOST, SALESPEOPLE, VPS, Ground, words
 from bench.lane import Lane, Reply
 
 PATIENCE = 30.0
@@ -85,15 +85,14 @@ class ProductDriver:
             ):
                 self._tokens[person] = expect(await lane.post("/dev/token", "", {"person": person}), 200)["token"]
 
-    def form(self, number: int) -> dict[str, Any]:
-        """The sample's form for a customer nobody else has: same length, alias, related parties and all."""
+    def form(self) -> dict[str, Any]:
+        """The sample's form for a customer nobody else has, nor one of a similar name: same length, alias, related
+        parties and all. Numbered customers would all be alike, and each would be compared with all before it (N3)."""
         form = copy.deepcopy(self._ground.sample)
-        mark = f"{number}号{uuid.uuid4().hex[:6]}"
         customer = form["customer"]
-        customer |= {"name": f"测试客户{mark}股份有限公司", "uscc": None, "aliases": [f"测客{mark}"]}
+        customer |= {"name": f"{words(8)}股份有限公司", "uscc": None, "aliases": [words(5)]}
         customer["related_parties"] = [
-            {**party, "name": f"{mark}关联{place}有限公司", "uscc": None}
-            for place, party in enumerate(customer["related_parties"])
+            {**party, "name": f"{words(8)}有限公司", "uscc": None} for party in customer["related_parties"]
         ]
         return form
 
@@ -101,7 +100,7 @@ class ProductDriver:
         """N1. Returns the application's id."""
         number = next(self._numbers)
         person = f"sales{number // ACCOUNTS_EACH % SALESPEOPLE:04}"
-        reply = await lane.post("/api/v1/applications", self._tokens[person], self.form(number))
+        reply = await lane.post("/api/v1/applications", self._tokens[person], self.form())
         await self.recorded(lane, person, reply)
         return str(reply.json["id"])
 

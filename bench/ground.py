@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import shutil
 import sys
 import tempfile
@@ -38,6 +39,12 @@ GENERAL_MANAGER = "zhang.wei"
 SALESPEOPLE = 400
 ACCOUNTS_EACH = 4
 """So many applications of one salesperson become accounts; the fifth is the last below the limit (N8)."""
+
+
+def words(length: int) -> str:
+    """Chinese characters by chance: a name that is like no other. Numbered ones would all be alike, and each would be
+    compared with all before it (N3, P4)."""
+    return "".join(chr(random.randrange(0x4E00, 0x9FA6)) for _ in range(length))
 
 
 def company() -> Organisation:
@@ -190,4 +197,4 @@ class Ground:
         return Meter(pids, rest).beside("client", client)
 
 
-__all__ = ["CLERK", "COMMERCE_MANAGER", "GENERAL_MANAGER", "HOST", "VPS", "BareWorker", "Ground"]
+__all__ = ["CLERK", "COMMERCE_MANAGER", "GENERAL_MANAGER", "HOST", "VPS", "BareWorker", "Ground", "words"]

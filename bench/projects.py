@@ -7,13 +7,12 @@ import copy
 import itertools
 import json
 import time
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bench.driving import PATIENCE, ProductDriver, Unexpected, in_lanes
-from bench.ground import CLERK, COMMERCE_MANAGER, SALESPEOPLE, Ground
+from bench.ground import CLERK, COMMERCE_MANAGER, SALESPEOPLE, Ground, words
 from bench.lane import Lane
 from embedded import welcome
 
@@ -56,9 +55,8 @@ class ProjectDriver:
         self._numbers = itertools.count()
 
     def _form(self) -> dict[str, Any]:
-        mark = uuid.uuid4().hex[:10]
-        form = copy.deepcopy(self._sample) | {"name": f"存储扩容项目{mark}"}
-        form["customer"] |= {"name": f"测试项目客户{mark}有限公司", "uscc": None}
+        form = copy.deepcopy(self._sample) | {"name": f"{words(6)}存储扩容项目"}
+        form["customer"] |= {"name": f"{words(8)}有限公司", "uscc": None}
         return form
 
     async def approved(self, count: int) -> list[Living]:
