@@ -141,14 +141,14 @@ class Cluster:
 
     def ready(self) -> None:
         """Wait until both APIs and both workers serve."""
+        ports = (*self.api_ports, *self.worker_ports)
+        until("two APIs and two workers are ready", lambda: all(self.serves(port) for port in ports), 60)
 
-        def serves(web: Web) -> bool:
-            with suppress(OSError, HTTPException):
-                return web.request("GET", "/readyz").status == 200
-            return False
-
-        faces = [*self.doors, *(Web(f"http://{HOST}:{port}") for port in self.worker_ports)]
-        until("two APIs and two workers are ready", lambda: all(serves(face) for face in faces), 60)
+    def serves(self, port: int) -> bool:
+        """Whether the API or worker on this port says that it is ready."""
+        with suppress(OSError, HTTPException):
+            return Web(f"http://{HOST}:{port}").request("GET", "/readyz").status == 200
+        return False
 
     def close(self) -> None:
         for process in (*self.apis, *self.workers):
