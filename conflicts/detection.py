@@ -14,10 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from conflicts import fingerprints
 from conflicts.asked import Asked, keyed
 from conflicts.hits import EARLIER_PROJECT, PROJECT, Hit, Key, add_one_hop, company_hits, named_by, project_hits
-from conflicts.learned import learned_names
-from db import applications, rulings
+from db import rulings
 from db.applications import KeyedParty, RegisteredParty
-from db.candidates import candidates
 from domain.policy import Matching
 from domain.rulings import Compared, Link, Ruled, Ruling
 from domain.verdict import Level, Verdict
@@ -61,17 +59,13 @@ async def detect(
         bounds: from which likeness on what is said, by the policy of whoever asks.
     """
     known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
-    mine = keyed(asked.parties)
-    names = [*mine, *learned_names(mine, known)]
-    others = await candidates(tx, against, names, but=asked.id, live_only=live_only) if names else ()
-    subject = asked.subject
-    times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
-    hits = company_hits(asked, others, times, now, known, bounds)
+    hits, times = await company_hits(tx, asked, against, known, now=now, bounds=bounds, live_only=live_only)
     theirs = await project_hits(tx, asked, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()
     named = await named_by(tx, hits)
     await add_one_hop(tx, asked, against, hits, named, now)
+    mine = keyed(asked.parties)
     found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
     return await _with_rulings(tx, sorted(found, key=lambda one: (one.since, one.subject_id)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -10,10 +11,10 @@ from typing import NamedTuple
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conflicts.asked import Asked, keyed
-from conflicts.learned import groups_of
-from db import parties, projects, registers
+from conflicts.learned import learned_names
+from db import applications, parties, projects, registers
 from db.applications import KeyedParty, RegisteredParty
-from db.candidates import projects_named
+from db.candidates import candidates, projects_named
 from domain.policy import Matching
 from domain.rulings import LearnedAlias
 from domain.verdict import Level, Reason, Verdict
@@ -46,48 +47,74 @@ class Hit(NamedTuple):
     exact: bool = False
 
 
-def company_hits(
+async def company_hits(
+    tx: AsyncConnection,
     asked: Asked,
-    others: Sequence[RegisteredParty],
-    times: Times,
-    now: datetime,
+    against: Sequence[str],
     known: Sequence[LearnedAlias],
+    *,
+    now: datetime,
     bounds: Matching,
-) -> dict[Key, list[Hit]]:
-    groups = groups_of(known)
+    live_only: bool,
+) -> tuple[dict[Key, list[Hit]], Times]:
+    """Every company that is one of ours or near it, by the subject that names it; and since when we name ours.
+
+    Each of ours is judged against what was looked up for it alone, and beside the loop: several related parties with
+    some hundreds of candidates each would keep everybody else waiting.
+    """
+    looked_up = []
+    for mine in asked.parties:
+        names = [mine, *learned_names(mine, known)]
+        others = await candidates(tx, against, keyed(names), but=asked.id, live_only=live_only)
+        if others:
+            looked_up.append((names, others))
+    subject = asked.subject
+    times = await applications.party_times(tx, subject.type, subject.id) if subject and looked_up else {}
     hits: dict[Key, list[Hit]] = defaultdict(list)
+    for names, others in looked_up:
+        mine = names[0]
+        place = (times.get((mine.key, mine.uscc), now), asked.id)
+        for other, hit in await asyncio.to_thread(_meetings, names, others, place, bounds):
+            hits[other.subject_type, other.subject_id].append(hit)
+    return hits, times
+
+
+def _meetings(
+    names: Sequence[Party], others: Sequence[RegisteredParty], place: tuple[datetime, str], bounds: Matching
+) -> list[tuple[RegisteredParty, Hit]]:
+    """Where one of our companies, under all its `names`, the own one first, meets what is registered."""
+    mine, met = names[0], []
     for other in others:
         there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
-        for mine in asked.parties:
-            learned = there.key in groups.get(mine.key, ()) and there.key != mine.key
-            aliases = [(mine.key, there.key)] if learned else []
-            verdict = compare(mine, there, aliases=aliases, bounds=bounds)
-            if not verdict.found:
-                continue
-            declared = False
-            if RELATED_PARTY in (mine.role, there.role):
-                alone = (one.model_copy(update={"role": "customer"}) for one in (mine, there))
-                declared = compare(*alone, aliases=aliases, bounds=bounds).level is Level.SAME
-                if not declared and mine.role == there.role:
-                    continue  # two companies that are only bound to the two, and only alike
-                level = Level.RELATED if declared else Level.LOOK
-                verdict = verdict.model_copy(update={"level": level})
-            if learned:
-                verdict = _said_by_a_person(verdict, mine, there)
-            place = (times.get((mine.key, mine.uscc), now), asked.id)
-            hits[other.subject_type, other.subject_id].append(
-                Hit(
-                    verdict,
-                    other.name,
-                    other.since,
-                    (other.since, other.subject_id) < place,
-                    declared,
-                    mine=keyed([mine])[0],
-                    there=other,
-                    exact=_one_company(mine, there),
-                )
-            )
-    return hits
+        verdict, declared = _closest(names, there, bounds)
+        if verdict.found:
+            earlier = (other.since, other.subject_id) < place
+            exact = _one_company(mine, there)
+            hit = Hit(verdict, other.name, other.since, earlier, declared, keyed([mine])[0], other, exact)
+            met.append((other, hit))
+    return met
+
+
+def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Verdict, bool]:
+    """The verdict on one company of ours, and whether it is the same one as a declared related party (N3)."""
+    best, declared = Verdict(), False
+    for name in names:
+        verdict = compare(name, there, bounds=bounds)
+        if not verdict.found:
+            continue
+        one_of_them = False
+        if RELATED_PARTY in (name.role, there.role):
+            alone = (one.model_copy(update={"role": "customer"}) for one in (name, there))
+            one_of_them = compare(*alone, bounds=bounds).level is Level.SAME
+            if not one_of_them and name.role == there.role:
+                continue  # two companies that are only bound to the two, and only alike
+            verdict = verdict.model_copy(update={"level": Level.RELATED if one_of_them else Level.LOOK})
+        if name is not names[0]:
+            learned = Reason(key=LEARNED, params={"name": names[0].name, "other": name.name})
+            verdict = verdict.model_copy(update={"reasons": (learned, *verdict.reasons)})
+        if (verdict.level.rank, -verdict.score) < (best.level.rank, -best.score):
+            best, declared = verdict, one_of_them
+    return best, declared
 
 
 def _one_company(mine: Party, there: Party) -> bool:
@@ -95,13 +122,6 @@ def _one_company(mine: Party, there: Party) -> bool:
     if mine.uscc and there.uscc:
         return mine.uscc == there.uscc
     return mine.key == there.key
-
-
-def _said_by_a_person(verdict: Verdict, mine: Party, there: Party) -> Verdict:
-    """The reason that somebody has found the two names to be one company, in place of what it was shown as."""
-    reason = Reason(key=LEARNED, params={"name": mine.name, "other": there.name})
-    others = (one for one in verdict.reasons if one.key != "same_alias")
-    return verdict.model_copy(update={"reasons": (reason, *others)})
 
 
 async def project_hits(

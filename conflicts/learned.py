@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from conflicts.asked import keyed
-from db.applications import KeyedParty
 from domain.rulings import LearnedAlias
 from matching.parties import Party
 
 
-def learned_names(mine: Sequence[KeyedParty], known: Sequence[LearnedAlias]) -> list[KeyedParty]:
-    """The other names by which our companies are known since somebody found them to be one."""
-    have = {one.name_key for one in mine}
+def learned_names(mine: Party, known: Sequence[LearnedAlias]) -> list[Party]:
+    """The other names by which a company of ours is known since somebody found them to be one."""
     names = {alias.name_key: (alias.name, alias.uscc) for alias in known}
     names |= {alias.other_key: (alias.other, alias.other_uscc) for alias in known}
-    return list(
-        keyed(Party(name=name, uscc=code, role="alias") for key, (name, code) in names.items() if key not in have)
-    )
+    return [
+        Party(name=names[key][0], uscc=mine.uscc or names[key][1], role=mine.role)
+        for key in learned_keys([mine.key], known)
+    ]
 
 
 def learned_keys(name_keys: Sequence[str], known: Sequence[LearnedAlias]) -> list[str]:

@@ -357,6 +357,39 @@ def test_p4_what_the_clerk_says_of_a_registration_goes_with_it_by_the_api(stack:
     assert set(ruled) == {first.id, second.id}
 
 
+def test_n3_x1_a_name_that_a_clerk_finds_to_be_one_company_is_learned_and_taken_back_once_cleared(
+    stack: Stack, petroleum: Journey
+) -> None:
+    """N3, N14, X1: the reason is then what people have said; cleared later, it is shown as cleared and as nothing
+    else, by whom and why."""
+
+    def met() -> Any:
+        (match,) = [
+            one for one in check(stack, CLERK, customer=customer("中石油"))["matches"] if one["id"] == petroleum.id
+        ]
+        return match
+
+    first = Journey(stack, "zhu.hong", new_form("中石油"))
+    evidence_of(first)
+    rows = [{"id": petroleum.id, "ruling": "same_company", "reason": "公司网站所用简称"}]
+    first.answer(CLERK, "return", "与现有大客户为同一公司", fields={"matches": rows})
+    first.reaches("returned")
+    assert met()["level"] == "same"
+    assert "此前已由人工确认是同一公司" in met()["because"][0]
+    assert stack.portal.withdraw("zhu.hong", first.id, "重复").status == 200
+    second = Journey(stack, "zhu.hong", new_form("中石油"))
+    (found,) = findings(evidence_of(second), "accounts")
+    assert found["ruled"]["ruling"] == "same_company"
+    rows = [{"id": petroleum.id, "ruling": "cleared", "reason": "营业执照显示为另一公司"}]
+    second.answer(CLERK, "pass", fields={"matches": rows})
+    second.reaches("vp_review")
+    seen = met()
+    assert (seen["ruled"]["ruling"], seen["ruled"]["reason"]) == ("cleared", "营业执照显示为另一公司")
+    assert "此前已由人工确认" not in str(seen["because"])
+    taken_back = stack.query("SELECT removed_by, removed_because FROM learned_alias WHERE subject_id = $1", first.id)
+    assert [tuple(row.values()) for row in taken_back] == [(CLERK, "营业执照显示为另一公司")]
+
+
 def test_n14_a_collision_that_a_clerk_has_cleared_no_longer_stands_in_the_way(stack: Stack) -> None:
     """N3, N14: two companies that one declares to be bound; once cleared, both may become accounts."""
     shared = company_name()
