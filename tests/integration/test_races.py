@@ -87,7 +87,7 @@ async def test_n8_of_several_approved_at_once_one_becomes_the_fifth_account_and_
 
 async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_table_itself(ground: Ground) -> None:
     holder, other = salesperson(0), salesperson(1)
-    racers = [Racer(id=f"d{n}", applicant=holder, form=form(f"直写客户{n}"), gm_approved=n == 8) for n in range(9)]
+    racers = [Racer(id=f"d{n}", applicant=holder, form=form(f"直写客户{n:02}"), gm_approved=n == 8) for n in range(9)]
     await ground.register(racers)
     await ground.hold(racers[:5], range(1, 6))
     for slot in (0, 6, 100):
@@ -100,7 +100,7 @@ async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_tab
         async with ground.engine.begin() as tx:
             await accounts.activate(tx, account_row(racers[6], slot=6, gm_decision="never-taken"), ())
     # Written by hand at the same moment, without the count and its lock.
-    more = [Racer(id=f"w{n}", applicant=other, form=form(f"手写客户{n}")) for n in range(12)]
+    more = [Racer(id=f"w{n}", applicant=other, form=form(f"手写客户{n:02}")) for n in range(12)]
     await ground.register(more)
     written = await asyncio.gather(
         *(ground.hold([racer], [1 + n % 6]) for n, racer in enumerate(more)), return_exceptions=True
