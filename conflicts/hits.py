@@ -62,19 +62,17 @@ async def company_hits(
     Each of ours is judged against what was looked up for it alone, and beside the loop: several related parties with
     some hundreds of candidates each would keep everybody else waiting.
     """
-    looked_up = []
-    for mine in asked.parties:
-        names = [mine, *learned_names(mine, known)]
-        others = await candidates(tx, against, keyed(names), but=asked.id, live_only=live_only)
-        if others:
-            looked_up.append((names, others))
+    ours = [(mine, *learned_names(mine, known)) for mine in asked.parties]
+    names_of_all = keyed(name for names in ours for name in names)
+    others = await candidates(tx, against, names_of_all, but=asked.id, live_only=live_only) if ours else ()
     subject = asked.subject
-    times = await applications.party_times(tx, subject.type, subject.id) if subject and looked_up else {}
+    times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
     hits: dict[Key, list[Hit]] = defaultdict(list)
-    for names, others in looked_up:
-        mine = names[0]
+    for names in ours:
+        mine, keys = names[0], {name.key for name in names}
+        met = [other for other in others if keys & other.met_by]
         place = (times.get((mine.key, mine.uscc), now), asked.id)
-        for other, hit in await asyncio.to_thread(_meetings, names, others, place, bounds):
+        for other, hit in await asyncio.to_thread(_meetings, names, met, place, bounds) if met else ():
             hits[other.subject_type, other.subject_id].append(hit)
     return hits, times
 

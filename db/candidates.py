@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -21,6 +22,11 @@ NEAREST = 200
 
 NEAREST_HEADS = 40
 
+COUNTS_SECONDS = 60.0
+"""How long a connection remembers which grams are common. They only choose what is looked at first."""
+
+_KEPT = "common_grams"
+
 _PARTY = REGISTERED_PARTY
 _WHICH = "subject_type = ANY($1::text[]) AND subject_id <> $2"
 _EXACT = f"""
@@ -28,19 +34,23 @@ _EXACT = f"""
     WHERE {_WHICH} AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
 
 # The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that share
-# equally many the shorter is nearer. Operators are named in full, because intarray has a && that GIN does not serve.
+# equally many the shorter is nearer. All names at once: what is looked up by each is worth less than the way there.
 _NEAR = f"""
-    SELECT {_PARTY.sql} FROM party
-    WHERE {_WHICH} AND grams OPERATOR(pg_catalog.&&) $3::integer[]
-    ORDER BY icount(grams & $4::integer[]) - 0.1 * icount(grams) DESC, id LIMIT $5"""
+    SELECT probe.place, {_PARTY.sql}
+    FROM unnest($3::text[], $4::text[], $5::integer[]) WITH ORDINALITY AS probe (rare, grams, nearest, place)
+    CROSS JOIN LATERAL (
+        SELECT {_PARTY.sql} FROM party
+        WHERE {_WHICH} AND party.grams && probe.rare::integer[]
+        ORDER BY icount(party.grams & probe.grams::integer[]) - 0.1 * icount(party.grams) DESC, party.id
+        LIMIT probe.nearest
+    ) AS party"""
 
 # What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
-_COUNTS = """
-    SELECT known.gram, greatest(reltuples, 0) * known.share
-    FROM pg_stats JOIN pg_class ON oid = 'party'::regclass,
-        unnest(most_common_elems::text::integer[], most_common_elem_freqs) AS known (gram, share)
+_COMMON = """
+    SELECT most_common_elems::text::integer[], most_common_elem_freqs, greatest(reltuples, 0)
+    FROM pg_stats JOIN pg_class ON oid = 'party'::regclass
     WHERE schemaname = current_schema() AND tablename = 'party' AND attname = 'grams'
-    AND known.gram = ANY($1::integer[])"""
+    AND most_common_elems IS NOT NULL"""
 _PROJECTS_NAMED = """
     SELECT id FROM (
         (SELECT id, registered_at FROM project WHERE id <> $1 AND (form ->> 'name') % $2::text
@@ -52,6 +62,13 @@ MOST_PROJECTS = 50
 """Projects with a near name that are handed on."""
 
 
+class Candidate(RegisteredParty):
+    """A registered party that may be one of those asked about, or bound to it."""
+
+    met_by: frozenset[str]
+    """The name keys of those asked about that it is near to, or that it shares a key or a code with."""
+
+
 async def candidates(
     tx: AsyncConnection,
     subject_types: Sequence[str],
@@ -59,7 +76,7 @@ async def candidates(
     *,
     but: str,
     live_only: bool = True,
-) -> tuple[RegisteredParty, ...]:
+) -> tuple[Candidate, ...]:
     """Registered parties that may be one of `parties` or bound to one, oldest first; the caller judges each pair.
 
     Args:
@@ -69,24 +86,53 @@ async def candidates(
     names = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
     live = " AND live" if live_only else ""
-    rows = list(await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes))
-    near = _NEAR.replace("ORDER BY", f"{live} ORDER BY")
+    exact = await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes)
+    met = {tuple(row): _keys_met(_PARTY.read(row), parties) for row in exact}
+    probes = _probes(parties, await _counts(tx))
+    if probes:
+        keys, rarest, every, nearest = zip(*probes, strict=True)
+        near = _NEAR.replace(" ORDER BY", f"{live} ORDER BY")
+        for place, *row in await plain.run(tx, near, subject_types, but, list(rarest), list(every), list(nearest)):
+            found = tuple(row)
+            met[found] = met.get(found, frozenset()) | {keys[place - 1]}
+    candidates = (Candidate(**_PARTY.read(row).model_dump(), met_by=by) for row, by in met.items())
+    return tuple(sorted(candidates, key=lambda one: (one.since, one.subject_id)))
+
+
+def _keys_met(row: RegisteredParty, parties: Sequence[KeyedParty]) -> frozenset[str]:
+    return frozenset(
+        named.name_key for named in parties if named.name_key == row.name_key or (named.uscc and named.uscc == row.uscc)
+    )
+
+
+def _probes(parties: Sequence[KeyedParty], counts: Mapping[int, float]) -> list[tuple[str, str, str, int]]:
+    """What is looked up: the name it is for, its rare grams, all of them, and how many rows are wanted."""
+    found: dict[tuple[str, str, int], tuple[str, str, str, int]] = {}
     for named in parties:
         of_heads = tuple(of_head(gram) for gram in named.grams if is_pair(gram))
-        counts = await _counts(tx, (*named.grams, *of_heads))
-        for grams, most, nearest in (
-            (named.grams, MOST_ROWS, NEAREST),
-            (of_heads, MOST_HEADS, NEAREST_HEADS),
-        ):
-            if probes := _rarest(grams, counts, most):
-                rows += await plain.run(tx, near, subject_types, but, probes, grams, nearest)
-    found = {tuple(row): row for row in rows}  # a name may be found in more ways than one
-    return tuple(sorted(map(_PARTY.read, found.values()), key=lambda one: (one.since, one.subject_id)))
+        for grams, most, nearest in ((named.grams, MOST_ROWS, NEAREST), (of_heads, MOST_HEADS, NEAREST_HEADS)):
+            if rare := _rarest(grams, counts, most):
+                probe = (named.name_key, _array(rare), _array(grams), nearest)
+                found[probe[0], probe[1], nearest] = probe
+    return list(found.values())
 
 
-async def _counts(tx: AsyncConnection, grams: Sequence[int]) -> dict[int, float]:
-    """About how many rows have each of the grams; of a gram that is not there, hardly any row."""
-    return dict(tuple(row) for row in await plain.run(tx, _COUNTS, grams))
+def _array(grams: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, grams))}}}"
+
+
+async def _counts(tx: AsyncConnection) -> Mapping[int, float]:
+    """About how many rows have each of the common grams; any other gram is in hardly any row."""
+    kept: dict[str, tuple[float, dict[int, float]]] = tx.sync_connection.info if tx.sync_connection else {}
+    at, counts = kept.get(_KEPT, (-COUNTS_SECONDS, {}))
+    if time.monotonic() - at >= COUNTS_SECONDS:
+        counts = {
+            gram: share * total
+            for grams, shares, total in await plain.run(tx, _COMMON)
+            for gram, share in zip(grams, shares, strict=False)  # the last shares are the bounds of the others
+        }
+        kept[_KEPT] = time.monotonic(), counts
+    return counts
 
 
 def _rarest(grams: Sequence[int], counts: Mapping[int, float], most: int) -> list[int]:

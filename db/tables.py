@@ -116,7 +116,7 @@ party = Table(
     Index("ix_party_subject", "subject_type", "subject_id"),
     Index("ix_party_name_key", "name_key", postgresql_where=text("live")),
     Index("ix_party_uscc", "uscc", postgresql_where=text("live AND uscc IS NOT NULL")),
-    Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "array_ops"}),
+    Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "gin__int_ops"}),
 )
 
 # By which version of the rules the keys and grams in the tables were made; one row.

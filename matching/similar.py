@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
@@ -29,8 +30,12 @@ class Likeness:
 _NOTHING = Likeness(score=0.0, kin=False, reasons=())
 
 
+@lru_cache(maxsize=16384)
 def likeness(asked: str, registered: str) -> Likeness:
-    """How near two names are that are not the same name. Never an error, in bounded time."""
+    """How near two names are that are not the same name. Never an error, in bounded time.
+
+    Kept, because a form is compared with the same names at each of its steps.
+    """
     one, other = anatomy(asked), anatomy(registered)
     if not LCSseq.similarity(one.core, other.core) or one.core in FORMS or other.core in FORMS:
         return _NOTHING  # a legal form is nobody's name
