@@ -57,10 +57,9 @@ class RegisteredParty(KeyedParty):
 
 # What every step runs is plain SQL: see `db/plain.py`.
 _APPLICATION = Shape(ApplicationRow, *application.c)
-REGISTERED_PARTY = Shape(
-    RegisteredParty, *(party.c[name] for name in RegisteredParty.model_fields if name in party.c and name != "grams")
-)
-"""A row of `party`, without what only the database needs to find it by."""
+REGISTERED_COLUMNS = [party.c[name] for name in RegisteredParty.model_fields if name in party.c and name != "grams"]
+"""Of `party`, without what only the database needs to find it by."""
+REGISTERED_PARTY = Shape(RegisteredParty, *REGISTERED_COLUMNS)
 
 _ADD = plain.insertion(application)
 _ADD_ROUND = plain.insertion(application_round)

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
-from db.applications import REGISTERED_PARTY, KeyedParty, RegisteredParty
+from db.applications import REGISTERED_COLUMNS, KeyedParty, RegisteredParty
+from db.plain import Row, Shape
 from domain.grams import STANDING, is_pair, of_head
 
 MOST_ROWS = 4000
@@ -27,7 +28,15 @@ COUNTS_SECONDS = 60.0
 
 _KEPT = "common_grams"
 
-_PARTY = REGISTERED_PARTY
+
+class Candidate(RegisteredParty):
+    """A registered party that may be one of those asked about, or bound to it."""
+
+    met_by: frozenset[str]
+    """The name keys of those asked about that it is near to, or that it shares a key or a code with."""
+
+
+_PARTY = Shape(Candidate, *REGISTERED_COLUMNS)
 _WHICH = "subject_type = ANY($1::text[]) AND subject_id <> $2"
 _EXACT = f"""
     SELECT {_PARTY.sql} FROM party
@@ -62,13 +71,6 @@ MOST_PROJECTS = 50
 """Projects with a near name that are handed on."""
 
 
-class Candidate(RegisteredParty):
-    """A registered party that may be one of those asked about, or bound to it."""
-
-    met_by: frozenset[str]
-    """The name keys of those asked about that it is near to, or that it shares a key or a code with."""
-
-
 async def candidates(
     tx: AsyncConnection,
     subject_types: Sequence[str],
@@ -86,23 +88,21 @@ async def candidates(
     names = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
     live = " AND live" if live_only else ""
-    exact = await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes)
-    met = {tuple(row): _keys_met(_PARTY.read(row), parties) for row in exact}
+    met: dict[Row, set[str]] = {}
+    for row in await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes):
+        met[tuple(row)] = {named.name_key for named in parties if _is_one(_PARTY.read(row, met_by=()), named)}
     probes = _probes(parties, await _counts(tx))
     if probes:
         keys, rarest, every, nearest = zip(*probes, strict=True)
         near = _NEAR.replace(" ORDER BY", f"{live} ORDER BY")
         for place, *row in await plain.run(tx, near, subject_types, but, list(rarest), list(every), list(nearest)):
-            found = tuple(row)
-            met[found] = met.get(found, frozenset()) | {keys[place - 1]}
-    candidates = (Candidate(**_PARTY.read(row).model_dump(), met_by=by) for row, by in met.items())
-    return tuple(sorted(candidates, key=lambda one: (one.since, one.subject_id)))
+            met.setdefault(tuple(row), set()).add(keys[place - 1])
+    found = (_PARTY.read(row, met_by=by) for row, by in met.items())
+    return tuple(sorted(found, key=lambda one: (one.since, one.subject_id)))
 
 
-def _keys_met(row: RegisteredParty, parties: Sequence[KeyedParty]) -> frozenset[str]:
-    return frozenset(
-        named.name_key for named in parties if named.name_key == row.name_key or (named.uscc and named.uscc == row.uscc)
-    )
+def _is_one(registered: RegisteredParty, named: KeyedParty) -> bool:
+    return registered.name_key == named.name_key or bool(named.uscc and named.uscc == registered.uscc)
 
 
 def _probes(parties: Sequence[KeyedParty], counts: Mapping[int, float]) -> list[tuple[str, str, str, int]]:

@@ -70,8 +70,9 @@ class Shape(Generic[M]):
         self._model = model
         self._names = [column.key for column in columns]
 
-    def read(self, row: Row) -> M:
-        return self._model.model_validate(dict(zip(self._names, row, strict=True)))
+    def read(self, row: Row, **more: Any) -> M:
+        """The model of one row, with the fields that no column holds in `more`."""
+        return self._model.model_validate(dict(zip(self._names, row, strict=True), **more))
 
 
 def insertion(table: Table) -> str:
