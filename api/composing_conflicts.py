@@ -97,7 +97,7 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
         earlier=match.earlier,
         level=match.verdict.level,
         level_label=level_label(match.verdict, texts),
-        score=match.verdict.score,
+        score=round(match.verdict.score, 2),
         # Whoever declared that the two are bound may be somebody whose customers the caller may not see.
         because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
         ruled=ruled_view(composer, match.ruled),

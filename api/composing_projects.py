@@ -74,7 +74,7 @@ def match_view(composer: Composer, match: Match) -> MatchView:
         salesperson=composer.person(match.salesperson),
         level=match.verdict.level,
         level_label=level_label(match.verdict, texts),
-        score=match.verdict.score,
+        score=round(match.verdict.score, 2),
         because=sentences(match.verdict, texts),
         because_label=because(match.verdict, texts),
         ruled=ruled_view(composer, match.ruled),
@@ -86,7 +86,7 @@ def ruled_view(composer: Composer, ruled: Ruled | None) -> RuledView | None:
     if ruled is None:
         return None
     label = composer.texts.text(f"ruling.{ruled.ruling}")
-    return RuledView(**ruled.model_dump(exclude={"person"}), label=label, person=composer.person(ruled.person))
+    return RuledView(**ruled.model_dump(exclude={"person"}), ruling_label=label, person=composer.person(ruled.person))
 
 
 def dispute_view(composer: Composer, row: DisputeRow) -> DisputeView:

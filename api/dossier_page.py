@@ -56,6 +56,8 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "industry": ("industry.{}",),
     "subject_type": ("finding.{}",),
     "clause": ("clause.{}",),
+    "ruling": ("ruling.{}",),
+    "level": ("level.{}",),
 }
 _STAGES: Final[dict[SubjectType, tuple[str, ...]]] = {
     SubjectType.APPLICATION: ("stage.{}",),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, JsonValue, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints, ValidationError
 
 from api.answers import outcome, refused
 from api.composing import Composer
@@ -42,7 +42,14 @@ class AnswerBody(BaseModel):
 
     choice: Annotated[str, StringConstraints(min_length=1, max_length=40)]
     reason: OptionalText = ""
-    fields: dict[str, JsonValue] = {}
+    fields: Annotated[
+        dict[str, JsonValue],
+        Field(
+            description="What the choice carries, as `choices[].fields` of the task name and type it: `suspects` (ids "
+            "of matches), `matches` (`[{id, ruling: cleared|same_company, reason?}]`: what single matches are; a row "
+            "without a reason takes the reason of the answer), `clerk`, `split`, a corrected form, …"
+        ),
+    ] = {}
 
 
 @router.get("/tasks", response_model=Page[TaskSummary])

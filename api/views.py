@@ -193,7 +193,7 @@ class RuledView(BaseModel):
     """What somebody has said of a match, which stands until one of the two changes."""
 
     ruling: Ruling
-    label: str
+    ruling_label: str
     person: PersonView
     at: datetime
     reason: str = ""

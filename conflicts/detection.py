@@ -90,6 +90,9 @@ def _found(
     if any(hit.verdict.level is Level.SAME and not hit.declared for hit in companies):
         # One whose customer is ours may share its subsidiaries too: that says nothing more.
         companies = [hit for hit in companies if not hit.declared]
+    # Beside the closest company, others that are only near say nothing more either.
+    nearest = min((hit.verdict.level.rank for hit in companies), default=0)
+    companies = [hit for hit in companies if hit.verdict.level.rank == nearest or hit.declared]
     as_projects = [hit for hit in hits if not hit.mine]
     capped = bool(asked.project) and of_projects
     verdict = Verdict.closest(

@@ -69,6 +69,12 @@ def check(story: ProjectJourney, number: str) -> Any:
     return story.portal.call(CLERK, "GET", f"/project-numbers/{number}?purpose=early_order").json
 
 
+def counted(story: ProjectJourney) -> list[str]:
+    """P10: what the conflict detection finds at this moment for the customer of a project."""
+    draft = {"customer": {"name": story.form["customer"]["name"]}}
+    return [one["id"] for one in story.portal.call(CLERK, "POST", "/conflicts/check", draft).json["matches"]]
+
+
 def test_u2_u3_u4_u6_three_months_of_silence_shelve_a_project_and_commerce_lets_it_begin_anew(rehearsal: Stack) -> None:
     """U2–U6, P9, P10: each reminder reaches exactly its people; the resumed project is a new one, with a new date."""
     old = ProjectJourney(rehearsal, SELLER).active(EAST_VP)
@@ -79,8 +85,10 @@ def test_u2_u3_u4_u6_three_months_of_silence_shelve_a_project_and_commerce_lets_
     hear(old, "P7D", "silent_one_month", SELLER, EAST_GM, EAST_VP)
     hear(old, "P56D")
     assert check(old, number)["allowed"]
+    assert counted(old) == [old.id]
     hear(old, "P7D", "shelved", SELLER, EAST_GM, EAST_VP)
     seen = old.reaches("shelved")
+    assert counted(old) == []  # P10: from the moment of shelving
     assert (seen["status"], seen["next_events"], seen["end_reason"]["rule"]) == ("shelved", [], "U4")
     checked = check(old, number)
     assert (checked["allowed"], checked["project"]["status"]) == (False, "shelved")
