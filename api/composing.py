@@ -46,7 +46,7 @@ from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
 from texts.decisions import SPEAKS_OF_OTHERS
 from texts.named_evidence import with_names
-from texts.verdicts import level_label, sentences
+from texts.verdicts import PROTECTED, level_label, sentences
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""
@@ -142,7 +142,7 @@ class Composer:
             rejection=self._rejection(row),
             appeal=row.appeal,
             end_reason=row.end_reason,
-            conflicts=_conflicts(entries),
+            conflicts=_conflicts(entries, self.texts),
             account_id=account.id if account else None,
             what_next=self._what_next(row, open_tasks, asked),
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
@@ -343,9 +343,8 @@ def title_of(row: ApplicationRow | ProjectRow) -> str:
     return row.form.name if isinstance(row, ProjectRow) else row.form.customer.name
 
 
-def _conflicts(entries: Sequence[audit.Entry]) -> list[dict[str, Any]]:
+def _conflicts(entries: Sequence[audit.Entry], texts: Texts) -> list[dict[str, Any]]:
     """N14: that earlier registrations exist, not whose they are."""
-    return [
-        {"kind": kind, "rule": "N14"} for entry in entries if entry.event == "earlier_found"
-        for kind, _ in entry.body["found"]
-    ]  # fmt: skip
+    told = {"rule": "N14", "message": texts.text(PROTECTED)}
+    found = [one for entry in entries if entry.event == "earlier_found" for one in entry.body["found"]]
+    return [{"kind": kind, **told} for kind, _ in found]

@@ -17,6 +17,22 @@ from tests.e2e.stack import Stack, new_form
 PETROLEUM = "中国石油天然气集团有限公司"
 MASK = "受保护，登记在先，请联系商务部"
 CHECK = "/conflicts/check"
+HURTING = [
+    "\N{DRAGON}\N{FAMILY}\N{VARIATION SELECTOR-16}" * 20,
+    "\u202e\u200f司公限有岭云\u202c",
+    "e\u0301" * 90,
+    "有限公司",
+    "股份",
+    "1234567890",
+    "'; DROP TABLE party; --",
+    ".*(a+)+$[^\\]{1,99}",
+    "%_\\%",
+    "\N{DESERET CAPITAL LETTER LONG I}" * 50,
+    "\u00a0\u3000\u2003x\u00a0y",
+    "<script>alert(1)</script>",
+    "A" * 200,
+]
+"""Names that are none, or that something in between may take for more than a name."""
 
 
 def check(stack: Stack, person: str, **draft: Any) -> Any:
@@ -176,6 +192,7 @@ def test_x2_the_later_applicant_is_told_and_nothing_of_whose_it_is(stack: Stack)
     second.reaches("commerce_check")
     seen = stack.portal.call("he.xin", "GET", f"/applications/{second.id}")
     assert seen.json["evidence"] == []
+    assert [(one["kind"], one["message"]) for one in seen.json["conflicts"]] == [("account", MASK)]
     for text in (mail.text, mail.html, seen.text, second.submitted.text):
         assert "杨帆" not in text
         assert first.id not in text
@@ -205,24 +222,7 @@ def test_a_look_while_typing_takes_whatever_is_there(stack: Stack) -> None:
         assert got.json["errors"][0]["field"] == "customer"
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "\N{DRAGON}\N{FAMILY}\N{VARIATION SELECTOR-16}" * 20,
-        "\u202e\u200f司公限有岭云\u202c",
-        "e\u0301" * 90,
-        "有限公司",
-        "股份",
-        "1234567890",
-        "'; DROP TABLE party; --",
-        ".*(a+)+$[^\\]{1,99}",
-        "%_\\%",
-        "\N{DESERET CAPITAL LETTER LONG I}" * 50,
-        "\u00a0\u3000\u2003x\u00a0y",
-        "<script>alert(1)</script>",
-        "A" * 200,
-    ],
-)
+@pytest.mark.parametrize("name", HURTING)
 def test_names_made_to_hurt_get_an_answer(stack: Stack, name: str) -> None:
     """Never a 5xx: at the dry run, and when it is meant."""
     draft = {
@@ -233,6 +233,17 @@ def test_names_made_to_hurt_get_an_answer(stack: Stack, name: str) -> None:
     }
     got = stack.portal.call("yang.fan", "POST", CHECK, draft)
     assert got.status == 200, got.text
+
+
+def test_names_made_to_hurt_reach_commerce_and_find_themselves(stack: Stack) -> None:
+    """N3: whatever somebody calls a customer, the process goes on, and a name always matches itself."""
+    first = [Journey(stack, "yang.fan", new_form(name)) for name in HURTING]
+    second = [Journey(stack, "he.xin", new_form(name)) for name in HURTING]
+    for one, other in zip(first, second, strict=True):
+        found = findings(evidence_of(other), "applications")
+        assert one.id in [finding["subject_id"] for finding in found], one.customer
+        assert stack.portal.withdraw("yang.fan", one.id, "测试").status == 200
+        assert stack.portal.withdraw("he.xin", other.id, "测试").status == 200
 
 
 def test_a_name_of_ten_thousand_characters_is_refused_clearly(stack: Stack) -> None:
