@@ -19,6 +19,7 @@ except ModuleNotFoundError:
 
 from commands.common import RunningHomeOption, fail, settings_for
 from commands.importing import calendar_app, org_app, register_app
+from commands.matching import matching_app
 from commands.reassigning import reassign
 from commands.verifying import verify
 
@@ -124,6 +125,7 @@ def demo(
 app.add_typer(org_app, name="org")
 app.add_typer(register_app, name="register")
 app.add_typer(calendar_app, name="calendar")
+app.add_typer(matching_app, name="matching")
 app.command()(verify)
 app.command()(reassign)
 

@@ -13,9 +13,11 @@ from bench.ground import HOST, Ground
 from bench.lane import Lane
 from bench.life import Life, LifeSize, LifeTrial
 from bench.life_report import life_section, with_section
+from bench.matching import checks_section, measure_checks
 from bench.report import Everything, page
 from bench.rounds import Arm, Result, Rounds, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
+from commands.matching import size_of
 from embedded.errors import StartError
 from embedded.service import project_root
 
@@ -120,20 +122,30 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=2, help="workers killed in each of the two ways")
     parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
     parser.add_argument("--life", type=int, default=8, help="projects that live five years; 0 leaves this out")
-    parser.add_argument("--only", choices=("life",), help="measure this alone; the rest of the page stays as it is")
+    parser.add_argument("--names", default="10k,100k,1M", help="registered names at which conflict checks are timed")
+    parser.add_argument(
+        "--only", choices=("life", "matching"), help="measure this alone; the rest of the page stays as it is"
+    )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()
+    sizes = [size_of(size) for size in wanted.names.split(",") if size.strip("0")]
     import uvloop
 
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if wanted.only:
-                section = life_section(runner.run(measure_life(wanted)))
+                if wanted.only == "life":
+                    section = life_section(runner.run(measure_life(wanted)))
+                else:
+                    section = checks_section(runner.run(measure_checks(sizes, say)))
                 shown = "\n".join(section)
                 before = wanted.page.read_text(encoding="utf-8") if wanted.page.exists() else ""
                 written = with_section(before, section)
             else:
-                shown = written = page(runner.run(measure(wanted)))
+                whole = page(runner.run(measure(wanted)))
+                if sizes:
+                    whole = with_section(whole, checks_section(runner.run(measure_checks(sizes, say))))
+                shown = written = whole
     except StartError as error:
         print(error, file=sys.stderr)
         return 1

@@ -132,7 +132,7 @@ def _years(life: Life) -> list[str]:
 
 def with_section(page: str, section: Sequence[str]) -> str:
     """`page` with this section in place of the one of an earlier run; everything else stays as it was."""
-    before, found, after = page.partition(f"{HEADING}\n")
+    before, found, after = page.partition(f"{section[0]}\n")
     if not found:
         return "\n".join([page.rstrip("\n"), "", *section])
     _, more, rest = after.partition("\n## ")

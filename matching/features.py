@@ -29,7 +29,7 @@ FEATURES = (
         "missed_asked",
         "missed_middle",
     ),
-    *("numbers_equal", "brand_between"),
+    *("numbers_equal", "brand_between", "stem_equal"),
 )
 
 
@@ -128,6 +128,7 @@ def features(asked: Anatomy, other: Anatomy) -> list[float]:
         float(sum(1 for j in range(first_b, last_b) if not mb[j])) if matched else 0.0,
         float(bool(na) and na == nb),
         float(sum(1 for j in range(max(first_b, bb), min(last_b, be)) if not mb[j])),
+        float(bool(asked.ending and other.ending) and a.removesuffix(asked.ending) == b.removesuffix(other.ending)),
     ]
 
 

@@ -15,9 +15,6 @@ from matching.script import is_han
 REACH = 5
 """How many characters the second of a pair may stand behind the first."""
 
-SPOKEN = {"总公司": "总", "集团公司": "集团", "总厂": "总厂", "股份公司": "股份"}
-"""What abbreviations keep of a legal form: `住总` is `住宅建设总公司`."""
-
 HEAD_ENDINGS = frozenset({"大学", "学院", "医院", "研究院", "银行", "委员会", "管理局", "局", "院", "政府", "厅"})
 """Institutions that others belong to."""
 
@@ -62,7 +59,7 @@ def may_be_head(name: Anatomy) -> bool:
 
 
 def _pairs(name: Anatomy) -> list[int]:
-    text = (name.core + SPOKEN.get(name.form, ""))[:MOST_CHARACTERS]
+    text = name.core[:MOST_CHARACTERS]
     return [
         pair_gram(first, second)
         for i, first in enumerate(text)

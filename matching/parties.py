@@ -123,7 +123,7 @@ def compare(
             level, score = Level.LOOK, bounds.look
         reasons.extend(found.reasons)
     if level is Level.NONE:
-        return Verdict()
+        return Verdict(score=score)
     if known_apart and level is Level.SAME:
         level, score = Level.LOOK, min(score, 0.5)
         named_alike = asked.key == registered.key

@@ -27,7 +27,6 @@ REASON_PARAMS: Final[dict[str, tuple[str, ...]]] = {
     "same_brand_same_place": ("brand", "name"),
     "same_brand": ("brand", "name"),
     "near_spelling": ("name",),
-    "same_sound": ("name",),
     "similar_name": (),
     "other_uscc": (),
     "same_end_user": (),

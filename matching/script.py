@@ -19,11 +19,19 @@ def _simplified() -> dict[int, str]:
     Character by character, without OpenCC's phrases: a name is compared, not read, so it matters that the same comes
     out for both spellings and not that it is the best choice of words.
     """
-    lines = (files("opencc") / "dictionary" / "TSCharacters.txt").read_text(encoding="utf-8").splitlines()
+    simplified = _table("TSCharacters.txt")
+    # Some spellings are customary in Hong Kong or Taiwan only: 衞 for 衛, 裏 for 裡.
+    for variants in ("HKVariants.txt", "TWVariants.txt"):
+        for common, variant in _table(variants).items():
+            simplified.setdefault(ord(variant), simplified.get(common, chr(common)))
+    # In OpenCC's table a few have themselves first; in names the two spellings are mixed freely.
+    return simplified | {ord("乾"): "干", ord("著"): "着", ord("臺"): "台", ord("瞭"): "了", ord("藉"): "借"}
+
+
+def _table(name: str) -> dict[int, str]:
+    lines = (files("opencc") / "dictionary" / name).read_text(encoding="utf-8").splitlines()
     pairs = (line.split("\t") for line in lines if "\t" in line)
-    table = {ord(old): new.split()[0] for old, new in pairs if len(old) == 1}
-    # In TSCharacters a few have themselves first; in names the two spellings are mixed freely.
-    return table | {ord("乾"): "干", ord("著"): "着", ord("臺"): "台", ord("瞭"): "了", ord("藉"): "借"}
+    return {ord(old): first for old, new in pairs if len(old) == 1 and len(first := new.split()[0]) == 1}
 
 
 def fold(text: str) -> str:

@@ -27,6 +27,12 @@ class Likeness:
     reasons: tuple[Reason, ...]
 
 
+JOINT_STOCK, GROUP, BRANCH, LENGTH = 0.6, 0.4, 1.5, 0.03
+"""What a joint stock company, a group, a branch and one more character count for, in units of `weight`."""
+
+ONE_COMPANY = 0.95
+"""The score of two that are written as branches of one company, or as a branch and its head."""
+
 _NOTHING = Likeness(score=0.0, kin=False, reasons=())
 
 
@@ -37,21 +43,42 @@ def likeness(asked: str, registered: str) -> Likeness:
     Kept, because a form is compared with the same names at each of its steps.
     """
     one, other = anatomy(asked), anatomy(registered)
-    if not LCSseq.similarity(one.core, other.core) or one.core in FORMS or other.core in FORMS:
+    if not _have_half_in_common(one, other) or one.core in FORMS or other.core in FORMS:
         return _NOTHING  # a legal form is nobody's name
-    score = likelihood(weight(features(one, other)))
+    score = likelihood(weight(features(one, other)) + _leaning(one, other))
+    if one.head == other.head and (one.unit or other.unit):
+        score = max(score, ONE_COMPANY)
     reasons = tuple(_reasons(one, other, asked, registered))
     # Two full names that differ are two entries of the register: at the most they belong together.
     kin = bool(one.unit or other.unit) or not (one.short or other.short) or _one_is_head(one, other)
     return Likeness(score=score, kin=kin, reasons=reasons)
 
 
+def _leaning(asked: Anatomy, other: Anatomy) -> float:
+    """What speaks for one of many that are equally near: it orders them more than it decides.
+
+    A short name more often stands for a company of standing, and seldom for a branch of one.
+    """
+    lean = 0.0
+    if other.unit and not asked.unit:
+        lean -= BRANCH
+    if asked.short:
+        lean += JOINT_STOCK * ("股份" in other.form) + GROUP * is_group(other) - LENGTH * len(other.text)
+    return lean
+
+
 def without_form(asked: str, registered: str) -> Likeness:
     """The same for what is left of `asked` without its legal form: what that was found by is not to be hidden by it."""
     one, other = anatomy(asked), anatomy(registered)
-    if not one.form or one.unit or LCSseq.similarity(one.core, other.core) < min(len(one.core), len(other.core)) - 1:
+    if not one.form or one.unit or not _have_half_in_common(one, other):
         return _NOTHING
     return likeness(one.core, registered)
+
+
+def _have_half_in_common(one: Anatomy, other: Anatomy) -> bool:
+    """At least as many characters in order as half of the shorter brand has."""
+    in_common = LCSseq.similarity(one.core, other.core)
+    return in_common > 0 and 2 * in_common >= min(len(one.brand), len(other.brand))
 
 
 def _one_is_head(one: Anatomy, other: Anatomy) -> bool:

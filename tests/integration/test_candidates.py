@@ -1,0 +1,142 @@
+"""N3, N14, P10: what may be the same company comes from PostgreSQL by an index, and is always current."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from bench.conflict_data import fill
+from bench.conflict_names import invented
+from conflicts.asked import keyed
+from conflicts.rekeying import rekey
+from db import applications, candidates
+from db.candidates import projects_named
+from matching.parties import Party
+
+NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
+FULL = "中国石油天然气集团有限公司"
+
+
+async def register(tx: AsyncConnection, subject_id: str, *names: str, live: bool = True) -> None:
+    parties = keyed([Party(name=name) for name in names])
+    await applications.set_parties(tx, "account", subject_id, parties, since=NOW, live=live)
+
+
+async def found(tx: AsyncConnection, name: str, **more: Any) -> list[str]:
+    asked = keyed([Party(name=name)])
+    return [one.name for one in await candidates.candidates(tx, ["account"], asked, **{"but": ""} | more)]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "中石油",
+        "中國石油",
+        "中国石油天然气集团公司",
+        "中国石油天燃气集团有限公司",
+        "中国石油天然气集团有限公司北京分公司",
+    ],
+)
+async def test_a_name_is_found_by_its_near_ones(engine: AsyncEngine, asked: str) -> None:
+    """N3: abbreviation, other script, other form, a slip of typing, a branch."""
+    async with engine.begin() as tx:
+        await register(tx, "a", FULL)
+        await register(tx, "b", "苏州云岭精密制造股份有限公司")
+        assert await found(tx, asked) == [FULL]
+
+
+async def test_what_is_not_live_is_found_only_where_history_is_asked_for(engine: AsyncEngine) -> None:
+    """P10: from the transaction that makes it live until the one that ends it."""
+    async with engine.begin() as tx:
+        await register(tx, "a", FULL, live=False)
+        assert await found(tx, "中石油") == []
+        assert await found(tx, "中石油", live_only=False) == [FULL]
+        await applications.set_live(tx, "account", "a", True)
+        assert await found(tx, "中石油") == [FULL]
+        assert await found(tx, "中石油", but="a") == []
+        assert await found(tx, FULL) == [FULL]
+
+
+async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: AsyncEngine) -> None:
+    """N3: by grams that only groups and institutions have."""
+    async with engine.begin() as tx:
+        await register(tx, "g", "中国大唐集团有限公司")
+        for number in range(300):
+            await register(tx, f"o{number}", f"大唐{chr(0x5000 + number)}环境产业股份有限公司")
+        assert "中国大唐集团有限公司" in await found(tx, "大唐环境产业集团股份有限公司")
+
+
+async def plan(tx: AsyncConnection, name: str) -> str:
+    probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(tx))
+    _, rare, every, nearest = zip(*probes, strict=True)
+    near = candidates._NEAR
+    values: Sequence[Any] = (["account"], "", list(rare), list(every), list(nearest))
+    raw = await tx.get_raw_connection()
+    assert raw.driver_connection is not None
+    rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
+    return json.dumps(rows[0][0])
+
+
+async def test_the_index_is_used_and_few_rows_are_looked_at(engine: AsyncEngine, superuser: asyncpg.Connection) -> None:
+    """Issue: indexes it really uses. Among 20,000 names a check reads some hundreds."""
+    names = [FULL, *invented(20_000)]
+    await fill(superuser, names, 0)
+    async with engine.connect() as tx:
+        for asked in ("中石油", names[777], "云岭精密"):
+            assert "ix_party_grams" in await plan(tx, asked)
+            near = await found(tx, asked)
+            assert len(near) <= candidates.NEAREST + candidates.NEAREST_HEADS + 1
+        assert FULL in await found(tx, "中石油")
+        assert names[777] in await found(tx, names[777])
+
+
+async def test_common_grams_are_left_out_only_as_long_as_a_rare_one_is_left() -> None:
+    counts = {1: 10.0, 2: 3_000.0, 3: 900_000.0}
+    assert candidates._rarest((1, 2, 3, 0), counts, 4000) == [1, 2]
+    assert candidates._rarest((3, 0), counts, 4000) == [3]
+    assert candidates._rarest((0,), counts, 4000) == []
+    assert candidates._rarest((4, 1), counts, 4000) == [4, 1]
+
+
+@pytest.mark.parametrize("name", ["'; DROP TABLE party; --", "%_\\", "😀", "(.*)+", "有限公司", "1" * 200, "é" * 200])
+async def test_any_name_is_looked_for_and_finds_itself(engine: AsyncEngine, name: str) -> None:
+    async with engine.begin() as tx:
+        await register(tx, "a", name)
+        assert await found(tx, name) == [name]
+
+
+async def test_keys_and_grams_of_before_are_made_anew_once(engine: AsyncEngine, database_url: str) -> None:
+    """N14: what an older version has stored is found as well."""
+    async with engine.begin() as tx:
+        await register(tx, "a", "臺灣積體電路製造股份有限公司")
+        await tx.execute(text("UPDATE party SET name_key = 'old', grams = '{}'"))
+        assert await found(tx, "台积电") == []
+    assert await rekey(database_url) == 1
+    assert await rekey(database_url) == 0
+    async with engine.connect() as tx:
+        assert await found(tx, "台积电") == ["臺灣積體電路製造股份有限公司"]
+        assert await found(tx, "台湾积体电路制造") == ["臺灣積體電路製造股份有限公司"]
+
+
+async def test_projects_are_found_by_a_near_name_and_by_their_tender_number(engine: AsyncEngine) -> None:
+    """P4."""
+    add = text(
+        "INSERT INTO project (id, workflow_id, applicant, salesperson, stage, round, form, policy_digest,"
+        " registered_at, stage_since) VALUES (:id, :id, 'p', 'p', 'active', 1, cast(:form AS jsonb), 'd', now(), now())"
+    )
+    async with engine.begin() as tx:
+        await tx.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
+        for number, (name, tender) in enumerate(
+            [("长江新区体育馆智能化工程", "ZB-1"), ("门禁", "ZB-2"), ("云桌面", "")]
+        ):
+            await tx.execute(add, {"id": f"p{number}", "form": json.dumps({"name": name, "tender_number": tender})})
+        assert await projects_named(tx, "长江新区体育馆智能化工程（第二次）招标公告", "", but="") == ("p0",)
+        assert await projects_named(tx, "灾备中心", " ZB-2 ", but="") == ("p1",)
+        assert await projects_named(tx, "云桌面", "", but="p2") == ()
