@@ -28,6 +28,8 @@ async def colliding(
     *,
     bounds: Matching,
     live_only: bool = True,
+    near: bool = True,
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first."""
-    return await detect(work.tx, Asked.of(form, subject), against, now=work.now, bounds=bounds, live_only=live_only)
+    asked = Asked.of(form, subject)
+    return await detect(work.tx, asked, against, now=work.now, bounds=bounds, live_only=live_only, near=near)

@@ -13,17 +13,19 @@ from activities.collisions import colliding
 from activities.context import ForeignStep
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
+from conflicts.detection import REGISTERED
 from conflicts.learned import learned_keys
 from conflicts.matches import compared, described
 from db import accounts, applications, registers, rulings
 from db.applications import ApplicationRow
 from domain.application import Customer, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
-from domain.policy import Matching
 from domain.project_match import Match
 from domain.registers import BackgroundEntry
 from domain.subject import Subject, SubjectType
 from matching.names import name_key
+
+_PROJECTS = frozenset({"project", "earlier_project"})
 
 
 class BackgroundSource(Protocol):
@@ -48,7 +50,7 @@ class EvidenceGathering:
         """N3, N14: who else has registered the customer or a related party."""
 
         async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            return [*await _accounts_and_applications(work, row), *await _projects(work, row)]
+            return await _registrations(work, row)
 
         return await self._gather(step, find)
 
@@ -118,35 +120,28 @@ class Find(Protocol):
     async def __call__(self, work: Work, row: ApplicationRow) -> Sequence[Evidence]: ...
 
 
-async def _accounts_and_applications(work: Work, row: ApplicationRow) -> list[Evidence]:
-    """N3, N14: accounts and live applications for the same customer or a related party."""
-    found = await colliding(work, _subject(row), row.form, ("account", "application"), bounds=await _bounds(work, row))
+async def _registrations(work: Work, row: ApplicationRow) -> list[Evidence]:
+    """N3, N14: accounts and live applications for the same customer or a related party; projects now registered by
+    other salespeople, and the history of past ones."""
+    bounds = (await work.facts.pinned_policy(work.tx, row.policy_digest)).matching  # the application began with it
+    found = await colliding(work, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False)
     met = {one.key: one.name for one in found}
-    shown = [_finding(match, met[match.subject_type, match.subject_id]) for match in await described(work.tx, found)]
+    matches = await described(work.tx, found)
+
+    def of(kind: EvidenceKind, subject: str) -> Evidence:
+        live = [one for one in matches if one.subject_type == subject and one.live]
+        shown = [_finding(one, met[one.subject_type, one.subject_id]) for one in live]
+        return _evidence(kind, f"{subject}_register", work, shown)
+
+    def projects(kind: EvidenceKind, *, live: bool) -> Evidence:
+        of_kind = [one for one in matches if one.subject_type in _PROJECTS and one.live is live]
+        return _evidence(kind, "project_register", work, [_project_finding(one, row) for one in of_kind])
+
     return [
-        _evidence(kind, f"{subject}_register", work, [one for one in shown if one.subject_type == subject])
-        for kind, subject in (
-            (EvidenceKind.ACCOUNTS, "account"),
-            (EvidenceKind.APPLICATIONS, "application"),
-        )
-    ]
-
-
-async def _bounds(work: Work, row: ApplicationRow) -> Matching:
-    """By the policy that the application began with."""
-    return (await work.facts.pinned_policy(work.tx, row.policy_digest)).matching
-
-
-async def _projects(work: Work, row: ApplicationRow) -> list[Evidence]:
-    """N3: projects now registered by other salespeople, and the history of past projects."""
-    types = ("project", "earlier_project")
-    collisions = await colliding(work, _subject(row), row.form, types, bounds=await _bounds(work, row), live_only=False)
-    found = {match.subject_id: match for match in await described(work.tx, collisions)}
-    live = [match for match in found.values() if match.live]
-    past = [match for match in found.values() if not match.live]
-    return [
-        _evidence(kind, "project_register", work, [_project_finding(match, row) for match in matches])
-        for kind, matches in ((EvidenceKind.PROJECTS, live), (EvidenceKind.PAST_PROJECTS, past))
+        of(EvidenceKind.ACCOUNTS, "account"),
+        of(EvidenceKind.APPLICATIONS, "application"),
+        projects(EvidenceKind.PROJECTS, live=True),
+        projects(EvidenceKind.PAST_PROJECTS, live=False),
     ]
 
 

@@ -127,12 +127,11 @@ class Records:
             if above_limit(held, context.policy.accounts.limit) and step.gm_decision is None:
                 work.note("account_limit_reached", held=held, limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
-            if any(
-                one.earlier and one.conflict
-                for one in await colliding(
-                    work, context.subject, row.form, ("application",), bounds=context.policy.matching
-                )
-            ):
+            # A likeness is for people to judge, who have seen it: what refuses by itself is a name or a code.
+            others = await colliding(
+                work, context.subject, row.form, ("application",), bounds=context.policy.matching, near=False
+            )
+            if any(one.earlier and one.conflict for one in others):
                 work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
                 return Activated(obstacle=Obstacle.APPLICATION)
             account = AccountRow(

@@ -50,6 +50,7 @@ async def detect(
     now: datetime,
     bounds: Matching,
     live_only: bool = True,
+    near: bool = True,
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first (A5).
 
@@ -57,9 +58,10 @@ async def detect(
 
     Args:
         bounds: from which likeness on what is said, by the policy of whoever asks.
+        near: false where only names and codes count, and what people have found to be one company.
     """
     known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
-    hits, times = await company_hits(tx, asked, against, known, now=now, bounds=bounds, live_only=live_only)
+    hits, times = await company_hits(tx, asked, against, known, now=now, bounds=bounds, live_only=live_only, near=near)
     theirs = await project_hits(tx, asked, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()

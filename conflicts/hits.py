@@ -56,6 +56,7 @@ async def company_hits(
     now: datetime,
     bounds: Matching,
     live_only: bool,
+    near: bool,
 ) -> tuple[dict[Key, list[Hit]], Times]:
     """Every company that is one of ours or near it, by the subject that names it; and since when we name ours.
 
@@ -63,8 +64,8 @@ async def company_hits(
     some hundreds of candidates each would keep everybody else waiting.
     """
     ours = [(mine, *learned_names(mine, known)) for mine in asked.parties]
-    names_of_all = keyed(name for names in ours for name in names)
-    others = await candidates(tx, against, names_of_all, but=asked.id, live_only=live_only) if ours else ()
+    every = keyed(name for names in ours for name in names)
+    others = await candidates(tx, against, every, but=asked.id, live_only=live_only, near=near) if ours else ()
     subject = asked.subject
     times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
     hits: dict[Key, list[Hit]] = defaultdict(list)

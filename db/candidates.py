@@ -78,12 +78,14 @@ async def candidates(
     *,
     but: str,
     live_only: bool = True,
+    near: bool = True,
 ) -> tuple[Candidate, ...]:
     """Registered parties that may be one of `parties` or bound to one, oldest first; the caller judges each pair.
 
     Args:
         but: the id of the subject that asks.
         live_only: leave out what does not take part in conflict detection any more (P10).
+        near: beside those of the same name or code, also those with a near name.
     """
     names = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
@@ -91,11 +93,11 @@ async def candidates(
     met: dict[Row, set[str]] = {}
     for row in await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes):
         met[tuple(row)] = {named.name_key for named in parties if _is_one(_PARTY.read(row, met_by=()), named)}
-    probes = _probes(parties, await _counts(tx))
+    probes = _probes(parties, await _counts(tx)) if near else ()
     if probes:
         keys, rarest, every, nearest = zip(*probes, strict=True)
-        near = _NEAR.replace(" ORDER BY", f"{live} ORDER BY")
-        for place, *row in await plain.run(tx, near, subject_types, but, list(rarest), list(every), list(nearest)):
+        sql = _NEAR.replace(" ORDER BY", f"{live} ORDER BY")
+        for place, *row in await plain.run(tx, sql, subject_types, but, list(rarest), list(every), list(nearest)):
             met.setdefault(tuple(row), set()).add(keys[place - 1])
     found = (_PARTY.read(row, met_by=by) for row, by in met.items())
     return tuple(sorted(found, key=lambda one: (one.since, one.subject_id)))

@@ -17,13 +17,17 @@ from activities.collisions import keyed_parties
 from activities.steps import (
     Activated,
 )
-from db import accounts
+from db import accounts, rulings
 from db.accounts import AccountRow, ClaimTaken
 from domain.application import Stage
 from domain.named_account import Obstacle
+from domain.rulings import LearnedAlias
+from domain.tasks import TaskKind
+from matching.names import name_key
 from tests.integration.race_ground import (
     NOW,
     ROUNDS,
+    VPS,
     Ground,
     Racer,
     activate,
@@ -245,6 +249,44 @@ async def test_n14_claims_written_at_once_without_any_lock_of_ours_let_one_accou
         (ROUNDS, (await ground.rows("SELECT count(*) FROM claim"))[0][0])
     ]
     assert await ground.rows("SELECT count(*) FROM account") == [(ROUNDS,)]
+
+
+async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_know_to_be_one_company_does(
+    ground: Ground,
+) -> None:
+    """N3, N14: people saw that the names are near and decided; what a clerk has found to be one company counts."""
+    names = ("中石油", "中国石油天然气集团有限公司"), ("贵州茅台", "贵州茅台酒股份有限公司")
+    pairs = [
+        tuple(
+            Racer(
+                id=f"{side}{r}",
+                applicant=salesperson(2 * r + n),
+                form=form(pair[n]),
+                submitted_at=NOW + timedelta(seconds=n),
+            )
+            for n, side in enumerate("kl")
+        )
+        for r, pair in enumerate(names)
+    ]
+    await ground.register([racer for pair in pairs for racer in pair])
+    (known, other), _ = names
+    async with ground.engine.begin() as tx:
+        sides = sorted((name_key(name), name) for name in (known, other))
+        alias = LearnedAlias(
+            name_key=sides[0][0],
+            name=sides[0][1],
+            other_key=sides[1][0],
+            other=sides[1][1],
+            person=VPS[0],
+            at=NOW,
+            reason="同一家公司",
+            subject_id="k0",
+            task_id=pairs[0][0].task_id(TaskKind.VP_REVIEW, VPS[0]),
+        )
+        await rulings.learn(tx, [alias])
+    of_one_company, of_near_names = [await activate(ground, pair[1]) for pair in pairs]
+    assert of_one_company.obstacle is Obstacle.APPLICATION
+    assert of_near_names.account_id == "l1"
 
 
 async def test_n14_two_companies_of_one_name_with_different_codes_do_not_collide(ground: Ground) -> None:
