@@ -13,7 +13,7 @@ from activities.collisions import colliding
 from activities.context import ForeignStep
 from activities.steps import Gathered, GatherStep
 from activities.transaction import Recorder, Work
-from conflicts.detection import REGISTERED
+from conflicts.detection import REGISTERED, closest
 from conflicts.learned import learned_keys
 from conflicts.matches import compared, described
 from db import accounts, applications, registers, rulings
@@ -125,24 +125,17 @@ async def _registrations(work: Work, row: ApplicationRow) -> list[Evidence]:
     other salespeople, and the history of past ones."""
     bounds = (await work.facts.pinned_policy(work.tx, row.policy_digest)).matching  # the application began with it
     found = await colliding(work, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False)
-    met = {one.key: one.name for one in found}
-    matches = await described(work.tx, found)
-
-    def of(kind: EvidenceKind, subject: str) -> Evidence:
-        live = [one for one in matches if one.subject_type == subject and one.live]
-        shown = [_finding(one, met[one.subject_type, one.subject_id]) for one in live]
-        return _evidence(kind, f"{subject}_register", work, shown)
-
-    def projects(kind: EvidenceKind, *, live: bool) -> Evidence:
-        of_kind = [one for one in matches if one.subject_type in _PROJECTS and one.live is live]
-        return _evidence(kind, "project_register", work, [_project_finding(one, row) for one in of_kind])
-
-    return [
-        of(EvidenceKind.ACCOUNTS, "account"),
-        of(EvidenceKind.APPLICATIONS, "application"),
-        projects(EvidenceKind.PROJECTS, live=True),
-        projects(EvidenceKind.PAST_PROJECTS, live=False),
-    ]
+    gathered = []
+    for kind, subject in ((EvidenceKind.ACCOUNTS, "account"), (EvidenceKind.APPLICATIONS, "application")):
+        kept, more = closest([one for one in found if one.subject_type == subject and one.live])
+        met = {one.subject_id: one.name for one in kept}
+        shown = [_finding(match, met[match.subject_id]) for match in await described(work.tx, kept) if match.live]
+        gathered.append(_evidence(kind, f"{subject}_register", work, shown, more=more))
+    for kind, live in ((EvidenceKind.PROJECTS, True), (EvidenceKind.PAST_PROJECTS, False)):
+        kept, more = closest([one for one in found if one.subject_type in _PROJECTS and one.live is live])
+        projects = [_project_finding(match, row) for match in await described(work.tx, kept) if match.live is live]
+        gathered.append(_evidence(kind, "project_register", work, projects, more=more))
+    return gathered
 
 
 async def _accounts_held(work: Work, row: ApplicationRow) -> list[Evidence]:
@@ -181,8 +174,8 @@ def _too_late(step: GatherStep, row: ApplicationRow) -> bool:
     return row.stage is not Stage.EVIDENCE or row.round != step.round
 
 
-def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Finding]) -> Evidence:
-    return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings))
+def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Finding], *, more: int = 0) -> Evidence:
+    return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings), more=more)
 
 
 def _finding(match: Match, met: str) -> Finding:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.collisions import colliding
 from activities.rulings import clerks_rulings, rule
-from conflicts.detection import REGISTERED, without_origin
+from conflicts.detection import REGISTERED, closest, without_origin
 from conflicts.matches import described
 from db import projects
 from db.tasks import DecisionRow, TaskRow
@@ -31,7 +31,10 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
     collisions = await colliding(
         work, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False
     )
-    found = await described(work.tx, without_origin(collisions))
+    kept, more = closest(without_origin(collisions))
+    if more:
+        work.note("weaker_matches_left_out", count=more)
+    found = await described(work.tx, kept)
     known = {(match.subject_type, match.subject_id) for match in found}
     gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
     matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))

@@ -55,7 +55,7 @@ TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", 
 SPEAKS_OF_EVIDENCE = frozenset(
     {
         *("evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"),
-        *("match_ruled", "aliases_taken_back"),
+        *("match_ruled", "aliases_taken_back", "weaker_matches_left_out"),
     }
 )
 """Events whose bodies name other people's registrations, or how many there are."""

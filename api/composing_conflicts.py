@@ -11,7 +11,7 @@ from api.composing import Composer
 from api.composing_projects import ruled_view
 from api.views import ConflictCheck, ConflictMatch
 from conflicts.asked import Asked
-from conflicts.detection import REGISTERED, detect, without_origin
+from conflicts.detection import REGISTERED, closest, detect, without_origin
 from conflicts.hits import ONE_HOP
 from conflicts.matches import described
 from db import reading
@@ -30,9 +30,8 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
     found = without_origin(
         await detect(composer.tx, Asked.about(draft), REGISTERED, now=now, bounds=composer.facts.policy.matching)
     )
-    closest = sorted(found, key=lambda one: (one.cleared, one.verdict.level.rank, -one.verdict.score))[:MOST_MATCHES]
-    kept = {one.key for one in closest}
-    matches = await described(composer.tx, [one for one in found if one.key in kept])
+    kept, more = closest(found, MOST_MATCHES)
+    matches = await described(composer.tx, kept)
     seen = await _seen(composer, matches)
     shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
     verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
@@ -43,7 +42,7 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
         verdict_label=level_label(verdict, texts),
         notice=texts.text(f"check.notice.{stands}"),
         matches=shown,
-        more=len(found) - len(closest),
+        more=more,
     )
 
 

@@ -25,6 +25,10 @@ REGISTERED = ("account", "application", "project", "earlier_project")
 """Everything that a registration may be in conflict with (P4)."""
 
 
+MOST_SHOWN = 50
+"""How many matches people are shown at most, beside collisions: a name such as 中国石油 has hundreds of relatives."""
+
+
 class Found(Compared):
     """Something registered that may be the same, or belong to it."""
 
@@ -36,6 +40,8 @@ class Found(Compared):
     """When it named that company first (A5)."""
     earlier: bool
     """N14: before the one that asks did, so it stands."""
+    live: bool = True
+    """Takes part in conflict detection (P10); otherwise it is history."""
 
     @property
     def key(self) -> Key:
@@ -70,6 +76,24 @@ async def detect(
     mine = keyed(asked.parties)
     found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
     return await _with_rulings(tx, sorted(found, key=lambda one: (one.since, one.subject_id)))
+
+
+def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found], int]:
+    """The `most` that matter most, what is live first, and every live collision, in the order they came; and how many
+    weaker ones are left out."""
+    weighed = sorted(
+        found,
+        key=lambda one: (
+            not one.live,
+            not one.conflict,
+            one.cleared,
+            one.verdict.level.rank,
+            -one.verdict.score,
+        ),
+    )
+    collisions = sum(one.live and one.conflict for one in found)
+    kept = {one.key for one in weighed[: max(most, collisions)]}
+    return [one for one in found if one.key in kept], len(found) - len(kept)
 
 
 def without_origin(found: Sequence[Found]) -> list[Found]:
@@ -128,6 +152,7 @@ def _found(
         name=best.name,
         since=min(hit.since for hit in hits),
         earlier=any(hit.earlier for hit in hits),
+        live=any(one.live for one in named),
         verdict=verdict,
         declared=any(hit.declared for hit in companies),
         links=tuple(links.values()),

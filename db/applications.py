@@ -53,6 +53,8 @@ class RegisteredParty(KeyedParty):
     subject_type: str
     subject_id: str
     since: datetime
+    live: bool = True
+    """Takes part in conflict detection (P10)."""
 
 
 # What every step runs is plain SQL: see `db/plain.py`.

@@ -63,6 +63,8 @@ class Evidence(Wire):
     available: bool = True
     """False when the source could not be asked; a person must then look."""
     findings: tuple[Finding, ...] = ()
+    more: int = 0
+    """How many weaker matches are left out."""
     note: str = ""
     """What the clerk confirmed, corrected or added (N5)."""
     note_by: str | None = None

@@ -106,7 +106,7 @@ class EvidenceLine(Wire):
         matches.sort(key=lambda one: (one.cleared, not one.grave, one.verdict.level.rank, -one.verdict.score))
         return cls(
             kind=evidence.kind,
-            count=len(evidence.findings),
+            count=len(evidence.findings) + evidence.more,
             grave=sum(finding.grave for finding in evidence.findings),
             look=sum(finding.to_look_at for finding in evidence.findings),
             found=tuple(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conflicts.detection import ruled_on
+from conflicts.detection import Found, closest, ruled_on
 from conflicts.fingerprints import company, of_both, registration
 from conflicts.learned import groups_of, learned_keys
 from db.applications import KeyedParty
@@ -208,3 +208,31 @@ def test_x4_a_match_says_what_it_is_why_and_what_was_said_of_it() -> None:
         "“乙” is bound to “丙”, which this one is bound to (only at one remove, to be looked at)"
     ]
     assert match_sentence(Compared(), Texts("zh"), ZONE) == ""
+
+
+def found(number: int, level: Level, *, live: bool = True, ruled: Ruled | None = None) -> Found:
+    return Found(
+        subject_type="project",
+        subject_id=f"{number:03}",
+        name="x",
+        since=NOON,
+        earlier=True,
+        live=live,
+        verdict=Verdict(level=level, score=1 - number / 1000),
+        ruled=ruled,
+    )
+
+
+def test_n3_people_are_shown_what_matters_and_every_live_collision() -> None:
+    """N3, P4, P10: history and weak likeness never push out what counts; how many are left out is said."""
+    looks = [found(n, Level.LOOK) for n in range(30)]
+    history = [found(100 + n, Level.SAME, live=False) for n in range(30)]
+    collisions = [found(200 + n, Level.SAME) for n in range(15)]
+    cleared = [found(300, Level.SAME, ruled=said(Ruling.CLEARED))]
+    everything = [*looks, *history, *cleared, *collisions]
+    kept, more = closest(everything, 10)
+    assert kept == collisions
+    assert more == len(everything) - len(collisions)
+    kept, more = closest(everything, 20)
+    assert kept == [*looks[:5], *collisions]
+    assert closest(everything, 500) == (everything, 0)
