@@ -45,7 +45,9 @@ def likeness(asked: str, registered: str) -> Likeness:
     one, other = anatomy(asked), anatomy(registered)
     if not _have_half_in_common(one, other) or one.core in FORMS or other.core in FORMS:
         return _NOTHING  # a legal form is nobody's name
-    score = likelihood(weight(features(one, other)) + _leaning(one, other))
+    # A short name stands for the full one, whichever of the two is asked about.
+    in_order = (other, one) if other.short and not one.short else (one, other)
+    score = likelihood(weight(features(*in_order)) + _leaning(*in_order))
     if one.head == other.head and (one.unit or other.unit):
         score = max(score, ONE_COMPANY)
     reasons = tuple(_reasons(one, other, asked, registered))

@@ -40,6 +40,23 @@ def test_an_abbreviation_is_the_company_it_abbreviates(asked: str, registered: s
 
 
 @pytest.mark.parametrize(
+    ("short", "full"),
+    [
+        ("国网", "国家电网有限公司"),
+        ("中石油", "中国石油天然气集团有限公司"),
+        ("贵州茅台", "贵州茅台酒股份有限公司"),
+        ("北京银行", "南京银行股份有限公司"),
+        ("云岭", "安徽云岭科技股份有限公司"),
+    ],
+)
+def test_a_short_name_and_a_full_one_are_as_near_whichever_was_first(short: str, full: str) -> None:
+    """N3, N14: the account may be registered under either."""
+    one, other = Party(name=short), Party(name=full)
+    there, back = compare(one, other), compare(other, one)
+    assert (there.level, there.score) == (back.level, back.score)
+
+
+@pytest.mark.parametrize(
     ("asked", "registered", "reason"),
     [
         ("云岭精密制造有限公司北京分公司", "云岭精密制造有限公司", "branch_of"),
