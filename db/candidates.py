@@ -37,22 +37,33 @@ class Candidate(RegisteredParty):
 
 
 _PARTY = Shape(Candidate, *REGISTERED_COLUMNS)
-_WHICH = "subject_type = ANY($1::text[]) AND subject_id <> $2"
+_WHICH = "party.subject_type = ANY($1::text[]) AND party.subject_id <> $2"
+_LIVE = " AND party.live"
 _EXACT = f"""
     SELECT {_PARTY.sql} FROM party
-    WHERE {_WHICH} AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
+    WHERE (name_key = ANY($3::text[]) OR uscc = ANY($4::text[])) AND {_WHICH}"""
 
-# The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that share
-# equally many the shorter is nearer. All names at once: what is looked up by each is worth less than the way there.
-_NEAR = f"""
+
+def near_sql(*, live_only: bool) -> str:
+    """The look-up of near names, for all that are asked about at once.
+
+    The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
+    share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
+    name, and crowd nobody out. $3: name keys that are looked up exactly; $4, $5, $6: see `_probes`.
+    """
+    which = f"{_WHICH}{_LIVE if live_only else ''}"
+    return f"""
     SELECT probe.place, {_PARTY.sql}
-    FROM unnest($3::text[], $4::text[], $5::integer[]) WITH ORDINALITY AS probe (rare, grams, nearest, place)
+    FROM unnest($4::text[], $5::text[], $6::integer[]) WITH ORDINALITY AS probe (rare, grams, nearest, place)
     CROSS JOIN LATERAL (
-        SELECT {_PARTY.sql} FROM party
-        WHERE {_WHICH} AND party.grams && probe.rare::integer[]
-        ORDER BY icount(party.grams & probe.grams::integer[]) - 0.1 * icount(party.grams) DESC, party.id
+        SELECT party.name_key FROM party
+        WHERE {which} AND party.grams && probe.rare::integer[] AND party.name_key <> ALL($3::text[])
+        GROUP BY party.name_key
+        ORDER BY max(icount(party.grams & probe.grams::integer[]) - 0.1 * icount(party.grams)) DESC, party.name_key
         LIMIT probe.nearest
-    ) AS party"""
+    ) AS near
+    JOIN party ON party.name_key = near.name_key AND {which}"""
+
 
 # What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
 _COMMON = """
@@ -89,15 +100,15 @@ async def candidates(
     """
     names = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
-    live = " AND live" if live_only else ""
+    live = _LIVE if live_only else ""
     met: dict[Row, set[str]] = {}
     for row in await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes):
         met[tuple(row)] = {named.name_key for named in parties if _is_one(_PARTY.read(row, met_by=()), named)}
     probes = _probes(parties, await _counts(tx)) if near else ()
     if probes:
         keys, rarest, every, nearest = zip(*probes, strict=True)
-        sql = _NEAR.replace(" ORDER BY", f"{live} ORDER BY")
-        for place, *row in await plain.run(tx, sql, subject_types, but, list(rarest), list(every), list(nearest)):
+        values = names, list(rarest), list(every), list(nearest)
+        for place, *row in await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values):
             met.setdefault(tuple(row), set()).add(keys[place - 1])
     found = (_PARTY.read(row, met_by=by) for row, by in met.items())
     return tuple(sorted(found, key=lambda one: (one.since, one.subject_id)))

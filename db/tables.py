@@ -114,8 +114,8 @@ party = Table(
     Column("since", Moment, nullable=False),
     Column("grams", ARRAY(Integer), nullable=False, server_default="{}"),
     Index("ix_party_subject", "subject_type", "subject_id"),
-    Index("ix_party_name_key", "name_key", postgresql_where=text("live")),
-    Index("ix_party_uscc", "uscc", postgresql_where=text("live AND uscc IS NOT NULL")),
+    Index("ix_party_name_key", "name_key"),
+    Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
     Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "gin__int_ops"}),
 )
 

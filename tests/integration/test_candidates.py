@@ -73,11 +73,11 @@ async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: Asy
         assert "中国大唐集团有限公司" in await found(tx, "大唐环境产业集团股份有限公司")
 
 
-async def plan(tx: AsyncConnection, name: str) -> str:
+async def plan(tx: AsyncConnection, name: str, *, live_only: bool) -> str:
     probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(tx))
     _, rare, every, nearest = zip(*probes, strict=True)
-    near = candidates._NEAR
-    values: Sequence[Any] = (["account"], "", list(rare), list(every), list(nearest))
+    near = candidates.near_sql(live_only=live_only)
+    values: Sequence[Any] = (["account"], "", [], list(rare), list(every), list(nearest))
     raw = await tx.get_raw_connection()
     assert raw.driver_connection is not None
     rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
@@ -90,11 +90,26 @@ async def test_the_index_is_used_and_few_rows_are_looked_at(engine: AsyncEngine,
     await fill(superuser, names, 0)
     async with engine.connect() as tx:
         for asked in ("中石油", names[777], "云岭精密"):
-            assert "ix_party_grams" in await plan(tx, asked)
+            for live_only in (True, False):
+                used = await plan(tx, asked, live_only=live_only)
+                assert "ix_party_grams" in used
+                assert "ix_party_name_key" in used
+                assert "Seq Scan" not in used
             near = await found(tx, asked)
             assert len(near) <= candidates.NEAREST + candidates.NEAREST_HEADS + 1
         assert FULL in await found(tx, "中石油")
         assert names[777] in await found(tx, names[777])
+
+
+async def test_many_projects_of_one_company_crowd_no_other_name_out(engine: AsyncEngine) -> None:
+    """N3: hundreds of past projects of the customer itself, and one account under a name that is only near."""
+    async with engine.begin() as tx:
+        await register(tx, "a", "中石油")
+        for number in range(candidates.NEAREST + 50):
+            await register(tx, f"p{number}", FULL, live=False)
+            await register(tx, f"q{number}", "中国石油天然气股份有限公司", live=False)
+        for asked in (FULL, "中国石油集团"):
+            assert "中石油" in await found(tx, asked, live_only=False)
 
 
 async def test_common_grams_are_left_out_only_as_long_as_a_rare_one_is_left() -> None:

@@ -19,6 +19,12 @@ ALTER TABLE party ALTER COLUMN grams SET STATISTICS 300;
 -- intarray's class and operators: grams are kept in order, so its && is a merge where PostgreSQL's own compares each with each.
 CREATE INDEX ix_party_grams ON party USING gin (grams gin__int_ops);
 
+-- History is looked up as well as what is live.
+DROP INDEX ix_party_name_key;
+DROP INDEX ix_party_uscc;
+CREATE INDEX ix_party_name_key ON party (name_key);
+CREATE INDEX ix_party_uscc ON party (uscc) WHERE uscc IS NOT NULL;
+
 -- By which version of the rules the keys and grams in the tables were made.
 CREATE TABLE name_keys (
     id smallint CONSTRAINT pk_name_keys PRIMARY KEY,
