@@ -7,13 +7,16 @@ from collections.abc import Sequence
 from functools import cache
 from math import exp
 from pathlib import Path
+from typing import Any
 
 from matching.features import FEATURES
 
 MODEL_FILE = Path(__file__).with_name("model.json")
 
-Node = tuple[int, float, "Node", "Node"] | float
-"""A question (feature, bound, answer when at most the bound, answer when above) or a weight."""
+Node = tuple[int, float, Any, Any]
+"""A question (feature, bound, node when at most the bound, node when above), or `LEAF` with a weight."""
+
+LEAF = -1
 
 
 @cache
@@ -24,22 +27,21 @@ def _trees() -> tuple[Node, ...]:
     return tuple(map(_node, kept["trees"]))
 
 
-def _node(kept: object) -> Node:
+def _node(kept: Any) -> Node:
     if isinstance(kept, list):
         feature, bound, low, high = kept
         return int(feature), float(bound), _node(low), _node(high)
-    assert isinstance(kept, int | float)
-    return float(kept)
+    return LEAF, float(kept), None, None
 
 
 def weight(features: Sequence[float]) -> float:
     """The sum of what the trees say: above 0 rather one company or its kin, below rather two."""
     total = 0.0
-    for node in _trees():
-        while not isinstance(node, float):
-            feature, bound, low, high = node
-            node = low if features[feature] <= bound else high
-        total += node
+    for tree in _trees():
+        feature, bound, low, high = tree
+        while feature != LEAF:
+            feature, bound, low, high = low if features[feature] <= bound else high
+        total += bound
     return total
 
 
