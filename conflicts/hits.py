@@ -23,8 +23,8 @@ from matching.projects import ProjectSides, compare_projects
 
 PROJECT, EARLIER_PROJECT = "project", "earlier_project"
 RELATED_PARTY = "related_party"
-LEARNED, ONE_HOP = "learned_alias", "one_hop"
-"""Reasons that are found here, by what people have said and by what others have declared."""
+LEARNED, ONE_HOP, FITS_SEVERAL = "learned_alias", "one_hop", "fits_several"
+"""Reasons that are found here: what people have said, what others have declared, and what else there is."""
 MOST_HOPS = 50
 """How many companies are looked for that are known only through somebody else's related parties."""
 
@@ -91,7 +91,31 @@ def _meetings(
             exact = _one_company(mine, there)
             hit = Hit(verdict, other.name, other.since, earlier, declared, keyed([mine])[0], other, exact)
             met.append((other, hit))
-    return met
+    return _one_of_several(met)
+
+
+def _one_of_several(met: list[tuple[RegisteredParty, Hit]]) -> list[tuple[RegisteredParty, Hit]]:
+    """A short name stands for one company: where it fits several, a person has to look which one is meant."""
+    fits = {
+        other.uscc or other.name_key
+        for other, hit in met
+        if hit.verdict.level is Level.SAME and not (hit.exact or _said_by_a_person(hit.verdict))
+    }
+    if len(fits) < 2:
+        return met
+    return [
+        (other, hit._replace(verdict=_to_be_looked_at(hit.verdict)) if (other.uscc or other.name_key) in fits else hit)
+        for other, hit in met
+    ]
+
+
+def _said_by_a_person(verdict: Verdict) -> bool:
+    return any(reason.key == LEARNED for reason in verdict.reasons)
+
+
+def _to_be_looked_at(verdict: Verdict) -> Verdict:
+    reasons = (*verdict.reasons, Reason(key=FITS_SEVERAL))
+    return verdict.model_copy(update={"level": Level.LOOK, "reasons": reasons})
 
 
 def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Verdict, bool]:

@@ -17,7 +17,7 @@ from matching.anatomy import anatomy
 from matching.grams import grams
 from matching.names import name_key
 from matching.reasons import in_order
-from matching.similar import level_of, likeness, without_form
+from matching.similar import level_of, likeness, numbers_differ, without_form
 
 PartyRole = Literal["customer", "alias", "related_party", "end_user", "channel"]
 
@@ -121,6 +121,8 @@ def compare(
         level, score = level_of(found, bounds), found.score
         if level is Level.NONE and level_of(without_form(asked.name, registered.name), bounds) is not Level.NONE:
             level, score = Level.LOOK, bounds.look
+        if level in (Level.SAME, Level.RELATED) and numbers_differ(asked.name, registered.name):
+            level = Level.LOOK  # 第5中学 and 第50中学: a number is there to tell one from the other
         reasons.extend(found.reasons)
     if level is Level.NONE:
         return Verdict(score=score)

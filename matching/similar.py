@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -33,6 +34,8 @@ JOINT_STOCK, GROUP, BRANCH, LENGTH = 0.6, 0.4, 1.5, 0.03
 ONE_COMPANY = 0.95
 """The score of two that are written as branches of one company, or as a branch and its head."""
 
+_NUMBERS = re.compile(r"[0-9]+")
+
 _NOTHING = Likeness(score=0.0, kin=False, reasons=())
 
 
@@ -54,6 +57,12 @@ def likeness(asked: str, registered: str) -> Likeness:
     # Two full names that differ are two entries of the register: at the most they belong together.
     kin = bool(one.unit or other.unit) or not (one.short or other.short) or _one_is_head(one, other)
     return Likeness(score=score, kin=kin, reasons=reasons)
+
+
+def numbers_differ(asked: str, registered: str) -> bool:
+    """Whether both names have numbers in digits, and other ones."""
+    one, other = _NUMBERS.findall(anatomy(asked).text), _NUMBERS.findall(anatomy(registered).text)
+    return bool(one and other) and one != other
 
 
 def _leaning(asked: Anatomy, other: Anatomy) -> float:

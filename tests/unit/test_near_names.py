@@ -40,6 +40,16 @@ def test_an_abbreviation_is_the_company_it_abbreviates(asked: str, registered: s
 
 
 @pytest.mark.parametrize(
+    ("asked", "registered"),
+    [("s客户5", "s客户50"), ("上海市第5中学", "上海市第50中学"), ("云岭3号矿业有限公司", "云岭4号矿业")],
+)
+def test_names_with_different_numbers_are_looked_at_at_the_most(asked: str, registered: str) -> None:
+    """N3: a number is there to tell one from the other."""
+    assert level(asked, registered) in (Level.LOOK, Level.NONE)
+    assert level(registered, asked) in (Level.LOOK, Level.NONE)
+
+
+@pytest.mark.parametrize(
     ("short", "full"),
     [
         ("国网", "国家电网有限公司"),
