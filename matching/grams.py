@@ -10,6 +10,7 @@ from zlib import crc32
 
 from domain.grams import STANDING, is_pair, of_head
 from matching.anatomy import Anatomy, is_group
+from matching.pinyin import latin_words, spellings
 from matching.script import is_han
 
 REACH = 5
@@ -70,9 +71,7 @@ def _pairs(name: Anatomy) -> list[int]:
 
 
 def _latin_grams(name: Anatomy) -> list[int]:
-    found = []
-    for word in name.latin:
-        found.append(_hashed(word))
-        if len(word) > 4:
-            found.append(_hashed(f"{word[:4]}-"))
-    return found
+    """Of its words in Latin letters, or of those that a Chinese brand is spelled with."""
+    found = [_hashed(brand.word) for brand in spellings(name)]
+    found += [_hashed(word) for word in latin_words(name)]
+    return [*found, *(_hashed(f"{word[:4]}-") for word in name.latin if len(word) > 4)]

@@ -16,6 +16,7 @@ from domain.verdict import Level, Reason, Verdict
 from matching.anatomy import anatomy
 from matching.grams import grams
 from matching.names import name_key
+from matching.pinyin import spelled
 from matching.reasons import in_order
 from matching.similar import level_of, likeness, numbers_differ, without_form
 
@@ -124,6 +125,11 @@ def compare(
         if level in (Level.SAME, Level.RELATED) and numbers_differ(asked.name, registered.name):
             level = Level.LOOK  # 第5中学 and 第50中学: a number is there to tell one from the other
         reasons.extend(found.reasons)
+        brand = spelled(anatomy(asked.name), anatomy(registered.name)) if level is Level.NONE else None
+        if brand:
+            level, score = Level.LOOK, bounds.look + (bounds.conflict - bounds.look) * 0.9 * brand.share
+            names = {"word": brand.word, "brand": brand.characters, "name": registered.name}
+            reasons = [Reason(key="spelled_in_pinyin", params=names)]
     if level is Level.NONE:
         return Verdict(score=score)
     if known_apart and level is Level.SAME:

@@ -27,6 +27,7 @@ REASON_PARAMS: Final[dict[str, tuple[str, ...]]] = {
     "same_brand_same_place": ("brand", "name"),
     "same_brand": ("brand", "name"),
     "near_spelling": ("name",),
+    "spelled_in_pinyin": ("word", "brand", "name"),
     "similar_name": (),
     "other_uscc": (),
     "same_end_user": (),

@@ -50,6 +50,33 @@ def test_names_with_different_numbers_are_looked_at_at_the_most(asked: str, regi
 
 
 @pytest.mark.parametrize(
+    ("latin", "chinese", "word"),
+    [
+        ("Yunling Precision Manufacturing Co., Ltd.", "苏州云岭精密制造股份有限公司", "yunling"),
+        ("Yun Ling Precision", "苏州云岭精密制造股份有限公司", "yunling"),
+        ("SUZHOU YUNLING", "蘇州雲嶺精密", "yunling"),
+    ],
+)
+def test_a_name_in_pinyin_is_looked_at_from_either_side(latin: str, chinese: str, word: str) -> None:
+    """N3, N14: with the word and the brand it spells; found by the same gram."""
+    one, other = Party(name=latin), Party(name=chinese)
+    for verdict in (compare(one, other), compare(other, one)):
+        assert verdict.level is Level.LOOK
+        (reason,) = verdict.reasons
+        assert (reason.key, reason.params["word"]) == ("spelled_in_pinyin", word)
+    assert set(one.grams) & set(other.grams)
+
+
+@pytest.mark.parametrize(
+    ("latin", "chinese"),
+    [("Precision Ltd", "苏州云岭精密制造股份有限公司"), ("Li Na", "李娜服装店"), ("ABB", "云岭ABB电气有限公司")],
+)
+def test_no_pinyin_is_heard_where_none_is_written(latin: str, chinese: str) -> None:
+    found = compare(Party(name=latin), Party(name=chinese))
+    assert "spelled_in_pinyin" not in {reason.key for reason in found.reasons}
+
+
+@pytest.mark.parametrize(
     ("short", "full"),
     [
         ("国网", "国家电网有限公司"),
