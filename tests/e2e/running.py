@@ -297,7 +297,7 @@ class Caller:
         events.pop("mails_queued")
         assert events == {
             "application_submitted": 1,
-            "evidence_gathered": 4,
+            "evidence_gathered": 2,
             "stage_moved": 2,
             "task_opened": 3,
             "answer_accepted": 3,
