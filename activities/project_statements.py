@@ -85,7 +85,7 @@ async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded
     ahead = context.ahead()
     events = [{"at": due.at.isoformat(), "what": due.silence.value} for due in ahead]
     await accept(work, said, settled=True, number=number, next_events=events)
-    return Recorded(accepted=True, settled=True, ahead=ahead)
+    return Recorded(accepted=True, settled=True, ahead=ahead, updated_at=work.now)
 
 
 async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:

@@ -195,7 +195,7 @@ class ProjectSteps:
             work.note("project_approved", approved[-1].person, number=number, rule="P9")
             await context.tell_people(ProjectNotice.PROJECT_APPROVED, key=step.key, by=approved[-1].person)
             await messages.settle(work.tx, step.settles)
-            return ApprovedProject(number=number, ahead=context.ahead())
+            return ApprovedProject(number=number, ahead=context.ahead(), updated_at=work.now)
 
         return await self._recorder.once(step, ApprovedProject, work)
 

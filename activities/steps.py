@@ -109,6 +109,8 @@ class Recorded(Wire):
     """The open tasks, where the statement changed who is asked."""
     ahead: tuple[SilenceDue, ...] | None = None
     """What happens by itself from here on, where the statement restarted the clocks (U5)."""
+    updated_at: datetime | None = None
+    """When the project was updated by it, as the record has it: a step that is done again gives its first moment."""
 
 
 class ActivateStep(Step):
@@ -180,6 +182,8 @@ class ApprovedProject(Wire):
     """P9."""
     ahead: tuple[SilenceDue, ...] = ()
     """What happens by itself from here on, unless the project is updated (U2–U5)."""
+    updated_at: datetime | None = None
+    """From when the clocks run."""
 
 
 class SilenceStep(SubjectStep):

@@ -45,6 +45,8 @@ heartbeats: at the engine's limit of 51,200 events a day and a half of outage wo
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
+FLOODED_HISTORY = 300
+"""The same in the midst of a flood of messages: more of them arrive while a run is on its way to the next."""
 MOST_CARRIED = 1_000_000
 """Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
 
@@ -250,7 +252,7 @@ class Desk(Generic[G]):
             return idle and (info.is_continue_as_new_suggested() or written > self.full_history)
         if written != self._written:
             self._written, self._read_since = written, 0
-        full = written + self._read_since > FULL_HISTORY
+        full = written + self._read_since > FLOODED_HISTORY
         return full and self._read > 0 and self._can_carry_the_unread()
 
     def _can_carry_the_unread(self) -> bool:

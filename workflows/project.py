@@ -267,7 +267,7 @@ class ProjectRegistration:
         )
         approved = await take(ProjectSteps.approve_project, step, "project number")
         self._ahead = approved.ahead
-        self._desk.updated_at = workflow.now()
+        self._desk.updated_at = approved.updated_at or workflow.now()
         self._desk.arrived(ProjectStage.ACTIVE)
 
     async def _salesperson_completes(self) -> None:
@@ -321,7 +321,7 @@ class ProjectRegistration:
             match said:
                 case UpdateProject():
                     self._ahead = recorded.ahead or self._ahead
-                    self._desk.updated_at = workflow.now()
+                    self._desk.updated_at = recorded.updated_at or workflow.now()
                     self._desk.full_history = LIFE_HISTORY  # from here on: silence alone hands nothing over
                 case ReportLoss():  # U8
                     await self._desk.move(ProjectStage.ENDED, notices=[ProjectNotice.LOST])

@@ -202,7 +202,7 @@ def _update(record: ProjectRecord, own: FakeProject, said: UpdateProject, now: d
     record.updates.append(Update(said.message_id, now, said.update))
     record.note("project_updated", now, message=said.message_id)
     record.settled.add(said.message_id)
-    return Recorded(accepted=True, settled=True, ahead=record.ahead(own))
+    return Recorded(accepted=True, settled=True, ahead=record.ahead(own), updated_at=now)
 
 
 def _loss(own: FakeProject, said: ReportLoss) -> Recorded:

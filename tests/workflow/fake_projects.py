@@ -157,7 +157,7 @@ class FakeProjectActivities(FakeActivities):
             self._tell_of_project(project, ProjectNotice.PROJECT_APPROVED, step.now, ())
             record.settled.update(step.settles)
             record.note("approved", step.now, number=project.number)
-            return ApprovedProject(number=project.number, ahead=record.ahead(project))
+            return ApprovedProject(number=project.number, ahead=record.ahead(project), updated_at=step.now)
 
         return await self._once(step, work)
 

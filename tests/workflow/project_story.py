@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import calendar
 import copy
 import time
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Self, TypeVar
@@ -196,14 +196,21 @@ class ProjectStory(Story):
     async def signal(self, *statements: Statement) -> None:
         for said in statements:
             handle = self.client.get_workflow_handle(said.workflow_id or self.workflow_id)
+            await self.across_runs(partial(handle.signal, SIGNALS[type(said)], said))
+
+    async def across_runs(self, send: Callable[[], Awaitable[None]]) -> None:
+        """Send a signal; in the moment of a hand-over this server knows only the run that has just ended."""
+
+        async def taken() -> bool:
             try:
-                await handle.signal(SIGNALS[type(said)], said)
+                await send()
             except RPCError as error:
-                # In the moment of a hand-over this server knows only the run that has just ended.
                 if error.status is not RPCStatusCode.NOT_FOUND or self.project.stage.ended:
                     raise
-                await asyncio.sleep(0.05)
-                await handle.signal(SIGNALS[type(said)], said)
+                return False
+            return True
+
+        await eventually(taken, "a run that takes the signal")
 
     async def tells(self, person: str, choice: str, reason: str = "", **fields: Any) -> AnswerTask:
         """`person` answers the task that asks them; it is recorded, accepted or refused."""

@@ -234,8 +234,8 @@ async def test_x3_the_last_word_in_the_moment_of_a_hand_over_ends_the_project() 
 async def test_x3_junk_by_hand_between_updates_fills_no_run_beyond_its_limit(project: ProjectStory) -> None:
     await project.to_active()
     for _ in range(40):
-        await project.by_hand.signal("update", "nonsense")
-        await project.handle.signal("facts_changed", FactsChanged(version="2"))
+        await project.across_runs(partial(project.by_hand.signal, "update", "nonsense"))
+        await project.across_runs(partial(project.handle.signal, "facts_changed", FactsChanged(version="2")))
         await project.sends(project.update())
     assert len(project.record.updates) == 40
     histories = await project.histories()
