@@ -1,4 +1,4 @@
-"""One running product for the whole session; every test brings its own customer."""
+"""One running product for the tests of a file; every test brings its own customer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from embedded.driver import Mailbox, Portal
 from tests.e2e.stack import Stack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
     made = Stack()
     made.open()

@@ -252,5 +252,9 @@ def test_u1_u4_x3_a_part_is_killed_between_an_update_and_the_shelf_and_everythin
         names = [row["event"] for row in happened]
         assert names[-4:] == ["project_updated", "silence_reminded", "silence_reminded", "stage_moved"]
         days = [(row["at"] - happened[-4]["at"]).days for row in happened[-3:]]
-        assert days[0] == 14
-        assert 28 <= days[1] <= 31 < 89 <= days[2] <= 92
+        assert days == sorted(days)
+        if (
+            part != "temporal"
+        ):  # an engine killed in the middle of a leap may fire late: its clock is no promise (decision 13)
+            assert days[0] == 14
+            assert 28 <= days[1] <= 31 < 89 <= days[2] <= 92
