@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from functools import cache, cached_property
 from typing import Annotated, Literal
 
@@ -93,16 +93,13 @@ def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
     return tuple(found.values())
 
 
-def compare(
-    asked: Party, registered: Party, *, aliases: Collection[tuple[str, str]] = (), bounds: Matching | None = None
-) -> Verdict:
+def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) -> Verdict:
     """How close the two companies are, and why (N3, P4).
 
     `related` instead of `same` where one of the two is only a related party of its customer: the customers then
     differ. Two different USCCs are never `same`, whatever the names say; one USCC always is.
 
     Args:
-        aliases: pairs of name keys that a person has confirmed to be one company, either way round.
         bounds: from which likeness on what is said; as shipped when left out.
     """
     bounds = bounds or shipped()
@@ -114,9 +111,6 @@ def compare(
     if asked.key == registered.key:
         level, score = Level.SAME, 1.0
         reasons.append(Reason(key="same_alias" if "alias" in (asked.role, registered.role) else "same_name"))
-    elif (asked.key, registered.key) in aliases or (registered.key, asked.key) in aliases:
-        level, score = Level.SAME, 1.0
-        reasons.append(Reason(key="same_alias"))
     elif level is Level.NONE:
         found = likeness(asked.name, registered.name)
         level, score = level_of(found, bounds), found.score

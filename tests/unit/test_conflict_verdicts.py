@@ -30,14 +30,6 @@ def test_a_related_party_makes_the_two_related_and_not_the_same() -> None:
     assert [reason.key for reason in found.reasons] == ["same_name", "related_party"]
 
 
-def test_what_a_person_has_confirmed_counts_either_way_round() -> None:
-    """N3."""
-    one, other = Party(name="云岭"), Party(name="岭南重工")
-    for pair in ((one.key, other.key), (other.key, one.key)):
-        assert compare(one, other, aliases=[pair]).level is Level.SAME
-    assert not compare(one, other).found
-
-
 def test_one_tender_number_is_one_project_whatever_it_is_called() -> None:
     """P4."""
     one = ProjectSides(name="一期网络", tender_number="ZB-2026-001")
