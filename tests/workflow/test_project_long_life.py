@@ -125,7 +125,7 @@ async def test_x3_updates_that_arrive_while_the_run_hands_over_are_taken_by_the_
 
 
 async def test_x3_a_flood_of_updates_without_pause_crosses_several_runs(project: ProjectStory) -> None:
-    """450 at once: the run they arrive in holds them; what it has not read, once one is done, goes along to the next."""
+    """450 at once: the run they arrive in holds them; what it has not read goes along to the next."""
     await project.to_active()
     sent = [project.update() for _ in range(450)]
     await asyncio.gather(*(project.signal(one) for one in sent))
