@@ -10,6 +10,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -465,4 +466,82 @@ learned_alias = Table(
     CheckConstraint("(removed_at IS NULL) = (removed_by IS NULL)", name="removed_by_somebody"),
     Index("ix_learned_alias_name_key", "name_key", postgresql_where=text("removed_at IS NULL")),
     Index("ix_learned_alias_other_key", "other_key", postgresql_where=text("removed_at IS NULL")),
+)
+
+# What of a period was begun, once (R1–R4).
+review_period = Table(
+    "review_period",
+    metadata,
+    Column("rhythm", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False, unique=True),
+    Column("opens_at", Moment, nullable=False),
+    Column("closes_at", Moment, nullable=False),
+    Column("policy_digest", ForeignKey("policy.digest"), nullable=False),
+)
+
+review = Table(
+    "review",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("workflow_id", Text, nullable=False, unique=True),
+    Column("rhythm", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("unit", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("stage_since", Moment, nullable=False),
+    Column("opened_at", Moment, nullable=False),
+    Column("closes_at", Moment, nullable=False),
+    Column("policy_digest", ForeignKey("policy.digest"), nullable=False),
+    ForeignKeyConstraint(["rhythm", "period"], ["review_period.rhythm", "review_period.period"]),
+    Index("ix_review_period", "period"),
+)
+
+# What was said of an account in a review: one row of the answer to a task.
+account_review = Table(
+    "account_review",
+    metadata,
+    Column("task_id", ForeignKey("task.id"), primary_key=True),
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("review_id", ForeignKey("review.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("period", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("fields", JSONB, nullable=False),
+    Index("ix_account_review_account_id", "account_id", "at"),
+)
+
+account_target = Table(
+    "account_target",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("contracts", Numeric(15, 2), nullable=False),
+    Column("revenue", Numeric(15, 2), nullable=False),
+    Column("action_plan", Text, nullable=False),
+    Column("task_id", ForeignKey("task.id"), nullable=False),
+    Column("set_by", Text, nullable=False),
+    Column("set_at", Moment, nullable=False),
+)
+
+account_result = Table(
+    "account_result",
+    metadata,
+    Column("account_id", ForeignKey("account.id"), primary_key=True),
+    Column("month", Date, primary_key=True),
+    Column("other_contracts", Numeric(15, 2), nullable=False),
+    Column("revenue", Numeric(15, 2), nullable=False),
+    Column("payments", Numeric(15, 2), nullable=False),
+    Column("imported_at", Moment, nullable=False),
+    Column("imported_by", Text, nullable=False),
+)
+
+report = Table(
+    "report",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("period", Text, primary_key=True),
+    Column("made_at", Moment, nullable=False),
+    Column("document", JSONB, nullable=False),
 )

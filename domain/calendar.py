@@ -119,6 +119,10 @@ class WorkCalendar(Wire):
         """Whether the days off of that year are still a guess: no make-up day announced, and not made official here."""
         return day.year not in self.published_years and not _year(self.region, day.year).announced
 
+    def at(self, day: date, at: time) -> datetime:
+        """`day` at a wall-clock time of the business time zone; one the clocks skip becomes the one after the gap."""
+        return _in_zone(day, at, self.zone)
+
     def add_working_days(self, start: datetime, days: int) -> WorkingDeadline:
         """N12: the same time of day, `days` working days after `start`, in the business time zone.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from domain.application import Industry
 from domain.base import Frozen, Line, Money
 from domain.organisation import Role
+from domain.project import SalesStage
 from domain.tasks import TaskKind
 
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy.toml")
@@ -36,6 +38,9 @@ def _number_format(value: str) -> str:
 
 
 WorkingDays = Annotated[int, Field(ge=1, le=365)]
+Share = Annotated[float, Field(ge=0, le=1)]
+ExactShare = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
+"""A share of money."""
 
 
 class Accounts(Frozen):
@@ -98,9 +103,6 @@ class Projects(Frozen):
         return self.number_format.format(year=year, sequence=sequence)
 
 
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
 class Matching(Frozen):
     """From which likeness on two names or two projects are said to be what (N3, P4); see `docs/matching.md`."""
 
@@ -116,12 +118,49 @@ class Matching(Frozen):
         return self
 
 
+class Reviews(Frozen):
+    """Reviews of Named Accounts, digests and forecasts (R1–R6, U1, U9)."""
+
+    fiscal_year_starts: Annotated[int, Field(ge=1, le=12)]
+    """The month in which the fiscal year begins."""
+    week_starts: Annotated[int, Field(ge=1, le=7)]
+    """ISO weekday: 1 is Monday."""
+    send_at: time
+    """Business time of day."""
+    working_days_only: bool
+    updates_within: WorkingDays
+    """R1: after so many working days the department GM is asked, with what has been said by then."""
+    near_target: ExactShare
+    revoke_below: ExactShare
+    """R4: with contracts below this share of their target, and a plan that failed, revocation is proposed."""
+    probability: dict[SalesStage, ExactShare]
+    """U9: how likely a project of that sales stage is to be signed."""
+
+    @field_validator("send_at")
+    @classmethod
+    def _of_the_wall_clock(cls, value: time) -> time:
+        if value.tzinfo is not None:
+            raise ValueError("a time of day in the business time zone has no offset")
+        return value
+
+    @field_validator("probability")
+    @classmethod
+    def _of_every_stage(cls, value: dict[SalesStage, Decimal]) -> dict[SalesStage, Decimal]:
+        if missing := [stage.value for stage in SalesStage if stage not in value]:
+            raise ValueError(f"no probability for {', '.join(missing)}")
+        return value
+
+
 def _shipped_projects() -> Projects:
     return load_policy().projects
 
 
 def _shipped_matching() -> Matching:
     return load_policy().matching
+
+
+def _shipped_reviews() -> Reviews:
+    return load_policy().reviews
 
 
 class Policy(Frozen):
@@ -138,6 +177,8 @@ class Policy(Frozen):
     """A policy that an old process has kept may be older than this part; a file has to have it."""
     matching: Matching = Field(default_factory=_shipped_matching)
     """Likewise."""
+    reviews: Reviews = Field(default_factory=_shipped_reviews)
+    """Likewise."""
     deadlines: dict[TaskKind, Deadline]
 
     @property
@@ -150,6 +191,7 @@ class _PolicyFile(Policy):
 
     projects: Projects
     matching: Matching
+    reviews: Reviews
 
     @field_validator("deadlines")
     @classmethod

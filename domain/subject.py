@@ -1,4 +1,4 @@
-"""What a process is about: an application, a project registration, or a dispute over one."""
+"""What a process is about: an application, a project registration, a dispute over one, or a review."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ class SubjectType(StrEnum):
     PROJECT = "project"
     DISPUTE = "dispute"
     """D1, D2: who does a project and how its performance is split."""
+    REVIEW = "review"
+    """R1–R4: a department's week, a VP's month, the company's half-year or year."""
 
 
 class Subject(Wire):
@@ -25,6 +27,7 @@ _STAGE_TEXTS = {
     SubjectType.APPLICATION: "stage",
     SubjectType.PROJECT: "project_stage",
     SubjectType.DISPUTE: "dispute_stage",
+    SubjectType.REVIEW: "review_stage",
 }
 
 

@@ -37,12 +37,19 @@ class TaskKind(StrEnum):
     RECORD_MEETING = "record_meeting"
     OBJECTION_REVIEW = "objection_review"
     RESUME_REVIEW = "resume_review"
+    WEEKLY_UPDATE = "weekly_update"
+    WEEKLY_REVIEW = "weekly_review"
+    MONTHLY_REVIEW = "monthly_review"
+    START_REVIEW = "start_review"
+    ANNUAL_REVIEW = "annual_review"
 
 
 class TaskStatus(StrEnum):
     OPEN = "open"
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
+    MISSED = "missed"
+    """R6: not done in its period."""
 
 
 class FieldKind(StrEnum):
@@ -63,6 +70,12 @@ class FieldKind(StrEnum):
     """A point in time with its offset (RFC 3339)."""
     NUMBER = "number"
     """A whole number."""
+    MONEY = "money"
+    """An amount in RMB, as a decimal string."""
+    CHOICE = "choice"
+    """One of `options`."""
+    ROWS = "rows"
+    """One row for each of `options`: `[{id, …}]`, with a value for each of `columns`."""
 
 
 class FieldSpec(Wire):
@@ -72,7 +85,12 @@ class FieldSpec(Wire):
     kind: FieldKind = FieldKind.TEXT
     required: bool = False
     options: tuple[str, ...] = ()
-    """The ids that may be named by a person, people, subjects or rulings field; empty: any."""
+    """The ids that may be named by a person, people, subjects or rulings field; empty: any. What a choice chooses from.
+    Of rows, the ids that each have one, in this order."""
+    columns: tuple[FieldSpec, ...] = ()
+    """What each row of a rows field holds beside its id."""
+    unless: tuple[str, str] | None = None
+    """In a row: required unless the column of that name has this value, and then left out."""
     at_least: int | None = None
     """Of a number, the number itself; of people or subjects, how many different ones."""
     at_most: int | None = None

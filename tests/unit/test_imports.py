@@ -20,11 +20,14 @@ ALLOWED: dict[str, frozenset[str]] = {
     "matching": frozenset({"domain"}),
     "crypto": frozenset({"domain"}),
     "texts": frozenset({"domain"}),
+    "reports": frozenset({"domain", "texts"}),
     "workflows": frozenset({"domain", "texts", "activities"}),
     "db": frozenset({"domain"}),
     "conflicts": frozenset({"domain", "matching", "db"}),
-    "activities": frozenset({"domain", "matching", "conflicts", "db", "settings", "crypto", "texts"}),
-    "api": frozenset({"domain", "conflicts", "db", "workflows", "settings", "crypto", "texts", "temporal_client"}),
+    "activities": frozenset({"domain", "matching", "conflicts", "db", "settings", "crypto", "texts", "reports"}),
+    "api": frozenset(
+        {"domain", "conflicts", "db", "workflows", "settings", "crypto", "texts", "temporal_client", "reports"}
+    ),
     # Composition, but narrow: rooms or other composition import them.
     "settings": frozenset({"domain", "crypto"}),
     "temporal_client": frozenset({"settings", "crypto", "workflows"}),

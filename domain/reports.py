@@ -1,0 +1,213 @@
+"""What the company looks at: the weekly digest (U1), the forecast (U9), how the accounts stand (R2–R4).
+
+A report keeps the facts of its period, row by row, as they were when it was made. Everything that is added up is worked
+out from the rows that are shown, so that a department's part has totals of its own, and every total is the sum of what
+it lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import Field
+
+from domain.access import Scope
+from domain.base import Moment, Wire
+from domain.periods import Period
+from domain.project import SalesStage
+from domain.reviews import PlanProgress, Proposal
+from domain.tasks import TaskKind
+
+ZERO = Decimal(0)
+
+
+class ReportKind(StrEnum):
+    WEEKLY_DIGEST = "weekly_digest"
+    """U1: the updates of a week."""
+    FORECAST = "forecast"
+    """U9: all approved projects at the end of a month."""
+    ACCOUNTS = "accounts"
+    """R2, R3, R4: targets against contracts and revenue, account by account."""
+
+
+class Row(Wire):
+    """One line of a report, and whose it is."""
+
+    salesperson: str
+    salesperson_name: str
+    department: str | None
+    department_name: str = ""
+
+
+class Said(Wire):
+    """One update of a project (U1)."""
+
+    at: Moment
+    progress: str
+    problems: str = ""
+    next_steps: str
+
+
+class DigestRow(Row):
+    """U1: a project that was active in the week."""
+
+    project: str
+    number: str
+    name: str
+    customer: str
+    sales_stage: SalesStage
+    amount: Decimal
+    expected_signing: date
+    updates: tuple[Said, ...] = ()
+    last_update_at: Moment
+    silent_days: int
+    """Whole days from the last update to the end of the week."""
+
+    @property
+    def silent(self) -> bool:
+        """Nothing was said in the week."""
+        return not self.updates
+
+
+class ForecastRow(Row):
+    """U9: an approved project that is still open."""
+
+    project: str
+    number: str
+    name: str
+    customer: str
+    sales_stage: SalesStage
+    amount: Decimal
+    probability: Decimal
+    expected_signing: date
+
+    @property
+    def weighted(self) -> Decimal:
+        return (self.amount * self.probability).quantize(Decimal("0.01"))
+
+
+class Change(StrEnum):
+    """U9: what became of a project since the forecast before."""
+
+    NEW = "new"
+    SIGNED = "signed"
+    LOST = "lost"
+    SHELVED = "shelved"
+    AMOUNT = "amount"
+    STAGE = "stage"
+    SIGNING = "signing"
+    """Expected to be signed on another day."""
+
+
+class ChangeRow(Row):
+    project: str
+    number: str
+    name: str
+    change: Change
+    before: str = ""
+    after: str = ""
+    amount: Decimal = ZERO
+    """What it adds to the forecast, or takes from it."""
+
+
+class TargetSource(StrEnum):
+    """Where a target comes from."""
+
+    MONTHS = "months"
+    """Set month by month (R2)."""
+    YEAR = "year"
+    """The share of the year's target (R4)."""
+    APPLICATION = "application"
+    """The share of what the application promised for a year (N1)."""
+
+
+class AccountFigures(Row):
+    """R2–R4: one account in one period, in RMB."""
+
+    account: str
+    customer: str
+    target_contracts: Decimal
+    target_revenue: Decimal
+    target_source: TargetSource
+    signed: Decimal = ZERO
+    """Contracts of registered projects (U7)."""
+    other_contracts: Decimal = ZERO
+    """Further contracts, from the results register."""
+    revenue: Decimal = ZERO
+    payments: Decimal = ZERO
+    plan: str = ""
+    """The action plan of the period, or the Account Plan's actions where none was set."""
+    plan_progress: tuple[PlanProgress, ...] = ()
+    """R2: what the VP said month by month."""
+    proposal: Proposal = Proposal.KEEP
+
+    @property
+    def contracts(self) -> Decimal:
+        return self.signed + self.other_contracts
+
+
+class MissedStep(Row):
+    """R6: what somebody did not do in the period before."""
+
+    task: TaskKind
+    review: str
+    period: str
+
+
+class _Report(Wire):
+    period: Period
+    made_at: Moment
+    missed: tuple[MissedStep, ...] = ()
+
+
+class WeeklyDigest(_Report):
+    kind: Literal[ReportKind.WEEKLY_DIGEST] = ReportKind.WEEKLY_DIGEST
+    rows: tuple[DigestRow, ...]
+    """Silent projects first, the longest silence on top."""
+
+
+class SalesForecast(_Report):
+    kind: Literal[ReportKind.FORECAST] = ReportKind.FORECAST
+    rows: tuple[ForecastRow, ...]
+    changes: tuple[ChangeRow, ...] = ()
+
+
+class AccountStatistics(_Report):
+    kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
+    rows: tuple[AccountFigures, ...]
+
+
+Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discriminator="kind")]
+
+AnyReport = TypeVar("AnyReport", WeeklyDigest, SalesForecast, AccountStatistics)
+R = TypeVar("R", bound=Row)
+Key = TypeVar("Key", bound=str | date)
+
+
+def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:
+    """What of a report somebody may see, narrowed to one department if they wish (X2)."""
+
+    def seen(rows: Sequence[R]) -> tuple[R, ...]:
+        return tuple(
+            row
+            for row in rows
+            if scope.covers(applicant=row.salesperson, department=row.department, involved=False)
+            and department in (None, row.department)
+        )
+
+    part: dict[str, object] = {"rows": seen(report.rows), "missed": seen(report.missed)}
+    if isinstance(report, SalesForecast):
+        part["changes"] = seen(report.changes)
+    return report.model_copy(update=part)
+
+
+def totals_by(rows: Iterable[R], key: Callable[[R], Key], amount: Callable[[R], Decimal]) -> dict[Key, Decimal]:
+    """The sum of `amount` for each `key`, in the order of the keys."""
+    sums: dict[Key, Decimal] = {}
+    for row in rows:
+        sums[key(row)] = sums.get(key(row), ZERO) + amount(row)
+    return dict(sorted(sums.items()))

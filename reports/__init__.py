@@ -1,0 +1,1 @@
+"""Reports as people take them away: sheets and charts."""
