@@ -1,4 +1,4 @@
-"""What somebody who is asked in a review has before them: each account, what was planned, what was said of it (R1–R4)."""
+"""What somebody asked in a review has before them: each account, what was planned, what was said of it (R1–R4)."""
 
 from __future__ import annotations
 
