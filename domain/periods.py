@@ -97,6 +97,15 @@ def read_period(text: str, reviews: Reviews) -> Period:
     return found
 
 
+def months_of(period: Period) -> tuple[date, ...]:
+    """The first day of each month of a period that is made of months. Raises `ValueError` for a week."""
+    count = MONTHS.get(period.rhythm)
+    if count is None:
+        raise ValueError("a week is not made of months")
+    begins = period.first.year * 12 + period.first.month - 1
+    return tuple(_month(begins + number) for number in range(count))
+
+
 def opens_at(period: Period, reviews: Reviews, calendar: WorkCalendar) -> datetime:
     """When what is said and shown of a period begins: after its end, on a working day where the policy says so."""
     day = period.last + _ONE_DAY

@@ -1,0 +1,54 @@
+"""How Named Accounts stand in a period, as reviews and reports see it (R2–R4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db import reports
+from db.accounts import AccountRow
+from domain.account_figures import Holding, Results, figures_of
+from domain.organisation import Organisation
+from domain.periods import Period, months_of
+from domain.policy import Policy
+from domain.reports import AccountFigures
+
+
+async def account_figures(
+    tx: AsyncConnection, accounts: Sequence[AccountRow], period: Period, organisation: Organisation, policy: Policy
+) -> tuple[AccountFigures, ...]:
+    """The figures of each of `accounts`, in their order, from the record as it is now.
+
+    A contract or a result that is recorded later, for a day of the period, is in whatever is made after that.
+    Raises `ValueError` for a week.
+    """
+    if not accounts:
+        return ()
+    ids = [account.id for account in accounts]
+    targets = await reports.targets_of(tx, ids)
+    results = await reports.results_of(tx, ids, period.first, period.last, policy.time_zone)
+    progress = await reports.plan_progress_of(tx, ids, [f"{month:%Y-%m}" for month in months_of(period)])
+    return tuple(
+        figures_of(
+            _holding(account, policy),
+            period,
+            targets.get(account.id, {}),
+            results.get(account.id, Results()),
+            progress.get(account.id, ()),
+            organisation,
+            policy.reviews,
+        )
+        for account in accounts
+    )
+
+
+def _holding(account: AccountRow, policy: Policy) -> Holding:
+    return Holding(
+        account=account.id,
+        salesperson=account.salesperson,
+        department=account.department,
+        form=account.form,
+        since=account.activated_at.astimezone(policy.zone).date(),
+        until=account.revoked_at.astimezone(policy.zone).date() if account.revoked_at else None,
+    )

@@ -1,0 +1,144 @@
+"""Targets, results and proposals of Named Accounts (R2–R4)."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.account_figures import Holding, Results, Target, TargetSet, figures_of, plan_of, propose, target_of
+from domain.application import ApplicationForm
+from domain.periods import read_period
+from domain.policy import load_policy
+from domain.reports import TargetSource
+from domain.reviews import PlanProgress, Proposal
+from embedded.welcome import FORM_FILE, sample_organisation
+
+REVIEWS = load_policy().reviews
+FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
+PROMISED = FORM.model_copy(
+    update={
+        "forecast": FORM.forecast.model_copy(
+            update={
+                "annual_contracts": Decimal("1200.00"),
+                "technical_service_revenue": Decimal("500.00"),
+                "own_service_revenue": Decimal("100.00"),
+            }
+        )
+    }
+)
+HELD = Holding(account="A-1", salesperson="yang.fan", department="north", form=PROMISED, since=date(2025, 3, 2))
+ON_TRACK, BEHIND, FAILED = PlanProgress.ON_TRACK, PlanProgress.BEHIND, PlanProgress.FAILED
+
+
+def plainly(found: Target) -> tuple[int, int, TargetSource]:
+    """In whole RMB, which it has to be."""
+    assert found.contracts % 1 == found.revenue % 1 == 0
+    return int(found.contracts), int(found.revenue), found.source
+
+
+def target(period: str, holding: Holding = HELD, **targets: tuple[int, int]) -> tuple[int, int, TargetSource]:
+    """`targets` by period, with underscores for hyphens and behind a letter: `m2026_11`."""
+    given = {
+        name.lstrip("m").replace("_", "-"): TargetSet(contracts=Decimal(contracts), revenue=Decimal(revenue))
+        for name, (contracts, revenue) in targets.items()
+    }
+    return plainly(target_of(holding, read_period(period, REVIEWS), given, REVIEWS))
+
+
+@pytest.mark.parametrize(
+    ("period", "contracts", "revenue"),
+    [("2026-11", 100, 50), ("FY2026-Q3", 300, 150), ("FY2026-H1", 600, 300), ("FY2026", 1200, 600)],
+)
+def test_r3_without_a_target_of_its_own_a_period_has_its_share_of_what_the_application_promised(
+    period: str, contracts: int, revenue: int
+) -> None:
+    assert target(period) == (contracts, revenue, TargetSource.APPLICATION)
+
+
+def test_r2_a_month_has_the_target_that_was_set_for_it() -> None:
+    assert target("2026-11", m2026_11=(7, 3), FY2026=(2400, 1200)) == (7, 3, TargetSource.MONTHS)
+
+
+def test_r3_a_quarter_is_the_sum_of_its_months_once_each_of_them_was_set() -> None:
+    two = {"m2026_07": (10, 1), "m2026_08": (20, 2)}
+    assert target("FY2026-Q3", **two, FY2026=(2400, 1200)) == (600, 300, TargetSource.YEAR)
+    three = {**two, "m2026_09": (40, 4)}
+    assert target("FY2026-Q3", **three, FY2026=(2400, 1200)) == (70, 7, TargetSource.MONTHS)
+
+
+def test_r4_what_was_set_for_a_half_year_goes_before_what_was_set_for_its_year() -> None:
+    assert target("FY2026-Q3", FY2026_H2=(60, 30), FY2026=(2400, 1200)) == (30, 15, TargetSource.YEAR)
+    assert target("FY2026", FY2026_H2=(60, 30), FY2026=(2400, 1200)) == (1260, 630, TargetSource.YEAR)
+    assert target("FY2026", FY2026_H2=(60, 30)) == (660, 330, TargetSource.YEAR)
+
+
+def test_r4_nobody_is_measured_by_months_in_which_the_account_was_not_one() -> None:
+    young = HELD.model_copy(update={"since": date(2026, 11, 20)})
+    assert target("FY2026", young) == (200, 100, TargetSource.APPLICATION)
+    assert target("FY2026", young, m2026_11=(5, 1), m2026_12=(6, 2)) == (11, 3, TargetSource.MONTHS)
+    assert target("2026-10", young) == (0, 0, TargetSource.APPLICATION)
+    revoked = HELD.model_copy(update={"until": date(2026, 2, 1)})
+    assert target("FY2026", revoked) == (200, 100, TargetSource.APPLICATION)
+
+
+def test_r4_a_fiscal_year_that_begins_in_april_takes_its_own_months() -> None:
+    april = REVIEWS.model_copy(update={"fiscal_year_starts": 4})
+    targets = {f"2027-{month:02}": TargetSet(contracts=Decimal(month), revenue=Decimal(1)) for month in (1, 2, 3)}
+    assert plainly(target_of(HELD, read_period("FY2026-Q4", april), targets, april)) == (6, 3, TargetSource.MONTHS)
+
+
+@given(st.decimals(0, 10**12, places=2), st.sampled_from(["FY2026", "FY2026-H1", "FY2026-Q2", "2026-05"]))
+def test_r3_shares_are_rounded_to_the_cent_once(year: Decimal, period: str) -> None:
+    share = {"FY2026": 12, "FY2026-H1": 6, "FY2026-Q2": 3, "2026-05": 1}[period]
+    given = {"FY2026": TargetSet(contracts=year, revenue=year)}
+    found = target_of(HELD, read_period(period, REVIEWS), given, REVIEWS)
+    assert abs(found.contracts * 12 - year * share) <= Decimal("0.06")
+    assert found.contracts == found.contracts.quantize(Decimal("0.01")) == found.revenue
+
+
+@pytest.mark.parametrize(
+    ("progress", "contracts", "proposal"),
+    [
+        ([FAILED, BEHIND, ON_TRACK], "49.99", Proposal.REVOKE),
+        ([FAILED, BEHIND, ON_TRACK], "50.00", Proposal.UNDECIDED),
+        ([FAILED, ON_TRACK], "49.99", Proposal.UNDECIDED),
+        ([FAILED, ON_TRACK], "50.00", Proposal.KEEP),
+        ([ON_TRACK], "0.00", Proposal.UNDECIDED),
+        ([], "0.00", Proposal.UNDECIDED),
+        ([], "100.00", Proposal.UNDECIDED),
+    ],
+)
+def test_r4_revocation_is_proposed_when_the_plan_failed_and_the_contracts_are_below_expectation(
+    progress: list[PlanProgress], contracts: str, proposal: Proposal
+) -> None:
+    assert propose(progress, Decimal(contracts), Decimal("100.00"), REVIEWS) is proposal
+
+
+def test_r4_without_a_target_no_contracts_are_too_few() -> None:
+    assert propose([FAILED], Decimal(0), Decimal(0), REVIEWS) is Proposal.UNDECIDED
+
+
+def test_r2_the_plan_shown_is_that_of_the_period_else_of_the_year_else_the_account_plan() -> None:
+    nothing = Decimal(0)
+    month, year = (TargetSet(contracts=nothing, revenue=nothing, action_plan=plan) for plan in ("拜访", "扩展"))
+    november = read_period("2026-11", REVIEWS)
+    assert plan_of(HELD, november, {"2026-11": month, "FY2026": year}, REVIEWS) == "拜访"
+    assert plan_of(HELD, november, {"2026-10": month, "FY2026": year}, REVIEWS) == "扩展"
+    assert plan_of(HELD, november, {}, REVIEWS) == FORM.account_plan.actions
+
+
+def test_r3_contracts_are_those_of_registered_projects_and_all_others() -> None:
+    results = Results(signed=Decimal("10.50"), other_contracts=Decimal("2.25"), revenue=Decimal(4), payments=Decimal(3))
+    found = figures_of(HELD, read_period("2026-11", REVIEWS), {}, results, [BEHIND], sample_organisation(), REVIEWS)
+    assert found.contracts == Decimal("12.75")
+    assert (found.salesperson_name, found.department_name) == ("杨帆", "北方区")
+    assert (found.revenue, found.payments) == (Decimal(4), Decimal(3))
+    assert found.plan_progress == (BEHIND,)
+    assert found.proposal is Proposal.REVOKE
+
+
+def test_r3_a_week_has_no_targets() -> None:
+    with pytest.raises(ValueError, match="week"):
+        target("2026-W48")
