@@ -1,5 +1,6 @@
 """Targets, results and proposals of Named Accounts (R2–R4)."""
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -38,11 +39,12 @@ def plainly(found: Target) -> tuple[int, int, TargetSource]:
     return int(found.contracts), int(found.revenue), found.source
 
 
-def target(period: str, holding: Holding = HELD, **targets: tuple[int, int]) -> tuple[int, int, TargetSource]:
-    """`targets` by period, with underscores for hyphens and behind a letter: `m2026_11`."""
+def target(
+    period: str, targets: Mapping[str, tuple[int, int]] | None = None, holding: Holding = HELD
+) -> tuple[int, int, TargetSource]:
     given = {
-        name.lstrip("m").replace("_", "-"): TargetSet(contracts=Decimal(contracts), revenue=Decimal(revenue))
-        for name, (contracts, revenue) in targets.items()
+        name: TargetSet(contracts=Decimal(contracts), revenue=Decimal(revenue))
+        for name, (contracts, revenue) in (targets or {}).items()
     }
     return plainly(target_of(holding, read_period(period, REVIEWS), given, REVIEWS))
 
@@ -58,29 +60,30 @@ def test_r3_without_a_target_of_its_own_a_period_has_its_share_of_what_the_appli
 
 
 def test_r2_a_month_has_the_target_that_was_set_for_it() -> None:
-    assert target("2026-11", m2026_11=(7, 3), FY2026=(2400, 1200)) == (7, 3, TargetSource.MONTHS)
+    assert target("2026-11", {"2026-11": (7, 3), "FY2026": (2400, 1200)}) == (7, 3, TargetSource.MONTHS)
 
 
 def test_r3_a_quarter_is_the_sum_of_its_months_once_each_of_them_was_set() -> None:
-    two = {"m2026_07": (10, 1), "m2026_08": (20, 2)}
-    assert target("FY2026-Q3", **two, FY2026=(2400, 1200)) == (600, 300, TargetSource.YEAR)
-    three = {**two, "m2026_09": (40, 4)}
-    assert target("FY2026-Q3", **three, FY2026=(2400, 1200)) == (70, 7, TargetSource.MONTHS)
+    two = {"2026-07": (10, 1), "2026-08": (20, 2), "FY2026": (2400, 1200)}
+    assert target("FY2026-Q3", two) == (600, 300, TargetSource.YEAR)
+    three = {**two, "2026-09": (40, 4)}
+    assert target("FY2026-Q3", three) == (70, 7, TargetSource.MONTHS)
 
 
 def test_r4_what_was_set_for_a_half_year_goes_before_what_was_set_for_its_year() -> None:
-    assert target("FY2026-Q3", FY2026_H2=(60, 30), FY2026=(2400, 1200)) == (30, 15, TargetSource.YEAR)
-    assert target("FY2026", FY2026_H2=(60, 30), FY2026=(2400, 1200)) == (1260, 630, TargetSource.YEAR)
-    assert target("FY2026", FY2026_H2=(60, 30)) == (660, 330, TargetSource.YEAR)
+    both = {"FY2026-H2": (60, 30), "FY2026": (2400, 1200)}
+    assert target("FY2026-Q3", both) == (30, 15, TargetSource.YEAR)
+    assert target("FY2026", both) == (1260, 630, TargetSource.YEAR)
+    assert target("FY2026", {"FY2026-H2": (60, 30)}) == (660, 330, TargetSource.YEAR)
 
 
 def test_r4_nobody_is_measured_by_months_in_which_the_account_was_not_one() -> None:
     young = HELD.model_copy(update={"since": date(2026, 11, 20)})
-    assert target("FY2026", young) == (200, 100, TargetSource.APPLICATION)
-    assert target("FY2026", young, m2026_11=(5, 1), m2026_12=(6, 2)) == (11, 3, TargetSource.MONTHS)
-    assert target("2026-10", young) == (0, 0, TargetSource.APPLICATION)
+    assert target("FY2026", holding=young) == (200, 100, TargetSource.APPLICATION)
+    assert target("FY2026", {"2026-11": (5, 1), "2026-12": (6, 2)}, young) == (11, 3, TargetSource.MONTHS)
+    assert target("2026-10", holding=young) == (0, 0, TargetSource.APPLICATION)
     revoked = HELD.model_copy(update={"until": date(2026, 2, 1)})
-    assert target("FY2026", revoked) == (200, 100, TargetSource.APPLICATION)
+    assert target("FY2026", holding=revoked) == (200, 100, TargetSource.APPLICATION)
 
 
 def test_r4_a_fiscal_year_that_begins_in_april_takes_its_own_months() -> None:
