@@ -16,10 +16,11 @@ from activities.transaction import Recorder, Work
 from crypto.seal import seal_holds
 from db import messages, tasks
 from db.tasks import AskedRow, DecisionRow, TaskRow
+from domain.answer_fields import answer_problems
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.statements import AnswerTask, Statement
-from domain.tasks import APPROVE, CONFIRMED, NO_CONFLICT, Choice, Decision, Taken, TaskStatus, answer_problems
+from domain.tasks import APPROVE, CONFIRMED, NO_CONFLICT, Choice, Decision, Taken, TaskStatus
 
 
 class StatementTaking:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from api.page_form import Field, FieldType, Rows, as_digits, plain_text
 from api.wording import field_label
+from domain.answer_fields import ROW_ID
 from domain.base import Frozen
 from domain.dispute import MeetingCall
 from domain.rulings import CLERKS_RULINGS
@@ -94,7 +95,11 @@ def controls(
             case FieldKind.SPLIT:
                 rows = _split_rows(spec, offered, texts, typed, wrong)
                 return rows.model_copy(update={"required": always and spec.required})
-            case FieldKind.FORM:
+            case FieldKind.MONEY:
+                return plain.model_copy(update={"type": "money"})
+            case FieldKind.CHOICE:
+                return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.FORM | FieldKind.ROWS:  # shown by themselves
                 return None
 
     return tuple(control for control in map(one, specs) if control is not None)
@@ -122,8 +127,12 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
                 value = _moment(raw, zone)
             case FieldKind.NUMBER:
                 value = _number(raw)
-            case FieldKind.PERSON:
+            case FieldKind.MONEY:
+                value = as_digits(raw)
+            case FieldKind.PERSON | FieldKind.CHOICE:
                 value = raw.strip()
+            case FieldKind.ROWS:
+                value = _account_rows(spec, posted)
             case _:
                 value = raw if raw.strip() else ""
         if value not in ("", []):
@@ -243,6 +252,19 @@ def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
         for row in rows.values()
         if row.get("ruling") or row.get("reason")
     ]
+
+
+def _account_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """One row for each of what is asked about; a column that was left blank is not there."""
+    columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(spec.name, posted):
+        if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
+            row = rows.setdefault(number, {})
+            said = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
+            if said.strip():
+                row[rest[0]] = said
+    return list(rows.values())
 
 
 def _moment(raw: str, zone: ZoneInfo) -> str:

@@ -20,13 +20,14 @@ from db.engine import AsyncConnection, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
 from db.tasks import AskedRow, TaskRow
+from domain.answer_fields import answer_problems
 from domain.application import ApplicationForm
 from domain.base import OptionalText
 from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
-from domain.tasks import FieldKind, TaskStatus, answer_problems
+from domain.tasks import FieldKind, TaskStatus
 from workflows.messages import application_workflow_id
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])

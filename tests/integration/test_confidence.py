@@ -30,11 +30,12 @@ from db.engine import RecordAway, is_away, looking_up, make_engine
 from db.facts import Facts
 from db.listen import Listener
 from domain.access import scope_of
+from domain.answer_fields import answer_problems
 from domain.application import ApplicationForm, Stage
 from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.policy import load_policy
 from domain.statements import Withdraw
-from domain.tasks import Choice, answer_problems
+from domain.tasks import Choice
 from embedded.welcome import FORM_FILE, sample_organisation
 from texts.catalogue import Texts
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from domain.answer_fields import answer_problems
 from domain.application import ENDED, Customer, CustomerKind, Stage
 from domain.named_account import (
     RULES,
@@ -23,7 +24,7 @@ from domain.named_account import (
 )
 from domain.policy import load_policy
 from domain.project_rules import PROJECT_TASK_RULES, project_choices
-from domain.tasks import Decision, Review, TaskKind, answer_problems, review_outcome
+from domain.tasks import Decision, Review, TaskKind, review_outcome
 from embedded.welcome import sample_organisation
 
 ORGANISATION = sample_organisation()

@@ -14,12 +14,13 @@ from conflicts.detection import Found, closest, ruled_on
 from conflicts.fingerprints import company, of_both, registration
 from conflicts.learned import groups_of, learned_keys
 from db.applications import KeyedParty
+from domain.answer_fields import answer_problems
 from domain.evidence import Evidence, Finding
 from domain.named_account import choices_for
 from domain.project_match import Match
 from domain.project_rules import project_choices
 from domain.rulings import Compared, LearnedAlias, Link, Ruled, Ruling
-from domain.tasks import CLEAR, PASS, RETURN, SUSPECT, TaskKind, answer_problems
+from domain.tasks import CLEAR, PASS, RETURN, SUSPECT, TaskKind
 from domain.verdict import Level, Reason, Verdict
 from matching.projects import ProjectSides
 from matching.reasons import REASON_PARAMS

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from domain.answer_fields import answer_problems
 from domain.named_account import choices_for
 from domain.statements import AnswerTask, Withdraw
-from domain.tasks import PASS, TaskKind, answer_problems
+from domain.tasks import PASS, TaskKind
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from activities.steps import (
     Submitted,
 )
 from crypto.seal import seal_holds
+from domain.answer_fields import answer_problems
 from domain.application import Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
@@ -42,7 +43,6 @@ from domain.tasks import (
     Taken,
     TaskKind,
     TaskStatus,
-    answer_problems,
 )
 from tests.workflow.fake_record import SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
 

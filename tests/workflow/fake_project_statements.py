@@ -7,6 +7,7 @@ from typing import Any
 
 from activities.steps import Recorded
 from domain.access import may_receive_contract
+from domain.answer_fields import answer_problems
 from domain.deadlines import due_at
 from domain.dispute import DisputeStage
 from domain.named_account import appeal_in_time
@@ -46,7 +47,6 @@ from domain.tasks import (
     SUSPECT,
     Taken,
     TaskStatus,
-    answer_problems,
 )
 from tests.workflow.fake_activities import Refused
 from tests.workflow.fake_project_record import FakeDispute, FakeProject, ProjectRecord, Update
