@@ -11,9 +11,11 @@ from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
 from domain.asking import IN_PERSON
 from domain.organisation import Person
+from domain.subject import SubjectType
 from domain.tasks import TaskKind
 from texts.decisions import decision_lines, without_others
-from texts.mail import MailFacts, MailKind
+from texts.mail import ASKING, MailFacts, MailKind
+from texts.review_views import told_in_mail
 from texts.views import DecisionLine
 
 
@@ -42,8 +44,10 @@ class Letters:
         `times` tells one reminder from the next. `each_link`: people come and go, and whoever is asked again has
         another link; what is said of each is a mail of its own.
         """
-        asking = kind is not MailKind.TASK_WITHDRAWN
+        asking = kind in ASKING
         evidence = await self._evidence_for(task.kind) if asking else {}
+        if asking and self._context.type is SubjectType.REVIEW:
+            evidence = {**evidence, **told_in_mail(task.note)}
         note = task.note or {}
         for asked in people:
             more = {

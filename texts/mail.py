@@ -14,10 +14,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from domain.base import Frozen, Moment, Wire
 from domain.organisation import Language
+from domain.periods import Period
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
 from texts.project_views import MatchLine
+from texts.review_views import AccountLine, review_dates, review_title
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
@@ -64,6 +66,10 @@ class MailKind(StrEnum):
     CONTRACT_SIGNED = "contract_signed"
     PROJECT_WITHDRAWN = "project_withdrawn"
     REASSIGNED = "reassigned"
+    REVOKED = "revoked"
+    """R5."""
+    MISSED = "missed"
+    """R6."""
 
 
 ASKING: Final = frozenset({MailKind.TASK, MailKind.REMINDER, MailKind.STAND_IN})
@@ -109,6 +115,15 @@ class MailFacts(Wire):
     """Further rows, such as the split that was agreed or when and where a meeting is."""
     until: Moment | None = None
     """What a notice of a project gives as its date: until when to object, when it is shelved."""
+    period: Period | None = None
+    """R1–R4: of a review; `unit_name` is whose review it is, and `until` when it closes."""
+    unit_name: str = ""
+    accounts: tuple[AccountLine, ...] = ()
+    """The accounts that a task of a review asks about, or the one that was revoked (R5)."""
+    more_accounts: int = 0
+    """How many further ones there are."""
+    silent: tuple[str, ...] = ()
+    """R1: names of those who have not reported."""
     invitation: str = ""
     """An RFC 5545 calendar to attach (D2)."""
     link: str = ""
@@ -172,6 +187,9 @@ def _subject(facts: MailFacts, texts: Texts) -> str:
     number = header_text(facts.shown_number)
     if facts.subject_type is SubjectType.PROJECT:
         return texts.text("mail.project_subject", number=number, project=header_text(facts.project_name, 80))
+    if facts.subject_type is SubjectType.REVIEW:
+        title, customer = header_text(_review(facts, texts)), header_text(facts.customer_name, 80)
+        return texts.text("review.customer_title", review=title, customer=customer) if customer else title
     key = "mail.subject" if facts.customer_name else "mail.subject_without_customer"
     return texts.text(key, number=number, customer=header_text(facts.customer_name, 80))
 
@@ -203,12 +221,8 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "rows": _rows(facts, texts, zone),
         "reason": paragraphs(facts.reason) if facts.reason.strip() else [],
         "conflict": paragraphs(facts.conflict_note) if facts.conflict_note.strip() else [],
-        "essentials_title": texts.text(
-            "mail.section.project_essentials"
-            if facts.subject_type is SubjectType.PROJECT
-            else "mail.section.essentials"
-        ),
-        "essentials": [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials],
+        "essentials_title": texts.text(_essentials_title(facts)),
+        "essentials": _essentials(facts, texts),
         "evidence": [
             (texts.text("mail.section.evidence"), [_evidence_row(e, texts, zone) for e in facts.evidence_lines]),
             (texts.text("project_page.matches"), [_match_row(m, texts, zone) for m in facts.matches]),
@@ -236,6 +250,24 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         ],
         "footer": [footer, texts.text("mail.times_in", zone=texts.zone_name(zone))],
     }
+
+
+def _review(facts: MailFacts, texts: Texts) -> str:
+    return review_title(facts.period, facts.unit_name, texts) if facts.period else facts.shown_number
+
+
+def _essentials_title(facts: MailFacts) -> str:
+    if facts.subject_type is SubjectType.REVIEW:
+        return "mail.section.review_figures" if facts.kind is MailKind.REVOKED else "mail.section.review_accounts"
+    return "mail.section.project_essentials" if facts.subject_type is SubjectType.PROJECT else "mail.section.essentials"
+
+
+def _essentials(facts: MailFacts, texts: Texts) -> list[tuple[str, str]]:
+    if facts.kind is MailKind.REVOKED:
+        return [row for line in facts.accounts for row in line.rows(texts)]
+    rows = [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials]
+    rows += [(one_line(line.customer), one_line(line.sentence(texts))) for line in facts.accounts]
+    return rows + ([("…", texts.text("mail.more_accounts", count=facts.more_accounts))] if facts.more_accounts else [])
 
 
 def task_question(kind: TaskKind, subject: SubjectType) -> str:
@@ -304,17 +336,28 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
     if facts.due_at is not None:
         note = texts.text("mail.deadline_provisional") if facts.provisional else ""
         due = texts.moment(facts.due_at, zone) + note
+    of_project = facts.subject_type is SubjectType.PROJECT
+    number_is, person_is = ("registration", "salesperson") if of_project else ("application", "applicant")
+    stage_key, of_review = facts.stage_key, list[tuple[str, str]]()
+    if facts.subject_type is SubjectType.REVIEW:
+        number_is, number, person_is, stage_key = "review", _review(facts, texts), "salesperson", ""
+        of_review = [
+            ("review_dates", review_dates(facts.period, texts) if facts.period else ""),
+            ("closes_at", texts.moment(facts.until, zone) if facts.until and facts.kind in ASKING else ""),
+            ("silent", texts.join(facts.silent)),
+        ]
     rows = [
         ("customer", facts.customer_name),
         ("project", facts.project_name),
-        ("registration" if facts.subject_type is SubjectType.PROJECT else "application", number),
+        (number_is, number),
         ("project_number", facts.project_number),
-        ("salesperson" if facts.subject_type is SubjectType.PROJECT else "applicant", facts.applicant_name),
+        (person_is, facts.applicant_name),
         ("department", facts.department_name),
+        *of_review,
         ("task", texts.text(task_title(facts.task_kind, facts.subject_type)) if facts.task_kind else ""),
         ("on_behalf_of", on_behalf_of),
         ("due_at", due),
-        ("stage", texts.text(facts.stage_key) if facts.stage_key else ""),
+        ("stage", texts.text(stage_key) if stage_key else ""),
         ("decided_by", facts.decided_by_name),
         ("appeal_until", texts.moment(facts.appeal_until, zone) if facts.appeal_until else ""),
     ]

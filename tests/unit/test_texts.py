@@ -17,6 +17,7 @@ from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.evidence import EvidenceKind
 from domain.named_account import RULES, choices_for
 from domain.organisation import Language, Role
+from domain.periods import Rhythm
 from domain.project import (
     Company,
     ContractReview,
@@ -31,6 +32,8 @@ from domain.project import (
 )
 from domain.project_life import Silence
 from domain.project_rules import PROJECT_TASK_RULES, ProjectNotice, project_choices
+from domain.reports import TargetSource
+from domain.reviews import REVIEW_TASK_RULES, Proposal, ReviewStage, review_choices
 from domain.split import Share
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind, TaskStatus
@@ -47,6 +50,7 @@ def choices() -> Iterator[tuple[TaskKind, Choice]]:
     for kind in RULES:
         yield from ((kind, choice) for choice in choices_for(kind))
     yield from project_answers()
+    yield from ((kind, choice) for kind in REVIEW_TASK_RULES for choice in review_choices(kind, ("a-1",)))
 
 
 def project_answers() -> Iterator[tuple[TaskKind, Choice]]:
@@ -69,6 +73,16 @@ def project_labels() -> set[str]:
     return {f"field.project.{label}" for label in labels}
 
 
+def review_words() -> set[str]:
+    """Words for what is filled in for an account, and for what is said of it (R1–R4)."""
+    rows = [field for kind in REVIEW_TASK_RULES for one in review_choices(kind, ("a-1",)) for field in one.fields]
+    columns = [column for field in rows for column in field.columns]
+    keys = {f"review_column.{spec.name}" for spec in (*rows, *columns)}
+    keys |= {f"review_choice.{column.name}.{option}" for column in columns for option in column.options}
+    keys |= {f"review_rhythm.{rhythm}" for rhythm in Rhythm} | {f"review_proposal.{one}" for one in Proposal}
+    return keys | {f"review_figures.source.{source}" for source in TargetSource}
+
+
 def needed() -> set[str]:
     """Keys that the domain's vocabulary asks for."""
     keys = {f"task.{kind}.{part}" for kind in TaskKind for part in ("title", "question")}
@@ -89,6 +103,7 @@ def needed() -> set[str]:
         "sales_stage": SalesStage,
         "track": Track,
         "silence": Silence,
+        "review_stage": ReviewStage,
         "detail_value": ProjectStatus,
         "what_next": Stage,
     }.items():
@@ -99,7 +114,7 @@ def needed() -> set[str]:
     keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
     keys |= {f"page.reason_for.{kind}.{c.choice}" for kind, c in project_answers() if c.reason_required}
     keys |= {f"operators.silence_{silence}" for silence in Silence}
-    keys |= project_labels()
+    keys |= project_labels() | review_words()
     keys |= {f"clause.{clause}" for clause in ("E1", "E1a", "E1b", "E1c", "E2", "E3", "E4")}
     return keys
 
