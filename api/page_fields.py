@@ -132,12 +132,25 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
             case FieldKind.PERSON | FieldKind.CHOICE:
                 value = raw.strip()
             case FieldKind.ROWS:
-                value = _account_rows(spec, posted)
+                value = posted_rows(spec, posted)
             case _:
                 value = raw if raw.strip() else ""
         if value not in ("", []):
             found[spec.name] = value
     return found
+
+
+def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """The rows of a rows field as a page posted them; a column that was left blank is not there."""
+    columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(spec.name, posted):
+        if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
+            row = rows.setdefault(number, {})
+            said = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
+            if said.strip():
+                row[rest[0]] = said
+    return list(rows.values())
 
 
 def _ruling_rows(
@@ -222,7 +235,7 @@ def _numbered(name: str, posted: Mapping[str, str]) -> list[tuple[int, list[str]
             number, *rest = key[len(name) + 1 :].split(".")
             if number.isascii() and number.isdigit() and len(number) <= 4:
                 found.append((int(number), rest, value))
-    return sorted(found, key=lambda one: one[0])[:1000]
+    return sorted(found, key=lambda one: one[0])[:5000]
 
 
 def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
@@ -252,19 +265,6 @@ def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
         for row in rows.values()
         if row.get("ruling") or row.get("reason")
     ]
-
-
-def _account_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, str]]:
-    """One row for each of what is asked about; a column that was left blank is not there."""
-    columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
-    rows: dict[int, dict[str, str]] = {}
-    for number, rest, value in _numbered(spec.name, posted):
-        if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
-            row = rows.setdefault(number, {})
-            said = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
-            if said.strip():
-                row[rest[0]] = said
-    return list(rows.values())
 
 
 def _moment(raw: str, zone: ZoneInfo) -> str:

@@ -19,7 +19,7 @@ BLANK_ROWS: Final = 2
 """Empty rows offered at the end of every list."""
 
 FieldType = Literal[
-    "hidden", "line", "text", "money", "number", "percent", "date", "moment", "select", "yes_no", "several"
+    "hidden", "line", "text", "money", "number", "percent", "date", "moment", "select", "choice", "yes_no", "several"
 ]
 Item = tuple[str, FieldType | Literal["list"]]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import JsonValue
@@ -11,7 +12,9 @@ from domain.application import ApplicationForm
 from domain.base import Frozen, Moment
 from domain.evidence import Evidence
 from domain.organisation import Language
+from domain.periods import Period
 from domain.project import ProjectForm
+from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE
@@ -63,22 +66,43 @@ class AboutSubject(PageView):
     number: str = ""
     customer_name: str = ""
     project_name: str = ""
+    period: Period | None = None
+    """R1–R4: of a review; `unit_name` is whose review it is."""
+    unit_name: str = ""
 
 
-class DecisionPage(AboutSubject):
+class AskingPage(AboutSubject):
     """One open task, for the one person it asks."""
 
-    round: int
     kind: TaskKind
     asked_name: str
     capacity: AskedAs = AskedAs.HOLDER
     on_behalf_of_name: str | None = None
-    applicant_name: str
-    department_name: str = ""
     opened_at: Moment
     due_at: Moment | None = None
     provisional: bool = False
     choices: tuple[Choice, ...]
+    entered: dict[str, str] = {}
+    """What the reader had typed, when the page is shown again with errors."""
+    errors: tuple[FormError, ...] = ()
+
+
+class ReviewPage(AskingPage):
+    """A task of a review (R1–R4)."""
+
+    note: ReviewNote
+    sets_for: str = ""
+    """The period that targets are set for."""
+    revoke_below: Decimal
+    """R4: below this share of their target contracts are below expectation."""
+
+
+class DecisionPage(AskingPage):
+    """A task about an application or a project."""
+
+    round: int
+    applicant_name: str
+    department_name: str = ""
     form: ApplicationForm | ProjectForm
     stage_label: str = ""
     offered: Offered = Offered()
@@ -102,9 +126,6 @@ class DecisionPage(AboutSubject):
     conflict_note: str = ""
     hidden: dict[str, str] = {}
     """Further inputs the answer must carry, e.g. an idempotency key."""
-    entered: dict[str, str] = {}
-    """What the reader had typed, when the page is shown again with errors."""
-    errors: tuple[FormError, ...] = ()
 
 
 class ResultKind(StrEnum):
@@ -134,6 +155,8 @@ class CalmKind(StrEnum):
     EXPIRED = "expired"
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
+    MISSED = "missed"
+    """R6: its period is over."""
     SUPERSEDED = "superseded"
     """The application has moved on to another round."""
     UNKNOWN = "unknown"

@@ -34,6 +34,7 @@ from api.page_form import (
 )
 from api.page_views import (
     AboutSubject,
+    AskingPage,
     CalmKind,
     CalmPage,
     DecisionPage,
@@ -42,6 +43,7 @@ from api.page_views import (
     Remark,
     ResultKind,
     ResultPage,
+    ReviewPage,
 )
 from api.project_page import project_parts
 from api.views import ConflictCheck
@@ -53,6 +55,7 @@ from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
+from texts.review_views import review_title
 from texts.verdicts import because, joined, level_label, ruled_sentence
 from texts.views import detail_value, on_behalf
 
@@ -113,7 +116,7 @@ def render_check(
     """The look at who else is registered; `part`: only what changes while somebody types."""
     texts = Texts(language)
     several = {"related_parties"}
-    return _render(
+    return render_template(
         PageView(language=language, path="/check"),
         "check_result.html.j2" if part else "check.html.j2",
         title=texts.text("check.title"),
@@ -137,15 +140,15 @@ def render_decision(page: DecisionPage) -> str:
     typed = flatten(parse_form(page.entered, layout))
     values, zone = form_values(page.form), ZoneInfo(page.time_zone)
     edited = sections(typed or values, texts, errors, blank_rows=BLANK_ROWS, layout=layout) if editing else ()
-    return _render(
+    return render_template(
         page,
         "decision.html.j2",
         title=texts.text(task_key(page.kind, subject, "title")),
         question=texts.text(task_key(page.kind, subject, "question")),
         heading=page.project_name or page.form.customer.name,
-        about=_about(page, texts),
+        about=subject_line(page, texts),
         page=page,
-        who=_who(page, texts),
+        who=who_is_asked(page, texts),
         decide_heading=_decide_heading(page, texts),
         reason_hints=_reason_hints(page, texts),
         choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
@@ -182,9 +185,11 @@ def _input_name(field: str, specs: Sequence[FieldSpec]) -> str:
     return next((name for name in whole if bare.startswith(f"{name}.")), bare)
 
 
-def _about(page: AboutSubject, texts: Texts) -> str:
-    """The subject by its number, and a project by its name as well."""
+def subject_line(page: AboutSubject, texts: Texts) -> str:
+    """The subject by its number, a project by its name as well, a review by its period and whose it is."""
     number = page.number or page.subject_id
+    if page.subject_type is SubjectType.REVIEW:
+        return review_title(page.period, page.unit_name, texts) if page.period else number
     if page.subject_type is SubjectType.PROJECT:
         return texts.text("page.project_registration", number=number, project=page.project_name) if number else ""
     return texts.text("page.application", number=number) if number else ""
@@ -208,9 +213,9 @@ def render_result(page: ResultPage) -> str:
 def render_calm(page: CalmPage) -> str:
     """Why there is nothing to decide here. `page.kind.status` is the HTTP status to send it with."""
     texts = Texts(page.language)
-    kind, of_project = page.task_kind, page.subject_type is SubjectType.PROJECT
+    kind = page.task_kind
     choice = texts.label(choice_key(kind, page.subject_type, page.choice)) if kind and page.choice else ""
-    text = texts.text(_calm_key(page.kind, "text", of_project, texts)) if page.kind is not CalmKind.ANSWERED else ""
+    text = texts.text(_calm_key(page, "text", texts)) if page.kind is not CalmKind.ANSWERED else ""
     if page.kind is CalmKind.ANSWERED:
         facts = {"person": page.person_name, "moment": _moment(page, page.at, texts), "choice": choice}
         text = (
@@ -225,13 +230,13 @@ def render_calm(page: CalmPage) -> str:
         CalmKind.STORED: (page.path, texts.text("page.look_again")),
         CalmKind.AWAY: (page.path, texts.text("page.try_again")),
     }.get(page.kind)
-    title = texts.text(_calm_key(page.kind, "title", of_project, texts))
+    title = texts.text(_calm_key(page, "title", texts))
     return _quiet(page, texts, title, lines, tone=page.kind.value, link=link)
 
 
-def _calm_key(kind: CalmKind, part: str, of_project: bool, texts: Texts) -> str:
-    own = f"calm.{kind}.project_{part}"
-    return own if of_project and texts.has(own) else f"calm.{kind}.{part}"
+def _calm_key(page: CalmPage, part: str, texts: Texts) -> str:
+    own = f"calm.{page.kind}.{page.subject_type}_{part}"
+    return own if texts.has(own) else f"calm.{page.kind}.{part}"
 
 
 def render_dossier(
@@ -256,12 +261,12 @@ def render_dossier(
     title = texts.text("dossier.project_title" if of_project else "dossier.title")
     number = str(known.get("number") or known.get("id") or "")
     about = AboutSubject(path=path, subject_type=subject, number=number, project_name=str(name or ""))
-    return _render(
+    return render_template(
         PageView(language=language, path=path, time_zone=time_zone),
         "dossier.html.j2",
         title=title,
         heading=str(name or title),
-        about=_about(about, texts),
+        about=subject_line(about, texts),
         what_it_is=texts.text("dossier.project_note" if of_project else "dossier.note"),
         blocks=DossierBlocks(texts, ZoneInfo(time_zone), subject).of(dossier),
         detail_value=detail_value,
@@ -277,8 +282,8 @@ def _quiet(
     tone: str,
     link: tuple[str, str] | None,
 ) -> str:
-    subject = " · ".join(part for part in (_about(page, texts), page.customer_name) if part)
-    return _render(
+    subject = " · ".join(part for part in (subject_line(page, texts), page.customer_name) if part)
+    return render_template(
         page,
         "quiet.html.j2",
         title=title,
@@ -294,7 +299,8 @@ def _moment(page: PageView, moment: datetime | None, texts: Texts) -> str:
     return texts.moment(moment, ZoneInfo(page.time_zone)) if moment else ""
 
 
-def _who(page: DecisionPage, texts: Texts) -> str:
+def who_is_asked(page: AskingPage, texts: Texts) -> str:
+    """Who is asked, in which capacity."""
     if page.on_behalf_of_name is None or page.capacity is AskedAs.HOLDER:
         key = f"page.asked_for.{page.kind}"
         return texts.text(key if texts.has(key) else "page.asked", person=page.asked_name)
@@ -376,7 +382,8 @@ def _environment() -> Environment:
     return environment
 
 
-def _render(view: PageView, template: str, /, **context: Any) -> str:
+def render_template(view: PageView, template: str, /, **context: Any) -> str:
+    """A page by its template, with what every page has at hand."""
     texts = Texts(view.language)
     zone = ZoneInfo(view.time_zone)
     return (
@@ -414,6 +421,7 @@ __all__ = [
     "Remark",
     "ResultKind",
     "ResultPage",
+    "ReviewPage",
     "Rows",
     "Section",
     "dossier_headers",
@@ -422,4 +430,7 @@ __all__ = [
     "render_decision",
     "render_dossier",
     "render_result",
+    "render_template",
+    "subject_line",
+    "who_is_asked",
 ]

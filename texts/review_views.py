@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import ROUND_DOWN, Decimal
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from typing import Any
 
 from domain.base import Wire
@@ -53,7 +53,10 @@ def option_label(column: str, option: str, texts: Texts) -> str:
 def value_label(column: str, value: str, texts: Texts) -> str:
     """What was said in a column, in the reader's words."""
     if column.startswith("target_"):
-        return texts.money(Decimal(value), hint=True)
+        try:
+            return texts.money(Decimal(value), hint=True)
+        except InvalidOperation:
+            return value
     return option_label(column, value, texts)
 
 
