@@ -37,6 +37,22 @@ def scope_of(viewer: Person, organisation: Organisation) -> Scope:
     return Scope(person=viewer.id, everything=bool(viewer.roles & SEES_EVERYTHING), departments=frozenset(led))
 
 
+SEES_EVERY_REPORT = SEES_EVERYTHING | {Role.COO, Role.MANAGEMENT}
+"""U9, R3, R4: commerce makes them, management looks at them."""
+
+
+def report_scope(viewer: Person, organisation: Organisation, *, to_management: bool) -> Scope | None:
+    """X2: what of a report `viewer` may see, or None when it is not for them at all.
+
+    Management and commerce see all of it; VPs and department GMs their departments, and the VPs all of what goes
+    `to_management` (R3, R4); salespeople their own rows. An operator or product manager sees none.
+    """
+    if not viewer.roles - {Role.OPERATOR, Role.PRODUCT_MANAGER}:
+        return None
+    whole = SEES_EVERY_REPORT | ({Role.VP} if to_management else set())
+    return scope_of(viewer, organisation).model_copy(update={"everything": bool(viewer.roles & whole)})
+
+
 def may_apply(viewer: Person) -> bool:
     """N1: salespeople apply for Named Accounts."""
     return Role.SALESPERSON in viewer.roles

@@ -1,24 +1,23 @@
 """What the company looks at: the weekly digest (U1), the forecast (U9), how the accounts stand (R2–R4).
 
-A report keeps the facts of its period, row by row, as they were when it was made. Everything that is added up is worked
-out from the rows that are shown, so that a department's part has totals of its own, and every total is the sum of what
-it lists.
+A report keeps the facts of its period, row by row, as they were when it was made. What they add up to is in
+`domain/report_totals.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeVar, cast
 
 from pydantic import Field
 
 from domain.access import Scope
 from domain.base import Moment, Wire
-from domain.periods import Period
-from domain.project import SalesStage
+from domain.periods import Period, Rhythm
+from domain.project import ProjectStatus, SalesStage
 from domain.reviews import PlanProgress, Proposal
 from domain.tasks import TaskKind
 
@@ -32,6 +31,19 @@ class ReportKind(StrEnum):
     """U9: all approved projects at the end of a month."""
     ACCOUNTS = "accounts"
     """R2, R3, R4: targets against contracts and revenue, account by account."""
+
+
+REPORT_RHYTHMS: dict[ReportKind, tuple[Rhythm, ...]] = {
+    ReportKind.WEEKLY_DIGEST: (Rhythm.WEEKLY,),
+    ReportKind.FORECAST: (Rhythm.MONTHLY,),
+    ReportKind.ACCOUNTS: (Rhythm.MONTHLY, Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY),
+}
+"""Of which periods each is made."""
+
+
+def to_management(rhythm: Rhythm) -> bool:
+    """R3, R4: what the company's management looks at, whole."""
+    return rhythm in (Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY)
 
 
 class Row(Wire):
@@ -62,15 +74,18 @@ class DigestRow(Row):
     sales_stage: SalesStage
     amount: Decimal
     expected_signing: date
+    status: ProjectStatus = ProjectStatus.ACTIVE
+    """At the end of the week: still active, or ended in it."""
     updates: tuple[Said, ...] = ()
     last_update_at: Moment
+    """At the end of the week; without any update, when the project was approved."""
     silent_days: int
     """Whole days from the last update to the end of the week."""
 
     @property
     def silent(self) -> bool:
-        """Nothing was said in the week."""
-        return not self.updates
+        """Nothing was said in the week, and there is still something to say."""
+        return not self.updates and self.status is ProjectStatus.ACTIVE
 
 
 class ForecastRow(Row):
@@ -101,6 +116,8 @@ class Change(StrEnum):
     STAGE = "stage"
     SIGNING = "signing"
     """Expected to be signed on another day."""
+    HANDED_OVER = "handed_over"
+    """Another salesperson's, or another department's: a row for each, one without the project and one with it."""
 
 
 class ChangeRow(Row):
@@ -109,6 +126,7 @@ class ChangeRow(Row):
     name: str
     change: Change
     before: str = ""
+    """An amount, a sales stage, a day (ISO 8601) or a salesperson's name, as `change` says."""
     after: str = ""
     amount: Decimal = ZERO
     """What it adds to the forecast, or takes from it."""
@@ -173,19 +191,22 @@ class WeeklyDigest(_Report):
 class SalesForecast(_Report):
     kind: Literal[ReportKind.FORECAST] = ReportKind.FORECAST
     rows: tuple[ForecastRow, ...]
+    compared_with: str = ""
+    """The month of the forecast before; nothing when this is the first."""
     changes: tuple[ChangeRow, ...] = ()
 
 
 class AccountStatistics(_Report):
     kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
     rows: tuple[AccountFigures, ...]
+    near_target: Decimal = Decimal("0.8")
+    """R3: an account from this share of its target on counts as near it."""
 
 
 Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discriminator="kind")]
 
-AnyReport = TypeVar("AnyReport", WeeklyDigest, SalesForecast, AccountStatistics)
+AnyReport = TypeVar("AnyReport", bound=WeeklyDigest | SalesForecast | AccountStatistics)
 R = TypeVar("R", bound=Row)
-Key = TypeVar("Key", bound=str | date)
 
 
 def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:
@@ -202,12 +223,4 @@ def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> 
     part: dict[str, object] = {"rows": seen(report.rows), "missed": seen(report.missed)}
     if isinstance(report, SalesForecast):
         part["changes"] = seen(report.changes)
-    return report.model_copy(update=part)
-
-
-def totals_by(rows: Iterable[R], key: Callable[[R], Key], amount: Callable[[R], Decimal]) -> dict[Key, Decimal]:
-    """The sum of `amount` for each `key`, in the order of the keys."""
-    sums: dict[Key, Decimal] = {}
-    for row in rows:
-        sums[key(row)] = sums.get(key(row), ZERO) + amount(row)
-    return dict(sorted(sums.items()))
+    return cast(AnyReport, report.model_copy(update=part))

@@ -28,6 +28,7 @@ CATALOGUE_DIR = Path(__file__).parent
 _LOCALES: Final[dict[Language, Locale]] = {"zh": Locale.parse("zh_CN"), "en": Locale.parse("en")}
 _DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
 _MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
+_MONTH_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月", "en": "MMM y"}
 _WAN = Decimal(10_000)
 
 Entry = Mapping[Language, str]
@@ -122,6 +123,12 @@ class Texts:
     def date(self, day: date) -> str:
         """A date that belongs to no time zone, such as when a contract is expected."""
         return format_date(day, _DAY_PATTERNS[self.language], locale=_LOCALES[self.language])
+
+    def month(self, name: str) -> str:
+        """A month such as `2026-11`. Raises `ValueError` when it is none."""
+        return format_date(
+            date.fromisoformat(f"{name}-01"), _MONTH_PATTERNS[self.language], locale=_LOCALES[self.language]
+        )
 
     def written_date(self, value: str) -> str:
         """A date as data brings it along (ISO 8601), the reader's way; any other text as it is."""

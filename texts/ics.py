@@ -11,7 +11,7 @@ from icalendar import Calendar, Event, vCalAddress, vText
 from domain.dispute import MeetingCall
 from domain.email_address import is_email_address
 from domain.organisation import Person
-from texts.mail import LONGEST_HEADER_NAME, header_text, one_line, paragraphs
+from texts.lines import LONGEST_HEADER_NAME, header_text, one_line, paragraphs
 
 _DISPUTE_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -18,17 +17,16 @@ from domain.periods import Period
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
+from texts.lines import header_text, one_line, paragraphs
 from texts.project_views import MatchLine
+from texts.report_mail import report_days, report_view
+from texts.report_parts import ReportPart
 from texts.review_views import AccountLine, review_dates, review_title
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 SHORT_ID = 8
 """A long application id is shown by its first characters in a subject line."""
-LONGEST_HEADER_NAME: Final = 120
-"""Characters of one display string in a header; more is cut, the body has it whole."""
-
-_BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 class MailKind(StrEnum):
@@ -70,6 +68,9 @@ class MailKind(StrEnum):
     """R5."""
     MISSED = "missed"
     """R6."""
+    WEEKLY_DIGEST = "weekly_digest"
+    FORECAST = "forecast"
+    ACCOUNTS = "accounts"
 
 
 ASKING: Final = frozenset({MailKind.TASK, MailKind.REMINDER, MailKind.STAND_IN})
@@ -124,6 +125,8 @@ class MailFacts(Wire):
     """How many further ones there are."""
     silent: tuple[str, ...] = ()
     """R1: names of those who have not reported."""
+    report: ReportPart | None = None
+    """Of mails that bring a report (U1, U9, R3, R4)."""
     invitation: str = ""
     """An RFC 5545 calendar to attach (D2)."""
     link: str = ""
@@ -142,29 +145,6 @@ class RenderedMail(Frozen):
     html: str
 
 
-def one_line(value: str) -> str:
-    """`value` without line breaks, control characters (C0, C1, U+2028/9), direction marks or lone surrogates."""
-    if value.isprintable():  # none of these
-        return " ".join(value.split())
-    kept = (
-        " " if unicodedata.category(c) in ("Cc", "Zl", "Zp") else "\ufffd" if unicodedata.category(c) == "Cs" else c
-        for c in value
-        if c not in _BIDI
-    )
-    return " ".join("".join(kept).split())
-
-
-def header_text(value: str, limit: int = LONGEST_HEADER_NAME) -> str:
-    """`one_line`, cut to `limit` characters, in which nothing can be read as an RFC 2047 encoded word."""
-    line = one_line(value).replace("=?", "= ?").replace("?=", "? =")
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
-def paragraphs(value: str) -> list[str]:
-    """The lines of a text a person wrote, each safe for a mail's body."""
-    return [one_line(line) for line in value.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
-
-
 def render_mail(facts: MailFacts) -> RenderedMail:
     """Subject, plain text and HTML of one mail in the reader's language (X4).
 
@@ -172,6 +152,8 @@ def render_mail(facts: MailFacts) -> RenderedMail:
     """
     texts = Texts(facts.language)
     context = _context(facts, texts)
+    report = context["report"]
+    context["preview"] = report["preview"] if report else context["intro"]
     subject = _subject(facts, texts)
     environment = _environment()
     html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
@@ -185,6 +167,9 @@ def render_mail(facts: MailFacts) -> RenderedMail:
 
 def _subject(facts: MailFacts, texts: Texts) -> str:
     number = header_text(facts.shown_number)
+    if report := facts.report:
+        title, part = texts.text(report.title_key), header_text(report.part(texts), 80)
+        return texts.text("mail.report_subject", report=title, period=report.period.id, part=part)
     if facts.subject_type is SubjectType.PROJECT:
         return texts.text("mail.project_subject", number=number, project=header_text(facts.project_name, 80))
     if facts.subject_type is SubjectType.REVIEW:
@@ -219,6 +204,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "link": link,
         "button": texts.text(f"mail.{facts.kind}.button"),
         "rows": _rows(facts, texts, zone),
+        "report": report_view(facts.report, texts) if facts.report else None,
         "reason": paragraphs(facts.reason) if facts.reason.strip() else [],
         "conflict": paragraphs(facts.conflict_note) if facts.conflict_note.strip() else [],
         "essentials_title": texts.text(_essentials_title(facts)),
@@ -311,6 +297,9 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         if facts.appeal_until is None:
             return texts.text("mail.rejected.intro_no_date")
         return texts.text("mail.rejected.intro", until=texts.moment(facts.appeal_until, zone))
+    if report := facts.report:
+        days, last = report_days(report.period, texts), texts.date(report.period.last)
+        return texts.text(f"mail.{facts.kind}.intro", days=days, until=last)
     somebody = texts.text("page.somebody")
     person = facts.on_behalf_of_name if facts.kind in ASKING else facts.decided_by_name
     return texts.text(
@@ -322,10 +311,13 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         project=one_line(facts.project_name),
         number=one_line(facts.project_number or facts.shown_number),
         until=texts.moment(facts.until, zone) if facts.until else "",
+        days="",
     )
 
 
 def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str]]:
+    if facts.report:
+        return []
     number = facts.shown_number
     if facts.round is not None and facts.round > 1:
         number = f"{number} · {texts.text('mail.round', round=facts.round)}"

@@ -23,7 +23,8 @@ from typing import Final, NamedTuple
 
 from domain.base import Frozen
 from domain.email_address import is_email_address
-from texts.mail import RenderedMail, header_text
+from texts.lines import header_text
+from texts.mail import RenderedMail
 
 LONGEST_MESSAGE_ID: Final = 77
 """A longer one does not fit a line, and ids that are broken up thread nothing."""

@@ -24,7 +24,8 @@ from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.decisions import without_others
 from texts.dispute_views import meeting_rows, outcome_rows, participants_row
-from texts.mail import MailFacts, MailKind, RenderedMail, header_text, render_mail
+from texts.lines import header_text
+from texts.mail import MailFacts, MailKind, RenderedMail, render_mail
 from texts.mail_message import MailRefused, build_message
 from texts.project_views import MatchLine, project_essentials
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine

@@ -1,0 +1,166 @@
+"""What the rows of a report add up to: the whole of them, and group by group (U1, U9, R3).
+
+Always worked out from the rows that are shown, so that every total is the sum of what it lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from domain.base import Wire
+from domain.project import SalesStage
+from domain.reports import ZERO, AccountFigures, AccountStatistics, DigestRow, ForecastRow, Row
+
+R = TypeVar("R", bound=Row)
+T = TypeVar("T", bound=Wire)
+
+
+class Group(Wire, Generic[T]):
+    """Some of the rows: those of a sales stage, a department, a salesperson, a month."""
+
+    key: str
+    name: str = ""
+    """Of a department or a person."""
+    totals: T
+
+
+class DigestTotals(Wire):
+    """U1."""
+
+    projects: int
+    updated: int
+    silent: int
+    updates: int
+    amount: Decimal
+
+
+class ForecastTotals(Wire):
+    """U9."""
+
+    projects: int
+    amount: Decimal
+    weighted: Decimal
+
+
+class Standing(StrEnum):
+    """R3: an account's contracts against their target."""
+
+    REACHED = "reached"
+    NEAR = "near"
+    BELOW = "below"
+
+
+class AccountTotals(Wire):
+    """R2–R4, in RMB."""
+
+    accounts: int
+    target_contracts: Decimal
+    contracts: Decimal
+    signed: Decimal
+    other_contracts: Decimal
+    target_revenue: Decimal
+    revenue: Decimal
+    payments: Decimal
+    reached: int
+    near: int
+    below: int
+
+
+def standing_of(row: AccountFigures, near_target: Decimal) -> Standing:
+    """R3: `near_target` is the share of the target from which on an account is near it. Nothing to reach is reached."""
+    if row.contracts >= row.target_contracts:
+        return Standing.REACHED
+    return Standing.NEAR if row.contracts >= near_target * row.target_contracts else Standing.BELOW
+
+
+def attainment(reached: Decimal, target: Decimal) -> Decimal | None:
+    """What share of a target was reached, to a tenth of a per cent; None where there was nothing to reach."""
+    return (reached / target).quantize(Decimal("0.001"), ROUND_HALF_UP) if target else None
+
+
+def digest_totals(rows: Sequence[DigestRow]) -> DigestTotals:
+    return DigestTotals(
+        projects=len(rows),
+        updated=sum(bool(row.updates) for row in rows),
+        silent=sum(row.silent for row in rows),
+        updates=sum(len(row.updates) for row in rows),
+        amount=_sum(row.amount for row in rows),
+    )
+
+
+def forecast_totals(rows: Sequence[ForecastRow]) -> ForecastTotals:
+    return ForecastTotals(
+        projects=len(rows), amount=_sum(row.amount for row in rows), weighted=_sum(row.weighted for row in rows)
+    )
+
+
+def account_totals(rows: Sequence[AccountFigures], near_target: Decimal) -> AccountTotals:
+    standings = [standing_of(row, near_target) for row in rows]
+    return AccountTotals(
+        accounts=len(rows),
+        target_contracts=_sum(row.target_contracts for row in rows),
+        contracts=_sum(row.contracts for row in rows),
+        signed=_sum(row.signed for row in rows),
+        other_contracts=_sum(row.other_contracts for row in rows),
+        target_revenue=_sum(row.target_revenue for row in rows),
+        revenue=_sum(row.revenue for row in rows),
+        payments=_sum(row.payments for row in rows),
+        reached=standings.count(Standing.REACHED),
+        near=standings.count(Standing.NEAR),
+        below=standings.count(Standing.BELOW),
+    )
+
+
+def forecast_by_stage(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
+    """In the order of the sale."""
+    found = _groups(rows, lambda row: row.sales_stage.value, lambda _: "", forecast_totals)
+    order = [stage.value for stage in SalesStage]
+    return tuple(sorted(found, key=lambda group: order.index(group.key)))
+
+
+def forecast_by_department(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
+    return _groups(rows, _department, lambda row: row.department_name, forecast_totals)
+
+
+def forecast_by_salesperson(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
+    return _groups(rows, lambda row: row.salesperson, lambda row: row.salesperson_name, forecast_totals)
+
+
+def forecast_by_month(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
+    """By the month in which they are expected to be signed."""
+    return _groups(rows, lambda row: f"{row.expected_signing:%Y-%m}", lambda _: "", forecast_totals)
+
+
+def accounts_by_department(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
+    return _groups(
+        report.rows, _department, lambda row: row.department_name, lambda rows: account_totals(rows, report.near_target)
+    )
+
+
+def accounts_by_salesperson(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
+    return _groups(
+        report.rows,
+        lambda row: row.salesperson,
+        lambda row: row.salesperson_name,
+        lambda rows: account_totals(rows, report.near_target),
+    )
+
+
+def _department(row: Row) -> str:
+    return row.department or ""
+
+
+def _groups(
+    rows: Iterable[R], key: Callable[[R], str], name: Callable[[R], str], totals: Callable[[Sequence[R]], T]
+) -> tuple[Group[T], ...]:
+    parts: dict[str, list[R]] = {}
+    for row in rows:
+        parts.setdefault(key(row), []).append(row)
+    return tuple(Group(key=one, name=name(part[0]), totals=totals(part)) for one, part in sorted(parts.items()))
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return sum(amounts, ZERO)
