@@ -285,7 +285,7 @@ def _standing(row: AccountFigures) -> ReportLine:
 def _proposed(row: AccountFigures) -> ReportLine:
     """R4: why."""
     line = _standing(row)
-    said = tuple(_words(f"report.plan_progress.{one}") for one in row.plan_progress)
+    said = tuple(_words(f"review_choice.plan_progress.{one}") for one in row.plan_progress)
     return line.model_copy(update={"details": (*line.details, *said), "grave": True})
 
 
