@@ -9,7 +9,8 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import datetime, time
+from datetime import date, datetime, time
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -21,11 +22,12 @@ from db import audit, facts, imports, registers
 from db.applications import KeyedParty
 from db.facts import Facts, NoOrganisation
 from db.imports import ProjectParties
-from db.registers import BackgroundRow, EarlierProjectRow
+from db.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
 from domain.base import Frozen
 from domain.calendar_file import AnnouncedYear, merged
 from domain.organisation import Organisation
 from domain.registers import BackgroundEntry, ProjectEntry, RegisteredStatus
+from domain.results_register import ResultEntry, ResultsRead, results_by_account
 from matching.names import name_key
 from matching.parties import Party
 
@@ -159,6 +161,35 @@ class Imports:
                 await self._record_register(tx, done, entries, now=now, by=by)
         return done
 
+    async def results(self, read: ResultsRead, *, now: datetime, by: str) -> RegisterImported:
+        """Add to what Named Accounts have brought in, or correct it (R2, R3): the newest import of a month is right.
+
+        Raises `RegisterMistakes` with everything that is wrong with the file.
+        """
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            ids = sorted({row.entry.account for row in read.rows if row.entry.account})
+            customers = sorted({row.entry.customer for row in read.rows if row.entry.customer})
+            wanted = results_by_account(
+                read,
+                names=await imports.account_names(tx, ids),
+                live=await imports.live_accounts_named(tx, customers),
+                this_month=now.astimezone(self._facts.policy.zone).date().replace(day=1),
+            )
+            known = await imports.known_results(tx, sorted({account for account, _ in wanted}))
+            rows = {key: _result_row(key, entry, now=now, by=by) for key, entry in wanted.items()}
+            fresh = {key: row for key, row in rows.items() if key not in known or _figures(known[key]) != _figures(row)}
+            done = RegisterImported(
+                register_name="results",
+                rows=len(read.rows),
+                added=sum(key not in known for key in fresh),
+                changed=sum(key in known for key in fresh),
+            )
+            if fresh:
+                await registers.keep_results(tx, list(fresh.values()))
+                await self._record_register(tx, done, [row.entry for row in read.rows], now=now, by=by)
+        return done
+
     async def calendar(self, years: Sequence[AnnouncedYear], *, now: datetime, by: str) -> CalendarImported:
         """Put announced years into the calendar beside those it has; running processes count their days anew (N12)."""
         async with self._engine.begin() as tx:
@@ -255,6 +286,16 @@ def _background_row(key: tuple[str, str | None, str], entry: BackgroundEntry) ->
     return BackgroundRow(
         name=entry.name, name_key=key[0], uscc=key[1], source=key[2], document=entry.model_dump(mode="json")
     )
+
+
+def _result_row(key: tuple[str, date], entry: ResultEntry, *, now: datetime, by: str) -> AccountResultRow:
+    account, month = key
+    figures = entry.model_dump(include={"other_contracts", "revenue", "payments"})
+    return AccountResultRow(account_id=account, month=month, imported_at=now, imported_by=by, **figures)
+
+
+def _figures(row: AccountResultRow) -> tuple[Decimal, ...]:
+    return row.other_contracts, row.revenue, row.payments
 
 
 def _parties(entry: ProjectEntry) -> tuple[KeyedParty, ...]:

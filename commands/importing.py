@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from settings import Settings
 
 org_app = typer.Typer(no_args_is_help=True, help="The organisation: who works here, in which role, who acts for whom.")
-register_app = typer.Typer(no_args_is_help=True, help="Registers that commerce keeps: background and projects, as CSV.")
+register_app = typer.Typer(no_args_is_help=True, help="Registers kept elsewhere: background, projects, results.")
 calendar_app = typer.Typer(no_args_is_help=True, help="Days off and make-up working days, a year a file.")
 
 
@@ -148,6 +148,23 @@ def register_import_projects(
     except RegisterMistakes as error:
         raise refused(told_of(file, error.mistakes)) from None
     show_register(importing(home, lambda imports, now, by: imports.projects(entries, now=now, by=by)))
+
+
+@register_app.command("import-results")
+def register_import_results(
+    file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/results.csv is an example.")],
+    home: RunningHomeOption = None,
+) -> None:
+    """Add to what Named Accounts have brought in, month by month, or correct it: the whole file, or nothing."""
+    from domain.csv_table import RegisterMistakes, decode_csv
+    from domain.results_register import read_results
+
+    try:
+        read = read_results(decode_csv(read_file(file)))
+        done = importing(home, lambda imports, now, by: imports.results(read, now=now, by=by))
+    except RegisterMistakes as error:
+        raise refused(told_of(file, error.mistakes)) from None
+    show_register(done)
 
 
 def show_register(done: RegisterImported) -> None:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.applications import KeyedParty
-from db.registers import BackgroundRow, EarlierProjectRow
-from db.tables import background, calendar, earlier_project, organisation, party
+from db.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
+from db.tables import account, account_result, background, calendar, earlier_project, organisation, party
 from domain.base import Wire
 
 IMPORT_LOCK = 7_226_002
@@ -85,6 +85,36 @@ async def known_earlier_projects(
         for row in await tx.execute(named.order_by(party.c.id)):
             parties[row.subject_id].append(row)
     return {row.id: (row, _parties(row, parties[row.id])) for row in projects}
+
+
+async def known_results(tx: AsyncConnection, accounts: Sequence[str]) -> dict[tuple[str, date], AccountResultRow]:
+    """Everything the results register has of these accounts."""
+    found: dict[tuple[str, date], AccountResultRow] = {}
+    for batch in _batches(accounts):
+        for row in await tx.execute(select(account_result).where(account_result.c.account_id.in_(batch))):
+            found[row.account_id, row.month] = AccountResultRow.model_validate(dict(row._mapping))
+    return found
+
+
+async def account_names(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
+    """The customer of each of these accounts, whether it is live or was revoked."""
+    name = account.c.form["customer"]["name"].astext.label("name")
+    found: dict[str, str] = {}
+    for batch in _batches(ids):
+        found |= {
+            row.id: row.name for row in await tx.execute(select(account.c.id, name).where(account.c.id.in_(batch)))
+        }
+    return found
+
+
+async def live_accounts_named(tx: AsyncConnection, names: Sequence[str]) -> dict[str, str]:
+    """The live accounts of these customers, by the customer's exact name."""
+    name = account.c.form["customer"]["name"].astext
+    found: dict[str, str] = {}
+    for batch in _batches(names):
+        wanted = select(account.c.id, name.label("name")).where(name.in_(batch), account.c.revoked_at.is_(None))
+        found |= {row.name: row.id for row in await tx.execute(wanted)}
+    return found
 
 
 def _parties(row: EarlierProjectRow, named: Sequence[Any]) -> ProjectParties:

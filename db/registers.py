@@ -1,9 +1,10 @@
-"""Registers that commerce keeps: background of companies (N4) and projects from before Baobei (N3)."""
+"""Registers that commerce and finance keep: background of companies (N4), projects from before Baobei (N3), and what
+Named Accounts have brought in (R2, R3)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -13,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
 from db.plain import Shape
-from db.tables import background, earlier_project
+from db.tables import account_result, background, earlier_project
 from domain.base import Wire
 
 
@@ -39,6 +40,18 @@ class EarlierProjectRow(Wire):
     closed_at: datetime | None = None
     amount: Decimal | None = None
     note: str = ""
+
+
+class AccountResultRow(Wire):
+    """What an account brought in a month, beside its registered projects."""
+
+    account_id: str
+    month: date
+    other_contracts: Decimal
+    revenue: Decimal
+    payments: Decimal
+    imported_at: datetime
+    imported_by: str
 
 
 # Asked for every application, so it is plain SQL: see `db/plain.py`.
@@ -83,3 +96,21 @@ async def earlier_projects(tx: AsyncConnection, project_ids: Sequence[str]) -> t
         .order_by(earlier_project.c.registered_at, earlier_project.c.id)
     )
     return tuple(EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def keep_results(tx: AsyncConnection, rows: Sequence[AccountResultRow]) -> None:
+    """Add or correct results: of an account and a month there is one row, and the newest import is right."""
+    statement = upsert(account_result)
+    columns = [name for name in AccountResultRow.model_fields if name not in ("account_id", "month")]
+    statement = statement.on_conflict_do_update(
+        index_elements=["account_id", "month"], set_={name: statement.excluded[name] for name in columns}
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def results_of_account(tx: AsyncConnection, account_id: str) -> tuple[AccountResultRow, ...]:
+    """Everything the register has of one account, month by month."""
+    rows = await tx.execute(
+        select(account_result).where(account_result.c.account_id == account_id).order_by(account_result.c.month)
+    )
+    return tuple(AccountResultRow.model_validate(dict(row._mapping)) for row in rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -101,22 +101,24 @@ _AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
 Entry = TypeVar("Entry", bound=Frozen)
 
 
-class _Wrong(Exception):
+class CellMistake(Exception):
+    """What is wrong with one cell, in Chinese and English."""
+
     def __init__(self, zh: str, en: str) -> None:
         self.zh, self.en = zh, en
 
 
 def _yes_or_no(cell: str) -> bool:
-    word = _plain(cell)
+    word = plain_cell(cell)
     if word not in _YES | _NO:
-        raise _Wrong(f"必须填写“是”或“否”：{shown(cell)}", f"must be yes or no: {shown(cell)}")
+        raise CellMistake(f"必须填写“是”或“否”：{shown(cell)}", f"must be yes or no: {shown(cell)}")
     return word in _YES
 
 
 def _day(cell: str) -> date | None:
     if not cell:
         return None
-    found = _DATE.fullmatch(_plain(cell))
+    found = _DATE.fullmatch(plain_cell(cell))
     try:
         if found is None:
             raise ValueError
@@ -126,33 +128,38 @@ def _day(cell: str) -> date | None:
             raise ValueError
     except ValueError:
         zh = f"不是有效日期（如 2026-11-30）：{shown(cell)}"
-        raise _Wrong(zh, f"is not a date such as 2026-11-30: {shown(cell)}") from None
+        raise CellMistake(zh, f"is not a date such as 2026-11-30: {shown(cell)}") from None
     return result
 
 
-def _amount(cell: str) -> Decimal | None:
+def amount_in(cell: str) -> Decimal | None:
+    """An amount, with or without separators of thousands; none in an empty cell. Raises `CellMistake`."""
     if not cell:
         return None
-    plain = _plain(cell)
+    plain = plain_cell(cell)
     if len(plain) > 40 or not _AMOUNT.fullmatch(plain):
         zh = f"不是有效金额（人民币元，如 1250000.00）：{shown(cell)}"
-        raise _Wrong(zh, f"is not an amount in RMB such as 1250000.00: {shown(cell)}")
+        raise CellMistake(zh, f"is not an amount in RMB such as 1250000.00: {shown(cell)}")
     return Decimal(plain.replace(",", ""))
 
 
 def _status(cell: str) -> RegisteredStatus:
-    status = _STATUSES.get(_plain(cell))
+    status = _STATUSES.get(plain_cell(cell))
     if status is None:
         known = ", ".join(RegisteredStatus)
-        raise _Wrong(f"没有这个状态：{shown(cell)}（可用：{known}）", f"unknown status {shown(cell)}; known: {known}")
+        raise CellMistake(
+            f"没有这个状态：{shown(cell)}（可用：{known}）", f"unknown status {shown(cell)}; known: {known}"
+        )
     return status
 
 
-def _optional(cell: str) -> str | None:
+def optional_cell(cell: str) -> str | None:
+    """The text, or none in an empty cell."""
     return cell or None
 
 
-def _plain(cell: str) -> str:
+def plain_cell(cell: str) -> str:
+    """The cell without what does not count: width, case, spaces around it."""
     return unicodedata.normalize("NFKC", cell[:100]).strip().casefold()
 
 
@@ -162,17 +169,17 @@ _CONVERT: dict[str, Callable[[str], Any]] = {
     "as_of": _day,
     "registered_on": _day,
     "closed_on": _day,
-    "amount": _amount,
+    "amount": amount_in,
     "status": _status,
-    "end_user_name": _optional,
+    "end_user_name": optional_cell,
 }
 
 
 def read_background(text: str) -> tuple[BackgroundEntry, ...]:
     """The background register (N4, E2). Raises `RegisterMistakes` with every mistake; an unknown answer is no "no"."""
     mistakes: list[Mistake] = []
-    rows = read_rows(text, BACKGROUND_COLUMNS, _required(BackgroundEntry), mistakes)
-    entries = _entries(rows, BackgroundEntry, mistakes)
+    rows = read_rows(text, BACKGROUND_COLUMNS, required_columns(BackgroundEntry), mistakes)
+    entries = entries_of(rows, BackgroundEntry, mistakes)
     _once(
         ((row, (entry.uscc or entry.name, entry.source, entry.as_of)) for row, entry in entries),
         "name",
@@ -187,8 +194,8 @@ def read_background(text: str) -> tuple[BackgroundEntry, ...]:
 def read_projects(text: str) -> tuple[ProjectEntry, ...]:
     """The project register (N3). Raises `RegisterMistakes` with every mistake."""
     mistakes: list[Mistake] = []
-    rows = read_rows(text, PROJECT_COLUMNS, _required(ProjectEntry), mistakes)
-    entries = _entries(rows, ProjectEntry, mistakes)
+    rows = read_rows(text, PROJECT_COLUMNS, required_columns(ProjectEntry), mistakes)
+    entries = entries_of(rows, ProjectEntry, mistakes)
     # On the raw cells, so that a row with another mistake counts as well.
     ids = ((row, row.cells["id"]) for row in rows if row.cells.get("id"))
     _once(ids, "id", ("项目编号重复", "duplicate project id"), mistakes)
@@ -199,11 +206,19 @@ def read_projects(text: str) -> tuple[ProjectEntry, ...]:
     return tuple(entry for _, entry in entries)
 
 
-def _required(model: type[Frozen]) -> list[str]:
+def required_columns(model: type[Frozen]) -> list[str]:
+    """What the header must have."""
     return [name for name, field in model.model_fields.items() if field.is_required()]
 
 
-def _entries(rows: Iterable[Row], model: type[Entry], mistakes: list[Mistake]) -> list[tuple[Row, Entry]]:
+def entries_of(
+    rows: Iterable[Row],
+    model: type[Entry],
+    mistakes: list[Mistake],
+    convert: Mapping[str, Callable[[str], Any]] = _CONVERT,
+) -> list[tuple[Row, Entry]]:
+    """The rows that can be read as entries; what is wrong with the others is added to `mistakes`. `convert` reads the
+    cells of a column."""
     entries = []
     for row in rows:
         values: dict[str, Any] = {}
@@ -214,8 +229,8 @@ def _entries(rows: Iterable[Row], model: type[Entry], mistakes: list[Mistake]) -
                 told.add(column)
                 continue
             try:
-                values[column] = _CONVERT.get(column, str)(cell)
-            except _Wrong as wrong:
+                values[column] = convert.get(column, str)(cell)
+            except CellMistake as wrong:
                 mistakes.append(_at(row, column, wrong.zh, wrong.en))
                 told.add(column)
         try:
