@@ -19,7 +19,7 @@ from db.tables import audit as audit_table
 from domain.csv_table import RegisterMistakes
 from domain.policy import load_policy
 from domain.results_register import read_results
-from tests.integration.review_ground import add_account
+from tests.integration.account_ground import add_account
 from tests.integration.test_imports_from_files import KEYS, NOW, SAMPLES, SINCE, count, recorded
 from tests.integration.test_operator_commands import Run, run
 from tests.integration.test_projects_record import RULES
