@@ -21,6 +21,7 @@ from commands.common import RunningHomeOption, fail, settings_for
 from commands.importing import calendar_app, org_app, register_app
 from commands.matching import matching_app
 from commands.reassigning import reassign
+from commands.scheduling import schedules
 from commands.verifying import verify
 
 DEFAULT_HOME = Path(".home")
@@ -128,6 +129,7 @@ app.add_typer(calendar_app, name="calendar")
 app.add_typer(matching_app, name="matching")
 app.command()(verify)
 app.command()(reassign)
+app.command()(schedules)
 
 
 if __name__ == "__main__":

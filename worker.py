@@ -14,35 +14,33 @@ import structlog
 import uvloop
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities.chasing import Chasing
-from activities.evidence import EvidenceGathering
 from activities.mail import MailSender
 from activities.nudges import NudgeDelivery
-from activities.project_steps import ProjectSteps
-from activities.records import Records
 from activities.transaction import Recorder
 from activities.wake import Wake
 from db import messages
 from db.engine import make_engine
 from db.facts import Facts
 from db.listen import Listener
-from domain.policy import load_policy
+from domain.policy import Policy, load_policy
 from logs import configure_logs
+from registered import WORKFLOWS, activities_of
 from sandbox import Sandbox
+from schedules import ensure_schedules
 from settings import Settings, SettingsError, load_settings
 from temporal_client import connect
 from worker_health import HealthServer
-from workflows.dispute import ProjectDispute
 from workflows.messages import TASK_QUEUE
-from workflows.named_account import NamedAccountApplication
-from workflows.project import ProjectRegistration
 
-WORKFLOWS = [NamedAccountApplication, ProjectRegistration, ProjectDispute]
 GRACE = timedelta(seconds=10)
 STICKY_TIMEOUT = timedelta(seconds=1)
 """How long a killed worker's processes wait before another worker takes them over."""
+
+SCHEDULES_AGAIN = 5.0
+"""Seconds until the engine is asked again."""
 
 log = structlog.get_logger()
 
@@ -53,33 +51,13 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
     engine = make_engine(settings.database_url, process="worker", pool_size=20, pre_ping=False, command_timeout=12)
     facts = Facts(load_policy(settings.policy_file))
     recorder = Recorder(engine, facts, settings.seal_keys)
-    records, chasing, evidence = Records(recorder), Chasing(recorder), EvidenceGathering(recorder)
-    steps = ProjectSteps(recorder)
     listener = Listener(settings.database_url)
     wake = Wake(listener, messages.MAILS, messages.NUDGES)
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=[
-            records.submit_application,
-            records.record_statement,
-            records.move,
-            records.activate_account,
-            chasing.chase_task,
-            chasing.refresh_tasks,
-            steps.register_project,
-            steps.route_project,
-            steps.find_suspects,
-            steps.approve_project,
-            steps.remind_of_silence,
-            steps.end_broken_dispute,
-            steps.open_dispute,
-            evidence.gather_registrations,
-            evidence.gather_background,
-            evidence.ask_outside_sources,
-            evidence.mark_outside_sources_unavailable,
-        ],
+        activities=activities_of(recorder),
         workflow_runner=Sandbox() if settings.workflow_sandbox else UnsandboxedWorkflowRunner(),
         workflow_task_executor=ThreadPoolExecutor(max_workers=8),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
@@ -103,6 +81,18 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
     await engine.dispose()
 
 
+async def keep_schedules(client: Client, policy: Policy) -> None:
+    """Bring the schedules in line with the policy, as soon as the engine takes them (R1–R4, U1, U9)."""
+    while True:
+        try:
+            await ensure_schedules(client, policy)
+        except RPCError as error:
+            log.warning("schedules not kept", error=error.status.name)
+            await asyncio.sleep(SCHEDULES_AGAIN)
+        else:
+            return
+
+
 async def serve(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, then finish what is in hand."""
     stop = asyncio.Event()
@@ -116,8 +106,11 @@ async def serve(settings: Settings) -> None:
     async with running_worker(settings, client) as worker:
         async with HealthServer(settings, client, worker):
             log.info("worker ready", task_queue=TASK_QUEUE)
+            schedules = asyncio.create_task(keep_schedules(client, load_policy(settings.policy_file)))
             await stop.wait()
             log.info("worker stopping")
+            schedules.cancel()
+            await asyncio.gather(schedules, return_exceptions=True)
 
 
 def main() -> int:

@@ -19,8 +19,11 @@ from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.answer_fields import answer_problems
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
+from domain.reviews import SAID_ALONE
 from domain.statements import AnswerTask, Statement
 from domain.tasks import APPROVE, CONFIRMED, NO_CONFLICT, Choice, Decision, Taken, TaskStatus
+
+_ALONE = frozenset({APPROVE, NO_CONFLICT}) | SAID_ALONE
 
 
 class StatementTaking:
@@ -68,7 +71,7 @@ class StatementTaking:
             message=said.message_id,
         )
         still_asked = await context.docket.open_tasks()
-        alone_decides_nothing = decision.choice in (APPROVE, NO_CONFLICT) or answered.outcome == CONFIRMED
+        alone_decides_nothing = decision.choice in _ALONE or answered.outcome == CONFIRMED
         waits_for_others = bool(still_asked) and alone_decides_nothing
         await accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
         taken = _taken(decision, outcome=answered.outcome, names=answered.names)
@@ -92,7 +95,7 @@ class StatementTaking:
 
     async def _check_form(self, context: Context, task: TaskRow, said: AnswerTask) -> tuple[Choice, ...]:
         """What the answer must carry is judged by the record of this moment (N8), not of the moment of asking."""
-        choices = await context.choices_now(task.kind)
+        choices = await context.choices_now(task.kind, task.slot)
         if choices != task.choices:
             await context.docket.change(task, choices=choices)
         problems = answer_problems(choices, choice=said.choice, reason=said.reason, fields=said.fields)

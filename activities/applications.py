@@ -165,7 +165,8 @@ class ApplicationContext(Context):
         """A review without a slot is one task for each sales VP (N6)."""
         return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
 
-    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+    async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
+        del slot  # the same for everybody who is asked
         """N8 asks for more once the salesperson holds as many as the limit. N5: a clerk says what each match is."""
         above = False
         if kind is TaskKind.COMMERCE_CHECK:

@@ -22,7 +22,6 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
     opened = []
     letters = Letters(context)
     each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
-    choices = {kind: await context.choices_now(kind) for kind in dict.fromkeys(ask.kind for ask in each)}
     for number, ask in enumerate(each):
         task_id = _short_hash(work.workflow_id, str(context.round), work.now.isoformat(), ask.kind, str(number))
         until = due_at(ask.kind, work.now, context.policy, context.calendar)
@@ -35,7 +34,7 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
             slot=ask.slot,
             round=context.round,
             status=TaskStatus.OPEN,
-            choices=choices[ask.kind],
+            choices=await context.choices_now(ask.kind, ask.slot),
             note=await context.note_for(ask),
             opened_at=work.now,
             due_at=until,

@@ -90,7 +90,7 @@ class Chasing:
             slot=task.slot if slot is None else slot,
             due_at=until,
             due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
-            choices=await context.choices_now(task.kind),
+            choices=await context.choices_now(task.kind, task.slot),
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
         people, fresh, gone = await _follow(context, task, before)

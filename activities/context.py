@@ -25,8 +25,8 @@ from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType, stage_key
-from domain.tasks import Ask, Choice, Problem, TaskKind
-from texts.mail import MailFacts
+from domain.tasks import Ask, Choice, Problem, TaskKind, TaskStatus
+from texts.mail import MailFacts, MailKind
 
 
 class ForeignStep(ApplicationError):
@@ -63,6 +63,9 @@ class Context(ABC):
     """One subject in one step."""
 
     type: ClassVar[SubjectType]
+    left_open: ClassVar[TaskStatus] = TaskStatus.WITHDRAWN
+    """What becomes of tasks that nobody has answered when the process goes on."""
+    left_open_mail: ClassVar[MailKind] = MailKind.TASK_WITHDRAWN
 
     def __init__(self, work: Work, organisation: Organisation, calendar: WorkCalendar, policy: Policy) -> None:
         self.work = work
@@ -138,7 +141,7 @@ class Context(ABC):
         return (ask.slot,)
 
     @abstractmethod
-    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+    async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         """What may be answered at this moment."""
 
     @abstractmethod

@@ -327,7 +327,8 @@ class DisputeContext(Context):
         confirmed = self.row.proposal["confirmed"] if self.row.proposal else {}
         return tuple(person for person in self.sides if person not in confirmed)
 
-    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+    async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
+        del slot  # the same for everybody who is asked
         # Whoever has put the text on the table is not asked while it lies there.
         return project_choices(
             kind,

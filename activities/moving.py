@@ -8,15 +8,15 @@ from activities.context import Context, ForeignStep
 from activities.disputes import DisputeContext
 from activities.letters import Letters
 from activities.projects import ProjectContext
+from activities.reviews import ReviewContext
 from activities.steps import Moved, MoveStep
 from activities.transaction import Work
 from db import messages, tasks
 from domain.subject import Subject, SubjectType
 from domain.tasks import TaskStatus
-from texts.mail import MailKind
 
 CONTEXTS: dict[SubjectType, type[Context]] = {
-    context.type: context for context in (ApplicationContext, ProjectContext, DisputeContext)
+    context.type: context for context in (ApplicationContext, ProjectContext, DisputeContext, ReviewContext)
 }
 
 WITHDRAWN = "withdrawn"
@@ -53,11 +53,11 @@ async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
     ]
     asked = await tasks.asked_by(work.tx, [task.id for task in this_round])
     still_open = [task for task in this_round if task.status is TaskStatus.OPEN]
-    await context.docket.close(still_open, TaskStatus.WITHDRAWN, at=work.now, because=stage)
+    await context.docket.close(still_open, context.left_open, at=work.now, because=stage)
     letters = Letters(context, context.stage_key(stage))
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]
         if stage not in (WITHDRAWN, context.stage):  # at the same stage, new tasks take the place of the old ones
-            await letters.to_asked(MailKind.TASK_WITHDRAWN, task, people)
-        work.note("task_withdrawn", task=task.id, because=stage)
+            await letters.to_asked(context.left_open_mail, task, people)
+        work.note(f"task_{context.left_open}", task=task.id, because=stage)
     return tuple(dict.fromkeys(person.person for people in asked.values() for person in people))

@@ -290,7 +290,8 @@ class ProjectContext(Context):
             return await claimants_of(self, (self.row.refusal or {}).get("suspects", []))
         return ()
 
-    async def choices_now(self, kind: TaskKind) -> tuple[Choice, ...]:
+    async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
+        del slot  # the same for everybody who is asked
         people: tuple[str, ...] = ()
         suspected: tuple[str, ...] = ()
         found: tuple[str, ...] = ()

@@ -7,8 +7,10 @@ from datetime import datetime
 from domain.base import Wire
 from domain.dispute import Claimant, DisputeOutcome, Origin
 from domain.named_account import Obstacle
+from domain.periods import Period, Rhythm
 from domain.project import Track
 from domain.project_life import Silence, SilenceDue
+from domain.reviews import ReviewUnit
 from domain.statements import RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
 from domain.tasks import Ask, Asked, DueStep, Taken, TaskKind
@@ -219,3 +221,47 @@ class DisputeOpened(Wire):
     applicant: str = ""
     sides: tuple[str, ...] = ()
     """The salespeople who have to agree (D1)."""
+
+
+class PlanPeriodStep(Step):
+    """Which period a run is about, and whether it is the one that does it."""
+
+    rhythm: Rhythm
+    scheduled_at: datetime
+
+
+class PlannedPeriod(Wire):
+    ours: bool
+    """False: another run does it or has done it."""
+    period: Period
+    opens_at: datetime
+
+
+class PeriodStep(Step):
+    """A step of the period that this run has begun."""
+
+    period: Period
+
+
+class ReportsMade(Wire):
+    """Empty answer: reports stay in the record."""
+
+
+class PeriodReviews(Wire):
+    """The reviews of a period that people are asked in."""
+
+    reviews: tuple[ReviewUnit, ...] = ()
+
+
+class OpenReviewStep(Step):
+    review_id: str
+    period: Period
+    unit: str
+
+
+class ReviewOpened(Wire):
+    title: str
+    closes_at: datetime
+    """R6: until when it can be done."""
+    updates_until: datetime
+    """R1: until when the department GM waits for the salespeople."""

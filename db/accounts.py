@@ -44,6 +44,11 @@ _ADD = plain.insertion(account)
 _ADD_CLAIMS = plain.insertion(claim)
 
 
+_REVOKE = """
+    WITH revoked AS (UPDATE account SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id)
+    UPDATE claim SET live = false WHERE account_id IN (SELECT id FROM revoked)"""
+
+
 class ClaimTaken(Exception):
     """Another live account holds a claim to this customer or one of its related parties (N14)."""
 
@@ -95,3 +100,9 @@ async def activate(tx: AsyncConnection, row: AccountRow, parties: Sequence[Keyed
 async def find(tx: AsyncConnection, account_id: str) -> AccountRow | None:
     rows = await plain.run(tx, _FIND, account_id)
     return _ACCOUNT.read(rows[0]) if rows else None
+
+
+async def revoke(tx: AsyncConnection, account_id: str, at: datetime) -> None:
+    """R5: the account counts no more and its claims are free, from this transaction on. Nothing for one revoked
+    already."""
+    await plain.run(tx, _REVOKE, account_id, at)

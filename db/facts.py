@@ -13,13 +13,14 @@ from sqlalchemy import ColumnElement, Table, func, insert, literal, select, unio
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
-from db.tables import application, calendar, dispute, nudge, organisation, policy, project
+from db.tables import application, calendar, dispute, nudge, organisation, policy, project, review
 from domain.application import ENDED
 from domain.calendar import WorkCalendar
 from domain.dispute import DISPUTE_ENDED
 from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.project import PROJECT_ENDED, ProjectStage
+from domain.reviews import REVIEW_ENDED
 
 _NEWEST_ORGANISATION = "SELECT max(version) FROM organisation"
 _NEWEST_CALENDAR = "SELECT max(version) FROM calendar"
@@ -146,6 +147,7 @@ async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
         application: [*ENDED],
         project: [*PROJECT_ENDED, ProjectStage.ACTIVE],
         dispute: [*DISPUTE_ENDED],
+        review: [*REVIEW_ENDED],
     }
     disputing = select(dispute.c.project_id).where(_not_in(dispute, [*DISPUTE_ENDED]))
     running = union_all(

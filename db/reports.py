@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 from sqlalchemy import ColumnElement, Date, Numeric, and_, cast, func, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -184,7 +185,7 @@ async def missed_steps(
             columns.unit,
             task_person.c.person,
         )
-        .distinct(task.c.id)
+        .ext(distinct_on(task.c.id))
         .join(review, and_(task.c.subject_type == SubjectType.REVIEW.value, task.c.subject_id == columns.id))
         .join(task_person, and_(task_person.c.task_id == task.c.id, task_person.c.removed_at.is_(None)))
         .where(*wanted)

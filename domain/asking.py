@@ -14,7 +14,7 @@ from domain.organisation import Organisation, Role
 from domain.policy import Policy
 from domain.tasks import Ask, Asked, AskedAs, TaskKind
 
-IN_PERSON = frozenset({TaskKind.SUPPLY_INFORMATION, TaskKind.AGREE_SPLIT})
+IN_PERSON = frozenset({TaskKind.SUPPLY_INFORMATION, TaskKind.AGREE_SPLIT, TaskKind.WEEKLY_UPDATE})
 """What a salesperson is asked about their own matters: nobody is their delegate for it."""
 _OF_A_VP = frozenset(
     {
@@ -103,6 +103,13 @@ def refilled_slots(
     return tuple(slot if slot in named else next(successors, slot) for slot in open_slots)
 
 
+def heads_of(department: str, organisation: Organisation) -> tuple[str, ...]:
+    """Who leads a department: its general manager, then the VP who supervises it; those who are still there."""
+    office = organisation.departments_by_id.get(department)
+    heads = (office.gm, office.vp) if office else ()
+    return tuple(person for person in heads if person and _is_active(organisation, person))
+
+
 class _People:
     """People asked, each once, in order."""
 
@@ -160,12 +167,16 @@ def _holders(ask: Ask, organisation: Organisation, may_be_asked: Callable[[str],
             return (ask.slot,) if ask.slot in organisation.sales_vps and may_be_asked(ask.slot) else ()
         case TaskKind.RESUME_REVIEW:
             return _first_held((Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER), organisation, may_be_asked)
-        case TaskKind.ASSIGN_CLERK | TaskKind.CALL_MEETING:
+        case TaskKind.ASSIGN_CLERK | TaskKind.CALL_MEETING | TaskKind.START_REVIEW:
             return _first_held((Role.COMMERCE_MANAGER, Role.COMMERCE_CLERK), organisation, may_be_asked)
         case TaskKind.CONFLICT_CHECK:  # P4: the clerk assigned; commerce again once they have left
             if may_be_asked(ask.slot):
                 return (ask.slot,)
             return _first_held((Role.COMMERCE_MANAGER, Role.COMMERCE_CLERK), organisation, may_be_asked)
+        case TaskKind.WEEKLY_REVIEW:  # R1
+            return filter(may_be_asked, heads_of(ask.slot, organisation)[:1])
+        case TaskKind.MONTHLY_REVIEW:  # R2
+            return filter(may_be_asked, (ask.slot,))
         case kind if kind in _OF_A_VP:
             vp = organisation.vp_of(ask.slot)
             return (vp,) if vp and may_be_asked(vp) else ()
@@ -194,7 +205,9 @@ def _first_held(
 
 def _principal(ask: Ask, organisation: Organisation) -> str | None:
     """In whose stead a stand-in is asked, where one person is."""
-    return organisation.vp_of(ask.slot) if ask.kind in _OF_A_VP else ask.slot or None
+    if ask.kind in _OF_A_VP:
+        return organisation.vp_of(ask.slot)
+    return ask.slot if organisation.person(ask.slot) else None
 
 
 def _superiors(organisation: Organisation, person_id: str) -> Iterator[str]:

@@ -114,12 +114,16 @@ def opens_at(period: Period, reviews: Reviews, calendar: WorkCalendar) -> dateti
     return calendar.at(day, reviews.send_at)
 
 
-def closes_at(period: Period, reviews: Reviews, calendar: WorkCalendar) -> datetime:
-    """R6: until when a step of its review can be done: then the next one of its rhythm begins.
+def closes_at(period: Period, begun: datetime, reviews: Reviews, calendar: WorkCalendar) -> datetime:
+    """R6: until when a step of a review that was begun at `begun` can be done: then the next of its rhythm begins.
 
-    A half-year has until its year is reviewed.
+    A half-year has until its year is reviewed. One that begins late, because the system was away or a whole week is
+    off, has until the first that begins after it.
     """
-    return opens_at(after(period, reviews), reviews, calendar)
+    following = after(period, reviews)
+    while (closes := opens_at(following, reviews, calendar)) <= begun:
+        following = after(following, reviews)
+    return closes
 
 
 def last_finished(rhythm: Rhythm, moment: datetime, reviews: Reviews, calendar: WorkCalendar) -> Period:

@@ -10,7 +10,8 @@ from enum import StrEnum
 
 from domain.base import Wire
 from domain.organisation import Organisation, Role
-from domain.periods import Rhythm
+from domain.periods import Period, Rhythm, after, period_at
+from domain.policy import Reviews
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskKind
 
 
@@ -33,8 +34,10 @@ class ReviewStage(StrEnum):
 
     @property
     def ended(self) -> bool:
-        return self in (ReviewStage.DONE, ReviewStage.MISSED)
+        return self in REVIEW_ENDED
 
+
+REVIEW_ENDED = frozenset({ReviewStage.DONE, ReviewStage.MISSED})
 
 FIRST_STAGE = {
     Rhythm.WEEKLY: ReviewStage.UPDATES,
@@ -135,6 +138,9 @@ def told_of_revocation(organisation: Organisation, *, salesperson: str, departme
     return tuple(dict.fromkeys(person for person in (*people, *commerce) if person))
 
 
+SAID_ALONE = frozenset({REPORT, DECIDE})
+"""Choices from which nothing follows while others are still asked."""
+
 UNASSIGNED = "UNASSIGNED"
 """The unit of accounts whose salesperson is in no department, or in one without a VP. No department is called that."""
 
@@ -166,3 +172,10 @@ def review_units(
         return ()
     units = sorted({unit_of(rhythm, department, organisation) for department in departments})
     return tuple(ReviewUnit(id=f"{period_id}-{unit}" if unit else period_id, unit=unit) for unit in units)
+
+
+def target_period(period: Period, reviews: Reviews) -> str:
+    """For which period a review sets targets (R2, R4): the next month, the next year; after half a year, its year."""
+    if period.rhythm is Rhythm.HALF_YEARLY:
+        return period_at(Rhythm.YEARLY, period.first, reviews).id
+    return after(period, reviews).id

@@ -79,6 +79,12 @@ def current_details(
     return "\n\n".join(parts)
 
 
+def period_details(period: str, opens_at: datetime) -> str:
+    """Markdown: what a run at the end of a period does, and when."""
+    lines = [texts.text("operators.period_waits", period=period, at=_moment(opens_at)) for texts in TEXTS]
+    return "\n".join(f"- {line}" for line in lines)
+
+
 def timer_summary(stage_key: str, tasks: Sequence[ShownTask], at: datetime, until_says: str) -> str:
     """One line on the timer: what it is for and whom it concerns."""
     texts = TEXTS[0]
@@ -93,6 +99,7 @@ _KINDS = {
     SubjectType.APPLICATION: "大客户申请 Named Account",
     SubjectType.PROJECT: "项目登记 Project registration",
     SubjectType.DISPUTE: "项目争议 Project dispute",
+    SubjectType.REVIEW: "客户回顾 Account review",
 }
 
 

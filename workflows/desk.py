@@ -166,10 +166,15 @@ class Desk(Generic[G]):
         self.tasks = moved.tasks
         return moved
 
-    async def answers(self, enough: Callable[[Sequence[Taken]], bool]) -> tuple[Taken, ...]:
-        """Wait until `enough` has been decided on the open tasks. Raises `Withdrawn`."""
+    async def answers(
+        self, enough: Callable[[Sequence[Taken]], bool], *, until: datetime | None = None, until_says: str = ""
+    ) -> tuple[Taken, ...]:
+        """Wait until `enough` has been decided on the open tasks, at most until `until`; what came in time and waited
+        for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`."""
         while not enough(self.decisions):
-            await self._one_event()
+            if until is not None and not self._inbox and until <= workflow.now():
+                break
+            await self._one_event(until, until_says)
         return tuple(self.decisions)
 
     async def hears(

@@ -13,8 +13,10 @@ from activities.steps import OpenTask
 from domain.application import Stage
 from domain.base import Wire
 from domain.dispute import Claimant, DisputeStage, Origin
+from domain.periods import Period, Rhythm
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
+from domain.reviews import ReviewStage
 from domain.statements import RegisterProject, Said, Statement, SubmitApplication
 from domain.tasks import Decision, Taken
 
@@ -49,6 +51,10 @@ def project_workflow_id(project_id: str) -> str:
 
 def dispute_workflow_id(dispute_id: str) -> str:
     return f"dispute-{dispute_id}"
+
+
+def review_workflow_id(review_id: str) -> str:
+    return f"review-{review_id}"
 
 
 class FactsChanged(Wire):
@@ -177,6 +183,46 @@ class StartDispute(Wire):
     origin: Origin
     claimants: tuple[Claimant, ...]
     state: DisputeState | None = None
+
+
+class StartPeriod(Wire):
+    """Input of `ReviewPeriod`, from its schedule."""
+
+    rhythm: Rhythm
+    scheduled_at: datetime | None = None
+    """For which moment; without it, the one of the schedule, or now."""
+
+
+class PeriodDone(Wire):
+    """What a run of `ReviewPeriod` has done, for operators."""
+
+    period: str
+    done_before: bool = False
+    """Another run has done it; this one has changed nothing."""
+    reviews: int = 0
+    missed: tuple[str, ...] = ()
+    """R6: the reviews in which somebody has not done their part, or which were ended by hand."""
+
+
+class ReviewState(Wire):
+    """Where a review stands, carried from run to run."""
+
+    title: str
+    stage: ReviewStage
+    since: datetime
+    closes_at: datetime
+    updates_until: datetime
+    missed: bool = False
+    desk: DeskState = DeskState()
+
+
+class StartReview(Wire):
+    """Input of `AccountReview`, from the period it belongs to."""
+
+    review_id: str
+    period: Period
+    unit: str
+    state: ReviewState | None = None
 
 
 class ProcessStatus(Wire):

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
     "domain matching conflicts crypto texts workflows db activities api embedded bench settings temporal_client cli "
-    "logs sandbox worker_health commands".split()
+    "logs sandbox schedules worker_health commands reports registered".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
 
@@ -31,6 +31,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     # Composition, but narrow: rooms or other composition import them.
     "settings": frozenset({"domain", "crypto"}),
     "temporal_client": frozenset({"settings", "crypto", "workflows"}),
+    "registered": frozenset({"activities", "workflows"}),
+    "schedules": frozenset({"domain", "workflows"}),
     "logs": frozenset({"settings"}),
     "worker_health": frozenset({"settings"}),
     "sandbox": frozenset(),
