@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Sequence
 from datetime import UTC, timedelta
 from time import monotonic
+from zoneinfo import ZoneInfo
 
 import aiosmtplib
 import structlog
@@ -16,10 +17,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.wake import Wake
 from crypto.links import link_token
 from db import messages
+from db import reports as made
 from db.facts import Facts
+from domain.reports import part_for
+from reports.sheets import XLSX, sheet_name, workbook
 from settings import Settings
+from texts.catalogue import Texts
 from texts.mail import MailFacts, render_mail
-from texts.mail_message import build_message
+from texts.mail_message import Attachment, build_message
+from texts.report_parts import ReportPart
 
 BATCH = 10
 GATHER_SECONDS = 0.2
@@ -125,9 +131,21 @@ class MailSender:
             thread_id=f"<{_digest('thread:' + (row.subject_id or row.key))}@{domain}>",
             date=row.created_at.astimezone(UTC),
             invitation=facts.invitation,
+            attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
         )
         smtp = await self._connected()
         await smtp.sendmail(message.sender, message.recipient, message.wire)
+
+    async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
+        """The sheet of the very part of the report that the mail speaks of."""
+        async with self._engine.begin() as tx:
+            report = await made.find(tx, part.kind, part.period.id)
+        if report is None:
+            raise LookupError(f"no {part.kind} of {part.period.id} was made")
+        texts, cut = Texts(facts.language), part_for(report, part.scope, part.department)
+        # Beside the loop: the sheet of a large report takes tenths of a second.
+        content = await asyncio.to_thread(workbook, cut, texts, ZoneInfo(facts.time_zone), part.part(texts))
+        return Attachment(sheet_name(part.kind, part.period.id, part.department), XLSX, content)
 
     async def _connected(self) -> aiosmtplib.SMTP:
         if self._smtp is None or not self._smtp.is_connected:

@@ -33,6 +33,7 @@ LINE: Final = 76
 _MIME: Final = frozenset({"Content-Type", "MIME-Version"})
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
 _HEADERS_ONLY = BytesHeaderParser(policy=compat32)
 
 
@@ -48,6 +49,16 @@ class FinishedMail(Frozen):
     sender: str
     recipient: str
     wire: bytes
+
+
+class Attachment(NamedTuple):
+    """A file that goes along."""
+
+    name: str
+    """Letters, digits, dots and hyphens."""
+    type: str
+    """Its media type."""
+    content: bytes
 
 
 class _Mailbox(NamedTuple):
@@ -67,11 +78,12 @@ def build_message(
     thread_id: str,
     date: datetime,
     invitation: str = "",
+    attachments: Sequence[Attachment] = (),
 ) -> FinishedMail:
     """The message as it goes on the wire: plain text and HTML, marked as automatic, threaded under `thread_id`.
 
     An `invitation` is a calendar (RFC 5545): once among the alternatives, where mail programs offer to accept it, and
-    once as the file `invite.ics`, for those that do not (D2).
+    once as the file `invite.ics`, for those that do not (D2). `attachments` follow it.
 
     `sender` and `to_address` are bare addresses or, for the sender, `Name <address>`; ids with or without angle
     brackets; `date` is aware. The same arguments give the same bytes: a repeated mail is recognisably the same (X3).
@@ -103,8 +115,9 @@ def build_message(
         parts.append(_encoded('text/calendar; charset="utf-8"; method="REQUEST"', invitation))
     kind, body = _together("alternative", f"{boundary}_=", parts)
     if invitation:
-        file = _encoded("application/ics", invitation, 'Content-Disposition: attachment; filename="invite.ics"\r\n')
-        kind, body = _together("mixed", f"{boundary}_1=", [f"{kind}\r\n{body}", file])
+        attachments = (Attachment("invite.ics", "application/ics", invitation.encode()), *attachments)
+    if attachments:
+        kind, body = _together("mixed", f"{boundary}_1=", [f"{kind}\r\n{body}", *map(_file, attachments)])
     wire = "".join((kind, *(_line(name, value) for name, value in headers), "\r\n", body)).encode("ascii")
     _read_back(wire, headers)
     return FinishedMail(sender=writer.address, recipient=reader.address, wire=wire)
@@ -155,9 +168,15 @@ def _line(name: str, value: str | _Mailbox) -> str:
     return f"{name}: {folded}\r\n"
 
 
-def _encoded(kind: str, content: str, further: str = "") -> str:
+def _file(file: Attachment) -> str:
+    if not _FILE_NAME.fullmatch(file.name):
+        raise MailRefused("not a usable name of a file")
+    return _encoded(file.type, file.content, f'Content-Disposition: attachment; filename="{file.name}"\r\n')
+
+
+def _encoded(kind: str, content: str | bytes, further: str = "") -> str:
     """One part with its headers. `further`: headers beside the usual ones, as lines."""
-    code = b64encode(content.encode()).decode("ascii")
+    code = b64encode(content.encode() if isinstance(content, str) else content).decode("ascii")
     lines = "\r\n".join(code[at : at + LINE] for at in range(0, len(code), LINE))
     return f"Content-Type: {kind}\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n{further}\r\n{lines}\r\n"
 

@@ -7,6 +7,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP
 from html.parser import HTMLParser
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -58,7 +59,7 @@ HEADERS = [
 
 
 def built(rendered: RenderedMail, to_name: str = "李强", **changes: str) -> bytes:
-    ids = {"message_id": "<m1@example.cn>", "thread_id": "<t1@example.cn>", **changes}
+    ids: dict[str, Any] = {"message_id": "<m1@example.cn>", "thread_id": "<t1@example.cn>", **changes}
     return build_message(
         rendered, sender="商务部 <oa@example.cn>", to_name=to_name, to_address="li@example.cn", date=NOON, **ids
     ).wire

@@ -1,0 +1,251 @@
+"""A report as tables: what each column is called and holds, row by row, in the reader's words (U1, U9, R2–R4, R6)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from domain.periods import Rhythm
+from domain.project import SalesStage
+from domain.report_totals import (
+    AccountTotals,
+    ForecastTotals,
+    Group,
+    accounts_by_department,
+    accounts_by_salesperson,
+    attainment,
+    forecast_by_department,
+    forecast_by_month,
+    forecast_by_salesperson,
+    forecast_by_stage,
+    standing_of,
+)
+from domain.reports import (
+    AccountFigures,
+    AccountStatistics,
+    Change,
+    ChangeRow,
+    DigestRow,
+    Report,
+    SalesForecast,
+    WeeklyDigest,
+)
+from texts.catalogue import Texts
+
+Cell = str | int | Decimal | date | datetime | None
+
+
+class CellKind(StrEnum):
+    TEXT = "text"
+    LONG = "long"
+    """A text of several lines."""
+    MONEY = "money"
+    SHARE = "share"
+    NUMBER = "number"
+    DAY = "day"
+    MOMENT = "moment"
+
+
+class Column(NamedTuple):
+    name: str
+    """Text key under `report.column.`."""
+    kind: CellKind = CellKind.TEXT
+    summed: bool = False
+
+
+class Table(NamedTuple):
+    name: str
+    """Text key under `report.table.`."""
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+    @property
+    def totals(self) -> tuple[Cell, ...]:
+        """Of each column that is summed, the sum of its cells."""
+        return tuple(
+            sum(cell for row in self.rows if isinstance(cell := row[place], int | Decimal)) if column.summed else None
+            for place, column in enumerate(self.columns)
+        )
+
+
+def tables_of(report: Report, texts: Texts) -> tuple[Table, ...]:
+    """The tables of a report, what its rows say first. One without rows is left out, unless it is the first."""
+    match report:
+        case WeeklyDigest():
+            first, *others = _digest(report, texts)
+        case SalesForecast():
+            first, *others = _forecast(report, texts)
+        case AccountStatistics():
+            first, *others = _accounts(report, texts)
+    return first, *(table for table in (*others, _missed(report, texts)) if table.rows)
+
+
+MONEY = CellKind.MONEY
+_PROJECT = (Column("number"), Column("name"), Column("customer"), Column("department"), Column("salesperson"))
+_GROUP = (Column("projects", CellKind.NUMBER, True), Column("amount", MONEY, True), Column("weighted", MONEY, True))
+
+
+def _digest(report: WeeklyDigest, texts: Texts) -> list[Table]:
+    columns = (
+        *_PROJECT,
+        Column("status"),
+        Column("silent_days", CellKind.NUMBER),
+        Column("last_update", CellKind.MOMENT),
+        Column("updates", CellKind.NUMBER, True),
+        Column("stage"),
+        Column("amount", MONEY, True),
+        Column("expected_signing", CellKind.DAY),
+    )
+    words = (Column(name, CellKind.LONG) for name in ("progress", "problems", "next_steps"))
+    return [
+        Table("projects", columns, tuple(_digest_row(row, texts) for row in report.rows)),
+        Table(
+            "updates",
+            (Column("number"), Column("name"), Column("salesperson"), Column("at", CellKind.MOMENT), *words),
+            tuple(
+                (row.number, row.name, row.salesperson_name, one.at, one.progress, one.problems, one.next_steps)
+                for row in report.rows
+                for one in row.updates
+            ),
+        ),
+    ]
+
+
+def _digest_row(row: DigestRow, texts: Texts) -> tuple[Cell, ...]:
+    return (
+        *(row.number, row.name, row.customer, row.department_name, row.salesperson_name),
+        *(texts.text(f"project_status.{row.status}"), row.silent_days, row.last_update_at, len(row.updates)),
+        *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.expected_signing),
+    )
+
+
+def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
+    projects = Table(
+        "projects",
+        (
+            *(*_PROJECT, Column("stage"), Column("amount", MONEY, True), Column("probability", CellKind.SHARE)),
+            *(Column("weighted", MONEY, True), Column("expected_signing", CellKind.DAY)),
+        ),
+        tuple(
+            (
+                *(row.number, row.name, row.customer, row.department_name, row.salesperson_name),
+                *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.probability),
+                *(row.weighted, row.expected_signing),
+            )
+            for row in report.rows
+        ),
+    )
+    changes = Table(
+        "changes",
+        (
+            *(Column("number"), Column("name"), Column("department"), Column("salesperson")),
+            *(Column("change"), Column("before"), Column("after"), Column("difference", MONEY, True)),
+        ),
+        tuple(
+            (
+                *(row.number, row.name, row.department_name, row.salesperson_name),
+                *(texts.text(f"report.change.{row.change}"), *_before_and_after(row, texts), row.amount),
+            )
+            for row in report.changes
+        ),
+    )
+    return [
+        projects,
+        changes,
+        _groups("by_stage", "stage", forecast_by_stage(report.rows), lambda one: texts.text(f"sales_stage.{one.key}")),
+        _groups("by_department", "department", forecast_by_department(report.rows), lambda one: one.name),
+        _groups("by_salesperson", "salesperson", forecast_by_salesperson(report.rows), lambda one: one.name),
+        _groups("by_month", "month", forecast_by_month(report.rows), lambda one: one.key),
+    ]
+
+
+def _groups(
+    name: str,
+    column: str,
+    groups: Sequence[Group[ForecastTotals]],
+    label: Callable[[Group[ForecastTotals]], str],
+) -> Table:
+    rows = tuple((label(one), one.totals.projects, one.totals.amount, one.totals.weighted) for one in groups)
+    return Table(name, (Column(column), *_GROUP), rows)
+
+
+def _before_and_after(row: ChangeRow, texts: Texts) -> tuple[str, str]:
+    def shown(value: str) -> str:
+        if not value:
+            return ""
+        match row.change:
+            case Change.STAGE:
+                return texts.text(f"sales_stage.{SalesStage(value)}")
+            case Change.SIGNING | Change.HANDED_OVER:
+                return value
+            case _:
+                return texts.money(Decimal(value))
+
+    return shown(row.before), shown(row.after)
+
+
+_SUMS = (
+    *(Column("target_contracts", MONEY, True), Column("contracts", MONEY, True), Column("attained", CellKind.SHARE)),
+    *(Column("signed", MONEY, True), Column("other_contracts", MONEY, True)),
+    *(Column("target_revenue", MONEY, True), Column("revenue", MONEY, True)),
+    *(Column("revenue_attained", CellKind.SHARE), Column("payments", MONEY, True)),
+)
+
+
+def _accounts(report: AccountStatistics, texts: Texts) -> list[Table]:
+    decided_on = report.period.rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
+    columns = (
+        *(Column("customer"), Column("department"), Column("salesperson"), *_SUMS, Column("standing")),
+        *((Column("proposal"),) if decided_on else ()),
+        *(Column("plan_progress"), Column("target_source"), Column("plan", CellKind.LONG)),
+    )
+
+    def line(row: AccountFigures) -> tuple[Cell, ...]:
+        said = [texts.text(f"review_choice.plan_progress.{one}") for one in row.plan_progress]
+        proposal = (texts.text(f"report.proposal.{row.proposal}"),) if decided_on else ()
+        return (
+            *(row.customer, row.department_name, row.salesperson_name, *_sums(row)),
+            *(texts.text(f"report.standing.{standing_of(row, report.near_target)}"), *proposal),
+            *(texts.join(said), texts.text(f"review_figures.source.{row.target_source}"), row.plan),
+        )
+
+    return [
+        Table("accounts", columns, tuple(line(row) for row in report.rows)),
+        _account_groups("by_department", "department", accounts_by_department(report)),
+        _account_groups("by_salesperson", "salesperson", accounts_by_salesperson(report)),
+    ]
+
+
+def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals]]) -> Table:
+    counts = tuple(Column(one, CellKind.NUMBER, True) for one in ("accounts", "reached", "near", "below"))
+    rows = tuple(
+        (
+            *(one.name, one.totals.accounts, one.totals.reached, one.totals.near, one.totals.below),
+            *_sums(one.totals),
+        )
+        for one in groups
+    )
+    return Table(name, (Column(column), *counts, *_SUMS), rows)
+
+
+def _sums(row: AccountFigures | AccountTotals) -> tuple[Cell, ...]:
+    """As `_SUMS` names them."""
+    return (
+        *(row.target_contracts, row.contracts, attainment(row.contracts, row.target_contracts)),
+        *(row.signed, row.other_contracts),
+        *(row.target_revenue, row.revenue, attainment(row.revenue, row.target_revenue), row.payments),
+    )
+
+
+def _missed(report: Report, texts: Texts) -> Table:
+    return Table(
+        "missed",
+        tuple(Column(name) for name in ("period", "task", "person", "department")),
+        tuple(
+            (step.period, texts.text(f"task.{step.task}.title"), step.salesperson_name, step.department_name)
+            for step in report.missed
+        ),
+    )
