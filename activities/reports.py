@@ -76,7 +76,7 @@ async def _closed_since(work: Work, kind: ReportKind, rhythm: Rhythm) -> tuple[t
 
 async def _forecast_before(work: Work) -> SalesForecast | None:
     before = await reports.newest(work.tx, ReportKind.FORECAST, before=work.now)
-    found = await reports.find(work.tx, ReportKind.FORECAST, before.period) if before else None
+    found = await reports.find(work.tx, ReportKind.FORECAST, before.period.id) if before else None
     return found if isinstance(found, SalesForecast) else None
 
 

@@ -19,6 +19,7 @@ from api import (
     routes_conflicts,
     routes_links,
     routes_projects,
+    routes_reports,
     routes_system,
     routes_tasks,
 )
@@ -98,6 +99,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
         routes_applications.router,
         routes_projects.router,
         routes_conflicts.router,
+        routes_reports.router,
         routes_tasks.router,
         routes_links.router,
         check_page.router,

@@ -88,6 +88,7 @@ RULES_BY_CALL = (
     ("/meeting", "D2"),
     ("/project-numbers/", "P9"),
     ("/conflicts/check", "P4"),
+    ("/reports/", "U9"),
 )
 """The rule that asks for the fields of a call about projects, by the end of its path (or by a part of it)."""
 

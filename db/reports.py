@@ -30,7 +30,7 @@ from db.tables import (
 )
 from domain.account_figures import Results, TargetSet
 from domain.base import Wire
-from domain.periods import Rhythm
+from domain.periods import Period, Rhythm
 from domain.project import PROJECT_ENDED, ProjectStage
 from domain.report_making import Missed, ProjectNow
 from domain.reports import Report, ReportKind, Said
@@ -60,7 +60,7 @@ class MadeReport(Wire):
     """A report that there is, by name."""
 
     kind: ReportKind
-    period: str
+    period: Period
     made_at: datetime
 
 
@@ -107,8 +107,8 @@ async def reports_made(
 
 
 async def _made(tx: AsyncConnection, wanted: Sequence[ColumnElement[bool]], *, limit: int) -> tuple[MadeReport, ...]:
-    columns = (report.c.made_at, report.c.kind, report.c.period)
-    newest_first = [column.desc() for column in columns]
+    newest_first = [column.desc() for column in (report.c.made_at, report.c.kind, report.c.period)]
+    columns = (report.c.made_at, report.c.kind, report.c.document["period"].label("period"))
     rows = await tx.execute(select(*columns).where(*wanted).order_by(*newest_first).limit(limit))
     return tuple(MadeReport.model_validate(dict(row._mapping)) for row in rows)
 

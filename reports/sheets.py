@@ -35,8 +35,9 @@ _WIDTHS: Final = {
 }
 
 
-def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str) -> bytes:
-    """The workbook of a report. `part` says whose part of it this is. The same report gives the same bytes (X3)."""
+def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str, *, proposals: bool = True) -> bytes:
+    """The workbook of a report. `part` says whose part of it this is. The same report gives the same bytes (X3).
+    `proposals`: whether the reader may see what the system proposes of an account (R4)."""
     buffer = BytesIO()
     options = {
         "in_memory": True,
@@ -50,7 +51,7 @@ def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str) -> bytes:
         made_at = report.made_at.astimezone(UTC)
         book.set_properties({"title": title, "created": made_at, "comments": made_at.isoformat()})
         formats = _Formats(book)
-        for table in tables_of(report, texts):
+        for table in tables_of(report, texts, proposals=proposals):
             _write(book.add_worksheet(texts.text(f"report.table.{table.name}")), table, formats, texts, zone, title)
     return buffer.getvalue()
 

@@ -71,15 +71,16 @@ class Table(NamedTuple):
         )
 
 
-def tables_of(report: Report, texts: Texts) -> tuple[Table, ...]:
-    """The tables of a report, what its rows say first. One without rows is left out, unless it is the first."""
+def tables_of(report: Report, texts: Texts, *, proposals: bool = True) -> tuple[Table, ...]:
+    """The tables of a report, what its rows say first. One without rows is left out, unless it is the first.
+    `proposals`: whether the reader may see what the system proposes of an account (R4)."""
     match report:
         case WeeklyDigest():
             first, *others = _digest(report, texts)
         case SalesForecast():
             first, *others = _forecast(report, texts)
         case AccountStatistics():
-            first, *others = _accounts(report, texts)
+            first, *others = _accounts(report, texts, proposals)
     return first, *(table for table in (*others, _missed(report, texts)) if table.rows)
 
 
@@ -195,8 +196,8 @@ _SUMS = (
 )
 
 
-def _accounts(report: AccountStatistics, texts: Texts) -> list[Table]:
-    decided_on = report.period.rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
+def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[Table]:
+    decided_on = proposals and report.period.rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
     columns = (
         *(Column("customer"), Column("department"), Column("salesperson"), *_SUMS, Column("standing")),
         *((Column("proposal"),) if decided_on else ()),

@@ -1,0 +1,190 @@
+"""Reports as the API shows them: the rows, and what they add up to (U1, U9, R2–R4, R6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, computed_field
+
+from domain.periods import Period, Rhythm
+from domain.report_totals import (
+    AccountTotals,
+    DigestTotals,
+    ForecastTotals,
+    Group,
+    Standing,
+    account_totals,
+    accounts_by_department,
+    accounts_by_salesperson,
+    attainment,
+    digest_totals,
+    forecast_by_department,
+    forecast_by_month,
+    forecast_by_salesperson,
+    forecast_by_stage,
+    forecast_totals,
+    standing_of,
+)
+from domain.reports import (
+    AccountFigures,
+    AccountStatistics,
+    ChangeRow,
+    DigestRow,
+    ForecastRow,
+    MissedStep,
+    Report,
+    SalesForecast,
+    TargetSource,
+    WeeklyDigest,
+)
+from domain.reviews import PlanProgress, Proposal
+
+ReportName = Literal["weekly-digest", "forecast", "accounts"]
+
+
+class ReportEntry(BaseModel):
+    """A report that there is."""
+
+    kind: ReportName
+    period: Period
+    made_at: datetime
+
+
+class DigestLine(DigestRow):
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def silent(self) -> bool:
+        return super().silent
+
+
+class ForecastLine(ForecastRow):
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def weighted(self) -> Decimal:
+        return super().weighted
+
+
+class AccountLine(BaseModel):
+    """One account in one period, in RMB; shares of one where something was to be reached."""
+
+    account: str
+    customer: str
+    salesperson: str
+    salesperson_name: str
+    department: str | None
+    department_name: str
+    target_contracts: Decimal
+    target_revenue: Decimal
+    target_source: TargetSource
+    contracts: Decimal
+    signed: Decimal
+    other_contracts: Decimal
+    revenue: Decimal
+    payments: Decimal
+    contracts_attained: Decimal | None
+    revenue_attained: Decimal | None
+    standing: Standing
+    plan: str
+    plan_progress: tuple[PlanProgress, ...]
+    proposal: Proposal | None = None
+    """R4: for those who look at a half-year or a year of others."""
+
+
+class _View(BaseModel):
+    period: Period
+    made_at: datetime
+    department: str | None = None
+    """When one department was asked for."""
+    missed: tuple[MissedStep, ...]
+    """R6: what was not done of the reviews that closed before."""
+
+
+class DigestView(_View):
+    kind: Literal["weekly-digest"] = "weekly-digest"
+    rows: list[DigestLine]
+    totals: DigestTotals
+
+
+class ForecastView(_View):
+    kind: Literal["forecast"] = "forecast"
+    rows: list[ForecastLine]
+    totals: ForecastTotals
+    by_stage: tuple[Group[ForecastTotals], ...]
+    by_department: tuple[Group[ForecastTotals], ...]
+    by_salesperson: tuple[Group[ForecastTotals], ...]
+    by_month: tuple[Group[ForecastTotals], ...]
+    compared_with: str
+    """The month of the forecast before; empty when this is the first."""
+    changes: tuple[ChangeRow, ...]
+    change: Decimal
+    """What the changes add up to: this forecast's amount minus that of the one before."""
+
+
+class AccountsView(_View):
+    kind: Literal["accounts"] = "accounts"
+    rows: list[AccountLine]
+    totals: AccountTotals
+    by_department: tuple[Group[AccountTotals], ...]
+    by_salesperson: tuple[Group[AccountTotals], ...]
+    near_target: Decimal
+
+
+ReportView = DigestView | ForecastView | AccountsView
+
+
+def report_view(report: Report, department: str | None, *, proposals: bool) -> ReportView:
+    """A report, already cut to what the caller may see."""
+    same = {
+        "period": report.period,
+        "made_at": report.made_at,
+        "department": department,
+        "missed": report.missed,
+    }
+    match report:
+        case WeeklyDigest(rows=digest_rows):
+            lines = [DigestLine.model_validate(dict(row)) for row in digest_rows]
+            return DigestView.model_validate({**same, "rows": lines, "totals": digest_totals(digest_rows)})
+        case SalesForecast(rows=rows):
+            return ForecastView.model_validate(
+                {
+                    **same,
+                    "rows": [ForecastLine.model_validate(dict(row)) for row in rows],
+                    "totals": forecast_totals(rows),
+                    "by_stage": forecast_by_stage(rows),
+                    "by_department": forecast_by_department(rows),
+                    "by_salesperson": forecast_by_salesperson(rows),
+                    "by_month": forecast_by_month(rows),
+                    "compared_with": report.compared_with,
+                    "changes": report.changes,
+                    "change": sum((row.amount for row in report.changes), Decimal(0)),
+                }
+            )
+        case AccountStatistics():
+            return AccountsView.model_validate(
+                {
+                    **same,
+                    "rows": [_account(row, report, proposals) for row in report.rows],
+                    "totals": account_totals(report.rows, report.near_target),
+                    "by_department": accounts_by_department(report),
+                    "by_salesperson": accounts_by_salesperson(report),
+                    "near_target": report.near_target,
+                }
+            )
+
+
+def shows_proposals(rhythm: Rhythm, *, of_others: bool) -> bool:
+    """R4: what the system proposes is for those who decide of others' accounts, when it is decided."""
+    return of_others and rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
+
+
+def _account(row: AccountFigures, report: AccountStatistics, proposals: bool) -> AccountLine:
+    more = {
+        "contracts": row.contracts,
+        "contracts_attained": attainment(row.contracts, row.target_contracts),
+        "revenue_attained": attainment(row.revenue, row.target_revenue),
+        "standing": standing_of(row, report.near_target),
+        "proposal": row.proposal if proposals else None,
+    }
+    return AccountLine.model_validate({**dict(row), **more})
