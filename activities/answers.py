@@ -80,10 +80,8 @@ class StatementTaking:
     async def _may_answer(self, context: Context, task: TaskRow, person: str) -> AskedRow:
         """Whether this person is asked by this task at this moment; delegations are judged now, not when asked."""
         if task.status is not TaskStatus.OPEN:
-            raise Refused(
-                "already_answered" if task.status is TaskStatus.ANSWERED else "task_withdrawn",
-                **await outcome_of(context, task),
-            )
+            code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}
+            raise Refused(code.get(task.status, "task_withdrawn"), **await outcome_of(context, task))
         if person == context.applicant and not context.answers_own(task.kind):
             raise Refused("own_application")
         before = (await tasks.asked_by(context.work.tx, [task.id]))[task.id]

@@ -17,6 +17,7 @@ from db import accounts, applications, reviews
 from db.accounts import AccountRow
 from db.reviews import AccountReviewRow, ReviewRow, TargetRow
 from db.tasks import DecisionRow, TaskRow
+from domain.answer_fields import given_rows
 from domain.organisation import Organisation
 from domain.periods import Period, read_period
 from domain.review_notes import ReviewNote
@@ -35,6 +36,7 @@ from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks import Ask, Choice, TaskKind, TaskStatus
 from texts.mail import MailFacts, MailKind
+from texts.review_views import account_lines, unit_name
 
 RULES = {ReviewStage.DONE: "R1–R4", ReviewStage.MISSED: "R6"}
 
@@ -173,16 +175,16 @@ class ReviewContext(Context):
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         del said
-        rows = {str(row["id"]): row for row in _rows(decision)}
+        rows = _said_of_each(task, decision)
         await self._keep_said(task, decision, rows)
         await self._set_targets(task, decision, rows)
         for account in self.accounts:
             row = rows.get(account.id, {})
             if row.get("decision") == REVOKE:
-                await self._revoke(account, decision, str(row["reason"]))
+                await self._revoke(task, account, decision, row["reason"])
         return Answered()
 
-    async def _keep_said(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _keep_said(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, str]]) -> None:
         said = [
             AccountReviewRow(
                 task_id=task.id,
@@ -192,13 +194,13 @@ class ReviewContext(Context):
                 period=self.row.period,
                 person=decision.person,
                 at=self.work.now,
-                fields={name: value for name, value in row.items() if name != "id"},
+                fields=dict(row),
             )
             for account_id, row in rows.items()
         ]
         await reviews.keep_said(self.work.tx, said)
 
-    async def _set_targets(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _set_targets(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, str]]) -> None:
         """R2, R4: what is to be reached next, for every account that stays."""
         if task.kind not in (TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW):
             return
@@ -206,9 +208,9 @@ class ReviewContext(Context):
             TargetRow(
                 account_id=account_id,
                 period=target_period(self.period, self.policy.reviews),
-                contracts=Decimal(str(row["target_contracts"])),
-                revenue=Decimal(str(row["target_revenue"])),
-                action_plan=str(row.get("action_plan", "")),
+                contracts=Decimal(row["target_contracts"]),
+                revenue=Decimal(row["target_revenue"]),
+                action_plan=row.get("action_plan", ""),
                 task_id=task.id,
                 set_by=decision.person,
                 set_at=self.work.now,
@@ -218,7 +220,7 @@ class ReviewContext(Context):
         ]
         await reviews.set_targets(self.work.tx, targets)
 
-    async def _revoke(self, account: AccountRow, decision: DecisionRow, reason: str) -> None:
+    async def _revoke(self, task: TaskRow, account: AccountRow, decision: DecisionRow, reason: str) -> None:
         """R5: the claim is free and the count goes down at this moment; running projects stay (A4)."""
         work = self.work
         await accounts.revoke(work.tx, account.id, work.now)
@@ -237,6 +239,7 @@ class ReviewContext(Context):
             reason=reason,
             customer_name=account.form.customer.name,
             applicant_name=self.organisation.name_of(account.salesperson),
+            accounts=account_lines(task.note, account.id),
         )
 
     async def take(self, said: Statement) -> Recorded:
@@ -251,6 +254,8 @@ class ReviewContext(Context):
             number=self.row.id,
             stage_key=self.stage_key(self.row.stage),
             until=self.row.closes_at,
+            period=self.period,
+            unit_name=unit_name(self.row.rhythm, self.row.unit, self.organisation),
         )
 
     async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
@@ -258,6 +263,9 @@ class ReviewContext(Context):
         return {}
 
 
-def _rows(decision: DecisionRow) -> list[dict[str, Any]]:
-    rows = decision.fields.get(ACCOUNTS_FIELD)
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+def _said_of_each(task: TaskRow, decision: DecisionRow) -> dict[str, dict[str, str]]:
+    """What an answer says of each account, as it was judged."""
+    chosen = next(choice for choice in task.choices if choice.choice == decision.choice)
+    fields = decision.fields
+    found = (given_rows(spec, fields.get(spec.name)) for spec in chosen.fields if spec.name == ACCOUNTS_FIELD)
+    return next(found, {})

@@ -43,6 +43,13 @@ PROJECT_WORDS = {
     "stage_does_not_allow": "project_stage_does_not_allow",
 }
 """Codes that are said in other words of a project or dispute than of an application."""
+REVIEW_WORDS = {"task_withdrawn": "review_task_withdrawn"}
+WORDS: dict[SubjectType, dict[str, str]] = {
+    SubjectType.APPLICATION: {},
+    SubjectType.PROJECT: PROJECT_WORDS,
+    SubjectType.DISPUTE: PROJECT_WORDS,
+    SubjectType.REVIEW: REVIEW_WORDS,
+}
 
 
 def outcome(
@@ -77,5 +84,10 @@ def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATI
     facts = {name: value for name, value in result.items() if name not in ("status", "code", "problems")}
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)
-    words = PROJECT_WORDS.get(code) if subject is not SubjectType.APPLICATION else None
-    return Refusal(status, code, problems=problems, facts={"decided": facts} if facts else {}, words=words)
+    return Refusal(
+        status,
+        code,
+        problems=problems,
+        facts={"decided": facts} if facts else {},
+        words=WORDS[subject].get(code),
+    )

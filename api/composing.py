@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from api.account_views import AccountView
 from api.composing_projects import project_view
+from api.composing_reviews import account_parts, note_of, note_view, review_field, review_view, title_of_review
 from api.state import Viewer
 from api.views import (
-    AccountView,
     ApplicationSummary,
     ApplicationView,
     AskedView,
@@ -35,6 +36,7 @@ from db.applications import ApplicationRow
 from db.engine import AsyncConnection
 from db.facts import Facts
 from db.projects import ProjectRow
+from db.reviews import ReviewRow
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
 from domain.asking import IN_PERSON
@@ -42,6 +44,7 @@ from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
+from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
 from texts.decisions import SPEAKS_OF_OTHERS
@@ -144,7 +147,12 @@ class Composer:
             end_reason=row.end_reason,
             conflicts=_conflicts(entries, self.texts),
             account_id=account.id if account else None,
-            what_next=self._what_next(row, open_tasks, asked),
+            account_revoked_at=account.revoked_at if account else None,
+            what_next=(
+                self.texts.text("what_next.revoked")
+                if account and account.revoked_at
+                else self._what_next(row, open_tasks, asked)
+            ),
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
 
@@ -264,14 +272,16 @@ class Composer:
             of_subjects = spec.kind in (FieldKind.SUBJECTS, FieldKind.RULINGS)
             return names.get(one, one) if of_subjects else self.organisation.name_of(one)
 
-        fields = tuple(
-            FieldView(
+        def shown(spec: FieldSpec) -> FieldView:
+            if task.subject_type == SubjectType.REVIEW:
+                return review_field(spec, names, self.texts)
+            return FieldView(
                 **spec.model_dump(),
                 label=field_label(spec, task.subject_type, self.texts),
                 named=[OptionView(id=one, label=called(spec, one)) for one in spec.options],
             )
-            for spec in choice.fields
-        )
+
+        fields = tuple(map(shown, choice.fields))
         label = self.texts.text(choice_key(task.kind, task.subject_type, choice.choice))
         return ChoiceView(**choice.model_dump(exclude={"fields"}), fields=fields, label=label)
 
@@ -319,23 +329,50 @@ class Composer:
             decision=self.decision(task.round, decision, shown=shown) if decision else None,
         )
 
-    def account(self, row: AccountRow, under_it: Sequence[ProjectRow] = ()) -> AccountView:
-        """One Named Account, with the projects under it that the viewer may see (A2)."""
+    def review_title(self, row: ReviewRow) -> str:
+        return title_of_review(row, self.organisation, self.facts.policy.reviews, self.texts)
+
+    async def review_task(self, task: TaskRow, mine: AskedRow | None, row: ReviewRow) -> TaskView:
+        """One task of a review. Whoever is asked knows its accounts; nobody else is shown it (X2)."""
+        decision = await tasks.decision_on(self.tx, task.id)
+        people = (await tasks.asked_by(self.tx, [task.id]))[task.id]
+        policy = await self.facts.pinned_policy(self.tx, row.policy_digest)
+        review = review_view(row, task.kind, self.organisation, policy, self.texts)
+        note = note_of(task, row, policy.reviews)
+        names = {one.account: one.customer for one in note.accounts}
+        return TaskView(
+            **self._task_summary(task, mine, review.title, names),
+            asked=[self.asked(one) for one in people if one.removed_at is None],
+            note=note_view(note, task.kind, self.organisation, policy, self.texts),
+            review=review,
+            decision=self.decision(task.round, decision, shown=True) if decision else None,
+        )
+
+    def account(self, row: AccountRow) -> AccountView:
+        """One Named Account in a list."""
         customer = row.form.customer
+        live = row.revoked_at is None
         return AccountView(
             id=row.id,
             application_id=row.application_id,
             name=customer.name,
             kind=customer.kind.value,
+            live=live,
+            status_label=self.texts.text("account_status.live" if live else "account_status.revoked"),
             salesperson=self.person(row.salesperson),
             department=row.department,
             related_parties=[party.model_dump(mode="json") for party in customer.related_parties],
-            targets=row.form.forecast.model_dump(mode="json"),
+            promised=row.form.forecast.model_dump(mode="json"),
             activated_at=row.activated_at,
             revoked_at=row.revoked_at,
             approved_by_general_manager=row.gm_decision is not None,
-            projects=[self.project_summary(one) for one in under_it],
         )
+
+    async def whole_account(self, row: AccountRow, under_it: Sequence[ProjectRow]) -> AccountView:
+        """One Named Account with the projects under it that the viewer may see (A2), targets, results and reviews."""
+        own = await account_parts(self.tx, row, self.organisation, self.facts.policy.time_zone, self.texts)
+        projects = [self.project_summary(one) for one in under_it]
+        return self.account(row).model_copy(update={**own, "projects": projects})
 
 
 def title_of(row: ApplicationRow | ProjectRow) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from api.composing_reviews import note_of, sets_for
 from api.page_fields import Offered, specs_of
 from api.page_views import Weighed
-from api.pages import DecisionPage, Remark
+from api.pages import DecisionPage, Remark, ReviewPage
 from api.wording import with_people
 from db import accounts, applications, disputes, projects, tasks
 from db.applications import ApplicationRow
@@ -16,15 +17,18 @@ from db.disputes import DisputeRow
 from db.engine import AsyncConnection
 from db.facts import Facts
 from db.projects import ProjectRow
+from db.reviews import ReviewRow
 from db.tasks import AskedRow, TaskRow
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence
 from domain.organisation import Language, Organisation, Person
+from domain.policy import Policy
 from domain.project import ProjectStage, Resumption
 from domain.project_match import Match
 from domain.project_rules import SUSPECTS_FIELD
+from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskKind, TaskStatus
 from texts.catalogue import Texts
@@ -32,6 +36,7 @@ from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
 from texts.named_evidence import with_name, with_names
 from texts.project_views import MatchLine, match_lines
+from texts.review_views import unit_name
 from texts.verdicts import level_label, match_sentence
 
 _WHY = tuple(Resumption.model_fields)
@@ -46,7 +51,7 @@ class Opened:
         asked: AskedRow,
         person: Person,
         organisation: Organisation,
-        row: ApplicationRow | ProjectRow,
+        row: ApplicationRow | ProjectRow | ReviewRow,
         dispute: DisputeRow | None,
     ) -> None:
         self.task = task
@@ -59,6 +64,8 @@ class Opened:
     @property
     def superseded(self) -> bool:
         """What it asked about has moved on to another round. A dispute has rounds of its own: its texts (D1)."""
+        if isinstance(self.row, ReviewRow):
+            return False  # its rounds are the periods, each a review of its own
         if isinstance(self.row, ApplicationRow):
             return self.row.round != self.task.round
         number = self.dispute.round if self.dispute else self.row.round
@@ -76,6 +83,14 @@ async def dispute_of(tx: AsyncConnection, task: TaskRow) -> DisputeRow | None:
 def about(opened: Opened) -> dict[str, Any]:
     """What every page about a task knows of its subject."""
     row = opened.row
+    if isinstance(row, ReviewRow):
+        note = opened.task.note
+        return {
+            "subject_type": SubjectType.REVIEW,
+            "subject_id": row.id,
+            "period": ReviewNote.model_validate(note).period if note else None,
+            "unit_name": unit_name(row.rhythm, row.unit, opened.organisation),
+        }
     of_project = isinstance(row, ProjectRow)
     return {
         "subject_type": SubjectType.PROJECT if of_project else SubjectType.APPLICATION,
@@ -89,8 +104,9 @@ def about(opened: Opened) -> dict[str, Any]:
 async def decision_page(
     tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
 ) -> DecisionPage:
-    """The page that asks for one decision."""
-    task, row, organisation = opened.task, opened.row, opened.organisation
+    """The page that asks for one decision on an application or a project."""
+    row, organisation = opened.row, opened.organisation
+    assert not isinstance(row, ReviewRow)
     policy = await facts.pinned_policy(tx, row.policy_digest)
     office = organisation.departments_by_id.get(row.department or "")
     if isinstance(row, ProjectRow):
@@ -98,24 +114,48 @@ async def decision_page(
     else:
         own = await _of_application(tx, facts, opened, row, Texts(language))
     return DecisionPage(
-        language=language,
-        path=path,
-        time_zone=policy.time_zone,
-        **about(opened),
-        round=task.round if opened.dispute else row.round,
-        kind=task.kind,
-        asked_name=opened.person.name,
-        capacity=opened.asked.capacity,
-        on_behalf_of_name=organisation.name_of(opened.asked.on_behalf_of) if opened.asked.on_behalf_of else None,
+        **_asking(opened, policy, language, path),
+        round=opened.task.round if opened.dispute else row.round,
         applicant_name=organisation.name_of(row.salesperson if isinstance(row, ProjectRow) else row.applicant),
         department_name=office.name if office else "",
-        opened_at=task.opened_at,
-        due_at=task.due_at,
-        provisional=task.due_provisional,
-        choices=task.choices,
         form=row.form,
         **own,
     )
+
+
+async def review_page(
+    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
+) -> ReviewPage:
+    """The page of a task of a review (R1–R4)."""
+    task, row = opened.task, opened.row
+    assert isinstance(row, ReviewRow)
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    note = note_of(task, row, policy.reviews)
+    return ReviewPage(
+        **{**_asking(opened, policy, language, path), "period": note.period},
+        note=note,
+        sets_for=sets_for(row, task.kind, policy.reviews),
+        revoke_below=policy.reviews.revoke_below,
+    )
+
+
+def _asking(opened: Opened, policy: Policy, language: Language, path: str) -> dict[str, Any]:
+    """What every page that asks for an answer knows."""
+    task, asked = opened.task, opened.asked
+    return {
+        "language": language,
+        "path": path,
+        "time_zone": policy.time_zone,
+        **about(opened),
+        "kind": task.kind,
+        "asked_name": opened.person.name,
+        "capacity": asked.capacity,
+        "on_behalf_of_name": opened.organisation.name_of(asked.on_behalf_of) if asked.on_behalf_of else None,
+        "opened_at": task.opened_at,
+        "due_at": task.due_at,
+        "provisional": task.due_provisional,
+        "choices": task.choices,
+    }
 
 
 async def _of_application(

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from pydantic import BaseModel, ConfigDict
 
+from api.account_views import AccountView
 from api.answers import outcome, stored
 from api.composing import Composer
 from api.dossier import dossier_of
@@ -15,7 +16,6 @@ from api.pages import dossier_headers, render_dossier
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.state import CallerDep, State, StateDep, Tx, Viewer, ViewerDep
 from api.views import (
-    AccountView,
     ApplicationSummary,
     ApplicationView,
     Page,
@@ -218,14 +218,16 @@ async def list_accounts(
     tx: Tx,
     request: Request,
     salesperson: PersonQuery = None,
+    revoked: Annotated[bool, Query(description="Those that were revoked (R5) as well.")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
-    """The Named Accounts the caller may see, newest first."""
+    """The Named Accounts the caller may see, newest first; those that were revoked only where they are asked for."""
     rows = await reading.accounts_seen(
         tx,
         scope_of(viewer.person, viewer.organisation),
         salesperson=salesperson,
+        revoked=revoked,
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
@@ -240,7 +242,8 @@ async def list_accounts(
 
 @router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
 async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
-    """One Named Account, with the projects under it that the caller may see (A2)."""
+    """One Named Account, with the projects under it that the caller may see (A2), its targets, what it has brought in
+    and what was said of it in reviews (R1–R4)."""
     row = await accounts.find(tx, account_id)
     if row is None:
         raise Refusal(404, "not_found")
@@ -251,4 +254,4 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
     under_it = await reading.projects_seen(tx, scope, account_id=row.id)
     await messages.note_reading(tx, viewer.person.id, "account", row.id, "api")
     await reading.note_listed(tx, viewer.person.id, "project", [one.id for one in under_it])
-    return Composer(tx, state.facts, viewer, texts_for(request)).account(row, under_it)
+    return await Composer(tx, state.facts, viewer, texts_for(request)).whole_account(row, under_it)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from api.answers import refused
-from api.decision_pages import Opened, about, decision_page, dispute_of
+from api.decision_pages import Opened, about, decision_page, dispute_of, review_page
 from api.front_door import Caller
 from api.page_answers import entered_fields, field_errors
 from api.pages import (
@@ -19,17 +19,20 @@ from api.pages import (
     FormError,
     ResultKind,
     ResultPage,
+    ReviewPage,
     render_calm,
     render_decision,
     render_result,
 )
 from api.problems import Refusal, Unavailable
-from api.routes_tasks import check_answer, subject_of
+from api.review_page import render_review
+from api.routes_tasks import accounts_named, check_answer, subject_of
 from api.state import State, StateDep, page_caller
 from crypto.links import ForgedLink, link_id_of
-from db import messages, tasks
+from db import messages, reading, tasks
 from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
+from db.reviews import ReviewRow
 from db.tasks import DecisionRow
 from domain.organisation import Language, Person
 from domain.subject import SubjectType
@@ -63,12 +66,14 @@ async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
         async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
             await messages.note_reading(tx, opened.person.id, opened.task.subject_type, opened.row.id, "link")
+            if isinstance(opened.row, ReviewRow):
+                await reading.note_listed(tx, opened.person.id, "account", accounts_named(opened.task), "link")
             page = await _page(tx, state, opened, request)
     except Calm as calm:
         return _answer(render_calm(calm.page), calm.page.kind.status)
     except RecordAway:
         return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
-    return _answer(render_decision(page))
+    return _answer(_rendered(page))
 
 
 @router.post("/d/{token}")
@@ -130,6 +135,8 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
         raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision), opened, decision)
     if opened.superseded:
         raise Calm(_closed(CalmKind.SUPERSEDED, request, opened, None))
+    if task.status is TaskStatus.MISSED:
+        raise Calm(_closed(CalmKind.MISSED, request, opened, None))
     if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:
         raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, None))
     if state.clock() >= asked.link_expires_at:
@@ -144,10 +151,15 @@ async def _page(
     request: Request,
     entered: dict[str, str] | None = None,
     errors: tuple[FormError, ...] = (),
-) -> DecisionPage:
+) -> DecisionPage | ReviewPage:
     language = _language(request, opened.person)
-    page = await decision_page(tx, state.facts, opened, language=language, path=request.url.path)
+    made = review_page if isinstance(opened.row, ReviewRow) else decision_page
+    page: DecisionPage | ReviewPage = await made(tx, state.facts, opened, language=language, path=request.url.path)
     return page.model_copy(update={"entered": entered or {}, "errors": errors})
+
+
+def _rendered(page: DecisionPage | ReviewPage) -> str:
+    return render_review(page) if isinstance(page, ReviewPage) else render_decision(page)
 
 
 async def _again(
@@ -155,7 +167,7 @@ async def _again(
 ) -> HTMLResponse:
     async with looking_up(state.engine) as tx:
         page = await _page(tx, state, opened, request, form, errors)
-    return _answer(render_decision(page), 422)
+    return _answer(_rendered(page), 422)
 
 
 async def _became(

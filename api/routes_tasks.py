@@ -14,11 +14,12 @@ from api.problems import FORM_RULE, PROBLEM_RESPONSES, Refusal, field_problems, 
 from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
-from db import applications, door, messages, projects, reading, tasks
+from db import account_reviews, applications, door, messages, projects, reading, reviews, tasks
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
+from db.reviews import ReviewRow
 from db.tasks import AskedRow, TaskRow
 from domain.answer_fields import answer_problems
 from domain.application import ApplicationForm
@@ -26,11 +27,14 @@ from domain.base import OptionalText
 from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
+from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskStatus
-from workflows.messages import application_workflow_id
+from workflows.messages import application_workflow_id, review_workflow_id
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])
+
+SubjectRow = ApplicationRow | ProjectRow | ReviewRow
 
 TaskId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 ReceiptId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
@@ -48,7 +52,8 @@ class AnswerBody(BaseModel):
         Field(
             description="What the choice carries, as `choices[].fields` of the task name and type it: `suspects` (ids "
             "of matches), `matches` (`[{id, ruling: cleared|same_company, reason?}]`: what single matches are; a row "
-            "without a reason takes the reason of the answer), `clerk`, `split`, a corrected form, …"
+            "without a reason takes the reason of the answer), `clerk`, `split`, a corrected form, `accounts` (one row "
+            "`{id, …}` for each account, with the columns that the field names), …"
         ),
     ] = {}
 
@@ -73,7 +78,7 @@ async def list_tasks(
     )
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    titles = await _titles(tx, viewer, [task for task, _ in page])
+    titles = await _titles(tx, composer, [task for task, _ in page])
     last = page[-1][0] if page else None
     return Page(
         items=[composer.task_summary(task, mine, titles.get(task.subject_id, "")) for task, mine in page],
@@ -83,15 +88,17 @@ async def list_tasks(
     )
 
 
-async def _titles(tx: AsyncConnection, viewer: Viewer, listed: Sequence[TaskRow]) -> dict[str, str]:
+async def _titles(tx: AsyncConnection, composer: Composer, listed: Sequence[TaskRow]) -> dict[str, str]:
     """What the subjects of these tasks are called; a list that names them counts as reading them (X2)."""
-    of_projects = [task.subject_id for task in listed if task.subject_type == SubjectType.PROJECT]
-    of_applications = [task.subject_id for task in listed if task.subject_type == SubjectType.APPLICATION]
-    called = await applications.customer_names(tx, of_applications)
+    viewer = composer.viewer
+    ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
+    called = await applications.customer_names(tx, ids[SubjectType.APPLICATION])
     await reading.note_listed(tx, viewer.person.id, "application", list(called))
+    of_projects = ids[SubjectType.PROJECT]
     named = await reading.project_names(tx, of_projects) if of_projects else {}
     await reading.note_listed(tx, viewer.person.id, "project", list(named))
-    return {**called, **named}
+    reviewed = {row.id: composer.review_title(row) for row in await account_reviews.among(tx, ids[SubjectType.REVIEW])}
+    return {**called, **named, **reviewed}
 
 
 async def my_task(tx: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
@@ -116,14 +123,25 @@ async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx,
     if row is None:
         raise Refusal(404, "not_found")
     await messages.note_reading(tx, viewer.person.id, task.subject_type, row.id, "task")
-    return await Composer(tx, state.facts, viewer, texts_for(request)).task(task, mine, row)
+    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    if isinstance(row, ReviewRow):
+        await reading.note_listed(tx, viewer.person.id, "account", accounts_named(task), "task")
+        return await composer.review_task(task, mine, row)
+    return await composer.task(task, mine, row)
 
 
-async def subject_of(tx: AsyncConnection, task: TaskRow) -> ApplicationRow | ProjectRow | None:
+async def subject_of(tx: AsyncConnection, task: TaskRow) -> SubjectRow | None:
     """What a task is about. A dispute's tasks are about its project."""
+    if task.subject_type == SubjectType.REVIEW:
+        return await reviews.find(tx, task.subject_id)
     if task.subject_type == SubjectType.PROJECT:
         return await projects.find(tx, task.subject_id)
     return await applications.find(tx, task.subject_id)
+
+
+def accounts_named(task: TaskRow) -> list[str]:
+    """X2: the accounts that a task of a review names."""
+    return [one.account for one in ReviewNote.model_validate(task.note).accounts] if task.note else []
 
 
 async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow) -> None:
@@ -141,7 +159,8 @@ async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: T
             )
     if task.status is not TaskStatus.OPEN:
         closed_at = task.closed_at.isoformat() if task.closed_at else None
-        told = {"code": "task_withdrawn", "closed_because": task.closed_because, "at": closed_at}
+        code = "task_missed" if task.status is TaskStatus.MISSED else "task_withdrawn"
+        told = {"code": code, "closed_because": task.closed_because, "at": closed_at}
         raise refused(told, SubjectType(task.subject_type))
     if mine.removed_at is not None:
         raise refused({"code": "not_asked"})
@@ -185,8 +204,10 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
 
 
 def _refused(receipt: Receipt) -> Refusal:
-    of_application = receipt.workflow_id.startswith(application_workflow_id(""))
-    return refused(receipt.result, SubjectType.APPLICATION if of_application else SubjectType.PROJECT)
+    if receipt.workflow_id.startswith(application_workflow_id("")):
+        return refused(receipt.result, SubjectType.APPLICATION)
+    of_review = receipt.workflow_id.startswith(review_workflow_id(""))
+    return refused(receipt.result, SubjectType.REVIEW if of_review else SubjectType.PROJECT)
 
 
 @router.get("/receipts/{receipt}", response_model=ReceiptView)

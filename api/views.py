@@ -16,7 +16,9 @@ from domain.application import ApplicationForm, Stage
 from domain.dispute import DisputeStage, Origin
 from domain.eligibility import Eligibility
 from domain.evidence import Evidence, Finding
+from domain.periods import Period, Rhythm
 from domain.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage, Track
+from domain.reviews import ReviewStage
 from domain.rulings import Link, Ruling
 from domain.tasks import AskedAs, Choice, FieldSpec, TaskKind, TaskStatus
 from domain.verdict import Level
@@ -37,7 +39,7 @@ class Page(BaseModel, Generic[T]):
 
 
 class SubjectView(BaseModel):
-    type: Literal["application", "project"]
+    type: Literal["application", "project", "review"]
     id: str
     title: str
 
@@ -54,6 +56,8 @@ class FieldView(FieldSpec):
 
     label: str
     named: list[OptionView] = []
+    columns: tuple[FieldView, ...] = ()
+    """Of rows: what each row holds beside its id."""
 
 
 class ChoiceView(Choice):
@@ -159,6 +163,8 @@ class ApplicationView(ApplicationSummary):
     end_reason: dict[str, JsonValue] | None = None
     conflicts: list[dict[str, JsonValue]] = []
     account_id: str | None = None
+    account_revoked_at: datetime | None = None
+    """R5: when the Named Account that came of it ceased to be one."""
     what_next: str
     timeline: list[TimelineEntry]
 
@@ -389,6 +395,25 @@ class NumberCheck(BaseModel):
     project: CheckedProject | None = None
 
 
+class ReviewView(BaseModel):
+    """A review (R1–R4)."""
+
+    id: str
+    workflow_id: str
+    title: str
+    rhythm: Rhythm
+    period: Period
+    unit: str
+    unit_name: str
+    stage: ReviewStage
+    stage_label: str
+    opened_at: datetime
+    closes_at: datetime
+    """R6: until when it can be answered."""
+    sets_for: str | None = None
+    """The period that targets are set for (R2, R4)."""
+
+
 class TaskView(TaskSummary):
     """One task with everything to decide on."""
 
@@ -398,26 +423,9 @@ class TaskView(TaskSummary):
     """The subject, where it is an application."""
     project: ProjectView | None = None
     """The subject, where it is a project."""
+    review: ReviewView | None = None
+    """The subject, where it is a review; `note` has its accounts with plan, figures and what was said."""
     decision: DecisionView | None = None
-
-
-class AccountView(BaseModel):
-    """One Named Account."""
-
-    id: str
-    application_id: str
-    name: str
-    kind: str
-    salesperson: PersonView
-    department: str | None = None
-    related_parties: list[dict[str, JsonValue]]
-    targets: dict[str, JsonValue]
-    activated_at: datetime
-    revoked_at: datetime | None = None
-    approved_by_general_manager: bool
-    projects: list[ProjectSummary] = []
-    """Those under the account that the viewer may see; only where one account is read."""
-    reviews: list[JsonValue] = []
 
 
 class Submitted(BaseModel):

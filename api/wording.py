@@ -1,4 +1,4 @@
-"""Words and names that depend on what a task is about: an application, or a project and its disputes."""
+"""Words and names that depend on what a task is about: an application, a project and its disputes, or a review."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any, Final
 from domain.named_account import RULES
 from domain.organisation import Organisation
 from domain.project_rules import PROJECT_TASK_RULES
+from domain.reviews import REVIEW_TASK_RULES
 from domain.subject import SubjectType
 from domain.tasks import FieldSpec, TaskKind
 from texts.catalogue import Texts
+from texts.review_views import column_label
 
 _PERSON: Final = frozenset({"person", "by", "responsible", "salesperson", "called_by", "clerk", "wanted_by"})
 _PEOPLE: Final = frozenset({"participants"})
@@ -18,6 +20,8 @@ _PEOPLE: Final = frozenset({"participants"})
 
 def task_rule(kind: TaskKind, subject: str) -> str:
     """The rule a task carries out."""
+    if subject == SubjectType.REVIEW:
+        return REVIEW_TASK_RULES[kind]
     return PROJECT_TASK_RULES[kind] if subject == SubjectType.PROJECT else RULES[kind]
 
 
@@ -34,6 +38,8 @@ def choice_key(kind: TaskKind, subject: str, choice: str) -> str:
 
 def field_label(spec: FieldSpec, subject: str, texts: Texts) -> str:
     """What a field beside the reason is called."""
+    if subject == SubjectType.REVIEW:
+        return column_label(spec.name, texts)
     where = ("field.project", "field") if subject == SubjectType.PROJECT else ("field", "dossier.label")
     keys = [f"{prefix}.{spec.name}{title}" for prefix in where for title in ("", "._title")]
     return next((texts.text(key) for key in keys if texts.has(key)), texts.label(spec.name))

@@ -56,11 +56,11 @@ async def applications_seen(
 
 
 async def accounts_seen(
-    tx: AsyncConnection, scope: Scope, *, salesperson: str | None, after: Cursor | None, limit: int
+    tx: AsyncConnection, scope: Scope, *, salesperson: str | None, revoked: bool, after: Cursor | None, limit: int
 ) -> tuple[AccountRow, ...]:
-    """Accounts in `scope`, newest first."""
+    """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
     seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
-    wanted = _is(account.c.salesperson, salesperson)
+    wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
     rows = await _newest(tx, account, account.c.activated_at, [seen, *wanted], after, limit)
     return tuple(AccountRow.model_validate(row) for row in rows)
 

@@ -344,7 +344,7 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
         (number_is, number),
         ("project_number", facts.project_number),
         (person_is, facts.applicant_name),
-        ("department", facts.department_name),
+        ("department", "" if of_review else facts.department_name),
         *of_review,
         ("task", texts.text(task_title(facts.task_kind, facts.subject_type)) if facts.task_kind else ""),
         ("on_behalf_of", on_behalf_of),

@@ -121,13 +121,15 @@ Call = Callable[..., Any]
 
 
 @asynccontextmanager
-async def door(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
+async def door(
+    engine: AsyncEngine, database_url: str, *, base_url: str = "http://here/api/v1", **settings: Any
+) -> AsyncIterator[Call]:
     """Ask the API as somebody; the engine is not there, so nothing that passes the door gets further."""
     app = create_app(Settings.model_construct(temporal_ui_url=""))
     record = Direct(database_url, process="test")
     receipts = Receipts(record, Listener(database_url))
     app.state.parts = State(
-        settings=cast(Any, None),
+        settings=Settings.model_construct(**settings),
         engine=engine,
         record=record,
         client=cast(Any, None),
@@ -144,7 +146,7 @@ async def door(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
         return Viewer(person, ORGANISATION)
 
     app.dependency_overrides[viewer_of] = somebody
-    web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://here/api/v1")
+    web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)
     async with record, web as client:
 
         async def ask(person: str, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
