@@ -17,6 +17,8 @@ from bench.matching import checks_section, measure_checks
 from bench.report import Everything, page
 from bench.rounds import Arm, Result, Rounds, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
+from bench.year import YearTrial
+from bench.year_report import year_section
 from commands.matching import size_of
 from embedded.errors import StartError
 from embedded.service import project_root
@@ -123,8 +125,9 @@ def main() -> int:
     parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
     parser.add_argument("--life", type=int, default=8, help="projects that live five years; 0 leaves this out")
     parser.add_argument("--names", default="10k,100k,1M", help="registered names at which conflict checks are timed")
+    parser.add_argument("--no-year", dest="year", action="store_false", help="leave a company's year out")
     parser.add_argument(
-        "--only", choices=("life", "matching"), help="measure this alone; the rest of the page stays as it is"
+        "--only", choices=("life", "matching", "year"), help="measure this alone; the rest of the page stays as it is"
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()
@@ -136,6 +139,8 @@ def main() -> int:
             if wanted.only:
                 if wanted.only == "life":
                     section = life_section(runner.run(measure_life(wanted)))
+                elif wanted.only == "year":
+                    section = year_section(runner.run(YearTrial(say).run()))
                 else:
                     section = checks_section(runner.run(measure_checks(sizes, say)))
                 shown = "\n".join(section)
@@ -145,6 +150,8 @@ def main() -> int:
                 whole = page(runner.run(measure(wanted)))
                 if sizes:
                     whole = with_section(whole, checks_section(runner.run(measure_checks(sizes, say))))
+                if wanted.year:
+                    whole = with_section(whole, year_section(runner.run(YearTrial(say).run())))
                 shown = written = whole
     except StartError as error:
         print(error, file=sys.stderr)

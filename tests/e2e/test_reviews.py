@@ -96,3 +96,17 @@ def test_r1_x3_a_week_goes_on_after_the_worker_was_killed(stack: Stack) -> None:
     )
     plan = portal.open_task("zhao.lei", update["subject"]["id"])
     assert plan["kind"] == "weekly_review"
+
+
+def test_r1_r4_u1_u9_a_command_says_when_each_schedule_fires_next(stack: Stack) -> None:
+    """The workers have made them; doing it again changes nothing."""
+    once, again = stack.cli("schedules"), stack.cli("schedules")
+    assert (once.returncode, again.returncode) == (0, 0), once.stderr
+    assert once.stdout == again.stdout
+    assert [line.split()[0] for line in once.stdout.splitlines()] == [
+        "period-weekly",
+        "period-monthly",
+        "period-quarterly",
+        "period-half_yearly",
+        "period-yearly",
+    ]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import time, timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import accounts, reviews
+from db.facts import Facts
 from db.tables import account, account_review, account_target, audit, claim, party
 from db.tasks import TaskRow
 from domain.calendar import WorkCalendar
@@ -30,6 +31,7 @@ from tests.integration.project_ground import (
 )
 from tests.integration.race_ground import KEYS
 from tests.integration.year_ground import SAID, YearGround, reviews_on
+from tests.workflow.story import time_skipping
 
 OURS, THEIRS, THIRD = "account-ours", "account-theirs", "account-third"
 
@@ -204,3 +206,33 @@ async def test_r6_a_week_that_was_slept_through_is_caught_up_and_still_gives_peo
             row = await reviews.find(tx, f"{week.id}-north")
         assert row is not None
         assert row.closes_at == closes_at(week, now, policy.reviews, calendar) > now
+
+
+async def test_r1_r6_a_week_that_begins_on_another_day_leaves_a_running_review_as_it_is(engine: AsyncEngine) -> None:
+    """The policy changes while a week is reviewed: that review ends as it began, the next week is the new one."""
+    async with time_skipping() as env:
+        ground = YearGround(engine, KEYS, env)
+        await ground.prepare(sellers=0)
+        await ground.holds(OURS, FAN, "北方重工测试有限公司")
+        async with ground.worker(max_cached_workflows=0):
+            old = await begins(ground, Rhythm.WEEKLY)
+            running = f"{old.id}-north"
+            await ground.comes_to(running, ReviewStage.UPDATES)
+        async with engine.begin() as tx:
+            before = await reviews.find(tx, running)
+        changed = ground.facts.policy.reviews.model_copy(
+            update={"week_starts": 7, "send_at": time(17, 30), "working_days_only": False}
+        )
+        ground.facts = Facts(ground.facts.policy.model_copy(update={"reviews": changed}))
+        async with ground.worker():
+            new = await begins(ground, Rhythm.WEEKLY)
+            await ground.comes_to(f"{new.id}-north", ReviewStage.UPDATES)
+            async with engine.begin() as tx:
+                after_change = await reviews.find(tx, running)
+            assert before is not None
+            assert after_change is not None
+            assert after_change.closes_at == before.closes_at
+            assert new.id != old.id
+            assert new.last.isoweekday() == 6
+            await ground.passes(before.closes_at)
+            await ground.comes_to(running, ReviewStage.MISSED)

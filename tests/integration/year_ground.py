@@ -63,7 +63,7 @@ class ReviewGround(ProjectGround):
         self.runs = itertools.count(1)
 
     @contextlib.asynccontextmanager
-    async def worker(self) -> AsyncIterator[None]:
+    async def worker(self, **options: Any) -> AsyncIterator[None]:
         recorder = Recorder(self.engine, self.facts, self.keys)
         async with Worker(
             self.client,
@@ -71,6 +71,7 @@ class ReviewGround(ProjectGround):
             workflows=WORKFLOWS,
             activities=activities_of(recorder),
             workflow_runner=UnsandboxedWorkflowRunner(),
+            **options,
         ):
             yield
 
