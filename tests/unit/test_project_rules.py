@@ -19,6 +19,7 @@ from domain.project_rules import (
     told_of_project,
     track_of,
 )
+from domain.reviews import REVIEW_TASK_RULES
 from domain.tasks import Choice, TaskKind
 
 SAMPLE = read_organisation((Path(__file__).parents[2] / "embedded/sample/org.toml").read_text(encoding="utf-8"))
@@ -188,7 +189,10 @@ def test_d2_the_department_gms_and_vps_concerned_the_coo_and_the_general_manager
 
 # What may be answered
 
-OUTSIDE_PROJECTS = {TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL}
+OUTSIDE_PROJECTS = {
+    *(TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL),
+    *REVIEW_TASK_RULES,
+}
 
 
 def reasons(choices: Iterable[Choice]) -> dict[str, bool]:
@@ -215,7 +219,7 @@ def test_the_choices_of_each_step_and_which_need_a_reason(kind: TaskKind, expect
     assert reasons(project_choices(kind, suspects=["p1"])) == expected
 
 
-def test_each_step_of_a_project_has_its_rule_and_those_of_an_application_are_not_asked() -> None:
+def test_each_step_of_a_project_has_its_rule_and_those_of_others_are_not_asked() -> None:
     assert set(PROJECT_TASK_RULES) == set(TaskKind) - OUTSIDE_PROJECTS
     for kind, rule in PROJECT_TASK_RULES.items():
         assert {choice.rule for choice in project_choices(kind, suspects=["p1"])} == {rule}
