@@ -49,17 +49,22 @@ def near_sql(*, live_only: bool) -> str:
 
     The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
     share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
-    name, and crowd nobody out. $3: name keys that are looked up exactly; $4, $5, $6: see `_probes`.
+    name, and crowd nobody out. $3: name keys that are looked up exactly; $4, $5, $6: see `_probes`. Each list of grams
+    is read once: written where it is used, it would be read again for every row that is looked at.
     """
     which = f"{_WHICH}{_LIVE if live_only else ''}"
     return f"""
+    WITH probe AS MATERIALIZED (
+        SELECT rare::integer[], grams::integer[], nearest, place
+        FROM unnest($4::text[], $5::text[], $6::integer[]) WITH ORDINALITY AS given (rare, grams, nearest, place)
+    )
     SELECT probe.place, {_PARTY.sql}
-    FROM unnest($4::text[], $5::text[], $6::integer[]) WITH ORDINALITY AS probe (rare, grams, nearest, place)
+    FROM probe
     CROSS JOIN LATERAL (
         SELECT party.name_key FROM party
-        WHERE {which} AND party.grams && probe.rare::integer[] AND party.name_key <> ALL($3::text[])
+        WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
         GROUP BY party.name_key
-        ORDER BY max(icount(party.grams & probe.grams::integer[]) - 0.1 * icount(party.grams)) DESC, party.name_key
+        ORDER BY max(icount(party.grams & probe.grams) - 0.1 * icount(party.grams)) DESC, party.name_key
         LIMIT probe.nearest
     ) AS near
     JOIN party ON party.name_key = near.name_key AND {which}"""

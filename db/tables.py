@@ -116,7 +116,13 @@ party = Table(
     Index("ix_party_subject", "subject_type", "subject_id"),
     Index("ix_party_name_key", "name_key"),
     Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
-    Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "gin__int_ops"}),
+    Index(
+        "ix_party_grams",
+        "grams",
+        postgresql_using="gin",
+        postgresql_ops={"grams": "gin__int_ops"},
+        postgresql_with={"fastupdate": "off"},
+    ),
 )
 
 # By which version of the rules the keys and grams in the tables were made; one row.
