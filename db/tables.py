@@ -156,7 +156,8 @@ account = Table(
     ),
 )
 
-# `codes` (a textrange made of uscc) and the two exclusion constraints exist only in the database: see the migration.
+# `codes` and `registration_numbers` (textranges made of uscc) and the two exclusion constraints exist only in the
+# database: see the migrations.
 claim = Table(
     "claim",
     metadata,
@@ -389,6 +390,7 @@ project_round = Table(
     Column("form", JSONB, nullable=False),
     Column("submitted_at", Moment, nullable=False),
     Column("matches", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("weaker_matches", Integer, nullable=False, server_default=text("0")),
 )
 
 project_update = Table(
