@@ -75,9 +75,8 @@ async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: Asy
 
 async def plan(tx: AsyncConnection, name: str, *, live_only: bool) -> str:
     probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(tx))
-    _, rare, every, nearest = zip(*probes, strict=True)
     near = candidates.near_sql(live_only=live_only)
-    values: Sequence[Any] = (["account"], "", [], list(rare), list(every), list(nearest))
+    values: Sequence[Any] = (["account"], "", [], *map(list, zip(*(probe[1:] for probe in probes), strict=True)))
     raw = await tx.get_raw_connection()
     assert raw.driver_connection is not None
     rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
