@@ -19,14 +19,14 @@ from typing import Any
 
 import asyncpg
 
-from embedded.driver import Answer, PageLink, Portal, Web, until
+from embedded.driver import Answer, PageLink, Web, until
 from embedded.mails import read_mails
 from embedded.mailsink import MailSinkService
 from embedded.ports import HOST, free_row
 from embedded.postgres import PostgresServer
 from embedded.temporal import TemporalServer
 from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
-from tests.e2e.stack import ROOT
+from tests.e2e.stack import ROOT, PatientPortal
 
 
 def keys() -> str:
@@ -47,7 +47,7 @@ class TwoDoors(Web):
         return next(self._turns).request(method, path, body, headers)
 
 
-class SignedIn(Portal):
+class SignedIn(PatientPortal):
     """The portal of a company with a sign-in service of its own."""
 
     def __init__(self, web: Web, issuer: Issuer) -> None:
