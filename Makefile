@@ -23,9 +23,10 @@ up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail
 	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)" $(if $(REHEARSAL),--rehearsal)
 
 # Three at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers;
-# they go in the order of `testpaths`, longest first, so that nobody waits for one that is left at the end.
+# they go in the order of `testpaths`, longest first, so that nobody waits for one that is left at the end. Bytecode is
+# kept, whatever the environment says: dozens of processes are started.
 test: $(VENV)/.installed-dev ## every test
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
 	$(BIN)/ruff format --check .
