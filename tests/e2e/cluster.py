@@ -107,7 +107,7 @@ class Cluster:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -142,7 +142,7 @@ class Cluster:
     def ready(self) -> None:
         """Wait until both APIs and both workers serve."""
         ports = (*self.api_ports, *self.worker_ports)
-        until("two APIs and two workers are ready", lambda: all(self.serves(port) for port in ports), 60)
+        until("two APIs and two workers are ready", lambda: all(self.serves(port) for port in ports), 180)
 
     def serves(self, port: int) -> bool:
         """Whether the API or worker on this port says that it is ready."""
