@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
@@ -48,7 +48,13 @@ class Party(Frozen):
     @cached_property
     def grams(self) -> tuple[int, ...]:
         """What near names have in common with this one."""
-        return tuple(grams(anatomy(self.name)))
+        return _grams(self.name)
+
+
+@lru_cache(1024)
+def _grams(name: str) -> tuple[int, ...]:
+    """Of a name: each step of a process makes the parties of its form anew."""
+    return tuple(grams(anatomy(name)))
 
 
 @cache
