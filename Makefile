@@ -22,9 +22,11 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-inpu
 up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home REHEARSAL=1)
 	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)" $(if $(REHEARSAL),--rehearsal)
 
-# Two at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers.
+# Three at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers;
+# they go in the order of `testpaths`, longest first, so that nobody waits for one that is left at the end. Bytecode is
+# kept, whatever the environment says: dozens of processes are started.
 test: $(VENV)/.installed-dev ## every test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
 	$(BIN)/ruff format --check .

@@ -48,7 +48,14 @@ log = structlog.get_logger()
 @contextlib.asynccontextmanager
 async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
     """A worker with everything beside it, from first poll to graceful stop."""
-    engine = make_engine(settings.database_url, process="worker", pool_size=20, pre_ping=False, command_timeout=12)
+    engine = make_engine(
+        settings.database_url,
+        process="worker",
+        pool_size=20,
+        pre_ping=False,
+        command_timeout=12,
+        planned_once=True,
+    )
     facts = Facts(load_policy(settings.policy_file))
     recorder = Recorder(engine, facts, settings.seal_keys)
     listener = Listener(settings.database_url)

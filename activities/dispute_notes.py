@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from activities.collisions import keyed_parties
-from db import disputes, projects
+from conflicts.asked import keyed
+from conflicts.learned import learned_names
+from db import disputes, projects, rulings
 from domain.dispute import MeetingCall
 from domain.email_address import is_email_address
 from domain.project_match import Match
 from domain.project_rules import ProjectNotice, meeting_participants
 from domain.tasks import TaskKind
+from matching.parties import parties_of
 from texts.catalogue import Texts
 from texts.dispute_views import meeting_rows, outcome_rows
 from texts.ics import invitation
@@ -53,8 +55,11 @@ async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonVal
 
 
 async def precedents(context: DisputeContext) -> list[JsonValue]:
-    """Past rulings on the same customer: when, who, which split. Nothing that is not about that customer (X2)."""
-    customer = [named for named in keyed_parties(context.project.form) if named.role in ("customer", "alias")]
+    """Past rulings on the same customer, also under a name that somebody has found to be its own: when, who, which
+    split. Nothing that is not about that customer (X2)."""
+    names = [party for party in parties_of(context.project.form) if party.role in ("customer", "alias")]
+    known = await rulings.known_aliases(context.work.tx, {name.key for name in names})
+    customer = keyed([*names, *(other for name in names for other in learned_names(name, known))])
     found = await disputes.precedents(context.work.tx, customer, but=context.row.id)
     return [
         {

@@ -23,6 +23,7 @@ from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.project_match import Match
 from domain.registers import BackgroundEntry
 from domain.subject import Subject, SubjectType
+from domain.uscc import told_apart
 from matching.names import name_key
 
 _PROJECTS = frozenset({"project", "earlier_project"})
@@ -159,9 +160,7 @@ async def _credit_and_litigation(work: Work, row: ApplicationRow) -> list[Eviden
     keys += learned_keys(keys, await rulings.known_aliases(work.tx, keys))
     listed = await registers.background_of(work.tx, keys, [customer.uscc] if customer.uscc else [])
     entries = [
-        BackgroundEntry.model_validate(entry.document)
-        for entry in listed
-        if not (entry.uscc and customer.uscc and entry.uscc != customer.uscc)
+        BackgroundEntry.model_validate(entry.document) for entry in listed if not told_apart(entry.uscc, customer.uscc)
     ]
     return [
         _evidence(EvidenceKind.CREDIT, "background_register", work, [_credit(e) for e in entries]),

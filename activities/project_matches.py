@@ -38,7 +38,7 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
     known = {(match.subject_type, match.subject_id) for match in found}
     gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
     matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))
-    await projects.keep_matches(work.tx, row.id, row.round, matches)
+    await projects.keep_matches(work.tx, row.id, row.round, matches, weaker=more)
     return matches
 
 

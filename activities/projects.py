@@ -371,7 +371,8 @@ class ProjectContext(Context):
                 update["agreement"] = None
             update |= {"refusal": None, "objection": None}
         else:
-            await projects.keep_matches(work.tx, before.id, number, await self.matches())
+            weaker = await projects.weaker_matches(work.tx, before.id, before.round)
+            await projects.keep_matches(work.tx, before.id, number, await self.matches(), weaker=weaker)
         await self.change(**update)
         work.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
         return Answered(round=number, outcome=REROUTE if reroute else "")

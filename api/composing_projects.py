@@ -57,6 +57,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         refusal=_refusal(composer, row, shown=shown),
         dispute=dispute_view(composer, over[-1]) if over else None,
         matches=[match_view(composer, match) for match in found],
+        weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],

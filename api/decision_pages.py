@@ -206,6 +206,7 @@ async def _of_project(
         "stage_label": texts.text(stage),
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
+        "weaker": await projects.weaker_matches(tx, row.id, row.round) if deciding else 0,
         "note": with_people(task.note or {}, organisation) | _other_side(opened) | await _resumed(tx, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or _reason(task),

@@ -109,6 +109,8 @@ class DecisionPage(AskingPage):
     """What the controls offer to choose from."""
     weighed: tuple[Weighed, ...] = ()
     """A5, P4: the registration and everything else registered for it, the first registered first."""
+    weaker: int = 0
+    """How many further matches of a project the list leaves out, the weakest."""
     note: dict[str, JsonValue] = {}
     """What the person asked has to know beside it: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()

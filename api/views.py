@@ -358,6 +358,8 @@ class ProjectView(ProjectSummary):
     """The newest one."""
     matches: list[MatchView] = []
     """What was found in this round; only for those who decide (X2)."""
+    weaker_matches: int = 0
+    """How many further ones were left out, the weakest."""
     updates: list[UpdateView] = []
     """Newest first."""
     tasks: list[OpenTaskView]

@@ -74,12 +74,12 @@ async def measure(wanted: argparse.Namespace) -> Everything:
         results = await Rounds(ground, product, bare, size).all(arms, tell)
         chosen = sandboxes[-1]
         async with ground.worker(sandbox=chosen):
-            await product.drive(5, 1)
+            warm = await product.drive(5, 1)
             quiet = await quiet_latency(product, wanted.quiet)
             async with Lane(HOST, product.port) as lane:
                 open_one = await product.to_vps(lane)
             await asyncio.sleep(1)
-            read = await reads(ground, product, quiet.ids, open_one)
+            read = await reads(ground, product, [*warm.ids, *quiet.ids], open_one)
         say("latency of a quiet system and reads measured")
         crashes = {
             second: [

@@ -17,6 +17,7 @@ from db.applications import KeyedParty, RegisteredParty
 from db.candidates import candidates, projects_named
 from domain.policy import Matching
 from domain.rulings import LearnedAlias
+from domain.uscc import told_apart
 from domain.verdict import Level, Reason, Verdict
 from matching.parties import Party, compare
 from matching.projects import ProjectSides, compare_projects
@@ -142,9 +143,9 @@ def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Ve
 
 def _one_company(mine: Party, there: Party) -> bool:
     """By code, or by name where no code says otherwise."""
-    if mine.uscc and there.uscc:
-        return mine.uscc == there.uscc
-    return mine.key == there.key
+    if told_apart(mine.uscc, there.uscc):
+        return False
+    return bool(mine.uscc and mine.uscc == there.uscc) or mine.key == there.key
 
 
 async def project_hits(
@@ -241,7 +242,7 @@ async def add_one_hop(
         ):
             continue
         one, customer = bound
-        if one.uscc and other.uscc and one.uscc != other.uscc:
+        if told_apart(one.uscc, other.uscc):
             continue
         reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
         verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))

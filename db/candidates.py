@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +23,15 @@ NEAREST = 200
 """Of those, how many are handed on to be judged."""
 
 NEAREST_HEADS = 40
+
+FEW_PAIRS = 15
+"""Pairs of a name of six characters: one with no more is taken for an abbreviation, all of which the full name has."""
+
+EACH_SHARED, EACH_SHARED_OF_FEW = 10, 40
+"""What a shared gram counts, in grams by which the name found is the longer one."""
+
+STANDING_FOR_FEW = 30
+"""What it counts for an abbreviation that the name found is that of a joint stock company or a group, likewise."""
 
 COUNTS_SECONDS = 60.0
 """How long a connection remembers which grams are common. They only choose what is looked at first."""
@@ -49,17 +59,26 @@ def near_sql(*, live_only: bool) -> str:
 
     The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
     share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
-    name, and crowd nobody out. $3: name keys that are looked up exactly; $4, $5, $6: see `_probes`.
+    name, and crowd nobody out. $3: name keys that are looked up exactly; $4 to $8: see `Probe`. Each list of grams
+    is read once: written where it is used, it would be read again for every row that is looked at.
     """
     which = f"{_WHICH}{_LIVE if live_only else ''}"
     return f"""
+    WITH probe AS MATERIALIZED (
+        SELECT rare::integer[] AS rare, grams::integer[] AS grams, nearest, each, standing, place
+        FROM unnest($4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[])
+        WITH ORDINALITY AS given (rare, grams, nearest, each, standing, place)
+    )
     SELECT probe.place, {_PARTY.sql}
-    FROM unnest($4::text[], $5::text[], $6::integer[]) WITH ORDINALITY AS probe (rare, grams, nearest, place)
+    FROM probe
     CROSS JOIN LATERAL (
         SELECT party.name_key FROM party
-        WHERE {which} AND party.grams && probe.rare::integer[] AND party.name_key <> ALL($3::text[])
+        WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
         GROUP BY party.name_key
-        ORDER BY max(icount(party.grams & probe.grams::integer[]) - 0.1 * icount(party.grams)) DESC, party.name_key
+        ORDER BY max(
+            probe.each * icount(party.grams & probe.grams) - icount(party.grams)
+            + CASE WHEN probe.standing > 0 AND party.grams @> '{{{STANDING}}}' THEN probe.standing ELSE 0 END
+        ) DESC, party.name_key
         LIMIT probe.nearest
     ) AS near
     JOIN party ON party.name_key = near.name_key AND {which}"""
@@ -106,10 +125,9 @@ async def candidates(
         met[tuple(row)] = {named.name_key for named in parties if _is_one(_PARTY.read(row, met_by=()), named)}
     probes = _probes(parties, await _counts(tx)) if near else ()
     if probes:
-        keys, rarest, every, nearest = zip(*probes, strict=True)
-        values = names, list(rarest), list(every), list(nearest)
+        values = names, *map(list, zip(*(probe[1:] for probe in probes), strict=True))
         for place, *row in await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values):
-            met.setdefault(tuple(row), set()).add(keys[place - 1])
+            met.setdefault(tuple(row), set()).add(probes[place - 1].key)
     found = (_PARTY.read(row, met_by=by) for row, by in met.items())
     return tuple(sorted(found, key=lambda one: (one.since, one.subject_id)))
 
@@ -118,15 +136,38 @@ def _is_one(registered: RegisteredParty, named: KeyedParty) -> bool:
     return registered.name_key == named.name_key or bool(named.uscc and named.uscc == registered.uscc)
 
 
-def _probes(parties: Sequence[KeyedParty], counts: Mapping[int, float]) -> list[tuple[str, str, str, int]]:
-    """What is looked up: the name it is for, its rare grams, all of them, and how many rows are wanted."""
-    found: dict[tuple[str, str, int], tuple[str, str, str, int]] = {}
+class Probe(NamedTuple):
+    """One thing that is looked for."""
+
+    key: str
+    """The name key it is for."""
+    rare: str
+    """The grams that bring rows."""
+    grams: str
+    """All that are counted in them."""
+    nearest: int
+    """How many names are wanted."""
+    each: int
+    """What a shared gram counts."""
+    standing: int
+    """What it counts that the name found is that of a joint stock company or a group."""
+
+
+def _probes(parties: Sequence[KeyedParty], counts: Mapping[int, float]) -> list[Probe]:
+    """What is looked up for these names: each by its grams, and by those that only heads of others have."""
+    found: dict[tuple[str, str, int], Probe] = {}
     for named in parties:
-        of_heads = tuple(of_head(gram) for gram in named.grams if is_pair(gram))
-        for grams, most, nearest in ((named.grams, MOST_ROWS, NEAREST), (of_heads, MOST_HEADS, NEAREST_HEADS)):
-            if rare := _rarest(grams, counts, most):
-                probe = (named.name_key, _array(rare), _array(grams), nearest)
-                found[probe[0], probe[1], nearest] = probe
+        pairs = [gram for gram in named.grams if is_pair(gram)]
+        few = len(pairs) <= FEW_PAIRS
+        each, standing = (EACH_SHARED_OF_FEW, STANDING_FOR_FEW) if few else (EACH_SHARED, 0)
+        heads = [of_head(gram) for gram in pairs]
+        for grams, rare, nearest, bonus in (
+            (named.grams, _rarest(named.grams, counts, MOST_ROWS), NEAREST, standing),
+            (heads, _rarest(heads, counts, MOST_HEADS), NEAREST_HEADS, 0),
+        ):
+            if rare:
+                probe = Probe(named.name_key, _array(rare), _array(grams), nearest, each, bonus)
+                found[probe.key, probe.rare, nearest] = probe
     return list(found.values())
 
 

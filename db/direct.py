@@ -12,7 +12,7 @@ import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 from sqlalchemy.engine import make_url
 
-from db.engine import RecordAway, is_away
+from db.engine import PLANNED_ONCE, RecordAway, is_away
 
 
 class Direct:
@@ -30,7 +30,7 @@ class Direct:
             command_timeout=timeout,
             init=_read_json,
             reset=_as_it_is,
-            server_settings={"application_name": f"baobei-{process}"},
+            server_settings={"application_name": f"baobei-{process}", **PLANNED_ONCE},
         )
 
     async def __aenter__(self) -> Self:

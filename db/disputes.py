@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel
-from sqlalchemy import and_, bindparam, exists, insert, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.applications import KeyedParty
@@ -110,13 +110,14 @@ async def of_account_holder(tx: AsyncConnection, person: str) -> tuple[DisputeRo
 async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but: str) -> tuple[DisputeRow, ...]:
     """D2: how earlier disputes over projects of the same customer ended, the latest first.
 
-    `customer`: the customer under each of its names; `but`: the dispute that asks. Two different credit codes are two
-    customers, whatever their names say.
+    `customer`: the customer under each of its names; `but`: the dispute that asks. Two different codes of one kind are
+    two customers, whatever their names say.
     """
     names = sorted({named.name_key for named in customer})
     codes = sorted({named.uscc for named in customer if named.uscc})
     by_name = party.c.name_key.in_(names)
-    same = or_(party.c.uscc.in_(codes), and_(by_name, party.c.uscc.is_(None))) if codes else by_name
+    untold = or_(party.c.uscc.is_(None), func.length(party.c.uscc).not_in({len(code) for code in codes}))
+    same = or_(party.c.uscc.in_(codes), and_(by_name, untold)) if codes else by_name
     of_customer = exists().where(
         party.c.subject_type == "project",
         party.c.subject_id == dispute.c.project_id,

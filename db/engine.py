@@ -41,6 +41,12 @@ def _plain(value: Any) -> str:
     raise TypeError(f"cannot store {type(value).__name__} as JSON")
 
 
+PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
+"""For connections that run the same few statements with ever new values: each is planned once, whatever the values.
+
+By default PostgreSQL plans the first five of every connection anew, and those that are given lists for ever. Not for
+lists that people filter: where a condition is a value, the plan for all values has no use for an index of one of them.
+"""
 IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it still lives before it is used again."""
 
@@ -53,6 +59,7 @@ def make_engine(
     pre_ping: bool = True,
     command_timeout: float | None = None,
     pool_timeout: float = 30.0,
+    planned_once: bool = False,
 ) -> AsyncEngine:
     """An engine whose sessions show up in PostgreSQL as `baobei-{process}`.
 
@@ -61,8 +68,9 @@ def make_engine(
     died since, one caller is told that the record is away, and the pool throws all its elders out.
 
     A server that hangs refuses nothing: `command_timeout` (seconds a statement) gives up on it, `pool_timeout`
-    (seconds) on waiting for a connection that others hold (X3).
+    (seconds) on waiting for a connection that others hold (X3). For `planned_once` see `PLANNED_ONCE`.
     """
+    plans = PLANNED_ONCE if planned_once else {}
     engine = create_async_engine(
         database_url,
         pool_size=pool_size,
@@ -75,7 +83,7 @@ def make_engine(
             "timeout": 5,
             "command_timeout": command_timeout,
             "prepared_statement_cache_size": 500,
-            "server_settings": {"application_name": f"baobei-{process}"},
+            "server_settings": {"application_name": f"baobei-{process}", **plans},
         },
     )
     if pre_ping:

@@ -33,7 +33,7 @@ _ROUNDS = (
     .where(project_round.c.project_id == bindparam("project"))
     .order_by(project_round.c.round)
 )
-_MATCHES = select(project_round.c.matches).where(
+_MATCHES = select(project_round.c.matches, project_round.c.weaker_matches).where(
     project_round.c.project_id == bindparam("project"), project_round.c.round == bindparam("number")
 )
 _ADD_UPDATE = insert(project_update)
@@ -180,17 +180,31 @@ async def rounds(tx: AsyncConnection, project_id: str) -> tuple[dict[str, Any], 
     return tuple(dict(row._mapping) for row in await tx.execute(_ROUNDS, {"project": project_id}))
 
 
-async def keep_matches(tx: AsyncConnection, project_id: str, number: int, matches: Sequence[Match]) -> None:
-    """Keep what the registration may be in conflict with in this round, in place of what was found before."""
-    found = [match.model_dump(mode="json") for match in matches]
+async def keep_matches(
+    tx: AsyncConnection, project_id: str, number: int, matches: Sequence[Match], *, weaker: int | None = None
+) -> None:
+    """Keep what the registration may be in conflict with in this round, in place of what was found before.
+
+    Args:
+        weaker: how many further ones the list leaves out; as before when left out.
+    """
+    found: dict[str, Any] = {"matches": [match.model_dump(mode="json") for match in matches]}
+    if weaker is not None:
+        found["weaker_matches"] = weaker
     mine = (project_round.c.project_id == project_id, project_round.c.round == number)
-    await tx.execute(update(project_round).where(*mine).values(matches=found))
+    await tx.execute(update(project_round).where(*mine).values(**found))
 
 
 async def matches_of(tx: AsyncConnection, project_id: str, number: int) -> tuple[Match, ...]:
     """What was found in one round, in the order it was kept."""
-    found = await tx.scalar(_MATCHES, {"project": project_id, "number": number})
-    return tuple(Match.model_validate(match) for match in found or ())
+    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    return tuple(Match.model_validate(match) for match in row.matches) if row else ()
+
+
+async def weaker_matches(tx: AsyncConnection, project_id: str, number: int) -> int:
+    """How many weaker matches the list of that round leaves out."""
+    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    return int(row.weaker_matches) if row else 0
 
 
 async def add_update(tx: AsyncConnection, row: UpdateRow) -> None:

@@ -117,7 +117,13 @@ party = Table(
     Index("ix_party_subject", "subject_type", "subject_id"),
     Index("ix_party_name_key", "name_key"),
     Index("ix_party_uscc", "uscc", postgresql_where=text("uscc IS NOT NULL")),
-    Index("ix_party_grams", "grams", postgresql_using="gin", postgresql_ops={"grams": "gin__int_ops"}),
+    Index(
+        "ix_party_grams",
+        "grams",
+        postgresql_using="gin",
+        postgresql_ops={"grams": "gin__int_ops"},
+        postgresql_with={"fastupdate": "off"},
+    ),
 )
 
 # By which version of the rules the keys and grams in the tables were made; one row.
@@ -151,7 +157,8 @@ account = Table(
     ),
 )
 
-# `codes` (a textrange made of uscc) and the two exclusion constraints exist only in the database: see the migration.
+# `codes` and `registration_numbers` (textranges made of uscc) and the two exclusion constraints exist only in the
+# database: see the migrations.
 claim = Table(
     "claim",
     metadata,
@@ -384,6 +391,7 @@ project_round = Table(
     Column("form", JSONB, nullable=False),
     Column("submitted_at", Moment, nullable=False),
     Column("matches", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("weaker_matches", Integer, nullable=False, server_default=text("0")),
 )
 
 project_update = Table(

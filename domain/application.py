@@ -8,10 +8,10 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from domain.base import Frozen, Line, Money, OptionalText, Text
-from domain.uscc import check_uscc
+from domain.uscc import check_code
 
-Uscc = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True), AfterValidator(check_uscc)]
-"""Unified Social Credit Code (GB 32100-2015), 18 characters with a valid check character."""
+Uscc = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True), AfterValidator(check_code)]
+"""Unified Social Credit Code (18 characters), or the registration number (15 digits) of a company that has none yet."""
 
 
 def _blank_is_none(value: object) -> object:

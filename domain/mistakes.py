@@ -58,10 +58,17 @@ _SAID = {
     "control_character": ("含有控制字符", "contains control characters"),
     "one_line": ("必须写成一行", "must be a single line"),
     "not_unicode": ("含有无效的 Unicode 字符", "is not valid Unicode text"),
-    "uscc_format": ("必须是 18 位统一社会信用代码", "must be an 18-character Unified Social Credit Code"),
+    "uscc_format": (
+        "必须是 18 位统一社会信用代码或 15 位注册号",
+        "must be an 18-character Unified Social Credit Code, or a registration number of 15 digits",
+    ),
     "uscc_check_digit": (
         "统一社会信用代码的末位校验码不符，请核对",
         "the last character of the Unified Social Credit Code does not match the other 17",
+    ),
+    "registration_check_digit": (
+        "注册号的末位校验码不符，请核对",
+        "the last digit of the registration number does not match the other 14",
     ),
     "bool_type": ("必须是 true 或 false", "must be true or false"),
     "bool_parsing": ("必须是 true 或 false", "must be true or false"),

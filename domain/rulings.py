@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from domain.base import Frozen, OptionalText, Wire
+from domain.uscc import told_apart
 from domain.verdict import Level, Reason, Verdict
 
 
@@ -79,8 +80,8 @@ class Link(Wire):
     @property
     def teaches(self) -> bool:
         """Whether somebody who says that the two are one company says more than their names and codes do."""
-        codes = {code for code in (self.asked_uscc, self.registered_uscc) if code}
-        return bool(self.asked and self.registered) and not self.exact and len(codes) < 2
+        apart = told_apart(self.asked_uscc, self.registered_uscc)
+        return bool(self.asked and self.registered) and not self.exact and not apart
 
 
 class Compared(Wire):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from embedded.demo_names import who_else_is_registered
 from embedded.demo_projects import PROJECT_CHAPTERS
 from embedded.demo_tale import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, SECOND_CLERK, VPS, Broken, Case, Tale
 from embedded.driver import until
@@ -293,6 +294,7 @@ CHAPTERS: dict[str, Callable[[Tale], None]] = {
     "sixth": the_sixth_account,
     "returned": returned_and_completed,
     "withdrawn": withdrawn,
+    "names": who_else_is_registered,
     "silence": silence,
     "delegate": a_delegate,
     "forged": a_signal_by_hand,

@@ -20,8 +20,8 @@ from urllib.parse import urlencode, urlsplit
 
 T = TypeVar("T")
 
-PATIENCE = 20.0
-"""Seconds until waiting for something that must happen is given up."""
+PATIENCE = 60.0
+"""Seconds until waiting for something that must happen is given up: many, for a machine busy with others."""
 POLL = 0.05
 DECISION_PATH = "/d/"
 

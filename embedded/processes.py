@@ -88,7 +88,9 @@ class Child:
             )
         with suppress(psutil.Error):
             note = {"pid": self.pid, "create_time": psutil.Process(self.pid).create_time()}
-            self.pid_file.write_text(json.dumps(note))
+            fresh = self.pid_file.with_suffix(".fresh")
+            fresh.write_text(json.dumps(note))
+            fresh.replace(self.pid_file)  # whole or not at all: half a note would name nobody
 
     async def wait(self) -> int:
         """The exit code; negative is the number of the signal that ended it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
@@ -12,6 +12,7 @@ from domain.application import ApplicationForm
 from domain.base import Frozen
 from domain.policy import Matching, load_policy
 from domain.project import Company, ProjectForm
+from domain.uscc import told_apart
 from domain.verdict import Level, Reason, Verdict
 from matching.anatomy import anatomy
 from matching.grams import grams
@@ -47,7 +48,13 @@ class Party(Frozen):
     @cached_property
     def grams(self) -> tuple[int, ...]:
         """What near names have in common with this one."""
-        return tuple(grams(anatomy(self.name)))
+        return _grams(self.name)
+
+
+@lru_cache(1024)
+def _grams(name: str) -> tuple[int, ...]:
+    """Of a name: each step of a process makes the parties of its form anew."""
+    return tuple(grams(anatomy(name)))
 
 
 @cache
@@ -97,13 +104,13 @@ def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) 
     """How close the two companies are, and why (N3, P4).
 
     `related` instead of `same` where one of the two is only a related party of its customer: the customers then
-    differ. Two different USCCs are never `same`, whatever the names say; one USCC always is.
+    differ. Two different codes of one kind are never `same`, whatever the names say; one code always is.
 
     Args:
         bounds: from which likeness on what is said; as shipped when left out.
     """
     bounds = bounds or shipped()
-    known_apart = bool(asked.uscc and registered.uscc and asked.uscc != registered.uscc)
+    known_apart = told_apart(asked.uscc, registered.uscc)
     level, score, reasons = Level.NONE, 0.0, []
     if asked.uscc and asked.uscc == registered.uscc:
         level, score = Level.SAME, 1.0

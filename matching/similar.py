@@ -28,8 +28,11 @@ class Likeness:
     reasons: tuple[Reason, ...]
 
 
-JOINT_STOCK, GROUP, BRANCH, LENGTH = 0.6, 0.4, 1.5, 0.03
+JOINT_STOCK, GROUP, BRANCH, LENGTH = 1.5, 0.4, 2.5, 0.03
 """What a joint stock company, a group, a branch and one more character count for, in units of `weight`."""
+
+STATE, ELSEWHERE, OTHER_KIND = 2.0, 1.0, 1.0
+"""Likewise: a group of the state for 中…, another place than an institution's, a company for an institution."""
 
 ONE_COMPANY = 0.95
 """The score of two that are written as branches of one company, or as a branch and its head."""
@@ -68,14 +71,34 @@ def numbers_differ(asked: str, registered: str) -> bool:
 def _leaning(asked: Anatomy, other: Anatomy) -> float:
     """What speaks for one of many that are equally near: it orders them more than it decides.
 
-    A short name more often stands for a company of standing, and seldom for a branch of one.
+    A short name more often stands for a company of standing, and seldom for a branch of one. An institution that is
+    called otherwise now is still where it was, and seldom a company.
     """
     lean = 0.0
     if other.unit and not asked.unit:
         lean -= BRANCH
     if asked.short:
         lean += JOINT_STOCK * ("股份" in other.form) + GROUP * is_group(other) - LENGTH * len(other.text)
-    return lean
+        lean += STATE * _may_be_state_group(asked, other)
+    return lean - _of_institution(asked, other) - _of_institution(other, asked)
+
+
+def _of_institution(one: Anatomy, other: Anatomy) -> float:
+    if not one.ending or one.form or other.short:
+        return 0.0
+    elsewhere = bool(one.place) and one.place != other.place
+    return ELSEWHERE * elsewhere + OTHER_KIND * bool(other.form and not other.ending)
+
+
+def _may_be_state_group(asked: Anatomy, other: Anatomy) -> bool:
+    """Whether a short name such as 中石油 or 国投 may stand for 中国… or 国家….
+
+    Its many members have the short name as it is in theirs: they are not what it stands for.
+    """
+    if not asked.core.startswith(("中", "国")) or not other.text.startswith(("中国", "国家")) or other.unit:
+        return False
+    rest = other.core.removeprefix(asked.core).replace("集团", "").replace("控股", "")
+    return ("股份" in other.form or is_group(other)) and (asked.core not in other.core or not rest)
 
 
 def without_form(asked: str, registered: str) -> Likeness:

@@ -34,21 +34,27 @@ _WAN = Decimal(10_000)
 Entry = Mapping[Language, str]
 
 
-class _Strict(string.Formatter):
-    """`str.format` that only fills in plain names: a template cannot reach into a parameter's attributes."""
+@cache
+def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
+    """The words of a template, and the parameter that follows each. Taken apart once: a mail has dozens of texts.
 
-    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:
-        if not field_name.isidentifier():
-            raise ValueError(f"not a plain placeholder: {field_name!r}")
-        return super().get_field(field_name, args, kwargs)
+    Raises `ValueError` for anything but plain names: a template cannot reach into a parameter's attributes.
+    """
+    found = []
+    for words, name, spec, conversion in string.Formatter().parse(template):
+        if spec or conversion or not (name is None or name.isidentifier()):
+            raise ValueError(f"not a plain placeholder: {name!r}")
+        found.append((words, name))
+    return tuple(found)
 
 
-_FORMATTER = _Strict()
+def _filled(template: str, params: Mapping[str, object]) -> str:
+    return "".join(words if name is None else f"{words}{params[name]}" for words, name in _pieces(template))
 
 
 def placeholders(template: str) -> frozenset[str]:
     """The names of the parameters that a template needs."""
-    return frozenset(name for _, name, _, _ in _FORMATTER.parse(template) if name is not None)
+    return frozenset(name for _, name in _pieces(template) if name is not None)
 
 
 def _leaves(prefix: str, node: Mapping[str, Any], found: dict[str, Entry], source: str) -> None:
@@ -93,7 +99,7 @@ class Texts:
 
     def text(self, key: str, /, **params: object) -> str:
         """The words of `key` with `params` filled in. Raises `KeyError` for an unknown key or a missing parameter."""
-        return _FORMATTER.vformat(catalogue()[key][self.language], (), params)
+        return _filled(catalogue()[key][self.language], params)
 
     def label(self, key: str, fallback: str = "") -> str:
         """The words of `key`, or `fallback` (or the last part of the key) for keys that data brings along."""
@@ -111,7 +117,7 @@ class Texts:
         if entry is None:
             return self.text("error.invalid")
         try:
-            return _FORMATTER.vformat(entry[self.language], (), params or {})
+            return _filled(entry[self.language], params or {})
         except KeyError:
             return self.text("error.invalid")
 

@@ -18,6 +18,7 @@ from email.header import Header, decode_header
 from email.parser import BytesHeaderParser
 from email.policy import compat32
 from email.utils import format_datetime, formataddr, parseaddr
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -30,6 +31,8 @@ LONGEST_MESSAGE_ID: Final = 77
 """A longer one does not fit a line, and ids that are broken up thread nothing."""
 LINE: Final = 76
 """Characters of a line, encoded words and base64 included."""
+HEADERS_KEPT: Final = 1024
+"""Headers that are remembered in both directions: all mails of a process have one subject, many one reader."""
 _MIME: Final = frozenset({"Content-Type", "MIME-Version"})
 
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
@@ -158,6 +161,7 @@ def _written(name: str, value: str | _Mailbox) -> str | Header:
     return shown
 
 
+@lru_cache(HEADERS_KEPT)
 def _line(name: str, value: str | _Mailbox) -> str:
     written = _written(name, value)
     if isinstance(written, str):
@@ -200,6 +204,7 @@ def _read_back(wire: bytes, meant: Sequence[tuple[str, str | _Mailbox]]) -> None
         raise MailRefused("the headers of the finished mail do not read back as they were written")
 
 
+@lru_cache(HEADERS_KEPT)
 def _understood(name: str, raw: str) -> str | _Mailbox:
     if name in ("From", "To"):
         shown, address = parseaddr(raw)

@@ -15,7 +15,7 @@
   let running = null;
 
   const worth = (name, value) =>
-    name === "uscc" ? value.length === 18 : name !== "token" && [...value].length >= 2;
+    name === "uscc" ? [15, 18].includes(value.length) : name !== "token" && [...value].length >= 2;
 
   async function look() {
     const typed = new FormData(form);

@@ -19,14 +19,14 @@ from typing import Any
 
 import asyncpg
 
-from embedded.driver import Answer, PageLink, Portal, Web, until
+from embedded.driver import Answer, PageLink, Web, until
 from embedded.mails import read_mails
 from embedded.mailsink import MailSinkService
 from embedded.ports import HOST, free_row
 from embedded.postgres import PostgresServer
 from embedded.temporal import TemporalServer
 from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
-from tests.e2e.stack import ROOT
+from tests.e2e.stack import ROOT, PatientPortal
 
 
 def keys() -> str:
@@ -47,7 +47,7 @@ class TwoDoors(Web):
         return next(self._turns).request(method, path, body, headers)
 
 
-class SignedIn(Portal):
+class SignedIn(PatientPortal):
     """The portal of a company with a sign-in service of its own."""
 
     def __init__(self, web: Web, issuer: Issuer) -> None:
@@ -107,7 +107,7 @@ class Cluster:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
 
@@ -142,7 +142,7 @@ class Cluster:
     def ready(self) -> None:
         """Wait until both APIs and both workers serve."""
         ports = (*self.api_ports, *self.worker_ports)
-        until("two APIs and two workers are ready", lambda: all(self.serves(port) for port in ports), 60)
+        until("two APIs and two workers are ready", lambda: all(self.serves(port) for port in ports), 180)
 
     def serves(self, port: int) -> bool:
         """Whether the API or worker on this port says that it is ready."""

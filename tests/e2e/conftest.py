@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from embedded.driver import Mailbox, Portal
-from tests.e2e.stack import Stack
+from tests.e2e.stack import Stack, set_up
+
+
+@pytest.fixture(scope="session")
+def first_home() -> Iterator[Path]:
+    """A home that was started once. Nobody works in it; every product begins with a copy of it."""
+    folder = Path(tempfile.mkdtemp(prefix="baobei-first-"))
+    try:
+        asyncio.run(set_up(folder))
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    made = Stack()
+def stack(first_home: Path) -> Iterator[Stack]:
+    made = Stack(first_home)
     made.open()
     yield made
     made.close()
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -50,4 +50,4 @@ def company_name() -> str:
 
 def project_name() -> str:
     """A project that no other test has."""
-    return f"{_distinct(4)}{random.choice(_WORKS)}"
+    return f"{_distinct(6)}{random.choice(_WORKS)}"

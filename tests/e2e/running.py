@@ -41,6 +41,8 @@ SALESPEOPLE = (
 )
 PATIENCE = 60.0
 """Seconds within which everything that was said must have been recorded, whatever was killed meanwhile."""
+START = 180.0
+"""Seconds until everything is up: many, for a machine busy with others."""
 
 
 class Running:
@@ -74,7 +76,7 @@ class Running:
                 return self.web.request("GET", "/readyz").status == 200
             return False
 
-        until("everything is up", answers, PATIENCE)
+        until("everything is up", answers, START)
 
     def said(self) -> str:
         return (self.folder / "up.log").read_text()

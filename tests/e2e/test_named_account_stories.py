@@ -191,7 +191,7 @@ def test_n14_a_later_application_for_the_same_customer_is_told_and_exactly_one_i
     assert accounts[0]["n"] == 1
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_n8_a_sixth_account_needs_special_reasons_and_the_general_manager(stack: Stack) -> None:
     for _ in range(4):
         Journey(stack, COUNTED).activate()

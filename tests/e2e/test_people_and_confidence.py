@@ -169,7 +169,7 @@ def test_x1_a_signal_sent_by_hand_changes_nothing_and_shows_in_the_record(stack:
             ],
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -179,7 +179,7 @@ def killed_soon(running: Running, part: str, seconds: float) -> None:
     running.kill(part)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", PARTS)
 def test_d1_d2_x3_a_part_is_killed_at_every_point_of_a_dispute_and_each_ends_once(
     running: Running, customer: str, part: str
@@ -227,7 +227,7 @@ class Silent(Project):
         self.goes_silent()
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", PARTS)
 def test_u1_u4_x3_a_part_is_killed_between_an_update_and_the_shelf_and_everything_comes_once(
     running: Running, customer: str, part: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +23,11 @@ NEWS = {"progress": "完成方案交流", "next_steps": "提交报价"}
 
 
 @pytest.fixture(scope="module")
-def rehearsal() -> Iterator[Stack]:
-    made = Stack(rehearsal=True)
+def rehearsal(first_home: Path) -> Iterator[Stack]:
+    made = Stack(first_home, rehearsal=True)
     made.open()
     yield made
     made.close()
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def leap(story: ProjectJourney, duration: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -67,13 +66,12 @@ def time() -> Iterator[Time]:
 
 
 @pytest.fixture(scope="module")
-def silent(time: Time) -> Iterator[Stack]:
+def silent(first_home: Path, time: Time) -> Iterator[Stack]:
     """A product of its own whose engine skips time."""
-    stack = Stack(temporal=time.address)
+    stack = Stack(first_home, temporal=time.address)
     stack.open()
     yield stack
     stack.close()
-    shutil.rmtree(stack.folder, ignore_errors=True)
 
 
 def mails(story: Journey, person: str, saying: str) -> int:

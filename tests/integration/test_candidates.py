@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,7 @@ from conflicts.asked import keyed
 from conflicts.rekeying import rekey
 from db import applications, candidates
 from db.candidates import projects_named
+from db.engine import make_engine
 from matching.parties import Party
 
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
@@ -75,9 +77,8 @@ async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: Asy
 
 async def plan(tx: AsyncConnection, name: str, *, live_only: bool) -> str:
     probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(tx))
-    _, rare, every, nearest = zip(*probes, strict=True)
     near = candidates.near_sql(live_only=live_only)
-    values: Sequence[Any] = (["account"], "", [], list(rare), list(every), list(nearest))
+    values: Sequence[Any] = (["account"], "", [], *map(list, zip(*(probe[1:] for probe in probes), strict=True)))
     raw = await tx.get_raw_connection()
     assert raw.driver_connection is not None
     rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
@@ -99,6 +100,37 @@ async def test_the_index_is_used_and_few_rows_are_looked_at(engine: AsyncEngine,
             assert len(near) <= candidates.NEAREST + candidates.NEAREST_HEADS + 1
         assert FULL in await found(tx, "中石油")
         assert names[777] in await found(tx, names[777])
+
+
+async def test_new_names_are_looked_up_by_the_index_before_anybody_has_tidied_up(engine: AsyncEngine) -> None:
+    """Names that waited in a list beside the index made the planner read the whole table for each look-up."""
+    async with engine.begin() as tx:
+        await register(tx, "a", *invented(1000))
+        await tx.execute(text("ANALYZE party"))
+        assert "ix_party_grams" in await plan(tx, "云岭精密", live_only=True)
+
+
+async def test_a_plan_for_all_values_uses_the_index_too(
+    database_url: str, engine: AsyncEngine, superuser: asyncpg.Connection
+) -> None:
+    """The worker's connections have every statement planned once."""
+    names = [FULL, *invented(20_000)]
+    await fill(superuser, names, 0)
+    worker = make_engine(database_url, process="test", pool_size=1, planned_once=True)
+    async with engine.connect() as tx, worker.connect() as planned_once:
+        for asked in ("中石油", names[777], "云岭精密"):
+            assert await found(planned_once, asked) == await found(tx, asked)
+        raw = await planned_once.get_raw_connection()
+        assert raw.driver_connection is not None
+        near = candidates.near_sql(live_only=True)
+        await raw.driver_connection.execute(f"PREPARE near AS {near}")
+        values = ", ".join("'{}'" for _ in set(re.findall(r"\$\d", near)))
+        rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE near ({values})")
+        used = json.dumps(rows[0][0])
+        assert "$1" in used
+        assert "ix_party_grams" in used
+        assert "Seq Scan" not in used
+    await worker.dispose()
 
 
 async def test_many_projects_of_one_company_crowd_no_other_name_out(engine: AsyncEngine) -> None:

@@ -10,12 +10,15 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.context import ForeignStep
+from db import rulings
 from domain.application import Customer
 from domain.dispute import DisputeStage, Origin
 from domain.project import ProjectForm
 from domain.project_rules import ProjectNotice
+from domain.rulings import LearnedAlias
 from domain.statements import AnswerTask
 from domain.tasks import AGREED, CALLED, CONFIRMED, DISAGREE, PROPOSED, RECORD
+from matching.names import name_key
 from tests.integration.dispute_ground import (
     APPLICANT,
     APPLICANTS_VP,
@@ -366,6 +369,7 @@ async def test_d2_precedents_go_by_the_credit_code_before_the_name(ground: Dispu
         [
             ("云岭科技有限公司", uscc(1), 1),
             ("云岭精密有限公司", uscc(2), 0),
+            ("云岭精密有限公司", "320594000000101", 1),
             ("云岭精密有限公司", None, 1),
             ("云岭科技有限公司", None, 0),
         ]
@@ -373,6 +377,43 @@ async def test_d2_precedents_go_by_the_credit_code_before_the_name(ground: Dispu
         later = await ground.disputed(f"later-{number}", form=_of_customer(name, code))
         await to_the_meeting(later)
         assert len((await later.note(HOLDER))["precedents"]) == known, (name, code)
+
+
+async def test_d2_precedents_are_found_under_a_name_that_somebody_has_found_to_be_the_customers(
+    ground: DisputeGround,
+) -> None:
+    """D2, N3: until it is taken back."""
+    first = await ground.disputed("p1", form=_of_customer("中石油"))
+    await first.negotiates()
+    await first.agrees(APPLICANT, text())
+    await first.asks(HOLDER)
+    await first.agrees(HOLDER)
+    await agreed(first)
+    full = "中国石油天然气集团有限公司"
+    before = await ground.disputed("before", form=_of_customer(full))
+    await to_the_meeting(before)
+    assert (await before.note(HOLDER))["precedents"] == []
+    async with ground.engine.begin() as tx:
+        (key, name), (other_key, other) = sorted((name_key(one), one) for one in ("中石油", full))
+        await rulings.learn(
+            tx,
+            [
+                LearnedAlias(
+                    name_key=key,
+                    name=name,
+                    other_key=other_key,
+                    other=other,
+                    person=HOLDERS_VP,
+                    at=NOW,
+                    reason="同一家公司",
+                    subject_id="p1",
+                    task_id=(await before.task(HOLDER)).id,
+                )
+            ],
+        )
+    after = await ground.disputed("after", form=_of_customer(full))
+    await to_the_meeting(after)
+    assert len((await after.note(HOLDER))["precedents"]) == 1
 
 
 def _of_customer(name: str, code: str | None = None) -> ProjectForm:

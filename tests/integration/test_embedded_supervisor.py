@@ -198,6 +198,24 @@ async def test_the_next_start_ends_orphans_and_touches_nobody_else(tmp_path: Pat
                 psutil.Process(pid).kill()
 
 
+async def test_x3_whoever_reads_the_note_of_a_process_reads_a_whole_one(tmp_path: Path) -> None:
+    """Also who reads while a new one is written: half a note would name nobody, and an orphan would live on."""
+    part = Part(tmp_path, "part")
+    await part.start()
+    assert part.child is not None
+    try:
+        first = part.child.pid_file.read_text()
+        with part.child.pid_file.open() as opened:
+            part.child.kill()
+            await part.child.wait()
+            await part.start()
+            assert opened.read() == first
+        assert json.loads(part.child.pid_file.read_text())["pid"] == part.pid
+        assert [note.name for note in part.child.pid_file.parent.iterdir()] == ["part.json"]
+    finally:
+        await part.stop()
+
+
 async def stray(env: dict[str, str]) -> int:
     """A process whose parent has gone."""
     environ = {key: value for key, value in os.environ.items() if key != HOME_VARIABLE} | env

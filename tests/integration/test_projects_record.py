@@ -215,11 +215,12 @@ async def test_rounds_keep_what_was_submitted_and_what_was_found_apart(tx: Async
         verdict=verdict("same_name"),
     )
     await projects.keep_matches(tx, "p", 1, [rival])
-    await projects.keep_matches(tx, "p", 2, [account])
+    await projects.keep_matches(tx, "p", 2, [account], weaker=7)
     await projects.keep_matches(tx, "p", 2, [rival, account])
     assert await projects.matches_of(tx, "p", 1) == (rival,)
     assert await projects.matches_of(tx, "p", 2) == (rival, account)
     assert await projects.matches_of(tx, "p", 3) == ()
+    assert [await projects.weaker_matches(tx, "p", number) for number in (1, 2, 3)] == [0, 7, 0]
     kept = await projects.rounds(tx, "p")
     assert kept == (
         {"round": 1, "submitted_at": NOW, "form": FORM.model_dump(mode="json")},

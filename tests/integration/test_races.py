@@ -289,6 +289,34 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
     assert of_near_names.account_id == "l1"
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "held"),
+    [
+        (uscc(1), "320594000000101", 1),
+        ("320594000000101", "320594000000208", 2),
+        ("320594000000101", None, 1),
+        ("320594000000101", "320594000000101", 1),
+    ],
+)
+async def test_n14_a_registration_number_and_a_credit_code_do_not_tell_two_customers_of_one_name_apart(
+    ground: Ground, one: str, other: str | None, held: int
+) -> None:
+    """Neither by the look before it nor by the constraint alone."""
+    pair = [
+        Racer(id=f"r{n}", applicant=salesperson(n), form=form("同名公司", code=code), submitted_at=NOW)
+        for n, code in enumerate((one, other))
+    ]
+    await ground.register(pair)
+    outcomes = await race(*(activate(ground, racer) for racer in pair))
+    assert sum(outcome.account_id is not None for outcome in outcomes) == held
+    if held == 1:
+        beaten = next(racer for racer, outcome in zip(pair, outcomes, strict=True) if outcome.account_id is None)
+        with pytest.raises(ClaimTaken):
+            async with ground.engine.begin() as tx:
+                await accounts.activate(tx, account_row(beaten, slot=1), keyed_parties(beaten.form))
+    assert await ground.rows("SELECT count(DISTINCT account_id) FROM claim WHERE live") == [(held,)]
+
+
 async def test_n14_two_companies_of_one_name_with_different_codes_do_not_collide(ground: Ground) -> None:
     pair = [
         Racer(id=f"n{n}", applicant=salesperson(n), form=form("同名公司", code=uscc(n + 1)), submitted_at=NOW)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import json
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta, tzinfo
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, Self
 
 import pytest
 
@@ -37,6 +37,21 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     fake = SimpleNamespace(monotonic=lambda: time.monotonic() + moved.by)
     monkeypatch.setattr("jwt.jwk_set_cache.time", fake)
     monkeypatch.setattr("jwt.jwks_client.time", fake)
+    return moved
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The clock by which tokens expire; a test puts it forward."""
+    moved = SimpleNamespace(by=0.0)
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Self:
+            return super().now(tz) + timedelta(seconds=moved.by)
+
+    monkeypatch.setattr("jwt.api_jwt.datetime", Later)
+    monkeypatch.setattr("api.auth.time", SimpleNamespace(time=lambda: time.time() + moved.by))
     return moved
 
 
@@ -90,17 +105,18 @@ async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_k
 
 
 async def test_a_token_verified_before_still_expires_and_says_nothing_for_another(
-    door: Doorkeeper, issuer: Issuer
+    door: Doorkeeper, issuer: Issuer, later: SimpleNamespace
 ) -> None:
     key = issuer.keys[0]
-    ends = time.time() - LEEWAY_SECONDS + 2.5
-    token = key.token("li.ming", exp=ends)
+    token = key.token("li.ming", exp=time.time() + 240)
     for _ in range(3):  # the first fetches the keys, the second is remembered, the third is believed
         assert await door.login_of(token) == "li.ming"
     head, _, signature = token.split(".")
     other = key.token("wang.fang").split(".")[1]
     assert await refused(door, f"{head}.{other}.{signature}") == "token_invalid"
-    await asyncio.sleep(3)
+    later.by = 240 + LEEWAY_SECONDS - 60
+    assert await door.login_of(token) == "li.ming"
+    later.by = 240 + LEEWAY_SECONDS + 1
     assert await refused(door, token) == "token_expired"
 
 

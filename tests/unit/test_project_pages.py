@@ -168,6 +168,9 @@ def test_a5_what_is_to_be_weighed_stands_on_the_page_with_times(kind: TaskKind) 
 
 def test_p4_nothing_found_is_said() -> None:
     assert "未发现相关的大客户、申请或项目。" in page(TaskKind.CONFLICT_CHECK, weighed=(Weighed(line=OWN, own=True),))
+    left_out = "另有 12 条关联较弱的未列出"
+    assert left_out in page(TaskKind.CONFLICT_CHECK, weaker=12)
+    assert "关联较弱" not in page(TaskKind.CONFLICT_CHECK)
 
 
 def test_d1_the_text_on_the_table_stands_on_the_page_and_how_to_confirm_it() -> None:

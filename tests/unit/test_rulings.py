@@ -45,7 +45,7 @@ def test_n3_what_was_found_before_verdicts_were_is_still_read() -> None:
         {"subject_type": "account", "subject_id": "a", "name": "云岭", "because": ["same_uscc", "same_name"]}
     )
     assert (same.verdict.level, same.conflict) == (Level.SAME, True)
-    assert because(same.verdict, Texts("zh")) == "统一社会信用代码相同；名称相同"
+    assert because(same.verdict, Texts("zh")) == "统一社会信用代码或注册号相同；名称相同"
     related = Match.model_validate(
         {
             **{"subject_type": "project", "subject_id": "p", "name": "扩容", "salesperson": "x", "status": "active"},
@@ -101,6 +101,7 @@ def test_a_match_is_cleared_once_everything_in_which_the_two_met_is() -> None:
         ({"asked": "中石油", "registered": "中国石油天然气集团有限公司"}, True),
         ({"asked": "中石油", "registered": "中国石油天然气集团有限公司", "registered_uscc": "1"}, True),
         ({"asked": "中石油", "asked_uscc": "2", "registered": "中国石油", "registered_uscc": "1"}, False),
+        ({"asked": "中石油", "asked_uscc": "2" * 15, "registered": "中国石油", "registered_uscc": "1"}, True),
         ({"asked": "云岭", "registered": "云岭", "exact": True}, False),
         ({}, False),
     ],

@@ -45,8 +45,8 @@ from workflows.named_account import NamedAccountApplication
 SERVER = Path(sys.executable).with_name("temporal-test-server")
 CONVERTER = data_converter(PAYLOAD_KEYS)
 CUSTOMER = "苏州测试精密制造有限公司"
-PATIENCE = 20.0
-"""Real seconds after which a test gives up waiting."""
+PATIENCE = 60.0
+"""Real seconds after which a test gives up waiting: many, for a machine busy with others."""
 
 S = TypeVar("S", bound=Statement)
 
