@@ -62,7 +62,7 @@ def report_part(
     report: Report, scope: Scope, organisation: Organisation, department: str | None = None
 ) -> ReportPart | None:
     """What `report`, already cut to what the reader may see, says in their mail. None when there is nothing in it."""
-    if not (report.rows or report.missed):
+    if not (report.rows or report.missed or (isinstance(report, SalesForecast) and report.changes)):
         return None
     match report:
         case WeeklyDigest():
