@@ -43,8 +43,7 @@ RULES = {ReviewStage.DONE: "R1–R4", ReviewStage.MISSED: "R6"}
 
 def department_of(account: AccountRow, organisation: Organisation) -> str | None:
     """The department an account is reviewed in: its salesperson's, or the one it was approved in."""
-    person = organisation.person(account.salesperson)
-    return person.department if person and person.active else account.department
+    return organisation.department_now(account.salesperson, account.department)
 
 
 class ReviewContext(Context):

@@ -19,7 +19,6 @@ from domain.reports import ZERO, AccountFigures, TargetSource
 from domain.reviews import PlanProgress, Proposal
 
 _CENT = Decimal("0.01")
-_MONTHS_A_YEAR = MONTHS[Rhythm.YEARLY]
 
 
 class Holding(Wire):
@@ -28,6 +27,7 @@ class Holding(Wire):
     account: str
     salesperson: str
     department: str | None
+    """In which it was approved."""
     form: ApplicationForm
     since: date
     until: date | None = None
@@ -35,7 +35,7 @@ class Holding(Wire):
 
 
 class TargetSet(Wire):
-    """What a review has set for an account in a period (R2: a month, R4: a half-year or a year)."""
+    """What a review has set for an account in a period (R2: a month, R4: a year)."""
 
     contracts: Decimal
     revenue: Decimal
@@ -71,11 +71,12 @@ def figures_of(
     """One account in one period. `targets` are all that was ever set for it, by period; `progress` is what the VP said
     of the months of the period, in their order. Raises `ValueError` for a week."""
     target = target_of(holding, period, targets, reviews)
-    office = organisation.departments_by_id.get(holding.department or "")
+    department = organisation.department_now(holding.salesperson, holding.department)
+    office = organisation.departments_by_id.get(department or "")
     return AccountFigures(
         salesperson=holding.salesperson,
         salesperson_name=organisation.name_of(holding.salesperson),
-        department=holding.department,
+        department=department,
         department_name=office.name if office else "",
         account=holding.account,
         customer=holding.form.customer.name,
@@ -92,27 +93,20 @@ def figures_of(
 def target_of(holding: Holding, period: Period, targets: Mapping[str, TargetSet], reviews: Reviews) -> Target:
     """R2–R4: what the account was to reach in a period.
 
-    The sum of its months' targets when each of them was set. Otherwise each month's share of what was set for its
-    half-year, else its year, else of what the application promised for a year. Months before the account was one, or
-    after it was revoked, are not counted: nobody is measured by a year of which they had a month.
+    The sum of its months' targets when each of them was set. Otherwise its months' share of what was set for the year,
+    else of what the application promised for a year. Months before the account was one, or after it was revoked, are
+    not counted: nobody is measured by a year of which they had a month.
     """
     months = _months_held(holding, period)
     names = [f"{month:%Y-%m}" for month in months]
     if names and all(name in targets for name in names):
         each = [targets[name] for name in names]
         return Target(sum((t.contracts for t in each), ZERO), sum((t.revenue for t in each), ZERO), TargetSource.MONTHS)
-    contracts, revenue, source = ZERO, ZERO, TargetSource.APPLICATION
-    promised = promise_of(holding.form.forecast)
-    for month in months:
-        given, over = promised, _MONTHS_A_YEAR
-        for rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY):
-            name = period_at(rhythm, month, reviews).id
-            if name in targets:
-                given, over, source = targets[name], MONTHS[rhythm], TargetSource.YEAR
-                break
-        contracts += given.contracts / over
-        revenue += given.revenue / over
-    return Target(_to_the_cent(contracts), _to_the_cent(revenue), source)
+    year = targets.get(_year_of(period, reviews))
+    given = year or promise_of(holding.form.forecast)
+    share = Decimal(len(months)) / MONTHS[Rhythm.YEARLY]
+    source = TargetSource.YEAR if year else TargetSource.APPLICATION
+    return Target(_to_the_cent(given.contracts * share), _to_the_cent(given.revenue * share), source)
 
 
 def promise_of(forecast: Forecast) -> TargetSet:
@@ -122,13 +116,8 @@ def promise_of(forecast: Forecast) -> TargetSet:
 
 
 def plan_of(holding: Holding, period: Period, targets: Mapping[str, TargetSet], reviews: Reviews) -> str:
-    """The action plan of the period, else of the half-year or the year it lies in, else the Account Plan's actions."""
-    names = (
-        period.id,
-        period_at(Rhythm.HALF_YEARLY, period.last, reviews).id if period.rhythm is not Rhythm.YEARLY else "",
-        period_at(Rhythm.YEARLY, period.last, reviews).id,
-    )
-    plans = (targets[name].action_plan for name in names if name in targets)
+    """The action plan of the period, else of the year it lies in, else the Account Plan's actions."""
+    plans = (targets[name].action_plan for name in (period.id, _year_of(period, reviews)) if name in targets)
     return next((plan for plan in plans if plan), holding.form.account_plan.actions)
 
 
@@ -154,6 +143,10 @@ def _months_held(holding: Holding, period: Period) -> list[date]:
         for month in months_of(period)
         if month >= holding.since.replace(day=1) and (holding.until is None or month <= holding.until)
     ]
+
+
+def _year_of(period: Period, reviews: Reviews) -> str:
+    return period_at(Rhythm.YEARLY, period.last, reviews).id
 
 
 def _to_the_cent(amount: Decimal) -> Decimal:

@@ -109,6 +109,11 @@ class Organisation(Frozen):
         person = self.by_id.get(person_id)
         return self.departments_by_id.get(person.department or "") if person else None
 
+    def department_now(self, person_id: str, earlier: str | None) -> str | None:
+        """The id of the department somebody is in; of those who have left, the one they were in `earlier`."""
+        person = self.by_id.get(person_id)
+        return person.department if person and person.active else earlier
+
     def vp_of(self, person_id: str) -> str | None:
         """主管VP: the VP who supervises the person's department."""
         office = self.department_of(person_id)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from domain.access import Scope, report_scope
+from domain.asking import heads_of
 from domain.base import Wire
-from domain.organisation import Organisation, Person, Role
+from domain.organisation import Organisation, Role
 from domain.periods import Rhythm
 from domain.reports import ReportKind, to_management
 
@@ -31,11 +32,11 @@ def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> 
         case ReportKind.WEEKLY_DIGEST:
             return tuple(_of_departments(organisation))
         case ReportKind.FORECAST:
-            led = {person: None for office in organisation.departments for person in (office.gm, office.vp)}
+            led = {person: None for office in organisation.departments for person in heads_of(office.id, organisation)}
             return tuple(
-                Reader(person=person.id, scope=scope)
-                for person in _active(led, organisation)
-                if (scope := report_scope(person, organisation, to_management=to_management(rhythm)))
+                Reader(person=person, scope=scope)
+                for person in led
+                if (scope := report_scope(organisation.by_id[person], organisation, to_management=False))
             )
         case ReportKind.ACCOUNTS if to_management(rhythm):
             people = {person.id: None for role in MANAGEMENT for person in organisation.holders(role)}
@@ -46,11 +47,6 @@ def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> 
 
 def _of_departments(organisation: Organisation) -> Iterator[Reader]:
     for office in organisation.departments:
-        for person in list(_active([office.gm, office.vp], organisation))[:1]:
-            scope = Scope(person=person.id, departments=frozenset({office.id}))
-            yield Reader(person=person.id, scope=scope, department=office.id)
-
-
-def _active(people: Iterable[str | None], organisation: Organisation) -> Iterator[Person]:
-    known = (organisation.person(one) for one in people if one)
-    return (person for person in known if person and person.active)
+        for person in heads_of(office.id, organisation)[:1]:
+            scope = Scope(person=person, departments=frozenset({office.id}))
+            yield Reader(person=person, scope=scope, department=office.id)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Annotated, Literal, TypeVar, cast
 
@@ -102,7 +102,7 @@ class ForecastRow(Row):
 
     @property
     def weighted(self) -> Decimal:
-        return (self.amount * self.probability).quantize(Decimal("0.01"))
+        return (self.amount * self.probability).quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 
 class Change(StrEnum):

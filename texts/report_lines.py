@@ -62,7 +62,7 @@ def report_part(
     report: Report, scope: Scope, organisation: Organisation, department: str | None = None
 ) -> ReportPart | None:
     """What `report`, already cut to what the reader may see, says in their mail. None when there is nothing in it."""
-    if not (report.rows or report.missed):
+    if not (report.rows or report.missed or (isinstance(report, SalesForecast) and report.changes)):
         return None
     match report:
         case WeeklyDigest():
@@ -168,21 +168,13 @@ def _forecast(report: SalesForecast) -> Parts:
 
 def _by_month(rows: Sequence[ForecastRow]) -> ReportBars | None:
     months = forecast_by_month(rows)
-    most = max((one.totals.weighted for one in months), default=ZERO)
+    sums = [(Figure(value=one.key, kind=FigureKind.MONTH), one.totals.weighted) for one in months[:MOST_BARS]]
+    if later := months[MOST_BARS:]:
+        sums.append((_words("report.later"), sum((one.totals.weighted for one in later), ZERO)))
+    most = max((amount for _, amount in sums), default=ZERO)
     if not most:
         return None
-    shown, later = months[:MOST_BARS], months[MOST_BARS:]
-    bars = [
-        Bar(
-            label=Figure(value=one.key, kind=FigureKind.MONTH),
-            figure=_money(one.totals.weighted),
-            share=_share(one.totals.weighted, most),
-        )
-        for one in shown
-    ]
-    if later:
-        rest = sum((one.totals.weighted for one in later), ZERO)
-        bars.append(Bar(label=_words("report.later"), figure=_money(rest), share=_share(rest, most)))
+    bars = [Bar(label=label, figure=_money(amount), share=_share(amount, most)) for label, amount in sums]
     return ReportBars(title_key="report.bars.forecast", bars=tuple(bars))
 
 

@@ -39,6 +39,10 @@ OPERATIONS = (
     ("POST", "/api/v1/projects/{project_id}/withdraw", 30),
     ("GET", "/api/v1/project-numbers/{number}", 80),
     ("POST", "/api/v1/conflicts/check", 120),
+    ("GET", "/api/v1/reports", 60),
+    ("GET", "/api/v1/reports/{kind}", 60),
+    ("GET", "/api/v1/reports/{kind}.xlsx", 40),
+    ("GET", "/api/v1/reports/{kind}.svg", 40),
     ("GET", "/api/v1/tasks", 80),
     ("GET", "/api/v1/tasks/{task_id}", 30),
     ("POST", "/api/v1/tasks/{task_id}/answer", 120),
@@ -100,6 +104,7 @@ class Known:
             ),
             "receipt": (noted,),
             "direction": ("encode", "decode"),
+            "kind": ("weekly-digest", "forecast", "accounts"),
         }
 
 

@@ -70,11 +70,9 @@ def test_r3_a_quarter_is_the_sum_of_its_months_once_each_of_them_was_set() -> No
     assert target("FY2026-Q3", three) == (70, 7, TargetSource.MONTHS)
 
 
-def test_r4_what_was_set_for_a_half_year_goes_before_what_was_set_for_its_year() -> None:
-    both = {"FY2026-H2": (60, 30), "FY2026": (2400, 1200)}
-    assert target("FY2026-Q3", both) == (30, 15, TargetSource.YEAR)
-    assert target("FY2026", both) == (1260, 630, TargetSource.YEAR)
-    assert target("FY2026", {"FY2026-H2": (60, 30)}) == (660, 330, TargetSource.YEAR)
+def test_r4_every_part_of_a_year_has_its_share_of_what_was_set_for_the_year() -> None:
+    for period, months in (("2026-02", 1), ("FY2026-Q3", 3), ("FY2026-H1", 6), ("FY2026", 12)):
+        assert target(period, {"FY2026": (2400, 1200)}) == (200 * months, 100 * months, TargetSource.YEAR)
 
 
 def test_r4_nobody_is_measured_by_months_in_which_the_account_was_not_one() -> None:

@@ -84,6 +84,20 @@ def test_u9_a_forecast_shows_what_has_changed_and_draws_the_months() -> None:
     assert "2026年12月" in html
 
 
+def test_u9_no_bar_is_longer_than_its_amount_beside_the_others() -> None:
+    part = report_part(forecast(60), EVERYTHING, COMPANY)
+    assert part is not None
+    assert part.bars is not None
+    longest = max(part.bars.bars, key=lambda bar: Decimal(bar.figure.value))
+    assert part.bars.bars[-1].label.value == "report.later"
+    for bar in part.bars.bars:
+        assert bar.share == pytest.approx(
+            Decimal(bar.figure.value) / Decimal(longest.figure.value), abs=Decimal("0.001")
+        )
+    added = sum(Decimal(bar.figure.value) for bar in part.bars.bars)
+    assert added == forecast_totals(forecast(60).rows).weighted
+
+
 def test_r4_what_is_proposed_to_be_revoked_is_said_with_its_reasons_and_only_when_it_is_decided() -> None:
     yearly, quarterly = mail(statistics(), "zh").text, mail(statistics("FY2026-Q3"), "zh").text
     assert "系统建议撤销资格" in yearly
