@@ -56,15 +56,14 @@ def policy_file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def stack(policy_file: Path) -> Iterator[Stack]:
+def stack(first_home: Path, policy_file: Path) -> Iterator[Stack]:
     """A company with a policy of its own."""
-    made = Stack()
+    made = Stack(first_home)
     made.environment["BAOBEI_POLICY_FILE"] = str(policy_file)
     made.home.write_environment(made.environment)
     made.open()
     yield made
     made.close()
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def test_r1_u1_r6_x3_a_week_that_ended_while_the_engine_was_down_is_reviewed_once(
