@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from temporalio.client import Client
 
-from embedded.driver import until
+from embedded.driver import Portal, until
 from tests.e2e.journey import COMMERCE_MANAGER, GENERAL_MANAGER, Journey
 from tests.e2e.stack import Stack, new_form
 
@@ -87,7 +87,7 @@ def test_r1_x3_a_week_goes_on_after_the_worker_was_killed(stack: Stack) -> None:
     stack.stop(stack.worker, grace=0)
     task = portal.call(HOLDER, "GET", f"/tasks/{update['id']}").json
     rows = [{"id": one, "work": "拜访", "progress": "方案已交"} for one in rows_of(task)]
-    stored = portal.answer(HOLDER, update["id"], "report", fields={"accounts": rows}, key="week-1")
+    stored = Portal(stack.web).answer(HOLDER, update["id"], "report", fields={"accounts": rows}, key="week-1")
     assert stored.status == 202
     stack.start(stack.worker)
     until(

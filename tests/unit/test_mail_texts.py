@@ -27,7 +27,7 @@ from texts.decisions import without_others
 from texts.dispute_views import meeting_rows, outcome_rows, participants_row
 from texts.lines import header_text
 from texts.mail import MailFacts, MailKind, RenderedMail, render_mail
-from texts.mail_message import MailRefused, build_message
+from texts.mail_message import Attachment, MailRefused, build_message
 from texts.project_views import MatchLine, project_essentials
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
 
@@ -58,7 +58,7 @@ HEADERS = [
 """Of every mail that answers another, in this order."""
 
 
-def built(rendered: RenderedMail, to_name: str = "李强", **changes: str) -> bytes:
+def built(rendered: RenderedMail, to_name: str = "李强", **changes: Any) -> bytes:
     ids: dict[str, Any] = {"message_id": "<m1@example.cn>", "thread_id": "<t1@example.cn>", **changes}
     return build_message(
         rendered, sender="商务部 <oa@example.cn>", to_name=to_name, to_address="li@example.cn", date=NOON, **ids
@@ -380,3 +380,23 @@ def test_x4_what_mails_say_of_disputes_has_words_in_both_languages() -> None:
     )
     assert {row.label_key for row in rows if not Texts("zh").has(row.label_key)} == set()
     assert {"会议结论", "备注", "建议参加人"} <= {Texts("zh").label(row.label_key) for row in rows}
+
+
+def test_u1_u9_a_file_goes_along_whole_beside_text_and_html() -> None:
+    content = bytes(range(256)) * 40
+    rendered = render_mail(facts())
+    sheet = Attachment("forecast-2026-11.xlsx", "application/vnd.ms-excel", content)
+    read = received(built(rendered, attachments=[sheet]))
+    assert read.get_content_type() == "multipart/mixed"
+    body, file = read.iter_parts()
+    assert [part.get_content_type() for part in body.iter_parts()] == ["text/plain", "text/html"]
+    assert (file.get_filename(), file.get_content_type(), file.get_content()) == (*sheet[:2], content)
+    assert built(rendered, attachments=[sheet]) == built(rendered, attachments=[sheet]), "X3"
+
+
+@pytest.mark.parametrize(
+    "name", ["", "a b.xlsx", '"; evil="x.xlsx', "预测.xlsx", "x\r\nBcc: a@b.cn", "../x", ".hidden"]
+)
+def test_a_file_with_an_unusable_name_is_refused(name: str) -> None:
+    with pytest.raises(MailRefused):
+        built(render_mail(facts()), attachments=[Attachment(name, "application/x", b"x")])
