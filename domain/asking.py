@@ -54,8 +54,8 @@ def who_is_asked(
     if ask.kind in IN_PERSON:
         asked = applicant if ask.kind is TaskKind.SUPPLY_INFORMATION else ask.slot
         # D1: nobody agrees with themselves, not even as the superior of the other side.
-        own = ask.kind is TaskKind.SUPPLY_INFORMATION
-        other_side = frozenset() if own else ({applicant} | other_reviewers) - {asked}
+        their_own = ask.kind is TaskKind.SUPPLY_INFORMATION
+        other_side = frozenset() if their_own else ({applicant} | other_reviewers) - {asked}
         return _in_person(ask.kind, organisation, policy, asked, now, standing_in, other_side)
 
     own = {applicant, ask.slot} if ask.kind in _OF_A_VP else {applicant}
