@@ -2,10 +2,10 @@
 
     .venv/bin/python tests/histories/record.py 0.1 [workflow type]
 
-writes `tests/histories/<workflow type>/0.1-<scenario>.json`, one for each scenario below and in `project_scenarios.py`:
-the process as it is now, run with the fakes of the workflow tests on a time-skipping server. Run it once for each
-release and commit what it writes; the files of earlier releases stay as long as a process begun under them may live,
-and are never recorded again. To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
+writes `tests/histories/<workflow type>/0.1-<scenario>.json`, one for each scenario below, in
+`project_scenarios.py` and in `review_scenarios.py`: the process as it is now, run with the fakes of the workflow tests,
+or on a real record, on a time-skipping server. Run it once for each release and commit what it writes; the files of
+earlier releases stay as long as a process begun under them may live, and are never recorded again. To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
 
 They hold synthetic people and one synthetic customer, encrypted under a published key that protects nothing
 (`PAYLOAD_KEYS` in tests/workflow/fake_record.py).
@@ -29,6 +29,7 @@ from temporalio.testing import WorkflowEnvironment  # noqa: E402
 
 from domain.application import Stage  # noqa: E402
 from tests.histories.project_scenarios import DISPUTES, PROJECTS  # noqa: E402
+from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
 from tests.workflow.project_story import ProjectStory  # noqa: E402
 from tests.workflow.story import Story, eventually, time_skipping  # noqa: E402
@@ -161,10 +162,18 @@ async def project(
         return await scenario(story)
 
 
+async def reviewed(env: WorkflowEnvironment, scenario: Scenario) -> WorkflowHistory:
+    """Of a period or of one of its reviews, on a record of its own."""
+    async with company(env) as ground:
+        return await scenario(ground)
+
+
 RECORDED: dict[str, dict[str, Callable[[WorkflowEnvironment], Awaitable[WorkflowHistory]]]] = {
     "NamedAccountApplication": {name: partial(application, scenario=told) for name, told in SCENARIOS.items()},
     "ProjectRegistration": {name: partial(project, scenario=told) for name, told in PROJECTS.items()},
     "ProjectDispute": {name: partial(project, scenario=told) for name, told in DISPUTES.items()},
+    "AccountReview": {name: partial(reviewed, scenario=told) for name, told in REVIEWS.items()},
+    "ReviewPeriod": {name: partial(reviewed, scenario=told) for name, told in PERIODS.items()},
 }
 
 

@@ -14,14 +14,16 @@ from domain.named_account import Notice
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
 from domain.tasks import Ask, TaskKind
+from registered import WORKFLOWS
 from sandbox import Sandbox
 from tests.workflow.story import CONVERTER, CUSTOMER
 from workflows.desk import Desk
 from workflows.dispute import ProjectDispute
 from workflows.named_account import NamedAccountApplication
+from workflows.period import ReviewPeriod
 from workflows.project import ProjectRegistration
+from workflows.review import AccountReview
 
-WORKFLOWS: list[type] = [NamedAccountApplication, ProjectRegistration, ProjectDispute]
 FOLDER = Path(__file__).parents[1] / "histories"
 FILES = sorted(FOLDER.glob("*/*.json"))
 CLOSING = {f"WORKFLOW_EXECUTION_{how}" for how in ("COMPLETED", "CANCELED", "FAILED", "CONTINUED_AS_NEW")}
@@ -54,7 +56,13 @@ def test_every_workflow_has_histories_of_its_own() -> None:
 
 @pytest.mark.parametrize(
     ("workflow", "still_open", "closed"),
-    [("NamedAccountApplication", 4, 4), ("ProjectRegistration", 4, 6), ("ProjectDispute", 2, 4)],
+    [
+        ("NamedAccountApplication", 4, 4),
+        ("ProjectRegistration", 4, 6),
+        ("ProjectDispute", 2, 4),
+        ("AccountReview", 2, 4),
+        ("ReviewPeriod", 1, 3),
+    ],
 )
 def test_histories_of_open_and_closed_processes_are_there(workflow: str, still_open: int, closed: int) -> None:
     ended = [is_closed(file) for file in FILES if file.parent.name == workflow]
@@ -187,6 +195,26 @@ async def test_a_dispute_that_asks_twice_is_refused(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(ProjectDispute, "_ask_for_agreement", asks_twice)
     for scenario in ("agreed", "three-sides"):
+        with pytest.raises(NondeterminismError):
+            await replayer().replay_workflow(named(scenario))
+
+
+async def test_r6_a_review_that_no_longer_closes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def waits_for_ever(self: AccountReview, _: object) -> bool:
+        await self._desk.answers(self._nobody_is_asked)
+        return True
+
+    monkeypatch.setattr(AccountReview, "_everybody_answers", waits_for_ever)
+    with pytest.raises(NondeterminismError):
+        await replayer().replay_workflow(named("week-missed"))
+
+
+async def test_u1_a_period_without_its_reports_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def says_nothing(self: ReviewPeriod, _: object) -> None:
+        del self
+
+    monkeypatch.setattr(ReviewPeriod, "_make_reports", says_nothing)
+    for scenario in ("quarter-told", "open-week"):
         with pytest.raises(NondeterminismError):
             await replayer().replay_workflow(named(scenario))
 
