@@ -192,9 +192,10 @@ def _latency(all_: Everything) -> list[str]:
         "",
         "| | p50 ms | p95 ms | n |",
         "|---|---|---|---|",
-        f"| one application at a time | {1000 * quantile(all_.quiet, 0.5):.0f} | "
-        f"{1000 * quantile(all_.quiet, 0.95):.0f} | {len(all_.quiet)} |",
     ]
+    if all_.quiet:
+        p50, p95 = (1000 * quantile(all_.quiet, part) for part in (0.5, 0.95))
+        lines.append(f"| one application at a time | {p50:.0f} | {p95:.0f} | {len(all_.quiet)} |")
     for arm in dict.fromkeys(one.arm for one in all_.results):
         seen = [value for one in all_.results if one.arm == arm for value in one.ran.last_answer]
         what = "answer sent to account read" if arm.product else "third signal sent to last activity run"

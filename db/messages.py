@@ -44,6 +44,7 @@ _TAKE = """
     RETURNING id, key, subject_id, person, facts, link_id, created_at, attempts"""
 _SENT = "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])"
 _FAILED = "UPDATE mail SET due = now() + $2::interval, last_error = $3 WHERE id = ANY($1::bigint[])"
+_KEY_KNOWN = "SELECT true FROM idempotency_key WHERE message_id = $1 AND person = $2"
 _NOTE_READING = "INSERT INTO reading (person, subject_type, subject_id, through) VALUES ($1, $2, $3, $4)"
 _UNTRIED = "UPDATE mail SET due = now(), attempts = attempts - 1 WHERE id = ANY($1::bigint[])"
 
@@ -202,10 +203,7 @@ async def claim_idempotency_key(tx: AsyncConnection, message_id: str, person: st
 
 async def key_is_known(tx: AsyncConnection, message_id: str, person: str) -> bool:
     """Whether this person sent a message under this id, whatever has become of it."""
-    known = select(idempotency_key.c.message_id).where(
-        idempotency_key.c.message_id == message_id, idempotency_key.c.person == person
-    )
-    return await tx.scalar(known) is not None
+    return bool(await plain.run(tx, _KEY_KNOWN, message_id, person))
 
 
 async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:
