@@ -5,7 +5,8 @@
 writes `tests/histories/<workflow type>/0.1-<scenario>.json`, one for each scenario below, in
 `project_scenarios.py` and in `review_scenarios.py`: the process as it is now, run with the fakes of the workflow tests,
 or on a real record, on a time-skipping server. Run it once for each release and commit what it writes; the files of
-earlier releases stay as long as a process begun under them may live, and are never recorded again. To break them on purpose takes `workflow.patched` in the workflow, not a new recording.
+earlier releases stay as long as a process begun under them may live, and are never recorded again. To break
+them on purpose takes `workflow.patched` in the workflow, not a new recording.
 
 They hold synthetic people and one synthetic customer, encrypted under a published key that protects nothing
 (`PAYLOAD_KEYS` in tests/workflow/fake_record.py).
