@@ -12,7 +12,7 @@ from activities.steps import OpenTask
 from db.tasks import AskedRow, TaskRow
 from domain.asking import who_is_asked
 from domain.deadlines import due_at, due_step, stand_in_due
-from domain.tasks import Ask, Asked, DueAction, DueStep, TaskStatus
+from domain.tasks import Ask, Asked, DueAction, DueStep, TaskKind, TaskStatus
 from texts.mail import MailKind
 
 
@@ -24,7 +24,7 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
     each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
     for number, ask in enumerate(each):
         task_id = _short_hash(work.workflow_id, str(context.round), work.now.isoformat(), ask.kind, str(number))
-        until = due_at(ask.kind, work.now, context.policy, context.calendar)
+        until = expected_by(ask.kind, work.now, context)
         row = TaskRow(
             id=task_id,
             workflow_id=work.workflow_id,
@@ -70,6 +70,12 @@ async def people_of(task: TaskRow, context: Context, *, already: Sequence[AskedR
     )
     links = {person.person: person for person in already if person.removed_at is None}
     return tuple(_with_link(task, one, context, now, links.get(one.person)) for one in asked)
+
+
+def expected_by(kind: TaskKind, opened_at: datetime, context: Context) -> datetime:
+    """N12: until when an answer is expected; never later than it can be given (R6)."""
+    due, closes = due_at(kind, opened_at, context.policy, context.calendar), context.closes_at(kind)
+    return min(due, closes) if closes else due
 
 
 def stand_in_is_due(task: TaskRow, context: Context) -> bool:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.asking import known_to_workflow, people_of
+from activities.asking import expected_by, known_to_workflow, people_of
 from activities.context import Context, ForeignStep
 from activities.letters import Letters
 from activities.moving import own
@@ -16,7 +16,7 @@ from activities.transaction import Recorder, Work
 from db import tasks
 from db.tasks import AskedRow, TaskRow
 from domain.asking import refilled_slots
-from domain.deadlines import due_at, due_step
+from domain.deadlines import due_step
 from domain.tasks import AskedAs, DueAction, TaskKind, TaskStatus
 from texts.mail import MailKind
 
@@ -84,7 +84,7 @@ class Chasing:
         self, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
     ) -> OpenTask:
         work = context.work
-        until = due_at(task.kind, task.opened_at, context.policy, context.calendar)
+        until = expected_by(task.kind, task.opened_at, context)
         task = await context.docket.change(
             task,
             slot=task.slot if slot is None else slot,

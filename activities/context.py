@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
@@ -139,6 +140,11 @@ class Context(ABC):
     def slots(self, ask: Ask) -> Sequence[str]:
         """The slots of which `ask` opens one task each."""
         return (ask.slot,)
+
+    def closes_at(self, kind: TaskKind) -> datetime | None:
+        """The moment at which a task of that kind is over, answered or not, where there is one."""
+        del kind
+        return None
 
     @abstractmethod
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:

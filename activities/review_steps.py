@@ -21,7 +21,7 @@ from db import reviews
 from db.reviews import PeriodRow, ReviewRow
 from domain.periods import Period, Rhythm, closes_at, last_finished, opens_at
 from domain.reports import ReportKind
-from domain.reviews import FIRST_STAGE, review_units
+from domain.reviews import FIRST_STAGE, review_units, updates_until
 
 REPORTS = {
     Rhythm.WEEKLY: (ReportKind.WEEKLY_DIGEST,),
@@ -125,11 +125,10 @@ class ReviewSteps:
             work.note("review_opened", period=period.id, unit=unit, closes_at=begun.closes_at.isoformat())
             office = organisation.departments_by_id.get(unit)
             name = office.name if office else organisation.name_of(unit) if unit else ""
-            updates_until = calendar.add_working_days(work.now, policy.reviews.updates_within).at
             return ReviewOpened(
                 title=" · ".join(part for part in (period.id, name) if part),
                 closes_at=begun.closes_at,
-                updates_until=min(updates_until, begun.closes_at),
+                updates_until=updates_until(work.now, begun.closes_at, policy.reviews, calendar),
             )
 
         return await self._recorder.once(step, ReviewOpened, work)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Self
 
@@ -31,6 +32,7 @@ from domain.reviews import (
     target_period,
     told_of_revocation,
     unit_of,
+    updates_until,
 )
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
@@ -147,6 +149,13 @@ class ReviewContext(Context):
             case _:
                 return known
 
+    def closes_at(self, kind: TaskKind) -> datetime:
+        """R1, R6."""
+        row = self.row
+        if kind is TaskKind.WEEKLY_UPDATE:
+            return updates_until(row.opened_at, row.closes_at, self.policy.reviews, self.calendar)
+        return row.closes_at
+
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         return review_choices(kind, [one.id for one in self._asked_about(kind, slot)])
 
@@ -158,7 +167,12 @@ class ReviewContext(Context):
             for task in await self.docket.tasks()
             if task.kind is TaskKind.WEEKLY_UPDATE and task.status is TaskStatus.MISSED
         ]
-        note = ReviewNote(period=self.period, closes_at=self.row.closes_at, accounts=notes, silent=tuple(silent))
+        note = ReviewNote(
+            period=self.period,
+            closes_at=self.closes_at(ask.kind) or self.row.closes_at,
+            accounts=notes,
+            silent=tuple(silent),
+        )
         return note.model_dump(mode="json")
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:

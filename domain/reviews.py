@@ -6,9 +6,11 @@ Pure. The workflows walk these rules, the activities apply what they say.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from enum import StrEnum
 
 from domain.base import Wire
+from domain.calendar import WorkCalendar
 from domain.organisation import Organisation, Role
 from domain.periods import Period, Rhythm, after, period_at
 from domain.policy import Reviews
@@ -172,6 +174,11 @@ def review_units(
         return ()
     units = sorted({unit_of(rhythm, department, organisation) for department in departments})
     return tuple(ReviewUnit(id=f"{period_id}-{unit}" if unit else period_id, unit=unit) for unit in units)
+
+
+def updates_until(opened_at: datetime, closes_at: datetime, reviews: Reviews, calendar: WorkCalendar) -> datetime:
+    """R1: until when the department GM waits for the salespeople."""
+    return min(calendar.add_working_days(opened_at, reviews.updates_within).at, closes_at)
 
 
 def target_period(period: Period, reviews: Reviews) -> str:
