@@ -110,3 +110,23 @@ def test_r1_r4_u1_u9_a_command_says_when_each_schedule_fires_next(stack: Stack) 
         "period-half_yearly",
         "period-yearly",
     ]
+
+
+@pytest.mark.usefixtures("accounts")
+def test_r3_r4_x2_what_a_period_tells_is_read_again_by_those_who_may(stack: Stack) -> None:
+    portal = stack.portal
+    trigger(stack, "period-quarterly")
+
+    def told() -> list[str] | None:
+        kept = portal.call(GENERAL_MANAGER, "GET", "/reports").json["items"]
+        return [
+            one["period"]["id"] for one in kept if one["kind"] == "accounts" and "-Q" in one["period"]["id"]
+        ] or None
+
+    (quarter,) = until("the quarter is told", told)
+    whole = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts?period={quarter}")
+    assert (whole.status, whole.json["period"]["id"]) == (200, quarter)
+    sheet = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts.xlsx?period={quarter}")
+    assert (sheet.status, sheet.body[:2]) == (200, b"PK")
+    operator = portal.call("song.jie", "GET", "/reports")
+    assert operator.status == 403, "who runs the system sees no customer"
