@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -239,14 +239,16 @@ async def results_of(
     tx: AsyncConnection, accounts: Sequence[str], first: date, last: date, time_zone: str
 ) -> dict[str, Results]:
     """What these accounts reached from one day to another (R2–R4): contracts of their registered projects by the day
-    they were received (U7), and the whole months of the results register."""
+    they were received (U7), and the whole months of the results register. Of an account that was revoked, up to the
+    end of that month: what comes later is no Named Account's (R5)."""
+    within = and_(account.c.id.in_(accounts), signed_on(time_zone) <= _last_day(time_zone, last))
     signed = {
         row.account_id: row.amount
         for row in await tx.execute(
             select(project.c.account_id, func.sum(_CONTRACT_AMOUNT).label("amount"))
-            .where(project.c.account_id.in_(accounts))
-            .where(project.c.stage == ProjectStage.CONTRACT_SIGNED.value)
-            .where(signed_on(time_zone).between(first, last))
+            .join(account, account.c.id == project.c.account_id)
+            .where(within, project.c.stage == ProjectStage.CONTRACT_SIGNED.value)
+            .where(signed_on(time_zone) >= first)
             .group_by(project.c.account_id)
         )
     }
@@ -256,7 +258,8 @@ async def results_of(
         row.account_id: {name: value for name, value in row._mapping.items() if name != "account_id"}
         for row in await tx.execute(
             select(columns.account_id, *sums)
-            .where(columns.account_id.in_(accounts), columns.month.between(first, last))
+            .join(account, account.c.id == columns.account_id)
+            .where(columns.account_id.in_(accounts), columns.month.between(first, _last_day(time_zone, last)))
             .group_by(columns.account_id)
         )
     }
@@ -282,6 +285,14 @@ async def plan_progress_of(
     for row in rows:
         by_month[row.account_id][row.period] = PlanProgress(row.said)
     return {account: tuple(months.values()) for account, months in by_month.items()}
+
+
+def _last_day(time_zone: str, last: date) -> ColumnElement[date]:
+    """`last`, or the end of the month in which an account was revoked."""
+    month = func.date_trunc("month", func.timezone(time_zone, account.c.revoked_at))
+    its_end = cast(month + timedelta(days=32), Date)
+    ended: ColumnElement[date] = cast(func.date_trunc("month", its_end) - timedelta(days=1), Date)
+    return func.least(ended, last)
 
 
 def signed_on(time_zone: str) -> ColumnElement[date]:

@@ -16,9 +16,18 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from db import accounts
 from domain.project import ProjectStage, ProjectStatus, SalesStage
 from domain.report_totals import account_totals, digest_totals, forecast_totals
-from domain.reports import AccountStatistics, Change, ReportKind, SalesForecast, TargetSource, WeeklyDigest
+from domain.reports import (
+    AccountFigures,
+    AccountStatistics,
+    Change,
+    ReportKind,
+    SalesForecast,
+    TargetSource,
+    WeeklyDigest,
+)
 from domain.reviews import PlanProgress, Proposal
 from embedded.mailsink import MailSink
 from tests.integration.project_ground import EAST_GM, EAST_VP, FAN, FINANCE_GM, JING, LEI, NORTH_GM, NORTH_VP, TAO
@@ -215,6 +224,23 @@ async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no
     december = await ground.make(ACCOUNTS, "2026-12", at("2027-01-04", "01:00"))
     january = await ground.make(ACCOUNTS, "2027-01", at("2027-02-01", "01:00"))
     assert [len(one.rows) for one in (december, january)] == [1, 0]
+
+
+async def test_r5_what_comes_in_after_the_month_of_a_revocation_is_no_accounts_any_more(ground: ReportGround) -> None:
+    """So that the months of every account add up to its quarter."""
+    await ground.holds("a-1", FAN, "北方重工测试有限公司")
+    async with ground.engine.begin() as tx:
+        await accounts.revoke(tx, "a-1", at("2026-11-30", "15:59"))  # in Shanghai still November
+    for number, day in enumerate(("2026-10-31", "2026-11-30", "2026-12-01"), start=1):
+        await ground.project(f"s{number}", FAN, "north", approved=at("2026-05-01"), account_id="a-1")
+        await ground.signs(f"s{number}", f"{10**number}.00", at(day))
+        await ground.brings_in("a-1", date.fromisoformat(day).replace(day=1), "1.00", "2.00", "4.00")
+    quarter = await ground.make(ACCOUNTS, "FY2026-Q4", at("2027-01-04", "01:00"))
+    months = [await ground.make(ACCOUNTS, f"2026-{month}", at("2027-01-04", "01:00")) for month in (10, 11, 12)]
+    assert [len(one.rows) for one in months] == [1, 1, 0]
+    (row,) = quarter.rows
+    assert isinstance(row, AccountFigures)
+    assert [row.signed, row.other_contracts, row.revenue, row.payments] == [Decimal(one) for one in (110, 2, 4, 8)]
 
 
 async def test_r6_what_was_missed_shows_in_the_next_report_of_that_rhythm_and_not_again(ground: ReportGround) -> None:
