@@ -40,7 +40,7 @@ from db import tasks
 from db.engine import make_engine
 from db.facts import Facts, import_organisation
 from db.migrate import upgrade
-from db.tables import mail, project, project_update, report, review, review_period, task, task_person
+from db.tables import account, mail, project, project_update, report, review, review_period, task, task_person
 from domain.calendar import WorkCalendar
 from domain.periods import Period, Rhythm, after, opens_at, period_at
 from domain.policy import Policy, load_policy
@@ -269,9 +269,7 @@ class YearTrial:
                 *await tx.scalars(select(review.c.workflow_id)),
                 *await tx.scalars(select(review_period.c.workflow_id)),
             ]
-            revoked = await tx.scalar(
-                select(func.count()).where(mail.c.facts["kind"].astext == "revoked", mail.c.person == "chief")
-            )
+            revoked = await tx.scalar(select(func.count()).where(account.c.revoked_at.is_not(None)))
             signed = await tx.scalar(select(func.count()).where(project.c.stage == "contract_signed"))
         reports = [REPORT.validate_python(row.document) for row in kept]
         histories = [run for one in ids for run in await runs_of(self._env.client, one)]

@@ -122,7 +122,7 @@ def kill_now_and_then(cluster: Cluster, chance: random.Random, over: threading.E
     }
     victims: list[tuple[str, int]] = []
     killed = []
-    while not over.wait(chance.uniform(1.0, 4.0)):
+    while not over.wait(chance.uniform(2.0, 5.0)):
         if not victims:
             victims = [(kind, number) for kind in kinds for number in (0, 1)]
             chance.shuffle(victims)

@@ -44,10 +44,11 @@ from tests.integration.project_ground import (
     Registration,
     form,
 )
-from tests.integration.race_ground import KEYS, NOW, ROUNDS, race
+from tests.integration.race_ground import KEYS, NOW, race
 
 APPROVALS = 520
 NEVER = 40
+ROUNDS = 100
 """Approvals whose every transaction is rolled back at its last statement."""
 MIDNIGHT = datetime(2026, 12, 31, 16, tzinfo=UTC)
 """The new year in Shanghai."""

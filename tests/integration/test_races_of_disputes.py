@@ -35,7 +35,7 @@ from tests.integration.dispute_ground import (
 )
 from tests.integration.race_ground import KEYS, race
 
-RACES = 100
+RACES = 50
 
 Q = TypeVar("Q")
 R = TypeVar("R")
