@@ -1,4 +1,4 @@
-"""The operator's commands on a real database; one of them in processes of its own, as an operator runs it."""
+"""The operator's commands as an operator runs them: processes of their own, on a real database."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
-from typer.testing import CliRunner
-
-from cli import app
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "embedded" / "sample"
@@ -35,38 +32,18 @@ Run = Callable[..., Awaitable[Said]]
 
 
 @pytest.fixture
-def environ(database_url: str) -> dict[str, str | None]:
-    """What `cli.py` is told of its surroundings; None: nothing, whatever it is here."""
-    inherited: dict[str, str | None] = {name: None for name in os.environ if name.startswith(("BAOBEI_", "LC_"))}
+def run(database_url: str) -> Run:
+    """Runs `cli.py` with these words, in Chinese unless told otherwise."""
     ours = {"BAOBEI_EMBEDDED": "true", "BAOBEI_DATABASE_URL": database_url, "BAOBEI_SEAL_KEYS": KEYS}
-    return inherited | ours
-
-
-@pytest.fixture
-def run(environ: dict[str, str | None]) -> Run:
-    """Runs `cli.py` with these words, in Chinese unless told otherwise. In this process: starting one costs more
-    than any of the commands."""
 
     async def command(*words: str | Path, lang: str = "zh_CN.UTF-8", **changed: str) -> Said:
-        surroundings = environ | {"LANG": lang} | changed
-        said = await asyncio.to_thread(CliRunner().invoke, app, [str(word) for word in words], env=surroundings)
-        return Said(said.exit_code, said.stdout, said.stderr)
-
-    return command
-
-
-@pytest.fixture
-def run_process(environ: dict[str, str | None]) -> Run:
-    """Runs it as an operator does."""
-
-    async def command(*words: str | Path, lang: str = "zh_CN.UTF-8", **changed: str) -> Said:
-        told = os.environ | environ | {"LANG": lang, "PYTHONUTF8": "1"} | changed
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BAOBEI_", "LC_"))}
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "cli.py",
             *words,
             cwd=ROOT,
-            env={name: value for name, value in told.items() if value is not None},
+            env=inherited | ours | {"LANG": lang, "PYTHONUTF8": "1"} | changed,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -82,8 +59,7 @@ async def counts(engine: AsyncEngine) -> dict[str, int]:
         return {name: int(await tx.scalar(text(f"SELECT count(*) FROM {name}")) or 0) for name in tables}
 
 
-async def test_an_organisation_is_imported_shown_and_not_imported_twice(run_process: Run) -> None:
-    run = run_process
+async def test_an_organisation_is_imported_shown_and_not_imported_twice(run: Run) -> None:
     assert "尚未导入组织架构" in (await run("org", "show")).err
     first = await run("org", "import", SAMPLES / "org.toml")
     assert (first.code, first.err) == (0, "")
