@@ -62,6 +62,10 @@ def up(
 @app.command()
 def api(home: RunningHomeOption = None) -> None:
     """The front door."""
+    # isort: off
+    import startup
+
+    # isort: on
     import uvicorn
 
     from api.app import create_app
@@ -73,8 +77,10 @@ def api(home: RunningHomeOption = None) -> None:
         from embedded.people import reader
 
         extra.append(dev_routes.router(settings, reader(settings.database_url)))
+    front_door = create_app(settings, extra_routers=extra)
+    startup.imported()
     uvicorn.run(
-        create_app(settings, extra_routers=extra),
+        front_door,
         host=settings.api_host,
         port=settings.api_port,
         loop="uvloop",

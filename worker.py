@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+# isort: off
+import startup
+
+# isort: on
 import asyncio
 import contextlib
 import signal
@@ -121,6 +125,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    startup.imported()
     try:
         settings = load_settings()
     except SettingsError as error:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
     "domain matching conflicts crypto texts workflows db activities api embedded bench settings temporal_client cli "
-    "logs sandbox schedules worker_health commands reports registered".split()
+    "logs sandbox schedules worker_health commands reports registered startup".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
 
@@ -32,6 +32,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "settings": frozenset({"domain", "crypto"}),
     "temporal_client": frozenset({"settings", "crypto", "workflows"}),
     "registered": frozenset({"activities", "workflows"}),
+    "startup": frozenset(),
     "schedules": frozenset({"domain", "workflows"}),
     "logs": frozenset({"settings"}),
     "worker_health": frozenset({"settings"}),
