@@ -18,7 +18,6 @@ import structlog
 import uvloop
 from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.service import RPCError
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
 from activities.mail import MailSender
@@ -97,8 +96,8 @@ async def keep_schedules(client: Client, policy: Policy) -> None:
     while True:
         try:
             await ensure_schedules(client, policy)
-        except RPCError as error:
-            log.warning("schedules not kept", error=error.status.name)
+        except Exception as error:  # whatever it is: a keeper that has ended would end in silence
+            log.warning("schedules not kept", error=type(error).__name__)
             await asyncio.sleep(SCHEDULES_AGAIN)
         else:
             return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,7 +12,7 @@ from db import reviews
 from db.accounts import AccountRow
 from db.reviews import AccountReviewRow
 from domain.organisation import Organisation
-from domain.periods import MONTHS, Period, Rhythm, before, period_at
+from domain.periods import Period, Rhythm, before, periods_within
 from domain.policy import Policy
 from domain.reports import AccountFigures
 from domain.review_notes import AccountNote, SaidOfAccount
@@ -41,9 +40,8 @@ async def account_notes(
         return ()
     ids = [account.id for account in accounts]
     said: dict[str, list[AccountReviewRow]] = defaultdict(list)
-    for row in await reviews.said_of(tx, ids, _periods_shown(kind, period, policy)):
-        if row.kind is _SAID_IN[kind]:
-            said[row.account_id].append(row)
+    for row in await reviews.said_of(tx, ids, _SAID_IN[kind], _periods_shown(kind, period, policy)):
+        said[row.account_id].append(row)
     figures: dict[str, AccountFigures] = {}
     if kind in (TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW):
         found = await account_figures(tx, accounts, period, organisation, policy)
@@ -69,11 +67,7 @@ def _periods_shown(kind: TaskKind, period: Period, policy: Policy) -> list[str]:
     if kind is TaskKind.WEEKLY_REVIEW:
         return [period.id]
     within = Rhythm.WEEKLY if kind is TaskKind.MONTHLY_REVIEW else Rhythm.MONTHLY
-    step = timedelta(days=7 if within in (Rhythm.WEEKLY,) else 28 // MONTHS[within])
-    days: list[date] = [period.first]
-    while days[-1] + step < period.last:
-        days.append(days[-1] + step)
-    return list(dict.fromkeys(period_at(within, day, policy.reviews).id for day in (*days, period.last)))
+    return [one.id for one in periods_within(within, period, policy.reviews)]
 
 
 def _plan(kind: TaskKind, account: AccountRow, said: Sequence[AccountReviewRow], figures: AccountFigures | None) -> str:

@@ -19,18 +19,10 @@ from activities.steps import (
 from activities.transaction import Recorder, Work
 from db import reviews
 from db.reviews import PeriodRow, ReviewRow
-from domain.periods import Period, Rhythm, closes_at, last_finished, opens_at
-from domain.reports import ReportKind
-from domain.reviews import FIRST_STAGE, review_units, updates_until
-
-REPORTS = {
-    Rhythm.WEEKLY: (ReportKind.WEEKLY_DIGEST,),
-    Rhythm.MONTHLY: (ReportKind.FORECAST, ReportKind.ACCOUNTS),
-    Rhythm.QUARTERLY: (ReportKind.ACCOUNTS,),
-    Rhythm.HALF_YEARLY: (ReportKind.ACCOUNTS,),
-    Rhythm.YEARLY: (ReportKind.ACCOUNTS,),
-}
-"""What is told at the end of a period: U1; U9 and R2; R3; R4."""
+from domain.periods import Period, closes_at, last_finished, opens_at
+from domain.reports import reports_of
+from domain.reviews import FIRST_STAGE, review_id, review_units, updates_until
+from texts.review_views import unit_name
 
 
 class ReviewSteps:
@@ -76,7 +68,7 @@ class ReviewSteps:
             row = await _own(work, step.period)
             organisation, calendar = await work.facts.of_now(work.tx)
             policy = await work.facts.pinned_policy(work.tx, row.policy_digest)
-            for kind in REPORTS[step.period.rhythm]:
+            for kind in reports_of(step.period.rhythm):
                 await make_report(work, kind, step.period, organisation, policy, calendar)
             return ReportsMade()
 
@@ -101,7 +93,7 @@ class ReviewSteps:
         async def work(work: Work) -> ReviewOpened:
             period, unit = step.period, step.unit
             begun = await reviews.find_period(work.tx, period.rhythm, period.id)
-            named = f"{period.id}-{unit}" if unit else period.id
+            named = review_id(period.id, unit)
             if begun is None or step.review_id != named or work.workflow_id != f"review-{named}":
                 raise ForeignStep(f"{work.workflow_id}: the record knows of no review {step.review_id}")
             if await reviews.find(work.tx, step.review_id) is not None:
@@ -123,10 +115,8 @@ class ReviewSteps:
             )
             await reviews.add(work.tx, row)
             work.note("review_opened", period=period.id, unit=unit, closes_at=begun.closes_at.isoformat())
-            office = organisation.departments_by_id.get(unit)
-            name = office.name if office else organisation.name_of(unit) if unit else ""
             return ReviewOpened(
-                title=" · ".join(part for part in (period.id, name) if part),
+                title=f"{period.id} · {unit_name(period.rhythm, unit, organisation)}",
                 closes_at=begun.closes_at,
                 updates_until=updates_until(work.now, begun.closes_at, policy.reviews, calendar),
             )

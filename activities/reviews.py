@@ -56,6 +56,8 @@ class ReviewContext(Context):
     left_open_mail = MailKind.MISSED
     row: ReviewRow
     period: Period
+    live: tuple[AccountRow, ...]
+    """Everybody's live accounts."""
     accounts: tuple[AccountRow, ...]
     """The live accounts that are reviewed here."""
 
@@ -68,9 +70,10 @@ class ReviewContext(Context):
         context = await cls.with_facts(work, row.policy_digest)
         context.row = row
         context.period = read_period(row.period, context.policy.reviews)
+        context.live = await reviews.live_accounts(work.tx)
         context.accounts = tuple(
             one
-            for one in await reviews.live_accounts(work.tx)
+            for one in context.live
             if unit_of(row.rhythm, department_of(one, context.organisation), context.organisation) == row.unit
         )
         return context
@@ -140,10 +143,11 @@ class ReviewContext(Context):
 
     def _asked_about(self, kind: TaskKind, slot: str) -> tuple[AccountRow, ...]:
         """The accounts of one task: those held when it was opened, and not revoked since."""
-        known = tuple(one for one in self.accounts if one.activated_at <= self.row.stage_since)
+        then = self.row.stage_since
+        known = tuple(one for one in self.accounts if one.activated_at <= then)
         match kind:
-            case TaskKind.WEEKLY_UPDATE:
-                return tuple(one for one in known if one.salesperson == slot)
+            case TaskKind.WEEKLY_UPDATE:  # wherever the salesperson has moved since
+                return tuple(one for one in self.live if one.activated_at <= then and one.salesperson == slot)
             case TaskKind.ANNUAL_REVIEW:
                 return tuple(one for one in known if (department_of(one, self.organisation) or "") == slot)
             case _:
@@ -169,7 +173,7 @@ class ReviewContext(Context):
         ]
         note = ReviewNote(
             period=self.period,
-            closes_at=self.closes_at(ask.kind) or self.row.closes_at,
+            closes_at=self.closes_at(ask.kind),
             accounts=notes,
             silent=tuple(silent),
         )

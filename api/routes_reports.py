@@ -6,16 +6,15 @@ from enum import StrEnum
 from typing import Annotated, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.report_views import ReportEntry, ReportView, report_view, shows_proposals
 from api.routes_applications import Cursor, Limit
-from api.state import State, StateDep, Tx, Viewer, ViewerDep
+from api.state import StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, cursor_of, parse_cursor
 from db import messages, reports
-from db.engine import AsyncConnection
 from db.reports import MadeReport
 from domain.access import Scope, report_scope
 from domain.periods import read_period
@@ -30,7 +29,6 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["reports
 
 SVG = "image/svg+xml"
 KINDS = {kind.replace("_", "-"): kind for kind in ReportKind}
-Kind = Annotated[str, Path(max_length=40, description=", ".join(KINDS))]
 PeriodQuery = Annotated[
     str | None,
     Query(max_length=20, description="2026-W48, 2026-11, FY2026-Q3, FY2026-H1 or FY2026; the newest when left out."),
@@ -60,6 +58,62 @@ class Seen(NamedTuple):
         return shows_proposals(self.report.period.rhythm, of_others=of_others)
 
 
+class Reading:
+    """One report that somebody wants to read, in whichever form."""
+
+    def __init__(
+        self,
+        kind: Annotated[str, Path(max_length=40, description=", ".join(KINDS))],
+        viewer: ViewerDep,
+        state: StateDep,
+        tx: Tx,
+        request: Request,
+        period: PeriodQuery = None,
+        department: DepartmentQuery = None,
+    ) -> None:
+        self.texts = texts_for(request)
+        self.policy = state.facts.policy
+        self._kind, self._period, self._department = kind, period, department
+        self._viewer, self._tx = viewer, tx
+
+    async def seen(self, through: Through) -> Seen:
+        """X2: the reading is recorded. Raises `Refusal` for what there is not, and for whom it is not."""
+        viewer, department = self._viewer, self._department
+        _may_read(viewer)
+        kind = _kind(self._kind)
+        if department is not None:
+            _department(viewer, department)
+        report = await self._found(kind)
+        scope = report_scope(viewer.person, viewer.organisation, to_management=to_management(report.period.rhythm))
+        if scope is None:
+            raise Refusal(403, "may_not_read_reports", rule="X2")
+        theirs = {*scope.departments, viewer.person.department}
+        if department is not None and not scope.everything and department not in theirs:
+            raise Refusal(403, "not_your_department", rule="X2")
+        await messages.note_reading(self._tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
+        cut = part_for(report, scope, department)
+        return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
+
+    async def _found(self, kind: ReportKind) -> Report:
+        period = self._period
+        if period is not None:
+            try:
+                read_period(period, self.policy.reviews)
+            except ValueError:
+                problem = Problem(field="period", rule=None, key="period_unknown")
+                raise Refusal(422, "fields_wrong", problems=[problem]) from None
+        else:
+            newest = await reports.newest(self._tx, kind)
+            period = newest.period.id if newest else None
+        report = await reports.find(self._tx, kind, period) if period else None
+        if report is None:
+            raise Refusal(404, "report_not_made")
+        return report
+
+
+ReadingDep = Annotated[Reading, Depends()]
+
+
 @router.get("/reports", response_model=Page[ReportEntry])
 async def list_reports(
     viewer: ViewerDep,
@@ -82,39 +136,21 @@ async def list_reports(
 
 # Before the call without an ending: to a path parameter a dot is a letter like any other.
 @router.get("/reports/{kind}.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
-async def read_sheet(
-    kind: Kind,
-    viewer: ViewerDep,
-    state: StateDep,
-    tx: Tx,
-    request: Request,
-    period: PeriodQuery = None,
-    department: DepartmentQuery = None,
-) -> Response:
+async def read_sheet(reading: ReadingDep) -> Response:
     """The report as a workbook."""
-    texts = texts_for(request)
-    seen = await _seen(state, tx, viewer, texts, kind, period, department, Through.SHEET)
-    zone = ZoneInfo(state.facts.policy.time_zone)
-    content = await run_in_threadpool(workbook, seen.report, texts, zone, seen.part, proposals=seen.proposals)
+    seen = await reading.seen(Through.SHEET)
+    zone = ZoneInfo(reading.policy.time_zone)
+    content = await run_in_threadpool(workbook, seen.report, reading.texts, zone, seen.part, proposals=seen.proposals)
     name = sheet_name(seen.report.kind, seen.report.period.id, seen.department)
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return Response(content, media_type=XLSX, headers=headers)
 
 
 @router.get("/reports/{kind}.svg", response_class=Response, responses={200: {"content": {SVG: {}}}})
-async def read_chart(
-    kind: Kind,
-    viewer: ViewerDep,
-    state: StateDep,
-    tx: Tx,
-    request: Request,
-    period: PeriodQuery = None,
-    department: DepartmentQuery = None,
-) -> Response:
+async def read_chart(reading: ReadingDep) -> Response:
     """The report's chart. A weekly digest has none."""
-    texts = texts_for(request)
-    seen = await _seen(state, tx, viewer, texts, kind, period, department, Through.CHART)
-    drawn = chart(seen.report, texts, seen.part)
+    seen = await reading.seen(Through.CHART)
+    drawn = chart(seen.report, reading.texts, seen.part)
     if drawn is None:
         raise Refusal(404, "report_has_no_chart")
     # Opened by itself, an SVG is a page of ours: it may load and run nothing.
@@ -123,45 +159,10 @@ async def read_chart(
 
 
 @router.get("/reports/{kind}", response_model=ReportView)
-async def read_report(
-    kind: Kind,
-    viewer: ViewerDep,
-    state: StateDep,
-    tx: Tx,
-    request: Request,
-    period: PeriodQuery = None,
-    department: DepartmentQuery = None,
-) -> Any:
+async def read_report(reading: ReadingDep) -> Any:
     """What of a report the caller may see, with what it adds up to: always of the rows that are here."""
-    seen = await _seen(state, tx, viewer, texts_for(request), kind, period, department, Through.API)
+    seen = await reading.seen(Through.API)
     return report_view(seen.report, seen.department, proposals=seen.proposals)
-
-
-async def _seen(
-    state: State,
-    tx: AsyncConnection,
-    viewer: Viewer,
-    texts: Texts,
-    name: str,
-    period: str | None,
-    department: str | None,
-    through: Through,
-) -> Seen:
-    """X2: the reading is recorded. Raises `Refusal` for what there is not, and for whom it is not."""
-    _may_read(viewer)
-    kind = _kind(name)
-    if department is not None:
-        _department(viewer, department)
-    report = await _found(state, tx, kind, period)
-    scope = report_scope(viewer.person, viewer.organisation, to_management=to_management(report.period.rhythm))
-    if scope is None:
-        raise Refusal(403, "may_not_read_reports", rule="X2")
-    theirs = {*scope.departments, viewer.person.department}
-    if department is not None and not scope.everything and department not in theirs:
-        raise Refusal(403, "not_your_department", rule="X2")
-    await messages.note_reading(tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
-    cut = part_for(report, scope, department)
-    return Seen(cut, scope, department, _part(viewer, scope, department, texts))
 
 
 def _entry(row: MadeReport) -> ReportEntry:
@@ -183,22 +184,6 @@ def _kind(name: str) -> ReportKind:
 def _department(viewer: Viewer, department: str) -> None:
     if department not in viewer.organisation.departments_by_id:
         raise Refusal(422, "fields_wrong", problems=[Problem(field="department", rule=None, key="department_unknown")])
-
-
-async def _found(state: State, tx: AsyncConnection, kind: ReportKind, period: str | None) -> Report:
-    if period is not None:
-        try:
-            read_period(period, state.facts.policy.reviews)
-        except ValueError:
-            problem = Problem(field="period", rule=None, key="period_unknown")
-            raise Refusal(422, "fields_wrong", problems=[problem]) from None
-    else:
-        newest = await reports.newest(tx, kind)
-        period = newest.period.id if newest else None
-    report = await reports.find(tx, kind, period) if period else None
-    if report is None:
-        raise Refusal(404, "report_not_made")
-    return report
 
 
 def _part(viewer: Viewer, scope: Scope, department: str | None, texts: Texts) -> str:

@@ -7,22 +7,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from domain.periods import Period, Rhythm, after, period_at
+from domain.periods import Period, Rhythm, periods_within
 from domain.policy import Policy
-from domain.reports import AccountStatistics, Report, SalesForecast, WeeklyDigest
-
-KINDS = {Rhythm.WEEKLY: ("weekly_digest",), Rhythm.MONTHLY: ("forecast", "accounts")}
-"""What is told of a period; of the longer ones the accounts alone."""
+from domain.reports import AccountStatistics, Report, SalesForecast, WeeklyDigest, reports_of
 
 
 def periods_of(year: Period, rhythm: Rhythm, policy: Policy) -> list[Period]:
     """The periods of a rhythm that end within the year."""
-    period = period_at(rhythm, year.first, policy.reviews)
-    found = []
-    while period.last <= year.last:
-        found.append(period)
-        period = after(period, policy.reviews)
-    return found[:1] if rhythm is Rhythm.HALF_YEARLY else found
+    found = [one for one in periods_within(rhythm, year, policy.reviews) if one.last <= year.last]
+    return found[:1] if rhythm is Rhythm.HALF_YEARLY else found  # R4
 
 
 def missing_reports(reports: Sequence[Report], year: Period, policy: Policy) -> list[str]:
@@ -30,10 +23,7 @@ def missing_reports(reports: Sequence[Report], year: Period, policy: Policy) -> 
     wanted: set[tuple[str, str]] = set()
     for rhythm in Rhythm:
         for period in periods_of(year, rhythm, policy):
-            kinds = {Rhythm.WEEKLY: ("weekly_digest",), Rhythm.MONTHLY: ("forecast", "accounts")}.get(
-                rhythm, ("accounts",)
-            )
-            wanted |= {(kind, period.id) for kind in kinds}
+            wanted |= {(kind.value, period.id) for kind in reports_of(rhythm)}
     problems = [f"{kind} of {period} was not made" for kind, period in sorted(wanted - set(made))]
     problems += [f"{kind} of {period} nobody asked for" for kind, period in sorted(set(made) - wanted)]
     return problems

@@ -112,12 +112,13 @@ async def keep_said(tx: AsyncConnection, rows: Sequence[AccountReviewRow]) -> No
         await tx.execute(insert(account_review), [row.model_dump() for row in rows])
 
 
-async def said_of(tx: AsyncConnection, accounts: Sequence[str], periods: Sequence[str]) -> tuple[AccountReviewRow, ...]:
-    """What was said of these accounts in reviews of these periods, oldest first."""
-    wanted = and_(account_review.c.account_id.in_(accounts), account_review.c.period.in_(periods))
-    rows = await tx.execute(
-        select(account_review).where(wanted).order_by(account_review.c.at, account_review.c.task_id)
-    )
+async def said_of(
+    tx: AsyncConnection, accounts: Sequence[str], kind: TaskKind, periods: Sequence[str]
+) -> tuple[AccountReviewRow, ...]:
+    """What was said of these accounts in answer to tasks of a kind, in reviews of these periods, oldest first."""
+    columns = account_review.c
+    wanted = and_(columns.account_id.in_(accounts), columns.kind == kind.value, columns.period.in_(periods))
+    rows = await tx.execute(select(account_review).where(wanted).order_by(columns.at, columns.task_id))
     return tuple(AccountReviewRow.model_validate(row._mapping) for row in rows)
 
 

@@ -97,6 +97,14 @@ def read_period(text: str, reviews: Reviews) -> Period:
     return found
 
 
+def periods_within(rhythm: Rhythm, period: Period, reviews: Reviews) -> tuple[Period, ...]:
+    """The periods of a rhythm that have a day in `period`, in their order."""
+    found = [period_at(rhythm, period.first, reviews)]
+    while found[-1].last < period.last:
+        found.append(after(found[-1], reviews))
+    return tuple(found)
+
+
 def months_of(period: Period) -> tuple[date, ...]:
     """The first day of each month of a period that is made of months. Raises `ValueError` for a week."""
     count = MONTHS.get(period.rhythm)
@@ -127,9 +135,13 @@ def closes_at(period: Period, begun: datetime, reviews: Reviews, calendar: WorkC
 
 
 def last_finished(rhythm: Rhythm, moment: datetime, reviews: Reviews, calendar: WorkCalendar) -> Period:
-    """The last period of that rhythm that was over at `moment`."""
+    """The last period of that rhythm that was over at `moment`; of half-years the last first half, for the second is
+    reviewed with its year (R4)."""
     day = moment.astimezone(calendar.zone).date()
-    return before(period_at(rhythm, day, reviews), reviews)
+    found = before(period_at(rhythm, day, reviews), reviews)
+    if rhythm is Rhythm.HALF_YEARLY and found.last == period_at(Rhythm.YEARLY, found.last, reviews).last:
+        return before(found, reviews)
+    return found
 
 
 def _month(months: int) -> date:

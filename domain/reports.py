@@ -41,6 +41,11 @@ REPORT_RHYTHMS: dict[ReportKind, tuple[Rhythm, ...]] = {
 """Of which periods each is made."""
 
 
+def reports_of(rhythm: Rhythm) -> tuple[ReportKind, ...]:
+    """What is told at the end of a period of that rhythm."""
+    return tuple(kind for kind, rhythms in REPORT_RHYTHMS.items() if rhythm in rhythms)
+
+
 def to_management(rhythm: Rhythm) -> bool:
     """R3, R4: what the company's management looks at, whole."""
     return rhythm in (Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY)

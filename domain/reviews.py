@@ -155,6 +155,11 @@ class ReviewUnit(Wire):
     """The department (R1), the VP (R2), or nothing (R4)."""
 
 
+def review_id(period_id: str, unit: str) -> str:
+    """The id of one unit's review of one period."""
+    return f"{period_id}-{unit}" if unit else period_id
+
+
 def unit_of(rhythm: Rhythm, department: str | None, organisation: Organisation) -> str:
     """In whose review an account of that department is spoken of."""
     if rhythm is Rhythm.WEEKLY:
@@ -173,7 +178,7 @@ def review_units(
     if rhythm not in FIRST_STAGE:
         return ()
     units = sorted({unit_of(rhythm, department, organisation) for department in departments})
-    return tuple(ReviewUnit(id=f"{period_id}-{unit}" if unit else period_id, unit=unit) for unit in units)
+    return tuple(ReviewUnit(id=review_id(period_id, unit), unit=unit) for unit in units)
 
 
 def updates_until(opened_at: datetime, closes_at: datetime, reviews: Reviews, calendar: WorkCalendar) -> datetime:

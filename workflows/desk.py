@@ -214,6 +214,12 @@ class Desk(Generic[G]):
             raise
         await work
 
+    async def close(self) -> None:
+        """Nothing is waited for any more; whoever still said something is told so, and operators see the end."""
+        self.drop_alarm()
+        await self.hear_the_rest()
+        self.show()
+
     async def hear_the_rest(self) -> None:
         """Record what arrived together with the end: it changes nothing any more, and whoever said it is told so."""
         while self._inbox:

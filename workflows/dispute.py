@@ -67,9 +67,7 @@ class ProjectDispute:
             workflow.continue_as_new(
                 start.model_copy(update={"state": self._state()}), search_attributes=full.attributes
             )
-        self._desk.drop_alarm()
-        await self._desk.hear_the_rest()
-        self._desk.show()
+        await self._desk.close()
         assert self._outcome is not None
         return self._outcome
 

@@ -60,9 +60,7 @@ class NamedAccountApplication:
             await self._desk.move(Stage.WITHDRAWN, notices=[Notice.WITHDRAWN])
         except HistoryFull as full:
             workflow.continue_as_new(StartApplication(state=self._state()), search_attributes=full.attributes)
-        self._desk.drop_alarm()
-        await self._desk.hear_the_rest()
-        self._desk.show()
+        await self._desk.close()
         return self._desk.stage.value
 
     async def _next_stage(self) -> None:

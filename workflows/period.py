@@ -12,7 +12,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHand
 with workflow.unsafe.imports_passed_through():
     from activities.review_steps import ReviewSteps
     from activities.steps import PeriodStep, PlannedPeriod, PlanPeriodStep
-    from domain.periods import Period
+    from domain.periods import Period, Rhythm
     from domain.reviews import ReviewStage, ReviewUnit
     from domain.subject import SubjectType
     from texts.operators import period_details, static_summary
@@ -77,7 +77,8 @@ class ReviewPeriod:
 
     async def _begin(self, review: ReviewUnit, period: Period) -> ChildWorkflowHandle[AccountReview, str]:
         """It lives on by itself, whatever becomes of this run; the next period waits for neither (R6)."""
-        attributes = [SearchAttributePair(DEPARTMENT, review.unit)] if review.unit else []
+        of_a_department = period.rhythm is Rhythm.WEEKLY
+        attributes = [SearchAttributePair(DEPARTMENT, review.unit)] if of_a_department else []
         return await workflow.start_child_workflow(
             AccountReview.run,
             StartReview(review_id=review.id, period=period, unit=review.unit),
@@ -86,7 +87,7 @@ class ReviewPeriod:
             parent_close_policy=ParentClosePolicy.ABANDON,
             cancellation_type=ChildWorkflowCancellationType.ABANDON,
             search_attributes=TypedSearchAttributes(attributes),
-            static_summary=static_summary(SubjectType.REVIEW, review.id, review.unit, None),
+            static_summary=static_summary(SubjectType.REVIEW, review.id, "", None),
         )
 
     def _step(self, key: str, period: Period) -> PeriodStep:

@@ -101,9 +101,7 @@ class ProjectRegistration:
             await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
         except HistoryFull as full:
             workflow.continue_as_new(StartProject(state=self._state()), search_attributes=full.attributes)
-        self._desk.drop_alarm()
-        await self._desk.hear_the_rest()
-        self._desk.show()
+        await self._desk.close()
         return self._desk.stage.value
 
     async def _next_stage(self) -> None:

@@ -58,9 +58,7 @@ class AccountReview:
             workflow.continue_as_new(
                 start.model_copy(update={"state": self._state()}), search_attributes=full.attributes
             )
-        self._desk.drop_alarm()
-        await self._desk.hear_the_rest()
-        self._desk.show()
+        await self._desk.close()
         return self._desk.stage.value
 
     async def _next_stage(self) -> None:

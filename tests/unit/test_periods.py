@@ -111,7 +111,14 @@ def test_r6_whoever_is_asked_late_still_has_time(rhythm: Rhythm, day: date, poli
     assert closes >= opens_at(after(period, policy), policy, SHANGHAI)
 
 
-@given(rhythms, days, st.times())
+@pytest.mark.parametrize("day", [date(2026, 7, 1), date(2026, 12, 31), date(2027, 1, 4), date(2027, 6, 30)])
+def test_r4_only_the_first_half_of_a_year_is_ever_reviewed_by_itself(day: date) -> None:
+    """Whoever starts it by hand in spring finds the half before the year's end, which was done."""
+    moment = datetime.combine(day, time(12), tzinfo=SHANGHAI.zone)
+    assert last_finished(Rhythm.HALF_YEARLY, moment, POLICY.reviews, SHANGHAI).id == "FY2026-H1"
+
+
+@given(rhythms.filter(lambda rhythm: rhythm is not Rhythm.HALF_YEARLY), days, st.times())
 def test_r1_r4_the_last_finished_period_is_over_and_the_next_is_not(rhythm: Rhythm, day: date, at: time) -> None:
     moment = datetime.combine(day, at, tzinfo=UTC)
     period = last_finished(rhythm, moment, POLICY.reviews, SHANGHAI)
