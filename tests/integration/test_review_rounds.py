@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import accounts, reviews
-from db.facts import Facts
+from db.facts import Facts, import_organisation
 from db.tables import account, account_review, account_target, audit, claim, party
 from db.tasks import TaskRow
 from domain.calendar import WorkCalendar
@@ -237,3 +237,23 @@ async def test_r1_r6_a_week_that_begins_on_another_day_leaves_a_running_review_a
             assert new.last.isoweekday() == 6
             await ground.passes(before.closes_at)
             await ground.comes_to(running, ReviewStage.MISSED)
+
+
+async def test_r1_a_salesperson_who_moves_to_another_department_still_answers_for_their_accounts(
+    ground: YearGround,
+) -> None:
+    week = await begins(ground, Rhythm.WEEKLY)
+    north = f"{week.id}-north"
+    await ground.comes_to(north, ReviewStage.UPDATES)
+    (asked,) = await ground.tasks(north)
+    async with ground.engine.begin() as tx:
+        company = await ground.facts.organisation(tx)
+        people = tuple(
+            one.model_copy(update={"department": "east"}) if one.id == FAN else one for one in company.people
+        )
+        moved = company.model_copy(update={"people": people})
+        await import_organisation(tx, moved, now=await ground.now(), by="test")
+    assert await ground.answers(asked) == "accepted"
+    async with ground.engine.begin() as tx:
+        said = set(await tx.scalars(select(account_review.c.account_id)))
+    assert said == {OURS, THIRD}
