@@ -81,7 +81,8 @@ async def ensure_schedules(client: Client, policy: Policy) -> list[str]:
             await handle.update(_in_line_with(wanted))
         known = await handle.describe()
         fires = [moment.astimezone(policy.zone).isoformat() for moment in known.info.next_action_times[:1]]
-        lines.append("  ".join([schedule_id(rhythm), "paused" if known.schedule.state.paused else "", *fires]))
+        paused = ["paused"] if known.schedule.state.paused else []
+        lines.append("  ".join([schedule_id(rhythm), *paused, *fires]))
     return lines
 
 

@@ -82,7 +82,7 @@ def test_r1_u1_r6_x3_a_week_that_ended_while_the_engine_was_down_is_reviewed_onc
         working_days_only="false",
     )
     lines = schedule(stack, policy_file)
-    assert f"period-weekly    {ending.replace(microsecond=0).isoformat()}" in lines
+    assert f"period-weekly  {ending.replace(microsecond=0).isoformat()}" in lines
     stack.stop(stack.temporal, grace=0)
     assert datetime.now(ZONE) < ending, "the engine was down before the week ended"
     until("the week has ended", lambda: datetime.now(ZONE) > ending + timedelta(seconds=2), 120)
