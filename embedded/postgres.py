@@ -169,6 +169,7 @@ class PostgresServer(Service):
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+            settings |= {"max_wal_size": "128MB"}  # it may lie in memory, where a gigabyte of log is much
         argv = [str(binaries() / "postgres"), "-D", str(self.data)]
         for key, value in settings.items():
             argv += ["-c", f"{key}={value}"]

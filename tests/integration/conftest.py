@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import shutil
-import tempfile
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -19,6 +16,7 @@ from db.migrate import upgrade
 from embedded.ports import free_row
 from embedded.postgres import PostgresServer
 from tests.integration.race_ground import KEYS, ROUNDS, Ground
+from tests.scratch import scratch
 
 MIGRATED = "migrated"
 """The database that every test's own is a copy of: copying takes a twentieth of the time of migrating."""
@@ -29,13 +27,9 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 async def postgres() -> AsyncIterator[PostgresServer]:
     """A real server that forgets: no fsync, gone when the session ends."""
-    # Not pytest's own folder: PostgreSQL is another user when we are root, and that one is closed to others.
-    folder = Path(tempfile.mkdtemp(prefix="baobei-tests-"))
-    try:
+    with scratch("tests") as folder:
         async with PostgresServer(folder, free_row(1), durable=False) as server:
             yield server
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

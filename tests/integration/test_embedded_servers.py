@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
 from email.message import EmailMessage
 from pathlib import Path
@@ -22,15 +20,14 @@ from embedded.ports import free_row
 from embedded.postgres import PostgresServer
 from embedded.service import http_status, until
 from embedded.temporal import TemporalServer
+from tests.scratch import scratch
 from workflows.messages import SEARCH_ATTRIBUTES
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    # Not pytest's own: that one is closed to other users again and again, and PostgreSQL is one when we are root.
-    path = Path(tempfile.mkdtemp(prefix="baobei-servers-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with scratch("servers") as path:
+        yield path
 
 
 @pytest.fixture

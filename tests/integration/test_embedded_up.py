@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +17,7 @@ import pytest
 from embedded.home import read_environment
 from embedded.ports import Ports, free_row
 from embedded.service import tcp_answers, until
+from tests.scratch import scratch
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 120
@@ -27,9 +26,8 @@ PATIENCE = 120
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(prefix="baobei-up-"))
-    yield path
-    shutil.rmtree(path, ignore_errors=True)
+    with scratch("up") as path:
+        yield path
 
 
 class Up:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,9 +35,9 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 class Post:
     """A sender, its queue, and a mail server that can be started and stopped."""
 
-    def __init__(self, engine: AsyncEngine, database_url: str) -> None:
+    def __init__(self, engine: AsyncEngine, database_url: str, folder: Path) -> None:
         self.engine = engine
-        self.folder = Path(tempfile.mkdtemp(prefix="baobei-mail-"))
+        self.folder = folder
         self.port = free_row()
         settings = Settings(
             embedded=True,
@@ -80,8 +79,8 @@ class Post:
 
 
 @pytest.fixture
-async def post(engine: AsyncEngine, database_url: str) -> AsyncIterator[Post]:
-    made = Post(engine, database_url)
+async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
+    made = Post(engine, database_url, tmp_path)
     async with engine.begin() as tx:
         await import_organisation(tx, sample_organisation(), now=NOW, by="test")
     yield made
