@@ -21,10 +21,10 @@ from domain.policy import load_policy
 from domain.results_register import read_results
 from tests.integration.account_ground import add_account
 from tests.integration.test_imports_from_files import KEYS, NOW, SAMPLES, SINCE, count, recorded
-from tests.integration.test_operator_commands import Run, run
+from tests.integration.test_operator_commands import Run, environ, run
 from tests.integration.test_projects_record import RULES
 
-__all__ = ["run"]
+__all__ = ["environ", "run"]
 SAMPLE = (SAMPLES / "results.csv").read_text(encoding="utf-8")
 CUSTOMER = "苏州云岭精密制造股份有限公司"
 HEADER = "account,customer,month,other_contracts,revenue,payments\n"
