@@ -9,11 +9,12 @@ from datetime import UTC, timedelta
 from time import monotonic
 from zoneinfo import ZoneInfo
 
-import aiosmtplib
 import structlog
+from aiosmtplib import SMTPException, SMTPResponseException
 from prometheus_client import Counter
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from activities.mail_server import MailServer
 from activities.wake import Wake
 from crypto.links import link_token
 from db import messages
@@ -61,7 +62,7 @@ class MailSender:
         self._facts = facts
         self._settings = settings
         self._wake = wake
-        self._smtp: aiosmtplib.SMTP | None = None
+        self._server = MailServer(settings, timeout=SMTP_TIMEOUT)
 
     async def run(self) -> None:
         """Send for ever; ends by cancellation."""
@@ -77,7 +78,7 @@ class MailSender:
                     await asyncio.sleep(begun + GATHER_SECONDS - monotonic())
                     await self._wake.wait(messages.MAILS)
         finally:
-            await self._hang_up()
+            self.hang_up()
 
     async def send_due(self) -> int:
         """One batch of mails that are due. Returns how many were taken from the queue."""
@@ -101,9 +102,9 @@ class MailSender:
                     await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except (aiosmtplib.SMTPResponseException, aiosmtplib.SMTPRecipientsRefused) as error:
+            except SMTPResponseException as error:
                 await self._put_back([row], error, _pause(row.attempts))
-            except (OSError, aiosmtplib.SMTPException) as error:
+            except (OSError, SMTPException) as error:
                 # The server is away: the rest of the batch need not find out one by one.
                 await self._put_back(due[position:], error, _pause(row.attempts))
                 break
@@ -133,8 +134,7 @@ class MailSender:
             invitation=facts.invitation,
             attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
         )
-        smtp = await self._connected()
-        await smtp.sendmail(message.sender, message.recipient, message.wire)
+        await self._server.take(message)
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
         """The sheet of the very part of the report that the mail speaks of."""
@@ -147,29 +147,13 @@ class MailSender:
         content = await asyncio.to_thread(workbook, cut, texts, ZoneInfo(facts.time_zone), part.part(texts))
         return Attachment(sheet_name(part.kind, part.period.id, part.department), XLSX, content)
 
-    async def _connected(self) -> aiosmtplib.SMTP:
-        if self._smtp is None or not self._smtp.is_connected:
-            settings = self._settings
-            self._smtp = aiosmtplib.SMTP(
-                hostname=settings.smtp_host,
-                port=settings.smtp_port,
-                use_tls=settings.smtp_security == "tls",
-                start_tls=settings.smtp_security == "starttls",
-                username=settings.smtp_username or None,
-                password=settings.smtp_password.get_secret_value() or None,
-                timeout=SMTP_TIMEOUT,
-            )
-            await self._smtp.connect()
-        return self._smtp
-
-    async def _hang_up(self) -> None:
-        smtp, self._smtp = self._smtp, None
-        if smtp is not None:
-            smtp.close()
+    def hang_up(self) -> None:
+        """Close the connection to the mail server; the next mail opens another."""
+        self._server.hang_up()
 
     async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
-        await self._hang_up()
+        self.hang_up()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
         async with self._engine.begin() as tx:
             await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)

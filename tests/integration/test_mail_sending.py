@@ -84,7 +84,7 @@ async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncI
     async with engine.begin() as tx:
         await import_organisation(tx, sample_organisation(), now=NOW, by="test")
     yield made
-    await made.sender._hang_up()
+    made.sender.hang_up()
 
 
 async def test_x3_mails_wait_for_a_server_that_is_down_and_none_is_lost(post: Post) -> None:
@@ -117,7 +117,7 @@ async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
         other = MailSender(post.engine, Facts(load_policy()), post.sender._settings, post.sender._wake)
         while sum(await asyncio.gather(post.sender.send_due(), other.send_due())):
             continue
-        await other._hang_up()
+        other.hang_up()
         assert len(sink.mails("li.ming@example.com")) == 30
 
 
