@@ -19,6 +19,7 @@ from activities.wake import Wake
 from crypto.links import link_token
 from db import messages
 from db import reports as made
+from db.engine import looking_up
 from db.facts import Facts
 from domain.reports import part_for
 from reports.sheets import XLSX, sheet_name, workbook
@@ -83,7 +84,7 @@ class MailSender:
     async def send_due(self) -> int:
         """One batch of mails that are due. Returns how many were taken from the queue."""
         begun = monotonic()
-        async with self._engine.begin() as tx:
+        async with looking_up(self._engine) as tx:
             due = await messages.take_mails(tx, BATCH, LEASE)
             organisation = await self._facts.organisation(tx) if due else None
         sent: list[int] = []
@@ -111,7 +112,7 @@ class MailSender:
             except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
                 await self._put_back([row], error, HOPELESS_PAUSE)
         if sent or nobody or late:
-            async with self._engine.begin() as tx:
+            async with looking_up(self._engine) as tx:
                 await messages.mails_sent(tx, sent)
                 await messages.mails_failed(tx, nobody, NOBODY, HOPELESS_PAUSE)
                 await messages.mails_untried(tx, late)
@@ -138,7 +139,7 @@ class MailSender:
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
         """The sheet of the very part of the report that the mail speaks of."""
-        async with self._engine.begin() as tx:
+        async with looking_up(self._engine) as tx:
             report = await made.find(tx, part.kind, part.period.id)
         if report is None:
             raise LookupError(f"no {part.kind} of {part.period.id} was made")
@@ -155,7 +156,7 @@ class MailSender:
         FAILED.inc()
         self.hang_up()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
-        async with self._engine.begin() as tx:
+        async with looking_up(self._engine) as tx:
             await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
 
 

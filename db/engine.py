@@ -142,10 +142,10 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 @contextlib.asynccontextmanager
 async def looking_up(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """For reading at the edge: every statement stands for itself, so BEGIN and COMMIT are saved.
+    """For reading at the edge, and for changes of one statement: each stands for itself, so BEGIN and COMMIT are saved.
 
-    Nothing is lost by it: in a transaction, too, each statement sees what was committed when it began. Raises as
-    `transaction` does.
+    Reading loses nothing by it: in a transaction, too, each statement sees what was committed when it began. Raises
+    as `transaction` does.
     """
     async with away_told(), _without_transactions(engine).connect() as tx:
         yield tx
