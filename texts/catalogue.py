@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from datetime import date, datetime, tzinfo
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, cast, get_args
@@ -30,6 +30,8 @@ _DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EE
 _MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
 _MONTH_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月", "en": "MMM y"}
 _WAN = Decimal(10_000)
+SHOWN_KEPT: Final = 256
+"""Moments that are remembered as they are shown: a page or a mail has the same few again and again."""
 
 Entry = Mapping[Language, str]
 
@@ -79,6 +81,16 @@ def catalogue() -> Mapping[str, Entry]:
     for path in sorted(CATALOGUE_DIR.glob("*.toml")):
         _leaves("", tomllib.loads(path.read_text(encoding="utf-8")), found, path.name)
     return MappingProxyType(found)
+
+
+@lru_cache(SHOWN_KEPT)
+def _moment(language: Language, moment: datetime, zone: tzinfo) -> str:
+    return format_datetime(moment, _MOMENT_PATTERNS[language], tzinfo=zone, locale=_LOCALES[language])
+
+
+@lru_cache(SHOWN_KEPT)
+def _zone_name(language: Language, zone: tzinfo) -> str:
+    return get_timezone_name(zone, width="long", locale=_LOCALES[language])
 
 
 def language_of(wanted: str | None) -> Language:
@@ -145,13 +157,11 @@ class Texts:
 
     def moment(self, moment: datetime, zone: tzinfo) -> str:
         """Day and time in `zone`, e.g. 2026年12月14日 周一 09:00. Raises `ValueError` for a naive moment."""
-        return format_datetime(
-            self._aware(moment), _MOMENT_PATTERNS[self.language], tzinfo=zone, locale=_LOCALES[self.language]
-        )
+        return _moment(self.language, self._aware(moment), zone)
 
     def zone_name(self, zone: tzinfo) -> str:
         """中国标准时间, China Standard Time: said once on a page, so that every moment on it is clear."""
-        return get_timezone_name(zone, width="long", locale=_LOCALES[self.language])
+        return _zone_name(self.language, zone)
 
     def money(self, amount: Decimal, *, hint: bool = False) -> str:
         """`¥1,250,000.00`; with `hint` Chinese readers also get 万元, the unit the regulation speaks in."""

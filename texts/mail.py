@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import escape
 
 from domain.base import Frozen, Moment, Wire
 from domain.organisation import Language
@@ -27,6 +28,11 @@ from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 SHORT_ID = 8
 """A long application id is shown by its first characters in a subject line."""
+WRITTEN_KEPT: Final = 64
+"""Mails that are remembered for the next reader: those of one step come together, and mostly say the same."""
+_GREETING: Final = "\x00greeting\x00"
+_LINK: Final = "\x00link\x00"
+"""Stand for what each reader has of their own. No text can hold one: lines have no control characters."""
 
 
 class MailKind(StrEnum):
@@ -134,6 +140,10 @@ class MailFacts(Wire):
     """Where the reader sees the application signed in; the one link of mails that ask nothing."""
     time_zone: str = "Asia/Shanghai"
 
+    def __hash__(self) -> int:
+        """Finds equal ones fast; not everything inside can be hashed."""
+        return hash((self.kind, self.subject_id, self.language))
+
     @property
     def shown_number(self) -> str:
         return self.number or (self.subject_id if len(self.subject_id) <= 16 else self.subject_id[:SHORT_ID])
@@ -150,19 +160,43 @@ def render_mail(facts: MailFacts) -> RenderedMail:
 
     Raises `ValueError` when the link is not an http(s) address, `KeyError` when a text is missing.
     """
+    link = facts.link or facts.portal_url
+    if link and not re.fullmatch(r"https?://[^\s<>\"']+", link):
+        raise ValueError("the link of a mail must be an http(s) address without spaces")
+    greeting = _greeting(facts.to_name, Texts(facts.language))
+    for_all = facts.model_copy(update={"to_name": "", "link": _LINK if link else "", "portal_url": ""})
+    written = _written(for_all)
+    return RenderedMail(
+        subject=written.subject,
+        text=written.text.replace(_GREETING, greeting).replace(_LINK, link),
+        html=written.html.replace(_GREETING, escape(greeting)).replace(_LINK, escape(link)),
+    )
+
+
+@lru_cache(WRITTEN_KEPT)
+def _written(facts: MailFacts) -> RenderedMail:
+    """What a mail says to all who get it, with the places of greeting and link left open."""
     texts = Texts(facts.language)
     context = _context(facts, texts)
     report = context["report"]
     context["preview"] = report["preview"] if report else context["intro"]
-    subject = _subject(facts, texts)
+    context["subject"] = header_text(_subject(facts, texts), 200)
     environment = _environment()
-    html = environment.get_template("mail.html.j2").render(context, subject=header_text(subject, 200))
+    html = environment.get_template("mail.html.j2").render(context)
     text = environment.get_template("mail.txt.j2").render(context)
-    return RenderedMail(
-        subject=header_text(subject, 200),
-        text=re.sub(r"\n{3,}", "\n\n", re.sub(r" +\n", "\n", text)).strip() + "\n",
-        html=html,
-    )
+    return RenderedMail(subject=context["subject"], text=_tidied(text), html=html)
+
+
+def _tidied(text: str) -> str:
+    """Without spaces at the end of a line, and never more than one empty line."""
+    text = "\n".join([line.rstrip(" ") for line in text.split("\n")])
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip() + "\n"
+
+
+def _greeting(name: str, texts: Texts) -> str:
+    return texts.text("mail.greeting", name=one_line(name)) if name else texts.text("mail.greeting_nobody")
 
 
 def _subject(facts: MailFacts, texts: Texts) -> str:
@@ -181,27 +215,20 @@ def _subject(facts: MailFacts, texts: Texts) -> str:
 
 def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
     zone = ZoneInfo(facts.time_zone)
-    link = facts.link or facts.portal_url
-    if link and not re.fullmatch(r"https?://[^\s<>\"']+", link):
-        raise ValueError("the link of a mail must be an http(s) address without spaces")
     footer = texts.text("mail.automatic" if facts.kind in ASKING else "mail.automatic_without_link")
     return {
         "texts": texts,
         "lang": "zh-CN" if facts.language == "zh" else "en",
         "colon": "：" if facts.language == "zh" else ": ",
         "what": _capital(texts.text(f"mail.{facts.kind}.what")),
-        "greeting": (
-            texts.text("mail.greeting", name=one_line(facts.to_name))
-            if facts.to_name
-            else texts.text("mail.greeting_nobody")
-        ),
+        "greeting": _GREETING,
         "intro": _intro(facts, texts, zone),
         "question": (
             texts.text(task_question(facts.task_kind, facts.subject_type))
             if facts.task_kind and facts.kind in ASKING
             else ""
         ),
-        "link": link,
+        "link": facts.link,
         "button": texts.text(f"mail.{facts.kind}.button"),
         "rows": _rows(facts, texts, zone),
         "report": report_view(facts.report, texts) if facts.report else None,
