@@ -27,7 +27,7 @@ from texts.decisions import without_others
 from texts.dispute_views import meeting_rows, outcome_rows, participants_row
 from texts.lines import header_text
 from texts.mail import MailFacts, MailKind, RenderedMail, render_mail
-from texts.mail_message import Attachment, MailRefused, build_message
+from texts.mail_message import Attachment, MailRefused, _read_back, build_message
 from texts.project_views import MatchLine, project_essentials
 from texts.views import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
 
@@ -168,6 +168,35 @@ def test_names_cannot_write_markup_or_a_line_of_their_own() -> None:
     assert "https://evil.example/" not in mail.text.splitlines()
 
 
+def test_readers_of_one_mail_each_have_their_own_name_and_link_and_nothing_of_the_others() -> None:
+    """X2: what is the same for all of them is written once."""
+    everybody = {
+        "张<b>伟": f"{LINK}1",
+        "Anna & Co": f"{LINK}2",
+        "\x00link\x00": f"{LINK}3",
+        "\x00greeting\x00": "",
+        "": f"{LINK}4",
+    }
+    mails = {name: render_mail(facts(subject_id="NA-18", to_name=name, link=link)) for name, link in everybody.items()}
+    for name, mail in mails.items():
+        link = everybody[name]
+        assert [line for line in mail.text.splitlines() if line.startswith(LINK)] == ([link] if link else [])
+        assert Links(mail.html).found == ([link] if link else [])
+        assert "\x00" not in mail.text + mail.html
+        assert "b" not in Links(mail.html).tags
+    greetings = [mail.text.splitlines()[0] for mail in mails.values()]
+    assert greetings == ["张<b>伟，您好：", "Anna & Co，您好：", "link，您好：", "greeting，您好：", "您好："]
+    assert "张&lt;b&gt;伟" in mails["张<b>伟"].html
+    assert "Anna &amp; Co" in mails["Anna & Co"].html
+
+
+def test_a_mail_that_differs_in_anything_else_is_written_anew() -> None:
+    first = render_mail(facts(subject_id="NA-19", reason="理由一", due_at=NOON))
+    assert "理由二" in render_mail(facts(subject_id="NA-19", reason="理由二", due_at=NOON)).text
+    assert render_mail(facts(subject_id="NA-19", reason="理由一", due_at=NOON)) == first
+    assert render_mail(facts(subject_id="NA-19", reason="理由一", link="")).text != first.text
+
+
 @pytest.mark.parametrize("link", ["javascript:alert(1)", 'https://a.cn/"><b>', "https://a.cn/ b"])
 def test_a_link_that_is_no_web_address_is_refused(link: str) -> None:
     with pytest.raises(ValueError, match="link"):
@@ -183,6 +212,24 @@ def test_a_display_string_cannot_write_a_header(attack: str) -> None:
     assert b"\nbcc:" not in wire.lower()
     assert sorted(received(wire)) == sorted(HEADERS)
     assert "=?" not in header_text(attack)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Subject: x\r\nBcc: e@example.com\r\n",
+        "Subject: x\rBcc: e@example.com\r\n",
+        "Subject: x\r\n\r\nbody\r\n",
+        "Subject: x\n\n\r\n",
+        "Subject: x\r\n y\r\n",
+        "Subjekt: x\r\n",
+        f"Subject: {ATTACK}\r\n",
+    ],
+)
+def test_a_header_that_reads_otherwise_than_it_was_meant_is_refused(line: str) -> None:
+    _read_back("Subject: x\r\n", "Subject", "x")
+    with pytest.raises(MailRefused):
+        _read_back(line, "Subject", "x")
 
 
 @settings(max_examples=200)
