@@ -108,13 +108,13 @@ async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_cal
     async def lost(*_: object, **__: object) -> None:
         raise asyncpg.InternalClientError("got result for unknown protocol state 3")
 
-    monkeypatch.setattr(asyncpg.Pool, "_acquire", lost)
+    monkeypatch.setattr(asyncpg, "connect", lost)
     with pytest.raises(RecordAway):
         await door.find_receipt(record, "m1")
 
 
 async def test_x3_a_server_lost_in_the_middle_of_a_statement_is_away(record: Direct, engine: AsyncEngine) -> None:
-    """The pool takes a connection back that dies at work: nothing may be asked of it any more."""
+    """A connection that dies at work is given back as any other: nothing may be asked of it any more."""
     asked = asyncio.create_task(record.row("SELECT pg_sleep(30)"))
     ended = text(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
