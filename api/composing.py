@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from api.account_views import AccountView
@@ -38,12 +40,14 @@ from db.facts import Facts
 from db.projects import ProjectRow
 from db.reviews import ReviewRow
 from db.tasks import AskedRow, DecisionRow, TaskRow
+from db.wholes import AccountState, OpenTask, WholeAccount, WholeApplication
 from domain.access import sees_evidence
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
+from domain.policy import Policy
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
@@ -53,6 +57,8 @@ from texts.verdicts import PROTECTED, level_label, sentences
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""
+TOLD_APART = frozenset({"earlier_found"})
+"""Of those, what is told in another place than the timeline: `conflicts`."""
 
 
 SPEAKS_OF_EVIDENCE = frozenset(
@@ -67,23 +73,30 @@ SPEAKS_OF_EVIDENCE = frozenset(
 class Standing(NamedTuple):
     """What is asked about a subject at this moment, and what was decided."""
 
-    open_tasks: tuple[TaskRow, ...]
+    open_tasks: tuple[TaskRow | OpenTask, ...]
     asked: dict[str, tuple[AskedRow, ...]]
     """Who is or was asked by each open task."""
     decided: tuple[tuple[int, DecisionRow], ...]
     """With the round of each."""
 
 
-class Composer:
-    """Puts views together for one viewer, in their language."""
+class ApplicationParts(NamedTuple):
+    """What belongs to an application beside its row."""
 
-    def __init__(self, tx: AsyncConnection, facts: Facts, viewer: Viewer, texts: Texts) -> None:
-        self.tx = tx
+    standing: Standing
+    found: Sequence[Evidence]
+    entries: Sequence[audit.Event]
+    account: AccountRow | AccountState | None
+
+
+class Views:
+    """What one viewer is shown, in their language."""
+
+    def __init__(self, facts: Facts, viewer: Viewer, texts: Texts) -> None:
         self.facts = facts
         self.viewer = viewer
         self.organisation: Organisation = viewer.organisation
         self.texts = texts
-        self._standings: dict[str, Standing] = {}
 
     def person(self, person_id: str) -> PersonView:
         return PersonView(id=person_id, name=self.organisation.name_of(person_id))
@@ -106,33 +119,32 @@ class Composer:
             "stage_since": row.stage_since,
         }
 
-    async def standing(self, subject_id: str) -> Standing:
-        """Looked up once, because what is shown and whether it may be shown both follow from it."""
-        if subject_id not in self._standings:
-            open_tasks = await tasks.of_subject(self.tx, subject_id, open_only=True)
-            asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
-            self._standings[subject_id] = Standing(open_tasks, asked, await tasks.decisions_of(self.tx, subject_id))
-        return self._standings[subject_id]
-
-    async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
+    def decides(self, row: ApplicationRow | ProjectRow, standing: Standing) -> bool:
         """Whether evidence, and what speaks of it, is for the viewer (X2). Being asked counts while it lasts."""
-        open_tasks, asked, decided = await self.standing(row.id)
         me = self.viewer.person
         deciding = any(
             one.person == me.id and one.removed_at is None and task.kind not in IN_PERSON
-            for task in open_tasks
-            for one in asked[task.id]
-        ) or any(decision.person == me.id and decision.kind not in IN_PERSON for _, decision in decided)
+            for task in standing.open_tasks
+            for one in standing.asked[task.id]
+        ) or any(decision.person == me.id and decision.kind not in IN_PERSON for _, decision in standing.decided)
         owners = {row.applicant, row.salesperson} if isinstance(row, ProjectRow) else {row.applicant}
         return sees_evidence(me, self.organisation, owners=owners, asked_to_decide=deciding)
 
-    async def application(self, row: ApplicationRow, *, shown: bool) -> ApplicationView:
-        """One application. `shown`: what `sees_evidence` said of it."""
-        open_tasks, asked, decided = await self.standing(row.id)
-        found = await applications.evidence_of(self.tx, row.id, row.round)
-        policy = await self.facts.pinned_policy(self.tx, row.policy_digest)
-        entries = await audit.of_subject(self.tx, row.id)
-        account = await accounts.find(self.tx, row.id)
+    def whole_application(self, whole: WholeApplication, policy: Policy) -> ApplicationView:
+        """One application that was looked up at once. `policy`: the one it started with."""
+        standing = Standing(
+            whole.open_tasks,
+            {task.id: task.asked for task in whole.open_tasks},
+            tuple((one.round, one.decision) for one in whole.decided),
+        )
+        parts = ApplicationParts(standing, applications.in_order(whole.found), whole.entries, whole.account)
+        return self.application_of(whole.row, parts, policy, shown=self.decides(whole.row, standing))
+
+    def application_of(
+        self, row: ApplicationRow, parts: ApplicationParts, policy: Policy, *, shown: bool
+    ) -> ApplicationView:
+        """One application. `shown`: what `decides` said of it."""
+        (open_tasks, asked, decided), found, entries, account = parts
         return ApplicationView(
             **self._summary(row),
             customer=row.form.customer.model_dump(mode="json"),
@@ -155,10 +167,6 @@ class Composer:
             ),
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
-
-    async def project(self, row: ProjectRow, *, shown: bool) -> ProjectView:
-        """One project. `shown`: what `sees_evidence` said of it."""
-        return await project_view(self, row, shown=shown)
 
     def project_summary(self, row: ProjectRow) -> ProjectSummary:
         stage, status = row.stage, row.stage.status
@@ -205,7 +213,7 @@ class Composer:
         )
 
     def _what_next(
-        self, row: ApplicationRow, open_tasks: Sequence[TaskRow], asked: dict[str, tuple[AskedRow, ...]]
+        self, row: ApplicationRow, open_tasks: Sequence[TaskRow | OpenTask], asked: dict[str, tuple[AskedRow, ...]]
     ) -> str:
         until = row.rejection.appeal_until if row.rejection else None
         zone = self.facts.policy.zone
@@ -215,7 +223,7 @@ class Composer:
             until=self.texts.moment(until, zone) if until else "",
         )
 
-    def waited_for(self, open_tasks: Sequence[TaskRow], asked: dict[str, tuple[AskedRow, ...]]) -> str:
+    def waited_for(self, open_tasks: Sequence[TaskRow | OpenTask], asked: dict[str, tuple[AskedRow, ...]]) -> str:
         """The names of everybody whose answer is waited for."""
         people = [one.person for task in open_tasks for one in asked[task.id] if one.removed_at is None]
         return self.texts.join([self.organisation.name_of(person) for person in dict.fromkeys(people)])
@@ -227,7 +235,7 @@ class Composer:
             on_behalf_of=self.person(one.on_behalf_of) if one.on_behalf_of else None,
         )
 
-    def open_task(self, task: TaskRow, asked: Sequence[AskedRow]) -> OpenTaskView:
+    def open_task(self, task: TaskRow | OpenTask, asked: Sequence[AskedRow]) -> OpenTaskView:
         return OpenTaskView(
             id=task.id,
             kind=task.kind,
@@ -253,7 +261,7 @@ class Composer:
             decided_at=decision.decided_at,
         )
 
-    def entry(self, entry: audit.Entry, *, shown: bool) -> TimelineEntry:
+    def entry(self, entry: audit.Event, *, shown: bool) -> TimelineEntry:
         """One event. `shown`: what `sees_evidence` said; without it, what speaks of evidence has no body (X2)."""
         known = self.organisation.person(entry.actor)
         told = shown or not (entry.event in SPEAKS_OF_EVIDENCE or entry.body.get("kind") in SPEAKS_OF_OTHERS)
@@ -307,6 +315,75 @@ class Composer:
     def task_summary(self, task: TaskRow, mine: AskedRow, title: str) -> TaskSummary:
         return TaskSummary(**self._task_summary(task, mine, title))
 
+    def review_title(self, row: ReviewRow) -> str:
+        return title_of_review(row, self.organisation, self.facts.policy.reviews, self.texts)
+
+    def account(self, row: AccountRow) -> AccountView:
+        """One Named Account in a list."""
+        customer = row.form.customer
+        live = row.revoked_at is None
+        return AccountView(
+            id=row.id,
+            application_id=row.application_id,
+            name=customer.name,
+            kind=customer.kind.value,
+            live=live,
+            status_label=self.texts.text("account_status.live" if live else "account_status.revoked"),
+            salesperson=self.person(row.salesperson),
+            department=row.department,
+            related_parties=[party.model_dump(mode="json") for party in customer.related_parties],
+            promised=row.form.forecast.model_dump(mode="json"),
+            activated_at=row.activated_at,
+            revoked_at=row.revoked_at,
+            approved_by_general_manager=row.gm_decision is not None,
+        )
+
+    def whole_account(
+        self, whole: WholeAccount, under_it: Sequence[ProjectRow], signed: Mapping[date, Decimal]
+    ) -> AccountView:
+        """One Named Account with the projects under it that the viewer may see (A2), targets, results and reviews.
+
+        `signed`: contracts by month, of all projects under it.
+        """
+        own = account_parts(whole, signed, self.organisation, self.texts)
+        projects = [self.project_summary(one) for one in under_it]
+        return self.account(whole.row).model_copy(update={**own, "projects": projects})
+
+
+class Composer(Views):
+    """Looks up what belongs to a row, and puts it together."""
+
+    def __init__(self, tx: AsyncConnection, facts: Facts, viewer: Viewer, texts: Texts) -> None:
+        super().__init__(facts, viewer, texts)
+        self.tx = tx
+        self._standings: dict[str, Standing] = {}
+
+    async def standing(self, subject_id: str) -> Standing:
+        """Looked up once, because what is shown and whether it may be shown both follow from it."""
+        if subject_id not in self._standings:
+            open_tasks = await tasks.of_subject(self.tx, subject_id, open_only=True)
+            asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
+            self._standings[subject_id] = Standing(open_tasks, asked, await tasks.decisions_of(self.tx, subject_id))
+        return self._standings[subject_id]
+
+    async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
+        """What `decides` says of it."""
+        return self.decides(row, await self.standing(row.id))
+
+    async def application(self, row: ApplicationRow, *, shown: bool) -> ApplicationView:
+        """One application. `shown`: what `sees_evidence` said of it."""
+        parts = ApplicationParts(
+            await self.standing(row.id),
+            await applications.evidence_of(self.tx, row.id, row.round),
+            await audit.of_subject(self.tx, row.id),
+            await accounts.find(self.tx, row.id),
+        )
+        return self.application_of(row, parts, await self.facts.pinned_policy(self.tx, row.policy_digest), shown=shown)
+
+    async def project(self, row: ProjectRow, *, shown: bool) -> ProjectView:
+        """One project. `shown`: what `sees_evidence` said of it."""
+        return await project_view(self, row, shown=shown)
+
     async def task(self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow | ProjectRow) -> TaskView:
         """One task with everything to decide on."""
         decision = await tasks.decision_on(self.tx, task.id)
@@ -329,9 +406,6 @@ class Composer:
             decision=self.decision(task.round, decision, shown=shown) if decision else None,
         )
 
-    def review_title(self, row: ReviewRow) -> str:
-        return title_of_review(row, self.organisation, self.facts.policy.reviews, self.texts)
-
     async def review_task(self, task: TaskRow, mine: AskedRow | None, row: ReviewRow) -> TaskView:
         """One task of a review. Whoever is asked knows its accounts; nobody else is shown it (X2)."""
         decision = await tasks.decision_on(self.tx, task.id)
@@ -348,40 +422,14 @@ class Composer:
             decision=self.decision(task.round, decision, shown=True) if decision else None,
         )
 
-    def account(self, row: AccountRow) -> AccountView:
-        """One Named Account in a list."""
-        customer = row.form.customer
-        live = row.revoked_at is None
-        return AccountView(
-            id=row.id,
-            application_id=row.application_id,
-            name=customer.name,
-            kind=customer.kind.value,
-            live=live,
-            status_label=self.texts.text("account_status.live" if live else "account_status.revoked"),
-            salesperson=self.person(row.salesperson),
-            department=row.department,
-            related_parties=[party.model_dump(mode="json") for party in customer.related_parties],
-            promised=row.form.forecast.model_dump(mode="json"),
-            activated_at=row.activated_at,
-            revoked_at=row.revoked_at,
-            approved_by_general_manager=row.gm_decision is not None,
-        )
-
-    async def whole_account(self, row: AccountRow, under_it: Sequence[ProjectRow]) -> AccountView:
-        """One Named Account with the projects under it that the viewer may see (A2), targets, results and reviews."""
-        own = await account_parts(self.tx, row, self.organisation, self.facts.policy.time_zone, self.texts)
-        projects = [self.project_summary(one) for one in under_it]
-        return self.account(row).model_copy(update={**own, "projects": projects})
-
 
 def title_of(row: ApplicationRow | ProjectRow) -> str:
     """What a list calls it: an application by its customer, a project by its own name."""
     return row.form.name if isinstance(row, ProjectRow) else row.form.customer.name
 
 
-def _conflicts(entries: Sequence[audit.Entry], texts: Texts) -> list[dict[str, Any]]:
+def _conflicts(entries: Sequence[audit.Event], texts: Texts) -> list[dict[str, Any]]:
     """N14: that earlier registrations exist, not whose they are."""
     told = {"rule": "N14", "message": texts.text(PROTECTED)}
-    found = [one for entry in entries if entry.event == "earlier_found" for one in entry.body["found"]]
+    found = [one for entry in entries if entry.event in TOLD_APART for one in entry.body["found"]]
     return [{"kind": kind, **told} for kind, _ in found]

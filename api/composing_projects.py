@@ -20,6 +20,7 @@ from db import audit, disputes, projects, reading
 from db.disputes import DisputeRow
 from db.projects import ProjectRow, UpdateRow
 from db.tasks import AskedRow, TaskRow
+from db.wholes import OpenTask
 from domain.dispute import DisputeStage
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue, silence_ahead
@@ -135,7 +136,7 @@ def _refusal(composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, A
 def _what_next(
     composer: Composer,
     row: ProjectRow,
-    open_tasks: Sequence[TaskRow],
+    open_tasks: Sequence[TaskRow | OpenTask],
     asked: Mapping[str, tuple[AskedRow, ...]],
     ahead: Sequence[SilenceDue],
 ) -> str:
@@ -158,7 +159,7 @@ def _what_next(
     )
 
 
-def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow]) -> str:
+def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
     """What somebody can do so that the next automatic events do not happen."""
     if row.stage is ProjectStage.ACTIVE:
         return composer.texts.text("what_prevents")
@@ -182,7 +183,7 @@ def _silence_events(composer: Composer, ahead: Sequence[SilenceDue]) -> list[Nex
 def _other_events(
     composer: Composer,
     row: ProjectRow,
-    open_tasks: Sequence[TaskRow],
+    open_tasks: Sequence[TaskRow | OpenTask],
     asked: Mapping[str, tuple[AskedRow, ...]],
     over: Sequence[DisputeRow],
 ) -> list[NextEvent]:

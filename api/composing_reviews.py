@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from api.account_views import MonthView, SaidView, TargetView
 from api.views import FieldView, OptionView, PersonView, ReviewView
 from api.wording import with_people
-from db import account_reviews, registers
-from db.accounts import AccountRow
-from db.engine import AsyncConnection
+from db.registers import AccountResultRow
 from db.reviews import ReviewRow
 from db.tasks import TaskRow
+from db.wholes import WholeAccount
 from domain.organisation import Organisation
 from domain.periods import read_period
 from domain.policy import Policy, Reviews
@@ -98,17 +99,17 @@ MOST_SAID = 200
 """So many of the newest remarks on an account are shown: four years of weeks."""
 
 
-async def account_parts(
-    tx: AsyncConnection, row: AccountRow, organisation: Organisation, time_zone: str, texts: Texts
+def account_parts(
+    whole: WholeAccount, signed: Mapping[date, Decimal], organisation: Organisation, texts: Texts
 ) -> dict[str, Any]:
-    """Targets, results and reviews of one account (R1–R4)."""
+    """Targets, results and reviews of one account (R1–R4). `signed`: contracts of its projects by month."""
 
     def person(person_id: str) -> PersonView:
         return PersonView(id=person_id, name=organisation.name_of(person_id))
 
     targets = [
         TargetView(**target.model_dump(exclude={"account_id", "set_by"}), set_by=person(target.set_by))
-        for target in await account_reviews.targets_of(tx, row.id)
+        for target in whole.targets
     ]
     said = [
         SaidView(
@@ -116,14 +117,13 @@ async def account_parts(
             title=texts.text(f"task.{one.kind}.title"),
             person=person(one.person),
         )
-        for one in await account_reviews.said_of(tx, row.id, MOST_SAID)
+        for one in whole.said
     ]
-    return {"targets": targets, "results": await _months(tx, row.id, time_zone), "reviews": said}
+    return {"targets": targets, "results": _months(whole.results, signed), "reviews": said}
 
 
-async def _months(tx: AsyncConnection, account_id: str, time_zone: str) -> list[MonthView]:
-    signed = await account_reviews.signed_by_month(tx, account_id, time_zone)
-    others = {one.month: one for one in await registers.results_of_account(tx, account_id)}
+def _months(results: Sequence[AccountResultRow], signed: Mapping[date, Decimal]) -> list[MonthView]:
+    others = {one.month: one for one in results}
     months = []
     for month in sorted(signed.keys() | others.keys(), reverse=True):
         by_projects, other = signed.get(month, ZERO), others.get(month)

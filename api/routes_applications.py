@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -10,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from api.account_views import AccountView
 from api.answers import outcome, stored
-from api.composing import Composer
+from api.composing import TIMELINE_HIDES, TOLD_APART, Composer, Views
+from api.composing_reviews import MOST_SAID
 from api.dossier import dossier_of
 from api.pages import dossier_headers, render_dossier
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
@@ -25,9 +29,10 @@ from api.views import (
     cursor_of,
     parse_cursor,
 )
-from db import accounts, applications, messages, reading
+from db import account_reviews, applications, door, messages, reading, wholes
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
+from db.projects import ProjectRow
 from domain.access import may_appeal, may_apply, may_withdraw, scope_of
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
@@ -127,24 +132,30 @@ async def seen_application(tx: AsyncConnection, viewer: Viewer, application_id: 
     row = await applications.find(tx, application_id)
     if row is None:
         raise Refusal(404, "not_found")
-    person = viewer.person
-    involved = bool(await reading.was_asked(tx, person.id, [row.id]))
-    if not scope_of(person, viewer.organisation).covers(
-        applicant=row.applicant, department=row.department, involved=involved
-    ):
+    involved = bool(await reading.was_asked(tx, viewer.person.id, [row.id]))
+    if not _sees(viewer, row, involved=involved):
         raise Refusal(404, "not_found")
-    await messages.note_reading(tx, person.id, "application", row.id, through)
+    await messages.note_reading(tx, viewer.person.id, "application", row.id, through)
     return row
 
 
+def _sees(viewer: Viewer, row: ApplicationRow, *, involved: bool) -> bool:
+    scope = scope_of(viewer.person, viewer.organisation)
+    return scope.covers(applicant=row.applicant, department=row.department, involved=involved)
+
+
 @router.get("/applications/{application_id}", response_model=ApplicationView, tags=["applications"])
-async def read_application(
-    application_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
-) -> Any:
+async def read_application(application_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
     """Where one application stands, why, and what comes next."""
-    row = await seen_application(tx, viewer, application_id, "api")
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
-    return await composer.application(row, shown=await composer.sees_evidence(row))
+    whole = await wholes.application(state.record, application_id, viewer.person.id, TIMELINE_HIDES - TOLD_APART)
+    if whole is None or not _sees(viewer, whole.row, involved=whole.involved):
+        raise Refusal(404, "not_found")
+    await door.note_read(state.record, viewer.person.id, [("application", whole.row.id, "api")])
+    policy = state.facts.known_policy(whole.row.policy_digest)
+    if policy is None:
+        async with looking_up(state.engine) as tx:
+            policy = await state.facts.pinned_policy(tx, whole.row.policy_digest)
+    return Views(state.facts, viewer, texts_for(request)).whole_application(whole, policy)
 
 
 @router.get(
@@ -241,17 +252,21 @@ async def list_accounts(
 
 
 @router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
-async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
     """One Named Account, with the projects under it that the caller may see (A2), its targets, what it has brought in
     and what was said of it in reviews (R1–R4)."""
-    row = await accounts.find(tx, account_id)
-    if row is None:
-        raise Refusal(404, "not_found")
-    involved = bool(await reading.was_asked(tx, viewer.person.id, [row.application_id]))
+    whole = await wholes.account(state.record, account_id, viewer.person.id, MOST_SAID)
     scope = scope_of(viewer.person, viewer.organisation)
-    if not scope.covers(applicant=row.salesperson, department=row.department, involved=involved):
+    if whole is None or not scope.covers(
+        applicant=whole.row.salesperson, department=whole.row.department, involved=whole.involved
+    ):
         raise Refusal(404, "not_found")
-    under_it = await reading.projects_seen(tx, scope, account_id=row.id)
-    await messages.note_reading(tx, viewer.person.id, "account", row.id, "api")
-    await reading.note_listed(tx, viewer.person.id, "project", [one.id for one in under_it])
-    return await Composer(tx, state.facts, viewer, texts_for(request)).whole_account(row, under_it)
+    under_it: Sequence[ProjectRow] = ()
+    signed: Mapping[date, Decimal] = {}
+    if whole.has_projects:
+        async with looking_up(state.engine) as tx:
+            under_it = await reading.projects_seen(tx, scope, account_id=account_id)
+            signed = await account_reviews.signed_by_month(tx, account_id, state.facts.policy.time_zone)
+    read = [("account", account_id, "api"), *(("project", one.id, "list") for one in under_it)]
+    await door.note_read(state.record, viewer.person.id, read)
+    return Views(state.facts, viewer, texts_for(request)).whole_account(whole, under_it, signed)

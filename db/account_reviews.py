@@ -1,4 +1,4 @@
-"""What was said of accounts in reviews, which targets they have and what they brought in, to be read (R1–R5)."""
+"""Reviews that are listed, and what the projects under an account brought in (R1–R5, U7)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from sqlalchemy import Date, Numeric, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.reports import signed_on
-from db.reviews import AccountReviewRow, ReviewRow, TargetRow
-from db.tables import account_review, account_target, project, review
+from db.reviews import ReviewRow
+from db.tables import project, review
 from domain.project import ProjectStage
 
 
@@ -21,29 +21,6 @@ async def among(tx: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewR
         return ()
     rows = await tx.execute(select(review).where(review.c.id.in_(review_ids)))
     return tuple(ReviewRow.model_validate(row._mapping) for row in rows)
-
-
-async def said_of(tx: AsyncConnection, account_id: str, limit: int) -> tuple[AccountReviewRow, ...]:
-    """What was last said of an account, newest first."""
-    columns = account_review.c
-    rows = await tx.execute(
-        select(account_review)
-        .where(columns.account_id == account_id)
-        .order_by(columns.at.desc(), columns.task_id)
-        .limit(limit)
-    )
-    return tuple(AccountReviewRow.model_validate(row._mapping) for row in rows)
-
-
-async def targets_of(tx: AsyncConnection, account_id: str) -> tuple[TargetRow, ...]:
-    """The targets of an account, the last set first."""
-    columns = account_target.c
-    rows = await tx.execute(
-        select(account_target)
-        .where(columns.account_id == account_id)
-        .order_by(columns.set_at.desc(), columns.period.desc())
-    )
-    return tuple(TargetRow.model_validate(row._mapping) for row in rows)
 
 
 async def signed_by_month(tx: AsyncConnection, account_id: str, time_zone: str) -> dict[date, Decimal]:

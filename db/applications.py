@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -63,6 +63,7 @@ REGISTERED_COLUMNS = [party.c[name] for name in RegisteredParty.model_fields if 
 """Of `party`, without what only the database needs to find it by."""
 REGISTERED_PARTY = Shape(RegisteredParty, *REGISTERED_COLUMNS)
 
+_KINDS = list(EvidenceKind)
 _ADD = plain.insertion(application)
 _ADD_ROUND = plain.insertion(application_round)
 _FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
@@ -160,11 +161,13 @@ async def keep_evidence(tx: AsyncConnection, application_id: str, number: int, f
 
 async def evidence_of(tx: AsyncConnection, application_id: str, number: int) -> tuple[Evidence, ...]:
     """The evidence of one round, in the order of its kinds."""
-    found = [
-        Evidence.model_validate(document) for (document,) in await plain.run(tx, _EVIDENCE_OF, application_id, number)
-    ]
-    order = list(EvidenceKind)
-    return tuple(sorted(found, key=lambda item: order.index(item.kind)))
+    rows = await plain.run(tx, _EVIDENCE_OF, application_id, number)
+    return in_order([Evidence.model_validate(document) for (document,) in rows])
+
+
+def in_order(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
+    """In the order of their kinds."""
+    return tuple(sorted(found, key=lambda item: _KINDS.index(item.kind)))
 
 
 async def customer_names(tx: AsyncConnection, application_ids: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""What the front door asks of the record for every message: one statement each, because it is asked so often."""
+"""What the front door asks and tells the record for every message and every page: one statement each, because it is
+done so often."""
 
 from __future__ import annotations
 
@@ -33,6 +34,9 @@ _BOUND = f"""
     SELECT idempotency_key.body_hash, {_OF_MESSAGE.sql}
     FROM idempotency_key LEFT JOIN receipt USING (message_id)
     WHERE message_id = $1"""
+_NOTE_READ = """
+    INSERT INTO reading (person, subject_type, subject_id, through)
+    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"""
 _RECEIPT = f"SELECT {_OF_MESSAGE.sql} FROM receipt WHERE message_id = $1"
 
 
@@ -74,6 +78,11 @@ async def claim(record: Direct, message_id: str, person: str, body_hash: str) ->
 async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
     row = await record.row(_RECEIPT, message_id)
     return _receipt(row) if row else None
+
+
+async def note_read(record: Direct, person: str, read: Sequence[tuple[str, str, str]]) -> None:
+    """X2: each of these customers was read. Type and id of the subject, and through what."""
+    await record.row(_NOTE_READ, person, *([one[place] for one in read] for place in range(3)))
 
 
 def _receipt(values: Sequence[Any]) -> Receipt | None:

@@ -98,6 +98,10 @@ class Facts:
             self._calendar = (version, WorkCalendar.model_validate(base | document))
         return self._calendar[1]
 
+    def known_policy(self, digest: str) -> Policy | None:
+        """The policy a process started with, if it was asked for before."""
+        return self._policies.get(digest)
+
     async def pinned_policy(self, tx: AsyncConnection, digest: str) -> Policy:
         """The policy a process started with."""
         if digest not in self._policies:

@@ -37,12 +37,12 @@ from domain.tasks import TaskStatus
 
 Cursor = tuple[str, ...]
 
-_COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
+COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
     SELECT FROM decision WHERE decision.task_id = task_person.task_id AND decision.person = task_person.person))"""
 """Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
 _WAS_ASKED = f"""
     SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
-    WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {_COUNTS}"""
+    WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {COUNTS}"""
 
 
 async def applications_seen(
@@ -222,7 +222,7 @@ def _seen(
 
 
 def _counts() -> ColumnElement[bool]:
-    return literal_column(_COUNTS, Boolean)
+    return literal_column(COUNTS, Boolean)
 
 
 def _asked_columns() -> list[ColumnElement[Any]]:
