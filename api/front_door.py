@@ -97,7 +97,8 @@ class Receipts:
         deadline = now() + PATIENCE_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(heard.wait(), min(pause, deadline - now()))
+                async with asyncio.timeout(min(pause, deadline - now())):
+                    await heard.wait()
             heard.clear()
             receipt = await self.find(message_id)
             if (receipt and receipt.settled) or now() >= deadline:
