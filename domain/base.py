@@ -37,7 +37,12 @@ def _no_control_characters(value: str) -> str:
     return value
 
 
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
 def _one_line(value: str) -> str:
+    if _NOT_IN_A_LINE.search(value) is None:  # a form has dozens of lines, and nearly all are right
+        return value
     if any(c in "\r\n\t" for c in value):
         raise PydanticCustomError("one_line", "must be a single line")
     return _no_control_characters(value)

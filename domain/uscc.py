@@ -7,6 +7,8 @@ of one kind tell two companies apart, a code of each kind says nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydantic_core import PydanticCustomError
 from stdnum.cn import uscc
 from stdnum.exceptions import InvalidChecksum, ValidationError
@@ -29,6 +31,7 @@ def check_uscc(code: str) -> str:
         ) from None
 
 
+@lru_cache(maxsize=2000)  # what was right once is read again with every form and every row it stands in
 def check_code(code: str) -> str:
     """The compact code of either kind. Raises `PydanticCustomError`: as `check_uscc`, or `registration_check_digit`."""
     number = str(uscc.compact(code))
