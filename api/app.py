@@ -95,12 +95,12 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
             allow_headers=["content-type", "x-namespace", "authorization"],
             allow_credentials=True,
         )
-    for router in (
+    for router in (  # a request is matched with one route after the other, so what is called most comes first
+        routes_tasks.router,
         routes_applications.router,
         routes_projects.router,
         routes_conflicts.router,
         routes_reports.router,
-        routes_tasks.router,
         routes_links.router,
         check_page.router,
         routes_system.router,

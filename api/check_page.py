@@ -10,14 +10,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
-from fastapi.security import HTTPAuthorizationCredentials
 from pydantic import ValidationError
 
 from api.composing import Composer
 from api.composing_conflicts import check_conflicts
 from api.pages import CHECK_HEADERS, render_check
 from api.problems import Refusal, field_problems, texts_for
-from api.state import StateDep, viewer_of
+from api.state import StateDep, viewer_by
 from api.views import ConflictCheck
 from db.engine import RecordAway, looking_up
 from domain.access import may_check_conflicts
@@ -42,8 +41,7 @@ async def look(state: StateDep, request: Request) -> HTMLResponse:
     form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
     texts = _texts(request)
     try:
-        token = HTTPAuthorizationCredentials(scheme="Bearer", credentials=form.get("token", "").strip())
-        viewer = await viewer_of(request, token)
+        viewer = await viewer_by(request, form.get("token"))
         texts = _texts(request)
         if not may_check_conflicts(viewer.person):
             raise Refusal(403, "may_not_check")
