@@ -49,7 +49,7 @@ class StatementTaking:
     async def _take_answer(self, context: Context, said: AnswerTask) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
         work = context.work
-        task = await context.docket.find(said.task_id)
+        task = context.docket.find(said.task_id)
         if task is None or task.workflow_id != work.workflow_id:
             raise Refused("unknown_task")
         asked = await self._may_answer(context, task, said.person)
@@ -70,7 +70,7 @@ class StatementTaking:
             channel=said.channel,
             message=said.message_id,
         )
-        still_asked = await context.docket.open_tasks()
+        still_asked = context.docket.open_tasks
         alone_decides_nothing = decision.choice in _ALONE or answered.outcome == CONFIRMED
         waits_for_others = bool(still_asked) and alone_decides_nothing
         await accept(work, said, settled=waits_for_others, task=task.id, choice=decision.choice)
@@ -84,8 +84,7 @@ class StatementTaking:
             raise Refused(code.get(task.status, "task_withdrawn"), **await outcome_of(context, task))
         if person == context.applicant and not context.answers_own(task.kind):
             raise Refused("own_application")
-        before = (await tasks.asked_by(context.work.tx, [task.id]))[task.id]
-        asked = await people_of(task, context, already=before)
+        asked = await people_of(task, context, already=context.docket.asked_before(task.id))
         mine = next((one for one in asked if one.person == person), None)
         if mine is None:
             raise Refused("not_asked")
@@ -119,9 +118,8 @@ class StatementTaking:
             said_at=said.said_at,
             decided_at=context.work.now,
         )
-        if not await context.docket.decide(decision):
+        if not await context.docket.decide(task, decision):
             raise Refused("already_answered")
-        await context.docket.close([task], TaskStatus.ANSWERED, at=context.work.now, because=said.choice)
         return decision
 
 
@@ -141,7 +139,7 @@ async def _heard_before(context: Context, said: Statement) -> Recorded | None:
     """A retry of the front door signals again under the same message id; it changes nothing."""
     if await messages.find_receipt(context.work.tx, said.message_id) is None:
         return None
-    decided = next((d for _, d in await context.docket.decided() if d.message_id == said.message_id), None)
+    decided = next((d for _, d in context.docket.decided if d.message_id == said.message_id), None)
     return Recorded(accepted=False, code="duplicate", decision=_taken(decided) if decided else None)
 
 

@@ -71,6 +71,8 @@ class ApplicationContext(Context):
 
     type = SubjectType.APPLICATION
     row: ApplicationRow
+    _gathered: tuple[Evidence, ...] | None = None
+    _held: int | None = None
 
     @classmethod
     async def own(cls, work: Work, subject_id: str) -> Self:
@@ -108,7 +110,7 @@ class ApplicationContext(Context):
 
     async def entitled(self, stage: str) -> None:
         row = self.row
-        this_round = [d for number, d in await self.docket.decided() if number == row.round]
+        this_round = [d for number, d in self.docket.decided if number == row.round]
         reviews = {d.slot for d in this_round if d.kind is TaskKind.VP_REVIEW and d.choice == APPROVE and d.special}
         held = {
             Stage.RETURNED: any(d.choice == RETURN for d in this_round),
@@ -150,7 +152,7 @@ class ApplicationContext(Context):
         reason, by = "", ""
         appealable = None
         if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
-            decided = [d for _, d in await self.docket.decided() if d.choice == REJECT]
+            decided = [d for _, d in self.docket.decided if d.choice == REJECT]
             reason, by = decided[-1].reason, decided[-1].person
             appealable = row.rejection.appeal_until if kind is Notice.REJECTED else None
         elif kind is Notice.APPEAL_FILED and row.appeal:
@@ -172,14 +174,15 @@ class ApplicationContext(Context):
         if kind is TaskKind.COMMERCE_CHECK:
             return choices_for(kind, matches=[finding.subject_id for finding in await self._matches()])
         if kind is TaskKind.VP_REVIEW:
-            held = await accounts.count_held(self.work.tx, self.row.applicant)
-            above = above_limit(held, self.policy.accounts.limit)
+            if self._held is None:
+                self._held = await accounts.count_held(self.work.tx, self.row.applicant)
+            above = above_limit(self._held, self.policy.accounts.limit)
         return choices_for(kind, above_limit=above)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         """Why the form came back, or why somebody appeals."""
         if ask.kind is TaskKind.SUPPLY_INFORMATION:
-            returned = [d for _, d in await self.docket.decided() if d.choice == RETURN]
+            returned = [d for _, d in self.docket.decided if d.choice == RETURN]
             return {"reason": returned[-1].reason} if returned else None
         if ask.kind is TaskKind.GM_APPEAL and self.row.appeal:
             return {"reason": str(self.row.appeal["reason"])}
@@ -194,12 +197,12 @@ class ApplicationContext(Context):
             return frozenset()
         holders = {
             other.slot
-            for other in await self.docket.tasks()
+            for other in self.docket.tasks
             if other.kind is TaskKind.VP_REVIEW and other.round == task.round and other.slot != task.slot
         }
         deciders = {
             decision.person
-            for number, decision in await self.docket.decided()
+            for number, decision in self.docket.decided
             if number == task.round and decision.kind is TaskKind.VP_REVIEW and decision.slot != task.slot
         }
         named = frozenset(vp_slots(self.organisation)) if task.kind is TaskKind.VP_REVIEW else frozenset()
@@ -265,16 +268,22 @@ class ApplicationContext(Context):
     async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
         if kind not in _SHOWN_WITH_EVIDENCE:
             return {}
-        found = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+        found = await self._evidence()
         return {
             "essentials": essentials(self.row),
             "evidence_lines": tuple(EvidenceLine.of(item, self.organisation) for item in found),
             "eligibility": in_short(evaluate(self.row.form, background_of(found), self.policy.eligibility)),
         }
 
+    async def _evidence(self) -> tuple[Evidence, ...]:
+        """What was gathered in this round."""
+        if self._gathered is None:
+            self._gathered = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+        return self._gathered
+
     async def _matches(self) -> tuple[Finding, ...]:
         """N3, N14: what was found in this round that may be the same customer, or belong to it."""
-        found = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+        found = await self._evidence()
         return tuple(finding for item in found if item.kind in OF_MATCHES for finding in item.findings)
 
     async def _rule_on_matches(self, decision: DecisionRow) -> dict[str, Ruled]:
@@ -308,7 +317,7 @@ class ApplicationContext(Context):
         if row.stage.ended or row.end_reason:
             raise NotApproved(f"{row.id}: withdrawn or over")
         decided = [
-            decision for number, decision in await self.docket.decided()
+            decision for number, decision in self.docket.decided
             if number == row.round and decision.choice == APPROVE
         ]  # fmt: skip
         general = [d for d in decided if d.task_id == gm_decision]
@@ -324,7 +333,7 @@ class ApplicationContext(Context):
 
     async def _rejection_on_record(self) -> Rejection:
         """N9: the latest rejection, and until when it may be appealed (N10)."""
-        decided = [d for _, d in await self.docket.decided() if d.choice == REJECT]
+        decided = [d for _, d in self.docket.decided if d.choice == REJECT]
         if not decided:
             raise NotApproved(f"{self.row.id}: no rejection on record")
         decision = decided[-1]
@@ -368,7 +377,7 @@ class ApplicationContext(Context):
         """N5: what the clerk confirmed, corrected or added goes with the evidence, match by match and as notes."""
         work, row = self.work, self.row
         notes = {kind: str(decision.fields.get(note_field(kind)) or "").strip() for kind in EvidenceKind}
-        found = await applications.evidence_of(work.tx, row.id, row.round)
+        found = await self._evidence()
         noted = [
             item.model_copy(update={"note": notes[item.kind], "note_by": decision.person})
             for item in found
@@ -379,6 +388,7 @@ class ApplicationContext(Context):
         changed = {item.kind: item for item in (*noted, *judged)}
         if changed:
             await applications.keep_evidence(work.tx, row.id, row.round, list(changed.values()))
+            self._gathered = None
         if noted:
             work.note("evidence_noted", decision.person, kinds=[item.kind.value for item in noted])
 

@@ -23,7 +23,7 @@ async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> Broken
     if row.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
         return BrokenDispute(outcome=outcome_on_record(row, project))
     # Nobody is told: the dispute that takes its place asks the same people anew.
-    its_own = [task for task in await context.docket.open_tasks() if task.workflow_id == row.workflow_id]
+    its_own = [task for task in context.docket.open_tasks if task.workflow_id == row.workflow_id]
     stage = DisputeStage.WITHDRAWN
     await context.docket.close(its_own, TaskStatus.WITHDRAWN, at=work.now, because=stage.value)
     await disputes.change(work.tx, row.id, stage=stage, stage_since=work.now)

@@ -34,11 +34,11 @@ class Chasing:
         async def work(work: Work) -> OpenTask:
             # The subject first, as answers do: a reminder and an answer never wait for each other.
             context = await own(work, step.subject)
-            task = await context.docket.find(step.task_id)
+            task = context.docket.find(step.task_id)
             if task is None or task.workflow_id != work.workflow_id:
                 raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
-            before = _asked_now(await tasks.asked_by(work.tx, [task.id]), task)
+            before = _asked_now(context, task)
             if task.status is not TaskStatus.OPEN:
                 task = _past_due(task, context, work.now)
             if task.status is not TaskStatus.OPEN or due.at > work.now:  # a year's days off were published meanwhile
@@ -66,16 +66,17 @@ class Chasing:
 
         async def work(work: Work) -> Refreshed:
             context = await own(work, step.subject)
-            everything = [task for task in await context.docket.tasks() if task.workflow_id == work.workflow_id]
+            everything = [task for task in context.docket.tasks if task.workflow_id == work.workflow_id]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
-            asked = await tasks.asked_by(work.tx, [task.id for task in open_now])
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
             decided = await _decided_slots(context, everything, reviews)
             refilled = refilled_slots(tuple(task.slot for task in reviews), context.organisation, decided)
             slots = dict(zip([task.id for task in reviews], refilled, strict=True))
             refreshed = []
             for task in open_now:
-                refreshed.append(await self._refresh(context, task, asked[task.id], slots.get(task.id)))
+                refreshed.append(
+                    await self._refresh(context, task, context.docket.asked_before(task.id), slots.get(task.id))
+                )
             return Refreshed(tasks=tuple(refreshed))
 
         return await self._recorder.once(step, Refreshed, work)
@@ -121,7 +122,7 @@ async def _decided_slots(
     asked_now = {task.id for task in everything if task.opened_at >= asked_last}
     return frozenset(
         decision.slot
-        for number, decision in await context.docket.decided()
+        for number, decision in context.docket.decided
         if decision.kind is TaskKind.VP_REVIEW
         and number in rounds
         and (decision.special or decision.task_id in asked_now)
@@ -153,8 +154,8 @@ def _past_due(task: TaskRow, context: Context, now: datetime) -> TaskRow:
     return task.model_copy(update={"chased": chased})
 
 
-def _asked_now(asked: dict[str, tuple[AskedRow, ...]], task: TaskRow) -> tuple[AskedRow, ...]:
-    return tuple(person for person in asked[task.id] if person.removed_at is None)
+def _asked_now(context: Context, task: TaskRow) -> tuple[AskedRow, ...]:
+    return tuple(person for person in context.docket.asked_before(task.id) if person.removed_at is None)
 
 
 def _named(people: tuple[AskedRow, ...], context: Context) -> tuple[AskedRow, ...]:

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Self
 
 from pydantic import JsonValue
@@ -19,6 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.docket import Docket
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
+from db.opening import opening
 from db.tasks import DecisionRow, TaskRow
 from domain.asking import IN_PERSON
 from domain.calendar import WorkCalendar
@@ -68,11 +68,15 @@ class Context(ABC):
     """What becomes of tasks that nobody has answered when the process goes on."""
     left_open_mail: ClassVar[MailKind] = MailKind.TASK_WITHDRAWN
 
-    def __init__(self, work: Work, organisation: Organisation, calendar: WorkCalendar, policy: Policy) -> None:
+    def __init__(
+        self, work: Work, organisation: Organisation, calendar: WorkCalendar, policy: Policy, docket: Docket
+    ) -> None:
         self.work = work
         self.organisation = organisation
         self.calendar = calendar
         self.policy = policy
+        self.docket = docket
+        """The subject's tasks and decisions."""
 
     @classmethod
     @abstractmethod
@@ -81,14 +85,14 @@ class Context(ABC):
 
     @classmethod
     async def with_facts(cls, work: Work, policy_digest: str) -> Self:
-        """A context with the facts of this moment and the policy that the process began with."""
-        organisation, calendar = await work.facts.of_now(work.tx)
-        return cls(work, organisation, calendar, await work.facts.pinned_policy(work.tx, policy_digest))
-
-    @cached_property
-    def docket(self) -> Docket:
-        """The subject's tasks and decisions."""
-        return Docket(self.work.tx, self.subject.id)
+        """A context of the step's subject, which is locked, with the facts of this moment and the policy that the
+        process began with."""
+        found = await opening(work.tx, work.subject_id or "")
+        organisation, calendar = await work.facts.of_versions(
+            work.tx, found.organisation_version, found.calendar_version
+        )
+        policy = await work.facts.pinned_policy(work.tx, policy_digest)
+        return cls(work, organisation, calendar, policy, Docket(work.tx, found))
 
     @property
     @abstractmethod

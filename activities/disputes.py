@@ -201,7 +201,7 @@ class DisputeContext(Context):
             return False
         agreed = {
             decision.task_id
-            for _, decision in await self.docket.decided()
+            for _, decision in self.docket.decided
             if decision.kind is TaskKind.AGREE_SPLIT and decision.choice == AGREE
         }
         assert self.row.proposal is not None
@@ -275,10 +275,9 @@ class DisputeContext(Context):
         ended = self.project.end_reason or {}
         told_already = {self.project.salesperson, str(ended.get("by", ""))}
         people = [*self.sides, *(self.row.called or {}).get("participants", [])]
-        everything = await self.docket.tasks()
-        asked = await tasks.asked_by(self.work.tx, [task.id for task in everything])
+        everything = self.docket.tasks
         for task in everything:
-            persons = [one.person for one in asked[task.id]]
+            persons = [one.person for one in self.docket.asked_before(task.id)]
             if task.workflow_id == self.row.workflow_id:
                 people += persons
             elif task.round == self.project.round:

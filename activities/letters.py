@@ -119,7 +119,7 @@ class Letters:
     async def _facts(self, kind: MailKind, person: Person, more: Mapping[str, Any]) -> MailFacts:
         context = self._context
         if self._decisions is None:
-            self._decisions = decision_lines(await context.docket.decided(), self._organisation)
+            self._decisions = decision_lines(context.docket.decided, self._organisation)
         # X2: as in the portal, the reasons that speak of others are for those who decide.
         asked_to_decide = more.get("task_kind") is not None and more["task_kind"] not in IN_PERSON
         told = sees_evidence(person, self._organisation, owners={context.applicant}, asked_to_decide=asked_to_decide)

@@ -11,7 +11,7 @@ from activities.projects import ProjectContext
 from activities.reviews import ReviewContext
 from activities.steps import Moved, MoveStep
 from activities.transaction import Work
-from db import messages, tasks
+from db import messages
 from domain.subject import Subject, SubjectType
 from domain.tasks import TaskStatus
 
@@ -47,11 +47,9 @@ async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
     """Withdraw what is still open and tell who was asked (N9). Returns everyone asked or heard in this round."""
     work = context.work
     this_round = [
-        task
-        for task in await context.docket.tasks()
-        if task.round == context.round and task.workflow_id == work.workflow_id
+        task for task in context.docket.tasks if task.round == context.round and task.workflow_id == work.workflow_id
     ]
-    asked = await tasks.asked_by(work.tx, [task.id for task in this_round])
+    asked = {task.id: context.docket.asked_before(task.id) for task in this_round}
     still_open = [task for task in this_round if task.status is TaskStatus.OPEN]
     await context.docket.close(still_open, context.left_open, at=work.now, because=stage)
     letters = Letters(context, context.stage_key(stage))

@@ -112,7 +112,7 @@ class ProjectContext(Context):
     async def entitled(self, stage: str) -> None:
         row, to = self.row, ProjectStage(stage)
         decided = [
-            d for number, d in await self.docket.decided()
+            d for number, d in self.docket.decided
             if number == row.round and d.kind not in _OF_DISPUTES
         ]  # fmt: skip
         # A stage is passed once in a round, so that no order of the decisions is asked for.
@@ -160,7 +160,7 @@ class ProjectContext(Context):
         """P6: every VP asked has said that there is none."""
         if NO_CONFLICT not in choices or CONFLICT in choices:
             return False
-        still_open = await self.docket.open_tasks()
+        still_open = self.docket.open_tasks
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
 
     async def _own_dispute_settled(self) -> bool:
@@ -207,14 +207,14 @@ class ProjectContext(Context):
 
     async def _overturn_refusal(self) -> None:
         """P8, D2: the meeting lets the project go on: what the confirmation has taught is taken back."""
-        confirmed = [d for _, d in await self.docket.decided() if d.choice == CONFLICT]
+        confirmed = [d for _, d in self.docket.decided if d.choice == CONFLICT]
         settled = self.row.agreement or {}
         by = str(settled.get("by") or self.row.salesperson)
         await take_back_aliases(self, [d.task_id for d in confirmed], by=by, because=str(settled.get("summary", "D2")))
 
     async def _refusal_on_record(self, until: str) -> dict[str, JsonValue]:
         """P7: who confirmed the conflict, why, and with what."""
-        decided = [d for _, d in await self.docket.decided()]
+        decided = [d for _, d in self.docket.decided]
         confirmed = next(d for d in reversed(decided) if d.choice == CONFLICT)
         suspected = next(d for d in reversed(decided) if d.choice == SUSPECT)
         return {
@@ -227,7 +227,7 @@ class ProjectContext(Context):
 
     async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
         choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
-        decided = [d for _, d in await self.docket.decided() if d.choice == choice]
+        decided = [d for _, d in self.docket.decided if d.choice == choice]
         rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
@@ -306,7 +306,7 @@ class ProjectContext(Context):
         return project_choices(kind, people=people, suspects=suspected, matches=found)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
-        decided = [d for _, d in await self.docket.decided()]
+        decided = [d for _, d in self.docket.decided]
         match ask.kind:
             case TaskKind.SUPPLY_INFORMATION:
                 held = [d for d in decided if d.choice == HOLD]

@@ -77,13 +77,12 @@ def _successor(context: Context, said: Reassign) -> Person:
 async def _reassign_tasks(context: Context, before: str, successor: str) -> tuple[OpenTask, ...]:
     """The open tasks of the process, those of the salesperson now being their successor's."""
     work = context.work
-    still_open = [task for task in await context.docket.open_tasks() if task.workflow_id == work.workflow_id]
-    asked = await tasks.asked_by(work.tx, [task.id for task in still_open])
+    still_open = [task for task in context.docket.open_tasks if task.workflow_id == work.workflow_id]
     letters, moved = Letters(context), []
     for task in still_open:
         if task.slot == before:
             task = await context.docket.change(task, slot=successor)
-        before_that = tuple(person for person in asked[task.id] if person.removed_at is None)
+        before_that = tuple(person for person in context.docket.asked_before(task.id) if person.removed_at is None)
         people = await people_of(task, context, already=before_that)
         now = {person.person for person in people}
         gone = [person for person in before_that if person.person not in now]
@@ -101,7 +100,7 @@ async def _reassign_disputes(context: ProjectContext, before: str) -> None:
     work, successor = context.work, context.row.salesperson
     for dispute in await disputes.open_with(work.tx, context.row.id):
         await disputes.change(work.tx, dispute.id, **_handed_on(dispute, before, successor))
-        for task in await context.docket.open_tasks():
+        for task in context.docket.open_tasks:
             if task.workflow_id == dispute.workflow_id and task.slot == before:
                 await context.docket.change(task, slot=successor)
         await messages.nudge_process(work.tx, dispute.workflow_id, because="reassigned")

@@ -123,9 +123,9 @@ class Records:
             if applicant is None or not applicant.active:
                 work.note("claim_refused", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
                 return Activated(obstacle=Obstacle.APPLICANT_LEFT)
-            held = await accounts.count_held(work.tx, row.applicant, lock=True)
-            if above_limit(held, context.policy.accounts.limit) and step.gm_decision is None:
-                work.note("account_limit_reached", held=held, limit=context.policy.accounts.limit, rule="N8")
+            taken = await accounts.slots_taken(work.tx, row.applicant, lock=True)
+            if above_limit(len(taken), context.policy.accounts.limit) and step.gm_decision is None:
+                work.note("account_limit_reached", held=len(taken), limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
             # A likeness is for people to judge, who have seen it: what refuses by itself is a name or a code.
             others = await colliding(
@@ -140,7 +140,7 @@ class Records:
                 salesperson=row.applicant,
                 department=row.department,
                 form=row.form,
-                slot=await accounts.free_slot(work.tx, row.applicant),
+                slot=accounts.free_slot(taken),
                 account_limit=context.policy.accounts.limit,
                 gm_decision=step.gm_decision,
                 activated_at=work.now,

@@ -105,11 +105,11 @@ class ReviewContext(Context):
 
     async def entitled(self, stage: str) -> None:
         row, to = self.row, ReviewStage(stage)
-        known = await self.docket.tasks()
+        known = self.docket.tasks
         open_now = [task for task in known if task.status is TaskStatus.OPEN]
         missed = any(task.status is TaskStatus.MISSED for task in known)
         late = row.closes_at <= self.work.now
-        started = any(d.choice == START for _, d in await self.docket.decided())
+        started = any(d.choice == START for _, d in self.docket.decided)
         allowed = {
             row.stage: not known,
             ReviewStage.DEPARTMENT_REVIEW: row.stage is ReviewStage.UPDATES,
@@ -168,7 +168,7 @@ class ReviewContext(Context):
         notes = await account_notes(self.work.tx, ask.kind, asked_about, self.period, self.organisation, self.policy)
         silent = [
             self.organisation.name_of(task.slot)
-            for task in await self.docket.tasks()
+            for task in self.docket.tasks
             if task.kind is TaskKind.WEEKLY_UPDATE and task.status is TaskStatus.MISSED
         ]
         note = ReviewNote(

@@ -6,15 +6,14 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.steps import Step
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, messages
+from db.engine import all_or_nothing
 from db.facts import Facts
 from domain.base import Wire
 
@@ -71,25 +70,22 @@ class Recorder:
         """
         workflow_id = activity.info().workflow_id or ""
         try:
-            return await self._attempt(workflow_id, step, result, work)
-        except (ApplicationError, IntegrityError):
-            # Another attempt may have done the step while this one waited for its rows, and left nothing to do.
+            return await self._attempt(workflow_id, step, work)
+        except Exception:
+            # Done before, perhaps by another attempt while this one waited for its rows: then `keep_step` ran into the
+            # first result, or `work` into what the step had left behind. Of this attempt nothing has happened.
             async with self._engine.begin() as tx:
                 done = await messages.step_done(tx, workflow_id, step.key)
             if done is None:
                 raise
             return result.model_validate(done)
 
-    async def _attempt(self, workflow_id: str, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
-        async with self._engine.begin() as tx:
-            done = await messages.step_done(tx, workflow_id, step.key)
-            if done is not None:
-                return result.model_validate(done)
+    async def _attempt(self, workflow_id: str, step: Step, work: Callable[[Work], Awaitable[R]]) -> R:
+        async with all_or_nothing(self._engine) as tx:
             in_hand = Work(tx, self._facts, workflow_id, step.now)
             outcome = await work(in_hand)
-            queued = await messages.enqueue_mails(tx, in_hand.mails)
+            queued = await messages.keep_step(tx, workflow_id, step.key, outcome, in_hand.mails)
             if queued:
                 in_hand.note("mails_queued", mails=list(queued))
-            await messages.keep_step(tx, workflow_id, step.key, outcome)
             await audit.append(tx, in_hand.events, lambda seq, digest: seal_head(seq, digest, self.seal_keys))
         return outcome

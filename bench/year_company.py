@@ -158,7 +158,7 @@ class Business:
             salesperson=one.salesperson,
             department=one.department,
             form=form,
-            slot=await accounts.free_slot(tx, one.salesperson),
+            slot=accounts.free_slot(await accounts.slots_taken(tx, one.salesperson)),
             account_limit=5,
             gm_decision=None,
             activated_at=at,

@@ -36,7 +36,6 @@ _ACCOUNT = Shape(AccountRow, *account.c)
 
 _HELD = "FROM account WHERE salesperson = $1 AND revoked_at IS NULL"
 _HELD_BY = f"SELECT {_ACCOUNT.sql} {_HELD} ORDER BY activated_at, id"
-_COUNT = f"SELECT count(*) {_HELD}"
 _SLOTS = f"SELECT slot {_HELD}"
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('account:' || $1, 0))"
 _FIND = f"SELECT {_ACCOUNT.sql} FROM account WHERE id = $1"
@@ -58,17 +57,21 @@ async def held_by(tx: AsyncConnection, salesperson: str) -> tuple[AccountRow, ..
     return tuple(_ACCOUNT.read(row) for row in await plain.run(tx, _HELD_BY, salesperson))
 
 
-async def count_held(tx: AsyncConnection, salesperson: str, *, lock: bool = False) -> int:
-    """How many live accounts a salesperson holds. `lock` makes others who count for activation wait their turn."""
+async def slots_taken(tx: AsyncConnection, salesperson: str, *, lock: bool = False) -> frozenset[int]:
+    """The slot numbers that the live accounts of a salesperson sit in, one each. `lock` makes others who count for
+    activation wait their turn."""
     if lock:
         await plain.run(tx, _LOCK, salesperson)
-    ((count,),) = await plain.run(tx, _COUNT, salesperson)
-    return int(count)
+    return frozenset(slot for (slot,) in await plain.run(tx, _SLOTS, salesperson))
 
 
-async def free_slot(tx: AsyncConnection, salesperson: str) -> int:
-    """The lowest slot number that no live account of the salesperson sits in."""
-    taken = {slot for (slot,) in await plain.run(tx, _SLOTS, salesperson)}
+async def count_held(tx: AsyncConnection, salesperson: str) -> int:
+    """How many live accounts a salesperson holds."""
+    return len(await slots_taken(tx, salesperson))
+
+
+def free_slot(taken: frozenset[int]) -> int:
+    """The lowest slot number that is not taken."""
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 

@@ -64,8 +64,8 @@ REGISTERED_COLUMNS = [party.c[name] for name in RegisteredParty.model_fields if 
 REGISTERED_PARTY = Shape(RegisteredParty, *REGISTERED_COLUMNS)
 
 _KINDS = list(EvidenceKind)
-_ADD = plain.insertion(application)
 _ADD_ROUND = plain.insertion(application_round)
+_ADD = f"WITH added AS ({plain.insertion(application).replace('$1', '$2')}) {_ADD_ROUND}"
 _FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
 _NAME_PARTIES = plain.insertion(party)
 _FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"
@@ -78,13 +78,17 @@ _EVIDENCE_OF = "SELECT document FROM evidence WHERE application_id = $1 AND roun
 
 async def add(tx: AsyncConnection, row: ApplicationRow) -> None:
     """Register a new application and its first round."""
-    await plain.run(tx, _ADD, plain.json_text([row]))
-    await add_round(tx, row.id, row.round, row.form, row.submitted_at)
+    first = _round(row.id, row.round, row.form, row.submitted_at)
+    await plain.run(tx, _ADD, first, plain.json_text([row]))
 
 
 async def add_round(tx: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime) -> None:
+    await plain.run(tx, _ADD_ROUND, _round(application_id, number, form, at))
+
+
+def _round(application_id: str, number: int, form: ApplicationForm, at: datetime) -> str:
     row = {"application_id": application_id, "round": number, "form": form, "submitted_at": at}
-    await plain.run(tx, _ADD_ROUND, plain.json_text([row]))
+    return plain.json_text([row])
 
 
 async def find(tx: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:

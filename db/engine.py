@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import json
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 import asyncpg
+from pydantic_core import from_json
 from sqlalchemy import event
 from sqlalchemy.exc import (
     DataError,
@@ -23,10 +25,13 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from db import plain
+
 __all__ = [
     "AsyncConnection",
     "AsyncEngine",
     "RecordAway",
+    "all_or_nothing",
     "away_told",
     "is_away",
     "looking_up",
@@ -79,11 +84,13 @@ def make_engine(
         pool_recycle=1800,
         pool_use_lifo=True,  # few connections with warm statements, rather than many with cold ones
         json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=_plain),
+        json_deserializer=from_json,
         connect_args={
             "timeout": 5,
             "command_timeout": command_timeout,
             "prepared_statement_cache_size": 500,
-            "server_settings": {"application_name": f"baobei-{process}", **plans},
+            # UTC: what comes as JSON has its moments in the zone of the session.
+            "server_settings": {"application_name": f"baobei-{process}", "timezone": "UTC", **plans},
         },
     )
     if pre_ping:
@@ -138,6 +145,33 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction at the edge. Raises `RecordAway` instead of what the driver says of a lost database."""
     async with away_told(), engine.begin() as tx:
         yield tx
+
+
+@contextlib.asynccontextmanager
+async def all_or_nothing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """The transaction of one step. Raises what SQLAlchemy raises.
+
+    As `engine.begin()`, but BEGIN and COMMIT go straight to the driver, as most statements of a step do
+    (`db/plain.py`). Through the layers between, the two cost as much as several others (ran).
+    """
+    async with _without_transactions(engine).connect() as tx:
+        await plain.run(tx, "BEGIN")
+        try:
+            yield tx
+            await plain.run(tx, "COMMIT")
+        except BaseException:
+            await asyncio.shield(_undo(tx))
+            raise
+
+
+async def _undo(tx: AsyncConnection) -> None:
+    """Undo what was done since BEGIN; where that cannot be said to the server, end the connection, which undoes it."""
+    if tx.invalidated:
+        return
+    try:
+        await plain.run(tx, "ROLLBACK")
+    except Exception:  # whatever it says, this connection is not to be used
+        await tx.invalidate()
 
 
 @contextlib.asynccontextmanager

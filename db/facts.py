@@ -60,6 +60,13 @@ class Facts:
     async def of_now(self, tx: AsyncConnection) -> tuple[Organisation, WorkCalendar]:
         """The company and the working days as they are now. Raises `NoOrganisation`."""
         ((company, days),) = await plain.run(tx, _NEWEST)
+        return await self.of_versions(tx, company, days)
+
+    async def of_versions(
+        self, tx: AsyncConnection, company: int | None, days: int | None
+    ) -> tuple[Organisation, WorkCalendar]:
+        """The company and the working days of versions that were just found to be the newest. Raises
+        `NoOrganisation`."""
         return await self._organisation_of(tx, company), await self._calendar_of(tx, days)
 
     async def _organisation_of(self, tx: AsyncConnection, version: int | None) -> Organisation:

@@ -23,7 +23,12 @@ NUDGES = "baobei_nudge"
 
 # What every step runs is plain SQL: see `db/plain.py`.
 _STEP_DONE = "SELECT result FROM step WHERE workflow_id = $1 AND key = $2"
-_KEEP_STEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
+_KEEP_STEP = """
+    WITH kept AS (INSERT INTO step (workflow_id, key, result) VALUES ($7, $8, $9))
+    INSERT INTO mail (key, subject_id, person, facts, link_id, created_at)
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[])
+    ON CONFLICT DO NOTHING
+    RETURNING key, pg_notify('baobei_mail', '')"""
 _GIVE_RECEIPT = """
     INSERT INTO receipt (message_id, workflow_id, person, body_hash, accepted, result, recorded_at, settled)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
@@ -31,11 +36,6 @@ _GIVE_RECEIPT = """
 _SETTLE = """
     UPDATE receipt SET settled = true WHERE message_id = ANY($1::text[])
     RETURNING pg_notify('baobei_receipt', message_id)"""
-_ENQUEUE = """
-    INSERT INTO mail (key, subject_id, person, facts, link_id, created_at)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::jsonb[], $5::text[], $6::timestamptz[])
-    ON CONFLICT DO NOTHING
-    RETURNING key, pg_notify('baobei_mail', '')"""
 _TAKE = """
     UPDATE mail SET due = now() + $2::interval, attempts = attempts + 1
     WHERE id IN (
@@ -97,8 +97,22 @@ async def step_done(tx: AsyncConnection, workflow_id: str, key: str) -> dict[str
     return dict(done[0][0]) if done else None
 
 
-async def keep_step(tx: AsyncConnection, workflow_id: str, key: str, result: Wire) -> None:
-    await plain.run(tx, _KEEP_STEP, workflow_id, key, result.model_dump_json())
+async def keep_step(
+    tx: AsyncConnection, workflow_id: str, key: str, result: Wire, mails: Sequence[Mail] = ()
+) -> tuple[str, ...]:
+    """Keep what a step did, and queue its mails. One with a key already queued is the same mail and is not queued
+    again. Returns the keys of the others. Raises `IntegrityError` when the step was done before."""
+    columns = (
+        [row.key for row in mails],
+        [row.subject_id for row in mails],
+        [row.person for row in mails],
+        [plain.json_text(row.facts) for row in mails],
+        [row.link_id for row in mails],
+        [row.created_at for row in mails],
+    )
+    rows = await plain.run(tx, _KEEP_STEP, *columns, workflow_id, key, result.model_dump_json())
+    new = {row[0] for row in rows}
+    return tuple(dict.fromkeys(row.key for row in mails if row.key in new))
 
 
 async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
@@ -125,22 +139,6 @@ async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
 async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
     rows = await plain.run(tx, _RECEIPT, message_id)
     return _SHAPE.read(rows[0]) if rows else None
-
-
-async def enqueue_mails(tx: AsyncConnection, mails: Sequence[Mail]) -> tuple[str, ...]:
-    """Queue mails; one with a key already queued is the same mail and is not queued again. Returns the new keys."""
-    if not mails:
-        return ()
-    columns = (
-        [row.key for row in mails],
-        [row.subject_id for row in mails],
-        [row.person for row in mails],
-        [plain.json_text(row.facts) for row in mails],
-        [row.link_id for row in mails],
-        [row.created_at for row in mails],
-    )
-    new = {row[0] for row in await plain.run(tx, _ENQUEUE, *columns)}
-    return tuple(dict.fromkeys(row.key for row in mails if row.key in new))
 
 
 async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[WaitingMail, ...]:

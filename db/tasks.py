@@ -64,18 +64,22 @@ _DECISION = Shape(DecisionRow, *decision.c, task.c.kind, task.c.slot)
 _FIND = f"SELECT {_TASK.sql} FROM task WHERE id = $1"
 _OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 ORDER BY opened_at, id"
 _OPEN_OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 AND status = 'open' ORDER BY opened_at, id"
-_OPEN = plain.insertion(task)
 _ASK = f"""{plain.insertion(task_person)}
     ON CONFLICT (task_id, person) DO UPDATE SET
         capacity = excluded.capacity, on_behalf_of = excluded.on_behalf_of, link_id = excluded.link_id,
         link_expires_at = excluded.link_expires_at, asked_at = excluded.asked_at, removed_at = excluded.removed_at"""
+_OPEN = f"WITH opened AS ({plain.insertion(task).replace('$1', '$2')}) {plain.insertion(task_person)}"
 _ASKED_BY = f"""
     SELECT {_ASKED.sql} FROM task_person WHERE task_id = ANY($1::text[])
     ORDER BY removed_at IS NOT NULL, asked_at, person"""
 _CLOSE = """
     UPDATE task SET status = $2, closed_at = $3, closed_because = $4
     WHERE id = ANY($1::text[]) AND status = 'open'"""
-_DECIDE = f"{plain.insertion(decision)} ON CONFLICT DO NOTHING RETURNING task_id"
+_DECIDE = f"""
+    WITH decided AS ({plain.insertion(decision)} ON CONFLICT DO NOTHING RETURNING task_id, decided_at, choice)
+    UPDATE task SET status = 'answered', closed_at = decided_at, closed_because = choice
+    FROM decided WHERE id = task_id
+    RETURNING id"""
 _DECISIONS = f"""
     SELECT task.round, {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id
     WHERE task.subject_id = $1
@@ -85,8 +89,7 @@ _DECISION_ON = f"""
 
 
 async def open_task(tx: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
-    await plain.run(tx, _OPEN, plain.json_text([row]))
-    await ask_people(tx, people)
+    await plain.run(tx, _OPEN, plain.json_text(people), plain.json_text([row]))
 
 
 async def ask_people(tx: AsyncConnection, people: Sequence[AskedRow]) -> None:
@@ -142,7 +145,8 @@ async def change(tx: AsyncConnection, task_id: str, **values: Any) -> None:
 
 
 async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:
-    """Take the first answer. False when the task has one already: the unique constraint decides, not timing."""
+    """Take the first answer, which closes the task. False when it has one already: the unique constraint decides, not
+    timing."""
     return bool(await plain.run(tx, _DECIDE, plain.json_text([row])))
 
 

@@ -47,7 +47,7 @@ async def add_account(
         salesperson=salesperson,
         department="north",
         form=form,
-        slot=await accounts.free_slot(tx, salesperson),
+        slot=accounts.free_slot(await accounts.slots_taken(tx, salesperson)),
         account_limit=5,
         gm_decision=None,
         activated_at=SINCE,

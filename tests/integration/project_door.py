@@ -11,6 +11,7 @@ import httpx
 from fastapi import Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.steps import Moved
 from api.app import create_app
 from api.front_door import FrontDoor, Receipts
 from api.state import State, Viewer, viewer_of
@@ -170,6 +171,6 @@ async def fill(tx: AsyncConnection) -> None:
         loss = {"reason": "价格", "competitor": "", "by": APPLICANT, "at": NOW.isoformat()}
         await projects.add(tx, row(project_id, stage=ProjectStage.ENDED, loss=loss))
     told = Mail(key="k", subject_id="p4", person="tang.bo", facts={"kind": "lost"}, link_id=None, created_at=NOW)
-    await messages.enqueue_mails(tx, [told])
+    await messages.keep_step(tx, "project-p4", "lost", Moved(), [told])
     await projects.add(tx, row("p6", applicant=OTHER, salesperson=OTHER, department="finance-industry"))
     await tx.commit()

@@ -123,7 +123,7 @@ class ProjectGround(Ground):
                 salesperson=salesperson,
                 department=None,
                 form=given,
-                slot=await accounts.free_slot(tx, salesperson),
+                slot=accounts.free_slot(await accounts.slots_taken(tx, salesperson)),
                 account_limit=5,
                 gm_decision=None,
                 activated_at=NOW - timedelta(days=100),

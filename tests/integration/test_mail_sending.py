@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from pydantic import SecretBytes
@@ -15,6 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.mail import LEASE, MailSender
+from activities.steps import Moved
 from activities.wake import Wake
 from crypto.keyring import Keyring
 from crypto.links import link_id_of
@@ -65,7 +67,7 @@ class Post:
             for key in keys
         ]
         async with self.engine.begin() as tx:
-            await messages.enqueue_mails(tx, mails)
+            await messages.keep_step(tx, "application-a1", uuid4().hex, Moved(), mails)
 
     async def due_at_once(self) -> None:
         async with self.engine.begin() as tx:
