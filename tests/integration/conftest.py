@@ -64,9 +64,23 @@ async def engine(database_url: str) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
+async def worker_engine(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """Connections to `database_url`, as the worker makes them: for many steps at once."""
+    made = make_engine(database_url, process="test", pool_size=20, planned_once=True)
+    yield made
+    await made.dispose()
+
+
+@pytest.fixture
 async def superuser(postgres: PostgresServer, database_url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection to `database_url` that may do anything: the database's owner gone bad."""
-    connection = await asyncpg.connect(
+    connection = await as_superuser(postgres, database_url)
+    yield connection
+    await connection.close()
+
+
+async def as_superuser(postgres: PostgresServer, database_url: str) -> asyncpg.Connection:
+    return await asyncpg.connect(
         host="127.0.0.1",
         port=postgres.port,
         user="postgres",
@@ -74,16 +88,14 @@ async def superuser(postgres: PostgresServer, database_url: str) -> AsyncIterato
         database=database_url.rpartition("/")[2],
         timeout=5,
     )
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture
-async def ground(engine: AsyncEngine, superuser: asyncpg.Connection) -> AsyncIterator[Ground]:
+async def ground(worker_engine: AsyncEngine, superuser: asyncpg.Connection) -> AsyncIterator[Ground]:
     name = await superuser.fetchval("SELECT current_database()")
     # Two that wait for each other are found at once instead of after a second; what then happens is the same.
     await superuser.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
-    made = Ground(engine, KEYS)
+    made = Ground(worker_engine, KEYS)
     await made.prepare(sellers=2 * ROUNDS)
     yield made
     assert all(issubclass(error, DBAPIError | NotApproved) for error in made.retried), made.retried

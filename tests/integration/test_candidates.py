@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,7 +20,9 @@ from conflicts.rekeying import rekey
 from db import applications, candidates
 from db.candidates import projects_named
 from db.engine import make_engine
+from embedded.postgres import PostgresServer
 from matching.parties import Party
+from tests.integration.conftest import as_superuser
 
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
 FULL = "中国石油天然气集团有限公司"
@@ -85,10 +87,28 @@ async def plan(tx: AsyncConnection, name: str, *, live_only: bool) -> str:
     return json.dumps(rows[0][0])
 
 
-async def test_the_index_is_used_and_few_rows_are_looked_at(engine: AsyncEngine, superuser: asyncpg.Connection) -> None:
-    """Issue: indexes it really uses. Among 20,000 names a check reads some hundreds."""
+@dataclass(frozen=True)
+class ManyNames:
+    url: str
+    names: Sequence[str]
+
+
+@pytest.fixture(scope="module")
+async def many_names(postgres: PostgresServer, migrated: str) -> AsyncIterator[ManyNames]:
+    """A database with 20,000 names, for tests that only look."""
     names = [FULL, *invented(20_000)]
-    await fill(superuser, names, 0)
+    url = await postgres.create_database("many_names", template=migrated)
+    connection = await as_superuser(postgres, url)
+    await fill(connection, names, 0)
+    await connection.close()
+    yield ManyNames(url, names)
+    await postgres.drop_database("many_names")
+
+
+async def test_the_index_is_used_and_few_rows_are_looked_at(many_names: ManyNames) -> None:
+    """Issue: indexes it really uses. Among 20,000 names a check reads some hundreds."""
+    names = many_names.names
+    engine = make_engine(many_names.url, process="test", pool_size=1)
     async with engine.connect() as tx:
         for asked in ("中石油", names[777], "云岭精密"):
             for live_only in (True, False):
@@ -100,6 +120,7 @@ async def test_the_index_is_used_and_few_rows_are_looked_at(engine: AsyncEngine,
             assert len(near) <= candidates.NEAREST + candidates.NEAREST_HEADS + 1
         assert FULL in await found(tx, "中石油")
         assert names[777] in await found(tx, names[777])
+    await engine.dispose()
 
 
 async def test_new_names_are_looked_up_by_the_index_before_anybody_has_tidied_up(engine: AsyncEngine) -> None:
@@ -110,15 +131,12 @@ async def test_new_names_are_looked_up_by_the_index_before_anybody_has_tidied_up
         assert "ix_party_grams" in await plan(tx, "云岭精密", live_only=True)
 
 
-async def test_a_plan_for_all_values_uses_the_index_too(
-    database_url: str, engine: AsyncEngine, superuser: asyncpg.Connection
-) -> None:
+async def test_a_plan_for_all_values_uses_the_index_too(many_names: ManyNames) -> None:
     """The worker's connections have every statement planned once."""
-    names = [FULL, *invented(20_000)]
-    await fill(superuser, names, 0)
-    worker = make_engine(database_url, process="test", pool_size=1, planned_once=True)
+    engine = make_engine(many_names.url, process="test", pool_size=1)
+    worker = make_engine(many_names.url, process="test", pool_size=1, planned_once=True)
     async with engine.connect() as tx, worker.connect() as planned_once:
-        for asked in ("中石油", names[777], "云岭精密"):
+        for asked in ("中石油", many_names.names[777], "云岭精密"):
             assert await found(planned_once, asked) == await found(tx, asked)
         raw = await planned_once.get_raw_connection()
         assert raw.driver_connection is not None
@@ -131,6 +149,7 @@ async def test_a_plan_for_all_values_uses_the_index_too(
         assert "ix_party_grams" in used
         assert "Seq Scan" not in used
     await worker.dispose()
+    await engine.dispose()
 
 
 async def test_many_projects_of_one_company_crowd_no_other_name_out(engine: AsyncEngine) -> None:

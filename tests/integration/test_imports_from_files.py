@@ -20,6 +20,7 @@ from crypto.seal import head_seal_holds
 from db import audit, candidates, registers
 from db.applications import KeyedParty, RegisteredParty
 from db.facts import Facts
+from db.imports import BATCH
 from db.tables import audit as audit_table
 from domain.calendar import DayKind
 from domain.calendar_file import AnnouncedYear
@@ -35,6 +36,7 @@ BACKGROUND = read_background((SAMPLES / "background.csv").read_text(encoding="ut
 PROJECTS = read_projects((SAMPLES / "projects.csv").read_text(encoding="utf-8"))
 KEYS = Keyring((("k1", SecretBytes(secrets.token_bytes(32))),))
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
+MORE_THAN_A_BATCH = BATCH + 100
 SINCE: dict[str, Any] = {"now": NOW, "by": "operator:root"}
 
 
@@ -261,11 +263,11 @@ async def test_a_large_register_is_imported_in_one_go(engine: AsyncEngine, impor
     live = project("2026-031")
     many = [
         live.model_copy(update={"id": f"P{n}", "customer_name": f"客户{n}", "customer_uscc": None})
-        for n in range(12_000)
+        for n in range(MORE_THAN_A_BATCH)
     ]
-    assert (await imports.projects(many, **SINCE)).added == 12_000
+    assert (await imports.projects(many, **SINCE)).added == MORE_THAN_A_BATCH
     assert (await imports.projects(many, **SINCE)).unchanged
-    assert await count(engine, "party") == 12_000
+    assert await count(engine, "party") == MORE_THAN_A_BATCH
 
 
 async def test_announced_years_add_up_and_make_deadlines_certain(

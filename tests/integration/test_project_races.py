@@ -61,11 +61,11 @@ class LostTransaction(Exception):
 
 
 @pytest.fixture
-async def ground(engine: AsyncEngine, superuser: asyncpg.Connection) -> AsyncIterator[ProjectGround]:
+async def ground(worker_engine: AsyncEngine, superuser: asyncpg.Connection) -> AsyncIterator[ProjectGround]:
     name = await superuser.fetchval("SELECT current_database()")
     # Two that wait for each other are found at once instead of after a second; what then happens is the same.
     await superuser.execute(f"ALTER DATABASE {name} SET deadlock_timeout = '20ms'")
-    made = ProjectGround(engine, KEYS)
+    made = ProjectGround(worker_engine, KEYS)
     await made.prepare(sellers=0)
     yield made
     assert all(issubclass(error, DBAPIError | LostTransaction) for error in made.retried), made.retried

@@ -42,8 +42,8 @@ R = TypeVar("R")
 
 
 @pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(engine, KEYS)
+async def ground(worker_engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
+    made = DisputeGround(worker_engine, KEYS)
     await made.prepare(sellers=0)
     yield made
     await made.record_holds()
