@@ -18,7 +18,6 @@ from domain.tasks import TaskKind
 from matching.parties import parties_of
 from texts.catalogue import Texts
 from texts.dispute_views import meeting_rows, outcome_rows
-from texts.ics import invitation
 from texts.project_views import MatchLine, match_lines
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts
     organiser, *attendees = [one if one and is_email_address(one.email) else None for one in known]
     if organiser is None:
         return ""
+    from texts.ics import invitation  # here, because every worker imports this file, and few call a meeting (X3)
+
     return invitation(
         dispute_id=context.row.id,
         sequence=0,

@@ -7,8 +7,6 @@ from io import BytesIO
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-import xlsxwriter
-
 from domain.reports import Report, ReportKind
 from reports.tables import Cell, CellKind, Table, tables_of
 from texts.catalogue import Texts
@@ -38,6 +36,8 @@ _WIDTHS: Final = {
 def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str, *, proposals: bool = True) -> bytes:
     """The workbook of a report. `part` says whose part of it this is. The same report gives the same bytes (X3).
     `proposals`: whether the reader may see what the system proposes of an account (R4)."""
+    import xlsxwriter  # here, because every process that serves imports this file, and a report is seldom made (X3)
+
     buffer = BytesIO()
     options = {
         "in_memory": True,

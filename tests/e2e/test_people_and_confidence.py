@@ -27,7 +27,7 @@ def import_organisation(stack: Stack, tmp_path: Path) -> Iterator[Callable[[str]
         file = tmp_path / "org.toml"
         file.write_text(text, encoding="utf-8")
         done = stack.cli("org", "import", str(file))
-        assert done.returncode == 0, done.stderr + done.stdout
+        assert done.exit_code == 0, done.stderr + done.stdout
 
     yield run
     run(SAMPLE)
@@ -190,4 +190,4 @@ def test_x1_a_signal_sent_by_hand_changes_nothing_and_shows_in_the_record(stack:
     for vp in VPS:
         story.by_link(vp, "approve")
     story.reaches("active")
-    assert stack.cli("verify").returncode == 0  # X1: the record still proves itself
+    assert stack.cli("verify").exit_code == 0  # X1: the record still proves itself

@@ -243,9 +243,9 @@ def test_a_salesperson_leaves_and_their_projects_go_to_another(stack: Stack) -> 
     """A4, A6: by one command of an operator, with a reason."""
     story = ProjectJourney(stack, "ma.chao").active(EAST_VP)
     refused = stack.cli("reassign", "ma.chao", "hu.bin")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     done = stack.cli("reassign", "ma.chao", "hu.bin", "--reason", "马超离职")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     seen = story.seen_by(GENERAL_MANAGER)
     assert (seen["salesperson"]["id"], seen["applicant"]["id"]) == ("hu.bin", "ma.chao")
     assert story.say("updates", {"progress": "交接完成", "next_steps": "拜访"}, by="hu.bin").status == 200
@@ -260,7 +260,7 @@ def test_whoever_follows_somebody_who_leaves_speaks_for_their_side_of_a_dispute(
     story.reaches("disputed")
     stack.portal.open_task("wu.qiang", story.id)
     done = stack.cli("reassign", "wu.qiang", "huang.lei", "--reason", "吴强离职")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     asked = stack.portal.open_task("huang.lei", story.id)
     assert asked["kind"] == "agree_split"
     split = [{"person": "zhou.min", "percent": "70"}, {"person": "huang.lei", "percent": "30"}]
@@ -278,7 +278,7 @@ def test_whoever_follows_an_account_holder_who_leaves_agrees_in_a_running_disput
     story.reaches("disputed")
     stack.portal.open_task("he.xin", story.id)
     done = stack.cli("reassign", "he.xin", "emily.clark", "--reason", "何鑫离职")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     asked = stack.portal.open_task("emily.clark", story.id)
     split = [{"person": "emily.clark", "percent": "70"}, {"person": "ma.chao", "percent": "30"}]
     stack.portal.answer(

@@ -101,7 +101,7 @@ def test_r1_x3_a_week_goes_on_after_the_worker_was_killed(stack: Stack) -> None:
 def test_r1_r4_u1_u9_a_command_says_when_each_schedule_fires_next(stack: Stack) -> None:
     """The workers have made them; doing it again changes nothing."""
     once, again = stack.cli("schedules"), stack.cli("schedules")
-    assert (once.returncode, again.returncode) == (0, 0), once.stderr
+    assert (once.exit_code, again.exit_code) == (0, 0), once.stderr
     assert once.stdout == again.stdout
     assert [line.split()[0] for line in once.stdout.splitlines()] == [
         "period-weekly",

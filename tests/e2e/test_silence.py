@@ -172,7 +172,7 @@ def test_n12_a_delegation_begins_while_a_task_waits_and_the_delegate_is_asked_an
     file.write_text(
         f'{company}\n[[delegation]]\nperson = "{VPS[0]}"\ndelegate = "liu.yang"\n{moments}', encoding="utf-8"
     )
-    assert silent.cli("org", "import", str(file)).returncode == 0
+    assert silent.cli("org", "import", str(file)).exit_code == 0
     time.pass_until(begins - SOON)
     nobody_hears(story, ("liu.yang",), "", 0)
     time.pass_until(begins + SOON)
@@ -221,7 +221,7 @@ def test_n12_spring_festival_and_its_make_up_days_stand_between_the_question_and
     announced = {"year": eve.year, "papers": ["https://www.gov.cn/2027"], "days": [*off, *work]}
     file.write_text(json.dumps(announced), encoding="utf-8")
     done = silent.cli("calendar", "import", str(file))
-    assert done.returncode == 0, done.stderr + done.stdout
+    assert done.exit_code == 0, done.stderr + done.stdout
 
     def moved() -> datetime | None:
         due = review(story)[1]
