@@ -51,6 +51,8 @@ def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
 
 
 def _filled(template: str, params: Mapping[str, object]) -> str:
+    if "{" not in template and "}" not in template:  # most of them
+        return template
     return "".join(words if name is None else f"{words}{params[name]}" for words, name in _pieces(template))
 
 
