@@ -154,7 +154,6 @@ class MailSender:
 
     async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
-        self.hang_up()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
         async with looking_up(self._engine) as tx:
             await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)

@@ -72,6 +72,18 @@ class MailSink:
         loop = asyncio.get_running_loop()
         return SMTP(self, hostname="localhost", enable_SMTPUTF8=True, data_size_limit=SIZE_LIMIT, loop=loop)
 
+    async def handle_EHLO(
+        self,
+        server: SMTP,  # noqa: ARG002
+        session: Session,
+        envelope: Envelope,  # noqa: ARG002
+        hostname: str,
+        replies: list[str],
+    ) -> list[str]:
+        """RFC 2920: commands may come together; they are read one by one all the same."""
+        session.host_name = hostname
+        return [*replies[:-1], "250-PIPELINING", replies[-1]]
+
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
