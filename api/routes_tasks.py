@@ -211,11 +211,11 @@ def _refused(receipt: Receipt) -> Refusal:
 
 
 @router.get("/receipts/{receipt}", response_model=ReceiptView)
-async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, tx: Tx, request: Request) -> Any:
+async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
     """What became of a message the caller sent."""
     texts = texts_for(request)
-    found = await messages.find_receipt(tx, receipt)
-    if found and found.person == viewer.person.id:
+    known, found = await door.sent(state.record, receipt, viewer.person.id)
+    if found:
         status: Literal["accepted", "refused"] = "accepted" if found.accepted else "refused"
         return ReceiptView(
             receipt=receipt,
@@ -224,6 +224,6 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, tx: Tx, request: R
             recorded_at=found.recorded_at,
             result=found.result,
         )
-    if found is None and await messages.key_is_known(tx, receipt, viewer.person.id):
+    if known:
         return ReceiptView(receipt=receipt, status="stored", detail=texts.text("receipt.stored"))
     raise Refusal(404, "not_found")

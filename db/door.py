@@ -34,6 +34,9 @@ _BOUND = f"""
     SELECT idempotency_key.body_hash, {_OF_MESSAGE.sql}
     FROM idempotency_key LEFT JOIN receipt USING (message_id)
     WHERE message_id = $1"""
+_SENT = f"""
+    SELECT EXISTS (SELECT FROM idempotency_key WHERE message_id = $1 AND person = $2), {_OF_MESSAGE.sql}
+    FROM (SELECT) AS once LEFT JOIN receipt ON receipt.message_id = $1"""
 _NOTE_READ = """
     INSERT INTO reading (person, subject_type, subject_id, through)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"""
@@ -45,6 +48,14 @@ class Asked(NamedTuple):
 
     task: TaskRow
     mine: AskedRow
+    receipt: Receipt | None
+
+
+class Sent(NamedTuple):
+    """What is known of a message to whoever asks for it by its id."""
+
+    known: bool
+    """They sent it, whatever has become of it."""
     receipt: Receipt | None
 
 
@@ -78,6 +89,14 @@ async def claim(record: Direct, message_id: str, person: str, body_hash: str) ->
 async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
     row = await record.row(_RECEIPT, message_id)
     return _receipt(row) if row else None
+
+
+async def sent(record: Direct, message_id: str, person: str) -> Sent:
+    """What became of a message that `person` sent; nothing of anybody else's."""
+    row = await record.row(_SENT, message_id, person)
+    assert row is not None
+    found = _receipt(row[1:])
+    return Sent(row[0], found) if found is None or found.person == person else Sent(False, None)
 
 
 async def note_read(record: Direct, person: str, read: Sequence[tuple[str, str, str]]) -> None:

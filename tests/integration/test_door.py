@@ -61,6 +61,16 @@ async def test_a_key_whose_row_was_deleted_still_finds_its_receipt(record: Direc
     assert await door.claim(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
 
 
+async def test_x2_what_became_of_a_message_is_told_to_whoever_sent_it(record: Direct, engine: AsyncEngine) -> None:
+    await door.claim(record, "m1", "li.ming", "one")
+    await door.claim(record, "m2", "li.ming", "two")
+    async with engine.begin() as tx:
+        await messages.give_receipt(tx, receipt("m1", "one"))
+    found = [await door.sent(record, message, "li.ming") for message in ("m1", "m2", "m3")]
+    assert found == [(True, receipt("m1", "one")), (True, None), (False, None)]
+    assert [await door.sent(record, message, "wang.fang") for message in ("m1", "m2")] == [(False, None)] * 2
+
+
 async def test_of_racing_callers_with_one_key_all_see_the_same_body(record: Direct) -> None:
     bodies = [f"body {number}" for number in range(12)]
     bound = await asyncio.gather(*(door.claim(record, "m1", "li.ming", body) for body in bodies))
