@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any, cast
 
 import httpx
-from fastapi import Request
+from fastapi import FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.steps import Moved
@@ -121,12 +122,19 @@ async def filled(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 Call = Callable[..., Any]
 
 
+@cache
+def the_app() -> FastAPI:
+    """The API, made once: putting its routes together takes longer than most requests, and it keeps nothing but what
+    `door` gives it each time."""
+    return create_app(Settings.model_construct(temporal_ui_url=""))
+
+
 @asynccontextmanager
 async def door(
     engine: AsyncEngine, database_url: str, *, base_url: str = "http://here/api/v1", **settings: Any
 ) -> AsyncIterator[Call]:
     """Ask the API as somebody; the engine is not there, so nothing that passes the door gets further."""
-    app = create_app(Settings.model_construct(temporal_ui_url=""))
+    app = the_app()
     record = Direct(database_url, process="test")
     receipts = Receipts(record, Listener(database_url))
     app.state.parts = State(
