@@ -139,3 +139,22 @@ async def test_x3_a_server_lost_in_the_middle_of_a_statement_is_away(record: Dir
     with pytest.raises(RecordAway):
         await asked
     assert await record.row("SELECT 1") == (1,)
+
+
+async def test_x3_who_leaves_in_the_middle_of_a_statement_leaves_their_place_to_others(
+    database_url: str, engine: AsyncEngine
+) -> None:
+    """With half an answer on it, the connection is nobody's any more."""
+    under_way = text("SELECT count(*) FROM pg_stat_activity WHERE query = 'SELECT pg_sleep(31)' AND state = 'active'")
+
+    async def is_asked() -> bool:
+        async with engine.connect() as other:
+            return bool((await other.execute(under_way)).scalar_one())
+
+    async with Direct(database_url, process="test", size=1) as record:
+        asked = asyncio.create_task(record.row("SELECT pg_sleep(31)"))
+        await eventually(is_asked, "the statement under way")
+        asked.cancel()
+        assert await asyncio.gather(record.row("SELECT 1"), record.row("SELECT 2")) == [(1,), (2,)]
+        with pytest.raises(asyncio.CancelledError):
+            await asked
