@@ -78,7 +78,7 @@ class _Conversation(asyncio.Protocol):
     """Mail after mail with a server to which the library has connected, encrypted and logged in.
 
     The library's own `sendmail` waits for every command by itself and goes over each mail several times, which costs
-    three times as much (ran). Ours have usable addresses and CRLF everywhere; and a server that takes commands
+    three times as much (decision 24). Ours have usable addresses and CRLF everywhere; and a server that takes commands
     together (RFC 2920) gets them together.
     """
 
