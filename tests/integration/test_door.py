@@ -155,6 +155,6 @@ async def test_x3_who_leaves_in_the_middle_of_a_statement_leaves_their_place_to_
         asked = asyncio.create_task(record.row("SELECT pg_sleep(31)"))
         await eventually(is_asked, "the statement under way")
         asked.cancel()
-        assert await asyncio.gather(record.row("SELECT 1"), record.row("SELECT 2")) == [(1,), (2,)]
+        assert tuple(await asyncio.gather(record.row("SELECT 1"), record.row("SELECT 2"))) == ((1,), (2,))
         with pytest.raises(asyncio.CancelledError):
             await asked
