@@ -11,13 +11,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-
-import asyncpg
 
 from embedded.driver import Answer, PageLink, Web, until
 from embedded.mails import read_mails
@@ -26,6 +24,7 @@ from embedded.ports import HOST, free_row
 from embedded.postgres import PostgresServer
 from embedded.temporal import TemporalServer
 from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
+from tests.e2e.record import Record, Rows
 from tests.e2e.stack import ROOT, PatientPortal
 
 
@@ -68,6 +67,7 @@ class Cluster:
         self.postgres = PostgresServer(
             self.folder / "database", first, password=secrets.token_urlsafe(24), durable=False
         )
+        self._record = Record(self.postgres.url())
         self.temporal = TemporalServer(self.folder / "engine", first + 1, durable=False)
         self.mailsink = MailSinkService(self.folder / "mail", first + 2)
         self.api_ports, self.worker_ports = (first + 3, first + 4), (first + 5, first + 6)
@@ -119,17 +119,9 @@ class Cluster:
         """A new process in the place of the API `number`."""
         return self.spawn("cli.py", "api", BAOBEI_API_PORT=str(self.api_ports[number]))
 
-    def query(self, statement: str, *values: Any) -> Sequence[Mapping[str, Any]]:
+    def query(self, statement: str, *values: Any) -> Rows:
         """What only the record itself shows."""
-
-        async def fetch() -> list[Mapping[str, Any]]:
-            connection = await asyncpg.connect(self.postgres.url().replace("+asyncpg", ""), timeout=5)
-            try:
-                return [dict(row) for row in await connection.fetch(statement, *values)]
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
+        return self._record.query(statement, *values)
 
     def open(self) -> None:
         for words in (("migrate",), ("org", "import", "embedded/sample/org.toml")):
@@ -151,6 +143,7 @@ class Cluster:
         return False
 
     def close(self) -> None:
+        self._record.close()
         for process in (*self.apis, *self.workers):
             process.terminate()
         for process in (*self.apis, *self.workers):

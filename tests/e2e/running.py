@@ -11,7 +11,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from http.client import HTTPException
 from pathlib import Path
@@ -30,6 +30,7 @@ from embedded.driver import Answer, PageLink, Portal, Web, until
 from embedded.home import read_environment
 from embedded.mails import ReceivedMail, read_mails
 from embedded.ports import free_row
+from tests.e2e.record import Record, Rows
 from tests.e2e.stack import ROOT, new_form
 from workflows.messages import application_workflow_id
 
@@ -57,6 +58,7 @@ class Running:
         self.web = Web(f"http://127.0.0.1:{self.port}", timeout=15)
         self.portal = Portal(self.web)
         self._process: subprocess.Popen[bytes] | None = None
+        self._record: Record | None = None
 
     def start(self) -> None:
         with (self.folder / "up.log").open("ab") as log:
@@ -82,6 +84,8 @@ class Running:
         return (self.folder / "up.log").read_text()
 
     def stop(self) -> None:
+        if self._record is not None:
+            self._record.close()
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             try:
@@ -133,15 +137,10 @@ class Running:
 
         return asyncio.run(fetch())
 
-    def query(self, statement: str, *values: Any) -> Sequence[Mapping[str, Any]]:
-        async def fetch() -> list[Mapping[str, Any]]:
-            connection = await asyncpg.connect(self.database_url, timeout=5)
-            try:
-                return [dict(row) for row in await connection.fetch(statement, *values)]
-            finally:
-                await connection.close()
-
-        return asyncio.run(fetch())
+    def query(self, statement: str, *values: Any) -> Rows:
+        if self._record is None:
+            self._record = Record(self.database_url)
+        return self._record.query(statement, *values)
 
     def proof(self) -> audit.Proof:
         """X1."""

@@ -9,11 +9,10 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 from typer.testing import CliRunner, Result
 
 from cli import app
@@ -28,6 +27,7 @@ from embedded.postgres import PostgresServer
 from embedded.service import Service
 from embedded.temporal import TemporalServer
 from tests.e2e.names import company_name
+from tests.e2e.record import Record, Rows
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
@@ -117,6 +117,7 @@ class Stack:
         self.mailsink = MailSinkService(self.folder, self.ports.smtp)
         own = TemporalServer(self.folder, self.ports.temporal, rehearsal=rehearsal)
         self.temporal = own if temporal is None else None
+        self._record = Record(self.postgres.url())
         self._runner = asyncio.Runner()
         self.web = Web(self.environment["BAOBEI_PUBLIC_URL"])
         self.portal = PatientPortal(self.web)
@@ -137,6 +138,7 @@ class Stack:
 
     def close(self) -> None:
         """Stop everything at once: nothing of it is used again."""
+        self._record.close()
         self._runner.run(self._close())
         self._runner.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -162,17 +164,9 @@ class Stack:
         told = {name: None for name in os.environ if name.startswith(("BAOBEI_", "TEMPORAL_"))} | self.environment
         return CliRunner().invoke(app, [*words, "--home", str(self.folder)], env=told, catch_exceptions=False)
 
-    def query(self, statement: str, *values: Any) -> Sequence[Mapping[str, Any]]:
+    def query(self, statement: str, *values: Any) -> Rows:
         """What only the record itself shows."""
-
-        async def fetch() -> list[Mapping[str, Any]]:
-            connection = await asyncpg.connect(self.postgres.url().replace("+asyncpg", ""), timeout=5)
-            try:
-                return [dict(row) for row in await connection.fetch(statement, *values)]
-            finally:
-                await connection.close()
-
-        return self._runner.run(fetch())
+        return self._record.query(statement, *values)
 
     def counts(self) -> dict[str, int]:
         """Rows by table."""

@@ -157,7 +157,7 @@ def test_x3_ten_applications_at_once_and_five_kills_at_random_all_finish_once(ru
 
 def test_x3_a_request_that_is_repeated_while_it_is_being_recorded_is_answered_like_the_first(running: Running) -> None:
     """The browser or the portal's client repeats what it has no answer to yet, also the very last answer."""
-    few = callers(running, 4)
+    few = callers(running, 2)
     side_by_side(caller.submit for caller in few)
 
     for person, choice in ((CLERK, "pass"), (VPS[0], "approve"), (VPS[1], "approve")):
