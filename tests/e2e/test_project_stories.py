@@ -1,6 +1,17 @@
-"""Projects from form to their end over HTTP and mail, on real parts (acceptance of project registration)."""
+"""Projects from form to their end over HTTP and mail, on real parts (acceptance of project registration); and the lists
+of them that docs/operators.md gives to operators, asked of the real engine.
+
+P2, D1, D2, U1, U2: what waits for a VP, what is due this week, what has been silent for two weeks.
+"""
 
 from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import Client
 
 from embedded.driver import until
 from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED
@@ -14,7 +25,7 @@ from tests.e2e.project_journey import (
     named_account,
     new_project,
 )
-from tests.e2e.stack import Stack
+from tests.e2e.stack import ROOT, Stack
 
 ASKED = "请您处理"
 
@@ -287,3 +298,87 @@ def test_whoever_follows_an_account_holder_who_leaves_agrees_in_a_running_disput
     story.link("ma.chao", nth=2).answer("agree")
     story.answer(NORTH_VP, "approve")
     assert story.reaches("active")["salesperson"]["id"] == "ma.chao"
+
+
+# ---- operators' lists: what each holds, and what it does not ----------------------------------------
+
+
+FILTER = re.compile(r"^\| (?P<what>[^|]*) \| (?P<cell>`[^|]*`[^|]*) \|$", re.MULTILINE)
+GUIDE = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8").partition("On the command line")[0]
+FILTERS = {found["what"].strip("* "): re.findall(r"`([^`]*)`", found["cell"]) for found in FILTER.finditer(GUIDE)}
+
+
+def listed(stack: Stack, query: str) -> set[str]:
+    """The ids of the processes that the engine lists."""
+
+    async def ask() -> set[str]:
+        client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
+        return {found.id async for found in client.list_workflows(query)}
+
+    return asyncio.run(ask())
+
+
+def named(what: str, *, day: datetime | None = None) -> str:
+    """The filter of the guide for `what`, its day replaced by `day`."""
+    ((first, *_),) = [filters for named, filters in FILTERS.items() if named.startswith(what)]
+    return re.sub(r"\d{4}-\d\d-\d\dT00:00:00Z", f"{day:%Y-%m-%dT%H:%M:%SZ}", first) if day else first
+
+
+@pytest.fixture(scope="module")
+def processes(stack: Stack) -> dict[str, str]:
+    """A registration before its VP, an active project, one in dispute, and the dispute: their workflow ids."""
+    active = ProjectJourney(stack, "yang.fan").active(NORTH_VP)
+    waiting = ProjectJourney(stack, "yang.fan", new_project(named_account(stack, "yang.fan")))
+    waiting.reaches("approval")
+    disputed = ProjectJourney(stack, "xu.jing", new_project(named_account(stack, "zhou.min")))
+    disputed.reaches("disputed")
+    stack.portal.open_task("zhou.min", disputed.id)
+    found = {"active": active.id, "approval": waiting.id, "disputed": disputed.id}
+    return {stage: f"project-{one}" for stage, one in found.items()} | {"dispute": f"dispute-{disputed.id}-1"}
+
+
+def holds(stack: Stack, processes: dict[str, str], query: str, *wanted: str) -> None:
+    """The list comes to hold those of `processes` that are wanted, and no other of them."""
+    ours = {found: name for name, found in processes.items()}
+
+    def right() -> bool:
+        return {ours[one] for one in listed(stack, query) if one in ours} == set(wanted)
+
+    until(f"{query} lists {wanted}", right)
+
+
+def test_every_filter_of_the_guide_is_one_the_engine_takes(stack: Stack) -> None:
+    assert len(FILTERS) >= 11
+    for filters in FILTERS.values():
+        for query in filters:
+            listed(stack, query)
+
+
+def test_p2_d2_what_waits_for_a_vp(stack: Stack, processes: dict[str, str]) -> None:
+    holds(stack, processes, named("what waits for a VP"), "approval")
+    holds(stack, processes, named("what waits for a person"), "approval")
+
+
+def test_n12_u2_what_is_due_this_week(stack: Stack, processes: dict[str, str]) -> None:
+    """An answer is due after five working days; an active project has two weeks."""
+    now = datetime.now(UTC)
+    holds(stack, processes, named("due this week", day=now + timedelta(days=13)), "approval", "dispute")
+    holds(stack, processes, named("due this week", day=now + timedelta(days=15)), "approval", "dispute", "active")
+
+
+def test_u2_what_has_been_silent_for_two_weeks(stack: Stack, processes: dict[str, str]) -> None:
+    now = datetime.now(UTC)
+    holds(stack, processes, named("projects silent for two weeks", day=now + timedelta(minutes=5)), "active")
+    holds(stack, processes, named("projects silent for two weeks", day=now - timedelta(days=14)))
+
+
+def test_d1_d2_what_is_in_dispute(stack: Stack, processes: dict[str, str]) -> None:
+    holds(stack, processes, 'Stage="disputed"', "disputed")
+    holds(stack, processes, 'WorkflowType="ProjectDispute" AND ExecutionStatus="Running"', "dispute")
+
+
+def test_what_waits_for_nobody_is_only_what_the_system_is_at_work_on(stack: Stack, processes: dict[str, str]) -> None:
+    """Not a project that goes on for years, nor one whose dispute is asking (U1, D1)."""
+    holds(stack, processes, named("the system is at work"))
+    holds(stack, processes, named("stuck"))
+    holds(stack, processes, named("ended by somebody"))
