@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
 from db.plain import Shape
-from db.tables import idempotency_key, mail, nudge, receipt
+from db.tables import mail, nudge, receipt
 from domain.base import Wire
 
 RECEIPTS = "baobei_receipt"
@@ -44,7 +43,6 @@ _TAKE = """
     RETURNING id, key, subject_id, person, facts, link_id, created_at, attempts"""
 _SENT = "UPDATE mail SET sent_at = now(), last_error = NULL WHERE id = ANY($1::bigint[])"
 _FAILED = "UPDATE mail SET due = now() + $2::interval, last_error = $3 WHERE id = ANY($1::bigint[])"
-_KEY_KNOWN = "SELECT true FROM idempotency_key WHERE message_id = $1 AND person = $2"
 _NOTE_READING = "INSERT INTO reading (person, subject_type, subject_id, through) VALUES ($1, $2, $3, $4)"
 _UNTRIED = "UPDATE mail SET due = now(), attempts = attempts - 1 WHERE id = ANY($1::bigint[])"
 
@@ -186,22 +184,6 @@ async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tupl
 
 async def nudge_delivered(tx: AsyncConnection, nudge_id: int) -> None:
     await tx.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
-
-
-async def claim_idempotency_key(tx: AsyncConnection, message_id: str, person: str, body_hash: str) -> bool:
-    """Bind a key to a body. False when it is bound to another body already."""
-    await tx.execute(
-        upsert(idempotency_key)
-        .values(message_id=message_id, person=person, body_hash=body_hash)
-        .on_conflict_do_nothing()
-    )
-    bound = await tx.scalar(select(idempotency_key.c.body_hash).where(idempotency_key.c.message_id == message_id))
-    return bool(bound == body_hash)
-
-
-async def key_is_known(tx: AsyncConnection, message_id: str, person: str) -> bool:
-    """Whether this person sent a message under this id, whatever has become of it."""
-    return bool(await plain.run(tx, _KEY_KNOWN, message_id, person))
 
 
 async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:

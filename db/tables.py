@@ -373,6 +373,7 @@ project = Table(
     Column("silences", Integer, nullable=False, server_default="0"),
     CheckConstraint("(number IS NULL) = (number_issued_at IS NULL)", name="number_with_its_moment"),
     Index("ix_project_salesperson", "salesperson", "registered_at"),
+    Index("ix_project_account_id", "account_id", "registered_at"),
     Index("ix_project_stage", "stage", "registered_at"),
     Index("ix_project_registered_at", "registered_at", "id"),
     Index(
