@@ -180,7 +180,13 @@ def install(app: FastAPI) -> None:
 
 
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": ProblemDetails, "description": TITLES[status], "content": {MEDIA_TYPE: {}}}
+    status: {
+        "description": TITLES[status],
+        "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{ProblemDetails.__name__}"}}},
+    }
     for status in (400, 401, 403, 404, 409, 413, 422, 503)
 }
 """Every way a call may be refused, for the published contract."""
+# One of them brings the model itself, which makes it known. It is built anew for each call of each router: with all of
+# them whoever waits for a front door that was killed would wait for that as well (X3).
+PROBLEM_RESPONSES[422]["model"] = ProblemDetails
