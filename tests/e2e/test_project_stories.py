@@ -300,6 +300,13 @@ def test_whoever_follows_an_account_holder_who_leaves_agrees_in_a_running_disput
     assert story.reaches("active")["salesperson"]["id"] == "ma.chao"
 
 
+def test_outside_a_rehearsal_no_clock_is_moved_and_the_refusal_says_what_to_do(stack: Stack) -> None:
+    story = ProjectJourney(stack, "hu.bin")
+    refused = stack.portal.fast_forward(f"project-{story.id}", "P1D")
+    assert refused.status == 409
+    assert "--rehearsal" in refused.json["detail"]
+
+
 # ---- operators' lists: what each holds, and what it does not ----------------------------------------
 
 
