@@ -54,6 +54,8 @@ lists that people filter: where a condition is a value, the plan for all values 
 """
 IDLE_SECONDS = 1.0
 """A connection unused for longer is asked whether it still lives before it is used again."""
+UNDO_SECONDS = 5.0
+"""A server that hangs is not waited for when a step is undone: ending the connection undoes it as well (X3)."""
 
 
 def make_engine(
@@ -155,23 +157,33 @@ async def all_or_nothing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     (`db/plain.py`). Through the layers between, the two cost as much as several others (ran).
     """
     async with _without_transactions(engine).connect() as tx:
-        await plain.run(tx, "BEGIN")
         try:
+            await plain.run(tx, "BEGIN")  # in here, too: broken off, it may have begun all the same
             yield tx
-            await plain.run(tx, "COMMIT")
+            await plain.commit(tx)
         except BaseException:
-            await asyncio.shield(_undo(tx))
+            await _undo(tx)
             raise
 
 
 async def _undo(tx: AsyncConnection) -> None:
-    """Undo what was done since BEGIN; where that cannot be said to the server, end the connection, which undoes it."""
-    if tx.invalidated:
-        return
+    """Undo what was done since BEGIN; where that is not known to be so, end the connection, which undoes it.
+
+    The pool trusts that nothing is open on what it gets back. Whoever is broken off here once more must not leave a
+    ROLLBACK on its way, which would undo the beginning of the next step.
+    """
+    undone = False
     try:
-        await plain.run(tx, "ROLLBACK")
+        if not tx.invalidated:
+            async with asyncio.timeout(UNDO_SECONDS):
+                await plain.run(tx, "ROLLBACK")
+        undone = True
     except Exception:  # whatever it says, this connection is not to be used
-        await tx.invalidate()
+        pass
+    finally:
+        connection = tx.sync_connection
+        if not undone and connection is not None and not connection.invalidated:
+            connection.invalidate()  # at once, without waiting for the server
 
 
 @contextlib.asynccontextmanager

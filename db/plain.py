@@ -37,13 +37,36 @@ async def run(tx: AsyncConnection, sql: str, *values: Any) -> Sequence[Row]:
     try:
         rows: Sequence[Row] = await driver.fetch(sql, *values)
     except Exception as error:
-        if driver.is_closed():  # lost in the middle of an answer, which the driver may tell in any words
-            # SQLAlchemy has to meet it itself: then the pool gives out neither this connection nor its elders.
-            await _by_sqlalchemy(tx, sql, values)
-        if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
-            raise
-        _raise_alike(sql, error)
+        await _tell(tx, driver, sql, values, error)
     return rows
+
+
+async def commit(tx: AsyncConnection) -> None:
+    """End a transaction that was begun with BEGIN. Raises what SQLAlchemy raises.
+
+    Where a statement of it has failed, PostgreSQL takes COMMIT for ROLLBACK and is content. Here that is an error:
+    nothing was recorded, though somebody caught what said so.
+    """
+    connection = tx.sync_connection
+    driver = connection.connection.driver_connection if connection is not None else None
+    assert driver is not None
+    try:
+        answer = await driver.execute("COMMIT")
+    except Exception as error:
+        await _tell(tx, driver, "COMMIT", (), error)
+    if answer != "COMMIT":
+        _raise_alike("COMMIT", asyncpg.InFailedSQLTransactionError("a statement has failed: nothing was recorded"))
+
+
+async def _tell(tx: AsyncConnection, driver: Any, sql: str, values: tuple[Any, ...], error: Exception) -> NoReturn:
+    """Raise what SQLAlchemy would have raised for what the driver raised."""
+    if driver.is_closed():
+        # Lost in the middle of an answer, which the driver may tell in any words. SQLAlchemy has to meet it itself:
+        # then the pool gives out neither this connection nor its elders.
+        await _by_sqlalchemy(tx, sql, values)
+    if not isinstance(error, asyncpg.PostgresError | asyncpg.InterfaceError):
+        raise error
+    _raise_alike(sql, error)
 
 
 def _without_transaction(connection: Connection) -> bool:
