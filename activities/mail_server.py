@@ -107,7 +107,8 @@ class _Conversation(asyncio.Protocol):
         return not (self._lost or self._transport.is_closing() or self._replies or self._words or self._line)
 
     def end(self) -> None:
-        self._transport.close()
+        """At once: `close` would go on until all is out, and a mail that was given up would arrive after all."""
+        self._transport.abort()
 
     async def hand_over(self, mail: FinishedMail) -> None:
         """One mail; raises as `MailServer.take` does."""

@@ -344,3 +344,33 @@ async def test_x3_mails_go_out_encrypted_and_with_the_password(
     assert [content for *_, content in guarded.taken] == [mail().wire, long.wire]
     sender.hang_up()
     guarded.stop()
+
+
+async def test_x3_a_mail_that_was_given_up_does_not_arrive_after_all() -> None:
+    """A server that hangs in the middle of a mail gets no more of it: the mail is sent anew, and by then it is whole."""
+    heard, go_on, over = bytearray(), asyncio.Event(), asyncio.Event()
+
+    async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            for words in [*GREETING, *TAKES[:3]]:
+                writer.write(words)
+                if not words.startswith(b"354"):
+                    await reader.readline()
+            await go_on.wait()
+            while more := await reader.read(1 << 20):
+                heard.extend(more)
+        except ConnectionError:
+            pass
+        writer.close()
+        over.set()
+
+    async with await asyncio.start_server(hangs, "127.0.0.1", 0) as server:
+        sender = to_port(server.sockets[0].getsockname()[1])
+        large = mail(body="line\r\n" * 6_000_000)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                await sender.take(large)
+        go_on.set()
+        async with asyncio.timeout(20):
+            await over.wait()
+        assert not heard.endswith(b"\r\n.\r\n")
