@@ -19,7 +19,7 @@ from activities.wake import Wake
 from crypto.links import link_token
 from db import messages
 from db import reports as made
-from db.engine import looking_up
+from db.engine import RecordAway, looking_up
 from db.facts import Facts
 from domain.reports import part_for
 from reports.sheets import XLSX, sheet_name, workbook
@@ -103,7 +103,7 @@ class MailSender:
                     await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except SMTPResponseException as error:
+            except (SMTPResponseException, RecordAway) as error:
                 await self._put_back([row], error, _pause(row.attempts))
             except (OSError, SMTPException) as error:
                 # The server is away: the rest of the batch need not find out one by one.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
+import signal
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from uuid import uuid4
 
 import pytest
 from pydantic import SecretBytes
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.mail import LEASE, MailSender
@@ -54,13 +56,14 @@ class Post:
         listener = Listener(database_url)
         self.sender = MailSender(engine, Facts(load_policy()), settings, Wake(listener, messages.MAILS))
 
-    async def queue(self, *keys: str, person: str = "li.ming") -> None:
+    async def queue(self, *keys: str, person: str = "li.ming", facts: dict[str, Any] | None = None) -> None:
+        told = {"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"}
         mails = [
             Mail(
                 key=key,
                 subject_id="a1",
                 person=person,
-                facts={"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"},
+                facts=facts or told,
                 link_id="5" * 32,
                 created_at=NOW,
             )
@@ -76,7 +79,12 @@ class Post:
     async def rows(self) -> list[Any]:
         async with self.engine.connect() as tx:
             return list(
-                await tx.execute(text("SELECT key, attempts, sent_at, last_error, due > now() AS later FROM mail"))
+                await tx.execute(
+                    text(
+                        "SELECT key, attempts, sent_at, last_error, due > now() AS later,"
+                        " extract(epoch FROM due - now()) / 60 AS minutes FROM mail"
+                    )
+                )
             )
 
 
@@ -168,3 +176,24 @@ async def test_x3_a_mail_server_that_takes_a_mail_drop_by_drop_is_one_that_is_do
     async with asyncio.timeout(10):
         await post.sender.send_due()
     assert {(row.attempts, row.sent_at, row.later) for row in await post.rows()} == {(1, None, True)}
+
+
+async def test_x3_a_report_whose_sheet_could_not_be_read_is_tried_again_soon(post: Post) -> None:
+    """The record was away for a moment: that is not the fault of the mail, which would wait for a day."""
+    part = {
+        "kind": "weekly_digest",
+        "period": {"rhythm": "weekly", "id": "2026-W47", "first": "2026-11-16", "last": "2026-11-22"},
+        "scope": {"person": "li.ming"},
+    }
+    await post.queue("one", facts={"kind": "weekly_digest", "subject_id": "a1", "report": part})
+    uses = itertools.count(1)
+
+    @event.listens_for(post.engine.sync_engine, "checkout")
+    def cut(connection: Any, *_: Any) -> None:
+        if next(uses) == 2:  # the first takes the mail from the queue, the second reads the report
+            os.kill(connection.driver_connection.get_server_pid(), signal.SIGTERM)
+
+    assert await post.sender.send_due() == 1
+    (row,) = await post.rows()
+    assert row.last_error.startswith("RecordAway")
+    assert row.minutes < 10
