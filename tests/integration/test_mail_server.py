@@ -347,7 +347,7 @@ async def test_x3_mails_go_out_encrypted_and_with_the_password(
 
 
 async def test_x3_a_mail_that_was_given_up_does_not_arrive_after_all() -> None:
-    """A server that hangs in the middle of a mail gets no more of it: the mail is sent anew, and by then it is whole."""
+    """A server that hangs in the middle of a mail gets no more of it: that mail is sent anew, and would come twice."""
     heard, go_on, over = bytearray(), asyncio.Event(), asyncio.Event()
 
     async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
