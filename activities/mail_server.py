@@ -145,6 +145,8 @@ class _Conversation(asyncio.Protocol):
         return self._replies.pop(0)
 
     def _write(self, words: bytes) -> None:
+        if not self.idle:  # what is there already would be taken for the answer
+            raise SMTPServerDisconnected("lost, or said what nobody asked for")
         self._heard = 0
         self._transport.write(words)
 

@@ -248,6 +248,17 @@ async def test_x3_a_server_that_says_nothing_sensible_refuses() -> None:
         assert told.value.code == -1
 
 
+async def test_x3_what_nobody_asked_for_is_not_taken_for_the_answer_to_a_mail() -> None:
+    """A server that says one thing too many has not taken a mail of which it knows nothing yet."""
+    async with Odd([*GREETING, *TAKES[:2], b"354 go on\r\n250 one too many\r\n", END], [*GREETING, *TAKES]) as odd:
+        sender = to_port(odd.port)
+        async with asyncio.timeout(20):
+            with pytest.raises(SMTPServerDisconnected):
+                await sender.take(mail())
+            await sender.take(mail())
+        sender.hang_up()
+
+
 async def test_x3_what_comes_too_late_is_not_taken_for_the_answer_to_the_next_mail() -> None:
     """Neither the answers to a mail that was given up, nor what a server says before it ends an idle connection."""
     async with Odd(
