@@ -168,8 +168,8 @@ class ApplicationContext(Context):
         return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
 
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
-        del slot  # the same for everybody who is asked
         """N8 asks for more once the salesperson holds as many as the limit. N5: a clerk says what each match is."""
+        del slot  # the same for everybody who is asked
         above = False
         if kind is TaskKind.COMMERCE_CHECK:
             return choices_for(kind, matches=[finding.subject_id for finding in await self._matches()])

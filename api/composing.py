@@ -39,7 +39,7 @@ from db.engine import AsyncConnection
 from db.facts import Facts
 from db.projects import ProjectRow
 from db.reviews import ReviewRow
-from db.tasks import AskedRow, DecisionRow, TaskRow
+from db.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from db.wholes import AccountState, OpenTask, WholeAccount, WholeApplication
 from domain.access import sees_evidence
 from domain.asking import IN_PERSON
@@ -76,8 +76,7 @@ class Standing(NamedTuple):
     open_tasks: tuple[TaskRow | OpenTask, ...]
     asked: dict[str, tuple[AskedRow, ...]]
     """Who is or was asked by each open task."""
-    decided: tuple[tuple[int, DecisionRow], ...]
-    """With the round of each."""
+    decided: Decided
 
 
 class ApplicationParts(NamedTuple):
@@ -135,7 +134,7 @@ class Views:
         standing = Standing(
             whole.open_tasks,
             {task.id: task.asked for task in whole.open_tasks},
-            tuple((one.round, one.decision) for one in whole.decided),
+            whole.decided,
         )
         parts = ApplicationParts(standing, applications.in_order(whole.found), whole.entries, whole.account)
         return self.application_of(whole.row, parts, policy, shown=self.decides(whole.row, standing))

@@ -65,7 +65,7 @@ REGISTERED_PARTY = Shape(RegisteredParty, *REGISTERED_COLUMNS)
 
 _KINDS = list(EvidenceKind)
 _ADD_ROUND = plain.insertion(application_round)
-_ADD = f"WITH added AS ({plain.insertion(application).replace('$1', '$2')}) {_ADD_ROUND}"
+_ADD = f"WITH added AS ({plain.insertion(application, place=2)}) {_ADD_ROUND}"
 _FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
 _NAME_PARTIES = plain.insertion(party)
 _FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"

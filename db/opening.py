@@ -8,23 +8,18 @@ from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
-from db.tasks import AskedRow, DecisionRow, TaskRow
-
-Decided = tuple[tuple[int, DecisionRow], ...]
-"""Decisions with the round each was taken in, oldest first."""
+from db.tasks import ASKED_ORDER, DECIDED_JSON, DECIDED_ORDER, AskedRow, Decided, TaskRow
 
 _TASKS: TypeAdapter[tuple[TaskRow, ...]] = TypeAdapter(tuple[TaskRow, ...])
 _ASKED: TypeAdapter[tuple[AskedRow, ...]] = TypeAdapter(tuple[AskedRow, ...])
 _DECIDED: TypeAdapter[Decided] = TypeAdapter(Decided)
 
-_OPENING = """
+_OPENING = f"""
     SELECT (SELECT max(version) FROM organisation), (SELECT max(version) FROM calendar),
         (SELECT json_agg(task ORDER BY opened_at, id)::text FROM task WHERE subject_id = $1),
-        (SELECT json_agg(task_person ORDER BY removed_at IS NOT NULL, asked_at, person)::text
+        (SELECT json_agg(task_person ORDER BY {ASKED_ORDER})::text
          FROM task_person JOIN task ON task.id = task_id WHERE subject_id = $1),
-        (SELECT json_agg(
-            json_build_array(task.round, to_jsonb(decision) || jsonb_build_object('kind', task.kind, 'slot', task.slot))
-            ORDER BY decision.decided_at, task.opened_at, task.id)::text
+        (SELECT json_agg({DECIDED_JSON} ORDER BY {DECIDED_ORDER})::text
          FROM decision JOIN task ON task.id = decision.task_id WHERE task.subject_id = $1)"""
 
 

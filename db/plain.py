@@ -98,10 +98,11 @@ class Shape(Generic[M]):
         return self._model.model_validate(dict(zip(self._names, row, strict=True), **more))
 
 
-def insertion(table: Table) -> str:
-    """An INSERT of any number of rows; they come as one JSON list of objects (`json_text`)."""
+def insertion(table: Table, place: int = 1) -> str:
+    """An INSERT of any number of rows; they come as one JSON list of objects (`json_text`), the value at `place`."""
     names = ", ".join(column.name for column in table.c if column.identity is None)
-    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM jsonb_populate_recordset(NULL::{table.name}, $1)"
+    rows = f"jsonb_populate_recordset(NULL::{table.name}, ${place})"
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {rows}"
 
 
 async def change(tx: AsyncConnection, table: Table, row_id: str, values: Mapping[str, Any]) -> None:

@@ -56,6 +56,16 @@ class DecisionRow(Decision):
     said_at: datetime
 
 
+Decided = tuple[tuple[int, DecisionRow], ...]
+"""Decisions with the round each was taken in, oldest first."""
+
+ASKED_ORDER = "removed_at IS NOT NULL, asked_at, person"
+"""Of `task_person`: those asked now first."""
+DECIDED_ORDER = "decision.decided_at, task.opened_at, task.id"
+DECIDED_JSON = """json_build_array(
+    task.round, to_jsonb(decision) || jsonb_build_object('kind', task.kind, 'slot', task.slot))"""
+"""One of `Decided`, from `task` and `decision`."""
+
 # What every step runs is plain SQL: see `db/plain.py`.
 _TASK = Shape(TaskRow, *task.c)
 _ASKED = Shape(AskedRow, *task_person.c)
@@ -68,10 +78,10 @@ _ASK = f"""{plain.insertion(task_person)}
     ON CONFLICT (task_id, person) DO UPDATE SET
         capacity = excluded.capacity, on_behalf_of = excluded.on_behalf_of, link_id = excluded.link_id,
         link_expires_at = excluded.link_expires_at, asked_at = excluded.asked_at, removed_at = excluded.removed_at"""
-_OPEN = f"WITH opened AS ({plain.insertion(task).replace('$1', '$2')}) {plain.insertion(task_person)}"
+_OPEN = f"WITH opened AS ({plain.insertion(task, place=2)}) {plain.insertion(task_person)}"
 _ASKED_BY = f"""
     SELECT {_ASKED.sql} FROM task_person WHERE task_id = ANY($1::text[])
-    ORDER BY removed_at IS NOT NULL, asked_at, person"""
+    ORDER BY {ASKED_ORDER}"""
 _CLOSE = """
     UPDATE task SET status = $2, closed_at = $3, closed_because = $4
     WHERE id = ANY($1::text[]) AND status = 'open'"""
@@ -83,7 +93,7 @@ _DECIDE = f"""
 _DECISIONS = f"""
     SELECT task.round, {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id
     WHERE task.subject_id = $1
-    ORDER BY decision.decided_at, task.opened_at, task.id"""
+    ORDER BY {DECIDED_ORDER}"""
 _DECISION_ON = f"""
     SELECT {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id WHERE decision.task_id = $1"""
 
@@ -150,8 +160,8 @@ async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:
     return bool(await plain.run(tx, _DECIDE, plain.json_text([row])))
 
 
-async def decisions_of(tx: AsyncConnection, subject_id: str) -> tuple[tuple[int, DecisionRow], ...]:
-    """Every decision on a subject with the round it was taken in, oldest first."""
+async def decisions_of(tx: AsyncConnection, subject_id: str) -> Decided:
+    """Every decision on a subject."""
     return tuple((row[0], _DECISION.read(row[1:])) for row in await plain.run(tx, _DECISIONS, subject_id))
 
 

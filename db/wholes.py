@@ -17,7 +17,7 @@ from db.direct import Direct
 from db.reading import COUNTS
 from db.registers import AccountResultRow
 from db.reviews import AccountReviewRow, TargetRow
-from db.tasks import AskedRow, DecisionRow
+from db.tasks import ASKED_ORDER, DECIDED_JSON, DECIDED_ORDER, AskedRow, Decided
 from domain.base import Wire
 from domain.evidence import Evidence
 from domain.tasks import TaskKind
@@ -34,13 +34,6 @@ class OpenTask(Wire):
     asked: tuple[AskedRow, ...]
 
 
-class Decided(Wire):
-    """A decision, and the round it was taken in."""
-
-    round: int
-    decision: DecisionRow
-
-
 class AccountState(Wire):
     """The Named Account that came of an application, as far as the application shows it."""
 
@@ -55,7 +48,7 @@ class WholeApplication(Wire):
     involved: bool
     """Whether whoever reads it was asked about it: see `reading.was_asked`."""
     open_tasks: tuple[OpenTask, ...]
-    decided: tuple[Decided, ...]
+    decided: Decided
     found: tuple[Evidence, ...]
     entries: tuple[Event, ...]
     account: AccountState | None
@@ -90,17 +83,15 @@ SELECT json_build_object(
             'opened_at', task.opened_at, 'due_at', task.due_at,
             'asked', ARRAY(
                 SELECT to_json(task_person) FROM task_person WHERE task_person.task_id = task.id
-                ORDER BY removed_at IS NOT NULL, asked_at, person))
+                ORDER BY {ASKED_ORDER}))
         FROM task
         WHERE task.subject_type = 'application' AND task.subject_id = application.id AND task.status = 'open'
         ORDER BY task.opened_at, task.id),
     'decided', ARRAY(
-        SELECT json_build_object(
-            'round', task.round,
-            'decision', to_jsonb(decision) || jsonb_build_object('kind', task.kind, 'slot', task.slot))
+        SELECT {DECIDED_JSON}
         FROM task JOIN decision ON decision.task_id = task.id
         WHERE task.subject_type = 'application' AND task.subject_id = application.id
-        ORDER BY decision.decided_at, task.opened_at, task.id),
+        ORDER BY {DECIDED_ORDER}),
     'found', ARRAY(
         SELECT document FROM evidence
         WHERE evidence.application_id = application.id AND evidence.round = application.round),
