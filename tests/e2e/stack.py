@@ -10,14 +10,18 @@ import subprocess
 import tempfile
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 from typer.testing import CliRunner, Result
 
 from cli import app
 from crypto.keyring import Keyring
 from db.migrate import upgrade
+from domain.periods import Period, Rhythm
+from domain.policy import DEFAULT_POLICY_FILE, load_policy
 from embedded import parts, welcome
 from embedded.driver import Answer, Mailbox, Portal, Web, application_form, until
 from embedded.home import Home, environment
@@ -26,8 +30,10 @@ from embedded.ports import Ports, free_row
 from embedded.postgres import PostgresServer
 from embedded.service import Service
 from embedded.temporal import TemporalServer
+from schedules import schedule_id
 from tests.e2e.names import company_name
 from tests.e2e.record import Record, Rows
+from tests.periods import half_a_day_away, last_opened
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
@@ -36,6 +42,15 @@ COUNTED = (
     *("receipt", "step", "audit", "mail", "nudge", "idempotency_key"),
 )
 """Every table that a message of a caller may change. Reading alone fills `reading`."""
+
+
+def write_policy(file: Path, **reviews: str) -> None:
+    """The shipped policy with other values of `[reviews]`, each as TOML writes it."""
+    lines = DEFAULT_POLICY_FILE.read_text(encoding="utf-8").splitlines()
+    for name, value in reviews.items():
+        (number,) = [place for place, line in enumerate(lines) if line.startswith(f"{name} = ")]
+        lines[number] = f"{name} = {value}"
+    file.write_text("\n".join(lines), encoding="utf-8")
 
 
 def new_form(customer: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -96,7 +111,7 @@ class Stack:
     """PostgreSQL, Temporal, mail sink, worker and API as processes of their own, on a copy of the home `first`.
 
     `temporal` names the address of another engine to use instead of a server of its own; with `rehearsal` the clock of
-    a single process can be moved.
+    a single process can be moved. The company's periods end half a day away from now (`tests/periods.py`).
     """
 
     def __init__(self, first: Path, *, temporal: str | None = None, rehearsal: bool = False) -> None:
@@ -111,6 +126,10 @@ class Stack:
         self.environment = environment(self.folder, self.ports, kept, self.postgres.url(), rehearsal=rehearsal)
         if temporal:
             self.environment["TEMPORAL_ADDRESS"] = temporal
+        self.policy_file = self.folder / "policy.toml"
+        reviews = half_a_day_away(datetime.now(UTC), load_policy())
+        write_policy(self.policy_file, send_at=reviews["send_at"].isoformat(), working_days_only="false")
+        self.environment["BAOBEI_POLICY_FILE"] = str(self.policy_file)
         self.home.write_environment(self.environment)
         self.worker = parts.worker(self.folder, self.ports.worker_health, self.environment)
         self.api = parts.api(self.folder, self.ports.api, self.environment)
@@ -158,6 +177,22 @@ class Stack:
     def ready(self) -> None:
         """Wait until the front door says that everything is there."""
         until("/readyz", lambda: self.web.request("GET", "/readyz").status == 200)
+
+    def opens(self, rhythm: Rhythm) -> Period:
+        """Have the schedule fire as it did after the last period of `rhythm`, by a backfill, as an operator does.
+
+        Returns the period: its reports are made, its reviews begin.
+        """
+        period, opened_at = last_opened(rhythm, datetime.now(UTC), load_policy(self.policy_file))
+        a_second = timedelta(seconds=1)
+        missed = ScheduleBackfill(opened_at - a_second, opened_at + a_second, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
+
+        async def backfill() -> None:
+            client = await Client.connect(self.environment["TEMPORAL_ADDRESS"])
+            await client.get_schedule_handle(schedule_id(rhythm)).backfill(missed)
+
+        self._runner.run(backfill())
+        return period
 
     def cli(self, *words: str) -> Result:
         """A command of `cli.py` on this home: here, since a process costs more to start than most commands to run."""

@@ -3,7 +3,6 @@ a choice and a confirmation, and every kind of field gets through."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import re
 from collections.abc import Mapping
@@ -11,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from temporalio.client import Client
 
 from crypto.keyring import Keyring
 from crypto.links import link_token
+from domain.periods import Rhythm
 from embedded.driver import Answer, PageLink
 from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, VPS, Journey
 from tests.e2e.project_journey import COO, EAST_VP, NORTH_VP, ProjectJourney, named_account, new_project
@@ -308,16 +307,6 @@ def test_d2_a_meeting_is_called_and_recorded_by_mail_alone(stack: Stack) -> None
 SALESPERSON, DEPARTMENT_GM, VP = "yang.fan", "zhao.lei", "li.ming"
 
 
-def trigger(stack: Stack, schedule: str) -> None:
-    """As an operator does it in the Temporal UI."""
-
-    async def now() -> None:
-        client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
-        await client.get_schedule_handle(schedule).trigger()
-
-    asyncio.run(now())
-
-
 def send(link: PageLink, typed: Mapping[str, str]) -> Answer:
     """Open the page and send its inputs as they stand, with `typed` over them."""
     shown = link.open()
@@ -331,7 +320,7 @@ def held(stack: Stack) -> Journey:
 
 
 def test_r1_a_week_is_reported_and_planned_by_mail_alone(stack: Stack, held: Journey) -> None:
-    trigger(stack, "period-weekly")
+    stack.opens(Rhythm.WEEKLY)
     mine = stack.mailbox.link(SALESPERSON, "周回顾")
     assert held.customer in mine.open().words
     half = send(mine, {"accounts.0.work": "拜访信息中心"})
@@ -355,7 +344,7 @@ def test_r1_a_week_is_reported_and_planned_by_mail_alone(stack: Stack, held: Jou
 
 
 def test_r2_a_month_is_judged_and_the_next_one_set_by_mail_alone(stack: Stack, held: Journey) -> None:
-    trigger(stack, "period-monthly")
+    stack.opens(Rhythm.MONTHLY)
     link = stack.mailbox.link(VP, "月度回顾", held.customer)
     assert "目标与完成" in link.open().words
     typed = {

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
-from temporalio.client import Client
 
+from domain.periods import Rhythm
 from embedded.driver import Portal, until
 from tests.e2e.journey import COMMERCE_MANAGER, GENERAL_MANAGER, Journey
 from tests.e2e.stack import Stack, new_form
 
 HOLDER, OTHER = "yang.fan", "xu.jing"
-LAST_YEAR = f"FY{datetime.now(ZoneInfo('Asia/Shanghai')).year - 1}"
 WHY = "全年无合同签约，客户计划未执行"
-
-
-def trigger(stack: Stack, schedule: str) -> None:
-    """As an operator does it in the Temporal UI."""
-
-    async def now() -> None:
-        client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
-        await client.get_schedule_handle(schedule).trigger()
-
-    asyncio.run(now())
 
 
 def rows_of(task: dict[str, Any]) -> list[str]:
@@ -47,10 +33,10 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
     portal, (gone, kept) = stack.portal, accounts
     held = portal.application(HOLDER, kept.id)
     assert held["stage"] == "active"
-    trigger(stack, "period-yearly")
-    start = portal.open_task(COMMERCE_MANAGER, LAST_YEAR)
+    year = stack.opens(Rhythm.YEARLY).id
+    start = portal.open_task(COMMERCE_MANAGER, year)
     assert portal.answer(COMMERCE_MANAGER, start["id"], "start").status == 200
-    decide = portal.open_task(GENERAL_MANAGER, LAST_YEAR)
+    decide = portal.open_task(GENERAL_MANAGER, year)
     task = portal.call(GENERAL_MANAGER, "GET", f"/tasks/{decide['id']}").json
     assert set(rows_of(task)) == {gone.id, kept.id}
     revoke = {"id": gone.id, "decision": "revoke", "reason": WHY}
@@ -69,7 +55,7 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
 
     anew = Journey(stack, OTHER, new_form(gone.customer)).activate()
     assert portal.call(OTHER, "GET", f"/accounts/{anew.id}").json["salesperson"]["id"] == OTHER
-    told = stack.mailbox.wait(HOLDER, LAST_YEAR, WHY)
+    told = stack.mailbox.wait(HOLDER, year, WHY)
     assert gone.customer in told.text
     assert "R5" in told.text
 
@@ -77,7 +63,7 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
 @pytest.mark.usefixtures("accounts")
 def test_r1_x3_a_week_goes_on_after_the_worker_was_killed(stack: Stack) -> None:
     portal = stack.portal
-    trigger(stack, "period-weekly")
+    stack.opens(Rhythm.WEEKLY)
 
     def asked() -> dict[str, Any] | None:
         mine = [one for one in portal.tasks(HOLDER) if one["kind"] == "weekly_update" and one["status"] == "open"]
@@ -115,18 +101,16 @@ def test_r1_r4_u1_u9_a_command_says_when_each_schedule_fires_next(stack: Stack) 
 @pytest.mark.usefixtures("accounts")
 def test_r3_r4_x2_what_a_period_tells_is_read_again_by_those_who_may(stack: Stack) -> None:
     portal = stack.portal
-    trigger(stack, "period-quarterly")
+    ended = stack.opens(Rhythm.QUARTERLY).id
 
-    def told() -> list[str] | None:
+    def told() -> bool:
         kept = portal.call(GENERAL_MANAGER, "GET", "/reports").json["items"]
-        return [
-            one["period"]["id"] for one in kept if one["kind"] == "accounts" and "-Q" in one["period"]["id"]
-        ] or None
+        return any(one["kind"] == "accounts" and one["period"]["id"] == ended for one in kept)
 
-    (quarter,) = until("the quarter is told", told)
-    whole = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts?period={quarter}")
-    assert (whole.status, whole.json["period"]["id"]) == (200, quarter)
-    sheet = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts.xlsx?period={quarter}")
+    until(f"{ended} is told", told)
+    whole = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts?period={ended}")
+    assert (whole.status, whole.json["period"]["id"]) == (200, ended)
+    sheet = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts.xlsx?period={ended}")
     assert (sheet.status, sheet.body[:2]) == (200, b"PK")
     operator = portal.call("song.jie", "GET", "/reports")
     assert operator.status == 403, "who runs the system sees no customer"

@@ -15,9 +15,9 @@ from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 from temporalio.testing import WorkflowEnvironment
 
 from crypto.codec import data_converter
+from db.facts import Facts
 from db.tables import review_period
-from domain.calendar import WorkCalendar
-from domain.periods import Rhythm, last_finished
+from domain.periods import Rhythm
 from domain.policy import Policy, load_policy
 from domain.reviews import ReviewStage
 from schedules import ensure_schedules, schedule_id
@@ -25,6 +25,7 @@ from temporal_client import ensure_search_attributes
 from tests.integration.project_ground import FAN
 from tests.integration.race_ground import KEYS
 from tests.integration.year_ground import ReviewGround
+from tests.periods import half_a_day_away, last_opened
 from tests.workflow.story import eventually
 
 POLICY = load_policy()
@@ -112,16 +113,17 @@ async def test_r6_x3_weeks_that_the_engine_slept_through_are_caught_up_each_once
     client: Client, engine: AsyncEngine
 ) -> None:
     """Each run is about the week before the moment it was scheduled for, however late it runs."""
+    until = datetime.now(UTC)
+    every_day = policy(**half_a_day_away(until, POLICY))
     ground = ReviewGround(engine, KEYS, client)
+    ground.facts = Facts(every_day)
     await ground.prepare(sellers=0)
     await ground.holds("account-1", FAN, "北方重工测试有限公司")
-    await ensure_schedules(client, POLICY)
+    await ensure_schedules(client, every_day)
     handle = client.get_schedule_handle(schedule_id(Rhythm.WEEKLY))
-    until = datetime.now(UTC)
     slept = ScheduleBackfill(until - timedelta(days=28), until, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
-    calendar = WorkCalendar(region=POLICY.calendar_region, time_zone=POLICY.time_zone)
     ends = [until - timedelta(days=7 * number) for number in range(4)]
-    weeks = {last_finished(Rhythm.WEEKLY, end, POLICY.reviews, calendar).id for end in ends}
+    weeks = {last_opened(Rhythm.WEEKLY, end, every_day)[0].id for end in ends}
     async with ground.worker():
         await handle.backfill(slept)
         await eventually(lambda: begun(engine, weeks), f"{weeks} begun")
