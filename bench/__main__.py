@@ -12,7 +12,7 @@ from bench.driving import BareDriver, ProductDriver
 from bench.ground import HOST, Ground
 from bench.lane import Lane
 from bench.life import Life, LifeSize, LifeTrial
-from bench.life_report import life_section, with_section
+from bench.life_report import life_section, with_parts, with_section
 from bench.matching import checks_section, measure_checks
 from bench.report import Everything, page
 from bench.rounds import Arm, Result, Rounds, Size
@@ -134,6 +134,7 @@ def main() -> int:
     sizes = [size_of(size) for size in wanted.names.split(",") if size.strip("0")]
     import uvloop
 
+    before = wanted.page.read_text(encoding="utf-8") if wanted.page.exists() else ""
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if wanted.only:
@@ -144,7 +145,6 @@ def main() -> int:
                 else:
                     section = checks_section(runner.run(measure_checks(sizes, say)))
                 shown = "\n".join(section)
-                before = wanted.page.read_text(encoding="utf-8") if wanted.page.exists() else ""
                 written = with_section(before, section)
             else:
                 whole = page(runner.run(measure(wanted)))
@@ -152,7 +152,7 @@ def main() -> int:
                     whole = with_section(whole, checks_section(runner.run(measure_checks(sizes, say))))
                 if wanted.year:
                     whole = with_section(whole, year_section(runner.run(YearTrial(say).run())))
-                shown = written = whole
+                shown, written = whole, with_parts(before, whole)
     except StartError as error:
         print(error, file=sys.stderr)
         return 1

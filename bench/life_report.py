@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import subprocess
 from collections.abc import Sequence
@@ -137,3 +138,14 @@ def with_section(page: str, section: Sequence[str]) -> str:
         return "\n".join([page.rstrip("\n"), "", *section])
     _, more, rest = after.partition("\n## ")
     return before + "\n".join(section) + (f"\n## {rest}" if more else "")
+
+
+def with_parts(page: str, measured: str) -> str:
+    """`page` with the head and each section of `measured` in place of those of an earlier run; what this run has left
+    out stays as it was."""
+    head, *sections = re.split(r"^(?=## )", measured, flags=re.MULTILINE)
+    _, *before = re.split(r"^(?=## )", page, flags=re.MULTILINE)
+    written = "".join([head, *before])
+    for section in sections:
+        written = with_section(written, [*section.rstrip("\n").split("\n"), ""])
+    return written

@@ -236,9 +236,10 @@ def _open(all_: Everything) -> list[str]:
     if load is None:
         return []
     lines = [
-        f"## {load.count} open applications",
+        "## Open applications",
         "",
-        f"Submitted in {load.seconds:.0f} s, all waiting for commerce; memory is resident, shared pages counted once.",
+        f"{load.count} submitted in {load.seconds:.0f} s, all waiting for commerce; memory is resident, shared pages "
+        "counted once.",
         "",
         "| | before MB | after MB | kB per open application | idle, cores over 10 s |",
         "|---|---|---|---|---|",

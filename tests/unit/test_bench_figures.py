@@ -6,7 +6,7 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from bench.histories import LOCAL_ACTIVITY_MARKER, actions, by_signal
-from bench.life_report import HEADING, with_section
+from bench.life_report import HEADING, with_parts, with_section
 
 
 def event(kind: EventType.ValueType) -> HistoryEvent:
@@ -76,3 +76,10 @@ def test_a_trial_run_alone_replaces_its_own_section_only() -> None:
     assert with_section(older, section) == f"# Page\n\n{HEADING}\n\nnew\n\n## Two\n\n2\n"
     last = f"# Page\n\n{HEADING}\n\nold\n"
     assert with_section(last, section) == f"# Page\n\n{HEADING}\n\nnew\n"
+
+
+def test_parts_that_a_run_leaves_out_stay_as_they_were() -> None:
+    older = "# Page\n\nolder head\n\n## One\n\n1\n\n## Two\n\n2\n"
+    newer = "# Page\n\nnewer head\n\n## Two\n\n22\n\n## Three\n\n3\n"
+    assert with_parts(older, newer) == ("# Page\n\nnewer head\n\n## One\n\n1\n\n## Two\n\n22\n\n## Three\n\n3\n")
+    assert with_parts("", newer) == newer
