@@ -58,8 +58,16 @@ class ProjectJourney:
         return self.portal.project(person, self.id)
 
     def reaches(self, stage: str) -> Any:
-        """The registration as the general manager sees it, once it is at `stage`."""
-        return self.portal.project_at(GENERAL_MANAGER, self.id, stage)
+        """The registration as the general manager sees it, once it is at `stage`; a dispute has begun by then."""
+        seen = self.portal.project_at(GENERAL_MANAGER, self.id, stage)
+        if stage != "disputed":
+            return seen
+
+        def begun() -> Any:
+            with_dispute = self.portal.project(GENERAL_MANAGER, self.id)
+            return with_dispute if with_dispute["dispute"] else None
+
+        return until(f"the dispute over {self.id}", begun)
 
     def answer(
         self, person: str, choice: str, reason: str = "", *, fields: Mapping[str, Any] | None = None

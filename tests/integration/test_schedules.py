@@ -122,8 +122,8 @@ async def test_r6_x3_weeks_that_the_engine_slept_through_are_caught_up_each_once
     await ensure_schedules(client, every_day)
     handle = client.get_schedule_handle(schedule_id(Rhythm.WEEKLY))
     slept = ScheduleBackfill(until - timedelta(days=28), until, overlap=ScheduleOverlapPolicy.ALLOW_ALL)
-    ends = [until - timedelta(days=7 * number) for number in range(4)]
-    weeks = {last_opened(Rhythm.WEEKLY, end, every_day)[0].id for end in ends}
+    slept_weeks = [last_opened(Rhythm.WEEKLY, until - timedelta(days=7 * number), every_day) for number in range(4)]
+    weeks = {week.id for week, _ in slept_weeks}
     async with ground.worker():
         await handle.backfill(slept)
         await eventually(lambda: begun(engine, weeks), f"{weeks} begun")
@@ -131,7 +131,7 @@ async def test_r6_x3_weeks_that_the_engine_slept_through_are_caught_up_each_once
         await handle.backfill(slept)
         for week in weeks:
             await ground.comes_to(f"{week}-north", ReviewStage.UPDATES)
-        again = [await (await ground.ends(Rhythm.WEEKLY, end)).result() for end in ends]
+        again = [await (await ground.ends(Rhythm.WEEKLY, fired_at)).result() for _, fired_at in slept_weeks]
     assert all(one.done_before for one in again)
     assert {one.period for one in again} == weeks
     assert await rows(engine) == first
