@@ -26,6 +26,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from crypto.codec import data_converter
 from crypto.seal import seal
 from domain.application import ApplicationForm, Stage
+from domain.policy import load_policy
 from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
 from tests.workflow.fake_activities import FakeActivities
 from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
@@ -45,6 +46,7 @@ from workflows.named_account import NamedAccountApplication
 SERVER = Path(sys.executable).with_name("temporal-test-server")
 CONVERTER = data_converter(PAYLOAD_KEYS)
 CUSTOMER = "苏州测试精密制造有限公司"
+BUSINESS_ZONE = load_policy().zone
 PATIENCE = 60.0
 """Real seconds after which a test gives up waiting: many, for a machine busy with others."""
 
@@ -314,9 +316,22 @@ class Story:
         await self.reaches(Stage.GM_APPROVAL)
 
 
+def summer_morning(now: datetime) -> datetime:
+    """Ten o'clock of the next first Monday of July: for two months no festival moves a working day."""
+    for year in (now.year, now.year + 1):
+        first = datetime(year, 7, 1, 10, tzinfo=BUSINESS_ZONE)
+        monday = first + timedelta(days=-first.weekday() % 7)
+        if monday > now:
+            return monday
+    raise AssertionError("a year has a July")
+
+
 @contextlib.asynccontextmanager
 async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own whose clock can be moved, with our search attributes."""
+    """A server of its own whose clock can be moved, with our search attributes.
+
+    It begins on a summer morning, so that what a test sees does not depend on the day it is run.
+    """
     async with await WorkflowEnvironment.start_time_skipping(
         data_converter=CONVERTER, identity="tests", test_server_existing_path=str(SERVER)
     ) as env:
@@ -328,4 +343,6 @@ async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
                 }
             )
         )
+        now = await env.get_current_time()
+        await env.sleep(summer_morning(now) - now)
         yield env
