@@ -260,14 +260,23 @@ async def withdraw_project(
 async def check_number(
     number: Number, viewer: ViewerDep, tx: Tx, request: Request, purpose: Annotated[Purpose, Query()]
 ) -> Any:
-    """P9: whether a project number counts for early ordering, early shipping or contract review, and why."""
+    """P9: whether a project number counts for early ordering, early shipping or contract review, and why.
+
+    Numbers can be counted up: what stands behind one is only for those who may see the project (X2), and so are the
+    finer reasons why it is not in force.
+    """
     texts = texts_for(request)
     # Every number issued is of this shape (the policy sees to it); anything else need not be looked for.
     row = await projects.by_number(tx, number) if re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) else None
     if row is None:
         return NumberCheck(allowed=False, reason=texts.text("number_check.unknown"))
-    await messages.note_reading(tx, viewer.person.id, "project", row.id, f"number for {purpose}")
     status = row.stage.status
+    if not await reading.sees_project(tx, scope_of(viewer.person, viewer.organisation), row.id):
+        allowed = status is ProjectStatus.ACTIVE
+        return NumberCheck(
+            allowed=allowed, reason=texts.text(f"number_check.{'allowed' if allowed else 'not_in_force'}")
+        )
+    await messages.note_reading(tx, viewer.person.id, "project", row.id, f"number for {purpose}")
     key = "allowed" if status is ProjectStatus.ACTIVE else status.value
     known = f"number_check.{key}" if texts.has(f"number_check.{key}") else "number_check.not_active"
     return NumberCheck(

@@ -159,16 +159,46 @@ async def test_a2_an_account_lists_the_projects_under_it(tx: AsyncConnection, ca
 async def test_p9_a_number_counts_while_its_project_is_active_and_tells_no_more_than_it_must(
     tx: AsyncConnection, call: Call
 ) -> None:
+    """P9: also to whoever may see the project; that they have read it is recorded (X2)."""
+    await with_numbers(tx)
     for stage in ProjectStage:
-        await projects.add(tx, row(stage, stage=stage, number=f"P-{stage}".replace("_", "-"), number_issued_at=NOW))
-    await tx.commit()
-    for stage in ProjectStage:
-        number = f"P-{stage}".replace("_", "-")
-        said = (await call("peter.wong", "GET", f"/project-numbers/{number}?purpose=early_order")).json()
+        said = (await call(CLERK, "GET", f"/project-numbers/{number_of(stage)}?purpose=early_order")).json()
         assert said["allowed"] is (stage is ProjectStage.ACTIVE)
-        assert said["project"] == {"id": stage, "name": FORM.name, "number": number, "status": stage.status}
+        assert said["project"] == {"id": stage, "name": FORM.name, "number": number_of(stage), "status": stage.status}
         assert ("P9" in said["reason"]) or stage in PROJECT_ENDED
         assert FORM.customer.name not in json.dumps(said, ensure_ascii=False)
+    read = await tx.execute(text("SELECT DISTINCT subject_id FROM reading WHERE person = :clerk"), {"clerk": CLERK})
+    assert {one for (one,) in read} == set(ProjectStage)
+
+
+async def test_p9_x2_a_number_tells_whoever_may_not_see_its_project_yes_or_no_and_nothing_else(
+    tx: AsyncConnection, call: Call
+) -> None:
+    """P9, X2: numbers can be counted up. Neither name nor state."""
+    await with_numbers(tx)
+    reasons = set()
+    for stage in ProjectStage:
+        answer = await call("peter.wong", "GET", f"/project-numbers/{number_of(stage)}?purpose=contract_review")
+        said = answer.json()
+        assert said["allowed"] is (stage is ProjectStage.ACTIVE)
+        assert said["project"] is None
+        assert "P9" in said["reason"]
+        if stage is not ProjectStage.ACTIVE:
+            reasons.add(said["reason"])
+    assert len(reasons) == 1
+    read = await tx.execute(text("SELECT count(*) FROM reading WHERE person = 'peter.wong'"))
+    assert read.scalar_one() == 0
+
+
+def number_of(stage: ProjectStage) -> str:
+    return f"P-{stage}".replace("_", "-")
+
+
+async def with_numbers(tx: AsyncConnection) -> None:
+    """A project at every stage, each with a number."""
+    for stage in ProjectStage:
+        await projects.add(tx, row(stage, stage=stage, number=number_of(stage), number_issued_at=NOW))
+    await tx.commit()
 
 
 async def test_p9_an_unknown_number_is_a_no_with_its_reason(call: Call) -> None:
