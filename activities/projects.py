@@ -257,6 +257,8 @@ class ProjectContext(Context):
             salesperson=row.salesperson,
             claimants=await self._other_sides(kind),
             involved=involved,
+            products=(*row.form.products, row.form.vendor),
+            departments=self.policy.projects.loss_told_departments,
         )
         more = {"reason": str(because.get("reason", "")), **more}
         by = by or str(because.get("by", ""))
@@ -282,7 +284,9 @@ class ProjectContext(Context):
         return datetime.fromisoformat(str(self.row.refusal["objection_until"])) if self.row.refusal else None
 
     async def _other_sides(self, kind: ProjectNotice) -> tuple[Claimant, ...]:
-        """P3, P7, P2: whose account or registration this one meets."""
+        """P3, P7, P2: whose account or registration this one meets. U8: who has been a side of its disputes."""
+        if kind is ProjectNotice.LOST:
+            return tuple(one for over in await disputes.of_project(self.work.tx, self.row.id) for one in over.claimants)
         told = (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED)
         if kind in told:
             return await accounts_concerned(self) if self.row.track is Track.OTHER_ACCOUNT else ()

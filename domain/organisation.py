@@ -43,6 +43,8 @@ class Person(Frozen):
     department: str | None = None
     reports_to: PersonId | None = None
     language: Language = "zh"
+    products: tuple[Line, ...] = ()
+    """Of a product manager: the products or vendors they answer for (U8); none named, all of them."""
     active: bool = True
     """False once the person has left: they are never asked and never answer."""
 

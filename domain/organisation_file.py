@@ -3,7 +3,7 @@
 company = "…"
 sales_vps = ["id", "id"]
 [[department]]  id, name, gm?, vp?
-[[person]]      id, name, email, login? (= id), roles, department?, reports_to?, language?, active?
+[[person]]      id, name, email, login? (= id), roles, department?, reports_to?, products?, language?, active?
 [[delegation]]  person, delegate, start, end, reason?      times with an offset
 """
 

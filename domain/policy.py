@@ -91,6 +91,8 @@ class Projects(Frozen):
     remind_after_weeks: Annotated[int, Field(ge=1, le=52)]
     remind_vp_after_months: Annotated[int, Field(ge=1, le=24)]
     shelve_after_months: Annotated[int, Field(ge=1, le=36)]
+    loss_told_departments: tuple[Line, ...] = ()
+    """U8: departments whose general managers are told of every loss, beside those concerned; `*` is every one."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Projects:

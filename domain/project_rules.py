@@ -5,7 +5,8 @@ Pure. The workflows walk these rules, the activities apply what they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 
 from domain.dispute import Claimant
@@ -169,10 +170,13 @@ def told_of_project(
     salesperson: str,
     claimants: Iterable[Claimant] = (),
     involved: Iterable[str] = (),
+    products: Iterable[str] = (),
+    departments: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
-    far, are the participants of a meeting, or registered it for whoever is responsible now. Only active people, once
-    each."""
+    far, are the participants of a meeting, or registered it for whoever is responsible now; `products` are those of
+    the project and their vendor, `departments` those that the policy has told of every loss (U8). Only active people,
+    once each."""
     sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
@@ -206,8 +210,8 @@ def told_of_project(
         case ProjectNotice.SHELVED:  # U4
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
         case ProjectNotice.LOST:  # U8
-            products = [person.id for person in organisation.holders(Role.PRODUCT_MANAGER)]
-            people = [*_every_department_gm(organisation), *products]
+            gms = [*_department_gms(organisation, sides), *_gms_of(organisation, departments)]
+            people = [*gms, *product_managers(organisation, products)]
         case ProjectNotice.CONTRACT_SIGNED:  # U7
             people = [salesperson, *own_gm, *commerce]
         case ProjectNotice.PROJECT_WITHDRAWN:
@@ -263,8 +267,27 @@ def _department_gms(organisation: Organisation, people: Iterable[str]) -> list[s
     return [office.gm for office in offices if office and office.gm]
 
 
-def _every_department_gm(organisation: Organisation) -> list[str]:
-    return [office.gm for office in organisation.departments if office.gm]
+def _gms_of(organisation: Organisation, departments: Collection[str]) -> list[str]:
+    named = [office for office in organisation.departments if office.id in departments or "*" in departments]
+    return [office.gm for office in named if office.gm]
+
+
+def product_managers(organisation: Organisation, products: Iterable[str]) -> tuple[str, ...]:
+    """U8: who answers for any of `products`; one who names none answers for all. With nobody left, everyone: a loss
+    of something new is better known to too many than to none."""
+    holders = organisation.holders(Role.PRODUCT_MANAGER)
+    sold = [_plain(product) for product in products]
+    own = [
+        person.id
+        for person in holders
+        if not person.products or any(_plain(one) in product for one in person.products for product in sold)
+    ]
+    return tuple(own or [person.id for person in holders])
+
+
+def _plain(product: str) -> str:
+    """A product as people mean it: width, case and spaces tell nothing apart."""
+    return "".join(unicodedata.normalize("NFKC", product).casefold().split())
 
 
 def _vps(organisation: Organisation, people: Iterable[str]) -> list[str]:

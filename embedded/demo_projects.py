@@ -177,7 +177,7 @@ def won_and_lost(tale: Tale) -> None:
     tale.holds(lost.refuses("hu.bin", "loss", {}, 422), "ends.reason_needed")
     lost.says("hu.bin", "loss", {"reason": "价格高于竞争对手"}, "ends.loses", reason="价格高于竞争对手")
     lost.reaches("ended")
-    lost.mails(lost=(NORTH_GM, EAST_GM, INDUSTRY_GM, *PRODUCT_MANAGERS))
+    lost.mails(lost=(EAST_GM, *PRODUCT_MANAGERS))
     news = {"progress": "x", "next_steps": "y"}
     tale.holds(lost.refuses("hu.bin", "updates", news, 409), "ends.no_more_updates")
 

@@ -159,6 +159,7 @@ def test_the_shipped_file_holds_what_the_regulation_says() -> None:
         "remind_after_weeks": 2,
         "remind_vp_after_months": 1,
         "shelve_after_months": 3,
+        "loss_told_departments": (),
     }
     assert set(POLICY.deadlines) == set(TaskKind)
     assert type(POLICY) is Policy

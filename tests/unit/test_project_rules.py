@@ -1,6 +1,6 @@
 """The rules of a registration: what may be answered, who is told, which way it goes, who decides (P, D, U)."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from domain.project_rules import (
     PROJECT_TASK_RULES,
     ProjectNotice,
     meeting_participants,
+    product_managers,
     project_choices,
     project_stage_rule,
     told_of_project,
@@ -47,9 +48,15 @@ def told(
     involved: Iterable[str] = (),
     salesperson: str = FAN,
     org: Organisation = SAMPLE,
+    departments: Collection[str] = (),
 ) -> tuple[str, ...]:
     return told_of_project(
-        notice, org, salesperson=salesperson, claimants=[claimant(other) for other in others], involved=involved
+        notice,
+        org,
+        salesperson=salesperson,
+        claimants=[claimant(other) for other in others],
+        involved=involved,
+        departments=departments,
     )
 
 
@@ -155,8 +162,27 @@ def test_u2_u3_u4_silence_is_told_to_the_salesperson_the_gm_and_from_a_month_on_
     assert set(told(notice, LEI, salesperson=salesperson, involved=[COMMERCE])) == expected
 
 
-def test_u8_a_loss_is_told_to_the_department_gms_and_product_managers() -> None:
-    assert set(told(ProjectNotice.LOST, LEI, involved=[COMMERCE])) == {NORTH_GM, EAST_GM, FINANCE_GM} | PRODUCTS
+def test_u8_a_loss_is_told_to_the_department_gms_concerned_and_those_the_policy_adds() -> None:
+    """U8: of the project, and of whoever was a side of its disputes."""
+    assert set(told(ProjectNotice.LOST, involved=[COMMERCE])) == {NORTH_GM} | PRODUCTS
+    assert set(told(ProjectNotice.LOST, JING)) == {NORTH_GM, EAST_GM} | PRODUCTS
+    assert set(told(ProjectNotice.LOST, departments=["finance-industry"])) == {NORTH_GM, FINANCE_GM} | PRODUCTS
+    assert set(told(ProjectNotice.LOST, departments=["*"])) == {NORTH_GM, EAST_GM, FINANCE_GM} | PRODUCTS
+
+
+def test_u8_a_loss_is_told_to_the_product_managers_of_its_products() -> None:
+    """U8: one who names no product answers for all of them; nobody's product is told to everyone."""
+    one, other = sorted(PRODUCTS)
+    people = [
+        person.model_copy(update={"products": {one: ("存储", "ＨＵＡＷＥＩ"), other: ("网络",)}.get(person.id, ())})
+        for person in SAMPLE.people
+    ]
+    org = SAMPLE.model_copy(update={"people": tuple(people)})
+    assert product_managers(org, ["华为全闪存储 OceanStor", "华为"]) == (one,)
+    assert product_managers(org, ["Huawei"]) == (one,)
+    assert set(product_managers(org, ["网络", "存储"])) == PRODUCTS
+    assert set(product_managers(org, ["数据库"])) == PRODUCTS
+    assert set(product_managers(SAMPLE, ["存储"])) == PRODUCTS
 
 
 def test_u7_a_contract_is_told_to_the_salesperson_their_gm_and_commerce() -> None:
