@@ -53,7 +53,8 @@ from domain.tasks import (
     TaskKind,
 )
 from texts.mail import MailFacts, MailKind
-from texts.project_views import match_lines, project_essentials
+from texts.project_views import contract_lines, loss_lines, match_lines, project_essentials, silence_lines
+from texts.views import Essential
 
 
 class ProjectContext(Context):
@@ -240,8 +241,8 @@ class ProjectContext(Context):
         """Queue the mails of one notice, with the reason and the date that belong to it. `more`: of `MailFacts`."""
         row = self.row
         because = self._because(kind)
-        if kind in (ProjectNotice.SILENT_TWO_WEEKS, ProjectNotice.SILENT_ONE_MONTH) and self.ahead():
-            more["until"] = self.ahead()[-1].at
+        if kind in _OF_SILENCE and self.ahead():
+            more |= {"until": self.ahead()[-1].at, "since": row.updated_at}
         elif kind is ProjectNotice.CONFLICT_REFUSED:
             more["until"] = self.objection_until
         # The applicant as well, where a dispute has made another salesperson responsible (P2, D2).
@@ -260,7 +261,7 @@ class ProjectContext(Context):
             products=(*row.form.products, row.form.vendor),
             departments=self.policy.projects.loss_told_departments,
         )
-        more = {"reason": str(because.get("reason", "")), **more}
+        more = {"reason": str(because.get("reason", "")), "facts": await self._facts_of(kind), **more}
         by = by or str(because.get("by", ""))
         await Letters(self).notice(MailKind(kind.value), people, key=key, by=by, **more)
 
@@ -277,6 +278,18 @@ class ProjectContext(Context):
             ProjectNotice.CONTRACT_SIGNED: row.contract,
         }
         return found.get(kind) or {}
+
+    async def _facts_of(self, kind: ProjectNotice) -> tuple[Essential, ...]:
+        """The rows that only a notice of this kind has."""
+        row = self.row
+        if kind is ProjectNotice.CONTRACT_SIGNED:
+            return contract_lines(row.contract or {})
+        if kind is ProjectNotice.LOST:
+            return loss_lines(row.loss or {})
+        if kind in _OF_SILENCE:
+            last = await projects.updates_of(self.work.tx, row.id, limit=1)
+            return silence_lines(last[0] if last else None, self.ahead(), self.policy.zone)
+        return ()
 
     @property
     def objection_until(self) -> datetime | None:
@@ -420,6 +433,7 @@ _WITH_MATCHES = frozenset(
     }
 )
 """A5: whoever decides sees what else is registered, when, and how well everyone knows the customer."""
+_OF_SILENCE = (ProjectNotice.SILENT_TWO_WEEKS, ProjectNotice.SILENT_ONE_MONTH)
 _WITH_ESSENTIALS = frozenset(
     {ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.LOST, ProjectNotice.PROJECT_APPROVED}
 )

@@ -122,6 +122,8 @@ class MailFacts(Wire):
     """Further rows, such as the split that was agreed or when and where a meeting is."""
     until: Moment | None = None
     """What a notice of a project gives as its date: until when to object, when it is shelved."""
+    since: Moment | None = None
+    """U2, U3: when the project was updated last."""
     period: Period | None = None
     """R1–R4: of a review; `unit_name` is whose review it is, and `until` when it closes."""
     unit_name: str = ""
@@ -338,6 +340,7 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         project=one_line(facts.project_name),
         number=one_line(facts.project_number or facts.shown_number),
         until=texts.moment(facts.until, zone) if facts.until else "",
+        since=texts.moment(facts.since, zone) if facts.since else texts.text("mail.a_while_ago"),
         days="",
     )
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from domain.organisation import Organisation
 from domain.project import ProjectForm
+from domain.project_life import SilenceDue
 from domain.project_match import Match
 from domain.rulings import Compared
 from domain.split import Share
@@ -17,6 +18,17 @@ from texts.catalogue import Texts
 from texts.named_evidence import with_name
 from texts.verdicts import match_sentence
 from texts.views import Essential
+
+
+class LastUpdate(Protocol):
+    """What a weekly update says (U1)."""
+
+    @property
+    def progress(self) -> str: ...
+    @property
+    def problems(self) -> str: ...
+    @property
+    def next_steps(self) -> str: ...
 
 
 class MatchLine(Compared):
@@ -99,6 +111,49 @@ def project_essentials(form: ProjectForm) -> tuple[Essential, ...]:
     if form.channel:
         lines.insert(0, Essential(label_key="field.project.channel._title", value=form.channel.name))
     return tuple(line for line in lines if line.value)
+
+
+def contract_lines(contract: Mapping[str, Any]) -> tuple[Essential, ...]:
+    """U7: what commerce has received; where the amount was corrected, the one before as well."""
+    corrections = contract.get("corrections") or [{}]
+    lines = (
+        Essential(label_key="contract_label.contract_number", value=contract.get("contract_number") or ""),
+        Essential(label_key="contract_label.amount", value=contract.get("amount") or "", money=True),
+        Essential(
+            label_key="contract_label.amount_before", value=corrections[-1].get("amount_before") or "", money=True
+        ),
+        Essential(label_key="contract_label.signed_on", value=contract.get("signed_on") or "", day=True),
+        Essential(label_key="contract_label.received_on", value=contract.get("received_on") or "", day=True),
+    )
+    return tuple(line for line in lines if line.value)
+
+
+def loss_lines(loss: Mapping[str, Any]) -> tuple[Essential, ...]:
+    """U8: to whom it was lost; that nobody has said so is worth knowing too."""
+    competitor = str(loss.get("competitor") or "")
+    value = competitor[:300] or "project_page.competitor_not_named"
+    return (Essential(label_key="field.project.competitor", value=value, words=not competitor),)
+
+
+def silence_lines(last: LastUpdate | None, ahead: Sequence[SilenceDue], zone: ZoneInfo) -> tuple[Essential, ...]:
+    """U2–U4: what was said last, and what follows when, unless the project is updated. `zone`: of the company."""
+    if last is None:
+        said = [Essential(label_key="silence_label.last_progress", value="silence_label.never", words=True)]
+    else:
+        said = [
+            Essential(label_key="silence_label.last_progress", value=last.progress[:300]),
+            Essential(label_key="silence_label.last_problems", value=last.problems[:300]),
+            Essential(label_key="silence_label.last_next_steps", value=last.next_steps[:300]),
+        ]
+    follows = [
+        Essential(
+            label_key=f"silence_ahead.{due.silence.value}",
+            value=due.at.astimezone(zone).date().isoformat(),
+            day=True,
+        )
+        for due in ahead
+    ]
+    return tuple(line for line in (*said, *follows) if line.value)
 
 
 def split_words(split: Sequence[Share] | Sequence[dict[str, Any]], organisation: Organisation) -> str:
