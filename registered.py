@@ -11,13 +11,21 @@ from activities.project_steps import ProjectSteps
 from activities.records import Records
 from activities.review_steps import ReviewSteps
 from activities.transaction import Recorder
+from workflows.contract_correction import ContractCorrection
 from workflows.dispute import ProjectDispute
 from workflows.named_account import NamedAccountApplication
 from workflows.period import ReviewPeriod
 from workflows.project import ProjectRegistration
 from workflows.review import AccountReview
 
-WORKFLOWS = [NamedAccountApplication, ProjectRegistration, ProjectDispute, ReviewPeriod, AccountReview]
+WORKFLOWS = [
+    NamedAccountApplication,
+    ProjectRegistration,
+    ProjectDispute,
+    ContractCorrection,
+    ReviewPeriod,
+    AccountReview,
+]
 
 
 def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
@@ -37,6 +45,7 @@ def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
         steps.approve_project,
         steps.remind_of_silence,
         steps.end_broken_dispute,
+        steps.correct_contract,
         steps.open_dispute,
         reviews.plan_period,
         reviews.make_reports,

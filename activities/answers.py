@@ -44,7 +44,7 @@ class StatementTaking:
                 return heard
             return await self._take_answer(context, said) if isinstance(said, AnswerTask) else await context.take(said)
         except Refused as refusal:
-            return await _refuse(work, said, refusal)
+            return await record_refusal(work, said, refusal)
 
     async def _take_answer(self, context: Context, said: AnswerTask) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
@@ -143,7 +143,7 @@ async def _heard_before(context: Context, said: Statement) -> Recorded | None:
     return Recorded(accepted=False, code="duplicate", decision=_taken(decided) if decided else None)
 
 
-async def _refuse(work: Work, said: Statement, refusal: Refused) -> Recorded:
+async def record_refusal(work: Work, said: Statement, refusal: Refused) -> Recorded:
     """Record that a statement changed nothing. One without a seal leaves no receipt: nobody is known to wait."""
     if refusal.code == "unsealed":
         work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])

@@ -11,8 +11,9 @@ from activities.steps import Recorded
 from db import projects
 from db.projects import UpdateRow
 from domain.access import may_receive_contract
+from domain.contract_review import application_problems, on_record, receipt_problems
 from domain.named_account import appeal_in_time
-from domain.project import ProjectStage
+from domain.project import ContractReview, ProjectStage
 from domain.statements import (
     ObjectToRefusal,
     Reassign,
@@ -22,6 +23,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
+from domain.tasks import Problem
 
 if TYPE_CHECKING:
     from activities.projects import ProjectContext
@@ -46,8 +48,8 @@ async def take(context: ProjectContext, said: Statement) -> Recorded:
             raise Refused("project_stage_does_not_allow", stage=context.row.stage.value)
 
 
-def _active(context: ProjectContext) -> None:
-    """Active, and nothing on record that ends it with the next step."""
+def active(context: ProjectContext) -> None:
+    """Active, and nothing on record that ends it with the next step. Raises `Refused`."""
     row = context.row
     if row.stage is not ProjectStage.ACTIVE or row.loss or row.contract:
         raise Refused("project_not_active", stage=row.stage.value, status=row.stage.status.value)
@@ -62,7 +64,7 @@ async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded
     """U1, U5: by the responsible salesperson; all three clocks start again."""
     work, row, update = context.work, context.row, said.update
     _by_its_salesperson(context, said.person)
-    _active(context)
+    active(context)
     if update is None:
         raise Refused("unreadable")
     number = await projects.last_update_number(work.tx, row.id) + 1
@@ -91,7 +93,7 @@ async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded
 async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:
     """U8: the reason is not optional."""
     _by_its_salesperson(context, said.person)
-    _active(context)
+    active(context)
     if said.loss is None:
         raise Refused("unreadable")
     loss = {**said.loss.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
@@ -102,18 +104,49 @@ async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:
 
 
 async def _take_contract(context: ProjectContext, said: ReceiveContract) -> Recorded:
-    """U7: the contract review application is with commerce; the amount is recorded."""
-    person = context.organisation.person(said.person)
-    if person is None or not may_receive_contract(person, salesperson=context.row.salesperson):
+    """U7: its salesperson hands the contract review application in, and commerce is asked; or commerce records one
+    that it has received on paper, whether or not it was handed in here as well."""
+    row, person = context.row, context.organisation.person(said.person)
+    handed_in = said.person == row.salesperson
+    if person is None or not (handed_in or may_receive_contract(person, own=context.own_people)):
         raise Refused("not_commerce_or_salesperson")
-    _active(context)
+    active(context)
     if said.contract is None:
         raise Refused("unreadable")
-    contract = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
-    await context.change(contract=contract)
-    context.work.note("contract_received", said.person, channel=said.channel, rule="U7")
+    if not handed_in:
+        await receive_contract(context, said.contract, said.person, channel=said.channel)
+        await accept(context.work, said)
+        return Recorded(accepted=True)
+    if row.contract_with_commerce:
+        raise Refused("contract_review_open")
+    _refuse_if_wrong(application_problems(said.contract))
+    given = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
+    await context.change(contract_application=given)
+    context.work.note("contract_handed_in", said.person, channel=said.channel, rule="U7")
     await accept(context.work, said)
-    return Recorded(accepted=True)
+    return Recorded(accepted=True, asks_commerce=True)
+
+
+async def receive_contract(
+    context: ProjectContext, contract: ContractReview, by: str, *, channel: str, of_task: bool = False
+) -> None:
+    """U7: put on record what commerce has received. Raises `Refused` with everything that is wrong with it."""
+    refuse_wrong_contract(context, contract, of_task=of_task)
+    now = context.work.now
+    kept = on_record(contract, today=context.today, by=by, at=now.isoformat())
+    await context.change(contract=kept)
+    context.work.note("contract_received", by, channel=channel, rule="U7", amount=kept["amount"])
+
+
+def refuse_wrong_contract(context: ProjectContext, contract: ContractReview, *, of_task: bool) -> None:
+    """Raises `Refused` with everything wrong with a contract; `of_task` where it came as the fields of an answer."""
+    where = {"number_field": "number", "prefix": "fields."} if of_task else {}
+    _refuse_if_wrong(receipt_problems(contract, today=context.today, **where))
+
+
+def _refuse_if_wrong(problems: tuple[Problem, ...]) -> None:
+    if problems:
+        raise Refused(problems[0].key, problems=problems)
 
 
 async def _take_objection(context: ProjectContext, said: ObjectToRefusal) -> Recorded:

@@ -9,6 +9,7 @@ from temporalio import activity
 from activities.broken_disputes import end_broken_dispute
 from activities.collisions import keyed_parties
 from activities.context import ForeignStep
+from activities.contract_corrections import correct_contract
 from activities.disputes import open_dispute
 from activities.project_matches import accounts_concerned, accounts_touched, claimants_of, find_matches
 from activities.projects import ProjectContext
@@ -18,6 +19,8 @@ from activities.steps import (
     ApproveProjectStep,
     BrokenDispute,
     BrokenDisputeStep,
+    ContractCorrected,
+    CorrectContractStep,
     DisputeOpened,
     OpenDisputeStep,
     Registered,
@@ -220,6 +223,12 @@ class ProjectSteps:
             return Reminded()
 
         return await self._recorder.once(step, Reminded, work)
+
+    @activity.defn
+    async def correct_contract(self, step: CorrectContractStep) -> ContractCorrected:
+        """U7: commerce corrects the amount of a contract on record; what stood there before is kept."""
+        keys = self._recorder.seal_keys
+        return await self._recorder.once(step, ContractCorrected, lambda work: correct_contract(work, step, keys))
 
     @activity.defn
     async def open_dispute(self, step: OpenDisputeStep) -> DisputeOpened:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
@@ -12,13 +12,14 @@ from activities.collisions import keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
 from activities.project_matches import accounts_concerned, claimants_of, find_matches, rule_on_matches, suspects
-from activities.project_statements import take
+from activities.project_statements import active, receive_contract, refuse_wrong_contract, take
 from activities.rulings import take_back_aliases
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db import applications, disputes, projects
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
+from domain.contract_review import received
 from domain.deadlines import objection_until
 from domain.dispute import Claimant
 from domain.organisation import Role
@@ -44,6 +45,7 @@ from domain.tasks import (
     CONFLICT,
     HOLD,
     NO_CONFLICT,
+    RECEIVED,
     REJECT,
     REROUTE,
     SUSPECT,
@@ -151,6 +153,7 @@ class ProjectContext(Context):
             ),
             ProjectStage.ENDED: {ProjectStage.ACTIVE: row.loss is not None},
             ProjectStage.CONTRACT_SIGNED: {ProjectStage.ACTIVE: row.contract is not None},
+            ProjectStage.ACTIVE: {ProjectStage.ACTIVE: self._contract_application_turns()},
             ProjectStage.SHELVED: {ProjectStage.ACTIVE: self._silent_for_long()},
             ProjectStage.WITHDRAWN: {row.stage: row.end_reason is not None},
         }
@@ -168,15 +171,24 @@ class ProjectContext(Context):
         """D1, D2: by a dispute over this project; the meeting over another may have bound it again since."""
         return self.row.agreement is not None and await disputes.settled(self.work.tx, self.row.id)
 
+    def _contract_application_turns(self) -> bool:
+        """U7: an application has been handed in and nobody is asked yet, or commerce has just sent it back."""
+        if self.row.loss or self.row.contract or self.row.contract_application is None:
+            return False
+        return all(task.kind is not TaskKind.CONTRACT_REVIEW for task in self.docket.open_tasks)
+
     def _silent_for_long(self) -> bool:
         """U4: whether the last of the three limits has passed since the last update."""
-        if self.row.stage is not ProjectStage.ACTIVE or self.row.updated_at is None:
+        waits_for_commerce = self.row.contract_with_commerce
+        if self.row.stage is not ProjectStage.ACTIVE or self.row.updated_at is None or waits_for_commerce:
             return False
         shelved = silence_ahead(self.row.updated_at, 0, self.policy, self.calendar)[-1]
         return shelved.at <= self.work.now
 
     async def enter(self, step: MoveStep) -> Moved:
         work, stage, before = self.work, ProjectStage(step.stage), self.row.stage
+        if stage is before is ProjectStage.ACTIVE:
+            return await self._stay_active()
         update: dict[str, Any] = {"stage": stage, "stage_since": work.now}
         until = None
         if stage is ProjectStage.REFUSED:
@@ -205,6 +217,12 @@ class ProjectContext(Context):
             round=self.row.round,
         )
         return Moved(until=until)
+
+    async def _stay_active(self) -> Moved:
+        """U7: handed in or sent back, the salesperson has been heard of or has to act: the clocks of silence (U2–U5)
+        begin anew. They stand still while commerce has the application; N12 reminds commerce meanwhile."""
+        await self.change(updated_at=self.work.now, silences=0)
+        return Moved(ahead=self.ahead(), updated_at=self.work.now)
 
     async def _overturn_refusal(self) -> None:
         """P8, D2: the meeting lets the project go on: what the confirmation has taught is taken back."""
@@ -276,13 +294,15 @@ class ProjectContext(Context):
             ProjectNotice.PROJECT_WITHDRAWN: row.end_reason,
             ProjectNotice.LOST: row.loss,
             ProjectNotice.CONTRACT_SIGNED: row.contract,
+            ProjectNotice.CONTRACT_CORRECTED: ((row.contract or {}).get("corrections") or [{}])[-1],
+            ProjectNotice.CONTRACT_SENT_BACK: (row.contract_application or {}).get("sent_back"),
         }
         return found.get(kind) or {}
 
     async def _facts_of(self, kind: ProjectNotice) -> tuple[Essential, ...]:
         """The rows that only a notice of this kind has."""
         row = self.row
-        if kind is ProjectNotice.CONTRACT_SIGNED:
+        if kind in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
             return contract_lines(row.contract or {})
         if kind is ProjectNotice.LOST:
             return loss_lines(row.loss or {})
@@ -340,17 +360,33 @@ class ProjectContext(Context):
                 return {"reason": f"{why['why_silent']}\n{why['why_resume']}", "resumes": self.row.resumes}
             case TaskKind.PROJECT_APPROVAL if self.row.agreement:
                 return {"agreement": self.row.agreement}
+            case TaskKind.CONTRACT_REVIEW if self.row.contract_application:
+                return {"contract_application": self.row.contract_application}
             case _:
                 return None
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         """Nobody decides on a project that is their own by now, or on the conflict of their own registration."""
         del task  # the salesperson whom a VP's slot names is never asked by it anyway
+        return self.own_people
+
+    @property
+    def own_people(self) -> frozenset[str]:
+        """Whose project it is by now, and who registered it."""
         return frozenset({self.row.applicant, self.row.salesperson})
+
+    @property
+    def today(self) -> date:
+        """The day of this step in the business time zone."""
+        return self.work.now.astimezone(self.policy.zone).date()
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
         if task.kind is TaskKind.SUPPLY_INFORMATION:
             self._supplied_form(said)
+        elif task.kind is TaskKind.CONTRACT_REVIEW:
+            active(self)
+            if said.choice == RECEIVED:
+                refuse_wrong_contract(self, received(said.fields), of_task=True)
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         match task.kind:
@@ -363,8 +399,21 @@ class ProjectContext(Context):
             case TaskKind.CONFLICT_CHECK | TaskKind.CONFLICT_CONFIRMATION:
                 await rule_on_matches(self, task, decision)
                 return Answered()
+            case TaskKind.CONTRACT_REVIEW if decision.choice == RECEIVED:
+                contract = received(decision.fields)
+                await receive_contract(self, contract, decision.person, channel=said.channel, of_task=True)
+                return Answered()
+            case TaskKind.CONTRACT_REVIEW:
+                await self._send_contract_back(decision)
+                return Answered()
             case _:
                 return Answered()
+
+    async def _send_contract_back(self, decision: DecisionRow) -> None:
+        """U7: the salesperson hands it in again, or goes on with the project."""
+        why = {"reason": decision.reason, "by": decision.person, "at": self.work.now.isoformat()}
+        await self.change(contract_application={**(self.row.contract_application or {}), "sent_back": why})
+        self.work.note("contract_sent_back", decision.person, reason=decision.reason, rule="U7")
 
     def _supplied_form(self, said: AnswerTask) -> ProjectForm:
         try:
@@ -398,8 +447,8 @@ class ProjectContext(Context):
         return await take(self, said)
 
     def ahead(self) -> tuple[SilenceDue, ...]:
-        """U2–U5: what happens by itself from here on."""
-        if self.row.updated_at is None:
+        """U2–U5: what happens by itself from here on; nothing while commerce has the contract to review (U7)."""
+        if self.row.updated_at is None or self.row.contract_with_commerce:
             return ()
         return silence_ahead(self.row.updated_at, self.row.silences, self.policy, self.calendar)
 
@@ -417,6 +466,8 @@ class ProjectContext(Context):
 
     async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
         facts: dict[str, Any] = {"essentials": project_essentials(self.row.form)}
+        if kind is TaskKind.CONTRACT_REVIEW:
+            facts["facts"] = contract_lines(self.row.contract_application or {})
         if kind in _WITH_MATCHES:
             facts["matches"] = match_lines(await self.matches(), self.organisation)
         return facts

@@ -11,7 +11,7 @@ from domain.periods import Period, Rhythm
 from domain.project import Track
 from domain.project_life import Silence, SilenceDue
 from domain.reviews import ReviewUnit
-from domain.statements import RegisterProject, Said, SubmitApplication
+from domain.statements import CorrectContract, RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
 from domain.tasks import Ask, Asked, DueStep, Taken, TaskKind
 
@@ -89,6 +89,10 @@ class Moved(Wire):
     """Until when somebody may speak against what was decided: an appeal (N10), an objection (P8)."""
     outcome: DisputeOutcome | None = None
     """How a dispute ended, once it has (D1, D2)."""
+    ahead: tuple[SilenceDue, ...] | None = None
+    """What happens by itself from here on, where the move changed it (U2–U5, U7)."""
+    updated_at: datetime | None = None
+    """From when those clocks run."""
 
 
 class RecordStep(SubjectStep):
@@ -113,6 +117,8 @@ class Recorded(Wire):
     """What happens by itself from here on, where the statement restarted the clocks (U5)."""
     updated_at: datetime | None = None
     """When the project was updated by it, as the record has it: a step that is done again gives its first moment."""
+    asks_commerce: bool = False
+    """U7: the contract review application was handed in, so that commerce is asked to receive it."""
 
 
 class ActivateStep(Step):
@@ -192,6 +198,16 @@ class SilenceStep(SubjectStep):
     """U2, U3: remind of a project that nobody updates."""
 
     silence: Silence
+
+
+class CorrectContractStep(Step):
+    """U7: another amount for a contract on record."""
+
+    statement: CorrectContract
+
+
+class ContractCorrected(Wire):
+    accepted: bool
 
 
 class Reminded(Wire):

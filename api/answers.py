@@ -20,6 +20,7 @@ STATUS_BY_CODE = {
     "not_applicant": 403,
     "not_salesperson_of_project": 403,
     "not_commerce_or_salesperson": 403,
+    "not_commerce": 403,
     "not_party_of_dispute": 403,
     "may_not_call_meeting": 403,
     "person_inactive": 403,

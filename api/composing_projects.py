@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 TIMELINE_HIDES: Final = frozenset({"mails_queued", "task_opened", "task_withdrawn", "matches_found"})
 """Events that the dossier has and the short timeline leaves out."""
-_ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract", "end_reason")
+_ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract_application", "contract", "end_reason")
 
 
 async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> ProjectView:
@@ -118,7 +118,7 @@ def update_view(composer: Composer, row: UpdateRow) -> UpdateView:
 
 async def silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...]:
     """U2–U5: what happens by itself to an active project that nobody updates."""
-    if row.stage is not ProjectStage.ACTIVE or row.updated_at is None:
+    if row.stage is not ProjectStage.ACTIVE or row.updated_at is None or row.contract_with_commerce:
         return ()
     policy = await composer.facts.pinned_policy(composer.tx, row.policy_digest)
     return silence_ahead(row.updated_at, row.silences, policy, await composer.facts.calendar(composer.tx))
@@ -152,7 +152,7 @@ def _what_next(
     ]
     until = _objection_until(row)
     return texts.text(
-        f"what_next_project.{row.stage}",
+        f"what_next_project.{'active_contract_review' if row.contract_with_commerce else row.stage}",
         people=composer.waited_for(open_tasks, dict(asked)),
         until=texts.moment(until, zone) if until else "",
         next=texts.join(coming),
@@ -161,6 +161,8 @@ def _what_next(
 
 def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
     """What somebody can do so that the next automatic events do not happen."""
+    if row.contract_with_commerce:
+        return composer.texts.text("project_page.contract_prevents")
     if row.stage is ProjectStage.ACTIVE:
         return composer.texts.text("what_prevents")
     if row.stage is ProjectStage.REFUSED:

@@ -38,7 +38,8 @@ _FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "resp
 _PEOPLE: Final = frozenset({"person", "clerk", "slot", "to", "by", "on_behalf_of", "salesperson", "applicant", "actor",
                             "responsible", "participants", "no_longer_asked", "names"})  # fmt: skip
 _SUBJECTS: Final = frozenset({"suspects", "subject_id", "found", "resumes", "resumed_by"})
-_MONEY: Final = frozenset({"amount", "actual", "required", "difference", "gross_margin"})
+_MONEY: Final = frozenset({"amount", "amount_before", "actual", "required", "difference", "gross_margin"})
+_DAYS: Final = frozenset({"expected_signing", "signed_on", "received_on"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "obstacle": ("error.{}",),
     "code": ("error.{}",),
@@ -243,7 +244,7 @@ class DossierBlocks:
         text = str(value)
         if key in _PEOPLE or key in _SUBJECTS:
             text = self._names.get(text, text)
-        if key == "expected_signing":
+        if key in _DAYS:
             return self._texts.written_date(text)
         if _MOMENT.fullmatch(text):
             try:

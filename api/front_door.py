@@ -32,8 +32,8 @@ from db.messages import Receipt
 from domain.application import ApplicationForm, Stage
 from domain.base import Wire
 from domain.organisation import Person
-from domain.project import ProjectForm, ProjectStage, Resumption
-from domain.statements import AnswerTask, RegisterProject, Statement, SubmitApplication
+from domain.project import ContractCorrection, ProjectForm, ProjectStage, Resumption
+from domain.statements import AnswerTask, CorrectContract, RegisterProject, Statement, SubmitApplication
 from domain.subject import SubjectType
 from texts.operators import static_summary
 from workflows.messages import (
@@ -42,14 +42,17 @@ from workflows.messages import (
     STAGE,
     TASK_QUEUE,
     StartApplication,
+    StartCorrection,
     StartProject,
     application_workflow_id,
+    correction_workflow_id,
     project_workflow_id,
 )
 
 S = TypeVar("S", bound=Statement)
 
 APPLICATION_PROCESS, PROJECT_PROCESS = "NamedAccountApplication", "ProjectRegistration"
+CORRECTION_PROCESS = "ContractCorrection"
 """Which process carries out what is started here, by the name the worker registers it under."""
 RPC_TIMEOUT = timedelta(seconds=5)
 ENGINE_SECONDS = 5.0
@@ -179,6 +182,20 @@ class FrontDoor:
             resumption=resumption,
         )
         return project_id, receipt
+
+    async def correct_contract(self, caller: Caller, project_id: str, correction: ContractCorrection) -> Receipt | None:
+        """Start the process of one correction of a contract on record (U7): that of the project is over."""
+        return await self._start(
+            caller,
+            CORRECTION_PROCESS,
+            correction_workflow_id(caller.message_id),
+            lambda said: StartCorrection(correction=said),
+            CorrectContract,
+            stage=ProjectStage.CONTRACT_SIGNED.value,
+            summary=static_summary(SubjectType.PROJECT, project_id, caller.person.id, None),
+            project_id=project_id,
+            correction=correction,
+        )
 
     async def answer(
         self,

@@ -84,6 +84,8 @@ def controls(
             case FieldKind.MOMENT:
                 help_text = texts.text("page.moment_help", zone=texts.zone_name(zone))
                 return plain.model_copy(update={"type": "moment", "help": help_text})
+            case FieldKind.DATE:
+                return plain.model_copy(update={"type": "date"})
             case FieldKind.NUMBER:
                 help_text = texts.text("page.number_help")
                 if spec.name == "duration_minutes" and spec.at_least is not None and spec.at_most is not None:
@@ -129,7 +131,7 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
                 value = _number(raw)
             case FieldKind.MONEY:
                 value = as_digits(raw)
-            case FieldKind.PERSON | FieldKind.CHOICE:
+            case FieldKind.PERSON | FieldKind.CHOICE | FieldKind.DATE:
                 value = raw.strip()
             case FieldKind.ROWS:
                 value = posted_rows(spec, posted)

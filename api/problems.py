@@ -82,6 +82,7 @@ RULES_BY_CALL = (
     ("/updates", "U1"),
     ("/loss", "U8"),
     ("/contract-review", "U7"),
+    ("/contract-correction", "U7"),
     ("/resume", "U6"),
     ("/objection", "P8"),
     ("/agreement", "D1"),

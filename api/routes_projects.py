@@ -43,6 +43,7 @@ from db.tasks import TaskRow
 from domain.access import may_call_meeting, may_receive_contract, may_register, scope_of
 from domain.dispute import Agreement
 from domain.project import (
+    ContractCorrection,
     ContractReview,
     Loss,
     ProjectForm,
@@ -171,11 +172,32 @@ async def report_loss(
 async def receive_contract(
     project_id: SubjectId, body: ContractReview, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """U7: commerce has received the contract review application; the project ends, its amount on record."""
+    """U7: by its salesperson: hand the contract review application in; commerce is asked to receive it
+    (`contract_review`). By commerce: record what was received, also on paper: number, positive amount, received today
+    (the default) or earlier and signed not after that; the project ends."""
     row = await _project(state, viewer, project_id)
-    if not may_receive_contract(viewer.person, salesperson=row.salesperson):
+    own = frozenset({row.applicant, row.salesperson})
+    if viewer.person.id != row.salesperson and not may_receive_contract(viewer.person, own=own):
         raise Refusal(403, "not_commerce_or_salesperson", rule="U7")
     receipt = await state.door.say(caller, ReceiveContract, row.workflow_id, "receive_contract", contract=body)
+    return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
+
+
+@router.post("/projects/{project_id}/contract-correction", response_model=Result, responses=STORED)
+async def correct_contract(
+    project_id: SubjectId,
+    body: ContractCorrection,
+    caller: CallerDep,
+    viewer: ViewerDep,
+    state: StateDep,
+    request: Request,
+) -> Any:
+    """U7: commerce corrects the amount of a signed contract, with the reason. Both figures stay under `contract`; the
+    corrected one counts in R2–R4 from then on."""
+    row = await _project(state, viewer, project_id)
+    if not may_receive_contract(viewer.person, own=frozenset({row.applicant, row.salesperson})):
+        raise Refusal(403, "not_commerce", rule="U7")
+    receipt = await state.door.correct_contract(caller, row.id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 

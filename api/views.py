@@ -352,7 +352,10 @@ class ProjectView(ProjectSummary):
     refusal: dict[str, JsonValue] | None = None
     objection: dict[str, JsonValue] | None = None
     loss: dict[str, JsonValue] | None = None
+    contract_application: dict[str, JsonValue] | None = None
+    """U7: what the salesperson has handed in; `sent_back` says why commerce did not take it."""
     contract: dict[str, JsonValue] | None = None
+    """U7: what commerce has received; `corrections` hold every amount that was replaced."""
     end_reason: dict[str, JsonValue] | None = None
     dispute: DisputeView | None = None
     """The newest one."""

@@ -81,7 +81,10 @@ class ProjectRow(Wire):
     refusal: dict[str, Any] | None = None
     objection: dict[str, Any] | None = None
     loss: dict[str, Any] | None = None
+    contract_application: dict[str, Any] | None = None
+    """U7: what the salesperson has handed in last; `sent_back` says that commerce did so, and why."""
     contract: dict[str, Any] | None = None
+    """U7: what commerce has received, with every amount it has corrected."""
     end_reason: dict[str, Any] | None = None
     updated_at: datetime | None = None
     silences: int = 0
@@ -90,6 +93,12 @@ class ProjectRow(Wire):
     @property
     def customer_name(self) -> str:
         return self.form.customer.name
+
+    @property
+    def contract_with_commerce(self) -> bool:
+        """U7: commerce has an application to record or send back."""
+        handed_in = self.contract_application is not None and "sent_back" not in self.contract_application
+        return handed_in and self.stage is ProjectStage.ACTIVE and self.contract is None
 
     @property
     def live(self) -> bool:

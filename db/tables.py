@@ -367,7 +367,10 @@ project = Table(
     Column("resumes", ForeignKey("project.id")),
     *(
         Column(name, JSONB(none_as_null=True))
-        for name in ("resumption", "agreement", "refusal", "objection", "loss", "contract", "end_reason")
+        for name in (
+            *("resumption", "agreement", "refusal", "objection", "loss", "contract_application", "contract"),
+            "end_reason",
+        )
     ),
     Column("updated_at", Moment),
     Column("silences", Integer, nullable=False, server_default="0"),

@@ -104,6 +104,7 @@ def can_still_withdraw(stage: Stage) -> bool:
     return not stage.ended
 
 
-def may_receive_contract(viewer: Person, *, salesperson: str) -> bool:
-    """U7: commerce receives the contract review application; its salesperson may hand it in here as well."""
-    return viewer.id == salesperson or bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER})
+def may_receive_contract(viewer: Person, *, own: Collection[str]) -> bool:
+    """U7: commerce records what it has received. `own`: whose project it is, and who registered it; nobody receives
+    what they have handed in themselves."""
+    return bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER}) and viewer.id not in own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, JsonValue, StringConstraints, TypeAdapter, ValidationError
@@ -33,6 +34,13 @@ def _written_moment(value: object) -> object:
     return value
 
 
+def _written_date(value: object) -> object:
+    # Left to itself, validation takes 1764000000 for a day, and a midnight for the day it begins.
+    if not isinstance(value, str) or not re.fullmatch(r"2\d{3}-\d\d-\d\d", value.strip()):
+        raise PydanticCustomError("date_parsing", "must be a date")
+    return value.strip()
+
+
 def _no_truth(value: object) -> object:
     if isinstance(value, bool):
         raise PydanticCustomError("int_type", "must be a whole number")
@@ -48,12 +56,13 @@ _VALUES: dict[FieldKind, TypeAdapter[Any]] = {
     FieldKind.RULINGS: TypeAdapter(MatchRulings),
     FieldKind.SPLIT: TypeAdapter(Split),
     FieldKind.MOMENT: TypeAdapter(Annotated[Moment, BeforeValidator(_written_moment)]),
+    FieldKind.DATE: TypeAdapter(Annotated[date, BeforeValidator(_written_date)]),
     FieldKind.NUMBER: TypeAdapter(Annotated[int, Field(ge=0, le=100_000), BeforeValidator(_no_truth)]),
     FieldKind.MONEY: TypeAdapter(Money),
     FieldKind.CHOICE: TypeAdapter(_SubjectId),
 }
 _NAMING = frozenset({FieldKind.PERSON, FieldKind.PEOPLE, FieldKind.SUBJECTS, FieldKind.CHOICE})
-_OFTEN_EMPTY = frozenset({FieldKind.TEXT, FieldKind.MONEY, FieldKind.CHOICE})
+_OFTEN_EMPTY = frozenset({FieldKind.TEXT, FieldKind.MONEY, FieldKind.CHOICE, FieldKind.DATE})
 """Kinds that are left out as well by a text of nothing: so a page sends what nobody filled in."""
 
 

@@ -1,4 +1,4 @@
-"""Who is asked by a task, and in which capacity (N2, N5, N6, N8, N10, N12, P1–P8, D1, D2, U6).
+"""Who is asked by a task, and in which capacity (N2, N5, N6, N8, N10, N12, P1–P8, D1, D2, U6, U7).
 
 Worked out anew whenever the organisation, a delegation or a deadline changes, and once more when an answer is recorded.
 Only active people are asked, nobody twice, and the applicant only to supply information on what they applied for or to
@@ -26,7 +26,13 @@ _OF_A_VP = frozenset(
 )
 """Decided by the VP of the salesperson whom the slot names."""
 _OF_COMMERCE_ON_PROJECTS = frozenset(
-    {TaskKind.ASSIGN_CLERK, TaskKind.CONFLICT_CHECK, TaskKind.CALL_MEETING, TaskKind.RESUME_REVIEW}
+    {
+        TaskKind.ASSIGN_CLERK,
+        TaskKind.CONFLICT_CHECK,
+        TaskKind.CALL_MEETING,
+        TaskKind.RESUME_REVIEW,
+        TaskKind.CONTRACT_REVIEW,
+    }
 )
 _LAST_RESORT = (Role.GENERAL_MANAGER, Role.COO)
 """Asked, in this order, when nobody else is left: nothing waits for nobody."""
@@ -166,7 +172,7 @@ def _holders(ask: Ask, organisation: Organisation, may_be_asked: Callable[[str],
         case TaskKind.VP_REVIEW:
             # Somebody who is no longer a sales VP does not review; their slot may still wait for a successor.
             return (ask.slot,) if ask.slot in organisation.sales_vps and may_be_asked(ask.slot) else ()
-        case TaskKind.RESUME_REVIEW:
+        case TaskKind.RESUME_REVIEW | TaskKind.CONTRACT_REVIEW:
             return _first_held((Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER), organisation, may_be_asked)
         case TaskKind.ASSIGN_CLERK | TaskKind.CALL_MEETING | TaskKind.START_REVIEW:
             return _first_held((Role.COMMERCE_MANAGER, Role.COMMERCE_CLERK), organisation, may_be_asked)

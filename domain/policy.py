@@ -165,6 +165,10 @@ def _shipped_reviews() -> Reviews:
     return load_policy().reviews
 
 
+_LATER_KINDS = (TaskKind.CONTRACT_REVIEW,)
+"""Kinds of tasks that came after the first release and may be opened by processes which began before them."""
+
+
 class Policy(Frozen):
     version: Line
     time_zone: Line
@@ -182,6 +186,15 @@ class Policy(Frozen):
     reviews: Reviews = Field(default_factory=_shipped_reviews)
     """Likewise."""
     deadlines: dict[TaskKind, Deadline]
+
+    @field_validator("deadlines")
+    @classmethod
+    def _of_every_kind(cls, value: dict[TaskKind, Deadline]) -> dict[TaskKind, Deadline]:
+        """A process that runs on an older policy comes to steps which that policy has never heard of."""
+        if missing := [kind for kind in _LATER_KINDS if kind not in value]:
+            shipped = load_policy().deadlines
+            return {**value, **{kind: shipped[kind] for kind in missing}}
+        return value
 
     @property
     def zone(self) -> ZoneInfo:

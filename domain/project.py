@@ -6,7 +6,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from domain.application import Customer, OptionalUscc
 from domain.base import Frozen, Line, Money, OptionalText, Text
@@ -74,11 +74,23 @@ class Loss(Frozen):
 
 
 class ContractReview(Frozen):
-    """U7: commerce has received the contract review application."""
+    """U7: the contract review application: as the salesperson hands it in, or as commerce records its receipt.
+
+    What commerce must give beside the amount is judged by `domain/contract_review.py`.
+    """
 
     amount: Money
-    contract_number: OptionalText = ""
+    contract_number: Annotated[OptionalText, Field(validation_alias=AliasChoices("contract_number", "number"))] = ""
+    signed_on: date | None = None
     received_on: date | None = None
+    """When commerce received it; the day it says so where nothing else is said."""
+
+
+class ContractCorrection(Frozen):
+    """U7: commerce corrects the amount of a contract on record; what stood there before is kept beside it."""
+
+    amount: Money
+    reason: Text
 
 
 class Resumption(Frozen):

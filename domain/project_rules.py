@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 
+from domain.contract_review import CONTRACT_FIELDS
 from domain.dispute import Claimant
 from domain.organisation import Organisation, Role
 from domain.project import ProjectStage, Track
@@ -24,8 +25,10 @@ from domain.tasks import (
     DISAGREE,
     HOLD,
     NO_CONFLICT,
+    RECEIVED,
     RECORD,
     REJECT,
+    SEND_BACK,
     SUPPLY,
     SUSPECT,
     UPHOLD_REFUSAL,
@@ -47,6 +50,7 @@ PROJECT_TASK_RULES: dict[TaskKind, str] = {
     TaskKind.RECORD_MEETING: "D2",
     TaskKind.OBJECTION_REVIEW: "P8",
     TaskKind.RESUME_REVIEW: "U6",
+    TaskKind.CONTRACT_REVIEW: "U7",
 }
 """The rule a task of a registration or a dispute carries out."""
 
@@ -132,6 +136,8 @@ def _offered(
             return (Choice(choice=CALL_MEETING), Choice(choice=UPHOLD_REFUSAL, reason_required=True))
         case TaskKind.RESUME_REVIEW:
             return (Choice(choice=ACCEPT), Choice(choice=REJECT, reason_required=True))
+        case TaskKind.CONTRACT_REVIEW:
+            return (Choice(choice=RECEIVED, fields=CONTRACT_FIELDS), Choice(choice=SEND_BACK, reason_required=True))
         case _:
             raise ValueError(f"no project asks for {kind}")
 
@@ -159,6 +165,8 @@ class ProjectNotice(StrEnum):
     SHELVED = "shelved"
     LOST = "lost"
     CONTRACT_SIGNED = "contract_signed"
+    CONTRACT_SENT_BACK = "contract_sent_back"
+    CONTRACT_CORRECTED = "contract_corrected"
     PROJECT_WITHDRAWN = "project_withdrawn"
     REASSIGNED = "reassigned"
 
@@ -212,8 +220,10 @@ def told_of_project(
         case ProjectNotice.LOST:  # U8
             gms = [*_department_gms(organisation, sides), *_gms_of(organisation, departments)]
             people = [*gms, *product_managers(organisation, products)]
-        case ProjectNotice.CONTRACT_SIGNED:  # U7
+        case ProjectNotice.CONTRACT_SIGNED | ProjectNotice.CONTRACT_CORRECTED:  # U7
             people = [salesperson, *own_gm, *commerce]
+        case ProjectNotice.CONTRACT_SENT_BACK:  # U7
+            people = [salesperson]
         case ProjectNotice.PROJECT_WITHDRAWN:
             people = [salesperson, *others, *involved]
         case ProjectNotice.REASSIGNED:

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationErro
 
 from domain.application import ApplicationForm
 from domain.base import Wire
-from domain.project import ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
+from domain.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -131,10 +131,18 @@ class ReportLoss(Statement):
 
 
 class ReceiveContract(Statement):
-    """U7: commerce has received the contract review application."""
+    """U7: the salesperson hands the contract review application in, or commerce records that it has received one."""
 
     kind: Literal["receive_contract"] = "receive_contract"
     contract: ContractReview | None = None
+
+
+class CorrectContract(Statement):
+    """U7: commerce corrects the amount of a signed contract, with the reason."""
+
+    kind: Literal["correct_contract"] = "correct_contract"
+    project_id: str = ""
+    correction: ContractCorrection | None = None
 
 
 class Reassign(Statement):

@@ -167,7 +167,11 @@ def won_and_lost(tale: Tale) -> None:
     number = _approved(won, EAST_VP, EAST_GM)
     contract = {"amount": "2750000.00", "contract_number": "HT-2027-0031"}
     amount = tale.texts.money(Decimal(contract["amount"]))
-    won.says(CLERK, "contract-review", contract, "ends.contract", amount=amount)
+    won.says("hu.bin", "contract-review", contract, "ends.hands_in", amount=amount)
+    won.mails(task=(CLERK, SECOND_CLERK))
+    tale.holds(won.seen()["status"] == "active", "ends.not_yet")
+    fields = {"number": contract["contract_number"], "amount": contract["amount"]}
+    won.decides(CLERK, "received", fields=fields)
     seen = won.reaches("contract_signed")
     tale.holds((seen["status"], seen["contract"]["amount"]) == ("contract_signed", contract["amount"]), "ends.signed")
     won.mails(contract_signed=("hu.bin", EAST_GM, COMMERCE_MANAGER))

@@ -68,6 +68,8 @@ class MailKind(StrEnum):
     SHELVED = "shelved"
     LOST = "lost"
     CONTRACT_SIGNED = "contract_signed"
+    CONTRACT_SENT_BACK = "contract_sent_back"
+    CONTRACT_CORRECTED = "contract_corrected"
     PROJECT_WITHDRAWN = "project_withdrawn"
     REASSIGNED = "reassigned"
     REVOKED = "revoked"

@@ -178,14 +178,17 @@ class Desk(Generic[G]):
         return tuple(self.decisions)
 
     async def hears(
-        self, *kinds: type[S], until: datetime | None = None, until_says: str = ""
+        self, *kinds: type[S], until: datetime | None = None, until_says: str = "", or_answer: bool = False
     ) -> tuple[S, Recorded] | None:
         """Wait for an accepted statement of one of `kinds`, at most until `until`; one that came in time and waited
-        for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`."""
+        for a worker counts. `until_says`: text key of what happens then. `or_answer`: an answer to an open task is
+        waited for as well, and then stands in `decisions`. Raises `Withdrawn`."""
         while True:
             heard = self.heard(*kinds)
             if heard is not None:
                 return heard
+            if or_answer and self.decisions:
+                return None
             if until is not None and not self._inbox and until <= workflow.now():
                 return None
             await self._one_event(until, until_says)

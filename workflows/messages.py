@@ -17,7 +17,7 @@ from domain.periods import Period, Rhythm
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
 from domain.reviews import ReviewStage
-from domain.statements import RegisterProject, Said, Statement, SubmitApplication
+from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication
 from domain.tasks import Decision, Taken
 
 S = TypeVar("S", bound=Statement)
@@ -51,6 +51,10 @@ def project_workflow_id(project_id: str) -> str:
 
 def dispute_workflow_id(dispute_id: str) -> str:
     return f"dispute-{dispute_id}"
+
+
+def correction_workflow_id(message_id: str) -> str:
+    return f"correction-{message_id}"
 
 
 def review_workflow_id(review_id: str) -> str:
@@ -162,6 +166,20 @@ class StartProject(Wire):
             if isinstance(data, dict) and data.get("state"):
                 raise  # a newer worker wrote it
             return cast(Self, cls.model_construct(registration=RegisterProject(unreadable=True)))
+
+
+class StartCorrection(Wire):
+    """Input of `ContractCorrection`. Readable whatever is sent, as `StartApplication` is."""
+
+    correction: CorrectContract = CorrectContract()
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(data)
+        except ValidationError:
+            return cast(Self, cls.model_construct(correction=CorrectContract(unreadable=True)))
 
 
 class DisputeState(Wire):

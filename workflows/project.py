@@ -32,7 +32,19 @@ with workflow.unsafe.imports_passed_through():
         Withdraw,
     )
     from domain.subject import Subject, SubjectType
-    from domain.tasks import ACCEPT, APPROVE, CALL_MEETING, CLEAR, CONFLICT, HOLD, REROUTE, Ask, Taken, TaskKind
+    from domain.tasks import (
+        ACCEPT,
+        APPROVE,
+        CALL_MEETING,
+        CLEAR,
+        CONFLICT,
+        HOLD,
+        RECEIVED,
+        REROUTE,
+        Ask,
+        Taken,
+        TaskKind,
+    )
     from workflows.desk import Desk, HistoryFull, Withdrawn, take
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
@@ -298,7 +310,10 @@ class ProjectRegistration:
             await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.REFUSAL_UPHELD])
 
     async def _live_on(self) -> None:
-        """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it."""
+        """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it.
+
+        Nothing is due while commerce has the contract review application: so says what is `ahead` by the record.
+        """
         while True:
             due = self._ahead[0] if self._ahead else None
             heard = await self._desk.hears(
@@ -307,7 +322,14 @@ class ProjectRegistration:
                 ReceiveContract,
                 until=due.at if due else None,
                 until_says=f"operators.silence_{due.silence.value}" if due else "",
+                or_answer=True,
             )
+            if heard is None and self._desk.decisions:
+                if self._desk.decisions[-1].choice == RECEIVED:  # U7
+                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+                    return
+                await self._stay_active(notices=[ProjectNotice.CONTRACT_SENT_BACK])
+                continue
             if heard is None:
                 assert due is not None
                 if due.silence is Silence.THREE_MONTHS:  # U4
@@ -324,9 +346,18 @@ class ProjectRegistration:
                 case ReportLoss():  # U8
                     await self._desk.move(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
                     return
+                case ReceiveContract() if recorded.asks_commerce:  # U7: never so in runs from before commerce was asked
+                    await self._stay_active(asks=[Ask(kind=TaskKind.CONTRACT_REVIEW)])
                 case ReceiveContract():  # U7
                     await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
                     return
+
+    async def _stay_active(self, *, asks: Sequence[Ask] = (), notices: Sequence[ProjectNotice] = ()) -> None:
+        """U7: the contract review application goes to commerce, or comes back from there; the clocks follow the
+        record."""
+        moved = await self._desk.move(ProjectStage.ACTIVE, asks=asks, notices=notices)
+        self._ahead = moved.ahead or ()
+        self._desk.updated_at = moved.updated_at or self._desk.updated_at
 
     async def _remind(self, due: SilenceDue) -> None:
         """U2: the salesperson and the department GM. U3: the VP as well."""
@@ -376,7 +407,9 @@ class ProjectRegistration:
     def report_loss(self, *sent: object) -> None:
         self._desk.keep(claim(ReportLoss, sent))
 
-    @workflow.signal(description="The contract review application is with commerce (U7), sealed by the front door.")
+    @workflow.signal(
+        description="The contract review application (U7), handed in or received, sealed by the front door."
+    )
     def receive_contract(self, *sent: object) -> None:
         self._desk.keep(claim(ReceiveContract, sent))
 

@@ -407,6 +407,7 @@ OPERATIONS = (
     ("POST", "/api/v1/projects/{project_id}/updates", 40),
     ("POST", "/api/v1/projects/{project_id}/loss", 15),
     ("POST", "/api/v1/projects/{project_id}/contract-review", 30),
+    ("POST", "/api/v1/projects/{project_id}/contract-correction", 15),
     ("POST", "/api/v1/projects/{project_id}/resume", 15),
     ("POST", "/api/v1/projects/{project_id}/objection", 15),
     ("POST", "/api/v1/projects/{project_id}/agreement", 40),

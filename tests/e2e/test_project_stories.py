@@ -213,10 +213,32 @@ def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
     seen = won.seen_by("hu.bin")
     assert (seen["updates"][0]["progress"], seen["form"]["amount"]) == ("完成方案交流", "2800000.00")
     number = seen["number"]
-    assert won.say("contract-review", {"amount": "2750000.00"}, by=CLERK).status == 200
+    assert won.say("contract-review", {"amount": "9750000.00"}).status == 200  # U7: handed in, and no more
+    assert won.seen_by("hu.bin")["status"] == "active"
+    assert won.say("contract-review", {"amount": "9750000.00"}).status == 409
+    assert "9,750,000.00" in won.link(CLERK, 2).open().text
+    won.answer(CLERK, "send_back", "缺少合同编号")
+    assert "缺少合同编号" in stack.mailbox.wait("hu.bin", won.id, "U7").text
+    assert won.say("contract-review", {"amount": "2750000.00", "contract_number": "HT-7"}).status == 200
+    wrong = won.say("contract-review", {"amount": "0", "received_on": "2999-01-01"}, by=CLERK)
+    assert {(one["field"], one["rule"]) for one in wrong.json["errors"]} == {
+        *(("amount", "U7"), ("contract_number", "U7"), ("received_on", "U7")),
+    }
+    assert won.link(CLERK, 3).answer("received", number="HT-7", amount="2,750,000.00").status == 200
     signed = won.reaches("contract_signed")
-    assert signed["status"] == "contract_signed"
+    assert (signed["status"], signed["contract"]["amount"]) == ("contract_signed", "2750000.00")
+    told = stack.mailbox.wait("hu.bin", won.id, "HT-7").text
+    assert "2,750,000.00" in told
     assert won.say("updates", news).status == 409
+    right = {"amount": "2570000.00", "reason": "录入时颠倒了数字"}
+    assert won.say("contract-correction", right).status == 403
+    assert won.say("contract-correction", right | {"amount": "2750000"}, by=CLERK).status == 422
+    assert won.say("contract-correction", right, by=CLERK).status == 200
+    corrected = won.seen_by("hu.bin")["contract"]
+    assert (corrected["amount"], corrected["corrections"][0]["amount_before"]) == ("2570000.00", "2750000.00")
+    told = stack.mailbox.wait("hu.bin", won.id, "录入时颠倒了数字").text
+    assert "2,570,000.00" in told
+    assert "2,750,000.00" in told
     lost = ProjectJourney(stack, "zhu.hong").active(EAST_VP)
     assert lost.say("loss", {}).status == 422
     assert lost.say("loss", {"reason": "价格高于竞争对手", "competitor": "某公司"}).status == 200
@@ -224,9 +246,16 @@ def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
     assert ended["status"] == "ended"
     products = [one["id"] for one in stack.web.request("GET", "/dev/people").json if "product_manager" in one["roles"]]
     for told in (*products, EAST_GM):  # U8
-        assert "价格高于竞争对手" in stack.mailbox.wait(told, lost.id, "U8").text
+        loss = stack.mailbox.wait(told, lost.id, "U8").text
+        assert "价格高于竞争对手" in loss
+        assert "某公司" in loss
+    assert not stack.mailbox.mails("david.brown", lost.id)  # neither their department nor a side of it
     check = stack.portal.call("gao.yuan", "GET", f"/project-numbers/{number}?purpose=contract_review").json
     assert check["project"]["number"] == number
+    assert not check["allowed"]
+    stranger = stack.portal.call("guo.tao", "GET", f"/project-numbers/{number}?purpose=contract_review").json
+    assert (stranger["allowed"], stranger["project"]) == (False, None)  # P9, X2
+    assert "签署合同" not in stranger["reason"]
     none = stack.portal.call("gao.yuan", "GET", "/project-numbers/P1999-00001?purpose=early_order").json
     assert (none["allowed"], none["project"]) == (False, None)
 

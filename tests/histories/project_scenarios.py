@@ -10,6 +10,7 @@ from temporalio.client import WorkflowHistory
 from domain.dispute import DisputeStage
 from domain.project import ProjectStage
 from domain.statements import RegisterProject
+from domain.tasks import TaskKind
 from tests.workflow.fake_project_record import SUE, TESS, account_of, company, registration_of
 from tests.workflow.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.project_story import HALVES, ProjectStory, project_form
@@ -47,6 +48,45 @@ async def contract_signed(story: ProjectStory) -> WorkflowHistory:
     await story.sends(story.contract())
     await story.result()
     return await _latest(story)
+
+
+async def contract_received(story: ProjectStory) -> WorkflowHistory:
+    """U7: handed in and sent back, updated, handed in again and received by commerce."""
+    await open_contract_review(story)
+    await story.tells(CLARA, "send_back", "the number is missing")
+    await eventually(lambda: bool(story.told("contract_sent_back")), "the salesperson told")
+    await story.waits(days=3)
+    await story.updates()
+    await story.sends(story.contract(SAM))
+    await story.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    await story.tells(CLARA, "received", number="HT-1", amount="1149000.00")
+    await story.result()
+    return await _latest(story)
+
+
+async def open_contract_review(story: ProjectStory) -> WorkflowHistory:
+    """Open, U7: handed in after a week; commerce is asked and reminded, and the clocks of silence stand still."""
+    await story.to_active()
+    await story.waits(days=7)
+    await story.sends(story.contract(SAM))
+    await story.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    await story.waits(days=30)
+    await story.comes("stand_in", 1)
+    await story.status()
+    return await _latest(story)
+
+
+async def corrected(story: ProjectStory) -> WorkflowHistory:
+    """U7: the process of the correction, after that of the project has ended."""
+    await story.to_active()
+    await story.sends(story.contract())
+    await story.result()
+    return await story.corrects(CLARA, "1200000.00")
+
+
+async def unsealed_correction(story: ProjectStory) -> WorkflowHistory:
+    await story.to_active()
+    return await story.corrects(CLARA, "1200000.00", sealed=False)
 
 
 async def shelved(story: ProjectStory) -> WorkflowHistory:
@@ -249,6 +289,8 @@ async def rerouted(story: ProjectStory) -> WorkflowHistory:
 PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-lost": lost,
     "closed-contract-signed": contract_signed,
+    "closed-contract-received": contract_received,
+    "open-contract-review": open_contract_review,
     "closed-shelved": shelved,
     "closed-rejected": rejected,
     "closed-refusal-upheld": refusal_upheld,
@@ -263,6 +305,10 @@ PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "open-approval-after-agreement": approval_after_agreement,
     "open-approval-after-meeting": approval_after_meeting,
     "open-rerouted": rerouted,
+}
+CORRECTIONS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
+    "closed-corrected": corrected,
+    "closed-unsealed": unsealed_correction,
 }
 DISPUTES: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-agreed": agreement,

@@ -29,7 +29,7 @@ from temporalio.client import WorkflowHistory  # noqa: E402
 from temporalio.testing import WorkflowEnvironment  # noqa: E402
 
 from domain.application import Stage  # noqa: E402
-from tests.histories.project_scenarios import DISPUTES, PROJECTS  # noqa: E402
+from tests.histories.project_scenarios import CORRECTIONS, DISPUTES, PROJECTS  # noqa: E402
 from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
 from tests.workflow.project_story import ProjectStory  # noqa: E402
@@ -173,6 +173,7 @@ RECORDED: dict[str, dict[str, Callable[[WorkflowEnvironment], Awaitable[Workflow
     "NamedAccountApplication": {name: partial(application, scenario=told) for name, told in SCENARIOS.items()},
     "ProjectRegistration": {name: partial(project, scenario=told) for name, told in PROJECTS.items()},
     "ProjectDispute": {name: partial(project, scenario=told) for name, told in DISPUTES.items()},
+    "ContractCorrection": {name: partial(project, scenario=told) for name, told in CORRECTIONS.items()},
     "AccountReview": {name: partial(reviewed, scenario=told) for name, told in REVIEWS.items()},
     "ReviewPeriod": {name: partial(reviewed, scenario=told) for name, told in PERIODS.items()},
 }

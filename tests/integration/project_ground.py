@@ -159,7 +159,7 @@ class ProjectGround(Ground):
         """Many registrations of 杨帆 at once, as they stand just before a race.
 
         In APPROVAL with the VP's task, open or `approved`; in CONFLICT_CONFIRMATION with that of 徐静's VP, who is
-        away, and her delegate.
+        away, and her delegate; with a `contract_application` with that of commerce.
         """
         made = tuple(self.registration(project_id) for project_id in project_ids)
         rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in (project, project_round, party, task, task_person)}
@@ -192,6 +192,9 @@ class ProjectGround(Ground):
             if stage is ProjectStage.APPROVAL:
                 vp = (NORTH_VP, "holder", None)
                 self._add_task(rows, one, TaskKind.PROJECT_APPROVAL, FAN, vp, choice=APPROVE if approved else "")
+            elif "contract_application" in columns:
+                clerks = ((CLERK, "holder", None), (OTHER_CLERK, "holder", None))
+                self._add_task(rows, one, TaskKind.CONTRACT_REVIEW, "", *clerks)
             elif stage is ProjectStage.CONFLICT_CONFIRMATION:
                 clerk = (CLERK, "holder", None)
                 self._add_task(rows, one, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=SUSPECT)

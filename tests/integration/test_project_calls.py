@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio.workflow import _Definition
 
-from api.front_door import APPLICATION_PROCESS, PROJECT_PROCESS
+from api.front_door import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS
 from api.pages import render_dossier
 from db import projects, reading, tasks
 from domain.access import scope_of
@@ -34,6 +34,7 @@ from tests.integration.project_door import (
     filled,
     row,
 )
+from workflows.contract_correction import ContractCorrection
 from workflows.dispute import ProjectDispute
 from workflows.named_account import NamedAccountApplication
 from workflows.project import ProjectRegistration
@@ -84,6 +85,9 @@ TURNED_AWAY = [
     (HOLDER, "/projects/p2/updates", "update", 403, "not_salesperson_of_project"),
     (VP, "/projects/p1/loss", "loss", 403, "not_salesperson_of_project"),
     (VP, "/projects/p1/contract-review", "contract", 403, "not_commerce_or_salesperson"),
+    (VP, "/projects/p1/contract-correction", "correction", 403, "not_commerce"),
+    (APPLICANT, "/projects/p1/contract-correction", "correction", 403, "not_commerce"),
+    (OTHER, "/projects/p1/contract-correction", "correction", 404, "not_found"),
     (HOLDER, "/projects/p2/resume", "resume", 403, "not_salesperson_of_project"),
     (HOLDER, "/projects/p2/objection", "reason", 403, "not_salesperson_of_project"),
     (HOLDER, "/projects/p2/withdraw", "reason", 403, "not_salesperson_of_project"),
@@ -101,6 +105,7 @@ BODIES: dict[str, Any] = {
     "update": {"progress": "x", "next_steps": "y"},
     "loss": {"reason": "x"},
     "contract": {"amount": "1.00"},
+    "correction": {"amount": "1.00", "reason": "x"},
     "resume": {"why_silent": "x", "why_resume": "y"},
     "reason": {"reason": "x"},
     "agreement": {"cooperation": "x", "split": [{"person": APPLICANT, "percent": "100"}]},
@@ -165,6 +170,7 @@ async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> N
     """The front door names processes and signals; this is where the names are held to the processes."""
     assert _Definition.must_from_class(NamedAccountApplication).name == APPLICATION_PROCESS
     assert _Definition.must_from_class(ProjectRegistration).name == PROJECT_PROCESS
+    assert _Definition.must_from_class(ContractCorrection).name == CORRECTION_PROCESS
     said = {
         NamedAccountApplication: {"answer_task", "withdraw", "appeal"},
         ProjectRegistration: {

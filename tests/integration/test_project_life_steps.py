@@ -11,11 +11,16 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.context import ForeignStep
-from db import applications, projects
-from domain.project import ProjectStage, SalesStage
+from activities.steps import CorrectContractStep
+from db import account_reviews, applications, disputes, projects, reports
+from db.disputes import DisputeRow
+from domain.dispute import Claimant, DisputeStage, Origin
+from domain.project import ContractCorrection, ProjectStage, SalesStage
 from domain.project_life import Silence
 from domain.project_rules import ProjectNotice
 from domain.statements import (
+    AnswerTask,
+    CorrectContract,
     ObjectToRefusal,
     Reassign,
     ReceiveContract,
@@ -24,7 +29,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks import ACCEPT, CLEAR, REJECT, SUSPECT, TaskKind
+from domain.tasks import ACCEPT, CLEAR, RECEIVED, REJECT, SEND_BACK, SUSPECT, TaskKind
 from tests.integration.project_ground import (
     CLERK,
     COMMERCE,
@@ -45,6 +50,7 @@ from tests.integration.project_ground import (
     form,
 )
 from tests.integration.race_ground import KEYS, NOW
+from workflows.messages import correction_workflow_id
 
 DAY = timedelta(days=1)
 WEEKLY = {"progress": "方案已提交", "problems": "", "next_steps": "等待评审"}
@@ -144,6 +150,12 @@ async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: Pro
     assert await mine.told("silent_two_weeks") == sorted([FAN, NORTH_GM])
     told = await mine.mail("silent_two_weeks", NORTH_GM)
     assert (told["until"], told["applicant_name"]) == ("2027-03-01T10:00:00+08:00", "杨帆")
+    assert datetime.fromisoformat(told["since"]) == NOW
+    assert {line["label_key"]: line["value"] for line in told["facts"]} == {
+        "silence_label.last_progress": "silence_label.never",
+        "silence_ahead.one_month": "2027-01-01",
+        "silence_ahead.three_months": "2027-03-01",
+    }
     with pytest.raises(ForeignStep):  # once, under whatever key
         await mine.reminds(Silence.TWO_WEEKS)
     with pytest.raises(ForeignStep):
@@ -159,6 +171,15 @@ async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: Pro
     await mine.reminds(Silence.TWO_WEEKS)
     assert await mine.told("silent_two_weeks") == sorted([FAN, NORTH_GM] * 2)
     assert (await mine.events()).count("silence_reminded") == 3
+    query = "SELECT facts FROM mail WHERE facts->>'kind' = 'silent_two_weeks' ORDER BY created_at DESC LIMIT 1"
+    ((again,),) = await ground.rows(query)
+    assert datetime.fromisoformat(again["since"]) == ONE_MONTH
+    assert {line["label_key"]: line["value"] for line in again["facts"]} == {
+        "silence_label.last_progress": "方案已提交",
+        "silence_label.last_next_steps": "等待评审",
+        "silence_ahead.one_month": "2027-02-01",
+        "silence_ahead.three_months": "2027-04-01",
+    }
 
 
 async def test_u4_shelved_after_three_months_and_not_a_moment_before(ground: ProjectGround) -> None:
@@ -253,28 +274,211 @@ async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(groun
 # ---- U7, U8, A6: the end -------------------------------------------------------------------------------------------
 
 
-async def test_u7_the_contract_review_ends_it_with_its_amount(ground: ProjectGround) -> None:
+async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_amount(ground: ProjectGround) -> None:
     mine = await ground.active("p1", FAN, form("云岭精工"))
     for person in (LEI, NORTH_VP, NORTH_GM, PRODUCTS[0]):
         assert (await mine.say(ReceiveContract, person, contract=CONTRACT)).code == "not_commerce_or_salesperson"
     assert (await mine.say(ReceiveContract, CLERK)).code == "unreadable"
     with pytest.raises(ForeignStep):
         await mine.moves(ProjectStage.CONTRACT_SIGNED)
-    assert (await mine.say(ReceiveContract, CLERK, contract=CONTRACT)).accepted
+    said = mine.says(ReceiveContract, CLERK, contract={"amount": "0.00", "received_on": "2026-12-02"})
+    assert not (await mine.hears(said)).accepted
+    assert {(one["field"], one["rule"]) for one in (await mine.receipt(said))["problems"]} == {
+        ("amount", "U7"),
+        ("contract_number", "U7"),
+        ("received_on", "U7"),
+    }
+    heard = await mine.say(ReceiveContract, CLERK, contract=CONTRACT)
+    assert (heard.accepted, heard.asks_commerce) == (True, False)
     # Whatever comes between that and the move is too late.
     assert (await mine.say(ReportLoss, FAN, loss={"reason": "丢了"})).code == "project_not_active"
     with pytest.raises(ForeignStep):
         await mine.moves(ProjectStage.ENDED)
     await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
     row = await mine.row()
-    assert row.contract == {**CONTRACT, "by": CLERK, "at": NOW.isoformat()}
+    assert row.contract == {**CONTRACT, "signed_on": None, "by": CLERK, "at": NOW.isoformat()}
     assert row.stage.status == "contract_signed"
     assert await mine.told("contract_signed") == sorted([FAN, NORTH_GM, COMMERCE])
     assert not await mine.live()
 
 
+async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> None:
+    """U7: what they hand in is a task for commerce; number, amount and dates are those that commerce records."""
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    assert (await mine.say(ReceiveContract, FAN, contract={"amount": "0"})).code == "greater_than"
+    mine.now += 10 * DAY
+    heard = await mine.say(ReceiveContract, FAN, contract={"amount": "9900000.00"})
+    assert (heard.accepted, heard.asks_commerce) == (True, True)
+    with pytest.raises(ForeignStep):
+        await mine.moves(ProjectStage.CONTRACT_SIGNED)
+    moved = await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
+    assert (moved.ahead, mine.asked()) == ((), [CLERK, OTHER_CLERK])
+    with pytest.raises(ForeignStep):  # asked once
+        await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
+    task = await mine.task()
+    assert task.note is not None
+    handed_in = {"contract_number": "", "amount": "9900000.00", "by": FAN}
+    assert handed_in.items() <= task.note["contract_application"].items()  # type: ignore[union-attr]
+    asking = await mine.mail("task", OTHER_CLERK)
+    assert asking["facts"] == [{"label_key": "contract_label.amount", "value": "9900000.00", "money": True}]
+    row = await mine.row()
+    assert (row.stage, row.contract, row.stage_since) == (ProjectStage.ACTIVE, None, NOW)
+    assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).code == "contract_review_open"
+    assert (await mine.say(UpdateProject, FAN, update=WEEKLY)).ahead == ()
+    right = {"number": "HT-2027-031", "amount": "2500000.00"}
+    for wrong, fields in (
+        ({"amount": "0.00"}, {"fields.amount"}),
+        ({"received_on": "2026-12-12"}, {"fields.received_on"}),
+        ({"signed_on": "2026-12-11", "received_on": "2026-12-10"}, {"fields.signed_on"}),
+        ({"number": " "}, {"fields.number"}),
+    ):
+        said = mine.says(AnswerTask, CLERK, task_id=task.id, choice=RECEIVED, fields={**right, **wrong})
+        assert not (await mine.hears(said)).accepted
+        assert {one["field"] for one in (await mine.receipt(said))["problems"]} == fields
+    assert (await mine.answers(FAN, RECEIVED, **right)).code == "own_application"
+    assert (await mine.answers(CLERK, RECEIVED, **right, signed_on="2026-12-09")).accepted
+    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+    contract = (await mine.row()).contract
+    assert contract is not None
+    assert contract == {
+        **{"contract_number": "HT-2027-031", "amount": "2500000.00"},
+        **{"signed_on": "2026-12-09", "received_on": "2026-12-11", "by": CLERK, "at": mine.now.isoformat()},
+    }
+    told = {line["label_key"]: line["value"] for line in (await mine.mail("contract_signed", NORTH_GM))["facts"]}
+    assert told["contract_label.amount"] == "2500000.00"
+    assert told["contract_label.contract_number"] == "HT-2027-031"
+
+
+async def test_u7_sent_back_the_salesperson_learns_why_and_the_clocks_begin_anew(ground: ProjectGround) -> None:
+    """U7, U2–U5: nothing is due while commerce has it, however long that takes."""
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).accepted
+    await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
+    mine.now = THREE_MONTHS + 30 * DAY
+    for silence in Silence:
+        with pytest.raises(ForeignStep):
+            await mine.reminds(silence)
+    with pytest.raises(ForeignStep):
+        await mine.moves(ProjectStage.SHELVED)
+    assert (await mine.answers(CLERK, SEND_BACK)).code == "reason_required"
+    assert (await mine.answers(CLERK, SEND_BACK, "缺少签字页")).accepted
+    moved = await mine.moves(ProjectStage.ACTIVE, notices=[ProjectNotice.CONTRACT_SENT_BACK])
+    assert moved.updated_at == mine.now
+    assert moved.ahead is not None
+    assert [due.silence for due in moved.ahead] == list(Silence)
+    assert moved.ahead[0].at == mine.now + 14 * DAY
+    assert await mine.told("contract_sent_back") == [FAN]
+    told = await mine.mail("contract_sent_back", FAN)
+    assert (told["reason"], told["decided_by_name"]) == ("缺少签字页", "高媛")
+    row = await mine.row()
+    assert row.contract_application is not None
+    assert row.contract_application["sent_back"]["reason"] == "缺少签字页"
+    assert (row.stage, row.contract) == (ProjectStage.ACTIVE, None)
+    assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).asks_commerce
+    await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
+    assert (await mine.task()).note["contract_application"].keys() == {*CONTRACT, "signed_on", "by", "at"}  # type: ignore
+
+
+async def test_u7_u8_a_loss_while_commerce_has_the_contract_closes_its_task(ground: ProjectGround) -> None:
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).accepted
+    await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
+    asked = mine.tasks
+    assert (await mine.say(ReportLoss, FAN, loss={"reason": "客户取消"})).accepted
+    late = await mine.answers(CLERK, RECEIVED, number="1", amount="1.00")
+    assert late.code == "project_not_active"
+    await mine.moves(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+    assert await mine.told("task_withdrawn") == sorted([CLERK, OTHER_CLERK])
+    mine.tasks = asked
+    assert (await mine.answers(CLERK, RECEIVED, number="1", amount="1.00")).code == "task_withdrawn"
+    row = await mine.row()
+    assert (row.stage, row.contract) == (ProjectStage.ENDED, None)
+
+
+async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_one_counts(
+    ground: ProjectGround,
+) -> None:
+    """U7, R2–R4: both figures stay, whoever was told is told again, and reports count the new one."""
+    await ground.holds("acc", FAN, "云岭精工")
+    mine = await ground.registered("p1", FAN, form("云岭精工"))
+    await mine.routes()
+    await mine.asks_vp()
+    await mine.is_approved()
+    early = await corrects(mine, CLERK, "1", "2600000.00")
+    assert early["code"] == "contract_not_signed"
+    assert (await mine.say(ReceiveContract, CLERK, contract=CONTRACT)).accepted
+    await mine.moves(ProjectStage.CONTRACT_SIGNED)
+    for person, code in ((FAN, "not_commerce"), (NORTH_VP, "not_commerce"), ("nobody", "not_commerce")):
+        assert (await corrects(mine, person, f"by-{person}", "2600000.00"))["code"] == code
+    wrong = await corrects(mine, CLERK, "2", "2500000")
+    assert [(one["field"], one["key"]) for one in wrong["problems"]] == [("amount", "same_amount")]
+    assert [one["key"] for one in (await corrects(mine, CLERK, "3", "0"))["problems"]] == ["greater_than"]
+    assert (await mine.row()).contract == {**CONTRACT, "signed_on": None, "by": CLERK, "at": NOW.isoformat()}
+    mine.now += DAY
+    assert (await corrects(mine, OTHER_CLERK, "4", "2600000.00", "录入时少一位"))["status"] == "accepted"
+    contract = (await mine.row()).contract
+    assert contract is not None
+    assert (contract["amount"], contract["by"]) == ("2600000.00", CLERK)
+    assert contract["corrections"] == [
+        {
+            **{"amount_before": "2500000.00", "amount": "2600000.00", "reason": "录入时少一位"},
+            **{"by": OTHER_CLERK, "at": mine.now.isoformat()},
+        }
+    ]
+    assert await mine.told("contract_corrected") == sorted([FAN, NORTH_GM, COMMERCE])
+    told = await mine.mail("contract_corrected", FAN)
+    rows = {line["label_key"]: line["value"] for line in told["facts"]}
+    assert (rows["contract_label.amount"], rows["contract_label.amount_before"]) == ("2600000.00", "2500000.00")
+    assert told["reason"] == "录入时少一位"
+    day = NOW.date()
+    async with ground.engine.connect() as tx:
+        results = await reports.results_of(tx, ["acc"], day, day, "Asia/Shanghai")
+        by_month = await account_reviews.signed_by_month(tx, "acc", "Asia/Shanghai")
+    assert results["acc"].signed == Decimal("2600000.00")
+    assert list(by_month.values()) == [Decimal("2600000.00")]
+
+
+async def test_u7_a_correction_sent_by_hand_changes_nothing(ground: ProjectGround) -> None:
+    """X1, design principle 3: no seal, a seal of something else, or no statement at all."""
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    await mine.say(ReceiveContract, CLERK, contract=CONTRACT)
+    await mine.moves(ProjectStage.CONTRACT_SIGNED)
+    before = await ground.everything()
+    right = mine.says(
+        CorrectContract,
+        CLERK,
+        workflow_id=correction_workflow_id("x"),
+        project_id="p1",
+        correction={"amount": "1.00", "reason": "x"},
+    )
+    dearer = ContractCorrection(amount=Decimal("2.00"), reason="x")
+    for forged in (
+        CorrectContract(),
+        right.model_copy(update={"seal": ""}),
+        right.model_copy(update={"correction": dearer}),
+        right.model_copy(update={"person": COMMERCE}),
+    ):
+        step = CorrectContractStep(key=forged.fingerprint, now=NOW, statement=forged)
+        corrected = await ground.run(ground.project_steps.correct_contract, step, correction_workflow_id("x"))
+        assert not corrected.accepted
+    elsewhere = CorrectContractStep(key="elsewhere", now=NOW, statement=right)
+    assert not (await ground.run(ground.project_steps.correct_contract, elsewhere, "correction-y")).accepted
+    assert await ground.everything() == before
+
+
+async def corrects(mine: Registration, person: str, which: str, amount: str, reason: str = "x") -> dict[str, Any]:
+    """The receipt of a correction, made by a process of its own; done twice, which is doing it once (X3)."""
+    workflow_id = correction_workflow_id(which)
+    correction = {"amount": amount, "reason": reason}
+    said = mine.says(CorrectContract, person, workflow_id=workflow_id, project_id=mine.id, correction=correction)
+    step = CorrectContractStep(key="correct", now=mine.now, statement=said)
+    for _ in range(2):
+        await mine.ground.run(mine.ground.project_steps.correct_contract, step, workflow_id)
+    return await mine.receipt(said)
+
+
 async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(ground: ProjectGround) -> None:
-    """U8: with its essentials and the reason, and to nobody else."""
+    """U8: with its essentials, the reason and the competitor, and to nobody else."""
     mine = await ground.active("p1", FAN, form("云岭精工"))
     with pytest.raises(ForeignStep):
         await mine.moves(ProjectStage.ENDED)
@@ -287,9 +491,39 @@ async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(g
         shown = {line["label_key"]: line["value"] for line in told["essentials"]}
         assert (shown["field.project.amount"], shown["field.project.vendor"]) == ("2680000.00", "华为")
         assert (told["reason"], told["customer_name"], told["decided_by_name"]) == ("价格过高", "云岭精工", "杨帆")
+        assert told["facts"] == [{"label_key": "field.project.competitor", "value": "神州数码"}]
         assert told["project_number"] == "P2026-00001"
     row = await mine.row()
     assert row.loss == {"reason": "价格过高", "competitor": "神州数码", "by": FAN, "at": NOW.isoformat()}
+
+
+async def test_u8_a_loss_is_told_to_the_gm_of_the_other_side_of_its_dispute(ground: ProjectGround) -> None:
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    sides = [
+        {"person": person, "subject_type": "project", "subject_id": person, "since": NOW.isoformat()}
+        for person in (FAN, JING)
+    ]
+    async with ground.engine.begin() as tx:
+        await disputes.add(
+            tx,
+            DisputeRow(
+                id="p1-1",
+                workflow_id="dispute-p1-1",
+                project_id="p1",
+                origin=Origin.OTHER_ACCOUNT,
+                stage=DisputeStage.AGREED,
+                round=1,
+                claimants=tuple(Claimant.model_validate(side) for side in sides),
+                opened_at=NOW,
+                stage_since=NOW,
+            ),
+        )
+    assert (await mine.say(ReportLoss, FAN, loss={"reason": "价格过高"})).accepted
+    await mine.moves(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+    assert await mine.told("lost") == sorted([NORTH_GM, EAST_GM, *PRODUCTS])
+    assert (await mine.mail("lost", EAST_GM))["facts"] == [
+        {"label_key": "field.project.competitor", "value": "project_page.competitor_not_named", "words": True}
+    ]
 
 
 @pytest.mark.parametrize("end", ["lost", "signed", "shelved"])
@@ -300,7 +534,7 @@ async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: Proj
         await mine.say(ReportLoss, FAN, loss={"reason": "价格过高"})
         await mine.moves(ProjectStage.ENDED)
     elif end == "signed":
-        await mine.say(ReceiveContract, FAN, contract=CONTRACT)
+        await mine.say(ReceiveContract, CLERK, contract=CONTRACT)
         await mine.moves(ProjectStage.CONTRACT_SIGNED)
     else:
         mine.now = THREE_MONTHS

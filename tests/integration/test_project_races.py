@@ -32,13 +32,15 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks import APPROVE, CONFLICT, NO_CONFLICT, TaskKind
+from domain.tasks import APPROVE, CONFLICT, NO_CONFLICT, RECEIVED, TaskKind
 from tests.integration.project_ground import (
+    CLERK,
     COMMERCE,
     EAST_VP,
     EAST_VPS_DELEGATE,
     FAN,
     NORTH_VP,
+    OTHER_CLERK,
     WHY,
     ProjectGround,
     Registration,
@@ -50,6 +52,8 @@ APPROVALS = 520
 NEVER = 40
 ROUNDS = 100
 """Approvals whose every transaction is rolled back at its last statement."""
+ENDINGS = 200
+HANDED_IN = {"amount": "1.00", "contract_number": "", "signed_on": None, "received_on": None, "by": FAN}
 MIDNIGHT = datetime(2026, 12, 31, 16, tzinfo=UTC)
 """The new year in Shanghai."""
 THREE_MONTHS = datetime(2027, 3, 1, 2, tzinfo=UTC)
@@ -270,35 +274,81 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
     ) == sorted(outcomes.items())
 
 
-async def test_u7_u8_a_loss_against_a_contract(ground: ProjectGround) -> None:
-    """U7, U8: one of the two ends the project, and the other is told that it is over."""
-    contenders = await ground.stand(ProjectStage.ACTIVE, ids("e"), updated_at=NOW)
+async def ends(ground: ProjectGround, one: Registration, said: Statement) -> Recorded:
+    """What somebody says, and the move that follows from it, as the process takes them."""
+    heard = await one.once(ground.records.record_statement, one.record_step(said))
+    if heard.accepted:
+        stage = ProjectStage.ENDED if isinstance(said, ReportLoss) else ProjectStage.CONTRACT_SIGNED
+        await one.once(ground.records.move, one.move_step(stage))
+    return heard
 
-    async def end(one: Registration, said: Statement, stage: ProjectStage) -> Recorded:
-        heard = await one.once(ground.records.record_statement, one.record_step(said))
-        if heard.accepted:
-            await one.once(ground.records.move, one.move_step(stage))
-        return heard
+
+def received_by(one: Registration, clerk: str, amount: str) -> AnswerTask:
+    fields = {"number": f"HT-{clerk}", "amount": amount}
+    return one.says(AnswerTask, clerk, task_id=one.task_id(TaskKind.CONTRACT_REVIEW), choice=RECEIVED, fields=fields)
+
+
+async def test_u7_u8_a_loss_against_a_contract(ground: ProjectGround) -> None:
+    """U7, U8: commerce receives what was handed in, or one on paper, while the salesperson reports the loss: one of
+    them ends the project, and whoever is later is told that it is over."""
+    contenders = await ground.stand(
+        ProjectStage.ACTIVE, ids("e", ENDINGS), updated_at=NOW, contract_application=HANDED_IN
+    )
 
     async def one_round(number: int, one: Registration) -> ProjectStage:
         lost = one.says(ReportLoss, FAN, loss={"reason": "价格过高"})
-        signed = one.says(ReceiveContract, COMMERCE, contract={"amount": "100.00"})
-        both = [(lost, ProjectStage.ENDED), (signed, ProjectStage.CONTRACT_SIGNED)]
+        on_paper = one.says(ReceiveContract, COMMERCE, contract={"amount": "1.00", "contract_number": "HT"})
+        said: list[Statement] = [lost, received_by(one, CLERK, "100.00")]
+        if number % 3 == 0:
+            said.append(on_paper)
         if number % 2:
-            both.reverse()
-        heard = await race(*(end(one, *how) for how in both))
-        ((_, stage),) = [how for how, recorded in zip(both, heard, strict=True) if recorded.accepted]
-        assert {recorded.code for recorded in heard} == {"", "project_not_active"}
+            said.reverse()
+        heard = await race(*(ends(ground, one, statement) for statement in said))
+        ((_, first),) = [pair for pair in zip(heard, said, strict=True) if pair[0].accepted]
+        codes = {recorded.code for recorded in heard} - {""}
+        assert codes <= {"project_not_active", "already_answered", "task_withdrawn"}
+        stage = ProjectStage.ENDED if first is lost else ProjectStage.CONTRACT_SIGNED
         row = await one.row()
         assert row.stage is stage
-        assert (row.loss is None, row.contract is None) == (
-            stage is not ProjectStage.ENDED,
-            stage is ProjectStage.ENDED,
-        )
+        assert (row.loss is None, row.contract is None) == (first is not lost, first is lost)
+        if row.contract:
+            assert row.contract["by"] == first.person
+        assert await ground.rows("SELECT 1 FROM task WHERE subject_id = :id AND status = 'open'", id=one.id) == []
         return stage
 
     outcomes = Counter(await asyncio.gather(*itertools.starmap(one_round, enumerate(contenders))))
-    assert sum(outcomes.values()) == ROUNDS
+    assert sum(outcomes.values()) == ENDINGS
+    assert set(outcomes) == {ProjectStage.ENDED, ProjectStage.CONTRACT_SIGNED}
+
+
+async def test_u7_two_clerks_who_receive_one_contract(ground: ProjectGround) -> None:
+    """U7: by two answers, or by an answer and one on paper: one amount is on record, and the other clerk is told."""
+    contenders = await ground.stand(
+        ProjectStage.ACTIVE, ids("t", ENDINGS), updated_at=NOW, contract_application=HANDED_IN
+    )
+
+    async def one_round(number: int, one: Registration) -> str:
+        other: Statement = received_by(one, OTHER_CLERK, "200.00")
+        if number % 2:
+            contract = {"amount": "200.00", "contract_number": "HT"}
+            other = one.says(ReceiveContract, OTHER_CLERK, contract=contract)
+        said = [received_by(one, CLERK, "100.00"), other]
+        if number % 4 < 2:
+            said.reverse()
+        heard = await race(*(ends(ground, one, statement) for statement in said))
+        ((_, first),) = [pair for pair in zip(heard, said, strict=True) if pair[0].accepted]
+        ((late, _),) = [pair for pair in zip(heard, said, strict=True) if not pair[0].accepted]
+        assert late.code in ("project_not_active", "already_answered", "task_withdrawn")
+        row = await one.row()
+        assert row.stage is ProjectStage.CONTRACT_SIGNED
+        assert row.contract is not None
+        amount = "100.00" if first.person == CLERK else "200.00"
+        assert (row.contract["by"], row.contract["amount"]) == (first.person, amount)
+        return first.person
+
+    outcomes = Counter(await asyncio.gather(*itertools.starmap(one_round, enumerate(contenders))))
+    assert sum(outcomes.values()) == ENDINGS
+    assert set(outcomes) == {CLERK, OTHER_CLERK}
 
 
 async def test_u6_two_resumptions_of_one_project(ground: ProjectGround) -> None:

@@ -20,7 +20,13 @@ OF_A_VP = [
     TaskKind.RECORD_MEETING,
     TaskKind.OBJECTION_REVIEW,
 ]
-OF_COMMERCE = [TaskKind.ASSIGN_CLERK, TaskKind.CONFLICT_CHECK, TaskKind.CALL_MEETING, TaskKind.RESUME_REVIEW]
+OF_COMMERCE = [
+    TaskKind.ASSIGN_CLERK,
+    TaskKind.CONFLICT_CHECK,
+    TaskKind.CALL_MEETING,
+    TaskKind.RESUME_REVIEW,
+    TaskKind.CONTRACT_REVIEW,
+]
 
 COMPANY: dict[str, tuple[Role, str | None, str | None]] = {
     "sam": (Role.SALESPERSON, "north", "dora"),

@@ -203,3 +203,11 @@ def test_a_policy_an_old_process_has_kept_from_before_there_were_projects_can_st
     assert read.projects == POLICY.projects
     assert TaskKind.PROJECT_APPROVAL not in read.deadlines
     assert Policy.model_validate(POLICY.model_dump(mode="json")) == POLICY
+
+
+def test_u7_a_project_that_runs_on_an_older_policy_can_still_come_to_its_contract_review() -> None:
+    """It gets the shipped deadlines for what its own policy has never heard of."""
+    kept = POLICY.model_dump(mode="json")
+    del kept["deadlines"]["contract_review"]
+    del kept["projects"]["loss_told_departments"]
+    assert Policy.model_validate(kept) == POLICY

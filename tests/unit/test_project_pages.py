@@ -166,6 +166,24 @@ def test_a5_what_is_to_be_weighed_stands_on_the_page_with_times(kind: TaskKind) 
     assert html.index("旧项目&lt;u&gt;") < html.index("本次登记")  # the first registered stands first
 
 
+def test_u7_commerce_sees_what_was_handed_in_and_enters_what_it_has_received() -> None:
+    """U7: nothing of the application is filled in beforehand: what counts is what commerce has read."""
+    handed_in = {"amount": "9750000.00", "contract_number": "HT-9", "signed_on": "2026-12-11", "received_on": None}
+    note = {"contract_application": {**handed_in, "by": {"id": "yang.fan", "name": "杨帆"}, "at": NOON.isoformat()}}
+    for language, label in (("zh", "签署日期"), ("en", "Signed on")):
+        shown = page(TaskKind.CONTRACT_REVIEW, note=note, language=language)
+        for words in ("HT-9", "¥9,750,000.00", "杨帆", label):
+            assert words in shown
+        assert not any(key in shown for key in ("contract_application", "contract number", "signed on", "2026-12-11"))
+        inputs = Inputs(shown)
+        assert {name: inputs.values[name] for name in ("number", "amount", "signed_on", "received_on")} == {
+            **{"number": "", "amount": "", "signed_on": "", "received_on": ""},
+        }
+    typed = {"choice": "received", "number": "HT-9", "amount": "￥9,750,000", "received_on": "2026-12-14"}
+    fields = answered(TaskKind.CONTRACT_REVIEW, typed)
+    assert fields == {"number": "HT-9", "amount": "9750000", "received_on": "2026-12-14"}
+
+
 def test_p4_nothing_found_is_said() -> None:
     assert "未发现相关的大客户、申请或项目。" in page(TaskKind.CONFLICT_CHECK, weighed=(Weighed(line=OWN, own=True),))
     left_out = "另有 12 条关联较弱的未列出"

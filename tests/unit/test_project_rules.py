@@ -186,7 +186,9 @@ def test_u8_a_loss_is_told_to_the_product_managers_of_its_products() -> None:
 
 
 def test_u7_a_contract_is_told_to_the_salesperson_their_gm_and_commerce() -> None:
-    assert set(told(ProjectNotice.CONTRACT_SIGNED)) == {FAN, NORTH_GM, COMMERCE}
+    for notice in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
+        assert set(told(notice)) == {FAN, NORTH_GM, COMMERCE}
+    assert told(ProjectNotice.CONTRACT_SENT_BACK) == (FAN,)
 
 
 def test_n13_a_withdrawal_is_told_to_who_was_asked_and_a_handover_to_who_had_it() -> None:

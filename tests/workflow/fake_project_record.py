@@ -98,6 +98,8 @@ class FakeProject:
     agreement: dict[str, Any] | None = None
     loss: str = ""
     contract: str = ""
+    with_commerce: bool = False
+    """U7: commerce is asked to receive the contract review application."""
     withdrawn: str = ""
     """By whom."""
 
@@ -243,6 +245,6 @@ class ProjectRecord(FakeRecord):
 
     def ahead(self, project: FakeProject) -> tuple[SilenceDue, ...]:
         """U2–U5."""
-        if project.updated_at is None:
+        if project.updated_at is None or project.with_commerce:
             return ()
         return silence_ahead(project.updated_at, project.silences, self.policy, self.calendar)

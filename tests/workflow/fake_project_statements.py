@@ -8,6 +8,7 @@ from typing import Any
 from activities.steps import Recorded
 from domain.access import may_receive_contract
 from domain.answer_fields import answer_problems
+from domain.contract_review import received
 from domain.deadlines import due_at
 from domain.dispute import DisputeStage
 from domain.named_account import appeal_in_time
@@ -41,11 +42,14 @@ from domain.tasks import (
     DISAGREE,
     NO_CONFLICT,
     PROPOSED,
+    RECEIVED,
     RECORD,
     REROUTE,
+    SEND_BACK,
     SUPPLY,
     SUSPECT,
     Taken,
+    TaskKind,
     TaskStatus,
 )
 from tests.workflow.fake_activities import Refused
@@ -92,6 +96,8 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
         raise Refused(problems[0].key)
     if isinstance(own, FakeDispute):
         _check_dispute(own, task, said)
+    elif task.kind is TaskKind.CONTRACT_REVIEW:
+        _active(own, own.salesperson)
     before = own.round
     brought = _dispute_answered(own, task, said) if isinstance(own, FakeDispute) else _project_answered(own, said)
     decision = Taken(
@@ -127,6 +133,10 @@ def _project_answered(own: FakeProject, said: AnswerTask) -> dict[str, Any]:
             if reroute:
                 own.track, own.agreement, own.objection = None, None, ""
             return {"round": own.round, "outcome": REROUTE if reroute else ""}
+        case choice if choice == RECEIVED:
+            own.contract = str(received(said.fields).amount)
+        case choice if choice == SEND_BACK:
+            own.with_commerce = False
     return {}
 
 
@@ -214,14 +224,21 @@ def _loss(own: FakeProject, said: ReportLoss) -> Recorded:
 
 
 def _contract(record: ProjectRecord, own: FakeProject, said: ReceiveContract) -> Recorded:
-    person = record.organisation.person(said.person)
-    if person is None or not may_receive_contract(person, salesperson=own.salesperson):
+    """U7: handed in by its salesperson, received by commerce."""
+    person, handed_in = record.organisation.person(said.person), said.person == own.salesperson
+    own_people = frozenset({own.applicant, own.salesperson})
+    if person is None or not (handed_in or may_receive_contract(person, own=own_people)):
         raise Refused("not_commerce_or_salesperson")
     _active(own, own.salesperson)
     if said.contract is None:
         raise Refused("unreadable")
-    own.contract = str(said.contract.amount)
-    return Recorded(accepted=True)
+    if not handed_in:
+        own.contract = str(said.contract.amount)
+        return Recorded(accepted=True)
+    if own.with_commerce:
+        raise Refused("contract_review_open")
+    own.with_commerce = True
+    return Recorded(accepted=True, asks_commerce=True)
 
 
 def _objection(own: FakeProject, said: ObjectToRefusal, now: datetime) -> Recorded:

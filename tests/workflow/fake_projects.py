@@ -13,6 +13,8 @@ from activities.steps import (
     ApproveProjectStep,
     BrokenDispute,
     BrokenDisputeStep,
+    ContractCorrected,
+    CorrectContractStep,
     DisputeOpened,
     Moved,
     MoveStep,
@@ -46,6 +48,7 @@ from domain.tasks import (
     HOLD,
     NO_CONFLICT,
     REJECT,
+    SEND_BACK,
     SUSPECT,
     UPHOLD_REFUSAL,
     TaskStatus,
@@ -223,6 +226,21 @@ class FakeProjectActivities(FakeActivities):
 
         return await self._once(step, work)
 
+    @activity.defn(name="correct_contract")
+    async def correct_contract(self, step: CorrectContractStep) -> ContractCorrected:
+        def work() -> ContractCorrected:
+            said = step.statement
+            if not seal_holds(said, SEAL_KEYS) or said.workflow_id != _workflow_id() or said.correction is None:
+                self.record.note("statement_unsealed", step.now)
+                return ContractCorrected(accepted=False)
+            project = self.record.projects[said.project_id]
+            if project.stage is not ProjectStage.CONTRACT_SIGNED:
+                return ContractCorrected(accepted=False)
+            project.contract = str(said.correction.amount)
+            return ContractCorrected(accepted=True)
+
+        return await self._once(step, work)
+
     @activity.defn(name="record_statement")
     async def record_statement(self, step: RecordStep) -> Recorded:
         def work() -> Recorded:
@@ -286,6 +304,9 @@ class FakeProjectActivities(FakeActivities):
             raise ForeignStep(f"{own.id}: nothing leads from {own.stage} to {stage}")
         if own.stage is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:
             own.registered_at = now
+        if stage is own.stage is ProjectStage.ACTIVE:
+            own.updated_at, own.silences = now, 0
+            return Moved(ahead=self.record.ahead(own), updated_at=now)
         own.stage = stage
         if stage is ProjectStage.REFUSED:
             own.objection_until = objection_until(now, self.record.policy, self.record.calendar)
@@ -322,6 +343,7 @@ class FakeProjectActivities(FakeActivities):
             (stages.OBJECTION, stages.CLOSED_REFUSED): last == UPHOLD_REFUSAL,
             (stages.ACTIVE, stages.ENDED): bool(own.loss),
             (stages.ACTIVE, stages.CONTRACT_SIGNED): bool(own.contract),
+            (stages.ACTIVE, stages.ACTIVE): not own.loss and (own.with_commerce or last == SEND_BACK),
             (stages.ACTIVE, stages.SHELVED): self._silent_for_long(own, now),
         }
         return bool(own.withdrawn) if stage is stages.WITHDRAWN else ways.get((at, stage), False)

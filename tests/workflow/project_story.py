@@ -20,10 +20,19 @@ from temporalio.testing import WorkflowEnvironment
 
 from crypto.seal import seal
 from domain.dispute import Claimant, DisputeStage
-from domain.project import ContractReview, Loss, ProjectForm, ProjectStage, ProjectUpdate, Resumption
+from domain.project import (
+    ContractCorrection,
+    ContractReview,
+    Loss,
+    ProjectForm,
+    ProjectStage,
+    ProjectUpdate,
+    Resumption,
+)
 from domain.statements import (
     AnswerTask,
     CallForMeeting,
+    CorrectContract,
     ObjectToRefusal,
     Reassign,
     ReceiveContract,
@@ -33,6 +42,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
+from domain.tasks import TaskKind
 from tests.workflow.fake_project_record import (
     OPERATOR,
     SUE,
@@ -45,8 +55,18 @@ from tests.workflow.fake_project_record import (
 from tests.workflow.fake_projects import FakeProjectActivities
 from tests.workflow.fake_record import CLARA, MONA, SAM, SEAL_KEYS, VERA, VIKTOR, FakeTask
 from tests.workflow.story import CUSTOMER, PATIENCE, Story, eventually
+from workflows.contract_correction import ContractCorrection as CorrectionProcess
 from workflows.dispute import ProjectDispute
-from workflows.messages import APPLICANT, DEPARTMENT, TASK_QUEUE, ProcessStatus, StartProject, project_workflow_id
+from workflows.messages import (
+    APPLICANT,
+    DEPARTMENT,
+    TASK_QUEUE,
+    ProcessStatus,
+    StartCorrection,
+    StartProject,
+    correction_workflow_id,
+    project_workflow_id,
+)
 from workflows.project import ProjectRegistration
 
 S = TypeVar("S", bound=Statement)
@@ -128,7 +148,7 @@ class ProjectStory(Story):
         return other
 
     def worker(self, *args: Any, **options: Any) -> Any:
-        options.setdefault("workflows", [ProjectRegistration, ProjectDispute])
+        options.setdefault("workflows", [ProjectRegistration, ProjectDispute, CorrectionProcess])
         return super().worker(*args, **options)
 
     @property
@@ -192,6 +212,20 @@ class ProjectStory(Story):
 
     def reassignment(self, to: str, person: str = OPERATOR) -> Reassign:
         return self.sealed(Reassign(person=person, to=to, reason="has left"))
+
+    async def corrects(self, person: str, amount: str, *, sealed: bool = True) -> WorkflowHistory:
+        """U7: commerce corrects the amount on record; the history of the process that does it, once it has ended."""
+        correction = ContractCorrection.model_validate({"amount": amount, "reason": "a slip of the pen"})
+        said = CorrectContract(person=person, project_id=self.id, correction=correction)
+        workflow_id = correction_workflow_id(f"{self.id}-{next(self._numbers)}")
+        handle = await self.client.start_workflow(
+            CorrectionProcess.run,
+            StartCorrection(correction=self.sealed(said, workflow_id=workflow_id) if sealed else said),
+            id=workflow_id,
+            task_queue=TASK_QUEUE,
+        )
+        assert await handle.result() == ("corrected" if sealed else "refused")
+        return await handle.fetch_history()
 
     async def signal(self, *statements: Statement) -> None:
         for said in statements:
@@ -290,6 +324,16 @@ class ProjectStory(Story):
         """Wait until the record stands at `stage` and the process is waiting there, or over."""
         await eventually(lambda: self.id in self.record.projects and self.project.stage is stage, stage.value)
         await eventually(partial(self._process_at, stage.value), f"the process at {stage}")
+
+    async def is_asked(self, kind: TaskKind, person: str) -> None:
+        """Wait until such a task asks `person`."""
+
+        def asked() -> bool:
+            return any(
+                task.kind is kind and any(one.person == person for one in task.asked) for task in self.record.open
+            )
+
+        await eventually(asked, f"{kind} asking {person}")
 
     async def _process_at(self, stage: str) -> bool:
         return (await self.status()).stage == stage

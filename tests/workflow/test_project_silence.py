@@ -7,6 +7,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.project import ProjectStage, SalesStage
 from domain.project_life import Silence, SilenceDue
+from domain.tasks import TaskKind, TaskStatus
 from tests.workflow.fake_project_record import OPERATOR, PAT, SUE, TESS
 from tests.workflow.fake_record import CLARA, DORA, MONA, SAM, VERA
 from tests.workflow.project_story import ProjectStory
@@ -15,6 +16,7 @@ from tests.workflow.test_named_account_rough import fail_once_in
 from workflows.project import ProjectRegistration
 
 SECOND = timedelta(seconds=1)
+HOUR = timedelta(hours=1)
 STEPS = list(Silence)
 
 
@@ -298,6 +300,77 @@ async def test_u7_a_contract_that_commerce_has_received_on_paper_ends_the_projec
     assert await project.result() == ProjectStage.CONTRACT_SIGNED
     assert project.told("contract_signed") == sorted({SAM, DORA, MONA})
     assert project.project.contract == "1150000.00"
+
+
+async def test_u7_what_the_salesperson_hands_in_ends_nothing_before_commerce_has_received_it(
+    project: ProjectStory,
+) -> None:
+    await project.to_active()
+    handed_in = project.contract(SAM)
+    await project.sends(handed_in)
+    await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    assert (project.project.stage, project.project.contract) == (ProjectStage.ACTIVE, "")
+    assert handed_in.message_id in project.record.settled
+    again = project.contract(SAM)
+    await project.sends(again)
+    assert (again.message_id, "contract_review_open") in project.record.refused
+    await project.sends(project.update())  # the project goes on meanwhile
+    assert len(project.record.updates) == 1
+    await project.tells(CLARA, "received", number="HT-1", amount="1149000.00")
+    assert await project.result() == ProjectStage.CONTRACT_SIGNED
+    assert project.project.contract == "1149000.00"
+    assert project.told("contract_signed") == sorted({SAM, DORA, MONA})
+
+
+async def test_u7_sent_back_the_project_goes_on_and_its_clocks_begin_anew(project: ProjectStory) -> None:
+    """U7, U5: nobody is reminded or shelved while commerce has the application; afterwards everything counts from
+    the moment it came back."""
+    await project.to_active()
+    await project.waits(days=10)
+    await project.sends(project.contract(SAM))
+    await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    assert project.record.ahead(project.project) == ()
+    await project.waits(days=120)
+    await project.comes("stand_in", 1)  # N12: commerce is reminded all the while
+    assert project.project.stage is ProjectStage.ACTIVE
+    assert happened(project) == []
+    await project.tells(MONA, "send_back", "the number is missing")
+    await eventually(lambda: bool(project.told("contract_sent_back")), "the salesperson told")
+    assert project.told("contract_sent_back") == [SAM]
+    ahead = project.record.ahead(project.project)
+    assert ahead[0].silence is Silence.TWO_WEEKS
+    await project.waits_until(ahead[0].at - HOUR)
+    assert happened(project) == []
+    await project.waits_until(ahead[0].at + SECOND)
+    await eventually(lambda: len(happened(project)) == 1, "the reminder")
+    await project.sends(project.contract(SAM))
+    await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    await project.sends(project.contract(MONA))
+    assert await project.result() == ProjectStage.CONTRACT_SIGNED
+
+
+async def test_u8_a_loss_closes_the_contract_review(project: ProjectStory) -> None:
+    await project.to_active()
+    await project.sends(project.contract(SAM))
+    await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    asked = project.task_of(CLARA)
+    await project.sends(project.loss())
+    assert await project.result() == ProjectStage.ENDED
+    assert asked.status is TaskStatus.WITHDRAWN
+    assert CLARA in project.told("task_withdrawn")
+
+
+async def test_u7_a_contract_review_goes_on_in_the_next_run(project: ProjectStory) -> None:
+    """U7: the run hands over while commerce has the application, as it does after many updates."""
+    await project.to_active()
+    await project.sends(project.contract(SAM))
+    await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
+    first = await project.run_id()
+    while await project.run_id() == first:
+        await project.waits(days=7)
+        await project.updates()
+    await project.tells(CLARA, "received", number="HT-1", amount="1149000.00")
+    assert await project.result() == ProjectStage.CONTRACT_SIGNED
 
 
 async def test_u7_u8_contract_and_loss_together_end_it_once() -> None:

@@ -60,6 +60,7 @@ def test_every_workflow_has_histories_of_its_own() -> None:
         ("NamedAccountApplication", 4, 4),
         ("ProjectRegistration", 4, 6),
         ("ProjectDispute", 2, 4),
+        ("ContractCorrection", 0, 2),
         ("AccountReview", 2, 4),
         ("ReviewPeriod", 1, 3),
     ],
