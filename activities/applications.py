@@ -1,4 +1,4 @@
-"""A Named Account application in one step: what it asks, takes and tells (N1–N14)."""
+"""A Named Account application in one step: what it asks, takes and tells (N1–N15)."""
 
 from __future__ import annotations
 
@@ -9,24 +9,26 @@ from pydantic import JsonValue, ValidationError
 
 from activities.collisions import colliding, keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
+from activities.gathering import everything_again
 from activities.letters import Letters
 from activities.receipts import accept
 from activities.rulings import clerks_rulings
 from activities.steps import Moved, MoveStep, Recorded
-from activities.transaction import Work
+from activities.transaction import SYSTEM, Work
 from conflicts.detection import Found
-from db import accounts, applications
+from db import accounts, applications, audit
 from db.applications import ApplicationRow
 from db.tasks import DecisionRow, TaskRow
-from domain.access import can_still_withdraw
-from domain.application import ApplicationForm, Stage
+from domain.access import can_still_withdraw, may_gather_evidence
+from domain.application import WEIGHED, ApplicationForm, Stage
 from domain.asking import vp_slots
 from domain.background import background_of
 from domain.deadlines import appeal_until
 from domain.eligibility import evaluate, refusals
-from domain.evidence import OF_MATCHES, Evidence, EvidenceKind, Finding
+from domain.evidence import FACTS, OF_MATCHES, Correction, Evidence, EvidenceKind, Finding
 from domain.named_account import (
     FORM_FIELD,
+    YES,
     Notice,
     Rejection,
     above_limit,
@@ -34,12 +36,13 @@ from domain.named_account import (
     choices_for,
     may_be_appealed,
     note_field,
+    source_field,
     stage_rule,
     told,
 )
 from domain.organisation import LANGUAGES
 from domain.rulings import MATCHES_FIELD, Ruled, Ruling
-from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
+from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw
 from domain.subject import Subject, SubjectType
 from domain.tasks import APPROVE, PASS, REJECT, RETURN, SUPPLY, Ask, Choice, TaskKind
 from texts.catalogue import Texts
@@ -50,6 +53,8 @@ from texts.views import Essential, EvidenceLine
 _SHOWN_WITH_EVIDENCE = frozenset(
     {TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL}
 )
+_DECIDED_BY_EVIDENCE = frozenset({Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_APPEAL})
+"""N15: stages whose decisions rest on the evidence of the moment in which they are asked for."""
 _ONE_PERSON_COUNTS_ONCE = frozenset({TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
 
 
@@ -64,6 +69,13 @@ async def own_application(work: Work, application_id: str, *, lock: bool = True)
         raise ForeignStep(f"{work.workflow_id} has no application {application_id}")
     work.subject_id = row.id
     return row
+
+
+async def name_parties(work: Work, application_id: str, form: ApplicationForm) -> None:
+    """N14: the companies that the form names take part in conflict detection, each from its place in time on."""
+    parties = keyed_parties(form)
+    since = await applications.take_place(work.tx, "application", application_id, parties, now=work.now)
+    await applications.set_parties(work.tx, "application", application_id, parties, since=since, live=True)
 
 
 class ApplicationContext(Context):
@@ -143,6 +155,8 @@ class ApplicationContext(Context):
             obstacle=step.obstacle.value if step.obstacle else None,
         )
         self.row = row.model_copy(update=update)
+        if stage in _DECIDED_BY_EVIDENCE:
+            await self.gather_again()
         return Moved(until=self.row.rejection.appeal_until if self.row.rejection else None)
 
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
@@ -223,6 +237,8 @@ class ApplicationContext(Context):
                 return await self._take_withdrawal(said)
             case AppealRejection():
                 return await self._take_appeal(said)
+            case GatherEvidence():
+                return await self._gather_for_commerce(said)
             case _:
                 raise Refused("stage_does_not_allow", stage=self.row.stage.value)
 
@@ -255,6 +271,31 @@ class ApplicationContext(Context):
         work.note("appeal_accepted", said.person, reason=said.reason, channel=said.channel, rule="N10")
         await accept(work, said)
         return Recorded(accepted=True)
+
+    async def _gather_for_commerce(self, said: GatherEvidence) -> Recorded:
+        """N15: commerce asks what is so at this moment; those who are asked to decide see it too."""
+        work, row = self.work, self.row
+        person = self.organisation.person(said.person)
+        if person is None or not person.active or not may_gather_evidence(person):
+            raise Refused("only_commerce_gathers")
+        if row.stage not in WEIGHED:
+            raise Refused("stage_does_not_allow", stage=row.stage.value)
+        changed = await self._gather_for_those_asked(by=person.id)
+        await accept(work, said, settled=True, changed=[kind.value for kind in changed])
+        return Recorded(accepted=True, settled=True)
+
+    async def look_again(self, kind: TaskKind) -> None:
+        if kind in _SHOWN_WITH_EVIDENCE:
+            await self._gather_for_those_asked()
+
+    async def _gather_for_those_asked(self, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
+        """N15: what is found while people are being asked is theirs to see, and to rule on."""
+        changed = await self.gather_again(since_asked=True, by=by)
+        for task in self.docket.open_tasks:
+            choices = await self.choices_now(task.kind, task.slot)
+            if choices != task.choices:
+                await self.docket.change(task, choices=choices)
+        return changed
 
     def mail_facts(self) -> MailFacts:
         row = self.row
@@ -293,18 +334,57 @@ class ApplicationContext(Context):
         shown = {finding.subject_id: (finding.subject_type, finding) for finding in await self._matches()}
         return await clerks_rulings(self, decision, shown)
 
-    async def tell_of_earlier(self) -> tuple[Found, ...]:
-        """N14: tell the applicant that an earlier registration stands in the way, without saying whose."""
-        row = self.row
-        bounds = self.policy.matching
-        found = await colliding(self.work, self.subject, row.form, ("account", "application"), bounds=bounds)
-        earlier = tuple(one for one in found if one.earlier and one.conflict)
-        if earlier:
-            await Letters(self).notice(
-                MailKind.SUBMITTED, [row.applicant], key=str(row.round), conflict_notes=_conflict_notes(earlier)
-            )
-            self.work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in earlier])
-        return earlier
+    async def tell_at_submission(self) -> tuple[Found, ...]:
+        """N14: tell the applicant what stands in the way of what they have just submitted. Returns it."""
+        found = await colliding(
+            self.work, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
+        )
+        standing = tuple(one for one in found if one.stands)
+        if standing:
+            await self._tell_of(standing, MailKind.SUBMITTED, key=str(self.row.round))
+        return standing
+
+    async def tell_of(self, standing: Sequence[Found]) -> None:
+        """N14: tell the applicant of what stands in the way, unless they know."""
+        told = {
+            (kind, id_)
+            for body in await audit.bodies(self.work.tx, self.row.id, "earlier_found")
+            for kind, id_ in body["found"]
+        }
+        new = [one for one in standing if one.key not in told]
+        if new:
+            key = f"{self.row.round}:{self.work.now.isoformat()}"
+            await self._tell_of(new, MailKind.EARLIER_FOUND, key=key)
+
+    async def _tell_of(self, standing: Sequence[Found], kind: MailKind, *, key: str) -> None:
+        """Without saying whose it is (X2)."""
+        await Letters(self).notice(kind, [self.row.applicant], key=key, conflict_notes=_conflict_notes(standing))
+        self.work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
+
+    async def gather_again(self, *, since_asked: bool = False, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
+        """N15: the evidence as it is at this moment; what has changed is marked, and the applicant told what stands in
+        the way (N14). Returns the kinds that have changed.
+
+        Args:
+            since_asked: the marks tell people who are being asked what has changed since they were.
+            by: who wanted it.
+        """
+        work, row = self.work, self.row
+        before = await self._evidence()
+        found, standing = await everything_again(work, row, self.policy.matching, before, since_asked=since_asked)
+        await applications.keep_evidence(work.tx, row.id, row.round, found)
+        self._gathered = applications.in_order(found)
+        changed = tuple(item.kind for item in found if item.changed_since)
+        work.note(
+            "evidence_gathered_again" if changed or by != SYSTEM else "evidence_gathered",
+            by,
+            round=row.round,
+            found={item.kind.value: [item.source, len(item.findings), item.available] for item in found},
+            changed=[kind.value for kind in changed],
+        )
+        if standing:
+            await self.tell_of(standing)
+        return changed
 
     async def approvals_on_record(self, gm_decision: str | None) -> list[str]:
         """The decisions that make this application an approved one (N7, N8, N10), read from the record.
@@ -367,37 +447,53 @@ class ApplicationContext(Context):
         form = self._supplied_form(said)
         await applications.add_round(work.tx, row.id, number, form, work.now)
         await applications.change(work.tx, row.id, form=form, round=number)
-        await applications.set_parties(work.tx, "application", row.id, keyed_parties(form), since=work.now, live=True)
+        await name_parties(work, row.id, form)
         work.note("round_begun", said.person, round=number)
         self.row = row.model_copy(update={"form": form, "round": number})
-        await self.tell_of_earlier()
         return number
 
     async def _keep_notes(self, decision: DecisionRow, ruled: Mapping[str, Ruled]) -> None:
         """N5: what the clerk confirmed, corrected or added goes with the evidence, match by match and as notes."""
         work, row = self.work, self.row
-        notes = {kind: str(decision.fields.get(note_field(kind)) or "").strip() for kind in EvidenceKind}
         found = await self._evidence()
-        noted = [
-            item.model_copy(update={"note": notes[item.kind], "note_by": decision.person})
-            for item in found
-            if notes[item.kind]
-        ]
-        told = {item.kind: item for item in (*found, *noted)}
-        judged = [_ruled(item, ruled) for item in told.values() if any(f.subject_id in ruled for f in item.findings)]
-        changed = {item.kind: item for item in (*noted, *judged)}
+        noted = {item.kind: _noted(item, decision) for item in found}
+        changed = [kept for item in found if (kept := _ruled(noted[item.kind], ruled)) != item]
         if changed:
-            await applications.keep_evidence(work.tx, row.id, row.round, list(changed.values()))
+            await applications.keep_evidence(work.tx, row.id, row.round, changed)
             self._gathered = None
-        if noted:
-            work.note("evidence_noted", decision.person, kinds=[item.kind.value for item in noted])
+        kinds = [item.kind for item in found if noted[item.kind] != item]
+        if kinds:
+            work.note(
+                "evidence_noted",
+                decision.person,
+                kinds=[kind.value for kind in kinds],
+                corrected={
+                    FACTS[kind]: {"value": said.value, "source": said.source}
+                    for kind in kinds
+                    if (said := noted[kind].corrected) and said.at == work.now
+                },
+            )
+
+
+def _noted(item: Evidence, decision: DecisionRow) -> Evidence:
+    """One kind of evidence with what the clerk's answer says of it as a whole, and of the fact it is about (E2)."""
+    update: dict[str, object] = {}
+    note = str(decision.fields.get(note_field(item.kind)) or "").strip()
+    if note:
+        update = {"note": note, "note_by": decision.person}
+    fact = FACTS.get(item.kind, "")
+    said = str(decision.fields.get(fact) or "").strip()
+    if said:
+        source = str(decision.fields.get(source_field(fact)) or "").strip()
+        update["corrected"] = Correction(value=said == YES, source=source, by=decision.person, at=decision.decided_at)
+    return item.model_copy(update=update)
 
 
 def _ruled(item: Evidence, ruled: Mapping[str, Ruled]) -> Evidence:
     """One kind of evidence with what was said of its matches: what is cleared speaks against nobody."""
-    if item.kind not in OF_MATCHES:
+    if item.kind not in OF_MATCHES or not ruled:
         return item
-    findings = [
+    findings = tuple(
         finding.model_copy(
             update={
                 "ruled": ruled[finding.subject_id],
@@ -407,8 +503,8 @@ def _ruled(item: Evidence, ruled: Mapping[str, Ruled]) -> Evidence:
         if finding.subject_id in ruled
         else finding
         for finding in item.findings
-    ]
-    return item.model_copy(update={"findings": tuple(findings)})
+    )
+    return item.model_copy(update={"findings": findings})
 
 
 def essentials(row: ApplicationRow) -> tuple[Essential, ...]:

@@ -45,6 +45,7 @@ class Chasing:
                 return known_to_workflow(task, _named(before, context), context, work.now)
             task = await context.docket.change(task, chased=task.chased + 1)
             people, fresh, gone = await _follow(context, task, before)
+            await context.look_again(task.kind)
             letters = Letters(context)
             await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
             if due.action is DueAction.REMIND:

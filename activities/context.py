@@ -162,6 +162,10 @@ class Context(ABC):
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         """Who holds or has decided another task that must not be decided by the same person (N6, N8, N10)."""
 
+    async def look_again(self, kind: TaskKind) -> None:
+        """N15: somebody is about to be reminded of a task of that kind, or asked in another's place."""
+        del kind
+
     def answers_own(self, kind: TaskKind) -> bool:
         """Whether the applicant answers tasks of this kind themselves."""
         return kind in IN_PERSON

@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.answers import StatementTaking
-from activities.applications import ApplicationContext
+from activities.applications import ApplicationContext, name_parties, own_application
 from activities.collisions import colliding, keyed_parties
 from activities.context import ForeignStep
 from activities.letters import Letters
@@ -31,6 +31,9 @@ from domain.eligibility import refusals
 from domain.named_account import Notice, Obstacle, above_limit, told
 from texts.mail import MailKind
 
+_OBSTACLES = {"application": Obstacle.APPLICATION, "account": Obstacle.ACCOUNT}
+"""N14: what may stand in the way of an account, by its type."""
+
 
 class Records:
     """Writes what happens to the subjects of processes. Nothing else writes these tables."""
@@ -41,7 +44,8 @@ class Records:
 
     @activity.defn
     async def submit_application(self, step: SubmitStep) -> Submitted:
-        """N1: register the application, unless its seal is broken or a rule refuses it (E2, E3)."""
+        """N1: register the application, unless its seal is broken or a rule refuses it (E2, E3); then answer the
+        applicant."""
 
         async def work(work: Work) -> Submitted:
             said, form = step.statement, step.statement.form
@@ -71,11 +75,21 @@ class Records:
                 stage_since=work.now,
             )
             await applications.add(work.tx, row)
-            parties = keyed_parties(form)
-            await applications.set_parties(work.tx, "application", row.id, parties, since=work.now, live=True)
+            await name_parties(work, row.id, form)
             work.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
-            context = await ApplicationContext.of(work, row)
-            standing = await context.tell_of_earlier()
+            named = policy.privacy.customer_name_in_engine
+            return Submitted(
+                accepted=True,
+                application_id=row.id,
+                title=f"{row.id} · {person.name}" + (f" · {form.customer.name}" if named else ""),
+                source_patience_seconds=policy.evidence.give_up_after_minutes * 60,
+                to_be_answered=True,
+            )
+
+        async def answer(work: Work) -> Submitted:
+            said = step.statement
+            context = await ApplicationContext.of(work, await own_application(work, said.application_id, lock=False))
+            row, standing = context.row, await context.tell_at_submission()
             await give_receipt(
                 work,
                 said,
@@ -89,15 +103,13 @@ class Records:
                     ],
                 },
             )
-            named = policy.privacy.customer_name_in_engine
-            return Submitted(
-                accepted=True,
-                application_id=row.id,
-                title=f"{row.id} · {person.name}" + (f" · {form.customer.name}" if named else ""),
-                source_patience_seconds=policy.evidence.give_up_after_minutes * 60,
-            )
+            return submitted
 
-        return await self._recorder.once(step, Submitted, work)
+        submitted = await self._recorder.once(step, Submitted, work)
+        if submitted.to_be_answered:
+            # N14: not before it is recorded, when whoever was recorded earlier is to be seen.
+            await self._recorder.once(step.model_copy(update={"key": f"{step.key}:answer"}), Submitted, answer)
+        return submitted
 
     @activity.defn
     async def record_statement(self, step: RecordStep) -> Recorded:
@@ -129,11 +141,13 @@ class Records:
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
             # A likeness is for people to judge, who have seen it: what refuses by itself is a name or a code.
             others = await colliding(
-                work, context.subject, row.form, ("application",), bounds=context.policy.matching, near=False
+                work, context.subject, row.form, tuple(_OBSTACLES), bounds=context.policy.matching, near=False
             )
-            if any(one.earlier and one.conflict for one in others):
-                work.note("claim_refused", because=Obstacle.APPLICATION.value, rule="N14")
-                return Activated(obstacle=Obstacle.APPLICATION)
+            standing = next((one for one in others if one.stands), None)
+            if standing:
+                obstacle = _OBSTACLES[standing.subject_type]
+                work.note("claim_refused", because=obstacle.value, rule="N14")
+                return Activated(obstacle=obstacle)
             account = AccountRow(
                 id=row.id,
                 application_id=row.id,

@@ -44,6 +44,8 @@ class Submitted(Wire):
     """What operators may read of it (X2)."""
     source_patience_seconds: int = 600
     """How long a background source may stay silent before it is marked as not available (N5)."""
+    to_be_answered: bool = False
+    """N14: the applicant is answered in a transaction of its own, once this one is recorded."""
 
 
 class GatherStep(Step):

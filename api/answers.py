@@ -18,6 +18,7 @@ STATUS_BY_CODE = {
     "not_asked": 403,
     "own_application": 403,
     "not_applicant": 403,
+    "only_commerce_gathers": 403,
     "not_salesperson_of_project": 403,
     "not_commerce_or_salesperson": 403,
     "not_commerce": 403,
@@ -70,6 +71,7 @@ def outcome(
         choice=receipt.result.get("choice"),
         number=receipt.result.get("number"),
         next_events=receipt.result.get("next_events"),
+        changed=receipt.result.get("changed"),
     )
 
 

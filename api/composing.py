@@ -54,6 +54,7 @@ from texts.catalogue import Texts
 from texts.decisions import SPEAKS_OF_OTHERS
 from texts.named_evidence import with_names
 from texts.verdicts import PROTECTED, level_label, sentences
+from texts.views import EvidenceLine
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""
@@ -63,7 +64,7 @@ TOLD_APART = frozenset({"earlier_found"})
 
 SPEAKS_OF_EVIDENCE = frozenset(
     {
-        *("evidence_gathered", "earlier_found", "matches_found", "conflict_suspected"),
+        *("evidence_gathered", "evidence_gathered_again", "earlier_found", "matches_found", "conflict_suspected"),
         *("match_ruled", "aliases_taken_back", "weaker_matches_left_out"),
     }
 )
@@ -190,16 +191,22 @@ class Views:
 
     def evidence(self, item: Evidence) -> EvidenceView:
         named = with_names(item, self.organisation)
-        findings = [
-            FindingView(
-                **{name: getattr(finding, name) for name in Finding.model_fields},
-                level=finding.verdict.level,
-                level_label=level_label(finding.verdict, self.texts) if finding.verdict.found else "",
-                because=sentences(finding.verdict, self.texts),
-            )
-            for finding in named.findings
-        ]
-        return EvidenceView(**named.model_dump(exclude={"findings"}), findings=tuple(findings))
+        line = EvidenceLine.of(item, self.organisation)
+        return EvidenceView(
+            **named.model_dump(exclude={"findings", "gone"}),
+            text=line.sentence(self.texts),
+            remarks=line.remarks(self.texts, self.facts.policy.zone),
+            findings=tuple(map(self._finding, named.findings)),
+            gone=tuple(map(self._finding, named.gone)),
+        )
+
+    def _finding(self, finding: Finding) -> FindingView:
+        return FindingView(
+            **{name: getattr(finding, name) for name in Finding.model_fields},
+            level=finding.verdict.level,
+            level_label=level_label(finding.verdict, self.texts) if finding.verdict.found else "",
+            because=sentences(finding.verdict, self.texts),
+        )
 
     def _rejection(self, row: ApplicationRow) -> RejectionView | None:
         if row.rejection is None:
@@ -276,6 +283,8 @@ class Views:
         """`names`: how registrations that may be named are called, by id."""
 
         def called(spec: FieldSpec, one: str) -> str:
+            if spec.kind is FieldKind.CHOICE:
+                return self.texts.label(f"detail_value.{one}", one)
             of_subjects = spec.kind in (FieldKind.SUBJECTS, FieldKind.RULINGS)
             return names.get(one, one) if of_subjects else self.organisation.name_of(one)
 

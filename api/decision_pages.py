@@ -23,6 +23,7 @@ from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence
+from domain.named_account import NO, YES
 from domain.organisation import Language, Organisation, Person
 from domain.policy import Policy
 from domain.project import ProjectStage, Resumption
@@ -169,7 +170,7 @@ async def _of_application(
     named = tuple(with_names(item, organisation) for item in found)
     return {
         "evidence": named,
-        "offered": Offered(labels=_called(named, texts)),
+        "offered": Offered(labels={**_called(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
         "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),
         "accounts_held": await accounts.count_held(tx, row.applicant) if deciding else None,
@@ -177,6 +178,11 @@ async def _of_application(
         "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
         "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
     }
+
+
+def _yes_and_no(texts: Texts) -> dict[str, str]:
+    """E2: how a clerk says of a fact that it is so, or not."""
+    return {said: texts.text(f"detail_value.{said}") for said in (YES, NO)}
 
 
 def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:

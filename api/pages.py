@@ -48,7 +48,7 @@ from api.page_views import (
 from api.project_page import project_parts
 from api.views import ConflictCheck
 from api.wording import choice_key, task_key
-from domain.evidence import EvidenceKind
+from domain.evidence import Evidence, EvidenceKind
 from domain.named_account import FORM_FIELD, note_field
 from domain.organisation import Language
 from domain.project_rules import PROJECT_FORM_FIELD
@@ -57,7 +57,7 @@ from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, Ta
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
 from texts.review_views import review_title
 from texts.verdicts import because, joined, level_label, ruled_sentence
-from texts.views import detail_value, on_behalf
+from texts.views import changed_sentence, correction_sentence, detail_value, on_behalf
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 STATIC_DIR = Path(__file__).with_name("static")
@@ -356,6 +356,16 @@ def _input_label(name: str, labels: str, texts: Texts) -> str:
     return " ".join([*names, *row, *own]) or pattern
 
 
+def changed_words(item: Evidence, texts: Texts, zone: ZoneInfo) -> str:
+    """N15: since when a piece of evidence is another."""
+    return changed_sentence(item.changed_since, len(item.gone), texts, zone) if item.changed_since else ""
+
+
+def corrected_words(item: Evidence, texts: Texts, zone: ZoneInfo) -> str:
+    """N5, E2: what a clerk has corrected; the evidence is with names."""
+    return correction_sentence(item.kind, item.corrected, texts, zone) if item.corrected else ""
+
+
 def money_shown(value: str, texts: Texts) -> str:
     """An amount the reader's way, or the text as it is when it is no amount."""
     try:
@@ -379,6 +389,8 @@ def _environment() -> Environment:
     environment.filters["level_label"] = level_label
     environment.filters["sentences"] = joined
     environment.filters["ruled_words"] = ruled_sentence
+    environment.filters["changed_words"] = changed_words
+    environment.filters["corrected_words"] = corrected_words
     return environment
 
 

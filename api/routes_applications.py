@@ -33,10 +33,10 @@ from db import account_reviews, applications, door, messages, reading, wholes
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
 from db.projects import ProjectRow
-from domain.access import may_appeal, may_apply, may_withdraw, scope_of
+from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdraw, scope_of
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
-from domain.statements import AppealRejection, Withdraw
+from domain.statements import AppealRejection, GatherEvidence, Withdraw
 from domain.tasks import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -218,6 +218,26 @@ async def appeal_rejection(
     return outcome(
         caller,
         await state.door.say(caller, AppealRejection, row.workflow_id, "appeal", reason=body.reason),
+        texts_for(request),
+    )
+
+
+@router.post(
+    "/applications/{application_id}/evidence",
+    response_model=Result,
+    responses={202: {"model": Stored}},
+    tags=["applications"],
+)
+async def gather_evidence(
+    application_id: SubjectId, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """N15: commerce has the evidence gathered again; what has changed is marked wherever it is shown."""
+    row = await own_process(state, viewer, application_id)
+    if not may_gather_evidence(viewer.person):
+        raise Refusal(403, "only_commerce_gathers", rule="N15")
+    return outcome(
+        caller,
+        await state.door.say(caller, GatherEvidence, row.workflow_id, "gather_evidence"),
         texts_for(request),
     )
 

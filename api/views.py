@@ -15,7 +15,7 @@ from api.problems import Refusal
 from domain.application import ApplicationForm, Stage
 from domain.dispute import DisputeStage, Origin
 from domain.eligibility import Eligibility
-from domain.evidence import Evidence, Finding
+from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.periods import Period, Rhythm
 from domain.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage, Track
 from domain.reviews import ReviewStage
@@ -218,7 +218,12 @@ class FindingView(Finding):
 class EvidenceView(Evidence):
     """What one source said, for the reader."""
 
+    text: str
+    """In a sentence: what was found, that nobody knows anything, or that it could not be asked (N15)."""
+    remarks: list[str] = []
+    """Since when it is another, and what commerce has corrected, each in a sentence (N15, N5)."""
     findings: tuple[FindingView, ...] = ()
+    gone: tuple[FindingView, ...] = ()
 
 
 class MatchView(BaseModel):
@@ -464,6 +469,8 @@ class Result(BaseModel):
     """U1: which update of its project this one is."""
     next_events: list[dict[str, JsonValue]] | None = None
     """U5: what happens by itself from here on, unless the project is updated again."""
+    changed: list[EvidenceKind] | None = None
+    """N15: the kinds of evidence that are not what those saw who were asked last."""
 
 
 class ReceiptView(BaseModel):

@@ -47,6 +47,12 @@ class Found(Compared):
     def key(self) -> Key:
         return self.subject_type, self.subject_id
 
+    @property
+    def stands(self) -> bool:
+        """N14: it stands in the way of the one that asks: an account, whenever it came into force, or what was
+        registered earlier."""
+        return self.live and self.conflict and (self.earlier or self.subject_type == "account")
+
 
 async def detect(
     tx: AsyncConnection,
@@ -152,7 +158,8 @@ def _found(
         name=best.name,
         since=min(hit.since for hit in hits),
         earlier=any(hit.earlier for hit in hits),
-        live=any(one.live for one in named),
+        # As it was when it was found, too: an application may have become an account since, in the midst of the look.
+        live=any(one.live for one in (*named, *(hit.there for hit in hits if hit.there))),
         verdict=verdict,
         declared=any(hit.declared for hit in companies),
         links=tuple(links.values()),

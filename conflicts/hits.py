@@ -44,7 +44,7 @@ class Hit(NamedTuple):
     earlier: bool
     declared: bool = False
     mine: KeyedParty | None = None
-    there: KeyedParty | None = None
+    there: RegisteredParty | None = None
     exact: bool = False
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import and_, select, update
@@ -70,6 +70,15 @@ _FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
 _NAME_PARTIES = plain.insertion(party)
 _FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"
 _PARTY_TIMES = "SELECT name_key, uscc, since FROM party WHERE subject_type = $1 AND subject_id = $2"
+# Sorted, so that nobody waits for somebody who waits for them.
+_TAKE_TURNS = """
+    SELECT pg_advisory_xact_lock(place) FROM (
+        SELECT DISTINCT hashtextextended('party:' || known, 0) AS place FROM unnest($1::text[]) AS given (known)
+        ORDER BY place
+    ) AS turn"""
+_NAMED_LAST = """
+    SELECT max(since) FROM party
+    WHERE live AND subject_type = $1 AND subject_id <> $2 AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
 _SET_LIVE = "UPDATE party SET live = $3 WHERE subject_type = $1 AND subject_id = $2 AND live <> $3"
 _KEEP_EVIDENCE = f"""{plain.insertion(evidence)}
     ON CONFLICT (application_id, round, kind) DO UPDATE SET document = excluded.document"""
@@ -136,6 +145,23 @@ async def set_parties(
         for named in parties
     ]
     await plain.run(tx, _NAME_PARTIES, plain.json_text(rows))
+
+
+async def take_place(
+    tx: AsyncConnection, subject_type: str, subject_id: str, parties: Sequence[KeyedParty], *, now: datetime
+) -> datetime:
+    """The moment from which a subject names companies it has not named before: `now`, or right after the last other
+    live one of its type that names one of them (N14).
+
+    Whoever names the same company by name or code waits until this transaction ends. So of two, the one recorded later
+    is also the later one by its moment, and finds the earlier one; a process may have dated its step long before it
+    was recorded. Keep the transaction short.
+    """
+    keys = sorted({named.name_key for named in parties})
+    codes = sorted({named.uscc for named in parties if named.uscc})
+    await plain.run(tx, _TAKE_TURNS, [*keys, *codes])
+    ((last,),) = await plain.run(tx, _NAMED_LAST, subject_type, subject_id, keys, codes)
+    return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 async def party_times(

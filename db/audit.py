@@ -50,6 +50,7 @@ class Entry(Event):
 
 _ENTRY = Shape(Entry, *audit.c)
 _OF_SUBJECT = f"SELECT {_ENTRY.sql} FROM audit WHERE subject_id = $1 ORDER BY seq"
+_BODIES = "SELECT body FROM audit WHERE subject_id = $1 AND event = $2 ORDER BY seq"
 
 
 class Fault(Wire):
@@ -196,6 +197,11 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
 async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
     """Everything recorded of one subject, oldest first."""
     return tuple(_ENTRY.read(row) for row in await plain.run(tx, _OF_SUBJECT, subject_id))
+
+
+async def bodies(tx: AsyncConnection, subject_id: str, event: str) -> tuple[dict[str, Any], ...]:
+    """What was recorded of a subject under one event, oldest first."""
+    return tuple(body for (body,) in await plain.run(tx, _BODIES, subject_id, event))
 
 
 async def verify(

@@ -80,6 +80,11 @@ def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable
     return viewer.id in concerned or Role.GENERAL_MANAGER in viewer.roles
 
 
+def may_gather_evidence(viewer: Person) -> bool:
+    """N15: commerce, whenever they ask for it."""
+    return bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER})
+
+
 def may_appeal(viewer: Person, applicant: str) -> bool:
     """N10: only the applicant."""
     return viewer.id == applicant

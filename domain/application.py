@@ -140,4 +140,6 @@ class Stage(StrEnum):
         return self not in ENDED and self is not Stage.REJECTED
 
 
+WEIGHED = frozenset({Stage.COMMERCE_CHECK, Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_APPEAL})
+"""N15: somebody has the evidence before them."""
 ENDED = frozenset({Stage.ACTIVE, Stage.CLOSED_REJECTED, Stage.WITHDRAWN, Stage.REFUSED})

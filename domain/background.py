@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain.eligibility import Background
-from domain.evidence import Evidence, EvidenceKind
+from domain.evidence import FACTS, Evidence
 
 
 def background_of(evidence: Sequence[Evidence]) -> Background:
-    """E2: a source that knows of nothing says no; one that could not be asked, or was not yet, says nothing."""
-    by_kind = {item.kind: item for item in evidence}
+    """E2: what is known of the customer. Where nobody knows it, or somebody could not be asked, it is None; what a
+    clerk has corrected decides (N5). A related party's lawsuits and arrears are for people to weigh."""
+    asked = {FACTS[item.kind]: item for item in evidence if item.kind in FACTS}
     return Background(
-        lawsuit_with_us=_found(by_kind.get(EvidenceKind.LITIGATION), "lawsuit_with_us"),
-        malicious_arrears=_found(by_kind.get(EvidenceKind.CREDIT), "malicious_arrears"),
+        **{fact: item.fact for fact, item in asked.items()},
+        no_information=frozenset(fact for fact, item in asked.items() if item.no_information),
+        of_related=frozenset(
+            fact
+            for fact, item in asked.items()
+            if any(finding.related and finding.detail.get(fact) == "yes" for finding in item.findings)
+        ),
     )
-
-
-def _found(item: Evidence | None, fact: str) -> bool | None:
-    if item is None:
-        return None
-    if any(finding.detail.get(fact) == "yes" for finding in item.findings):
-        return True
-    return False if item.available else None

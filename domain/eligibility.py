@@ -17,10 +17,19 @@ LEGAL_PERSON, CENTRALISED_PROCUREMENT = "E2", "E3"
 
 
 class Background(Wire):
-    """What the sources said about past cooperation (E2); None: the source could not be asked."""
+    """What the sources said about past cooperation (E2); None: nobody knows, or a source could not be asked."""
 
     lawsuit_with_us: bool | None = None
     malicious_arrears: bool | None = None
+    no_information: frozenset[str] = frozenset()
+    """Of the two by name: everybody was asked, and nobody knows the customer."""
+    of_related: frozenset[str] = frozenset()
+    """Of the two by name: so of a related party (N4)."""
+
+    def absent(self, fact: str) -> bool | None:
+        """Whether it is known not to be so. None as well where it is so of a related party: people weigh that."""
+        known: bool | None = getattr(self, fact)
+        return None if known is None or (not known and fact in self.of_related) else not known
 
 
 class ClauseResult(Wire):
@@ -38,6 +47,8 @@ class ClauseResult(Wire):
     strict: bool = False
     """True: must be above `required` (>); False: reaching it is enough (≥)."""
     applicable: bool = True
+    no_information: bool = False
+    """N15: nobody who was asked knows anything of it; that is never "met"."""
 
 
 class Eligibility(Wire):
@@ -46,7 +57,7 @@ class Eligibility(Wire):
     clauses: tuple[ClauseResult, ...] = ()
     refusals: tuple[str, ...] = ()
     passed: bool | None = None
-    """E1, E2 and E3 together; None while it hangs on a source that could not be asked."""
+    """E1, E2 and E3 together; None while it hangs on what nobody knows."""
 
     def clause(self, name: str) -> ClauseResult:
         """Raises `KeyError` for a clause that was not evaluated."""
@@ -77,8 +88,8 @@ def evaluate(form: ApplicationForm, background: Background, rules: EligibilityRu
     e1 = ClauseResult(clause="E1", passed=any(alternatives))
     others = (
         ClauseResult(clause="E2-legal-person", passed=form.customer.legal_person),
-        ClauseResult(clause="E2-lawsuit", passed=_absent(background.lawsuit_with_us)),
-        ClauseResult(clause="E2-arrears", passed=_absent(background.malicious_arrears)),
+        _past("E2-lawsuit", "lawsuit_with_us", background),
+        _past("E2-arrears", "malicious_arrears", background),
         ClauseResult(clause="E3", passed=not _is_centralised_procurement(form, rules)),
     )
     return Eligibility(
@@ -117,8 +128,8 @@ def _bound(
     )
 
 
-def _absent(fact: bool | None) -> bool | None:
-    return None if fact is None else not fact
+def _past(clause: str, fact: str, background: Background) -> ClauseResult:
+    return ClauseResult(clause=clause, passed=background.absent(fact), no_information=fact in background.no_information)
 
 
 def _all(results: Iterable[bool | None]) -> bool | None:

@@ -5,13 +5,13 @@ Pure. The workflow walks these rules, the activities apply what they say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 
 from domain.application import Stage
 from domain.base import Wire
-from domain.evidence import EvidenceKind
+from domain.evidence import FACTS, EvidenceKind
 from domain.organisation import Organisation, Role
 from domain.tasks import (
     APPROVE,
@@ -46,6 +46,21 @@ def note_field(kind: EvidenceKind) -> str:
     return f"note_{kind.value}"
 
 
+YES, NO = "yes", "no"
+
+
+def source_field(fact: str) -> str:
+    """N5: the field that says where a clerk has a corrected fact from."""
+    return f"{fact}_source"
+
+
+def fact_fields() -> Iterator[FieldSpec]:
+    """N5, E2: a clerk may say of each fact how it is, and where they have it from: neither without the other."""
+    for fact in FACTS.values():
+        yield FieldSpec(name=fact, kind=FieldKind.CHOICE, options=(YES, NO), needs=(source_field(fact),))
+        yield FieldSpec(name=source_field(fact), needs=(fact,))
+
+
 def choices_for(kind: TaskKind, *, above_limit: bool = False, matches: Sequence[str] = ()) -> tuple[Choice, ...]:
     """What may be answered. Above the account limit an approving VP must state a special reason (N8). `matches`: what
     was found that the clerk may say something of by itself (N3, N14)."""
@@ -53,7 +68,7 @@ def choices_for(kind: TaskKind, *, above_limit: bool = False, matches: Sequence[
     match kind:
         case TaskKind.COMMERCE_CHECK:
             notes = tuple(FieldSpec(name=note_field(evidence)) for evidence in EvidenceKind)
-            fields = (*notes, *rulings_field(matches))
+            fields = (*notes, *fact_fields(), *rulings_field(matches))
             return (Choice(choice=PASS, fields=fields), Choice(choice=RETURN, reason_required=True, fields=fields))
         case TaskKind.SUPPLY_INFORMATION:
             return (Choice(choice=SUPPLY, fields=(FieldSpec(name=FORM_FIELD, kind=FieldKind.FORM, required=True),)),)

@@ -102,6 +102,12 @@ class AppealRejection(Statement):
     reason: str = ""
 
 
+class GatherEvidence(Statement):
+    """N15: commerce wants the evidence as it is at this moment."""
+
+    kind: Literal["gather_evidence"] = "gather_evidence"
+
+
 class ObjectToRefusal(Statement):
     """P8: the applicant objects to a refusal, with reasons."""
 
@@ -159,6 +165,7 @@ Said = Annotated[
     AnswerTask
     | Withdraw
     | AppealRejection
+    | GatherEvidence
     | ObjectToRefusal
     | CallForMeeting
     | UpdateProject

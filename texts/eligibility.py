@@ -30,8 +30,10 @@ def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
         lines.append(
             EligibilityLine(clause=clause, passed=_verdict(clause, results), figures=tuple(_figure(r) for r in results))
         )
-    e2 = [known[name].passed for name in ("E2-legal-person", "E2-lawsuit", "E2-arrears")]
-    lines.append(EligibilityLine(clause="E2", passed=_all(e2), for_people=None in e2))
+    past = [known[name] for name in ("E2-legal-person", "E2-lawsuit", "E2-arrears")]
+    e2 = [result.passed for result in past]
+    unknown = any(result.no_information for result in past)
+    lines.append(EligibilityLine(clause="E2", passed=_all(e2), for_people=None in e2, no_information=unknown))
     lines.append(EligibilityLine(clause="E3", passed=known["E3"].passed))
     lines.append(EligibilityLine(clause="E4", for_people=True))
     return tuple(lines)

@@ -46,6 +46,7 @@ class MailKind(StrEnum):
     DECIDED_FOR_YOU = "decided_for_you"
     """A delegate or stand-in decided on the reader's behalf."""
     SUBMITTED = "submitted"
+    EARLIER_FOUND = "earlier_found"
     REJECTED = "rejected"
     APPEAL_FILED = "appeal_filed"
     ACTIVATED = "activated"
@@ -306,8 +307,8 @@ EvidenceRow = tuple[str, str, bool, list[str]]
 
 
 def _evidence_row(line: EvidenceLine, texts: Texts, zone: ZoneInfo) -> EvidenceRow:
-    grave = bool(line.grave) or not line.available
-    small = [line.summary, *(found.sentence(texts, zone) for found in line.found)]
+    grave = bool(line.grave) or not line.available or bool(line.corrected and line.corrected.value)
+    small = [*line.remarks(texts, zone), line.summary, *(found.sentence(texts, zone) for found in line.found)]
     return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, [one_line(one) for one in small if one]
 
 

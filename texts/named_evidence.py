@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.evidence import Evidence, Finding
+from domain.evidence import Correction, Evidence, Finding
 from domain.organisation import Organisation
 from domain.rulings import Ruled
 
@@ -15,7 +15,9 @@ def with_names(item: Evidence, organisation: Organisation) -> Evidence:
     return item.model_copy(
         update={
             "note_by": organisation.name_of(item.note_by) if item.note_by else None,
+            "corrected": with_corrector(item.corrected, organisation),
             "findings": tuple(_named(finding, organisation) for finding in item.findings),
+            "gone": tuple(_named(finding, organisation) for finding in item.gone),
         }
     )
 
@@ -30,3 +32,8 @@ def _named(finding: Finding, organisation: Organisation) -> Finding:
 def with_name(ruled: Ruled | None, organisation: Organisation) -> Ruled | None:
     """What was said of a match with the name of whoever said it in place of their id."""
     return ruled.model_copy(update={"person": organisation.name_of(ruled.person)}) if ruled else None
+
+
+def with_corrector(corrected: Correction | None, organisation: Organisation) -> Correction | None:
+    """A correction with the name of the clerk in place of their id."""
+    return corrected.model_copy(update={"by": organisation.name_of(corrected.by)}) if corrected else None

@@ -10,12 +10,12 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
 from domain.base import Wire
-from domain.evidence import Evidence, EvidenceKind
+from domain.evidence import FACTS, Correction, Evidence, EvidenceKind
 from domain.organisation import Organisation
 from domain.rulings import Compared
 from domain.tasks import AskedAs, TaskKind
 from texts.catalogue import Texts
-from texts.named_evidence import with_name
+from texts.named_evidence import with_corrector, with_name
 from texts.verdicts import match_sentence
 
 
@@ -54,12 +54,16 @@ class EligibilityLine(Wire):
     passed: bool | None = None
     """None when it does not apply, or is (or must be) left to people."""
     for_people: bool = False
+    no_information: bool = False
+    """Nobody who was asked knows anything of it (N15)."""
     figures: tuple[FigureLine, ...] = ()
     note: str = ""
     """Words already in the reader's language, e.g. how many lawsuits were found."""
 
     @property
     def verdict_key(self) -> str:
+        if self.passed is None and self.no_information:
+            return "eligibility.no_information"
         if self.passed is None:
             return "eligibility.for_people" if self.for_people else "eligibility.not_applicable"
         return "eligibility.passed" if self.passed else "eligibility.failed"
@@ -72,10 +76,14 @@ class FoundLine(Compared):
     name: str
     since: datetime | None = None
     grave: bool = False
+    changed: bool = False
+    """N15: it was not so when the evidence was gathered before."""
 
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
         """What it is called, since when, and why it is here."""
         parts = [self.name, texts.text(f"finding.{self.subject_type}")]
+        if self.changed:
+            parts.insert(0, texts.text("evidence_line.new"))
         if self.since:
             parts.append(texts.text("page.evidence_since", day=texts.day(self.since, zone)))
         return " · ".join([*parts, match_sentence(self, texts, zone)])
@@ -98,6 +106,14 @@ class EvidenceLine(Wire):
     summary: str = ""
     found: tuple[FoundLine, ...] = ()
     """The gravest first."""
+    no_information: bool = False
+    """Nobody who was asked knows the customer (N15)."""
+    corrected: Correction | None = None
+    """N5, E2: what a clerk has found to be so; `by` is a name here."""
+    changed_since: datetime | None = None
+    """N15: it was gathered again, and is not what it was at that moment."""
+    gone: int = 0
+    """How many findings of that moment are no more."""
 
     @classmethod
     def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
@@ -107,7 +123,7 @@ class EvidenceLine(Wire):
         return cls(
             kind=evidence.kind,
             count=len(evidence.findings) + evidence.more,
-            grave=sum(finding.grave for finding in evidence.findings),
+            grave=sum(finding.grave for finding in evidence.findings) if evidence.grave else 0,
             look=sum(finding.to_look_at for finding in evidence.findings),
             found=tuple(
                 FoundLine(
@@ -118,11 +134,17 @@ class EvidenceLine(Wire):
             ),
             available=evidence.available,
             summary=evidence.note,
+            no_information=evidence.no_information,
+            corrected=with_corrector(evidence.corrected, organisation),
+            changed_since=evidence.changed_since,
+            gone=len(evidence.gone),
         )
 
     def sentence(self, texts: Texts) -> str:
         if not self.available:
             return texts.text("evidence_line.unavailable")
+        if self.no_information and self.count == 0:
+            return texts.text("evidence_line.no_information")
         if self.count == 0:
             return texts.text("evidence_line.none")
         words = [texts.text("evidence_line.found", count=self.count)]
@@ -131,6 +153,33 @@ class EvidenceLine(Wire):
         if self.look:
             words.append(texts.text("evidence_line.look", look=self.look))
         return ("，" if texts.language == "zh" else ", ").join(words)
+
+    def remarks(self, texts: Texts, zone: ZoneInfo) -> list[str]:
+        """N15, N5: since when it is another, and what a clerk has corrected."""
+        said = []
+        if self.changed_since:
+            said.append(changed_sentence(self.changed_since, self.gone, texts, zone))
+        if self.corrected:
+            said.append(correction_sentence(self.kind, self.corrected, texts, zone))
+        return said
+
+
+def changed_sentence(since: datetime, gone: int, texts: Texts, zone: ZoneInfo) -> str:
+    """N15: the evidence was gathered again and is another."""
+    words = texts.text("evidence_line.changed", since=texts.moment(since, zone))
+    return words + (texts.text("evidence_line.gone", gone=gone) if gone else "")
+
+
+def correction_sentence(kind: EvidenceKind, corrected: Correction, texts: Texts, zone: ZoneInfo) -> str:
+    """N5, E2: a fact as a clerk has found it to be, where, and when. `corrected.by` is a name here."""
+    return texts.text(
+        "evidence_line.corrected",
+        fact=texts.text(f"detail.{FACTS[kind]}"),
+        value=texts.text(f"detail_value.{'yes' if corrected.value else 'no'}"),
+        source=corrected.source,
+        person=corrected.by,
+        at=texts.moment(corrected.at, zone),
+    )
 
 
 class DecisionLine(Wire):

@@ -1,4 +1,4 @@
-"""The Named Account application, from form to account (rules N1–N14)."""
+"""The Named Account application, from form to account (rules N1–N15)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import ActivateStep, GatherStep, SubmitStep
     from domain.application import Stage
     from domain.named_account import Notice, Obstacle, approvals_without_special_reason
-    from domain.statements import AnswerTask, AppealRejection, Withdraw
+    from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Withdraw
     from domain.subject import Subject, SubjectType
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, Withdrawn, take
@@ -25,9 +25,9 @@ with workflow.unsafe.imports_passed_through():
 class NamedAccountApplication:
     """One salesperson's application for one customer.
 
-    Signals `answer_task`, `withdraw` and `appeal` carry what people say; the front door seals them and the record
-    checks the seal, so a signal sent by hand changes nothing. `facts_changed` says that the organisation or the
-    calendar is new. The query `status` is for operators.
+    Signals `answer_task`, `withdraw`, `appeal` and `gather_evidence` carry what people say; the front door seals them
+    and the record checks the seal, so a signal sent by hand changes nothing. `facts_changed` says that the organisation
+    or the calendar is new. The query `status` is for operators.
     """
 
     @workflow.init
@@ -234,6 +234,10 @@ class NamedAccountApplication:
     @workflow.signal(description="The applicant appeals a rejection (N10), sealed by the front door.")
     def appeal(self, *sent: object) -> None:
         self._desk.keep(claim(AppealRejection, sent))
+
+    @workflow.signal(description="Commerce wants the evidence as it is now (N15), sealed by the front door.")
+    def gather_evidence(self, *sent: object) -> None:
+        self._desk.keep(claim(GatherEvidence, sent))
 
     @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
     def facts_changed(self, *_: object) -> None:

@@ -296,9 +296,11 @@ class Caller:
         assert len(query("SELECT id FROM account WHERE application_id = $1", mine)) == 1
         events = Counter(row["event"] for row in query("SELECT event FROM audit WHERE subject_id = $1", mine))
         events.pop("mails_queued")
+        # The third time when the VPs are asked (N15): again, if something near has come meanwhile.
+        events["evidence_gathered"] += events.pop("evidence_gathered_again", 0)
         assert events == {
             "application_submitted": 1,
-            "evidence_gathered": 2,
+            "evidence_gathered": 3,
             "stage_moved": 2,
             "task_opened": 3,
             "answer_accepted": 3,

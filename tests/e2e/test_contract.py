@@ -398,6 +398,7 @@ OPERATIONS = (
     ("GET", "/api/v1/applications/{application_id}/dossier", 15),
     ("POST", "/api/v1/applications/{application_id}/withdraw", 40),
     ("POST", "/api/v1/applications/{application_id}/appeal", 40),
+    ("POST", "/api/v1/applications/{application_id}/evidence", 15),
     ("GET", "/api/v1/accounts", 40),
     ("GET", "/api/v1/accounts/{account_id}", 15),
     ("POST", "/api/v1/projects", 40),

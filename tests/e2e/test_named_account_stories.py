@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -273,6 +274,77 @@ def test_n10_a_successful_appeal_makes_the_account_by_the_general_managers_decis
     done = story.reaches("active")
     assert done["decisions"][-1]["kind"] == "gm_appeal"
     assert stack.portal.call("zhou.min", "GET", f"/accounts/{story.id}").json["approved_by_general_manager"]
+
+
+def test_n14_of_eight_who_submit_in_the_same_moment_everybody_later_is_told_of_all_before(stack: Stack) -> None:
+    """N14: in the answer, in the view and by mail, and commerce is shown it; the first is told nothing."""
+    name = company_name()
+    people = "yang.fan huang.lei zhou.min wu.qiang xu.jing guo.tao he.xin emily.clark".split()
+    with ThreadPoolExecutor(len(people)) as pool:
+        stories = list(pool.map(lambda person: Journey(stack, person, new_form(name)), people))
+    stories.sort(key=lambda story: len(story.submitted.json["conflicts"]))
+    assert [len(story.submitted.json["conflicts"]) for story in stories] == list(range(len(people)))
+    for number, story in enumerate(stories):
+        seen = story.reaches("commerce_check")
+        before = {one.id for one in stories[:number]}
+        assert len(story.seen_by(story.salesperson)["conflicts"]) == number
+        (shown,) = [item["findings"] for item in seen["evidence"] if item["kind"] == "applications"]
+        assert {one["subject_id"] for one in shown if one["earlier"]} == before
+        if number:
+            assert "N14" in stack.mailbox.wait(story.salesperson, story.id, "N14").text
+
+
+def test_n15_the_general_manager_hears_an_appeal_on_what_is_so_by_then(stack: Stack) -> None:
+    """N14, N15: another has become the holder since the VPs looked; commerce can have it gathered again at any time."""
+    story = Journey(stack, "zhou.min").to_vps()
+    nobody_knows = story.link(VPS[0]).open().words
+    assert "没有资料" in nobody_knows  # E2: of a company that no register knows
+    assert "以来有变化" not in nobody_knows
+    story.by_link(VPS[1], "reject", "预算未落实")
+    story.reaches("rejected")
+    holder = Journey(stack, "he.xin", new_form(story.customer)).activate()
+    assert stack.portal.appeal("zhou.min", story.id, "预算已于本周批复").status == 200
+    page = story.link(GENERAL_MANAGER).open().words
+    assert "以来有变化" in page
+    assert story.customer in page.partition("与现有大客户的冲突")[2]
+    mail = stack.mailbox.wait(GENERAL_MANAGER, story.id, "请您处理")
+    assert "以来有变化" in mail.text
+    told = stack.mailbox.wait("zhou.min", story.id, "已有在先的登记")
+    assert holder.id not in told.text
+    assert "何欣" not in told.text
+    assert [one["kind"] for one in story.seen_by("zhou.min")["conflicts"]] == ["account"]
+
+    def accounts() -> dict[str, Any]:
+        seen = story.seen_by(CLERK)
+        return next(item for item in seen["evidence"] if item["kind"] == "accounts")
+
+    before = accounts()
+    assert [one["changed"] for one in before["findings"]] == [True]
+    again = stack.portal.call(CLERK, "POST", f"/applications/{story.id}/evidence", {})
+    assert again.status == 200, again.text
+    assert again.json["changed"] == ["accounts"]
+    assert accounts()["gathered_at"] > before["gathered_at"]
+    assert accounts()["changed_since"] == before["changed_since"]
+    for person, status in (("zhou.min", 403), (VPS[0], 403), ("guo.tao", 404)):
+        assert stack.portal.call(person, "POST", f"/applications/{story.id}/evidence", {}).status == status
+
+
+def test_e2_what_a_clerk_corrects_with_its_source_decides_for_everybody_who_reads_on(stack: Stack) -> None:
+    """N5, N15: on the page behind the mail; a fact without its source is not taken."""
+    story = Journey(stack, "wu.qiang")
+    link = story.link(CLERK)
+    assert "诉讼情况的出处" in link.open().words
+    alone = link.answer("pass", lawsuit_with_us="no")
+    assert alone.status == 422
+    assert "诉讼情况的出处" in alone.words
+    both = {"malicious_arrears": "no", "malicious_arrears_source": "财务部台账"}
+    assert link.answer("pass", lawsuit_with_us="no", lawsuit_with_us_source="裁判文书网", **both).status == 200
+    story.reaches("vp_review")
+    judged = {one["clause"]: one["passed"] for one in story.seen_by(CLERK)["eligibility"]["clauses"]}
+    assert (judged["E2-lawsuit"], judged["E2-arrears"]) == (True, True)
+    page = story.link(VPS[0]).open().words
+    assert "裁判文书网" in page
+    assert "没有资料" not in page
 
 
 def test_n10_a_failed_appeal_is_final(stack: Stack) -> None:

@@ -131,6 +131,16 @@ async def goes_on_in_a_new_run(story: Story) -> None:
     await story.status()
 
 
+async def evidence_gathered_again(story: Story) -> None:
+    """Open: commerce had the evidence gathered again before passing the application on, and while the VPs review it."""
+    await story.to_check()
+    await story.sends(story.gathering())
+    await story.says(CLARA, "pass", then=Stage.VP_REVIEW)
+    await story.says(VERA, "approve")
+    await story.sends(story.gathering())
+    await story.status()
+
+
 SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
     "closed-approved": approved,
     "closed-returned-and-rejected": returned_and_rejected,
@@ -144,6 +154,7 @@ SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
     "open-outside-source-silent": outside_source_silent,
     "open-rejected-waiting": rejected_waiting,
     "open-new-run": goes_on_in_a_new_run,
+    "open-evidence-gathered-again": evidence_gathered_again,
 }
 
 

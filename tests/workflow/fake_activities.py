@@ -28,11 +28,11 @@ from activities.steps import (
 )
 from crypto.seal import seal_holds
 from domain.answer_fields import answer_problems
-from domain.application import Stage
+from domain.application import WEIGHED, Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
 from domain.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
-from domain.statements import AnswerTask, AppealRejection, Statement, Withdraw
+from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw
 from domain.tasks import (
     APPROVE,
     REJECT,
@@ -44,7 +44,7 @@ from domain.tasks import (
     TaskKind,
     TaskStatus,
 )
-from tests.workflow.fake_record import SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
+from tests.workflow.fake_record import CLARA, SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
 
 R = TypeVar("R")
 
@@ -130,6 +130,8 @@ class FakeActivities:
                 work = partial(self._withdraw, said)
             case AppealRejection():
                 work = partial(self._appeal, said, step)
+            case GatherEvidence():
+                work = partial(self._gather_for_commerce, said)
             case _:
                 raise LookupError(f"no application hears {said.kind}")
         return await self._once(step, lambda: self._heard(said, step, work))
@@ -199,6 +201,16 @@ class FakeActivities:
         if own.stage.ended or own.stage is Stage.REJECTED:
             raise Refused("stage_does_not_allow")
         return Recorded(accepted=True)
+
+    def _gather_for_commerce(self, said: GatherEvidence) -> Recorded:
+        if said.person != CLARA:
+            raise Refused("only_commerce_gathers")
+        own = self._own()
+        if own.stage not in WEIGHED:
+            raise Refused("stage_does_not_allow")
+        self.record.gathered.append((said.kind, own.round))
+        self.record.settled.add(said.message_id)
+        return Recorded(accepted=True, settled=True)
 
     def _appeal(self, said: AppealRejection, step: Step) -> Recorded:
         own = self._own()

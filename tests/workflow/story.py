@@ -27,9 +27,9 @@ from crypto.codec import data_converter
 from crypto.seal import seal
 from domain.application import ApplicationForm, Stage
 from domain.policy import load_policy
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
+from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
 from tests.workflow.fake_activities import FakeActivities
-from tests.workflow.fake_record import PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from tests.workflow.fake_record import CLARA, PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
 from workflows.messages import (
     APPLICANT,
@@ -49,6 +49,12 @@ CUSTOMER = "苏州测试精密制造有限公司"
 BUSINESS_ZONE = load_policy().zone
 PATIENCE = 60.0
 """Real seconds after which a test gives up waiting: many, for a machine busy with others."""
+SIGNALS: dict[type[Statement], str] = {
+    AnswerTask: "answer_task",
+    Withdraw: "withdraw",
+    AppealRejection: "appeal",
+    GatherEvidence: "gather_evidence",
+}
 
 S = TypeVar("S", bound=Statement)
 
@@ -163,14 +169,16 @@ class Story:
     def withdrawal(self, person: str = SAM) -> Withdraw:
         return self.sealed(Withdraw(person=person, reason="customer merged"))
 
+    def gathering(self, person: str = CLARA) -> GatherEvidence:
+        return self.sealed(GatherEvidence(person=person))
+
     def objection(self, person: str = SAM) -> AppealRejection:
         return self.sealed(AppealRejection(person=person, reason="the figures were old"))
 
     async def signal(self, *statements: Statement) -> None:
         """Send without waiting for what becomes of it."""
         for said in statements:
-            name = {AnswerTask: "answer_task", Withdraw: "withdraw", AppealRejection: "appeal"}[type(said)]
-            await self.handle.signal(name, said)
+            await self.handle.signal(SIGNALS[type(said)], said)
 
     async def sends(self, *statements: Statement) -> None:
         """Send and wait until each is recorded, accepted or refused."""

@@ -41,7 +41,7 @@ async def test_signals_by_hand_change_nothing_and_stop_nothing(story: Story, sen
     """Design 3; N6: neither approved nor withdrawn by a signal from the command line."""
     await story.to_review()
     before = await story.status()
-    for name in ("answer_task", "withdraw", "appeal", "facts_changed", "approve_everything"):
+    for name in ("answer_task", "withdraw", "appeal", "gather_evidence", "facts_changed", "approve_everything"):
         await story.by_hand.signal(name, args=sent)
     assert await story.status() == before
     assert not story.record.heard & {""}

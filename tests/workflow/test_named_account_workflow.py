@@ -281,6 +281,18 @@ async def test_n4_an_outside_source_that_answers_late_is_heard(story: Story) -> 
     assert story.record.gathered[-1] == ("ask_outside_sources", 1)
 
 
+async def test_n15_evidence_gathered_again_for_commerce_moves_nothing_and_the_process_goes_on(story: Story) -> None:
+    await story.to_review()
+    before = await story.status()
+    await story.sends(story.gathering(), story.gathering(VERA))
+    assert story.record.gathered[-1] == ("gather_evidence", 1)
+    assert [why for _, why in story.record.refused] == ["only_commerce_gathers"]
+    assert await story.status() == before
+    await story.says(VERA, "approve")
+    await story.says(VIKTOR, "approve")
+    assert await story.result() == Stage.ACTIVE
+
+
 async def test_the_first_answer_counts_and_the_second_is_told(story: Story) -> None:
     await story.to_check()
     asked = story.task_of(CLARA)
