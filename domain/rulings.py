@@ -33,6 +33,10 @@ CLERKS_RULINGS: Final = (Ruling.CLEARED, Ruling.SAME_COMPANY)
 """What is said of a match by itself, beside the answer that suspects some of them."""
 
 
+OTHER_CODE: Final = "same_name_other_uscc"
+"""The reason of a verdict on two companies of one name that differ in their codes."""
+
+
 class MatchRuling(Frozen):
     """One row of an answer: what is said of one match, and why. One suspects by the answer itself."""
 
@@ -112,9 +116,16 @@ class Compared(Wire):
         return self.ruled is not None and self.ruled.ruling is Ruling.CLEARED
 
     @property
+    def code_in_doubt(self) -> bool:
+        """N14: one full name with two valid codes. Whether it is one company with a wrong code, or two of one name, is
+        for commerce to say."""
+        return any(reason.key == OTHER_CODE for reason in self.verdict.reasons)
+
+    @property
     def conflict(self) -> bool:
-        """N3, N14: the same customer, or a related party of one side, and nobody has cleared it."""
-        return (self.verdict.level is Level.SAME or self.declared) and not self.cleared
+        """N3, N14: the same customer, or a related party of one side, and nobody has cleared it; what bears its very
+        name counts until commerce has."""
+        return (self.verdict.level is Level.SAME or self.declared or self.code_in_doubt) and not self.cleared
 
 
 class LearnedAlias(Wire):

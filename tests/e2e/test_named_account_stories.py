@@ -18,7 +18,9 @@ from domain.evidence import EvidenceKind
 from embedded.driver import Portal, until
 from embedded.welcome import ORGANISATION_FILE
 from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED, VPS, Journey
+from tests.e2e.names import company_name
 from tests.e2e.stack import Stack, new_form
+from tests.integration.race_ground import uscc
 
 SAMPLE = ORGANISATION_FILE.read_text(encoding="utf-8")
 
@@ -345,6 +347,23 @@ def test_e2_what_a_clerk_corrects_with_its_source_decides_for_everybody_who_read
     page = story.link(VPS[0]).open().words
     assert "裁判文书网" in page
     assert "没有资料" not in page
+
+
+def test_n14_one_full_name_with_another_code_is_a_collision_until_commerce_has_said_which_is_right(
+    stack: Stack,
+) -> None:
+    name = company_name()
+    first, second = new_form(name), new_form(name)
+    first["customer"]["uscc"], second["customer"]["uscc"] = uscc(1), uscc(2)
+    Journey(stack, "guo.tao", first).activate()
+    story = Journey(stack, "he.xin", second)
+    assert [(one["kind"], one["rule"]) for one in story.submitted.json["conflicts"]] == [("account", "N14")]
+    page = story.link(CLERK).open().words
+    assert "在商务部核实哪个代码正确之前" in page
+    story.to_vps()
+    for vp in VPS:
+        story.answer(vp, "approve")
+    assert story.reaches("refused")["end_reason"]["rule"] == "N14"
 
 
 def test_n10_a_failed_appeal_is_final(stack: Stack) -> None:

@@ -16,6 +16,7 @@ from domain.application import Stage
 from domain.background import background_of
 from domain.eligibility import evaluate
 from domain.evidence import EvidenceKind
+from domain.named_account import Obstacle
 from domain.registers import BackgroundEntry
 from domain.statements import GatherEvidence
 from domain.tasks import RETURN, SUPPLY, TaskKind
@@ -208,6 +209,34 @@ async def test_n5_what_a_clerk_has_corrected_stands_in_the_next_round_of_the_sam
     assert (await mine.answer(salesperson(0), SUPPLY, application=supplied)).round == 2
     await mine.to_commerce()
     assert await e2(mine) == {"E2-lawsuit": True, "E2-arrears": None}
+
+
+async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_until_commerce_has_said(
+    ground: Ground,
+) -> None:
+    """N14: at submission, as evidence, at activation; and no more once commerce has found two companies."""
+    await account_of(ground, "theirs", salesperson(1), form(CUSTOMER, code=uscc(1)))
+    mine = Applying(ground, "mine", salesperson(0), form(CUSTOMER, code=uscc(2)))
+    answer = await mine.submit()
+    assert [one["kind"] for one in answer["conflicts"]] == ["account"]
+    await mine.to_commerce()
+    (finding,) = (await mine.evidence(EvidenceKind.ACCOUNTS)).findings
+    assert (finding.subject_id, finding.grave, finding.code_in_doubt) == ("theirs", True, True)
+    await mine.to_vps()
+    await mine.approve()
+    assert (await mine.activate()).obstacle is Obstacle.ACCOUNT
+    await mine.move(Stage.REFUSED)
+    again = Applying(ground, "again", salesperson(2), form(CUSTOMER, code=uscc(2)))
+    assert [one["kind"] for one in (await again.submit())["conflicts"]] == ["account"]
+    await again.to_commerce()
+    ruled = {"id": "theirs", "ruling": "cleared", "reason": "工商登记核实，两家公司同名"}
+    await again.to_vps(matches=[ruled])
+    (finding,) = (await again.evidence(EvidenceKind.ACCOUNTS)).findings
+    assert (finding.grave, finding.cleared) == (False, True)
+    await again.approve()
+    assert (await again.activate()).account_id == "again"
+    ((live,),) = await ground.rows("SELECT count(*) FROM account WHERE revoked_at IS NULL")
+    assert live == 2
 
 
 async def test_n14_an_application_recorded_late_is_later_whatever_its_process_dated_it(ground: Ground) -> None:
