@@ -27,15 +27,19 @@ async def account_figures(
         return ()
     ids = [account.id for account in accounts]
     targets = await reports.targets_of(tx, ids)
-    results = await reports.results_of(tx, ids, period.first, period.last, policy.time_zone)
+    contracts = await reports.contracts_under(tx, ids, period.first, period.last, policy.time_zone)
+    months = await reports.months_of_register(tx, ids, period.first, period.last)
     progress = await reports.plan_progress_of(tx, ids, [f"{month:%Y-%m}" for month in months_of(period)])
     return tuple(
         figures_of(
             _holding(account, policy),
             period,
             targets.get(account.id, {}),
-            results.get(account.id, Results()),
-            progress.get(account.id, ()),
+            Results(
+                contracts=contracts.get(account.id, ()),
+                months=months.get(account.id, {}),
+                progress=progress.get(account.id, {}),
+            ),
             organisation,
             policy.reviews,
         )

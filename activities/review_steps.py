@@ -101,6 +101,8 @@ class ReviewSteps:
             work.subject_id = step.review_id
             policy = await work.facts.pinned_policy(work.tx, begun.policy_digest)
             organisation, calendar = await work.facts.of_now(work.tx)
+            # The system may have been away since the period was begun: whoever is asked has time all the same (R6).
+            closes = max(begun.closes_at, closes_at(period, work.now, policy.reviews, calendar))
             row = ReviewRow(
                 id=step.review_id,
                 workflow_id=work.workflow_id,
@@ -110,15 +112,15 @@ class ReviewSteps:
                 stage=FIRST_STAGE[period.rhythm],
                 stage_since=work.now,
                 opened_at=work.now,
-                closes_at=begun.closes_at,
+                closes_at=closes,
                 policy_digest=begun.policy_digest,
             )
             await reviews.add(work.tx, row)
-            work.note("review_opened", period=period.id, unit=unit, closes_at=begun.closes_at.isoformat())
+            work.note("review_opened", period=period.id, unit=unit, closes_at=closes.isoformat())
             return ReviewOpened(
                 title=f"{period.id} · {unit_name(period.rhythm, unit, organisation)}",
-                closes_at=begun.closes_at,
-                updates_until=updates_until(work.now, begun.closes_at, policy.reviews, calendar),
+                closes_at=closes,
+                updates_until=updates_until(work.now, closes, policy.reviews, calendar),
             )
 
         return await self._recorder.once(step, ReviewOpened, work)

@@ -132,6 +132,8 @@ class ReviewContext(Context):
         raise NotImplementedError("whoever is told something of a review is told by a report")
 
     def slots(self, ask: Ask) -> Sequence[str]:
+        if self.row.closes_at <= self.work.now:
+            return ()  # R6: what would open in the moment it closes is nobody's miss
         match ask.kind:
             case TaskKind.WEEKLY_UPDATE:
                 return tuple(dict.fromkeys(one.salesperson for one in self.accounts))
@@ -228,6 +230,7 @@ class ReviewContext(Context):
                 contracts=Decimal(row["target_contracts"]),
                 revenue=Decimal(row["target_revenue"]),
                 action_plan=row.get("action_plan", ""),
+                requirements=row.get("requirements", ""),
                 task_id=task.id,
                 set_by=decision.person,
                 set_at=self.work.now,

@@ -18,6 +18,8 @@ class TargetView(BaseModel):
     contracts: Decimal
     revenue: Decimal
     action_plan: str = ""
+    requirements: str = ""
+    """R4: what a half-yearly or yearly review requires beside the figures."""
     set_by: PersonView
     set_at: datetime
     task_id: str

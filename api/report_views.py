@@ -78,15 +78,21 @@ class AccountLine(BaseModel):
     target_contracts: Decimal
     target_revenue: Decimal
     target_source: TargetSource
+    counted: tuple[str, ...] | None = None
+    """R7: the months over which target and results are counted; null in a report of before this was kept."""
     contracts: Decimal
     signed: Decimal
     other_contracts: Decimal
     revenue: Decimal
     payments: Decimal
+    not_counted: Decimal
+    """Contracts since it is an account, received before the first month that is counted."""
     contracts_attained: Decimal | None
     revenue_attained: Decimal | None
     standing: Standing
     plan: str
+    requirements: str
+    """R4: what was required for the year."""
     plan_progress: tuple[PlanProgress, ...]
     proposal: Proposal | None = None
     """R4: for those who look at a half-year or a year of others."""

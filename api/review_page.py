@@ -21,6 +21,7 @@ from texts.catalogue import Texts
 from texts.review_views import (
     column_help,
     column_label,
+    figures_basis,
     of_target,
     option_label,
     proposal_because,
@@ -66,6 +67,8 @@ class Card(Frozen):
     proposal: Proposal | None
     because: str
     source: str
+    requirements: str
+    """R4: what the last half-yearly or yearly review required."""
     fields: tuple[Field, ...]
     open: bool
 
@@ -137,7 +140,8 @@ def _cards(page: ReviewPage, rows: FieldSpec, errors: Mapping[str, str], texts: 
                 figures=_figures(figures, page.revoke_below, texts) if figures else (),
                 proposal=figures.proposal if figures and page.kind is TaskKind.ANNUAL_REVIEW else None,
                 because=proposal_because(figures, page.revoke_below, texts) if figures else "",
-                source=texts.text(f"review_figures.source.{figures.target_source}") if figures else "",
+                source=figures_basis(figures, page.note.period, texts) if figures else "",
+                requirements=figures.requirements if figures else "",
                 fields=fields,
                 open=wrong or len(rows.options) <= FEW or (not errors and number < OPEN_AT_FIRST),
             )

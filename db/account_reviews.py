@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Date, Numeric, cast, func, select
+from sqlalchemy import Date, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.reports import signed_on
+from db.reports import contract_amount, signed_on
 from db.reviews import ReviewRow
 from db.tables import project, review
 from domain.project import ProjectStage
@@ -26,7 +26,7 @@ async def among(tx: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewR
 async def signed_by_month(tx: AsyncConnection, account_id: str, time_zone: str) -> dict[date, Decimal]:
     """Contracts of registered projects under an account, by the month they were received in (U7)."""
     month = cast(func.date_trunc("month", cast(signed_on(time_zone), Date)), Date).label("month")
-    amount = func.sum(cast(project.c.contract["amount"].astext, Numeric(15, 2))).label("amount")
+    amount = func.sum(contract_amount()).label("amount")
     rows = await tx.execute(
         select(month, amount)
         .where(project.c.account_id == account_id, project.c.stage == ProjectStage.CONTRACT_SIGNED.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -28,7 +28,7 @@ from db.tables import (
     task,
     task_person,
 )
-from domain.account_figures import Results, TargetSet
+from domain.account_figures import MonthResults, SignedContract, TargetSet
 from domain.base import Wire
 from domain.periods import Period, Rhythm
 from domain.project import PROJECT_ENDED, ProjectStage
@@ -49,7 +49,20 @@ _NAMES = {
 """How the periods of a rhythm are named (`domain/periods.py`): a report's document is large, its name is not."""
 _OVER = sorted(stage.value for stage in PROJECT_ENDED)
 _FORM = project.c.form
-_CONTRACT_AMOUNT: ColumnElement[Decimal] = cast(project.c.contract["amount"].astext, Numeric(15, 2))
+
+
+def contract_amount() -> ColumnElement[Decimal]:
+    """U7: what a project's contract is worth, as it stands in the record by now."""
+    return cast(project.c.contract["amount"].astext, Numeric(15, 2))
+
+
+def signed_on(time_zone: str) -> ColumnElement[date]:
+    """U7: the day a contract counts for: when commerce received it, else when that was said, in the company's zone."""
+    said_at = cast(project.c.contract["at"].astext, Moment)
+    on_that_day: ColumnElement[Any] = cast(func.timezone(time_zone, said_at), Date)
+    return func.coalesce(cast(project.c.contract["received_on"].astext, Date), on_that_day)
+
+
 _PROJECT_NOW = (
     *(
         project.c[name]
@@ -60,7 +73,7 @@ _PROJECT_NOW = (
     _FORM["stage"].astext.label("sales_stage"),
     cast(_FORM["amount"].astext, Numeric(15, 2)).label("amount"),
     cast(_FORM["expected_signing"].astext, Date).label("expected_signing"),
-    _CONTRACT_AMOUNT.label("contract_amount"),
+    contract_amount().label("contract_amount"),
 )
 
 
@@ -175,11 +188,12 @@ async def missed_steps(
     tx: AsyncConnection, rhythms: Sequence[Rhythm], since: datetime | None, until: datetime
 ) -> tuple[Missed, ...]:
     """R6: what nobody did of the reviews that closed after `since`, up to `until`. One that is still open then is
-    missed, whether or not its process has said so yet."""
+    missed, whether or not its process has said so yet; one that was opened when it had closed is nobody's miss."""
     columns = review.c
     wanted = [
         columns.rhythm.in_([one.value for one in rhythms]),
         columns.closes_at <= until,
+        task.c.opened_at < columns.closes_at,
         task.c.status.in_([TaskStatus.MISSED.value, TaskStatus.OPEN.value]),
     ]
     if since:
@@ -230,49 +244,58 @@ async def targets_of(tx: AsyncConnection, accounts: Sequence[str]) -> dict[str, 
     found: dict[str, dict[str, TargetSet]] = defaultdict(dict)
     for row in rows:
         found[row.account_id][row.period] = TargetSet(
-            contracts=row.contracts, revenue=row.revenue, action_plan=row.action_plan
+            contracts=row.contracts,
+            revenue=row.revenue,
+            action_plan=row.action_plan,
+            requirements=row.requirements,
         )
     return found
 
 
-async def results_of(
+async def contracts_under(
     tx: AsyncConnection, accounts: Sequence[str], first: date, last: date, time_zone: str
-) -> dict[str, Results]:
-    """What these accounts reached from one day to another (R2–R4): contracts of their registered projects by the day
-    they were received (U7), and the whole months of the results register. Of an account that was revoked, up to the
-    end of that month: what comes later is no Named Account's (R5)."""
-    within = and_(account.c.id.in_(accounts), signed_on(time_zone) <= _last_day(time_zone, last))
-    signed = {
-        row.account_id: row.amount
-        for row in await tx.execute(
-            select(project.c.account_id, func.sum(_CONTRACT_AMOUNT).label("amount"))
-            .join(account, account.c.id == project.c.account_id)
-            .where(within, project.c.stage == ProjectStage.CONTRACT_SIGNED.value)
-            .where(signed_on(time_zone) >= first)
-            .group_by(project.c.account_id)
+) -> dict[str, tuple[SignedContract, ...]]:
+    """U7: the contracts of registered projects under these accounts that count for a day from `first` to `last`, by
+    account, in the order of their days."""
+    on = signed_on(time_zone)
+    rows = await tx.execute(
+        select(
+            project.c.account_id.label("account"),
+            project.c.id.label("project"),
+            *(project.c[name] for name in ("number", "salesperson", "department", "agreement")),
+            _FORM["name"].astext.label("name"),
+            _FORM["customer"]["name"].astext.label("customer"),
+            on.label("on"),
+            contract_amount().label("amount"),
         )
-    }
+        .where(project.c.account_id.in_(accounts), project.c.stage == ProjectStage.CONTRACT_SIGNED.value)
+        .where(on.between(first, last))
+        .order_by(on, project.c.number)
+    )
+    found: dict[str, list[SignedContract]] = defaultdict(list)
+    for row in rows:
+        found[row.account].append(SignedContract.model_validate(dict(row._mapping)))
+    return {account_id: tuple(contracts) for account_id, contracts in found.items()}
+
+
+async def months_of_register(
+    tx: AsyncConnection, accounts: Sequence[str], first: date, last: date
+) -> dict[str, dict[date, MonthResults]]:
+    """What the results register says of these accounts, by account and month (R2, R3)."""
     columns = account_result.c
-    sums = [func.sum(columns[name]).label(name) for name in ("other_contracts", "revenue", "payments")]
-    others = {
-        row.account_id: {name: value for name, value in row._mapping.items() if name != "account_id"}
-        for row in await tx.execute(
-            select(columns.account_id, *sums)
-            .join(account, account.c.id == columns.account_id)
-            .where(columns.account_id.in_(accounts), columns.month.between(first, _last_day(time_zone, last)))
-            .group_by(columns.account_id)
-        )
-    }
-    return {
-        account: Results(signed=signed.get(account, Decimal(0)), **others.get(account, {}))
-        for account in signed.keys() | others.keys()
-    }
+    rows = await tx.execute(
+        select(account_result).where(columns.account_id.in_(accounts), columns.month.between(first, last))
+    )
+    found: dict[str, dict[date, MonthResults]] = defaultdict(dict)
+    for row in rows:
+        found[row.account_id][row.month] = MonthResults.model_validate(dict(row._mapping))
+    return found
 
 
 async def plan_progress_of(
     tx: AsyncConnection, accounts: Sequence[str], months: Sequence[str]
-) -> dict[str, tuple[PlanProgress, ...]]:
-    """What the VP said of the action plans of these months (R2), month by month; of a month, what was said last."""
+) -> dict[str, dict[str, PlanProgress]]:
+    """What the VP said of the action plans of these months (R2), by account and month; of each, what was said last."""
     columns = account_review.c
     said = columns.fields["plan_progress"].astext.label("said")
     rows = await tx.execute(
@@ -284,19 +307,4 @@ async def plan_progress_of(
     by_month: dict[str, dict[str, PlanProgress]] = defaultdict(dict)
     for row in rows:
         by_month[row.account_id][row.period] = PlanProgress(row.said)
-    return {account: tuple(months.values()) for account, months in by_month.items()}
-
-
-def _last_day(time_zone: str, last: date) -> ColumnElement[date]:
-    """`last`, or the end of the month in which an account was revoked."""
-    month = func.date_trunc("month", func.timezone(time_zone, account.c.revoked_at))
-    its_end = cast(month + timedelta(days=32), Date)
-    ended: ColumnElement[date] = cast(func.date_trunc("month", its_end) - timedelta(days=1), Date)
-    return func.least(ended, last)
-
-
-def signed_on(time_zone: str) -> ColumnElement[date]:
-    """U7: the day a contract counts for: when commerce received it, else when that was said, in the company's zone."""
-    said_at = cast(project.c.contract["at"].astext, Moment)
-    on_that_day: ColumnElement[Any] = cast(func.timezone(time_zone, said_at), Date)
-    return func.coalesce(cast(project.c.contract["received_on"].astext, Date), on_that_day)
+    return by_month

@@ -67,6 +67,8 @@ class TargetRow(Wire):
     contracts: Decimal
     revenue: Decimal
     action_plan: str
+    requirements: str = ""
+    """R4: what is to be done beside the figures."""
     task_id: str
     set_by: str
     set_at: datetime

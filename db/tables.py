@@ -532,6 +532,7 @@ account_target = Table(
     Column("contracts", Numeric(15, 2), nullable=False),
     Column("revenue", Numeric(15, 2), nullable=False),
     Column("action_plan", Text, nullable=False),
+    Column("requirements", Text, nullable=False, server_default=""),
     Column("task_id", ForeignKey("task.id"), nullable=False),
     Column("set_by", Text, nullable=False),
     Column("set_at", Moment, nullable=False),

@@ -5,10 +5,10 @@ Pure: the record's rows come in, one `AccountFigures` for each account comes out
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from domain.application import ApplicationForm, Forecast
 from domain.base import Wire
@@ -40,15 +40,43 @@ class TargetSet(Wire):
     contracts: Decimal
     revenue: Decimal
     action_plan: str = ""
+    requirements: str = ""
+    """R4: what is to be done beside the figures."""
 
 
-class Results(Wire):
-    """What was reached in a period."""
+class SignedContract(Wire):
+    """U7: a contract of a registered project under a Named Account."""
 
-    signed: Decimal = ZERO
+    account: str
+    project: str
+    number: str
+    name: str
+    customer: str
+    salesperson: str
+    """Who is responsible for the project."""
+    department: str | None
+    on: date
+    """The day it counts for."""
+    amount: Decimal
+    agreement: dict[str, Any] | None = None
+    """D3: with the split, where there is one."""
+
+
+class MonthResults(Wire):
+    """What the results register says of an account in a month."""
+
     other_contracts: Decimal = ZERO
     revenue: Decimal = ZERO
     payments: Decimal = ZERO
+
+
+class Results(Wire):
+    """What the record has of an account in a period: each contract, each month, what the VP said of each month."""
+
+    contracts: tuple[SignedContract, ...] = ()
+    months: dict[date, MonthResults] = {}
+    progress: dict[str, PlanProgress] = {}
+    """R2: by month, such as `2026-11`, in their order."""
 
 
 class Target(NamedTuple):
@@ -64,13 +92,19 @@ def figures_of(
     period: Period,
     targets: Mapping[str, TargetSet],
     results: Results,
-    progress: Sequence[PlanProgress],
     organisation: Organisation,
     reviews: Reviews,
 ) -> AccountFigures:
-    """One account in one period. `targets` are all that was ever set for it, by period; `progress` is what the VP said
-    of the months of the period, in their order. Raises `ValueError` for a week."""
+    """One account in one period, its target and its results over the same months (R7). `targets` are all that was ever
+    set for it, by period; `results` those of the period. Raises `ValueError` for a week."""
     target = target_of(holding, period, targets, reviews)
+    counted = counted_months(holding, period, targets)
+    contracts = counted_contracts(holding, period, targets, results.contracts)
+    signed = sum((one.amount for one in contracts), ZERO)
+    while_held = [one for one in results.contracts if period.holds(one.on) and _while_held(holding, one.on)]
+    brought = [found for month in counted if (found := results.months.get(month))]
+    other = sum((one.other_contracts for one in brought), ZERO)
+    progress = tuple(said for month in counted if (said := results.progress.get(f"{month:%Y-%m}")))
     department = organisation.department_now(holding.salesperson, holding.department)
     office = organisation.departments_by_id.get(department or "")
     return AccountFigures(
@@ -83,21 +117,55 @@ def figures_of(
         target_contracts=target.contracts,
         target_revenue=target.revenue,
         target_source=target.source,
-        **dict(results),
+        counted=tuple(f"{month:%Y-%m}" for month in counted),
+        signed=signed,
+        other_contracts=other,
+        revenue=sum((one.revenue for one in brought), ZERO),
+        payments=sum((one.payments for one in brought), ZERO),
+        not_counted=sum((one.amount for one in while_held), ZERO) - signed,
         plan=plan_of(holding, period, targets, reviews),
-        plan_progress=tuple(progress),
-        proposal=propose(progress, results.signed + results.other_contracts, target.contracts, reviews),
+        requirements=requirements_of(period, targets, reviews),
+        plan_progress=progress,
+        proposal=propose(progress, signed + other, target.contracts, reviews),
     )
 
 
-def target_of(holding: Holding, period: Period, targets: Mapping[str, TargetSet], reviews: Reviews) -> Target:
-    """R2–R4: what the account was to reach in a period.
+def counted_months(holding: Holding, period: Period, targets: Collection[str]) -> tuple[date, ...]:
+    """R7: the months of a period in which an account is measured, targets and results alike, by their first days.
 
-    The sum of its months' targets when each of them was set. Otherwise its months' share of what was set for the year,
-    else of what the application promised for a year. Months before the account was one, or after it was revoked, are
-    not counted: nobody is measured by a year of which they had a month.
+    Those it was an account in, from the first that it was one from its first day on: nobody is measured by a month of
+    which they had a part. A month of which it had a part counts as well once a target was set for it. The month in
+    which it was revoked is the last.
     """
-    months = _months_held(holding, period)
+    began = holding.since.replace(day=1)
+    return tuple(
+        month
+        for month in months_of(period)
+        if (month >= holding.since or (month == began and f"{month:%Y-%m}" in targets))
+        and (holding.until is None or month <= holding.until)
+    )
+
+
+def counted_contracts(
+    holding: Holding, period: Period, targets: Collection[str], contracts: Iterable[SignedContract]
+) -> tuple[SignedContract, ...]:
+    """R7: those that count against the target of the period."""
+    counted = set(counted_months(holding, period, targets))
+    return tuple(one for one in contracts if one.on.replace(day=1) in counted and _while_held(holding, one.on))
+
+
+def _while_held(holding: Holding, day: date) -> bool:
+    """From the day on which it became an account, to the end of the month in which it was revoked."""
+    return holding.since <= day and (holding.until is None or day.replace(day=1) <= holding.until)
+
+
+def target_of(holding: Holding, period: Period, targets: Mapping[str, TargetSet], reviews: Reviews) -> Target:
+    """R2–R4: what the account was to reach in the months of a period that are counted (R7).
+
+    The sum of what was set for them, when something was set for each. Otherwise their share of what was set for the
+    year, else of what the application promised for a year.
+    """
+    months = counted_months(holding, period, targets)
     names = [f"{month:%Y-%m}" for month in months]
     if names and all(name in targets for name in names):
         each = [targets[name] for name in names]
@@ -121,6 +189,12 @@ def plan_of(holding: Holding, period: Period, targets: Mapping[str, TargetSet], 
     return next((plan for plan in plans if plan), holding.form.account_plan.actions)
 
 
+def requirements_of(period: Period, targets: Mapping[str, TargetSet], reviews: Reviews) -> str:
+    """R4, R7: what was required for the year in which the period lies."""
+    year = targets.get(_year_of(period, reviews))
+    return year.requirements if year else ""
+
+
 def propose(progress: Sequence[PlanProgress], contracts: Decimal, target: Decimal, reviews: Reviews) -> Proposal:
     """R4: what the system proposes of an account; people decide.
 
@@ -135,14 +209,6 @@ def propose(progress: Sequence[PlanProgress], contracts: Decimal, target: Decima
     if plan_failed and below:
         return Proposal.REVOKE
     return Proposal.UNDECIDED if plan_failed or below else Proposal.KEEP
-
-
-def _months_held(holding: Holding, period: Period) -> list[date]:
-    return [
-        month
-        for month in months_of(period)
-        if month >= holding.since.replace(day=1) and (holding.until is None or month <= holding.until)
-    ]
 
 
 def _year_of(period: Period, reviews: Reviews) -> str:

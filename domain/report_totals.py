@@ -51,6 +51,8 @@ class Standing(StrEnum):
     REACHED = "reached"
     NEAR = "near"
     BELOW = "below"
+    UNMEASURED = "unmeasured"
+    """R7: it has not been an account for a whole month of the period."""
 
 
 class AccountTotals(Wire):
@@ -67,10 +69,13 @@ class AccountTotals(Wire):
     reached: int
     near: int
     below: int
+    unmeasured: int = 0
 
 
 def standing_of(row: AccountFigures, near_target: Decimal) -> Standing:
     """R3: `near_target` is the share of the target from which on an account is near it. Nothing to reach is reached."""
+    if row.counted == ():
+        return Standing.UNMEASURED
     if row.contracts >= row.target_contracts:
         return Standing.REACHED
     return Standing.NEAR if row.contracts >= near_target * row.target_contracts else Standing.BELOW
@@ -111,6 +116,7 @@ def account_totals(rows: Sequence[AccountFigures], near_target: Decimal) -> Acco
         reached=standings.count(Standing.REACHED),
         near=standings.count(Standing.NEAR),
         below=standings.count(Standing.BELOW),
+        unmeasured=standings.count(Standing.UNMEASURED),
     )
 
 

@@ -156,14 +156,21 @@ class AccountFigures(Row):
     target_contracts: Decimal
     target_revenue: Decimal
     target_source: TargetSource
+    counted: tuple[str, ...] | None = None
+    """R7: the months over which target and results are counted, such as `2026-11`. None in a
+    report that was made before this was kept: its results are those of the whole period."""
     signed: Decimal = ZERO
     """Contracts of registered projects (U7)."""
     other_contracts: Decimal = ZERO
     """Further contracts, from the results register."""
     revenue: Decimal = ZERO
     payments: Decimal = ZERO
+    not_counted: Decimal = ZERO
+    """Contracts of registered projects since it is an account, received before the first month that is counted."""
     plan: str = ""
     """The action plan of the period, or the Account Plan's actions where none was set."""
+    requirements: str = ""
+    """R4: what the half-yearly or yearly review before required for the year."""
     plan_progress: tuple[PlanProgress, ...] = ()
     """R2: what the VP said month by month."""
     proposal: Proposal = Proposal.KEEP

@@ -6,7 +6,7 @@ Pure. The workflows walk these rules, the activities apply what they say.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from domain.base import Wire
@@ -110,6 +110,7 @@ def review_choices(kind: TaskKind, accounts: Sequence[str]) -> tuple[Choice, ...
             columns = (
                 FieldSpec(name="decision", kind=FieldKind.CHOICE, required=True, options=(KEEP, REVOKE)),
                 *_targets(unless=("decision", REVOKE)),
+                FieldSpec(name="requirements", kind=text, unless=("decision", REVOKE)),
                 FieldSpec(name="reason", kind=text, required=True, unless=("decision", KEEP)),
             )
         case _:
@@ -182,8 +183,13 @@ def review_units(
 
 
 def updates_until(opened_at: datetime, closes_at: datetime, reviews: Reviews, calendar: WorkCalendar) -> datetime:
-    """R1: until when the department GM waits for the salespeople."""
-    return min(calendar.add_working_days(opened_at, reviews.updates_within).at, closes_at)
+    """R1: until when the department GM waits for the salespeople: as long as the policy says, and the GM has a working
+    day left before the review closes. One that is open for less than two working days is shared by halves."""
+    for days in range(reviews.updates_within, 0, -1):
+        until = calendar.add_working_days(opened_at, days).at
+        if calendar.add_working_days(until, 1).at <= closes_at:
+            return until
+    return opened_at + max(closes_at - opened_at, timedelta()) / 2
 
 
 def target_period(period: Period, reviews: Reviews) -> str:

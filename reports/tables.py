@@ -201,7 +201,9 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
     columns = (
         *(Column("customer"), Column("department"), Column("salesperson"), *_SUMS, Column("standing")),
         *((Column("proposal"),) if decided_on else ()),
+        *(Column("counted"), Column("not_counted", MONEY, True)),
         *(Column("plan_progress"), Column("target_source"), Column("plan", CellKind.LONG)),
+        Column("requirements", CellKind.LONG),
     )
 
     def line(row: AccountFigures) -> tuple[Cell, ...]:
@@ -210,7 +212,9 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
         return (
             *(row.customer, row.department_name, row.salesperson_name, *_sums(row)),
             *(texts.text(f"report.standing.{standing_of(row, report.near_target)}"), *proposal),
+            *(counted_months(row), row.not_counted),
             *(texts.join(said), texts.text(f"review_figures.source.{row.target_source}"), row.plan),
+            row.requirements,
         )
 
     return [
@@ -221,10 +225,11 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
 
 
 def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals]]) -> Table:
-    counts = tuple(Column(one, CellKind.NUMBER, True) for one in ("accounts", "reached", "near", "below"))
+    counts = tuple(Column(one, CellKind.NUMBER, True) for one in ("accounts", "reached", "near", "below", "unmeasured"))
     rows = tuple(
         (
             *(one.name, one.totals.accounts, one.totals.reached, one.totals.near, one.totals.below),
+            one.totals.unmeasured,
             *_sums(one.totals),
         )
         for one in groups
@@ -239,6 +244,13 @@ def _sums(row: AccountFigures | AccountTotals) -> tuple[Cell, ...]:
         *(row.signed, row.other_contracts),
         *(row.target_revenue, row.revenue, attainment(row.revenue, row.target_revenue), row.payments),
     )
+
+
+def counted_months(row: AccountFigures) -> str:
+    """R7: from which month to which; nothing where no month is counted, or where it was not kept."""
+    if not row.counted:
+        return ""
+    return row.counted[0] if len(row.counted) == 1 else f"{row.counted[0]} – {row.counted[-1]}"
 
 
 def _missed(report: Report, texts: Texts) -> Table:

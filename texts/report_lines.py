@@ -220,6 +220,7 @@ def _accounts(report: AccountStatistics) -> Parts:
         _headline("reached", _number(totals.reached)),
         _headline("near", _number(totals.near)),
         _headline("below", _number(totals.below), grave=totals.below > 0),
+        *((_headline("unmeasured", _number(totals.unmeasured)),) if totals.unmeasured else ()),
     )
     standings = {row.account: standing_of(row, report.near_target) for row in report.rows}
     worst_first = sorted(report.rows, key=lambda row: (row.contracts - row.target_contracts, row.account))
@@ -233,7 +234,7 @@ def _accounts(report: AccountStatistics) -> Parts:
             _section("revoke", [_proposed(row) for row in revoke]),
             *(
                 _section(one.value, [_standing(row) for row in others if standings[row.account] is one])
-                for one in (Standing.BELOW, Standing.NEAR, Standing.REACHED)
+                for one in (Standing.BELOW, Standing.NEAR, Standing.REACHED, Standing.UNMEASURED)
             ),
         ),
     )
@@ -270,6 +271,7 @@ def _standing(row: AccountFigures) -> ReportLine:
             _text(row.salesperson_name),
             _money(row.contracts, key="report.contracts_of", of=row.target_contracts),
             _money(row.revenue, key="report.revenue_of", of=row.target_revenue),
+            *((_money(row.not_counted, key="report.not_counted"),) if row.not_counted else ()),
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.base import Wire
 from domain.organisation import Organisation
-from domain.periods import Period, Rhythm
+from domain.periods import Period, Rhythm, months_of
 from domain.reports import AccountFigures
 from domain.review_notes import AccountNote, ReviewNote
 from domain.reviews import UNASSIGNED, PlanProgress, Proposal
@@ -157,6 +157,17 @@ def proposal_because(figures: AccountFigures, revoke_below: Decimal, texts: Text
         )
     words = texts.text("review_proposal.both", plan=plan, contracts=contracts)
     return words[:1].upper() + words[1:]
+
+
+def figures_basis(figures: AccountFigures, period: Period, texts: Texts) -> str:
+    """Where the targets come from, and from which month on they are counted where it is not the first (R7)."""
+    if figures.counted == ():
+        return texts.text("review_figures.not_measured")
+    source = texts.text(f"review_figures.source.{figures.target_source}")
+    if figures.counted is None or len(figures.counted) == len(months_of(period)):
+        return source
+    counted = texts.text("review_figures.counted_from", month=texts.month(figures.counted[0]))
+    return f"{source}{'；' if texts.language == 'zh' else '; '}{counted}"
 
 
 def account_lines(note: Mapping[str, Any] | None, account: str | None = None) -> tuple[AccountLine, ...]:

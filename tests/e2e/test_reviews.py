@@ -41,6 +41,7 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
     assert set(rows_of(task)) == {gone.id, kept.id}
     revoke = {"id": gone.id, "decision": "revoke", "reason": WHY}
     keep = {"id": kept.id, "decision": "keep", "target_contracts": "3000000.00", "target_revenue": "2000000.00"}
+    keep["requirements"] = "上半年完成灾备验收"
     half = portal.answer(GENERAL_MANAGER, decide["id"], "decide", fields={"accounts": [revoke]})
     assert (half.status, half.json["errors"][0]["field"]) == (422, "fields.accounts"), "one row is missing"
     assert portal.answer(GENERAL_MANAGER, decide["id"], "decide", fields={"accounts": [revoke, keep]}).status == 200
@@ -49,7 +50,9 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
     assert seen["revoked_at"]
     after = portal.call(HOLDER, "GET", f"/accounts/{kept.id}").json
     assert after["revoked_at"] is None
-    assert [target["contracts"] for target in after["targets"]] == ["3000000.00"]
+    assert [(target["contracts"], target["requirements"]) for target in after["targets"]] == [
+        ("3000000.00", "上半年完成灾备验收")
+    ]
     held_now = portal.call(HOLDER, "GET", f"/accounts?salesperson={HOLDER}").json["items"]
     assert [one["id"] for one in held_now] == [kept.id], "the count went down"
 

@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db import accounts
+from db.tables import account
 from domain.project import ProjectStage, ProjectStatus, SalesStage
 from domain.report_totals import account_totals, digest_totals, forecast_totals
 from domain.reports import (
@@ -200,6 +201,32 @@ async def test_r3_contracts_count_for_the_day_they_were_received_in_the_companys
     assert await told(ground, "accounts") == management, "a month is mailed to nobody"
 
 
+async def test_r3_r7_an_account_is_measured_from_its_first_whole_month_in_targets_and_results_alike(
+    ground: ReportGround,
+) -> None:
+    await ground.holds("a-1", FAN, "北方重工测试有限公司")
+    async with ground.engine.begin() as tx:  # 30 November in Shanghai
+        await tx.execute(account.update().values(activated_at=at("2026-11-30", "02:00")))
+    for number, (day, amount) in enumerate(
+        {"2026-11-05": "1.00", "2026-11-30": "20.00", "2026-12-31": "300.00"}.items()
+    ):
+        await ground.project(f"s{number}", FAN, "north", approved=at("2026-05-01"), account_id="a-1")
+        await ground.signs(f"s{number}", amount, at("2026-12-31"), date.fromisoformat(day))
+        await ground.brings_in("a-1", date(2026, 10 + number, 1), "0.10", "7.00", "0.00")
+    await ground.aims("a-1", "FY2026", "1200000.00", "600000.00", "")
+    month, quarter = [
+        await ground.make(ACCOUNTS, period, at("2027-01-04", "01:00")) for period in ("2026-11", "FY2026-Q4")
+    ]
+    assert isinstance(month, AccountStatistics)
+    assert isinstance(quarter, AccountStatistics)
+    (november,), (row,) = month.rows, quarter.rows
+    assert (november.counted, november.target_contracts, november.contracts) == ((), Decimal(0), Decimal(0))
+    assert november.not_counted == row.not_counted == Decimal("20.00")
+    assert (row.counted, row.target_contracts) == (("2026-12",), Decimal("100000.00"))
+    assert (row.signed, row.other_contracts, row.revenue) == (Decimal("300.00"), Decimal("0.10"), Decimal("7.00"))
+    assert account_totals(month.rows, month.near_target).unmeasured == 1
+
+
 async def test_r4_targets_plans_and_what_the_vp_said_lead_to_a_proposal(ground: ReportGround) -> None:
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
     await ground.holds("a-2", JING, "江南纺织测试有限公司")
@@ -210,7 +237,7 @@ async def test_r4_targets_plans_and_what_the_vp_said_lead_to_a_proposal(ground: 
     report = await ground.make(ACCOUNTS, "FY2026", at("2027-01-04", "01:00"))
     assert isinstance(report, AccountStatistics)
     mine, theirs = sorted(report.rows, key=lambda row: row.account)
-    held = 5  # activated 100 days before 1 December: since August
+    held = 4  # activated 100 days before 1 December, in August: measured since September (R7)
     assert mine.target_contracts == Decimal(100_000 * held)
     assert (mine.target_revenue, mine.target_source) == (Decimal(50_000 * held), TargetSource.YEAR)
     assert (mine.plan, mine.proposal) == ("拓展三家分院", Proposal.REVOKE)

@@ -121,7 +121,7 @@ async def test_r4_a_task_tells_what_is_filled_in_for_each_account_and_what_to_kn
     assert (rows["name"], rows["kind"], rows["required"]) == ("accounts", "rows", True)
     assert rows["named"][1] == {"id": "a1", "label": "华东精密"}
     columns = {column["name"]: column for column in rows["columns"]}
-    assert list(columns) == ["decision", "target_contracts", "target_revenue", "reason"]
+    assert list(columns) == ["decision", "target_contracts", "target_revenue", "requirements", "reason"]
     assert columns["decision"]["named"] == [
         {"id": "keep", "label": "保留，确定新的目标"},
         {"id": "revoke", "label": "撤销大客户资格"},

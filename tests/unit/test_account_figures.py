@@ -8,10 +8,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.account_figures import Holding, Results, Target, TargetSet, figures_of, plan_of, propose, target_of
+from domain.account_figures import (
+    Holding,
+    MonthResults,
+    Results,
+    SignedContract,
+    Target,
+    TargetSet,
+    counted_months,
+    figures_of,
+    plan_of,
+    propose,
+    requirements_of,
+    target_of,
+)
 from domain.application import ApplicationForm
 from domain.periods import read_period
 from domain.policy import load_policy
+from domain.report_totals import Standing, standing_of
 from domain.reports import TargetSource
 from domain.reviews import PlanProgress, Proposal
 from embedded.welcome import FORM_FILE, sample_organisation
@@ -37,6 +51,12 @@ def plainly(found: Target) -> tuple[int, int, TargetSource]:
     """In whole RMB, which it has to be."""
     assert found.contracts % 1 == found.revenue % 1 == 0
     return int(found.contracts), int(found.revenue), found.source
+
+
+def signed(on: date, amount: str, **more: object) -> SignedContract:
+    values = {"account": "A-1", "project": f"p-{on}", "number": "P2026-00001", "name": "扩容", "customer": "北方"}
+    of = {"salesperson": "yang.fan", "department": "north", "on": on, "amount": Decimal(amount)}
+    return SignedContract.model_validate(values | of | more)
 
 
 def target(
@@ -77,11 +97,67 @@ def test_r4_every_part_of_a_year_has_its_share_of_what_was_set_for_the_year() ->
 
 def test_r4_nobody_is_measured_by_months_in_which_the_account_was_not_one() -> None:
     young = HELD.model_copy(update={"since": date(2026, 11, 20)})
-    assert target("FY2026", holding=young) == (200, 100, TargetSource.APPLICATION)
-    assert target("FY2026", {"2026-11": (5, 1), "2026-12": (6, 2)}, young) == (11, 3, TargetSource.MONTHS)
+    assert target("FY2026", holding=young) == (100, 50, TargetSource.APPLICATION)
+    assert target("FY2026", {"2026-12": (6, 2)}, young) == (6, 2, TargetSource.MONTHS)
     assert target("2026-10", holding=young) == (0, 0, TargetSource.APPLICATION)
     revoked = HELD.model_copy(update={"until": date(2026, 2, 1)})
     assert target("FY2026", holding=revoked) == (200, 100, TargetSource.APPLICATION)
+
+
+def test_r3_r7_an_account_is_not_measured_against_a_month_of_which_it_had_a_part() -> None:
+    last_day = HELD.model_copy(update={"since": date(2026, 11, 30)})
+    assert target("2026-11", holding=last_day) == (0, 0, TargetSource.APPLICATION)
+    assert target("FY2026-Q4", holding=last_day) == (100, 50, TargetSource.APPLICATION)
+    first_day = HELD.model_copy(update={"since": date(2026, 11, 1)})
+    assert target("2026-11", holding=first_day) == (100, 50, TargetSource.APPLICATION)
+
+
+def test_r2_r7_a_month_of_which_it_had_a_part_counts_once_a_target_was_set_for_it() -> None:
+    """After a week of holidays, the review that sets a month's targets comes when the month has begun."""
+    young = HELD.model_copy(update={"since": date(2026, 10, 6)})
+    assert target("2026-10", {"2026-10": (7, 3)}, young) == (7, 3, TargetSource.MONTHS)
+    assert counted_months(young, read_period("FY2026-Q4", REVIEWS), {"2026-10"}) == (
+        date(2026, 10, 1),
+        date(2026, 11, 1),
+        date(2026, 12, 1),
+    )
+
+
+def test_r3_r4_r7_results_are_counted_over_the_months_of_the_target() -> None:
+    young = HELD.model_copy(update={"since": date(2026, 11, 20)})
+    contracts = [signed(date(2026, 10, 5), "1"), signed(date(2026, 11, 25), "20"), signed(date(2026, 12, 1), "300")]
+    months = {
+        date(2026, month, 1): MonthResults(
+            other_contracts=Decimal(month), revenue=Decimal(10 * month), payments=Decimal(100 * month)
+        )
+        for month in (10, 11, 12)
+    }
+    said = {"2026-11": FAILED, "2026-12": ON_TRACK}
+    results = Results(contracts=tuple(contracts), months=months, progress=said)
+    found = figures_of(young, read_period("FY2026-Q4", REVIEWS), {}, results, sample_organisation(), REVIEWS)
+    assert found.counted == ("2026-12",)
+    brought = (found.signed, found.other_contracts, found.revenue, found.payments)
+    assert brought == tuple(map(Decimal, (300, 12, 120, 1200)))
+    assert found.plan_progress == (ON_TRACK,), "nobody's plan of a month in which they had it for ten days"
+    assert found.not_counted == 20, "what was signed since it is an account, and before its target begins"
+    november = figures_of(young, read_period("2026-11", REVIEWS), {}, results, sample_organisation(), REVIEWS)
+    assert november.counted == ()
+    assert november.contracts == november.target_contracts == 0
+    assert november.proposal is Proposal.UNDECIDED
+    assert standing_of(november, REVIEWS.near_target) is Standing.UNMEASURED
+
+
+def test_r7_the_months_of_an_account_add_up_to_its_year_whenever_it_began() -> None:
+    contracts = tuple(signed(date(2026, month, day), "1.01") for month in range(1, 13) for day in (1, 15, 28))
+    results = Results(contracts=contracts)
+    for since in (date(2025, 3, 2), date(2026, 1, 1), date(2026, 4, 30), date(2026, 5, 1), date(2026, 12, 31)):
+        held = HELD.model_copy(update={"since": since, "until": date(2026, 11, 15)})
+        year, *months = [
+            figures_of(held, read_period(name, REVIEWS), {}, results, sample_organisation(), REVIEWS)
+            for name in ("FY2026", *(f"2026-{month:02}" for month in range(1, 13)))
+        ]
+        for name in ("contracts", "target_contracts", "not_counted"):
+            assert sum(getattr(month, name) for month in months) == getattr(year, name), (since, name)
 
 
 def test_r4_a_fiscal_year_that_begins_in_april_takes_its_own_months() -> None:
@@ -131,13 +207,29 @@ def test_r2_the_plan_shown_is_that_of_the_period_else_of_the_year_else_the_accou
 
 
 def test_r3_contracts_are_those_of_registered_projects_and_all_others() -> None:
-    results = Results(signed=Decimal("10.50"), other_contracts=Decimal("2.25"), revenue=Decimal(4), payments=Decimal(3))
-    found = figures_of(HELD, read_period("2026-11", REVIEWS), {}, results, [BEHIND], sample_organisation(), REVIEWS)
+    month = MonthResults(other_contracts=Decimal("2.25"), revenue=Decimal(4), payments=Decimal(3))
+    results = Results(
+        contracts=(signed(date(2026, 11, 30), "10.50"),),
+        months={date(2026, 11, 1): month},
+        progress={"2026-11": BEHIND},
+    )
+    found = figures_of(HELD, read_period("2026-11", REVIEWS), {}, results, sample_organisation(), REVIEWS)
     assert found.contracts == Decimal("12.75")
     assert (found.salesperson_name, found.department_name) == ("杨帆", "北方区")
     assert (found.revenue, found.payments) == (Decimal(4), Decimal(3))
     assert found.plan_progress == (BEHIND,)
     assert found.proposal is Proposal.REVOKE
+
+
+def test_r4_what_was_required_for_the_year_is_shown_in_each_of_its_periods() -> None:
+    nothing = Decimal(0)
+    year = TargetSet(contracts=nothing, revenue=nothing, requirements="上半年完成验收")
+    for name in ("2026-11", "FY2026-Q3", "FY2026"):
+        found = figures_of(
+            HELD, read_period(name, REVIEWS), {"FY2026": year}, Results(), sample_organisation(), REVIEWS
+        )
+        assert found.requirements == "上半年完成验收"
+    assert requirements_of(read_period("2027-01", REVIEWS), {"FY2026": year}, REVIEWS) == ""
 
 
 def test_r3_a_week_has_no_targets() -> None:
