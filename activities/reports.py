@@ -63,8 +63,8 @@ async def _made(
             return make_forecast(period, now, projects, earlier, fates, missed, organisation, policy.reviews)
         case ReportKind.ACCOUNTS:
             accounts = await reports.accounts_within(tx, start, end)
-            figures = await account_figures(tx, accounts, period, organisation, policy)
-            return make_statistics(period, now, figures, missed, organisation, policy.reviews)
+            found = await account_figures(tx, accounts, period, organisation, policy)
+            return make_statistics(period, now, found.figures, found.contracts, missed, organisation, policy.reviews)
 
 
 async def _closed_since(work: Work, kind: ReportKind, rhythm: Rhythm) -> tuple[tuple[Rhythm, ...], datetime | None]:

@@ -45,7 +45,7 @@ async def account_notes(
     figures: dict[str, AccountFigures] = {}
     if kind in (TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW):
         found = await account_figures(tx, accounts, period, organisation, policy)
-        figures = {row.account: row for row in found}
+        figures = {row.account: row for row in found.figures}
     return tuple(
         AccountNote(
             account=account.id,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, computed_field
 
+from domain.credit import Credit
 from domain.periods import Period, Rhythm
 from domain.report_totals import (
     AccountTotals,
@@ -31,6 +32,8 @@ from domain.reports import (
     AccountFigures,
     AccountStatistics,
     ChangeRow,
+    ContractRow,
+    CreditedRow,
     DigestRow,
     ForecastRow,
     MissedStep,
@@ -85,6 +88,8 @@ class AccountLine(BaseModel):
     other_contracts: Decimal
     revenue: Decimal
     payments: Decimal
+    credits: tuple[Credit, ...]
+    """D3: who is credited with which part of `contracts`."""
     not_counted: Decimal
     """Contracts since it is an account, received before the first month that is counted."""
     contracts_attained: Decimal | None
@@ -135,6 +140,8 @@ class AccountsView(_View):
     by_department: tuple[Group[AccountTotals], ...]
     by_salesperson: tuple[Group[AccountTotals], ...]
     near_target: Decimal
+    contracts: tuple[ContractRow, ...]
+    """D3: the contracts that count for these accounts, and those in which the caller has a share."""
 
 
 ReportView = DigestView | ForecastView | AccountsView
@@ -150,20 +157,20 @@ def report_view(report: Report, department: str | None, *, proposals: bool) -> R
     }
     match report:
         case WeeklyDigest(rows=digest_rows):
-            lines = [DigestLine.model_validate(dict(row)) for row in digest_rows]
+            lines = [DigestLine.model_validate(_line(row)) for row in digest_rows]
             return DigestView.model_validate({**same, "rows": lines, "totals": digest_totals(digest_rows)})
         case SalesForecast(rows=rows):
             return ForecastView.model_validate(
                 {
                     **same,
-                    "rows": [ForecastLine.model_validate(dict(row)) for row in rows],
+                    "rows": [ForecastLine.model_validate(_line(row)) for row in rows],
                     "totals": forecast_totals(rows),
                     "by_stage": forecast_by_stage(rows),
                     "by_department": forecast_by_department(rows),
                     "by_salesperson": forecast_by_salesperson(rows),
                     "by_month": forecast_by_month(rows),
                     "compared_with": report.compared_with,
-                    "changes": report.changes,
+                    "changes": [row.model_copy(update={"credits": row.credited}) for row in report.changes],
                     "change": sum((row.amount for row in report.changes), Decimal(0)),
                 }
             )
@@ -176,8 +183,14 @@ def report_view(report: Report, department: str | None, *, proposals: bool) -> R
                     "by_department": accounts_by_department(report),
                     "by_salesperson": accounts_by_salesperson(report),
                     "near_target": report.near_target,
+                    "contracts": report.contracts,
                 }
             )
+
+
+def _line(row: CreditedRow) -> dict[str, Any]:
+    """D3: a row with the credits of everybody, also where a report of before has kept none."""
+    return {**dict(row), "credits": row.credited}
 
 
 def shows_proposals(rhythm: Rhythm, *, of_others: bool) -> bool:
@@ -188,6 +201,7 @@ def shows_proposals(rhythm: Rhythm, *, of_others: bool) -> bool:
 def _account(row: AccountFigures, report: AccountStatistics, proposals: bool) -> AccountLine:
     more = {
         "contracts": row.contracts,
+        "credits": row.credited,
         "contracts_attained": attainment(row.contracts, row.target_contracts),
         "revenue_attained": attainment(row.revenue, row.target_revenue),
         "standing": standing_of(row, report.near_target),

@@ -64,10 +64,8 @@ def signed_on(time_zone: str) -> ColumnElement[date]:
 
 
 _PROJECT_NOW = (
-    *(
-        project.c[name]
-        for name in ("id", "number", "salesperson", "department", "stage", "stage_since", "number_issued_at")
-    ),
+    *(project.c[name] for name in ("id", "number", "salesperson", "department", "agreement")),
+    *(project.c[name] for name in ("stage", "stage_since", "number_issued_at")),
     _FORM["name"].astext.label("name"),
     _FORM["customer"]["name"].astext.label("customer"),
     _FORM["stage"].astext.label("sales_stage"),

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 from domain.application import ApplicationForm, Forecast
 from domain.base import Wire
+from domain.credit import Credit, added_up, credits_for, shares_of
 from domain.organisation import Organisation
 from domain.periods import MONTHS, Period, Rhythm, months_of, period_at
 from domain.policy import Reviews
-from domain.reports import ZERO, AccountFigures, TargetSource
+from domain.reports import ZERO, AccountFigures, ContractRow, TargetSource
 from domain.reviews import PlanProgress, Proposal
 
 _CENT = Decimal("0.01")
@@ -101,12 +102,23 @@ def figures_of(
     counted = counted_months(holding, period, targets)
     contracts = counted_contracts(holding, period, targets, results.contracts)
     signed = sum((one.amount for one in contracts), ZERO)
+    credits = [each for one in contracts for each in contract_credits(one, organisation)]
     while_held = [one for one in results.contracts if period.holds(one.on) and _while_held(holding, one.on)]
     brought = [found for month in counted if (found := results.months.get(month))]
     other = sum((one.other_contracts for one in brought), ZERO)
     progress = tuple(said for month in counted if (said := results.progress.get(f"{month:%Y-%m}")))
     department = organisation.department_now(holding.salesperson, holding.department)
     office = organisation.departments_by_id.get(department or "")
+    if other:  # no project stands for them, and no split
+        credits.append(
+            Credit(
+                person=holding.salesperson,
+                name=organisation.name_of(holding.salesperson),
+                department=department,
+                department_name=office.name if office else "",
+                amount=other,
+            )
+        )
     return AccountFigures(
         salesperson=holding.salesperson,
         salesperson_name=organisation.name_of(holding.salesperson),
@@ -117,6 +129,7 @@ def figures_of(
         target_contracts=target.contracts,
         target_revenue=target.revenue,
         target_source=target.source,
+        credits=added_up(credits),
         counted=tuple(f"{month:%Y-%m}" for month in counted),
         signed=signed,
         other_contracts=other,
@@ -127,6 +140,24 @@ def figures_of(
         requirements=requirements_of(period, targets, reviews),
         plan_progress=progress,
         proposal=propose(progress, signed + other, target.contracts, reviews),
+    )
+
+
+def contract_credits(contract: SignedContract, organisation: Organisation) -> tuple[Credit, ...]:
+    """D3: who is credited with which part of a contract."""
+    shares = shares_of(contract.agreement, contract.salesperson)
+    responsible, department = contract.salesperson, contract.department
+    return credits_for(shares, contract.amount, organisation, department=department, responsible=responsible)
+
+
+def contract_row(contract: SignedContract, organisation: Organisation) -> ContractRow:
+    """A contract as a report lists it (R3, D3)."""
+    office = organisation.departments_by_id.get(contract.department or "")
+    return ContractRow(
+        **contract.model_dump(exclude={"agreement"}),
+        salesperson_name=organisation.name_of(contract.salesperson),
+        department_name=office.name if office else "",
+        credits=contract_credits(contract, organisation),
     )
 
 

@@ -97,6 +97,11 @@ def added_up(credits: Iterable[Credit]) -> tuple[Credit, ...]:
     return tuple(sorted(sums.values(), key=lambda one: (-one.amount, one.person, one.department or "")))
 
 
-def is_divided(credits: Sequence[Credit], responsible: str) -> bool:
-    """Whether anybody but the responsible salesperson has a part."""
-    return any(one.person != responsible for one in credits)
+def shares_in_words(credits: Iterable[Credit]) -> str:
+    """Who has which share, in words of any language: `杨帆 60% · 徐静 40%`."""
+    return " · ".join(f"{one.name or one.person} {percent_of(one)}".rstrip() for one in credits)
+
+
+def percent_of(credit: Credit) -> str:
+    """`60%`, `33.33%`; nothing where several contracts are added up."""
+    return "" if credit.percent is None else f"{credit.percent.normalize():f}%"

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, TypedDict
 
 from domain.base import Moment, Wire
+from domain.credit import Credit, credits_for, shares_in_words, shares_of
 from domain.organisation import Organisation
 from domain.periods import Period
 from domain.policy import Reviews
@@ -22,6 +23,7 @@ from domain.reports import (
     AccountStatistics,
     Change,
     ChangeRow,
+    ContractRow,
     DigestRow,
     ForecastRow,
     MissedStep,
@@ -50,6 +52,8 @@ class ProjectNow(Wire):
     expected_signing: date
     contract_amount: Decimal | None = None
     """U7."""
+    agreement: dict[str, Any] | None = None
+    """D3: with the split, where there is one."""
 
 
 class Missed(Wire):
@@ -86,6 +90,7 @@ def make_digest(
             DigestRow(
                 **_whose(one.salesperson, one.department, organisation),
                 **_project(one),
+                credits=credits_of(one, organisation),
                 status=one.stage.status if over else ProjectStatus.ACTIVE,
                 updates=tuple(updates.get(one.id, ())),
                 last_update_at=last,
@@ -108,13 +113,18 @@ def make_forecast(
 ) -> SalesForecast:
     """U9: every approved project that is open, and what has changed since the forecast before. `gone`: those of the
     forecast before that are open no more."""
+    known = tuple(projects)
     rows = [
         ForecastRow(
             **_whose(one.salesperson, one.department, organisation),
             **_project(one),
             probability=reviews.probability[one.sales_stage],
         )
-        for one in projects
+        for one in known
+    ]
+    rows = [
+        row.model_copy(update={"credits": credits_of(one, organisation, row.weighted)})
+        for one, row in zip(known, rows, strict=True)
     ]
     rows.sort(key=lambda row: (row.expected_signing, row.number))
     return SalesForecast(
@@ -124,6 +134,19 @@ def make_forecast(
         compared_with=earlier.period.id if earlier else "",
         changes=changes_between(earlier.rows, rows, gone) if earlier else (),
         missed=_missed(missed, organisation),
+    )
+
+
+def credits_of(one: ProjectNow, organisation: Organisation, weighted: Decimal | None = None) -> tuple[Credit, ...]:
+    """D3: who is credited with which part of a project's amount."""
+    shares = shares_of(one.agreement, one.salesperson)
+    return credits_for(
+        shares,
+        one.amount,
+        organisation,
+        department=one.department,
+        responsible=one.salesperson,
+        weighted=weighted,
     )
 
 
@@ -138,18 +161,18 @@ def changes_between(
     before: Iterable[ForecastRow], now: Iterable[ForecastRow], gone: Mapping[str, ProjectNow]
 ) -> tuple[ChangeRow, ...]:
     """U9: what became of each project. The amounts add up to the total now minus the total before: of everything, of
-    each department, and of each salesperson."""
+    each department, and of each salesperson; so do the credits of each person (D3)."""
     then = {row.project: row for row in before}
     found: list[ChangeRow] = []
     for row in now:
         old = then.pop(row.project, None)
-        found += _changes_of(old, row) if old else [_change(row, Change.NEW, after=str(row.amount), amount=row.amount)]
+        found += _changes_of(old, row) if old else [_all_of(row, Change.NEW, 1, after=str(row.amount))]
     for row in then.values():
         fate = gone.get(row.project)
         change = _FATES.get(fate.stage, Change.LOST) if fate else Change.LOST
         signed = fate.contract_amount if fate and change is Change.SIGNED else None
         after = "" if signed is None else str(signed)
-        found.append(_change(row, change, before=str(row.amount), after=after, amount=-row.amount))
+        found.append(_all_of(row, change, -1, before=str(row.amount), after=after))
     return tuple(sorted(found, key=lambda row: (list(Change).index(row.change), row.number, row.amount)))
 
 
@@ -157,38 +180,48 @@ def _changes_of(old: ForecastRow, row: ForecastRow) -> list[ChangeRow]:
     """Of a project that is in both forecasts."""
     found = []
     if (old.salesperson, old.department) != (row.salesperson, row.department):
-        found += [
-            _change(
-                one,
-                Change.HANDED_OVER,
-                before=old.salesperson_name,
-                after=row.salesperson_name,
-                amount=sign * one.amount,
-            )
-            for one, sign in ((old, -1), (row, 1))
-        ]
+        names = {"before": old.salesperson_name, "after": row.salesperson_name}
+        found += [_all_of(old, Change.HANDED_OVER, -1, **names), _all_of(row, Change.HANDED_OVER, 1, **names)]
+    elif _shares(old) != _shares(row):
+        words = {"before": shares_in_words(old.credited), "after": shares_in_words(row.credited)}
+        found += [_all_of(old, Change.SPLIT, -1, **words), _all_of(row, Change.SPLIT, 1, **words)]
     elif old.amount != row.amount:
-        difference = row.amount - old.amount
-        found.append(_change(row, Change.AMOUNT, before=str(old.amount), after=str(row.amount), amount=difference))
+        more = [
+            one.model_copy(update={"amount": one.amount - before.amount, "weighted": None})
+            for before, one in zip(old.credited, row.credited, strict=True)
+        ]
+        amounts = {"before": str(old.amount), "after": str(row.amount)}
+        found.append(_change(row, Change.AMOUNT, row.amount - old.amount, more, **amounts))
     if old.sales_stage is not row.sales_stage:
-        found.append(_change(row, Change.STAGE, before=old.sales_stage.value, after=row.sales_stage.value))
+        found.append(_all_of(row, Change.STAGE, 0, before=old.sales_stage.value, after=row.sales_stage.value))
     if old.expected_signing != row.expected_signing:
         before, after = old.expected_signing.isoformat(), row.expected_signing.isoformat()
-        found.append(_change(row, Change.SIGNING, before=before, after=after))
+        found.append(_all_of(row, Change.SIGNING, 0, before=before, after=after))
     return found
 
 
+def _shares(row: ForecastRow) -> list[tuple[str, str | None, Decimal | None]]:
+    return [(one.person, one.department, one.percent) for one in row.credited]
+
+
+def _all_of(row: ForecastRow, change: Change, sign: int, *, before: str = "", after: str = "") -> ChangeRow:
+    """The whole amount comes (1) or goes (-1), or stays where it is (0); so do its parts."""
+    credits = [one.model_copy(update={"amount": sign * one.amount, "weighted": None}) for one in row.credited]
+    return _change(row, change, sign * row.amount, credits, before=before, after=after)
+
+
 def _change(
-    row: ForecastRow, change: Change, *, before: str = "", after: str = "", amount: Decimal = Decimal(0)
+    row: ForecastRow, change: Change, amount: Decimal, credits: Sequence[Credit], *, before: str, after: str
 ) -> ChangeRow:
     whose = {name: getattr(row, name) for name in (*Row.model_fields, "project", "number", "name")}
-    return ChangeRow(**whose, change=change, before=before, after=after, amount=amount)
+    return ChangeRow(**whose, change=change, before=before, after=after, amount=amount, credits=tuple(credits))
 
 
 def make_statistics(
     period: Period,
     made_at: datetime,
     figures: Iterable[AccountFigures],
+    contracts: Iterable[ContractRow],
     missed: Iterable[Missed],
     organisation: Organisation,
     reviews: Reviews,
@@ -199,6 +232,7 @@ def make_statistics(
         period=period,
         made_at=made_at,
         rows=tuple(rows),
+        contracts=tuple(sorted(contracts, key=lambda row: (row.on, row.number, row.project))),
         near_target=reviews.near_target,
         missed=_missed(missed, organisation),
     )

@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from domain.base import Wire
+from domain.credit import Credit
 from domain.project import SalesStage
-from domain.reports import ZERO, AccountFigures, AccountStatistics, DigestRow, ForecastRow, Row
+from domain.reports import ZERO, AccountFigures, AccountStatistics, CreditedRow, DigestRow, ForecastRow, Row
 
 R = TypeVar("R", bound=Row)
+C = TypeVar("C", bound=CreditedRow)
 T = TypeVar("T", bound=Wire)
 
 
@@ -128,11 +130,13 @@ def forecast_by_stage(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals
 
 
 def forecast_by_department(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    return _groups(rows, _department, lambda row: row.department_name, forecast_totals)
+    """D3: amounts as they are credited to the people of each; a project counts where it is registered."""
+    return _credited_forecast(rows, _department_of)
 
 
 def forecast_by_salesperson(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    return _groups(rows, lambda row: row.salesperson, lambda row: row.salesperson_name, forecast_totals)
+    """D3: amounts as they are credited to each; a project counts for whoever is responsible for it."""
+    return _credited_forecast(rows, _person_of)
 
 
 def forecast_by_month(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
@@ -141,22 +145,72 @@ def forecast_by_month(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals
 
 
 def accounts_by_department(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
-    return _groups(
-        report.rows, _department, lambda row: row.department_name, lambda rows: account_totals(rows, report.near_target)
-    )
+    """D3: contracts as they are credited to the people of each; all else where the account is."""
+    return _credited_accounts(report, _department_of)
 
 
 def accounts_by_salesperson(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
-    return _groups(
-        report.rows,
-        lambda row: row.salesperson,
-        lambda row: row.salesperson_name,
-        lambda rows: account_totals(rows, report.near_target),
-    )
+    """D3: contracts as they are credited to each; all else is that of the account's salesperson."""
+    return _credited_accounts(report, _person_of)
 
 
-def _department(row: Row) -> str:
-    return row.department or ""
+class _Named(NamedTuple):
+    key: str
+    name: str
+
+
+def _person_of(one: Row | Credit) -> _Named:
+    return _Named(one.salesperson, one.salesperson_name) if isinstance(one, Row) else _Named(one.person, one.name)
+
+
+def _department_of(one: Row | Credit) -> _Named:
+    return _Named(one.department or "", one.department_name)
+
+
+class _Part(NamedTuple, Generic[C]):
+    """What is somebody's: the rows they answer for, and what they are credited with."""
+
+    name: str
+    rows: list[C]
+    credits: list[Credit]
+
+    @property
+    def credited(self) -> Decimal:
+        return _sum(one.amount for one in self.credits)
+
+
+def _parts(rows: Iterable[C], whose: Callable[[Row | Credit], _Named]) -> list[tuple[str, _Part[C]]]:
+    parts: dict[str, _Part[C]] = {}
+    for row in rows:
+        key, name = whose(row)
+        parts.setdefault(key, _Part(name, [], [])).rows.append(row)
+        for credit in row.credited:
+            key, name = whose(credit)
+            parts.setdefault(key, _Part(name, [], [])).credits.append(credit)
+    return sorted(parts.items(), key=lambda part: part[0])
+
+
+def _credited_forecast(
+    rows: Sequence[ForecastRow], whose: Callable[[Row | Credit], _Named]
+) -> tuple[Group[ForecastTotals], ...]:
+    found = []
+    for key, part in _parts(rows, whose):
+        weighted = _sum(one.weighted or ZERO for one in part.credits)
+        totals = ForecastTotals(projects=len(part.rows), amount=part.credited, weighted=weighted)
+        found.append(Group(key=key, name=part.name, totals=totals))
+    return tuple(found)
+
+
+def _credited_accounts(
+    report: AccountStatistics, whose: Callable[[Row | Credit], _Named]
+) -> tuple[Group[AccountTotals], ...]:
+    found = []
+    for key, part in _parts(report.rows, whose):
+        own = account_totals(part.rows, report.near_target)
+        contracts = part.credited
+        totals = own.model_copy(update={"contracts": contracts, "signed": contracts - own.other_contracts})
+        found.append(Group(key=key, name=part.name, totals=totals))
+    return tuple(found)
 
 
 def _groups(

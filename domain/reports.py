@@ -16,6 +16,7 @@ from pydantic import Field
 
 from domain.access import Scope
 from domain.base import Moment, Wire
+from domain.credit import WHOLE, Credit
 from domain.periods import Period, Rhythm
 from domain.project import ProjectStatus, SalesStage
 from domain.reviews import PlanProgress, Proposal
@@ -60,6 +61,37 @@ class Row(Wire):
     department_name: str = ""
 
 
+class CreditedRow(Row):
+    """D3: a line whose amount is credited to one person or to several."""
+
+    credits: tuple[Credit, ...] = ()
+    """As the split says, else all of it the responsible salesperson's. Empty in a report of before this was kept."""
+
+    @property
+    def whole(self) -> Decimal:
+        """The amount that is divided."""
+        raise NotImplementedError
+
+    @property
+    def credited(self) -> tuple[Credit, ...]:
+        """Who is credited with what; what they are credited with adds up to the whole."""
+        return self.credits or (
+            Credit(
+                person=self.salesperson,
+                name=self.salesperson_name,
+                department=self.department,
+                department_name=self.department_name,
+                percent=WHOLE,
+                amount=self.whole,
+            ),
+        )
+
+    @property
+    def divided(self) -> bool:
+        """Whether anybody but the responsible salesperson has a part."""
+        return any(one.person != self.salesperson for one in self.credits)
+
+
 class Said(Wire):
     """One update of a project (U1)."""
 
@@ -69,7 +101,7 @@ class Said(Wire):
     next_steps: str
 
 
-class DigestRow(Row):
+class DigestRow(CreditedRow):
     """U1: a project that was active in the week."""
 
     project: str
@@ -88,12 +120,16 @@ class DigestRow(Row):
     """Whole days from the last update to the end of the week."""
 
     @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+    @property
     def silent(self) -> bool:
         """Nothing was said in the week, and there is still something to say."""
         return not self.updates and self.status is ProjectStatus.ACTIVE
 
 
-class ForecastRow(Row):
+class ForecastRow(CreditedRow):
     """U9: an approved project that is still open."""
 
     project: str
@@ -104,6 +140,16 @@ class ForecastRow(Row):
     amount: Decimal
     probability: Decimal
     expected_signing: date
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+    @property
+    def credited(self) -> tuple[Credit, ...]:
+        if self.credits:
+            return self.credits
+        return tuple(one.model_copy(update={"weighted": self.weighted}) for one in super().credited)
 
     @property
     def weighted(self) -> Decimal:
@@ -123,9 +169,11 @@ class Change(StrEnum):
     """Expected to be signed on another day."""
     HANDED_OVER = "handed_over"
     """Another salesperson's, or another department's: a row for each, one without the project and one with it."""
+    SPLIT = "split"
+    """D3: the performance is divided in another way: a row for each, one as it was and one as it is."""
 
 
-class ChangeRow(Row):
+class ChangeRow(CreditedRow):
     project: str
     number: str
     name: str
@@ -135,6 +183,10 @@ class ChangeRow(Row):
     after: str = ""
     amount: Decimal = ZERO
     """What it adds to the forecast, or takes from it."""
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
 
 
 class TargetSource(StrEnum):
@@ -148,7 +200,7 @@ class TargetSource(StrEnum):
     """The share of what the application promised for a year (N1)."""
 
 
-class AccountFigures(Row):
+class AccountFigures(CreditedRow):
     """R2–R4: one account in one period, in RMB."""
 
     account: str
@@ -178,6 +230,27 @@ class AccountFigures(Row):
     @property
     def contracts(self) -> Decimal:
         return self.signed + self.other_contracts
+
+    @property
+    def whole(self) -> Decimal:
+        return self.contracts
+
+
+class ContractRow(CreditedRow):
+    """U7, D3: a contract of a registered project that counts for an account. Its `salesperson` is the project's."""
+
+    account: str
+    customer: str
+    project: str
+    number: str
+    name: str
+    on: date
+    """The day it counts for."""
+    amount: Decimal
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
 
 
 class MissedStep(Row):
@@ -211,6 +284,8 @@ class SalesForecast(_Report):
 class AccountStatistics(_Report):
     kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
     rows: tuple[AccountFigures, ...]
+    contracts: tuple[ContractRow, ...] = ()
+    """What `signed` of the rows is made of. Not kept in reports of before."""
     near_target: Decimal = Decimal("0.8")
     """R3: an account from this share of its target on counts as near it."""
 
@@ -219,20 +294,40 @@ Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discr
 
 AnyReport = TypeVar("AnyReport", bound=WeeklyDigest | SalesForecast | AccountStatistics)
 R = TypeVar("R", bound=Row)
+C = TypeVar("C", bound=CreditedRow)
 
 
 def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:
-    """What of a report somebody may see, narrowed to one department if they wish (X2)."""
+    """What of a report somebody may see, narrowed to one department if they wish (X2).
+
+    Whoever is credited with a part of a project sees it as its salesperson does, and so does their department (D3). An
+    account and its targets are its salesperson's and their department's alone.
+    """
+
+    def covers(person: str, of: str | None) -> bool:
+        theirs = scope.covers(applicant=person, department=of, involved=False)
+        return theirs and department in (None, of)
 
     def seen(rows: Sequence[R]) -> tuple[R, ...]:
+        return tuple(row for row in rows if covers(row.salesperson, row.department))
+
+    def shared(rows: Sequence[C]) -> tuple[C, ...]:
         return tuple(
             row
             for row in rows
-            if scope.covers(applicant=row.salesperson, department=row.department, involved=False)
-            and department in (None, row.department)
+            if covers(row.salesperson, row.department)
+            or any(covers(one.person, one.department) for one in row.credited)
         )
 
-    part: dict[str, object] = {"rows": seen(report.rows), "missed": seen(report.missed)}
-    if isinstance(report, SalesForecast):
-        part["changes"] = seen(report.changes)
+    part: dict[str, object] = {"missed": seen(report.missed)}
+    match report:
+        case WeeklyDigest():
+            part["rows"] = shared(report.rows)
+        case SalesForecast():
+            part |= {"rows": shared(report.rows), "changes": shared(report.changes)}
+        case AccountStatistics():
+            rows = seen(report.rows)
+            accounts, contracts = {row.account for row in rows}, set(shared(report.contracts))
+            theirs = tuple(one for one in report.contracts if one.account in accounts or one in contracts)
+            part |= {"rows": rows, "contracts": theirs}
     return cast(AnyReport, report.model_copy(update=part))

@@ -8,6 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.credit import WHOLE, shares_in_words
 from domain.periods import Rhythm
 from domain.project import SalesStage
 from domain.report_totals import (
@@ -28,7 +29,10 @@ from domain.reports import (
     AccountStatistics,
     Change,
     ChangeRow,
+    ContractRow,
+    CreditedRow,
     DigestRow,
+    ForecastRow,
     Report,
     SalesForecast,
     WeeklyDigest,
@@ -92,6 +96,7 @@ _GROUP = (Column("projects", CellKind.NUMBER, True), Column("amount", MONEY, Tru
 def _digest(report: WeeklyDigest, texts: Texts) -> list[Table]:
     columns = (
         *_PROJECT,
+        Column("split"),
         Column("status"),
         Column("silent_days", CellKind.NUMBER),
         Column("last_update", CellKind.MOMENT),
@@ -112,12 +117,13 @@ def _digest(report: WeeklyDigest, texts: Texts) -> list[Table]:
                 for one in row.updates
             ),
         ),
+        _credits(report.rows),
     ]
 
 
 def _digest_row(row: DigestRow, texts: Texts) -> tuple[Cell, ...]:
     return (
-        *(row.number, row.name, row.customer, row.department_name, row.salesperson_name),
+        *(row.number, row.name, row.customer, row.department_name, row.salesperson_name, split_words(row)),
         *(texts.text(f"project_status.{row.status}"), row.silent_days, row.last_update_at, len(row.updates)),
         *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.expected_signing),
     )
@@ -127,12 +133,13 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
     projects = Table(
         "projects",
         (
-            *(*_PROJECT, Column("stage"), Column("amount", MONEY, True), Column("probability", CellKind.SHARE)),
+            *(*_PROJECT, Column("split")),
+            *(Column("stage"), Column("amount", MONEY, True), Column("probability", CellKind.SHARE)),
             *(Column("weighted", MONEY, True), Column("expected_signing", CellKind.DAY)),
         ),
         tuple(
             (
-                *(row.number, row.name, row.customer, row.department_name, row.salesperson_name),
+                *(row.number, row.name, row.customer, row.department_name, row.salesperson_name, split_words(row)),
                 *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.probability),
                 *(row.weighted, row.expected_signing),
             )
@@ -155,12 +162,38 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
     )
     return [
         projects,
+        _credits(report.rows, weighted=True),
         changes,
         _groups("by_stage", "stage", forecast_by_stage(report.rows), lambda one: texts.text(f"sales_stage.{one.key}")),
         _groups("by_department", "department", forecast_by_department(report.rows), lambda one: one.name),
         _groups("by_salesperson", "salesperson", forecast_by_salesperson(report.rows), lambda one: one.name),
         _groups("by_month", "month", forecast_by_month(report.rows), lambda one: one.key),
     ]
+
+
+def split_words(row: CreditedRow) -> str:
+    """D3: who has which share; nothing where all of it is the responsible salesperson's."""
+    return shares_in_words(row.credits) if row.divided else ""
+
+
+def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted: bool = False) -> Table:
+    """D3: what everybody is credited with, project by project, so that it adds up to the whole. Left out where nothing
+    is divided: then the responsible salesperson has all of it."""
+    columns = (
+        *(Column("number"), Column("name"), Column("customer"), Column("credited"), Column("department")),
+        *(Column("percent", CellKind.SHARE), Column("credit", MONEY, True)),
+        *((Column("credit_weighted", MONEY, True),) if weighted else ()),
+    )
+    lines = [
+        (
+            *(row.number, row.name, row.customer, one.name, one.department_name),
+            *(one.percent / WHOLE if one.percent is not None else None, one.amount),
+            *((one.weighted,) if weighted else ()),
+        )
+        for row in rows
+        for one in row.credited
+    ]
+    return Table("credits", columns, tuple(lines) if any(row.divided for row in rows) else ())
 
 
 def _groups(
@@ -180,7 +213,7 @@ def _before_and_after(row: ChangeRow, texts: Texts) -> tuple[str, str]:
         match row.change:
             case Change.STAGE:
                 return texts.text(f"sales_stage.{SalesStage(value)}")
-            case Change.SIGNING | Change.HANDED_OVER:
+            case Change.SIGNING | Change.HANDED_OVER | Change.SPLIT:
                 return value
             case _:
                 return texts.money(Decimal(value))
@@ -219,6 +252,7 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
 
     return [
         Table("accounts", columns, tuple(line(row) for row in report.rows)),
+        _credits(report.contracts),
         _account_groups("by_department", "department", accounts_by_department(report)),
         _account_groups("by_salesperson", "salesperson", accounts_by_salesperson(report)),
     ]

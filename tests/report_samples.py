@@ -121,4 +121,4 @@ def figures(number: int, **changed: object) -> AccountFigures:
 
 def statistics(period: str = "FY2026", count: int = 12) -> AccountStatistics:
     rows = [figures(number) for number in range(count)]
-    return make_statistics(read_period(period, REVIEWS), MADE_AT, rows, MISSED, COMPANY, REVIEWS)
+    return make_statistics(read_period(period, REVIEWS), MADE_AT, rows, (), MISSED, COMPANY, REVIEWS)

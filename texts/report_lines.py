@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from domain.access import Scope
+from domain.credit import percent_of
 from domain.organisation import Organisation
 from domain.periods import Rhythm
 from domain.project import ProjectStatus
@@ -21,6 +22,7 @@ from domain.report_totals import (
     digest_totals,
     forecast_by_department,
     forecast_by_month,
+    forecast_by_salesperson,
     forecast_by_stage,
     forecast_totals,
     standing_of,
@@ -31,6 +33,7 @@ from domain.reports import (
     AccountStatistics,
     Change,
     ChangeRow,
+    CreditedRow,
     DigestRow,
     ForecastRow,
     MissedStep,
@@ -135,7 +138,18 @@ def _ended(row: DigestRow) -> ReportLine:
 
 
 def _whose(row: DigestRow) -> tuple[Figure, ...]:
-    return (_text(row.salesperson_name), _text(row.customer), _words(f"sales_stage.{row.sales_stage}"))
+    stage = _words(f"sales_stage.{row.sales_stage}")
+    return (_text(row.salesperson_name), _text(row.customer), stage, *_credited(row))
+
+
+def _credited(row: CreditedRow) -> tuple[Figure, ...]:
+    """D3: what each is credited with, where it is not all the responsible salesperson's."""
+    if not row.divided:
+        return ()
+    return tuple(
+        _money(one.amount, key="report.credited_to", who=f"{one.name or one.person} {percent_of(one)}".rstrip())
+        for one in row.credits
+    )
 
 
 def _forecast(report: SalesForecast) -> Parts:
@@ -151,6 +165,7 @@ def _forecast(report: SalesForecast) -> Parts:
         figure = Figure(value=str(change), kind=FigureKind.CHANGE)
         headlines.append(_headline("change", figure, since, grave=change < 0))
     stages, departments = forecast_by_stage(report.rows), forecast_by_department(report.rows)
+    people, shared = forecast_by_salesperson(report.rows), [row for row in report.rows if row.divided]
     changes = sorted(report.changes, key=lambda row: (-abs(row.amount), row.number))
     return (
         tuple(headlines),
@@ -161,6 +176,9 @@ def _forecast(report: SalesForecast) -> Parts:
                 "by_department",
                 [_group(one, _department(one)) for one in departments] if len(departments) > 1 else [],
             ),
+            # Without a split it is nothing new: the sheet has it.
+            _section("by_salesperson", [_credited_person(one) for one in people] if shared else []),
+            _section("shared", [_shared(row) for row in shared]),
             _section("changes", [_changed(row) for row in changes]),
         ),
     )
@@ -184,6 +202,17 @@ def _group(group: Group[ForecastTotals], title: Figure) -> ReportLine:
     return ReportLine(title=title, figure=_money(group.totals.amount), details=(projects, weighted))
 
 
+def _credited_person(group: Group[ForecastTotals]) -> ReportLine:
+    weighted = _money(group.totals.weighted, key="report.weighted_of")
+    projects = _number(group.totals.projects, key="report.responsible_for")
+    return ReportLine(title=_text(group.name), figure=_money(group.totals.amount), details=(projects, weighted))
+
+
+def _shared(row: ForecastRow) -> ReportLine:
+    details = (_text(row.salesperson_name), _text(row.customer), *_credited(row))
+    return ReportLine(title=_text(f"{row.number} {row.name}"), figure=_money(row.amount), details=details)
+
+
 def _changed(row: ChangeRow) -> ReportLine:
     kinds = {
         Change.AMOUNT: FigureKind.MONEY,
@@ -193,7 +222,7 @@ def _changed(row: ChangeRow) -> ReportLine:
     }
     figure = Figure(value=str(row.amount), kind=FigureKind.CHANGE) if row.amount else None
     details = [_words(f"report.change.{row.change}"), _text(row.salesperson_name)]
-    if row.change in (Change.AMOUNT, Change.STAGE, Change.SIGNING, Change.HANDED_OVER):
+    if row.change in (Change.AMOUNT, Change.STAGE, Change.SIGNING, Change.HANDED_OVER, Change.SPLIT):
         before, after = (
             Figure(
                 value=f"sales_stage.{value}" if row.change is Change.STAGE else value,
@@ -271,6 +300,7 @@ def _standing(row: AccountFigures) -> ReportLine:
             _text(row.salesperson_name),
             _money(row.contracts, key="report.contracts_of", of=row.target_contracts),
             _money(row.revenue, key="report.revenue_of", of=row.target_revenue),
+            *_credited(row),
             *((_money(row.not_counted, key="report.not_counted"),) if row.not_counted else ()),
         ),
     )
@@ -321,8 +351,8 @@ def _number(value: int, key: str = "") -> Figure:
     return Figure(value=str(value), kind=FigureKind.NUMBER, key=key)
 
 
-def _money(value: Decimal, key: str = "", of: Decimal | None = None) -> Figure:
-    return Figure(value=str(value), kind=FigureKind.MONEY, key=key, of="" if of is None else str(of))
+def _money(value: Decimal, key: str = "", of: Decimal | None = None, who: str = "") -> Figure:
+    return Figure(value=str(value), kind=FigureKind.MONEY, key=key, of="" if of is None else str(of), who=who)
 
 
 def _percent(value: Decimal, key: str = "") -> Figure:

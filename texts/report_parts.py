@@ -41,12 +41,15 @@ class Figure(Wire):
     """The sentence it stands in, as `{value}`."""
     of: str = ""
     """What it is held against, written the same way, as `{of}`."""
+    who: str = ""
+    """Whose it is, as `{who}`."""
 
     def shown(self, texts: Texts) -> str:
         written = one_line(self._written(self.value, texts))
         if not self.key:
             return written
-        return texts.text(self.key, value=written, of=one_line(self._written(self.of, texts)) if self.of else "")
+        of = one_line(self._written(self.of, texts)) if self.of else ""
+        return texts.text(self.key, value=written, of=of, who=one_line(self.who))
 
     def _written(self, value: str, texts: Texts) -> str:
         match self.kind:

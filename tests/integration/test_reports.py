@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db import accounts
 from db.tables import account
 from domain.project import ProjectStage, ProjectStatus, SalesStage
-from domain.report_totals import account_totals, digest_totals, forecast_totals
+from domain.report_totals import account_totals, digest_totals, forecast_by_salesperson, forecast_totals
 from domain.reports import (
     AccountFigures,
     AccountStatistics,
@@ -243,6 +243,39 @@ async def test_r4_targets_plans_and_what_the_vp_said_lead_to_a_proposal(ground: 
     assert (mine.plan, mine.proposal) == ("拓展三家分院", Proposal.REVOKE)
     assert mine.plan_progress == (PlanProgress.FAILED, PlanProgress.BEHIND, PlanProgress.ON_TRACK)
     assert (theirs.target_source, theirs.proposal) == (TargetSource.APPLICATION, Proposal.UNDECIDED)
+
+
+async def test_d3_a_split_on_record_is_credited_in_every_report_and_totals_stay_the_whole(ground: ReportGround) -> None:
+    shares = [{"person": FAN, "percent": "66.67"}, {"person": JING, "percent": "33.33"}]
+    agreement = {"how": "agreed", "cooperation": "共同投标", "split": shares, "at": at("2026-10-01").isoformat()}
+    await ground.holds("a-1", FAN, "北方重工测试有限公司")
+    await ground.project("n1", FAN, "north", approved=at("2026-10-01"), amount="100.01", agreement=agreement)
+    await ground.project("e1", JING, "east", approved=at("2026-10-01"), amount="50.00")
+    await ground.project("s1", FAN, "north", approved=at("2026-10-01"), account_id="a-1", agreement=agreement)
+    await ground.signs("s1", "1000.00", at("2026-11-25"))
+    digest = await ground.make(DIGEST, "2026-W48", MONDAY)
+    forecast = await ground.make(FORECAST, "2026-11", at("2026-12-01", "01:00"))
+    accounts_told = await ground.make(ACCOUNTS, "2026-11", at("2026-12-01", "01:00"))
+    assert isinstance(digest, WeeklyDigest)
+    assert isinstance(forecast, SalesForecast)
+    assert isinstance(accounts_told, AccountStatistics)
+    for rows in (digest.rows, forecast.rows):
+        (shared,) = [row for row in rows if row.project == "n1"]
+        assert {(one.person, one.amount) for one in shared.credits} == {
+            (FAN, Decimal("66.68")),
+            (JING, Decimal("33.33")),
+        }
+    assert forecast_totals(forecast.rows).amount == Decimal("150.01")
+    by_person = {one.key: one.totals.amount for one in forecast_by_salesperson(forecast.rows)}
+    assert by_person == {FAN: Decimal("66.68"), JING: Decimal("83.33")}
+    (row,), (contract,) = accounts_told.rows, accounts_told.contracts
+    assert (row.contracts, contract.amount) == (Decimal("1000.00"), Decimal("1000.00"))
+    assert {(one.person, one.amount) for one in row.credits} == {(FAN, Decimal("666.70")), (JING, Decimal("333.30"))}
+    ((facts,),) = await ground.rows(
+        "SELECT facts FROM mail WHERE person = :p AND facts->>'kind' = 'forecast'", p=EAST_GM
+    )
+    assert "33.33" in str(facts)
+    assert "n1" in str(facts), "the department of whoever has a share is told of it"
 
 
 async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no_more(ground: ReportGround) -> None:
