@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from pydantic import BaseModel, JsonValue
 
-from api.views import PersonView, ProjectSummary
+from api.views import CreditView, PersonView, ProjectSummary
 from domain.tasks import TaskKind
 
 
@@ -32,6 +32,8 @@ class MonthView(BaseModel):
     contracts: Decimal
     signed: Decimal
     """Of registered projects (U7)."""
+    credits: list[CreditView] = []
+    """D3: who is credited with which part of `signed`."""
     other_contracts: Decimal
     """From the results register, as revenue and payments."""
     revenue: Decimal

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
-from decimal import Decimal
 from typing import Any, NamedTuple
 
 from api.account_views import AccountView
@@ -42,6 +40,7 @@ from db.reviews import ReviewRow
 from db.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from db.wholes import AccountState, OpenTask, WholeAccount, WholeApplication
 from domain.access import sees_evidence
+from domain.account_figures import SignedContract
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.eligibility import evaluate
@@ -347,11 +346,11 @@ class Views:
         )
 
     def whole_account(
-        self, whole: WholeAccount, under_it: Sequence[ProjectRow], signed: Mapping[date, Decimal]
+        self, whole: WholeAccount, under_it: Sequence[ProjectRow], signed: Sequence[SignedContract]
     ) -> AccountView:
         """One Named Account with the projects under it that the viewer may see (A2), targets, results and reviews.
 
-        `signed`: contracts by month, of all projects under it.
+        `signed`: the contracts of all projects under it.
         """
         own = account_parts(whole, signed, self.organisation, self.texts)
         projects = [self.project_summary(one) for one in under_it]

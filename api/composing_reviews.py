@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from api.account_views import MonthView, SaidView, TargetView
-from api.views import FieldView, OptionView, PersonView, ReviewView
+from api.views import CreditView, FieldView, OptionView, PersonView, ReviewView
 from api.wording import with_people
 from db.registers import AccountResultRow
 from db.reviews import ReviewRow
 from db.tasks import TaskRow
 from db.wholes import WholeAccount
+from domain.account_figures import SignedContract, contract_credits
+from domain.credit import Credit, added_up
 from domain.organisation import Organisation
 from domain.periods import read_period
 from domain.policy import Policy, Reviews
@@ -100,9 +101,9 @@ MOST_SAID = 200
 
 
 def account_parts(
-    whole: WholeAccount, signed: Mapping[date, Decimal], organisation: Organisation, texts: Texts
+    whole: WholeAccount, signed: Sequence[SignedContract], organisation: Organisation, texts: Texts
 ) -> dict[str, Any]:
-    """Targets, results and reviews of one account (R1–R4). `signed`: contracts of its projects by month."""
+    """Targets, results and reviews of one account (R1–R4). `signed`: contracts of its projects."""
 
     def person(person_id: str) -> PersonView:
         return PersonView(id=person_id, name=organisation.name_of(person_id))
@@ -119,22 +120,35 @@ def account_parts(
         )
         for one in whole.said
     ]
-    return {"targets": targets, "results": _months(whole.results, signed), "reviews": said}
+    return {"targets": targets, "results": _months(whole.results, signed, organisation), "reviews": said}
 
 
-def _months(results: Sequence[AccountResultRow], signed: Mapping[date, Decimal]) -> list[MonthView]:
+def _months(
+    results: Sequence[AccountResultRow], signed: Sequence[SignedContract], organisation: Organisation
+) -> list[MonthView]:
     others = {one.month: one for one in results}
+    by_month: dict[date, list[SignedContract]] = {}
+    for contract in signed:
+        by_month.setdefault(contract.on.replace(day=1), []).append(contract)
     months = []
-    for month in sorted(signed.keys() | others.keys(), reverse=True):
-        by_projects, other = signed.get(month, ZERO), others.get(month)
+    for month in sorted(by_month.keys() | others.keys(), reverse=True):
+        contracts, other = by_month.get(month, []), others.get(month)
+        by_projects = sum((one.amount for one in contracts), ZERO)
+        credits = added_up(each for one in contracts for each in contract_credits(one, organisation))
         months.append(
             MonthView(
                 month=f"{month:%Y-%m}",
                 contracts=by_projects + (other.other_contracts if other else ZERO),
                 signed=by_projects,
+                credits=[credit_view(one) for one in credits],
                 other_contracts=other.other_contracts if other else ZERO,
                 revenue=other.revenue if other else ZERO,
                 payments=other.payments if other else ZERO,
             )
         )
     return months
+
+
+def credit_view(credit: Credit) -> CreditView:
+    person = PersonView(id=credit.person, name=credit.name)
+    return CreditView(person=person, percent=credit.percent, amount=credit.amount)

@@ -61,6 +61,11 @@ class DigestLine(DigestRow):
     def silent(self) -> bool:
         return super().silent
 
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ended(self) -> bool:
+        return super().ended
+
 
 class ForecastLine(ForecastRow):
     @computed_field  # type: ignore[prop-decorator]
@@ -106,6 +111,9 @@ class AccountLine(BaseModel):
 class _View(BaseModel):
     period: Period
     made_at: datetime
+    as_of: datetime | None = None
+    """U1, U9: stages, amounts and days of expected signing are those of this moment; responsible people and splits
+    those of `made_at`. Null where everything is that of `made_at`."""
     department: str | None = None
     """When one department was asked for."""
     missed: tuple[MissedStep, ...]
@@ -152,6 +160,7 @@ def report_view(report: Report, department: str | None, *, proposals: bool) -> R
     same = {
         "period": report.period,
         "made_at": report.made_at,
+        "as_of": report.as_of,
         "department": department,
         "missed": report.missed,
     }

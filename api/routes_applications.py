@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
@@ -29,11 +28,12 @@ from api.views import (
     cursor_of,
     parse_cursor,
 )
-from db import account_reviews, applications, door, messages, reading, wholes
+from db import applications, door, messages, reading, reports, wholes
 from db.applications import ApplicationRow
 from db.engine import AsyncConnection, looking_up
 from db.projects import ProjectRow
 from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdraw, scope_of
+from domain.account_figures import SignedContract
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
@@ -282,11 +282,12 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
     ):
         raise Refusal(404, "not_found")
     under_it: Sequence[ProjectRow] = ()
-    signed: Mapping[date, Decimal] = {}
+    signed: Sequence[SignedContract] = ()
     if whole.has_projects:
         async with looking_up(state.engine) as tx:
             under_it = await reading.projects_seen(tx, scope, account_id=account_id)
-            signed = await account_reviews.signed_by_month(tx, account_id, state.facts.policy.time_zone)
+            found = await reports.contracts_under(tx, [account_id], date.min, date.max, state.facts.policy.time_zone)
+            signed = found.get(account_id, ())
     read = [("account", account_id, "api"), *(("project", one.id, "list") for one in under_it)]
     await door.note_read(state.record, viewer.person.id, read)
     return Views(state.facts, viewer, texts_for(request)).whole_account(whole, under_it, signed)

@@ -333,6 +333,15 @@ class UpdateView(BaseModel):
     expected_signing: date | None = None
 
 
+class CreditView(BaseModel):
+    """D3: what one person is credited with, in RMB."""
+
+    person: PersonView
+    percent: Decimal | None = None
+    """Their share; null where several contracts are added up."""
+    amount: Decimal
+
+
 class NextEvent(BaseModel):
     """Something that happens by itself at its time, unless somebody prevents it."""
 
@@ -362,6 +371,8 @@ class ProjectView(ProjectSummary):
     contract: dict[str, JsonValue] | None = None
     """U7: what commerce has received; `corrections` hold every amount that was replaced."""
     end_reason: dict[str, JsonValue] | None = None
+    credits: list[CreditView] = []
+    """D3: who is credited with which part of the contract, or of the expected amount while there is none."""
     dispute: DisputeView | None = None
     """The newest one."""
     matches: list[MatchView] = []

@@ -31,7 +31,15 @@ from temporalio.worker import Worker
 
 from activities.transaction import Recorder
 from bench.histories import actions, runs_of
-from bench.year_checks import digests_told, forecasts_chained, missing_reports, periods_of, total, years_of_months
+from bench.year_checks import (
+    credits_whole,
+    digests_told,
+    forecasts_chained,
+    missing_reports,
+    periods_of,
+    total,
+    years_of_months,
+)
 from bench.year_company import Business, company
 from crypto.codec import data_converter
 from crypto.keyring import Keyring
@@ -294,6 +302,7 @@ class YearTrial:
                 *missing_reports(reports, year, policy),
                 *digests_told(reports, int(updates or 0)),
                 *forecasts_chained(reports),
+                *credits_whole(reports),
                 *years_of_months(accounts_of, year, policy),
                 *([] if signed else ["no project was signed"]),
             ),

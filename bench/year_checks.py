@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from domain.periods import Period, Rhythm, periods_within
 from domain.policy import Policy
-from domain.reports import AccountStatistics, Report, SalesForecast, WeeklyDigest, reports_of
+from domain.report_totals import forecast_by_salesperson, forecast_totals
+from domain.reports import AccountStatistics, CreditedRow, Report, SalesForecast, WeeklyDigest, reports_of
 
 
 def periods_of(year: Period, rhythm: Rhythm, policy: Policy) -> list[Period]:
@@ -58,6 +59,26 @@ def years_of_months(reports: Mapping[str, AccountStatistics], year: Period, poli
             parts = total(getattr(each, name) for each in mine)
             if parts != getattr(row, name):
                 problems.append(f"{row.account}: {name} of the months {parts}, of the year {getattr(row, name)}")
+    return problems
+
+
+def credits_whole(reports: Sequence[Report]) -> list[str]:
+    """D3: what people are credited with adds up to the amounts, row by row and person by person."""
+    problems = []
+    for one in reports:
+        rows: list[CreditedRow] = [*one.rows]
+        if isinstance(one, SalesForecast):
+            rows += one.changes
+            whole, parts = forecast_totals(one.rows).amount, forecast_by_salesperson(one.rows)
+            if total(part.totals.amount for part in parts) != whole:
+                problems.append(f"forecast of {one.period.id}: its salespeople are not credited with {whole}")
+        elif isinstance(one, AccountStatistics):
+            rows += one.contracts
+        problems += [
+            f"{one.kind} of {one.period.id}: {total(each.amount for each in row.credited)} credited of {row.whole}"
+            for row in rows
+            if total(each.amount for each in row.credited) != row.whole
+        ]
     return problems
 
 

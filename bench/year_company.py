@@ -25,6 +25,8 @@ SALESPEOPLE, ACCOUNTS, PROJECTS, DEPARTMENTS = 40, 120, 600, 4
 NEW_A_WEEK = 4
 UPDATED, SIGNED, LOST, SHELVED = 0.75, 0.006, 0.004, 0.002
 """What becomes of an active project in a week."""
+SHARED = 0.1
+"""How many projects are divided with another salesperson (D3)."""
 
 _FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
 _PROJECT = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
@@ -193,8 +195,18 @@ class Business:
             number=f"P{at.year}-{number:05}",
             number_issued_at=at,
             updated_at=at,
+            agreement=self._split(one.salesperson),
         )
         await projects.add(tx, row)
+
+    def _split(self, salesperson: str) -> dict[str, Any] | None:
+        """D3: some projects are shared with another salesperson, in shares that leave odd cents."""
+        other = seller(self._chance.randrange(SALESPEOPLE))
+        if other == salesperson or self._chance.random() > SHARED:
+            return None
+        percent = Decimal(self._chance.randrange(1, 10_000)) / 100
+        shares = {salesperson: percent, other: 100 - percent}
+        return {"how": "agreed", "split": [{"person": who, "percent": str(part)} for who, part in shares.items()]}
 
     async def _update(self, tx: AsyncConnection, row: ProjectRow, at: datetime) -> None:
         number = await projects.last_update_number(tx, row.id) + 1

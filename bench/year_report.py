@@ -41,7 +41,8 @@ def year_section(year: Year) -> list[str]:
         f"| does not reconcile with the record | {'; '.join(year.wrong) or 'nothing'} |",
         "",
         "Reconciled: each report of each period is there and no other; the digests tell of every update once; from one",
-        "forecast to the next the changes are the difference; the months of an account add up to its year.",
+        "forecast to the next the changes are the difference; the months of an account add up to its year; what people",
+        "are credited with adds up to every amount (D3).",
         "",
     ]
 

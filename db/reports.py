@@ -22,6 +22,7 @@ from db.tables import (
     account_review,
     account_target,
     project,
+    project_round,
     project_update,
     report,
     review,
@@ -32,7 +33,7 @@ from domain.account_figures import MonthResults, SignedContract, TargetSet
 from domain.base import Wire
 from domain.periods import Period, Rhythm
 from domain.project import PROJECT_ENDED, ProjectStage
-from domain.report_making import Missed, ProjectNow
+from domain.report_making import Missed, ProjectNow, Terms, TermsUpdated, as_at
 from domain.reports import Report, ReportKind, Said
 from domain.reviews import UNASSIGNED, PlanProgress
 from domain.subject import SubjectType
@@ -133,13 +134,13 @@ async def _made(tx: AsyncConnection, wanted: Sequence[ColumnElement[bool]], *, l
 
 
 async def active_within(tx: AsyncConnection, start: datetime, end: datetime) -> tuple[ProjectNow, ...]:
-    """U1: the projects that were active at some time from `start` up to `end`."""
-    return await _projects(tx, _active_within(start, end))
+    """U1: the projects that were active at some time from `start` up to `end`, as they were then."""
+    return await _as_they_were(tx, end, await _projects(tx, _active_within(start, end)))
 
 
-async def active_now(tx: AsyncConnection) -> tuple[ProjectNow, ...]:
-    """U9: the approved projects that are open."""
-    return await _projects(tx, project.c.stage == ProjectStage.ACTIVE.value)
+async def active_at(tx: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
+    """U9: the approved projects that were open at `moment`, as they were then."""
+    return await _as_they_were(tx, moment, await _projects(tx, _active_within(moment, moment)))
 
 
 async def projects_now(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, ProjectNow]:
@@ -230,6 +231,46 @@ def _active_within(start: datetime, end: datetime) -> ColumnElement[bool]:
     return and_(project.c.number_issued_at < end, still_open_then)
 
 
+async def _as_they_were(
+    tx: AsyncConnection, moment: datetime, projects: Sequence[ProjectNow]
+) -> tuple[ProjectNow, ...]:
+    """Those that were updated since, as they were before (U9)."""
+    columns = project_update.c
+    since = select(columns.project_id).where(columns.recorded_at >= moment).distinct()
+    said: dict[str, list[TermsUpdated]] = defaultdict(list)
+    for row in await tx.execute(
+        select(
+            columns.project_id,
+            columns.recorded_at.label("at"),
+            columns.stage.label("sales_stage"),
+            columns.amount,
+            columns.expected_signing,
+        )
+        .where(columns.project_id.in_(since))
+        .order_by(columns.project_id, columns.number)
+    ):
+        said[row.project_id].append(TermsUpdated.model_validate(dict(row._mapping)))
+    submitted = await _submitted(tx, list(said))
+    return tuple(as_at(moment, one, submitted[one.id], said[one.id]) if one.id in said else one for one in projects)
+
+
+async def _submitted(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, Terms]:
+    """What the forms of these projects said when they were submitted last (P2)."""
+    columns = project_round.c
+    rows = await tx.execute(
+        select(columns.project_id, columns.form)
+        .ext(distinct_on(columns.project_id))
+        .where(columns.project_id.in_(project_ids))
+        .order_by(columns.project_id, columns.round.desc())
+    )
+    return {
+        row.project_id: Terms(
+            sales_stage=row.form["stage"], amount=row.form["amount"], expected_signing=row.form["expected_signing"]
+        )
+        for row in rows
+    }
+
+
 async def _projects(tx: AsyncConnection, wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
     query = select(*_PROJECT_NOW).where(project.c.number.is_not(None), wanted).order_by(project.c.id)
     return tuple(ProjectNow.model_validate(dict(row._mapping)) for row in await tx.execute(query))
@@ -260,7 +301,8 @@ async def contracts_under(
         select(
             project.c.account_id.label("account"),
             project.c.id.label("project"),
-            *(project.c[name] for name in ("number", "salesperson", "department", "agreement")),
+            func.coalesce(project.c.number, "").label("number"),
+            *(project.c[name] for name in ("salesperson", "department", "agreement")),
             _FORM["name"].astext.label("name"),
             _FORM["customer"]["name"].astext.label("customer"),
             on.label("on"),

@@ -1,8 +1,8 @@
 """Reports, put together from what the record has (U1, U9, R2–R4, R6).
 
-Pure. A report is made of the record as it is at `made_at`, when its period is over: an amount, a stage or a salesperson
-that has changed since the end is shown as it is now, and what belongs to a moment (an update, a contract) is counted in
-the period in which it was.
+Pure. However late a report is made, it holds what was true when its period ended: which projects were open, and their
+stages, amounts and days of expected signing. Who is responsible and how performance is split are as the record has them
+at `made_at`; what belongs to a moment (an update, a contract) is counted in the period in which it was.
 """
 
 from __future__ import annotations
@@ -56,6 +56,30 @@ class ProjectNow(Wire):
     """D3: with the split, where there is one."""
 
 
+class Terms(Wire):
+    """What a form or an update says of a project; an update leaves out what stays as it was."""
+
+    sales_stage: SalesStage | None = None
+    amount: Decimal | None = None
+    expected_signing: date | None = None
+
+
+class TermsUpdated(Terms):
+    at: Moment
+
+
+def as_at(moment: datetime, now: ProjectNow, submitted: Terms, updates: Sequence[TermsUpdated]) -> ProjectNow:
+    """U9: a project as it was at `moment`. `submitted`: its form as it was approved; `updates`: all of its own, the
+    first first. What no update has changed since is as it is now."""
+    then: dict[str, Any] = {}
+    for name in Terms.model_fields:
+        said = [(one.at, value) for one in updates if (value := getattr(one, name)) is not None]
+        if any(at >= moment for at, _ in said):
+            before = [value for at, value in said if at < moment]
+            then[name] = before[-1] if before else getattr(submitted, name)
+    return now.model_copy(update=then)
+
+
 class Missed(Wire):
     """R6: a step of a review that its person has not done."""
 
@@ -79,7 +103,7 @@ def make_digest(
     """U1: every project that was active in the week, with what was said of it in the week.
 
     `week`: from its first moment up to, not including, its last. `last_updates`: of each project the last one before
-    the week's end. A project that ended in the week is among them and is not silent.
+    the week's end. Neither a project that ended in the week nor one that was approved in it is silent.
     """
     end = week[1]
     rows = []
@@ -95,10 +119,13 @@ def make_digest(
                 updates=tuple(updates.get(one.id, ())),
                 last_update_at=last,
                 silent_days=(end - last) // timedelta(days=1),
+                new=one.number_issued_at >= week[0],
             )
         )
     rows.sort(key=lambda row: (not row.silent, -row.silent_days if row.silent else 0, row.number))
-    return WeeklyDigest(period=period, made_at=made_at, rows=tuple(rows), missed=_missed(missed, organisation))
+    return WeeklyDigest(
+        period=period, made_at=made_at, as_of=end, rows=tuple(rows), missed=_missed(missed, organisation)
+    )
 
 
 def make_forecast(
@@ -110,9 +137,10 @@ def make_forecast(
     missed: Iterable[Missed],
     organisation: Organisation,
     reviews: Reviews,
+    as_of: datetime | None = None,
 ) -> SalesForecast:
-    """U9: every approved project that is open, and what has changed since the forecast before. `gone`: those of the
-    forecast before that are open no more."""
+    """U9: every approved project that was open `as_of` the end of the period, and what has changed since the forecast
+    before. `gone`: those of the forecast before that were open no more."""
     known = tuple(projects)
     rows = [
         ForecastRow(
@@ -130,6 +158,7 @@ def make_forecast(
     return SalesForecast(
         period=period,
         made_at=made_at,
+        as_of=as_of,
         rows=tuple(rows),
         compared_with=earlier.period.id if earlier else "",
         changes=changes_between(earlier.rows, rows, gone) if earlier else (),
@@ -154,6 +183,7 @@ _FATES = {
     ProjectStage.CONTRACT_SIGNED: Change.SIGNED,
     ProjectStage.ENDED: Change.LOST,
     ProjectStage.SHELVED: Change.SHELVED,
+    "merged": Change.MERGED,  # D6: its status is "ended", and nobody has lost it
 }
 
 

@@ -33,8 +33,12 @@ class DigestTotals(Wire):
     """U1."""
 
     projects: int
+    """All of them; what follows down to `ended` adds up to it."""
     updated: int
     silent: int
+    new: int = 0
+    """Approved in the week, without an update yet."""
+    ended: int = 0
     updates: int
     amount: Decimal
 
@@ -91,8 +95,10 @@ def attainment(reached: Decimal, target: Decimal) -> Decimal | None:
 def digest_totals(rows: Sequence[DigestRow]) -> DigestTotals:
     return DigestTotals(
         projects=len(rows),
-        updated=sum(bool(row.updates) for row in rows),
+        updated=sum(bool(row.updates) and not row.ended for row in rows),
         silent=sum(row.silent for row in rows),
+        new=sum(row.new and not row.updates and not row.ended for row in rows),
+        ended=sum(row.ended for row in rows),
         updates=sum(len(row.updates) for row in rows),
         amount=_sum(row.amount for row in rows),
     )

@@ -118,15 +118,22 @@ class DigestRow(CreditedRow):
     """At the end of the week; without any update, when the project was approved."""
     silent_days: int
     """Whole days from the last update to the end of the week."""
+    new: bool = False
+    """Approved in the week: nobody owes a word of it yet."""
 
     @property
     def whole(self) -> Decimal:
         return self.amount
 
     @property
+    def ended(self) -> bool:
+        """U7, U8, U4: in the week."""
+        return self.status is not ProjectStatus.ACTIVE
+
+    @property
     def silent(self) -> bool:
-        """Nothing was said in the week, and there is still something to say."""
-        return not self.updates and self.status is ProjectStatus.ACTIVE
+        """Nothing was said in the week, and there was a whole week to say it and is still something to say."""
+        return not (self.updates or self.ended or self.new)
 
 
 class ForecastRow(CreditedRow):
@@ -167,6 +174,8 @@ class Change(StrEnum):
     STAGE = "stage"
     SIGNING = "signing"
     """Expected to be signed on another day."""
+    MERGED = "merged"
+    """D6: it goes on in another registration."""
     HANDED_OVER = "handed_over"
     """Another salesperson's, or another department's: a row for each, one without the project and one with it."""
     SPLIT = "split"
@@ -264,6 +273,10 @@ class MissedStep(Row):
 class _Report(Wire):
     period: Period
     made_at: Moment
+    as_of: Moment | None = None
+    """U1, U9: stages, amounts and days of expected signing are those of this moment, the end of the period; who is
+    responsible and how performance is split are those of `made_at`. None in a report of before this was kept, in which
+    everything is that of `made_at`, and where results are counted over days (R7)."""
     missed: tuple[MissedStep, ...] = ()
 
 

@@ -10,7 +10,6 @@ from domain.access import Scope
 from domain.credit import percent_of
 from domain.organisation import Organisation
 from domain.periods import Rhythm
-from domain.project import ProjectStatus
 from domain.report_totals import (
     AccountTotals,
     ForecastTotals,
@@ -97,17 +96,21 @@ def _digest(report: WeeklyDigest) -> Parts:
         _headline("active", _number(totals.projects)),
         _headline("updated", _number(totals.updated)),
         _headline("silent", _number(totals.silent), grave=totals.silent > 0),
+        *((_headline("new", _number(totals.new)),) if totals.new else ()),
+        _headline("ended", _number(totals.ended)),
         _headline("amount", _money(totals.amount)),
     )
     silent = [row for row in report.rows if row.silent]
-    ended = [row for row in report.rows if row.status is not ProjectStatus.ACTIVE]
-    updated = [row for row in report.rows if row.updates and row.status is ProjectStatus.ACTIVE]
+    ended = [row for row in report.rows if row.ended]
+    updated = [row for row in report.rows if row.updates and not row.ended]
+    new = [row for row in report.rows if not (row.silent or row.updates or row.ended)]
     return (
         headlines,
         None,
         (
             _section("silent", [_silent(row) for row in silent]),
             _section("updated", [_updated(row) for row in updated]),
+            _section("new", [_new(row) for row in new]),
             _section("ended", [_ended(row) for row in ended]),
         ),
     )
@@ -130,6 +133,10 @@ def _updated(row: DigestRow) -> ReportLine:
             SaidLine(label_key=f"field.project.{name}", text=_cut(words)) for name, words in said if words.strip()
         ),
     )
+
+
+def _new(row: DigestRow) -> ReportLine:
+    return ReportLine(title=_project(row), figure=_money(row.amount), details=_whose(row))
 
 
 def _ended(row: DigestRow) -> ReportLine:

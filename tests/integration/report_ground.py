@@ -124,7 +124,10 @@ class ReportGround(ProjectGround):
         }
         await self.ends(project_id, ProjectStage.CONTRACT_SIGNED, when, contract=contract)
 
-    async def is_updated(self, project_id: str, when: datetime, words: str = "客户已确认") -> None:
+    async def is_updated(self, project_id: str, when: datetime, words: str = "客户已确认", **news: Any) -> None:
+        """U1. `news`: the stage, amount or day of signing that it changes."""
+        if news:
+            await self.changes(project_id, given=news)
         async with self.engine.begin() as tx:
             number = await projects.last_update_number(tx, project_id) + 1
             await projects.add_update(
@@ -139,6 +142,7 @@ class ReportGround(ProjectGround):
                     progress=words,
                     problems="",
                     next_steps="下周再访",
+                    **news,
                 ),
             )
 

@@ -160,6 +160,52 @@ async def test_u9_a_forecast_is_every_open_project_and_its_changes_add_up(ground
     assert await told(ground, "forecast") == sorted(2 * everybody), "finance has lost its only project"
 
 
+async def test_u9_a_forecast_that_is_made_late_holds_what_was_true_at_its_date(ground: ReportGround) -> None:
+    """As after a week of holidays: much has happened between the end of the month and the first working day."""
+    end = at("2026-11-30", "16:00")
+    for project_id in ("same", "dearer", "signed"):
+        await ground.project(project_id, FAN, "north", approved=at("2026-10-01"), amount="100.00")
+    await ground.project("late", FAN, "north", approved=end, amount="7.00")
+    await ground.project("gone", FAN, "north", approved=at("2026-10-01"), amount="9.00")
+    await ground.ends("gone", ProjectStage.ENDED, end - timedelta(seconds=1))
+    await ground.is_updated("dearer", end - timedelta(hours=1), amount=Decimal("200.00"))
+    await ground.is_updated("dearer", end, amount=Decimal("999.00"), stage=SalesStage.NEGOTIATION)
+    await ground.signs("signed", "90.00", end + timedelta(days=1))
+    made = await ground.make(FORECAST, "2026-11", at("2026-12-08", "01:00"))
+    assert isinstance(made, SalesForecast)
+    assert made.as_of == end
+    assert {row.project: (row.amount, row.sales_stage) for row in made.rows} == {
+        "same": (Decimal("100.00"), SalesStage.SOLUTION),
+        "dearer": (Decimal("200.00"), SalesStage.SOLUTION),
+        "signed": (Decimal("100.00"), SalesStage.SOLUTION),
+    }
+    following = await ground.make(FORECAST, "2026-12", at("2027-01-04", "01:00"))
+    assert isinstance(following, SalesForecast)
+    changes = {(row.project, row.change): row.amount for row in following.changes}
+    assert changes == {
+        ("signed", Change.SIGNED): Decimal("-100.00"),
+        ("late", Change.NEW): Decimal("7.00"),
+        ("dearer", Change.AMOUNT): Decimal("799.00"),
+        ("dearer", Change.STAGE): Decimal(0),
+    }
+    ((facts,),) = await ground.rows("SELECT facts FROM mail WHERE person = :p AND key LIKE '%2026-11%'", p=NORTH_GM)
+    assert "400.00" in str(facts), "what is in it adds up to this"
+    assert "999.00" not in str(facts)
+
+
+async def test_u1_a_project_approved_in_the_week_is_not_silent_and_the_figures_add_up(ground: ReportGround) -> None:
+    await four_projects(ground)
+    await ground.project("new", LEI, "north", approved=at("2026-11-29", "15:00"))
+    report = await ground.make(DIGEST, "2026-W48", MONDAY)
+    assert isinstance(report, WeeklyDigest)
+    (new,) = [row for row in report.rows if row.project == "new"]
+    assert (new.silent, new.new) == (False, True)
+    totals = digest_totals(report.rows)
+    assert (totals.projects, totals.updated, totals.silent, totals.new, totals.ended) == (4, 1, 1, 1, 1)
+    ((facts,),) = await ground.rows("SELECT facts FROM mail WHERE person = :p", p=NORTH_GM)
+    assert "report.section.new" in str(facts)
+
+
 async def test_r3_contracts_count_for_the_day_they_were_received_in_the_companys_zone(ground: ReportGround) -> None:
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
     await ground.holds("a-2", JING, "江南纺织测试有限公司")

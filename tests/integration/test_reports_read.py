@@ -17,6 +17,7 @@ from db import reports
 from domain.reports import Report
 from tests.integration.project_door import ORGANISATION, Call, door, filled
 from tests.report_samples import ATTACK, digest, forecast, statistics
+from tests.unit.test_credit import shared_reports
 
 EVERYTHING = {"zhang.wei", "liu.yang", "sun.li", "gao.yuan", "lin.xia", "anna.miller"}
 """Management and commerce."""
@@ -165,6 +166,28 @@ async def test_u9_the_sheet_holds_what_the_answer_holds(call: Call) -> None:
     assert numbers == [row["number"] for row in rows["rows"]]
     amounts = [cell.value for cell in next(column for column in sheet.columns if column[0].value == "金额（元）")]
     assert Decimal(str(amounts[-1])) == Decimal(rows["totals"]["amount"])
+
+
+async def test_d3_x2_whoever_has_a_share_reads_what_they_are_credited_with(call: Call, engine: AsyncEngine) -> None:
+    async with engine.begin() as tx:
+        await tx.execute(text("DELETE FROM report"))
+        for report in shared_reports():
+            assert await reports.keep(tx, report)
+    for person, shown in {"xu.jing": 1, "chen.jing": 1, "yang.fan": 2, "guo.tao": 0}.items():
+        for kind in ("weekly-digest", "forecast"):
+            answer = (await call(person, "GET", f"/reports/{kind}")).json()
+            assert len(answer["rows"]) == shown, (person, kind)
+            told = {one["person"]: one["amount"] for row in answer["rows"] for one in row["credits"] if shown == 1}
+            assert told == ({"yang.fan": "600000.01", "xu.jing": "400000.00"} if shown == 1 else {})
+            assert Decimal(answer["totals"]["amount"]) == sum(Decimal(row["amount"]) for row in answer["rows"])
+    theirs = (await call("xu.jing", "GET", "/reports/accounts")).json()
+    assert theirs["rows"] == [], "the account and its targets are its salesperson's"
+    (contract,) = theirs["contracts"]
+    assert {one["person"]: one["percent"] for one in contract["credits"]} == {"yang.fan": "60", "xu.jing": "40"}
+    whole = (await call("zhang.wei", "GET", "/reports/accounts")).json()
+    by_person = {one["key"]: one["totals"]["contracts"] for one in whole["by_salesperson"]}
+    assert by_person == {"yang.fan": "600000.01", "xu.jing": "400000.00"}
+    assert whole["totals"]["contracts"] == "1000000.01"
 
 
 async def test_r4_what_is_proposed_is_not_for_the_salesperson(call: Call) -> None:

@@ -205,8 +205,10 @@ async def test_r1_an_answer_with_mistakes_names_each_of_them(ask: Call) -> None:
 
 async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, engine: AsyncEngine) -> None:
     contract = {"at": "2026-11-10T02:00:00+00:00", "received_on": "2026-10-31", "amount": "2600000.00"}
+    shares = [{"person": SALESPERSON, "percent": "75"}, {"person": OTHER, "percent": "25"}]
+    of_p1 = {"account_id": "a0", "contract": contract, "agreement": {"split": shares}}
     async with engine.begin() as tx:
-        signed = row("p1", stage=ProjectStage.CONTRACT_SIGNED, account_id="a0", contract=contract)
+        signed = row("p1", stage=ProjectStage.CONTRACT_SIGNED, **of_p1)
         await add_project(tx, signed)
         result = AccountResultRow(
             account_id="a0",
@@ -238,6 +240,14 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
         ("2026-10", "3000000.00", "2600000.00", "150000.50"),
         ("2026-09", "400000.00", "0", "150000.50"),
     ]
+    for credits in (
+        shown["results"][0]["credits"],
+        (await ask(SALESPERSON, "GET", "/api/v1/projects/p1")).json()["credits"],
+    ):
+        assert [(one["person"]["id"], one["amount"]) for one in credits] == [
+            (SALESPERSON, "1950000.00"),
+            (OTHER, "650000.00"),
+        ], "D3"
     (target_shown,) = shown["targets"]
     assert (target_shown["period"], target_shown["contracts"]) == ("FY2027", "9000000.00")
     assert target_shown["set_by"] == {"id": MANAGER, "name": "张伟"}

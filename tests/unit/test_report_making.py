@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from domain.access import Scope
 from domain.project import ProjectStage, ProjectStatus, SalesStage
-from domain.report_making import ProjectNow, changes_between, make_digest, make_forecast
+from domain.report_making import (
+    ProjectNow,
+    Terms,
+    TermsUpdated,
+    as_at,
+    changes_between,
+    make_digest,
+    make_forecast,
+)
 from domain.report_totals import (
     Standing,
     account_totals,
@@ -45,6 +53,7 @@ from tests.report_samples import (
 )
 
 DAY = timedelta(days=1)
+_ENDS = (ProjectStage.CONTRACT_SIGNED, ProjectStage.ENDED, ProjectStage.SHELVED)
 
 
 def test_u1_silent_projects_stand_on_top_the_longest_silence_first() -> None:
@@ -57,12 +66,14 @@ def test_u1_silent_projects_stand_on_top_the_longest_silence_first() -> None:
 
 def test_u1_silence_is_counted_in_whole_days_to_the_end_of_the_week() -> None:
     spoken, never, just = (project(number, number_issued_at=BOUNDS[0] - 10 * DAY) for number in range(3))
+    fresh = project(3, number_issued_at=BOUNDS[0] + timedelta(hours=9))
     last = {spoken.id: BOUNDS[1] - 3 * DAY, just.id: BOUNDS[1] - timedelta(seconds=1)}
-    made = make_digest(WEEK, MADE_AT, BOUNDS, [spoken, never, just], {spoken.id: [said("x")]}, last, (), COMPANY)
+    made = make_digest(WEEK, MADE_AT, BOUNDS, [spoken, never, just, fresh], {spoken.id: [said("x")]}, last, (), COMPANY)
     assert {row.project: (row.silent_days, row.silent) for row in made.rows} == {
         spoken.id: (3, False),
         never.id: (17, True),
         just.id: (0, True),
+        fresh.id: (6, False),
     }
 
 
@@ -195,8 +206,40 @@ def test_u1_digest_totals_are_the_sums_of_its_rows() -> None:
     totals = digest_totals(rows)
     assert totals.projects == len(rows) == 24
     assert totals.updates == sum(len(row.updates) for row in rows) == 24
-    assert totals.updated + totals.silent + 1 == totals.projects  # one ended in the week without a word
+    assert (totals.ended, totals.new) == (1, 0)
+    assert totals.updated + totals.silent + totals.new + totals.ended == totals.projects
     assert totals.amount == sum((row.amount for row in rows), Decimal(0))
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.sampled_from([ProjectStage.ACTIVE, *_ENDS]), st.integers(-20, 6)), max_size=9)
+)
+def test_u1_every_project_of_a_digest_is_updated_silent_new_or_ended(
+    given: list[tuple[bool, ProjectStage, int]],
+) -> None:
+    projects = [
+        project(number, stage=stage, stage_since=BOUNDS[1] - DAY, number_issued_at=BOUNDS[0] + days * DAY)
+        for number, (_, stage, days) in enumerate(given)
+    ]
+    spoken = {one.id: [said("x")] for one, (told, _, _) in zip(projects, given, strict=True) if told}
+    totals = digest_totals(make_digest(WEEK, MADE_AT, BOUNDS, projects, spoken, {}, (), COMPANY).rows)
+    assert totals.updated + totals.silent + totals.new + totals.ended == totals.projects == len(given)
+    assert totals.ended == sum(stage is not ProjectStage.ACTIVE for _, stage, _ in given)
+
+
+def test_u9_a_project_is_as_it_was_whatever_was_said_of_it_since() -> None:
+    now = project(1, amount=Decimal(4), sales_stage=SalesStage.TENDER)
+    end = BOUNDS[1]
+    submitted = Terms(sales_stage=SalesStage.LEAD, amount=Decimal(1), expected_signing=date(2026, 12, 1))
+    told = [
+        TermsUpdated(at=end - 2 * DAY, amount=Decimal(2)),
+        TermsUpdated(at=end - DAY, amount=Decimal(3)),
+        TermsUpdated(at=end, amount=Decimal(4), sales_stage=SalesStage.TENDER),
+    ]
+    then = as_at(end, now, submitted, told)
+    assert (then.amount, then.sales_stage) == (Decimal(3), SalesStage.LEAD)
+    assert then.expected_signing == now.expected_signing, "nobody has changed it since"
+    assert as_at(end + DAY, now, submitted, told) == now
 
 
 def test_x2_a_department_sees_its_rows_its_changes_and_its_missed_steps_alone() -> None:
