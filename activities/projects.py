@@ -20,6 +20,7 @@ from db import applications, disputes, projects
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
 from domain.contract_review import received
+from domain.credit import shares_of
 from domain.deadlines import objection_until
 from domain.dispute import Claimant
 from domain.organisation import Role
@@ -55,7 +56,7 @@ from domain.tasks import (
     TaskKind,
 )
 from texts.mail import MailFacts, MailKind
-from texts.project_views import contract_lines, loss_lines, match_lines, project_essentials, silence_lines
+from texts.project_views import contract_lines, credit_lines, loss_lines, match_lines, project_essentials, silence_lines
 from texts.views import Essential
 
 
@@ -268,6 +269,11 @@ class ProjectContext(Context):
             involved = (row.applicant,)
         elif kind is ProjectNotice.PROJECT_WITHDRAWN:
             involved = (*involved, row.applicant)
+        elif kind in (
+            ProjectNotice.CONTRACT_SIGNED,
+            ProjectNotice.CONTRACT_CORRECTED,
+        ):  # D3: whoever is credited with a part of it
+            involved = tuple(share.person for share in shares_of(row.agreement, row.salesperson))
         if kind in _WITH_ESSENTIALS:
             more["essentials"] = project_essentials(row.form)
         people = told_of_project(
@@ -303,7 +309,8 @@ class ProjectContext(Context):
         """The rows that only a notice of this kind has."""
         row = self.row
         if kind in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
-            return contract_lines(row.contract or {})
+            credited = credit_lines(row.credits(self.organisation), row.salesperson)
+            return (*contract_lines(row.contract or {}), *credited)
         if kind is ProjectNotice.LOST:
             return loss_lines(row.loss or {})
         if kind in _OF_SILENCE:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from api.composing_reviews import credit_view
 from api.views import (
     ClaimantView,
-    CreditView,
     DisputeView,
     MatchView,
     NextEvent,
@@ -24,9 +22,7 @@ from db.disputes import DisputeRow
 from db.projects import ProjectRow, UpdateRow
 from db.tasks import AskedRow, TaskRow
 from db.wholes import OpenTask
-from domain.credit import credits_for, shares_of
 from domain.dispute import DisputeStage
-from domain.organisation import Organisation
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue, silence_ahead
 from domain.project_match import Match
@@ -61,7 +57,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         resumed_by=await reading.resumed_by(tx, row.id) if row.stage is ProjectStage.SHELVED else None,
         **{name: with_people(getattr(row, name), organisation) for name in _ASIDE},
         refusal=_refusal(composer, row, shown=shown),
-        credits=_credits(row, organisation),
+        credits=[credit_view(one) for one in row.credits(organisation)],
         dispute=dispute_view(composer, over[-1]) if over else None,
         matches=[match_view(composer, match) for match in found],
         weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,
@@ -73,14 +69,6 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         what_prevents=_what_prevents(composer, row, open_tasks),
         timeline=[composer.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
     )
-
-
-def _credits(row: ProjectRow, organisation: Organisation) -> list[CreditView]:
-    """D3: by the split, else all of it the responsible salesperson's."""
-    amount = Decimal(str(row.contract["amount"])) if row.contract else row.form.amount
-    shares = shares_of(row.agreement, row.salesperson)
-    found = credits_for(shares, amount, organisation, department=row.department, responsible=row.salesperson)
-    return [credit_view(one) for one in found]
 
 
 def match_view(composer: Composer, match: Match) -> MatchView:

@@ -202,9 +202,12 @@ def _figures(figures: AccountFigures, low_below: Decimal, texts: Texts) -> tuple
     both = texts.text(
         "review_figures.of_which", signed=texts.money(figures.signed), other=texts.money(figures.other_contracts)
     )
+    parts = [both] if figures.other_contracts else []
+    if figures.divided:  # D3
+        parts += [f"{one.name} {texts.money(one.amount)}" for one in figures.credits]
     paid = Figure(label=texts.text("review_figures.payments"), words=texts.money(figures.payments))
     return (
-        against("contracts", figures.contracts, figures.target_contracts, both if figures.other_contracts else ""),
+        against("contracts", figures.contracts, figures.target_contracts, " · ".join(parts)),
         against("revenue", figures.revenue, figures.target_revenue),
         paid,
     )

@@ -15,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.tables import project, project_number, project_round, project_update
 from domain.base import Wire
+from domain.credit import Credit, credits_for, shares_of
+from domain.organisation import Organisation
 from domain.project import PROJECT_ENDED, ProjectForm, ProjectStage, SalesStage, Track
 from domain.project_match import Match
 
@@ -104,6 +106,12 @@ class ProjectRow(Wire):
     def live(self) -> bool:
         """P10: takes part in conflict detection."""
         return self.stage.live
+
+    def credits(self, organisation: Organisation) -> tuple[Credit, ...]:
+        """D3: who is credited with which part of the contract, or of the expected amount while there is none."""
+        amount = Decimal(str(self.contract["amount"])) if self.contract else self.form.amount
+        shares = shares_of(self.agreement, self.salesperson)
+        return credits_for(shares, amount, organisation, department=self.department, responsible=self.salesperson)
 
 
 class UpdateRow(Wire):

@@ -182,9 +182,9 @@ def told_of_project(
     departments: Collection[str] = (),
 ) -> tuple[str, ...]:
     """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
-    far, are the participants of a meeting, or registered it for whoever is responsible now; `products` are those of
-    the project and their vendor, `departments` those that the policy has told of every loss (U8). Only active people,
-    once each."""
+    far, are the participants of a meeting, registered it for whoever is responsible now, or have a part in its contract
+    (D3); `products` are those of the project and their vendor, `departments` those that the policy has told of every
+    loss (U8). Only active people, once each."""
     sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
@@ -220,8 +220,8 @@ def told_of_project(
         case ProjectNotice.LOST:  # U8
             gms = [*_department_gms(organisation, sides), *_gms_of(organisation, departments)]
             people = [*gms, *product_managers(organisation, products)]
-        case ProjectNotice.CONTRACT_SIGNED | ProjectNotice.CONTRACT_CORRECTED:  # U7
-            people = [salesperson, *own_gm, *commerce]
+        case ProjectNotice.CONTRACT_SIGNED | ProjectNotice.CONTRACT_CORRECTED:  # U7, D3
+            people = [salesperson, *involved, *own_gm, *_department_gms(organisation, involved), *commerce]
         case ProjectNotice.CONTRACT_SENT_BACK:  # U7
             people = [salesperson]
         case ProjectNotice.PROJECT_WITHDRAWN:

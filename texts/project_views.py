@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
+from domain.credit import Credit, percent_of
 from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.project_life import SilenceDue
@@ -160,6 +161,15 @@ def split_words(split: Sequence[Share] | Sequence[dict[str, Any]], organisation:
     """D3: 张三 60% · 李四 40%."""
     shares = [share if isinstance(share, Share) else Share.model_validate(share) for share in split]
     return " · ".join(f"{organisation.name_of(share.person)} {share.percent.normalize():f}%" for share in shares)
+
+
+def credit_lines(credits: Sequence[Credit], responsible: str) -> tuple[Essential, ...]:
+    """D3: 张三 60% ¥600,000.00 · 李四 40% ¥400,000.00; nothing where all of it is the responsible salesperson's."""
+    if all(one.person == responsible for one in credits):
+        return ()
+    texts = Texts("zh")  # names and amounts, which are written the same in every language
+    words = [f"{one.name} {percent_of(one)} {texts.money(one.amount)}" for one in credits]
+    return (Essential(label_key="mail.label.credits", value=" · ".join(words)),)
 
 
 def _vendor_key(registered: bool) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.context import ForeignStep
 from activities.steps import CorrectContractStep
-from db import account_reviews, applications, disputes, projects, reports
+from db import applications, disputes, projects, reports
 from db.disputes import DisputeRow
 from domain.dispute import Claimant, DisputeStage, Origin
 from domain.project import ContractCorrection, ProjectStage, SalesStage
@@ -432,10 +432,8 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
     assert told["reason"] == "录入时少一位"
     day = NOW.date()
     async with ground.engine.connect() as tx:
-        results = await reports.results_of(tx, ["acc"], day, day, "Asia/Shanghai")
-        by_month = await account_reviews.signed_by_month(tx, "acc", "Asia/Shanghai")
-    assert results["acc"].signed == Decimal("2600000.00")
-    assert list(by_month.values()) == [Decimal("2600000.00")]
+        contracts = await reports.contracts_under(tx, ["acc"], day, day, "Asia/Shanghai")
+    assert [one.amount for one in contracts["acc"]] == [Decimal("2600000.00")]
 
 
 async def test_u7_a_correction_sent_by_hand_changes_nothing(ground: ProjectGround) -> None:
@@ -475,6 +473,19 @@ async def corrects(mine: Registration, person: str, which: str, amount: str, rea
     for _ in range(2):
         await mine.ground.run(mine.ground.project_steps.correct_contract, step, workflow_id)
     return await mine.receipt(said)
+
+
+async def test_d3_u7_whoever_has_a_share_in_a_contract_is_told_what_it_brings_them(ground: ProjectGround) -> None:
+    mine = await ground.active("p1", FAN, form("云岭精工"))
+    shares = [{"person": FAN, "percent": "66.67"}, {"person": JING, "percent": "33.33"}]
+    async with ground.engine.begin() as tx:
+        await projects.change(tx, "p1", agreement={"how": "agreed", "split": shares})
+    assert (await mine.say(ReceiveContract, CLERK, contract={**CONTRACT, "amount": "100.01"})).accepted
+    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+    assert await mine.told("contract_signed") == sorted([FAN, JING, NORTH_GM, EAST_GM, COMMERCE])
+    query = "SELECT facts FROM mail WHERE person = :p AND facts->>'kind' = 'contract_signed'"
+    ((facts,),) = await ground.rows(query, p=JING)
+    assert "杨帆 66.67% ¥66.68 · 徐静 33.33% ¥33.33" in str(facts["facts"])
 
 
 async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(ground: ProjectGround) -> None:

@@ -168,6 +168,21 @@ async def test_u9_the_sheet_holds_what_the_answer_holds(call: Call) -> None:
     assert Decimal(str(amounts[-1])) == Decimal(rows["totals"]["amount"])
 
 
+async def test_r3_r7_the_answer_says_over_which_months_an_account_is_measured(call: Call, engine: AsyncEngine) -> None:
+    report = statistics("FY2026-Q4", count=2)
+    young, old = (
+        row.model_copy(update={"counted": counted}) for row, counted in zip(report.rows, ((), None), strict=True)
+    )
+    async with engine.begin() as tx:
+        assert await reports.keep(tx, report.model_copy(update={"rows": (young, old)}))
+    answer = (await call("zhang.wei", "GET", "/reports/accounts?period=FY2026-Q4")).json()
+    assert {(row["account"], str(row["counted"]), row["standing"] == "unmeasured") for row in answer["rows"]} == {
+        (young.account, "[]", True),
+        (old.account, "None", False),
+    }
+    assert answer["totals"]["unmeasured"] == 1
+
+
 async def test_d3_x2_whoever_has_a_share_reads_what_they_are_credited_with(call: Call, engine: AsyncEngine) -> None:
     async with engine.begin() as tx:
         await tx.execute(text("DELETE FROM report"))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
+from api.report_views import report_view
 from domain.access import Scope
 from domain.account_figures import MonthResults, Results, contract_row, figures_of
 from domain.credit import divide, shares_in_words, shares_of
@@ -143,6 +145,29 @@ def test_d3_sheet_and_mail_of_every_report_say_what_each_is_credited_with(report
     assert {("杨帆", Decimal("600000.01")), ("徐静", Decimal("400000.00"))} <= set(credited)
     whole = sum(row.whole for row in (report.contracts if isinstance(report, AccountStatistics) else report.rows))
     assert table.totals[names.index("credit")] == whole
+
+
+NEW = {"credits", "contracts", "counted", "not_counted", "requirements", "new", "as_of"}
+"""Fields that a report of before has not kept."""
+
+
+def without_news(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_news(inner) for name, inner in value.items() if name not in NEW}
+    return [without_news(one) for one in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("report", shared_reports(), ids=lambda report: str(report.kind))
+def test_x3_a_report_that_was_kept_before_reads_as_it_did(report: Report) -> None:
+    old: Report = TypeAdapter(Report).validate_python(without_news(report.model_dump(mode="json")))
+    assert report_part(old, Scope(person="zhang.wei", everything=True), COMPANY) is not None
+    assert "credits" not in {table.name for table in tables_of(old, Texts("en"))}
+    shown = report_view(old, None, proposals=True).model_dump(mode="json")
+    for row in shown["rows"]:
+        assert [one["person"] for one in row["credits"]] == [row["salesperson"]]
+    mine = part_for(old, Scope(person=FAN))
+    assert mine.rows == old.rows
+    assert part_for(old, Scope(person=JING)).rows == ()
 
 
 def test_d3_r3_contracts_of_an_account_are_credited_by_their_splits_and_the_account_has_them_whole() -> None:

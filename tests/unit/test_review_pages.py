@@ -18,12 +18,13 @@ from api.review_page import render_review
 from api.routes_tasks import check_answer
 from db.tasks import TaskRow
 from domain.answer_fields import given_rows
+from domain.credit import Credit
 from domain.organisation import Language
 from domain.policy import load_policy
 from domain.reviews import REVIEW_TASK_RULES, review_choices
 from domain.subject import SubjectType
 from domain.tasks import TaskKind, TaskStatus
-from tests.unit.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, note
+from tests.unit.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, note
 from tests.unit.test_pages import Inputs
 from texts.catalogue import LANGUAGES, Texts
 
@@ -110,6 +111,38 @@ def test_r1_r4_the_page_asks_what_the_task_asks_and_chooses_nothing(kind: TaskKi
     assert len(inputs.ids) == len(set(inputs.ids))
     assert inputs.anchors <= {*inputs.ids, "content"}
     assert "{" not in re.sub(r"<[^>]+>", "", html)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_r4_r7_the_page_of_a_year_asks_for_requirements_and_shows_those_of_before(language: Language) -> None:
+    texts = Texts(language)
+    kind = TaskKind.ANNUAL_REVIEW
+    shown = note(kind, 1)
+    (account,) = shown.accounts
+
+    def rendered(**of_figures: Any) -> str:
+        changed = account.model_copy(update={"figures": figures(0, **of_figures)})
+        return unescape(page(kind, 1, note=shown.model_copy(update={"accounts": (changed,)}), language=language))
+
+    html = rendered(requirements="上半年完成灾备验收", counted=tuple(f"2026-{month:02}" for month in range(5, 13)))
+    assert "accounts.0.requirements" in Inputs(html).values
+    assert texts.text("review_column.requirements") in html
+    assert "上半年完成灾备验收" in html
+    assert texts.text("review_figures.counted_from", month=texts.month("2026-05")) in html
+    assert texts.text("review_figures.not_measured") in rendered(counted=())
+    assert "R7" not in rendered(), "a review of before says nothing of it"
+
+
+def test_d3_the_page_says_who_is_credited_with_an_accounts_contracts() -> None:
+    kind = TaskKind.MONTHLY_REVIEW
+    shown = note(kind, 1)
+    credits = (
+        Credit(person="yang.fan", name="杨帆", amount=Decimal("2000000.00")),
+        Credit(person="xu.jing", name="徐静", amount=Decimal("1200000.00")),
+    )
+    divided = shown.accounts[0].model_copy(update={"figures": figures(0, credits=credits)})
+    html = page(kind, 1, note=shown.model_copy(update={"accounts": (divided,)}))
+    assert "杨帆 ¥2,000,000.00 · 徐静 ¥1,200,000.00" in html
 
 
 def test_x2_what_people_wrote_is_text_and_never_markup() -> None:
