@@ -55,12 +55,14 @@ async def _made(
             last = await reports.last_updates(tx, start, end)
             return make_digest(period, now, (start, end), projects, said, last, missed, organisation)
         case ReportKind.FORECAST:
-            projects = await reports.active_at(tx, end)
+            projects, since = await reports.active_at(tx, end), await reports.approved_since(tx, end)
             earlier = await _forecast_before(work)
-            still_open = {one.id for one in projects}
+            still_open = {one.id for one in (*projects, *since)}
             gone = [row.project for row in earlier.rows if row.project not in still_open] if earlier else []
             fates = await reports.projects_now(tx, gone)
-            return make_forecast(period, now, projects, earlier, fates, missed, organisation, policy.reviews, end)
+            return make_forecast(
+                period, now, projects, earlier, fates, missed, organisation, policy.reviews, end, since
+            )
         case ReportKind.ACCOUNTS:
             accounts = await reports.accounts_within(tx, start, end)
             found = await account_figures(tx, accounts, period, organisation, policy)

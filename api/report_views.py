@@ -19,6 +19,7 @@ from domain.report_totals import (
     account_totals,
     accounts_by_department,
     accounts_by_salesperson,
+    approved_since,
     attainment,
     digest_totals,
     forecast_by_department,
@@ -130,6 +131,8 @@ class ForecastView(_View):
     kind: Literal["forecast"] = "forecast"
     rows: list[ForecastLine]
     totals: ForecastTotals
+    approved_since: ForecastTotals
+    """What of `totals` was approved after `as_of`: those rows say so."""
     by_stage: tuple[Group[ForecastTotals], ...]
     by_department: tuple[Group[ForecastTotals], ...]
     by_salesperson: tuple[Group[ForecastTotals], ...]
@@ -174,6 +177,7 @@ def report_view(report: Report, department: str | None, *, proposals: bool) -> R
                     **same,
                     "rows": [ForecastLine.model_validate(_line(row)) for row in rows],
                     "totals": forecast_totals(rows),
+                    "approved_since": approved_since(rows),
                     "by_stage": forecast_by_stage(rows),
                     "by_department": forecast_by_department(rows),
                     "by_salesperson": forecast_by_salesperson(rows),

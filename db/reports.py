@@ -143,6 +143,11 @@ async def active_at(tx: AsyncConnection, moment: datetime) -> tuple[ProjectNow, 
     return await _as_they_were(tx, moment, await _projects(tx, _active_within(moment, moment)))
 
 
+async def approved_since(tx: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
+    """U9: the projects that were approved at `moment` or later, and are open."""
+    return await _projects(tx, project.c.number_issued_at >= moment, project.c.stage == ProjectStage.ACTIVE.value)
+
+
 async def projects_now(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, ProjectNow]:
     """Approved projects, wherever they stand now."""
     return {one.id: one for one in await _projects(tx, project.c.id.in_(project_ids))} if project_ids else {}
@@ -271,8 +276,8 @@ async def _submitted(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[st
     }
 
 
-async def _projects(tx: AsyncConnection, wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
-    query = select(*_PROJECT_NOW).where(project.c.number.is_not(None), wanted).order_by(project.c.id)
+async def _projects(tx: AsyncConnection, *wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
+    query = select(*_PROJECT_NOW).where(project.c.number.is_not(None), *wanted).order_by(project.c.id)
     return tuple(ProjectNow.model_validate(dict(row._mapping)) for row in await tx.execute(query))
 
 

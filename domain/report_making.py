@@ -1,7 +1,8 @@
 """Reports, put together from what the record has (U1, U9, R2–R4, R6).
 
 Pure. However late a report is made, it holds what was true when its period ended: which projects were open, and their
-stages, amounts and days of expected signing. Who is responsible and how performance is split are as the record has them
+stages, amounts and days of expected signing. A forecast has those that were approved since as well, marked. Who is
+responsible and how performance is split are as the record has them
 at `made_at`; what belongs to a moment (an update, a contract) is counted in the period in which it was.
 """
 
@@ -138,15 +139,19 @@ def make_forecast(
     organisation: Organisation,
     reviews: Reviews,
     as_of: datetime | None = None,
+    since: Iterable[ProjectNow] = (),
 ) -> SalesForecast:
-    """U9: every approved project that was open `as_of` the end of the period, and what has changed since the forecast
-    before. `gone`: those of the forecast before that were open no more."""
-    known = tuple(projects)
+    """U9: every approved project that was open `as_of` the end of the period, those approved `since`, marked as such, and
+    what has changed since the forecast before. `gone`: those of the forecast before that are in neither."""
+    known, later = tuple(projects), tuple(since)
+    approved_since = {one.id for one in later}
+    known = (*known, *later)
     rows = [
         ForecastRow(
             **_whose(one.salesperson, one.department, organisation),
             **_project(one),
             probability=reviews.probability[one.sales_stage],
+            approved_since=one.id in approved_since,
         )
         for one in known
     ]

@@ -110,6 +110,11 @@ def forecast_totals(rows: Sequence[ForecastRow]) -> ForecastTotals:
     )
 
 
+def approved_since(rows: Sequence[ForecastRow]) -> ForecastTotals:
+    """U9: what of a forecast was approved when its month was over."""
+    return forecast_totals([row for row in rows if row.approved_since])
+
+
 def account_totals(rows: Sequence[AccountFigures], near_target: Decimal) -> AccountTotals:
     standings = [standing_of(row, near_target) for row in rows]
     return AccountTotals(

@@ -147,6 +147,8 @@ class ForecastRow(CreditedRow):
     amount: Decimal
     probability: Decimal
     expected_signing: date
+    approved_since: bool = False
+    """It was approved when the month was over, and before the forecast was made: as it is then."""
 
     @property
     def whole(self) -> Decimal:
@@ -274,9 +276,9 @@ class _Report(Wire):
     period: Period
     made_at: Moment
     as_of: Moment | None = None
-    """U1, U9: stages, amounts and days of expected signing are those of this moment, the end of the period; who is
-    responsible and how performance is split are those of `made_at`. None in a report of before this was kept, in which
-    everything is that of `made_at`, and where results are counted over days (R7)."""
+    """U1, U9: what was open, and stages, amounts and days of expected signing, are those of this moment, the end of the
+    period; who is responsible and how performance is split are those of `made_at`. None in a report of before this was
+    kept, in which everything is that of `made_at`, and where results are counted over days (R7)."""
     missed: tuple[MissedStep, ...] = ()
 
 

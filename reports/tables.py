@@ -136,12 +136,14 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
             *(*_PROJECT, Column("split")),
             *(Column("stage"), Column("amount", MONEY, True), Column("probability", CellKind.SHARE)),
             *(Column("weighted", MONEY, True), Column("expected_signing", CellKind.DAY)),
+            Column("approved_since"),
         ),
         tuple(
             (
                 *(row.number, row.name, row.customer, row.department_name, row.salesperson_name, split_words(row)),
                 *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.probability),
                 *(row.weighted, row.expected_signing),
+                texts.text("report.approved.since") if row.approved_since else "",
             )
             for row in report.rows
         ),

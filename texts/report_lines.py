@@ -17,6 +17,7 @@ from domain.report_totals import (
     Standing,
     account_totals,
     accounts_by_department,
+    approved_since,
     attainment,
     digest_totals,
     forecast_by_department,
@@ -166,11 +167,16 @@ def _forecast(report: SalesForecast) -> Parts:
         _headline("amount", _money(totals.amount)),
         _headline("weighted", _money(totals.weighted)),
     ]
+    since = approved_since(report.rows)
+    if since.projects:
+        headlines.append(
+            _headline("approved_since", _number(since.projects), _money(since.amount, key="report.among_them"))
+        )
     if report.compared_with:
         change = sum((row.amount for row in report.changes), ZERO)
-        since = Figure(value=report.compared_with, kind=FigureKind.MONTH, key="report.compared_with")
+        before = Figure(value=report.compared_with, kind=FigureKind.MONTH, key="report.compared_with")
         figure = Figure(value=str(change), kind=FigureKind.CHANGE)
-        headlines.append(_headline("change", figure, since, grave=change < 0))
+        headlines.append(_headline("change", figure, before, grave=change < 0))
     stages, departments = forecast_by_stage(report.rows), forecast_by_department(report.rows)
     people, shared = forecast_by_salesperson(report.rows), [row for row in report.rows if row.divided]
     changes = sorted(report.changes, key=lambda row: (-abs(row.amount), row.number))
@@ -186,6 +192,7 @@ def _forecast(report: SalesForecast) -> Parts:
             # Without a split it is nothing new: the sheet has it.
             _section("by_salesperson", [_credited_person(one) for one in people] if shared else []),
             _section("shared", [_shared(row) for row in shared]),
+            _section("approved_since", [_shared(row) for row in report.rows if row.approved_since]),
             _section("changes", [_changed(row) for row in changes]),
         ),
     )

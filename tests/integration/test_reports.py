@@ -166,6 +166,8 @@ async def test_u9_a_forecast_that_is_made_late_holds_what_was_true_at_its_date(g
     for project_id in ("same", "dearer", "signed"):
         await ground.project(project_id, FAN, "north", approved=at("2026-10-01"), amount="100.00")
     await ground.project("late", FAN, "north", approved=end, amount="7.00")
+    await ground.project("over", FAN, "north", approved=end, amount="8.00")
+    await ground.ends("over", ProjectStage.SHELVED, end + timedelta(days=2))
     await ground.project("gone", FAN, "north", approved=at("2026-10-01"), amount="9.00")
     await ground.ends("gone", ProjectStage.ENDED, end - timedelta(seconds=1))
     await ground.is_updated("dearer", end - timedelta(hours=1), amount=Decimal("200.00"))
@@ -178,18 +180,20 @@ async def test_u9_a_forecast_that_is_made_late_holds_what_was_true_at_its_date(g
         "same": (Decimal("100.00"), SalesStage.SOLUTION),
         "dearer": (Decimal("200.00"), SalesStage.SOLUTION),
         "signed": (Decimal("100.00"), SalesStage.SOLUTION),
+        "late": (Decimal("7.00"), SalesStage.SOLUTION),
     }
+    assert [row.project for row in made.rows if row.approved_since] == ["late"], "and it says so"
     following = await ground.make(FORECAST, "2026-12", at("2027-01-04", "01:00"))
     assert isinstance(following, SalesForecast)
     changes = {(row.project, row.change): row.amount for row in following.changes}
     assert changes == {
         ("signed", Change.SIGNED): Decimal("-100.00"),
-        ("late", Change.NEW): Decimal("7.00"),
         ("dearer", Change.AMOUNT): Decimal("799.00"),
         ("dearer", Change.STAGE): Decimal(0),
     }
     ((facts,),) = await ground.rows("SELECT facts FROM mail WHERE person = :p AND key LIKE '%2026-11%'", p=NORTH_GM)
-    assert "400.00" in str(facts), "what is in it adds up to this"
+    assert "407.00" in str(facts), "what is in it adds up to this"
+    assert "report.section.approved_since" in str(facts)
     assert "999.00" not in str(facts)
 
 
