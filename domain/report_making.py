@@ -141,7 +141,7 @@ def make_forecast(
     as_of: datetime | None = None,
     since: Iterable[ProjectNow] = (),
 ) -> SalesForecast:
-    """U9: every approved project that was open `as_of` the end of the period, those approved `since`, marked as such, and
+    """U9: every approved project that was open `as_of` the end of the period, those approved `since`, marked, and
     what has changed since the forecast before. `gone`: those of the forecast before that are in neither."""
     known, later = tuple(projects), tuple(since)
     approved_since = {one.id for one in later}

@@ -9,10 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from temporalio.client import Client
 
+from domain.periods import Rhythm
 from embedded.driver import until
 from tests.e2e.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED
 from tests.e2e.project_journey import (
@@ -175,6 +178,29 @@ def test_p3_d1_a_project_under_anothers_account_is_agreed_by_both_and_decided_by
     story.answer(EAST_VP, "approve")  # D1: the responsible salesperson's VP
     done = story.reaches("active")
     assert done["agreement"]["how"] == "agreed"
+    credited_in_the_forecast(stack, story.id, done["number"], {"hu.bin": "1340000.00", "zhou.min": "1340000.00"})
+
+
+def credited_in_the_forecast(stack: Stack, project: str, number: str, credits: dict[str, str]) -> None:
+    """D3, P9, U9: the forecast that is made next credits each with their share, in JSON, sheet and mail."""
+    month = stack.opens(Rhythm.MONTHLY).id
+
+    def row() -> dict[str, Any] | None:
+        made = stack.portal.call(COMMERCE_MANAGER, "GET", f"/reports/forecast?period={month}")
+        return next((one for one in made.json.get("rows", ()) if one["project"] == project), None)
+
+    told = until("the project is in the forecast", row)
+    assert {one["person"]: one["amount"] for one in told["credits"]} == credits
+    assert told["approved_since"], "the month was over before"
+    for person, amount in credits.items():
+        theirs = stack.portal.call(person, "GET", f"/reports/forecast?period={month}").json
+        assert [one["number"] for one in theirs["rows"] if one["project"] == project] == [number]
+        by_person = {one["key"]: one["totals"]["amount"] for one in theirs["by_salesperson"]}
+        assert Decimal(by_person[person]) >= Decimal(amount)
+        assert stack.portal.call(person, "GET", f"/reports/forecast.xlsx?period={month}").status == 200
+    for person in (NORTH_VP, EAST_VP):
+        mail = stack.mailbox.wait(person, month, number)
+        assert "50% 计入 ¥1,340,000" in mail.text
 
 
 def test_d2_who_cannot_agree_gets_a_meeting_and_a_vp_may_call_for_it(stack: Stack) -> None:
