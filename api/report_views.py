@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, computed_field
 
+from domain.access import Scope
 from domain.credit import Credit
 from domain.periods import Period, Rhythm
 from domain.report_totals import (
@@ -42,6 +43,7 @@ from domain.reports import (
     SalesForecast,
     TargetSource,
     WeeklyDigest,
+    credited_to,
 )
 from domain.reviews import PlanProgress, Proposal
 
@@ -125,12 +127,16 @@ class DigestView(_View):
     kind: Literal["weekly-digest"] = "weekly-digest"
     rows: list[DigestLine]
     totals: DigestTotals
+    credited: Decimal
+    """D3: what of the amount is credited to the people whose part of the report this is."""
 
 
 class ForecastView(_View):
     kind: Literal["forecast"] = "forecast"
     rows: list[ForecastLine]
     totals: ForecastTotals
+    credited: Decimal
+    """D3: what of the amount is credited to the people whose part of the report this is."""
     approved_since: ForecastTotals
     """What of `totals` was approved after `as_of`: those rows say so."""
     by_stage: tuple[Group[ForecastTotals], ...]
@@ -158,8 +164,8 @@ class AccountsView(_View):
 ReportView = DigestView | ForecastView | AccountsView
 
 
-def report_view(report: Report, department: str | None, *, proposals: bool) -> ReportView:
-    """A report, already cut to what the caller may see."""
+def report_view(report: Report, scope: Scope, department: str | None, *, proposals: bool) -> ReportView:
+    """A report, already cut to what the caller may see: `scope`, or of it one department."""
     same = {
         "period": report.period,
         "made_at": report.made_at,
@@ -170,13 +176,17 @@ def report_view(report: Report, department: str | None, *, proposals: bool) -> R
     match report:
         case WeeklyDigest(rows=digest_rows):
             lines = [DigestLine.model_validate(_line(row)) for row in digest_rows]
-            return DigestView.model_validate({**same, "rows": lines, "totals": digest_totals(digest_rows)})
+            credited = credited_to(digest_rows, scope, department)
+            return DigestView.model_validate(
+                {**same, "rows": lines, "totals": digest_totals(digest_rows), "credited": credited}
+            )
         case SalesForecast(rows=rows):
             return ForecastView.model_validate(
                 {
                     **same,
                     "rows": [ForecastLine.model_validate(_line(row)) for row in rows],
                     "totals": forecast_totals(rows),
+                    "credited": credited_to(rows, scope, department),
                     "approved_since": approved_since(rows),
                     "by_stage": forecast_by_stage(rows),
                     "by_department": forecast_by_department(rows),

@@ -162,7 +162,7 @@ async def read_chart(reading: ReadingDep) -> Response:
 async def read_report(reading: ReadingDep) -> Any:
     """What of a report the caller may see, with what it adds up to: always of the rows that are here."""
     seen = await reading.seen(Through.API)
-    return report_view(seen.report, seen.department, proposals=seen.proposals)
+    return report_view(seen.report, seen.scope, seen.department, proposals=seen.proposals)
 
 
 def _entry(row: MadeReport) -> ReportEntry:

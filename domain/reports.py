@@ -6,7 +6,7 @@ A report keeps the facts of its period, row by row, as they were when it was mad
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
@@ -310,6 +310,20 @@ Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discr
 AnyReport = TypeVar("AnyReport", bound=WeeklyDigest | SalesForecast | AccountStatistics)
 R = TypeVar("R", bound=Row)
 C = TypeVar("C", bound=CreditedRow)
+
+
+def credited_to(rows: Iterable[CreditedRow], scope: Scope, department: str | None = None) -> Decimal:
+    """D3: what of these rows' amounts is credited to the people whose part of a report it is."""
+    return sum(
+        (
+            one.amount
+            for row in rows
+            for one in row.credited
+            if scope.covers(applicant=one.person, department=one.department, involved=False)
+            and department in (None, one.department)
+        ),
+        ZERO,
+    )
 
 
 def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:

@@ -40,6 +40,7 @@ from domain.reports import (
     Report,
     SalesForecast,
     WeeklyDigest,
+    credited_to,
 )
 from domain.reviews import Proposal
 from texts.report_parts import (
@@ -70,8 +71,10 @@ def report_part(
     match report:
         case WeeklyDigest():
             headlines, bars, sections = _digest(report)
+            headlines += _credited_here(report.rows, scope, department)
         case SalesForecast():
             headlines, bars, sections = _forecast(report)
+            headlines += _credited_here(report.rows, scope, department)
         case AccountStatistics():
             headlines, bars, sections = _accounts(report)
     led = (department,) if department else () if scope.everything else tuple(sorted(scope.departments))
@@ -115,6 +118,12 @@ def _digest(report: WeeklyDigest) -> Parts:
             _section("ended", [_ended(row) for row in ended]),
         ),
     )
+
+
+def _credited_here(rows: Sequence[CreditedRow], scope: Scope, department: str | None) -> tuple[Headline, ...]:
+    """D3: what the reader's own people are credited with, where others have a part of it."""
+    credited = credited_to(rows, scope, department)
+    return (_headline("credited", _money(credited)),) if credited != sum(row.whole for row in rows) else ()
 
 
 def _silent(row: DigestRow) -> ReportLine:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from api.report_views import report_view
+from api.report_views import DigestView, ForecastView, report_view
 from domain.access import Scope
 from domain.account_figures import MonthResults, Results, contract_row, figures_of
 from domain.credit import divide, shares_in_words, shares_of
@@ -147,6 +147,23 @@ def test_d3_sheet_and_mail_of_every_report_say_what_each_is_credited_with(report
     assert table.totals[names.index("credit")] == whole
 
 
+def test_d3_u1_u9_a_department_reads_what_its_people_are_credited_with_beside_the_whole() -> None:
+    east = Scope(person="chen.jing", departments=frozenset({"east"}))
+    for report in shared_reports()[:2]:
+        theirs = part_for(report, east)
+        shown = report_view(theirs, east, None, proposals=False)
+        assert isinstance(shown, DigestView | ForecastView)
+        assert (shown.totals.amount, shown.credited) == (Decimal("1000000.01"), Decimal("400000.00"))
+        part = report_part(theirs, east, COMPANY)
+        assert part is not None
+        told = {one.label_key: one.figure.value for one in part.headlines}
+        assert told["report.headline.credited"] == "400000.00"
+        everything = Scope(person="zhang.wei", everything=True)
+        whole = report_part(report, everything, COMPANY)
+        assert whole is not None
+        assert "report.headline.credited" not in {one.label_key for one in whole.headlines}
+
+
 NEW = {"credits", "contracts", "counted", "not_counted", "requirements", "new", "as_of"}
 """Fields that a report of before has not kept."""
 
@@ -162,7 +179,7 @@ def test_x3_a_report_that_was_kept_before_reads_as_it_did(report: Report) -> Non
     old: Report = TypeAdapter(Report).validate_python(without_news(report.model_dump(mode="json")))
     assert report_part(old, Scope(person="zhang.wei", everything=True), COMPANY) is not None
     assert "credits" not in {table.name for table in tables_of(old, Texts("en"))}
-    shown = report_view(old, None, proposals=True).model_dump(mode="json")
+    shown = report_view(old, Scope(person="zhang.wei", everything=True), None, proposals=True).model_dump(mode="json")
     for row in shown["rows"]:
         assert [one["person"] for one in row["credits"]] == [row["salesperson"]]
     mine = part_for(old, Scope(person=FAN))
