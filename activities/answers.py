@@ -17,6 +17,7 @@ from crypto.seal import seal_holds
 from db import messages, tasks
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.answer_fields import answer_problems
+from domain.dispute import DisputeStage
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.reviews import SAID_ALONE
@@ -79,6 +80,9 @@ class StatementTaking:
 
     async def _may_answer(self, context: Context, task: TaskRow, person: str) -> AskedRow:
         """Whether this person is asked by this task at this moment; delegations are judged now, not when asked."""
+        if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:  # D1
+            newer = await tasks.newer_text(context.work.tx, task, person)
+            raise Refused("agreement_superseded", newer_task=newer.task_id if newer else None)
         if task.status is not TaskStatus.OPEN:
             code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}
             raise Refused(code.get(task.status, "task_withdrawn"), **await outcome_of(context, task))

@@ -34,6 +34,7 @@ class Chasing:
         async def work(work: Work) -> OpenTask:
             # The subject first, as answers do: a reminder and an answer never wait for each other.
             context = await own(work, step.subject)
+            context.goes_on()
             task = context.docket.find(step.task_id)
             if task is None or task.workflow_id != work.workflow_id:
                 raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
@@ -67,6 +68,7 @@ class Chasing:
 
         async def work(work: Work) -> Refreshed:
             context = await own(work, step.subject)
+            context.goes_on()
             everything = [task for task in context.docket.tasks if task.workflow_id == work.workflow_id]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]

@@ -29,6 +29,8 @@ from domain.subject import Subject, SubjectType, stage_key
 from domain.tasks import Ask, Choice, Problem, TaskKind, TaskStatus
 from texts.mail import MailFacts, MailKind
 
+SUBJECT_OVER = "SubjectOver"
+
 
 class ForeignStep(ApplicationError):
     """A process tries a step on a subject that is not its own, or moves one that is over.
@@ -38,6 +40,16 @@ class ForeignStep(ApplicationError):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, type="ForeignStep", non_retryable=True)
+
+
+class SubjectOver(ApplicationError):
+    """The record has ended the subject from outside its process, which has not heard of it yet (D6).
+
+    The process goes to that end by itself: to the stage in `details`.
+    """
+
+    def __init__(self, stage: str) -> None:
+        super().__init__(f"the record has ended it: {stage}", stage, type=SUBJECT_OVER, non_retryable=True)
 
 
 class Refused(Exception):
@@ -120,6 +132,16 @@ class Context(ABC):
     @abstractmethod
     def over(self) -> bool:
         """The process has reached an end; no step moves it any more."""
+
+    @property
+    def ended_outside(self) -> bool:
+        """Something else than its own process has ended the subject."""
+        return False
+
+    def goes_on(self) -> None:
+        """Raises `SubjectOver` for a subject that was ended from outside its process."""
+        if self.ended_outside:
+            raise SubjectOver(self.stage.value)
 
     @property
     @abstractmethod

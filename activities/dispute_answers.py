@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from activities.context import Answered, Refused
+from activities.meetings import call, check_call, take_calling_off, take_moving
 from activities.reassigning import take_side
 from activities.receipts import accept
+from activities.stepping_in import step_in
 from activities.steps import Recorded
 from db.tasks import DecisionRow, TaskRow
 from domain.base import Frozen
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.organisation import Role
 from domain.split import Split
-from domain.statements import AnswerTask, CallForMeeting, Reassign, Statement
+from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign, Statement
 from domain.tasks import AGREE, AGREED, CONFIRMED, DISAGREE, PROPOSED, Problem, TaskKind
 
 if TYPE_CHECKING:
@@ -35,9 +37,10 @@ async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> Non
         case TaskKind.AGREE_SPLIT:
             _check_agreement(context, task, said)
         case TaskKind.CALL_MEETING:
-            if _read(MeetingCall, said).starts_at <= context.work.now:
-                raise _wrong("starts_at", "D2", "meeting_in_the_past")
+            check_call(context, _read(MeetingCall, said), field="fields.")
         case _:
+            if context.row.called is None:  # D5: called off in that moment
+                raise Refused("task_withdrawn", closed_because=DisputeStage.CALLING_MEETING.value)
             outcome = _read(MeetingOutcome, said)
             if outcome.responsible not in context.sides:
                 raise _wrong("responsible", "D2", "not_among_options", value=outcome.responsible)
@@ -54,6 +57,8 @@ def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -
         return
     text, table = _text(said), _on_the_table(context)
     if text is not None:
+        if text.responsible not in context.sides:
+            raise _wrong("responsible", "D1", "not_among_options", value=text.responsible)
         _check_names(text.split, context.sides)
     elif table is None:
         raise _wrong("cooperation", "D1", "missing")
@@ -73,7 +78,7 @@ async def answered(context: DisputeContext, task: TaskRow, decision: DecisionRow
         case TaskKind.AGREE_SPLIT:
             return await _agrees(context, task, decision, said)
         case TaskKind.CALL_MEETING:
-            await _call(context, decision, _read(MeetingCall, said))
+            await call(context, decision.person, _read(MeetingCall, said))
             return Answered()
         case _:
             await _record(context, decision, _read(MeetingOutcome, said))
@@ -113,20 +118,6 @@ async def _want_meeting(context: DisputeContext, person: str, reason: str) -> No
         await context.change(meeting={"wanted": wanted})
 
 
-async def _call(context: DisputeContext, decision: DecisionRow, call: MeetingCall) -> None:
-    people = list(dict.fromkeys(call.participants))
-    called = {"participants": people, "called_by": decision.person, "called_at": context.work.now.isoformat()}
-    await context.change(meeting={**(context.row.meeting or {}), **call.model_dump(mode="json"), **called})
-    context.work.note(
-        "meeting_called",
-        decision.person,
-        dispute=context.row.id,
-        starts_at=call.starts_at.isoformat(),
-        participants=people,
-        rule="D2",
-    )
-
-
 async def _record(context: DisputeContext, decision: DecisionRow, outcome: MeetingOutcome) -> None:
     recorded = {"how": "decided", "by": decision.person, "at": context.work.now.isoformat()}
     await context.change(outcome={**outcome.model_dump(mode="json"), **recorded})
@@ -136,14 +127,26 @@ async def _record(context: DisputeContext, decision: DecisionRow, outcome: Meeti
 
 
 async def take(context: DisputeContext, said: Statement) -> Recorded:
-    """D2: a side, a VP concerned or the general manager wants the meeting; or a side is handed on. Raises `Refused`."""
+    """D2: a side, a VP concerned or the general manager wants the meeting. D5: commerce moves it or calls it off. Or a
+    side is handed on. Raises `Refused`."""
     row, work = context.row, context.work
-    if isinstance(said, Reassign):
-        return await take_side(context, said)
+    match said:
+        case Reassign():
+            return await take_side(context, said)
+        case MoveMeeting():
+            return await take_moving(context, said)
+        case CallOffMeeting():
+            return await take_calling_off(context, said)
+        case _:
+            pass
     if not isinstance(said, CallForMeeting):
         raise Refused("stage_does_not_allow", stage=row.stage.value)
+    if row.stage is DisputeStage.AGREED:  # D4: its process was just about to end
+        return await step_in(context, context.project, said, settled=True)
     if said.person not in _may_call(context):
         raise Refused("may_not_call_meeting")
+    if row.wanted and not row.stage.ended and not context.project_is_over and row.stage is not DisputeStage.NEGOTIATION:
+        raise Refused("meeting_already_wanted", by=str(row.wanted["by"]), at=str(row.wanted["at"]))
     if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or row.all_confirmed:
         raise Refused("dispute_not_open", stage=row.stage.value)
     await _want_meeting(context, said.person, said.reason)
@@ -180,12 +183,14 @@ def _on_the_table(context: DisputeContext) -> Agreement | None:
     proposal = context.row.proposal
     if proposal is None:
         return None
-    return Agreement.model_validate({name: proposal[name] for name in Agreement.model_fields})
+    named = {name: proposal[name] for name in Agreement.model_fields if name in proposal}
+    return Agreement.model_validate({"responsible": context.project.salesperson, **named})  # not named before 0.2
 
 
 def _same(one: Agreement, other: Agreement) -> bool:
-    """The same words and the same shares, in whatever order these are written."""
-    return one.cooperation == other.cooperation and set(one.split) == set(other.split)
+    """The same person, the same words and the same shares, in whatever order these are written."""
+    words = one.responsible == other.responsible and one.cooperation == other.cooperation
+    return words and set(one.split) == set(other.split)
 
 
 def _check_names(split: Split, known: Collection[str]) -> None:

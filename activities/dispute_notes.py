@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
+from activities.stepping_in import agreement_waits
 from conflicts.asked import keyed
 from conflicts.learned import learned_names
 from db import disputes, projects, rulings
-from domain.dispute import MeetingCall
+from domain.dispute import TWO_PROJECTS, MeetingCall
 from domain.email_address import is_email_address
 from domain.project_match import Match
 from domain.project_rules import ProjectNotice, meeting_participants
@@ -19,6 +20,7 @@ from matching.parties import parties_of
 from texts.catalogue import Texts
 from texts.dispute_views import meeting_rows, outcome_rows
 from texts.project_views import MatchLine, match_lines
+from texts.views import Essential
 
 if TYPE_CHECKING:
     from activities.disputes import DisputeContext
@@ -29,7 +31,9 @@ async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonVal
     row = context.row
     match kind:
         case TaskKind.AGREE_SPLIT if row.proposal:
+            responsible = str(row.proposal.get("responsible", "")) or context.project.salesperson
             proposal: dict[str, JsonValue] = {
+                "responsible": _named(context, responsible),
                 "cooperation": str(row.proposal["cooperation"]),
                 "split": _shares(context, row.proposal["split"]),
                 "by": _named(context, str(row.proposal["by"])),
@@ -43,14 +47,31 @@ async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonVal
                 "wanted_by": _named(context, str(wanted.get("by", ""))),
                 "participants": [_named(context, person) for person in suggested],
                 "precedents": await precedents(context),
+                **_waiting_agreement(context),
             }
         case TaskKind.RECORD_MEETING:
             called = row.called or {}
-            known = {name: called.get(name) for name in ("starts_at", "duration_minutes", "place", "note")}
+            shown = ("starts_at", "duration_minutes", "place", "missing_because", "note")
+            known = {name: called.get(name) for name in shown}
             people: list[JsonValue] = [_named(context, person) for person in called.get("participants", ())]
-            return {"meeting": {**known, "participants": people}, "precedents": await precedents(context)}
+            meeting: dict[str, JsonValue] = {**known, "participants": people}
+            return {"meeting": meeting, "precedents": await precedents(context), **_waiting_agreement(context)}
         case _:
             return None
+
+
+def _waiting_agreement(context: DisputeContext) -> dict[str, JsonValue]:
+    """D4: what the two have agreed on, while it waits for the meeting."""
+    agreement = context.project.agreement or {}
+    if not agreement_waits(context.project):
+        return {}
+    return {
+        "agreement": {
+            "responsible": _named(context, str(agreement["responsible"])),
+            "cooperation": str(agreement.get("cooperation", "")),
+            "split": _shares(context, agreement["split"]),
+        }
+    }
 
 
 async def precedents(context: DisputeContext) -> list[JsonValue]:
@@ -92,22 +113,43 @@ async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
     return match_lines([mine, *others], context.organisation)
 
 
-def shown_with(context: DisputeContext, kind: ProjectNotice, texts: Texts) -> dict[str, Any]:
-    """What a notice shows beside its sentence, in the reader's language: fields of `MailFacts`."""
+def shown_with(
+    context: DisputeContext, kind: ProjectNotice, texts: Texts, meeting: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """What a notice shows beside its sentence, in the reader's language: fields of `MailFacts`. `meeting`: another one
+    than that on record."""
     row, organisation = context.row, context.organisation
+    called = meeting or row.meeting
     match kind:
-        case ProjectNotice.MEETING_CALLED if row.called:
-            rows = meeting_rows(row.called, organisation, texts, context.policy.zone)
-            return {"facts": rows, "invitation": _invitation(context, row.called, texts)}
+        case ProjectNotice.MEETING_CALLED | ProjectNotice.MEETING_MOVED | ProjectNotice.MEETING_CALLED_OFF if called:
+            rows = meeting_rows(called, organisation, texts, context.policy.zone)
+            off = kind is ProjectNotice.MEETING_CALLED_OFF
+            return {"facts": rows, "invitation": _invitation(context, called, texts, off=off)}
         case ProjectNotice.AGREED | ProjectNotice.MEETING_RECORDED if row.outcome:
-            return {"facts": outcome_rows(row.outcome, organisation)}
+            return {"facts": (*outcome_rows(row.outcome, organisation), *_registration_rows(context, texts))}
         case _:
             return {}
 
 
-def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts) -> str:
-    """D2: the calendar of the meeting, without those whose address no calendar can name; empty without an organiser."""
-    call = MeetingCall.model_validate({name: called[name] for name in MeetingCall.model_fields})
+def _registration_rows(context: DisputeContext, texts: Texts) -> tuple[Essential, ...]:
+    """D6: which registration goes on, and which end as merged into it."""
+    outcome = context.row.outcome or {}
+    goes_on = str(outcome.get("goes_on", ""))
+    if goes_on == TWO_PROJECTS:
+        return (Essential(label_key="mail.label.goes_on", value=texts.text("project_page.two_projects")),)
+    ends = [str(one) for one in outcome.get("ends", ())]
+    if not ends:
+        return ()
+    return (
+        Essential(label_key="mail.label.goes_on", value=goes_on),
+        Essential(label_key="mail.label.ends", value="、".join(ends) if texts.language == "zh" else ", ".join(ends)),
+    )
+
+
+def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts, *, off: bool) -> str:
+    """D2, D5: the calendar of the meeting, or that it is `off`; without those whose address no calendar can name, and
+    empty without an organiser."""
+    call = MeetingCall.model_validate({name: called[name] for name in MeetingCall.model_fields if name in called})
     known = [context.organisation.person(person) for person in (str(called["called_by"]), *call.participants)]
     organiser, *attendees = [one if one and is_email_address(one.email) else None for one in known]
     if organiser is None:
@@ -116,7 +158,8 @@ def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts
 
     return invitation(
         dispute_id=context.row.id,
-        sequence=0,
+        sequence=int(called.get("sequence", 0)),
+        called_off=off,
         meeting=call,
         summary=f"{texts.text('dossier.section.meeting')} · {context.project.form.name}",
         description=call.note,

@@ -8,23 +8,33 @@ from typing import Any, Self
 
 from pydantic import JsonValue
 
-from activities import dispute_answers, dispute_notes
+from activities import dispute_answers, dispute_notes, meetings
 from activities.context import Answered, Context, ForeignStep
 from activities.letters import Letters
+from activities.merging import bind
+from activities.project_matches import confirmed_conflicts
+from activities.projects import ProjectContext
+from activities.stepping_in import agreement_waits
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, Recorded
 from activities.transaction import Work
 from db import disputes, projects, tasks
 from db.disputes import DisputeRow
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
-from domain.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, deciding_salesperson
-from domain.organisation import LANGUAGES
+from domain.dispute import (
+    TWO_PROJECTS,
+    Claimant,
+    DisputeOutcome,
+    DisputeStage,
+    Origin,
+    deciding_salesperson,
+    ended_by,
+)
 from domain.project import ProjectStage, Track
 from domain.project_rules import ProjectNotice, meeting_participants, project_choices, told_of_project
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks import AGREE, CALL_MEETING, Ask, Choice, TaskKind
-from texts.catalogue import Texts
 from texts.dispute_views import participants_row, text_rows
 from texts.mail import MailFacts, MailKind
 from texts.project_views import project_essentials
@@ -42,16 +52,15 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
     if project is None or project.stage is not ProjectStage.DISPUTED or not _named_after(project, work, step):
         raise ForeignStep(f"{work.workflow_id} has no disputed project {step.project_id}")
     work.subject_id = project.id
+    before = await disputes.of_project(work.tx, project.id)
+    waits = agreement_waits(project)
     found = await projects.matches_of(work.tx, project.id, project.round)
     known = {(match.subject_type, match.subject_id, match.salesperson) for match in found}
     claimed = {(one.subject_type, one.subject_id, one.person) for one in step.claimants}
     if not claimed or not claimed <= known or (step.origin is Origin.OTHER_ACCOUNT) != _of_another(project):
         raise ForeignStep(f"{project.id}: the record knows of no such dispute")
-    if any(not other.stage.ended for other in await disputes.of_project(work.tx, project.id)):
+    if any(not other.stage.ended for other in before):
         raise ForeignStep(f"{project.id} has an open dispute already")
-    mine = Claimant(
-        person=project.salesperson, subject_type="project", subject_id=project.id, since=project.registered_at
-    )
     row = DisputeRow(
         id=step.dispute_id,
         project_id=project.id,
@@ -61,8 +70,8 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
         round=1,
         opened_at=work.now,
         stage_since=work.now,
-        claimants=(mine, *step.claimants),
-        meeting=await _wanted_by_objection(work, project) if step.origin is Origin.OBJECTION else None,
+        claimants=await _claimants(work, step, project, before),
+        meeting={"wanted": dict(waits)} if waits else await _wanted_by_objection(work, step, project),
     )
     await disputes.add(work.tx, row)
     sides = row.sides
@@ -78,17 +87,19 @@ async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
     title = f"{row.id} · {'、'.join(organisation.name_of(person) for person in sides)}"
     if policy.privacy.customer_name_in_engine:
         title += f" · {project.customer_name}"
-    return DisputeOpened(title=title, applicant=project.applicant, sides=sides)
+    return DisputeOpened(title=title, applicant=project.applicant, sides=sides, meeting_wanted=row.wanted is not None)
 
 
 def outcome_on_record(row: DisputeRow, project: ProjectRow) -> DisputeOutcome:
     """D1, D2: how a dispute over `project` has ended."""
     assert row.outcome is not None
     others = [one for one in row.claimants if one.subject_id != project.id]
+    ends = project.id in row.outcome.get("ends", ())
     return DisputeOutcome(
         stage=row.stage,
         responsible=str(row.outcome["responsible"]),
         decided_by_vp_of=deciding_salesperson(row.origin, project.applicant, others),
+        merged_into=str(row.outcome["goes_on"]) if ends else "",
     )
 
 
@@ -105,8 +116,29 @@ def _named_after(project: ProjectRow, work: Work, step: OpenDisputeStep) -> bool
     )
 
 
-async def _wanted_by_objection(work: Work, project: ProjectRow) -> dict[str, Any]:
+async def _claimants(
+    work: Work, step: OpenDisputeStep, project: ProjectRow, before: Sequence[DisputeRow]
+) -> tuple[Claimant, ...]:
+    """D1: the sides, the project's own first. P5: of registrations, those whose conflict was confirmed. D4: where an
+    agreement waits, those who have agreed: one of them may have become responsible since."""
+    if agreement_waits(project):
+        return next(one.claimants for one in reversed(before) if one.stage is DisputeStage.AGREED)
+    mine = Claimant(
+        person=project.salesperson, subject_type="project", subject_id=project.id, since=project.registered_at
+    )
+    if step.origin is not Origin.OBJECTION:
+        return (mine, *step.claimants)
+    decided = await tasks.decisions_of(work.tx, project.id)
+    asked = await tasks.of_subject(work.tx, project.id)
+    found = await projects.matches_of(work.tx, project.id, project.round)
+    confirmed = confirmed_conflicts(project.round, decided, asked, found)
+    return (mine, *(one for one in step.claimants if one.subject_id in confirmed))
+
+
+async def _wanted_by_objection(work: Work, step: OpenDisputeStep, project: ProjectRow) -> dict[str, Any] | None:
     """P8: the VP who reviewed the objection has the meeting called, for the reasons of whoever objects."""
+    if step.origin is not Origin.OBJECTION:
+        return None
     decided = [d for _, d in await tasks.decisions_of(work.tx, project.id)]
     reviewed = [d for d in decided if d.kind is TaskKind.OBJECTION_REVIEW and d.choice == CALL_MEETING]
     if not reviewed or project.objection is None:
@@ -135,6 +167,13 @@ class DisputeContext(Context):
         work.subject_id = project.id
         context = await cls.with_facts(work, project.policy_digest)
         context.row, context.project = row, project
+        return context
+
+    @classmethod
+    def beside(cls, project: ProjectContext, row: DisputeRow) -> Self:
+        """The dispute of a project in a step of that project's own process."""
+        context = cls(project.work, project.organisation, project.calendar, project.policy, project.docket)
+        context.row, context.project = row, project.row
         return context
 
     @property
@@ -186,7 +225,8 @@ class DisputeContext(Context):
         negotiating = row.stage is DisputeStage.NEGOTIATION
         held = {
             DisputeStage.NEGOTIATION: negotiating and row.origin is Origin.OTHER_ACCOUNT and row.wanted is None,
-            DisputeStage.CALLING_MEETING: negotiating and row.wanted is not None,
+            DisputeStage.CALLING_MEETING: (negotiating and row.wanted is not None)
+            or (row.stage is DisputeStage.MEETING and row.called is None),
             DisputeStage.MEETING: row.stage is DisputeStage.CALLING_MEETING and row.called is not None,
             DisputeStage.AGREED: negotiating and await self._everybody_has_agreed(),
             DisputeStage.DECIDED: row.stage is DisputeStage.MEETING and row.outcome is not None,
@@ -220,7 +260,8 @@ class DisputeContext(Context):
                 update["outcome"] = self._agreed()
                 outcome = await self._bind(stage, update["outcome"])
             case DisputeStage.DECIDED:
-                outcome = await self._bind(stage, before.outcome or {})
+                update["outcome"] = self._with_registrations(before.outcome or {})
+                outcome = await self._bind(stage, update["outcome"])
             case DisputeStage.WITHDRAWN:
                 await self._tell_of_withdrawal(step)
         await self.change(**update)
@@ -243,12 +284,27 @@ class DisputeContext(Context):
             "how": "agreed",
             "cooperation": proposal["cooperation"],
             "split": proposal["split"],
-            "responsible": self.project.salesperson,
+            "responsible": proposal.get("responsible") or self.project.salesperson,  # not named before 0.2
             "at": self.work.now.isoformat(),
         }
 
+    @property
+    def registrations(self) -> tuple[str, ...]:
+        """D6: the registrations that are sides of the dispute, its project first."""
+        others = {one.subject_id for one in self.others if one.subject_type == "project"}
+        return (self.project.id, *sorted(others))
+
+    def _with_registrations(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        """D6: the outcome of the meeting with the registration that goes on and those that end."""
+        own, *others = self.registrations
+        if not others:
+            return outcome
+        goes_on = str(outcome.get("goes_on") or own)
+        return {**outcome, "goes_on": goes_on, "ends": list(ended_by(goes_on, own, others))}
+
     async def _bind(self, stage: DisputeStage, outcome: dict[str, Any]) -> DisputeOutcome:
-        """D1, D2: the outcome stands in the project and in every other registration that is a side.
+        """D1, D2, D6: the outcome stands in the project and in every other registration that is a side, unless the
+        meeting says that they are two projects.
 
         A project withdrawn meanwhile binds nobody.
         """
@@ -261,10 +317,10 @@ class DisputeContext(Context):
                 update |= {"salesperson": responsible, "department": office.id if office else project.department}
             await projects.change(work.tx, project.id, **update)
             self.project = project.model_copy(update=update)
-            others = {one.subject_id for one in self.others if one.subject_type == "project"}
-            for other in sorted(others):
-                await projects.change(work.tx, other, agreement=agreement)
-            work.note("split_bound", dispute=self.row.id, projects=[project.id, *sorted(others)], rule="D2")
+            others = () if outcome.get("goes_on") == TWO_PROJECTS else self.registrations[1:]
+            for other in others:
+                await bind(self, other, agreement)
+            work.note("split_bound", dispute=self.row.id, projects=[project.id, *others], rule="D2")
         return outcome_on_record(self.row.model_copy(update={"stage": stage, "outcome": outcome}), project)
 
     async def _tell_of_withdrawal(self, step: MoveStep) -> None:
@@ -274,7 +330,8 @@ class DisputeContext(Context):
         """
         ended = self.project.end_reason or {}
         told_already = {self.project.salesperson, str(ended.get("by", ""))}
-        people = [*self.sides, *(self.row.called or {}).get("participants", [])]
+        invited = list((self.row.called or {}).get("participants", []))
+        people = [*self.sides, *invited]
         everything = self.docket.tasks
         for task in everything:
             persons = [one.person for one in self.docket.asked_before(task.id)]
@@ -282,10 +339,14 @@ class DisputeContext(Context):
                 people += persons
             elif task.round == self.project.round:
                 told_already.update(persons)
+        key = f"{self.row.id}:{step.key}"
+        told = [person for person in dict.fromkeys(people) if person not in told_already]
+        # D5: who was invited hears of it once, and their calendar with them.
+        await meetings.end_with_the_dispute(self, key=key)
         await Letters(self, self.stage_key(DisputeStage.WITHDRAWN)).notice(
             MailKind.PROJECT_WITHDRAWN,
-            [person for person in dict.fromkeys(people) if person not in told_already],
-            key=f"{self.row.id}:{step.key}",
+            [person for person in told if person not in invited],
+            key=key,
             reason=str(ended.get("reason", "")),
             by=str(ended.get("by", "")) or self.project.applicant,
         )
@@ -300,7 +361,7 @@ class DisputeContext(Context):
             case ProjectNotice.MEETING_WANTED if self.row.wanted:
                 reason, by = str(self.row.wanted["reason"]), str(self.row.wanted["by"])
             case ProjectNotice.MEETING_CALLED:
-                by = str(meeting["called_by"])
+                by, reason = str(meeting["called_by"]), str(meeting.get("missing_because", ""))
             case ProjectNotice.MEETING_RECORDED if self.row.outcome:
                 by = str(self.row.outcome["by"])
         people = told_of_project(
@@ -310,12 +371,8 @@ class DisputeContext(Context):
             claimants=self.row.claimants,
             involved=meeting.get("participants", ()),
         )
-        for language in LANGUAGES:
-            readers = [p for p in people if (known := self.organisation.person(p)) and known.language == language]
-            shown = dispute_notes.shown_with(self, kind, Texts(language))
-            # Two disputes over one project have moves of the same name.
-            key = f"{self.row.id}:{step.key}"
-            await Letters(self).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **shown)
+        # Two disputes over one project have moves of the same name.
+        await meetings.tell(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
 
     def slots(self, ask: Ask) -> Sequence[str]:
         # A side may have been handed to somebody else since the process was told whom to ask (A6).
@@ -331,8 +388,9 @@ class DisputeContext(Context):
         # Whoever has put the text on the table is not asked while it lies there.
         return project_choices(
             kind,
-            people=[person.id for person in self.organisation.people if person.active],
+            people=meetings.invitable(self) if kind is TaskKind.CALL_MEETING else (),
             salespeople=self.sides,
+            registrations=self.registrations,
             text_on_the_table=self.row.proposal is not None,
         )
 

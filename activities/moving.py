@@ -31,6 +31,7 @@ async def own(work: Work, subject: Subject) -> Context:
 async def move(work: Work, step: MoveStep) -> Moved:
     """Go to a stage: close what is open, open what is asked, tell who must be told."""
     context = await own(work, step.subject)
+    context.goes_on()
     if context.over:
         raise ForeignStep(f"{step.subject.id} is over: {context.stage}")
     await context.entitled(step.stage)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from activities.collisions import colliding
@@ -10,7 +10,7 @@ from activities.rulings import clerks_rulings, rule
 from conflicts.detection import REGISTERED, closest, without_origin
 from conflicts.matches import described
 from db import projects
-from db.tasks import DecisionRow, TaskRow
+from db.tasks import Decided, DecisionRow, TaskRow
 from domain.dispute import Claimant
 from domain.project_match import Match
 from domain.project_rules import SUSPECTS_FIELD
@@ -76,6 +76,23 @@ async def rule_on_matches(context: ProjectContext, task: TaskRow, decision: Deci
     if said:
         changed = [match.model_copy(update={"ruled": said.get(match.subject_id, match.ruled)}) for match in matches]
         await projects.keep_matches(context.work.tx, context.row.id, context.row.round, changed)
+
+
+def confirmed_conflicts(
+    number: int, decided: Decided, asked: Iterable[TaskRow], found: Iterable[Match]
+) -> tuple[str, ...]:
+    """P5: of what was `found`, the registrations whose VP has confirmed the conflict in round `number`; nobody else is
+    a party of what follows (P8). A VP confirms what belongs to the salesperson of their slot."""
+    salesperson_of = {match.subject_id: match.salesperson for match in found}
+    noted = {task.id: named_in(task.note or {}) for task in asked}
+    confirmed = [
+        subject_id
+        for of_round, decision in decided
+        if of_round == number and decision.choice == CONFLICT
+        for subject_id in noted.get(decision.task_id, ())
+        if salesperson_of.get(subject_id) == decision.slot
+    ]
+    return tuple(dict.fromkeys(confirmed))
 
 
 def named_in(fields: Mapping[str, Any]) -> list[str]:

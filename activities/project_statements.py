@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from activities.context import Refused
 from activities.reassigning import take_reassignment
 from activities.receipts import accept
+from activities.stepping_in import step_in
 from activities.steps import Recorded
 from db import projects
 from db.projects import UpdateRow
@@ -15,6 +16,7 @@ from domain.contract_review import application_problems, on_record, receipt_prob
 from domain.named_account import appeal_in_time
 from domain.project import ContractReview, ProjectStage
 from domain.statements import (
+    CallForMeeting,
     ObjectToRefusal,
     Reassign,
     ReceiveContract,
@@ -34,6 +36,8 @@ async def take(context: ProjectContext, said: Statement) -> Recorded:
     match said:
         case UpdateProject():
             return await _take_update(context, said)
+        case CallForMeeting():
+            return await step_in(context, context.row, said)
         case ReportLoss():
             return await _take_loss(context, said)
         case ReceiveContract():

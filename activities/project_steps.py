@@ -139,6 +139,7 @@ class ProjectSteps:
 
         async def work(work: Work) -> Routed:
             context = await ProjectContext.own(work, step.subject.id)
+            context.goes_on()
             row = context.row
             if row.stage is not ProjectStage.ROUTING:
                 raise ForeignStep(f"{row.id} is not looking for its way: {row.stage.value}")
@@ -160,6 +161,7 @@ class ProjectSteps:
 
         async def work(work: Work) -> Suspects:
             context = await ProjectContext.own(work, step.subject.id)
+            context.goes_on()
             task = await tasks.find(work.tx, step.task_id)
             decision = await tasks.decision_on(work.tx, step.task_id)
             own = task is not None and task.workflow_id == work.workflow_id
@@ -179,6 +181,7 @@ class ProjectSteps:
 
         async def work(work: Work) -> ApprovedProject:
             context = await ProjectContext.own(work, step.subject.id)
+            context.goes_on()
             row = context.row
             decided = [d for number, d in await tasks.decisions_of(work.tx, row.id) if number == row.round]
             approved = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL and d.choice == APPROVE]
@@ -208,6 +211,7 @@ class ProjectSteps:
 
         async def work(work: Work) -> Reminded:
             context = await ProjectContext.own(work, step.subject.id)
+            context.goes_on()
             ahead = context.ahead()
             due = ahead[0] if ahead else None
             if (
@@ -240,6 +244,8 @@ class ProjectSteps:
         """D1, D2: a dispute whose process was ended by hand is closed, unless it had come to its end."""
 
         async def work(work: Work) -> BrokenDispute:
-            return await end_broken_dispute(await ProjectContext.own(work, step.subject.id), step.dispute_id)
+            context = await ProjectContext.own(work, step.subject.id)
+            context.goes_on()
+            return await end_broken_dispute(context, step.dispute_id)
 
         return await self._recorder.once(step, BrokenDispute, work)

@@ -11,9 +11,17 @@ from pydantic import JsonValue, ValidationError
 from activities.collisions import keyed_parties
 from activities.context import Answered, Context, ForeignStep, Refused
 from activities.letters import Letters
-from activities.project_matches import accounts_concerned, claimants_of, find_matches, rule_on_matches, suspects
+from activities.project_matches import (
+    accounts_concerned,
+    claimants_of,
+    confirmed_conflicts,
+    find_matches,
+    rule_on_matches,
+    suspects,
+)
 from activities.project_statements import active, receive_contract, refuse_wrong_contract, take
 from activities.rulings import take_back_aliases
+from activities.stepping_in import agreement_waits
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
 from db import applications, disputes, projects
@@ -22,7 +30,7 @@ from db.tasks import DecisionRow, TaskRow
 from domain.contract_review import received
 from domain.credit import shares_of
 from domain.deadlines import objection_until
-from domain.dispute import Claimant
+from domain.dispute import TWO_PROJECTS, Claimant, merged_reason
 from domain.organisation import Role
 from domain.project import ProjectForm, ProjectStage, Track
 from domain.project_life import Silence, SilenceDue, silence_ahead
@@ -101,6 +109,10 @@ class ProjectContext(Context):
         return self.row.stage.ended
 
     @property
+    def ended_outside(self) -> bool:
+        return self.row.stage is ProjectStage.MERGED
+
+    @property
     def round(self) -> int:
         return self.row.round
 
@@ -134,6 +146,7 @@ class ProjectContext(Context):
             ProjectStage.DISPUTED: {
                 ProjectStage.ROUTING: row.track is Track.OTHER_ACCOUNT,
                 ProjectStage.OBJECTION: CALL_MEETING in choices,
+                **dict.fromkeys((ProjectStage.APPROVAL, ProjectStage.HELD), agreement_waits(row) is not None),
             },
             ProjectStage.APPROVAL: {
                 ProjectStage.ROUTING: row.track is Track.OWN_ACCOUNT,
@@ -142,7 +155,7 @@ class ProjectContext(Context):
                 ProjectStage.DISPUTED: await self._own_dispute_settled(),
                 ProjectStage.HELD: not decided and row.track is not None,
             },
-            ProjectStage.HELD: {ProjectStage.APPROVAL: HOLD in choices},
+            ProjectStage.HELD: {ProjectStage.APPROVAL: HOLD in choices and agreement_waits(row) is None},
             ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: CONFLICT in choices},
             ProjectStage.OBJECTION: {ProjectStage.REFUSED: row.objection is not None},
             ProjectStage.CLOSED_REFUSED: {
@@ -157,6 +170,7 @@ class ProjectContext(Context):
             ProjectStage.ACTIVE: {ProjectStage.ACTIVE: self._contract_application_turns()},
             ProjectStage.SHELVED: {ProjectStage.ACTIVE: self._silent_for_long()},
             ProjectStage.WITHDRAWN: {row.stage: row.end_reason is not None},
+            ProjectStage.MERGED: {ProjectStage.DISPUTED: self._merged_into() != ""},
         }
         if not held.get(to, {}).get(row.stage, False):
             raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
@@ -169,8 +183,15 @@ class ProjectContext(Context):
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
 
     async def _own_dispute_settled(self) -> bool:
-        """D1, D2: by a dispute over this project; the meeting over another may have bound it again since."""
-        return self.row.agreement is not None and await disputes.settled(self.work.tx, self.row.id)
+        """D1, D2: by a dispute over this project; the meeting over another may have bound it again since. An agreement
+        that waits for the meeting settles nothing (D4)."""
+        bound = self.row.agreement is not None and agreement_waits(self.row) is None
+        return bound and await disputes.settled(self.work.tx, self.row.id)
+
+    def _merged_into(self) -> str:
+        """D6: the registration that goes on in place of this one, as the meeting over it has decided."""
+        agreement = self.row.agreement or {}
+        return str(agreement.get("goes_on", "")) if self.row.id in agreement.get("ends", ()) else ""
 
     def _contract_application_turns(self) -> bool:
         """U7: an application has been handed in and nobody is asked yet, or commerce has just sent it back."""
@@ -197,6 +218,8 @@ class ProjectContext(Context):
             update |= {"refusal": await self._refusal_on_record(until.isoformat()), "objection": None}
         elif stage in (ProjectStage.REJECTED, ProjectStage.CLOSED_REFUSED):
             update["end_reason"] = await self._reason_on_record(stage)
+        elif stage is ProjectStage.MERGED:
+            update["end_reason"] = merged_reason(self.row.agreement or {})
         elif stage is ProjectStage.SHELVED:
             update |= {"end_reason": {"reason": "", "rule": "U4"}, "silences": len(Silence)}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
@@ -207,7 +230,8 @@ class ProjectContext(Context):
         if stage is ProjectStage.CONFLICT_CHECK:
             # One that was registered before may have been recorded only after this one had found its way (P4, A5).
             await find_matches(self)
-        if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal:
+        apart = (self.row.agreement or {}).get("goes_on", TWO_PROJECTS) == TWO_PROJECTS  # not said before 0.2
+        if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal and apart:
             await self._overturn_refusal()
         work.note(
             "stage_moved",
@@ -226,7 +250,7 @@ class ProjectContext(Context):
         return Moved(ahead=self.ahead(), updated_at=self.work.now)
 
     async def _overturn_refusal(self) -> None:
-        """P8, D2: the meeting lets the project go on: what the confirmation has taught is taken back."""
+        """P8, D6: they are two projects, the meeting says: what the confirmation has taught is taken back."""
         confirmed = [d for _, d in self.docket.decided if d.choice == CONFLICT]
         settled = self.row.agreement or {}
         by = str(settled.get("by") or self.row.salesperson)
@@ -236,14 +260,16 @@ class ProjectContext(Context):
         """P7: who confirmed the conflict, why, and with what."""
         decided = [d for _, d in self.docket.decided]
         confirmed = next(d for d in reversed(decided) if d.choice == CONFLICT)
-        suspected = next(d for d in reversed(decided) if d.choice == SUSPECT)
         return {
             "by": confirmed.person,
             "reason": confirmed.reason,
             "at": self.work.now.isoformat(),
-            "suspects": suspected.fields.get(SUSPECTS_FIELD, []),
+            "suspects": list(self._confirmed(await self.matches())),
             "objection_until": until,
         }
+
+    def _confirmed(self, found: Sequence[Match]) -> tuple[str, ...]:
+        return confirmed_conflicts(self.row.round, self.docket.decided, self.docket.tasks, found)
 
     async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
         choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
@@ -388,6 +414,8 @@ class ProjectContext(Context):
         return self.work.now.astimezone(self.policy.zone).date()
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
+        if agreement_waits(self.row):  # D4: somebody has stepped in, and the process is on its way to the meeting
+            raise Refused("task_withdrawn", closed_because=ProjectStage.DISPUTED.value)
         if task.kind is TaskKind.SUPPLY_INFORMATION:
             self._supplied_form(said)
         elif task.kind is TaskKind.CONTRACT_REVIEW:

@@ -122,5 +122,6 @@ def _handed_on(dispute: DisputeRow, before: str, successor: str) -> dict[str, An
     elif proposal:
         confirmed = {successor if one == before else one: task for one, task in proposal["confirmed"].items()}
         by = successor if proposal["by"] == before else proposal["by"]
-        proposal = {**proposal, "by": by, "confirmed": confirmed}
+        named = {"responsible": successor} if proposal.get("responsible") == before else {}
+        proposal = {**proposal, "by": by, "confirmed": confirmed, **named}
     return {"claimants": tuple(sides.values()), "proposal": proposal}

@@ -239,6 +239,8 @@ class DisputeOpened(Wire):
     applicant: str = ""
     sides: tuple[str, ...] = ()
     """The salespeople who have to agree (D1)."""
+    meeting_wanted: bool = False
+    """D4: they have agreed already, and somebody who may step in wants the meeting."""
 
 
 class PlanPeriodStep(Step):

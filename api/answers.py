@@ -24,6 +24,7 @@ STATUS_BY_CODE = {
     "not_commerce": 403,
     "not_party_of_dispute": 403,
     "may_not_call_meeting": 403,
+    "only_commerce_moves_meeting": 403,
     "person_inactive": 403,
     "unknown_task": 404,
     "reason_required": 422,
@@ -87,10 +88,11 @@ def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATI
     facts = {name: value for name, value in result.items() if name not in ("status", "code", "problems")}
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)
+    newer = {"newer_task": facts.pop("newer_task")} if "newer_task" in facts else {}  # D1: where the newest text is
     return Refusal(
         status,
         code,
         problems=problems,
-        facts={"decided": facts} if facts else {},
+        facts={**newer, **({"decided": facts} if facts else {})},
         words=WORDS[subject].get(code),
     )

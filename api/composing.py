@@ -43,6 +43,7 @@ from domain.access import sees_evidence
 from domain.account_figures import SignedContract
 from domain.asking import IN_PERSON
 from domain.background import background_of
+from domain.dispute import TWO_PROJECTS
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
@@ -282,8 +283,10 @@ class Views:
         """`names`: how registrations that may be named are called, by id."""
 
         def called(spec: FieldSpec, one: str) -> str:
+            if one == TWO_PROJECTS:
+                return self.texts.text("project_page.two_projects")
             if spec.kind is FieldKind.CHOICE:
-                return self.texts.label(f"detail_value.{one}", one)
+                return names.get(one) or self.texts.label(f"detail_value.{one}", one)
             of_subjects = spec.kind in (FieldKind.SUBJECTS, FieldKind.RULINGS)
             return names.get(one, one) if of_subjects else self.organisation.name_of(one)
 
@@ -400,6 +403,7 @@ class Composer(Views):
         of_application = await self.application(row, shown=shown) if isinstance(row, ApplicationRow) else None
         matches = of_project.matches if of_project else []
         names = {match.subject_id: f"{match.name} · {match.salesperson.name}" for match in matches}
+        names[row.id] = f"{title_of(row)} · {self.texts.text('project_page.this_one')}"
         found = of_application.evidence if of_application else []
         names |= {
             finding.subject_id: finding.name for item in found if item.kind in OF_MATCHES for finding in item.findings

@@ -21,6 +21,7 @@ from db.reviews import ReviewRow
 from db.tasks import AskedRow, TaskRow
 from domain.asking import IN_PERSON
 from domain.background import background_of
+from domain.dispute import TWO_PROJECTS
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence
 from domain.named_account import NO, YES
@@ -263,6 +264,9 @@ def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: Zon
             match_sentence(shown, texts, zone),
         )
         labels[match.subject_id] = " · ".join(part for part in parts if part)
+    this_one = texts.text("project_page.this_one")
+    labels[opened.row.id] = f"{about(opened)['project_name']} · {this_one}"
+    labels[TWO_PROJECTS] = texts.text("project_page.two_projects")
     # D1: the sides divide it among themselves; a meeting may name others as well.
     others = [one.id for one in organisation.people if one.active] if task.kind is TaskKind.RECORD_MEETING else []
     suggested = (task.note or {}).get("participants")

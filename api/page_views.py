@@ -181,4 +181,6 @@ class CalmPage(AboutSubject):
     choice: str = ""
     person_name: str = ""
     at: Moment | None = None
+    newer: str = ""
+    """D1: the page that asks the same person about the newest text."""
     receipt: str = ""

@@ -229,6 +229,7 @@ def render_calm(page: CalmPage) -> str:
     link = {
         CalmKind.STORED: (page.path, texts.text("page.look_again")),
         CalmKind.AWAY: (page.path, texts.text("page.try_again")),
+        **({CalmKind.SUPERSEDED: (page.newer, texts.text("page.newer_text"))} if page.newer else {}),
     }.get(page.kind)
     title = texts.text(_calm_key(page, "title", texts))
     return _quiet(page, texts, title, lines, tone=page.kind.value, link=link)

@@ -87,6 +87,8 @@ RULES_BY_CALL = (
     ("/objection", "P8"),
     ("/agreement", "D1"),
     ("/meeting", "D2"),
+    ("/meeting/move", "D5"),
+    ("/meeting/call-off", "D5"),
     ("/project-numbers/", "P9"),
     ("/conflicts/check", "P4"),
     ("/reports/", "U9"),

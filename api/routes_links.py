@@ -28,7 +28,7 @@ from api.problems import Refusal, Unavailable
 from api.review_page import render_review
 from api.routes_tasks import accounts_named, check_answer, subject_of
 from api.state import State, StateDep, page_caller
-from crypto.links import ForgedLink, link_id_of
+from crypto.links import ForgedLink, link_id_of, link_token
 from db import messages, reading, tasks
 from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
@@ -134,7 +134,10 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
         decision = await tasks.decision_on(tx, task.id)
         raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision), opened, decision)
     if opened.superseded:
-        raise Calm(_closed(CalmKind.SUPERSEDED, request, opened, None))
+        newer = await tasks.newer_text(tx, task, person.id)
+        page = _closed(CalmKind.SUPERSEDED, request, opened, None)
+        path = f"/d/{link_token(newer.link_id, state.settings.link_keys)}" if newer else ""
+        raise Calm(page.model_copy(update={"newer": path}))
     if task.status is TaskStatus.MISSED:
         raise Calm(_closed(CalmKind.MISSED, request, opened, None))
     if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:

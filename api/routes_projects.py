@@ -40,8 +40,9 @@ from db.engine import AsyncConnection, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
 from db.tasks import TaskRow
-from domain.access import may_call_meeting, may_receive_contract, may_register, scope_of
-from domain.dispute import Agreement
+from domain.access import may_call_meeting, may_move_meeting, may_receive_contract, may_register, scope_of
+from domain.base import Text
+from domain.dispute import Agreement, DisputeStage, MeetingCall
 from domain.project import (
     ContractCorrection,
     ContractReview,
@@ -52,7 +53,16 @@ from domain.project import (
     ProjectUpdate,
     Resumption,
 )
-from domain.statements import CallForMeeting, ObjectToRefusal, ReceiveContract, ReportLoss, UpdateProject, Withdraw
+from domain.statements import (
+    CallForMeeting,
+    CallOffMeeting,
+    MoveMeeting,
+    ObjectToRefusal,
+    ReceiveContract,
+    ReportLoss,
+    UpdateProject,
+    Withdraw,
+)
 from domain.subject import SubjectType
 from domain.tasks import AGREE, TaskKind
 from texts.catalogue import Texts
@@ -62,6 +72,12 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["project
 
 STORED: dict[int | str, dict[str, Any]] = {202: {"model": Stored}}
 Number = Annotated[str, Path(max_length=200, description="A project number, as other systems have it.")]
+
+
+class MovedMeeting(MeetingCall):
+    """D5: the meeting as it takes place instead, whole, and why."""
+
+    reason: Text
 
 
 class Purpose(StrEnum):
@@ -252,20 +268,47 @@ async def agree_on_split(
 async def call_for_meeting(
     project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """D2: a side, a VP concerned or the general manager wants the coordination meeting instead of an agreement."""
+    """D2, D4: a side, a VP concerned or the general manager wants the coordination meeting instead of an agreement. VPs
+    and the general manager may step in until the project is decided, also after an agreement, which then waits."""
     texts = texts_for(request)
     async with looking_up(state.engine) as tx:
         row = await seen_project(tx, viewer, project_id, "api")
         earlier = await state.door.heard(caller)
-        dispute = await _open_dispute(tx, row)
+        over = await disputes.of_project(tx, row.id)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
+    dispute = over[-1] if over else None
     if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute)):
         raise Refusal(403, "may_not_call_meeting", rule="D2")
-    if dispute is None:
+    if dispute is None or dispute.stage in (DisputeStage.DECIDED, DisputeStage.WITHDRAWN) or row.stage.ended:
         raise Refusal(409, "dispute_not_open")
-    receipt = await state.door.say(caller, CallForMeeting, dispute.workflow_id, "call_for_meeting", reason=body.reason)
+    # Once both have agreed, the registration itself hears who steps in.
+    process = row.workflow_id if dispute.stage.ended else dispute.workflow_id
+    receipt = await state.door.say(caller, CallForMeeting, process, "call_for_meeting", reason=body.reason)
     return outcome(caller, receipt, texts, SubjectType.PROJECT)
+
+
+@router.post("/projects/{project_id}/meeting/move", response_model=Result, responses=STORED)
+async def move_meeting(
+    project_id: SubjectId, body: MovedMeeting, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """D5: commerce moves a meeting that was called; everybody who was told of it is told."""
+    workflow_id = await _called_meeting(state, viewer, project_id)
+    meeting = MeetingCall.model_validate(body.model_dump(exclude={"reason"}))
+    receipt = await state.door.say(
+        caller, MoveMeeting, workflow_id, "move_meeting", meeting=meeting, reason=body.reason
+    )
+    return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
+
+
+@router.post("/projects/{project_id}/meeting/call-off", response_model=Result, responses=STORED)
+async def call_off_meeting(
+    project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+) -> Any:
+    """D5: commerce calls a meeting off; everybody who was told of it is told, and commerce is asked to call another."""
+    workflow_id = await _called_meeting(state, viewer, project_id)
+    receipt = await state.door.say(caller, CallOffMeeting, workflow_id, "call_off_meeting", reason=body.reason)
+    return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
 @router.post("/projects/{project_id}/withdraw", response_model=Result, responses=STORED)
@@ -299,7 +342,7 @@ async def check_number(
             allowed=allowed, reason=texts.text(f"number_check.{'allowed' if allowed else 'not_in_force'}")
         )
     await messages.note_reading(tx, viewer.person.id, "project", row.id, f"number for {purpose}")
-    key = "allowed" if status is ProjectStatus.ACTIVE else status.value
+    key = "allowed" if status is ProjectStatus.ACTIVE else row.stage.value
     known = f"number_check.{key}" if texts.has(f"number_check.{key}") else "number_check.not_active"
     return NumberCheck(
         allowed=status is ProjectStatus.ACTIVE,
@@ -322,6 +365,18 @@ def _registered(
     return Registered(
         id=project_id, workflow_id=project_workflow_id(project_id), status=stage.status, stage=stage, resumes=resumes
     )
+
+
+async def _called_meeting(state: State, viewer: Viewer, project_id: str) -> str:
+    """The process whose meeting commerce moves or calls off. Raises `Refusal`."""
+    async with looking_up(state.engine) as tx:
+        row = await seen_project(tx, viewer, project_id, "api")
+        over = await disputes.of_project(tx, row.id)
+    if not may_move_meeting(viewer.person):
+        raise Refusal(403, "only_commerce_moves_meeting", rule="D5")
+    if not over:
+        raise Refusal(409, "meeting_not_called")
+    return over[-1].workflow_id
 
 
 async def _project(state: State, viewer: Viewer, project_id: str) -> ProjectRow:

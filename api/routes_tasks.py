@@ -24,6 +24,7 @@ from db.tasks import AskedRow, TaskRow
 from domain.answer_fields import answer_problems
 from domain.application import ApplicationForm
 from domain.base import OptionalText
+from domain.dispute import DisputeStage
 from domain.organisation import Organisation
 from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
@@ -157,6 +158,10 @@ async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: T
                     "at": decision.decided_at.isoformat(),
                 }
             )
+    if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
+        newer = await tasks.newer_text(tx, task, mine.person)
+        told = {"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}
+        raise refused(told, SubjectType(task.subject_type))
     if task.status is not TaskStatus.OPEN:
         closed_at = task.closed_at.isoformat() if task.closed_at else None
         code = "task_missed" if task.status is TaskStatus.MISSED else "task_withdrawn"

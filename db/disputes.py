@@ -61,8 +61,9 @@ class DisputeRow(Wire):
 
     @property
     def called(self) -> dict[str, Any] | None:
-        """D2: the meeting, once commerce has called it."""
-        return self.meeting if self.meeting and "starts_at" in self.meeting else None
+        """D2: the meeting, once commerce has called it and as long as it is not called off (D5)."""
+        held = self.meeting and "starts_at" in self.meeting and not self.meeting.get("called_off")
+        return self.meeting if held else None
 
 
 async def add(tx: AsyncConnection, row: DisputeRow) -> None:

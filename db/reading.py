@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
+from typing import cast as typed
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     Select,
     Table,
+    Text,
     and_,
     case,
+    cast,
     exists,
     false,
     func,
@@ -23,6 +26,7 @@ from sqlalchemy import (
     true,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
@@ -32,6 +36,7 @@ from db.projects import ProjectRow
 from db.tables import account, application, dispute, mail, nudge, project, reading, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
+from domain.project import ProjectStage
 from domain.project_rules import ProjectNotice
 from domain.tasks import TaskStatus
 
@@ -40,6 +45,9 @@ Cursor = tuple[str, ...]
 COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
     SELECT FROM decision WHERE decision.task_id = task_person.task_id AND decision.person = task_person.person))"""
 """Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
+_SIDES = func.jsonb_path_query_array(dispute.c.claimants, literal_column("'$[*].person'::jsonpath"))
+"""D1: the salespeople of a dispute."""
+_REGISTERED = {"kind": ProjectNotice.REGISTERED_UNDER_ACCOUNT.value}
 _WAS_ASKED = f"""
     SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
     WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {COUNTS}"""
@@ -113,7 +121,7 @@ async def project_names(tx: AsyncConnection, project_ids: Sequence[str]) -> dict
 async def resumed_by(tx: AsyncConnection, project_id: str) -> str | None:
     """U6: the registration that resumes this project, or tries to; the newest when one came to nothing."""
     newest = select(project.c.id).where(project.c.resumes == project_id).order_by(project.c.registered_at.desc())
-    return cast(str | None, await tx.scalar(newest.limit(1)))
+    return typed(str | None, await tx.scalar(newest.limit(1)))
 
 
 async def tasks_asked(
@@ -195,6 +203,13 @@ def _seen_project(scope: Scope) -> ColumnElement[bool]:
         _seen(scope, project.c.applicant, project.c.department, one),
         project.c.salesperson == me,
         exists().where(dispute.c.project_id == one, dispute.c.claimants.contains([{"person": me}])),
+        exists().where(dispute.c.project_id == one, _SIDES.op("?|")(cast(sorted(scope.led), ARRAY(Text))))
+        if scope.led
+        else false(),
+        and_(  # P3, D4: told of it with its registration, a moment before its dispute is on record
+            project.c.stage == ProjectStage.DISPUTED.value,
+            exists().where(mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains(_REGISTERED)),
+        ),
         exists().where(dispute.c.project_id == one, dispute.c.meeting.contains({"participants": [me]})),
         and_(
             project.c.loss.is_not(None),

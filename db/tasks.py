@@ -14,6 +14,7 @@ from db import plain
 from db.plain import Shape
 from db.tables import decision, task, task_person
 from domain.base import Wire
+from domain.dispute import DisputeStage
 from domain.tasks import Asked, Choice, Decision, TaskKind, TaskStatus
 
 
@@ -152,6 +153,17 @@ async def close(
 
 async def change(tx: AsyncConnection, task_id: str, **values: Any) -> None:
     await plain.change(tx, task, task_id, values)
+
+
+async def newer_text(tx: AsyncConnection, task: TaskRow, person: str) -> AskedRow | None:
+    """D1: where `person` is asked about the newest text, once another has taken the place of the one that `task` asked
+    about."""
+    if task.kind is not TaskKind.AGREE_SPLIT or task.closed_because != DisputeStage.NEGOTIATION.value:
+        return None
+    still_open = await of_subject(tx, task.subject_id, open_only=True)
+    newer = [one.id for one in still_open if one.kind is task.kind and one.workflow_id == task.workflow_id]
+    asked = (one for each in (await asked_by(tx, newer)).values() for one in each)
+    return next((one for one in asked if one.person == person and one.removed_at is None), None)
 
 
 async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:

@@ -15,13 +15,15 @@ SEES_EVERYTHING = frozenset({Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER, Role.GE
 class Scope(Frozen):
     """What somebody may see. The same value filters a list in SQL and judges one row.
 
-    Of projects, `db.reading` adds the ties that only the record knows: the sides of a dispute and those invited to its
-    meeting (D1, D2), and whoever was told of a loss (U8).
+    Of projects, `db.reading` adds the ties that only the record knows: the sides of a dispute, who leads them and those
+    invited to its meeting (D1, D2, D4), and whoever was told of a loss (U8).
     """
 
     person: str
     everything: bool = False
     departments: frozenset[str] = frozenset()
+    led: frozenset[str] = frozenset()
+    """Everybody in these departments."""
 
     def covers(self, *, applicant: str, department: str | None, involved: bool) -> bool:
         """Whether a row is theirs to see. `involved`: they were asked by one of its tasks."""
@@ -34,7 +36,12 @@ def scope_of(viewer: Person, organisation: Organisation) -> Scope:
     An operator runs the system and sees no customer; a product manager is told of lost projects only.
     """
     led = {d.id for d in organisation.departments if viewer.id in (d.gm, d.vp)}
-    return Scope(person=viewer.id, everything=bool(viewer.roles & SEES_EVERYTHING), departments=frozenset(led))
+    return Scope(
+        person=viewer.id,
+        everything=bool(viewer.roles & SEES_EVERYTHING),
+        departments=frozenset(led),
+        led=frozenset(person.id for person in organisation.people if led and person.department in led),
+    )
 
 
 SEES_EVERY_REPORT = SEES_EVERYTHING | {Role.COO, Role.MANAGEMENT}
@@ -76,8 +83,18 @@ def may_withdraw(viewer: Person, applicant: str) -> bool:
 
 def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:
     """D2: a side, a VP concerned, or the general manager."""
-    concerned = {person for side in sides for person in (side, organisation.vp_of(side))}
-    return viewer.id in concerned or Role.GENERAL_MANAGER in viewer.roles
+    known = list(sides)
+    return viewer.id in known or may_step_in(viewer, organisation, known)
+
+
+def may_step_in(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:
+    """D4: a VP concerned or the general manager, also after the two salespeople have agreed."""
+    return viewer.id in {organisation.vp_of(side) for side in sides} or Role.GENERAL_MANAGER in viewer.roles
+
+
+def may_move_meeting(viewer: Person) -> bool:
+    """D5: commerce calls the meeting, and moves it or calls it off."""
+    return bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER})
 
 
 def may_gather_evidence(viewer: Person) -> bool:

@@ -159,7 +159,8 @@ def _single_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | 
         yield from _bound_problems(field, spec, read, rule)
     if spec.options and spec.kind in _NAMING:
         for stranger in (one for one in named if one not in spec.options):
-            yield Problem(field=field, rule=None, key="not_among_options", params={"value": str(stranger)[:63]})
+            broken = rule if spec.kind is FieldKind.PEOPLE else None
+            yield Problem(field=field, rule=broken, key="not_among_options", params={"value": str(stranger)[:63]})
 
 
 def _rows_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | None) -> Iterator[Problem]:

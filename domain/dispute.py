@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from pydantic import Field
 
@@ -44,6 +44,8 @@ DISPUTE_ENDED = frozenset({DisputeStage.AGREED, DisputeStage.DECIDED, DisputeSta
 class Agreement(Frozen):
     """D1: the one text that both salespeople confirm."""
 
+    responsible: PersonId
+    """The side that is responsible for the project."""
     cooperation: Text
     """How the two work together on the project."""
     split: Split
@@ -57,6 +59,8 @@ class MeetingCall(Frozen):
     place: Text
     participants: Annotated[tuple[PersonId, ...], Field(min_length=2, max_length=50)]
     note: OptionalText = ""
+    missing_because: OptionalText = ""
+    """D5: why somebody who belongs in it is missing."""
 
 
 class MeetingOutcome(Frozen):
@@ -67,6 +71,31 @@ class MeetingOutcome(Frozen):
     split: Split
     summary: Text
     """What was said and decided, in words."""
+    goes_on: OptionalText = ""
+    """D6: the registration that goes on, or `TWO_PROJECTS`. Left out, the one that the meeting is about."""
+
+
+TWO_PROJECTS: Final = "two_projects"
+"""D6: the meeting says that the registrations are projects of their own, and none of them ends."""
+
+
+def ended_by(goes_on: str, disputed: str, others: Collection[str]) -> tuple[str, ...]:
+    """D6: the registrations that end as merged into the one that goes on; the one `disputed` goes on unless the meeting
+    says otherwise."""
+    if goes_on == TWO_PROJECTS:
+        return ()
+    survivor = goes_on or disputed
+    return tuple(one for one in (disputed, *sorted(others)) if one != survivor)
+
+
+def merged_reason(agreement: Mapping[str, Any]) -> dict[str, Any]:
+    """D6: why a registration has ended and where it goes on, from the outcome that has ended it."""
+    return {
+        "rule": "D6",
+        "merged_into": str(agreement["goes_on"]),
+        "reason": str(agreement.get("summary", "")),
+        "by": str(agreement.get("by", "")),
+    }
 
 
 class Claimant(Wire):
@@ -88,6 +117,10 @@ class DisputeOutcome(Wire):
     """Who is responsible for the project from here on."""
     decided_by_vp_of: str
     """The salesperson whose VP decides the project."""
+    merged_into: str = ""
+    """D6: the registration that goes on in place of this one, which ends."""
+    stepped_in: bool = False
+    """D4: a VP or the general manager wants the meeting although the two have just agreed."""
 
 
 def deciding_salesperson(origin: Origin, applicant: str, claimants: Sequence[Claimant]) -> str:

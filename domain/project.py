@@ -140,12 +140,16 @@ class ProjectStage(StrEnum):
     CLOSED_REFUSED = "closed_refused"
     """P8: refused, and the time to object is over or the objection was not upheld."""
     WITHDRAWN = "withdrawn"
+    MERGED = "merged"
+    """D6: a coordination meeting has found that it is the same project as another registration, which goes on."""
 
     @property
     def status(self) -> ProjectStatus:
         match self:
             case ProjectStage.REFUSED | ProjectStage.OBJECTION | ProjectStage.CLOSED_REFUSED:
                 return ProjectStatus.REFUSED
+            case ProjectStage.MERGED:
+                return ProjectStatus.ENDED
             case _:
                 return _STATUS_OF_THE_SAME_NAME.get(self.value, ProjectStatus.REGISTERING)
 
@@ -173,6 +177,7 @@ PROJECT_ENDED = frozenset(
         ProjectStage.REJECTED,
         ProjectStage.CLOSED_REFUSED,
         ProjectStage.WITHDRAWN,
+        ProjectStage.MERGED,
     }
 )
 

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from enum import StrEnum
 
 from domain.contract_review import CONTRACT_FIELDS
-from domain.dispute import Claimant
+from domain.dispute import TWO_PROJECTS, Claimant
 from domain.organisation import Organisation, Role
 from domain.project import ProjectStage, Track
 from domain.tasks import (
@@ -66,12 +66,14 @@ def project_choices(
     salespeople: Sequence[str] = (),
     suspects: Sequence[str] = (),
     matches: Sequence[str] = (),
+    registrations: Sequence[str] = (),
     text_on_the_table: bool = False,
 ) -> tuple[Choice, ...]:
     """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible, `suspects` are
-    the registrations that may be in conflict, `matches` all that was found. With a text on the table, agreeing without
-    a text confirms it, and another text, whole, takes its place (D1)."""
-    offered = _offered(kind, people, salespeople, suspects, matches, text_on_the_table)
+    the registrations that may be in conflict, `matches` all that was found, `registrations` those of which a meeting
+    says which one goes on (D6). With a text on the table, agreeing without a text confirms it, and another text, whole,
+    takes its place (D1)."""
+    offered = _offered(kind, people, salespeople, suspects, matches, registrations, text_on_the_table)
     return tuple(choice.model_copy(update={"rule": PROJECT_TASK_RULES[kind]}) for choice in offered)
 
 
@@ -81,6 +83,7 @@ def _offered(
     salespeople: Sequence[str],
     suspects: Sequence[str],
     matches: Sequence[str],
+    registrations: Sequence[str],
     text_on_the_table: bool,
 ) -> tuple[Choice, ...]:
     match kind:
@@ -104,9 +107,17 @@ def _offered(
                 Choice(choice=REJECT, reason_required=True),
             )
         case TaskKind.AGREE_SPLIT:
+            new = not text_on_the_table
             text = (
-                FieldSpec(name="cooperation", required=not text_on_the_table, needs=("split",)),
-                FieldSpec(name="split", kind=FieldKind.SPLIT, required=not text_on_the_table, needs=("cooperation",)),
+                FieldSpec(
+                    name="responsible",
+                    kind=FieldKind.PERSON,
+                    required=new,
+                    options=tuple(salespeople),
+                    needs=("cooperation", "split"),
+                ),
+                FieldSpec(name="cooperation", required=new, needs=("responsible", "split")),
+                FieldSpec(name="split", kind=FieldKind.SPLIT, required=new, needs=("responsible", "cooperation")),
             )
             return (Choice(choice=AGREE, fields=text), Choice(choice=DISAGREE, reason_required=True))
         case TaskKind.CALL_MEETING:
@@ -122,13 +133,16 @@ def _offered(
                     at_least=2,
                     at_most=50,
                 ),
+                FieldSpec(name="missing_because"),
                 FieldSpec(name="note"),
             )
             return (Choice(choice=CALLED, fields=meeting),)
         case TaskKind.RECORD_MEETING:
+            which = FieldSpec(name="goes_on", kind=FieldKind.CHOICE, options=(*registrations, TWO_PROJECTS))
             outcome = (
                 FieldSpec(name="responsible", kind=FieldKind.PERSON, required=True, options=tuple(salespeople)),
                 FieldSpec(name="split", kind=FieldKind.SPLIT, required=True),
+                *((which,) if len(registrations) > 1 else ()),
                 FieldSpec(name="summary", required=True),
             )
             return (Choice(choice=RECORD, fields=outcome),)
@@ -159,6 +173,9 @@ class ProjectNotice(StrEnum):
     MEETING_WANTED = "meeting_wanted"
     MEETING_CALLED = "meeting_called"
     """D2: who, when and where, with a calendar invitation."""
+    MEETING_MOVED = "meeting_moved"
+    MEETING_CALLED_OFF = "meeting_called_off"
+    """D5: everybody who was invited is told, and their calendars with them."""
     MEETING_RECORDED = "meeting_recorded"
     SILENT_TWO_WEEKS = "silent_two_weeks"
     SILENT_ONE_MONTH = "silent_one_month"
@@ -188,13 +205,14 @@ def told_of_project(
     sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
+    gms = _department_gms(organisation, sides)
     vps = _vps(organisation, sides)
     managers = [person.id for person in organisation.holders(Role.GENERAL_MANAGER)]
     commerce = [person.id for person in organisation.holders(Role.COMMERCE_MANAGER)]
     people: list[str]
     match notice:
         case ProjectNotice.REGISTERED_UNDER_ACCOUNT:  # P3
-            people = [*others, *vps, *managers]
+            people = [*others, *vps, *managers, *gms]
         case ProjectNotice.CONFLICT_REFUSED:  # P7
             people = [salesperson, *vps]
         case ProjectNotice.REFUSAL_UPHELD | ProjectNotice.OBJECTION_LAPSED | ProjectNotice.RESUME_REJECTED:
@@ -203,14 +221,12 @@ def told_of_project(
             people = [*sides, *involved, *own_gm, *commerce]
         case ProjectNotice.PROJECT_REJECTED:  # P2
             people = [*sides, *involved]
-        case ProjectNotice.AGREED:  # D1
-            people = [*sides, *vps, *managers]
-        case ProjectNotice.MEETING_WANTED:
-            people = [*sides, *vps, *managers]
-        case ProjectNotice.MEETING_CALLED:  # D2
+        case ProjectNotice.AGREED | ProjectNotice.MEETING_WANTED:  # D1, D2
+            people = [*sides, *vps, *managers, *gms]
+        case ProjectNotice.MEETING_CALLED | ProjectNotice.MEETING_MOVED | ProjectNotice.MEETING_CALLED_OFF:  # D2, D5
             people = [*involved]
         case ProjectNotice.MEETING_RECORDED:
-            people = [*sides, *vps, *managers, *involved]
+            people = [*sides, *vps, *managers, *gms, *involved]
         case ProjectNotice.SILENT_TWO_WEEKS:  # U2
             people = [salesperson, *own_gm]
         case ProjectNotice.SILENT_ONE_MONTH:  # U3
@@ -261,6 +277,7 @@ def project_stage_rule(stage: ProjectStage) -> str:
         ProjectStage.REJECTED: "P2",
         ProjectStage.CLOSED_REFUSED: "P8",
         ProjectStage.WITHDRAWN: "N13",
+        ProjectStage.MERGED: "D6",
     }[stage]
 
 

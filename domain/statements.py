@@ -10,6 +10,7 @@ from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationErro
 
 from domain.application import ApplicationForm
 from domain.base import Wire
+from domain.dispute import MeetingCall
 from domain.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -122,6 +123,21 @@ class CallForMeeting(Statement):
     reason: str = ""
 
 
+class MoveMeeting(Statement):
+    """D5: the coordination meeting takes place at another time or place, or with others."""
+
+    kind: Literal["move_meeting"] = "move_meeting"
+    meeting: MeetingCall | None = None
+    reason: str = ""
+
+
+class CallOffMeeting(Statement):
+    """D5: the coordination meeting does not take place."""
+
+    kind: Literal["call_off_meeting"] = "call_off_meeting"
+    reason: str = ""
+
+
 class UpdateProject(Statement):
     """U1: the weekly update; it restarts all three clocks (U5)."""
 
@@ -168,6 +184,8 @@ Said = Annotated[
     | GatherEvidence
     | ObjectToRefusal
     | CallForMeeting
+    | MoveMeeting
+    | CallOffMeeting
     | UpdateProject
     | ReportLoss
     | ReceiveContract

@@ -47,20 +47,30 @@ def under_anothers_account(tale: Tale) -> None:
     case.submit()
     case.reaches("disputed")
     sides = ("huang.lei", "ma.chao")
-    case.mails(registered_under_account=("ma.chao", NORTH_VP, EAST_VP, GENERAL_MANAGER), task=sides)
+    leaders = (NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER)
+    case.mails(registered_under_account=("ma.chao", *leaders), task=sides)
     text = "马超负责客户关系，黄磊负责方案与交付"
     wrong = _split({"huang.lei": "49.99", "ma.chao": "50"})
     tale.act("shared.wrong", person=tale.names["huang.lei"])
-    tale.holds(case.refuses("huang.lei", "agreement", {"cooperation": text, "split": wrong}, 422), "shared.hundred")
+    tale.holds(
+        case.refuses("huang.lei", "agreement", {"responsible": "huang.lei", "cooperation": text, "split": wrong}, 422),
+        "shared.hundred",
+    )
     split = _split({"huang.lei": "40", "ma.chao": "60"})
     told = {"text": text, "split": _shown(tale, split)}
-    case.says("huang.lei", "agreement", {"cooperation": text, "split": split}, "shared.proposes", **told)
+    case.says(
+        "huang.lei",
+        "agreement",
+        {"responsible": "huang.lei", "cooperation": text, "split": split},
+        "shared.proposes",
+        **told,
+    )
     tale.holds(case.seen()["stage"] == "disputed", "shared.one_is_not_enough")
     case.mails(task=("ma.chao",))
     tale.holds(text in case.link("ma.chao").open().words, "shared.page", person=tale.names["ma.chao"])
     case.on_page("ma.chao", "agree")
     case.reaches("approval")
-    case.mails(agreed=(*sides, NORTH_VP, EAST_VP, GENERAL_MANAGER), task=(EAST_VP,))
+    case.mails(agreed=(*sides, *leaders), task=(EAST_VP,))
     case.on_page(EAST_VP, "approve")
     agreed = case.reaches("active")["agreement"]
     tale.holds(agreed["how"] == "agreed" and _percents(agreed) == {"huang.lei": "40", "ma.chao": "60"}, "shared.done")
@@ -95,7 +105,7 @@ def a_conflict(tale: Tale) -> None:
     later.mails(task=(NORTH_VP,))
     later.on_page(NORTH_VP, "call_meeting")
     sides = ("zhou.min", "xu.jing")
-    concerned = (*sides, NORTH_VP, EAST_VP, GENERAL_MANAGER)
+    concerned = (*sides, NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER)
     later.mails(meeting_wanted=concerned, task=(COMMERCE_MANAGER,))
     _the_meeting(tale, later, first, sides)
 

@@ -14,8 +14,10 @@ from texts.views import Essential
 
 
 def text_rows(text: Mapping[str, Any], organisation: Organisation) -> tuple[Essential, ...]:
-    """D1: mode of cooperation and split, as one side has put them."""
+    """D1: who is responsible, mode of cooperation and split, as one side has put them."""
+    named = [("mail.label.responsible", str(text["responsible"]))] if "responsible" in text else []  # not before 0.2
     return (
+        *(Essential(label_key=key, value=organisation.name_of(person)) for key, person in named),
         Essential(label_key="mail.label.cooperation", value=str(text["cooperation"])),
         Essential(label_key="mail.label.split", value=split_words(text["split"], organisation)),
     )
@@ -25,7 +27,7 @@ def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tupl
     """D1, D2: who is responsible, and how the performance is split."""
     responsible = Essential(label_key="mail.label.responsible", value=organisation.name_of(str(outcome["responsible"])))
     if "cooperation" in outcome:
-        return (responsible, *text_rows(outcome, organisation))
+        return text_rows(outcome, organisation)
     return (
         responsible,
         Essential(label_key="mail.label.split", value=split_words(outcome["split"], organisation)),
@@ -45,6 +47,10 @@ def meeting_rows(
         Essential(label_key="mail.label.place", value=str(meeting["place"])),
         Essential(label_key="mail.label.participants", value=_names(meeting["participants"], organisation)),
     ]
+    if meeting.get("missing"):
+        absent = Essential(label_key="mail.label.missing", value=_names(meeting["missing"], organisation))
+        why = Essential(label_key="field.project.missing_because", value=str(meeting.get("missing_because", "")))
+        rows += [absent, why]
     note = Essential(label_key="field.project.note", value=str(meeting["note"]))
     return (*rows, note) if note.value else tuple(rows)
 

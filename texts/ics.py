@@ -13,6 +13,7 @@ from domain.email_address import is_email_address
 from domain.organisation import Person
 from texts.lines import LONGEST_HEADER_NAME, header_text, one_line, paragraphs
 
+REQUEST, CANCEL = "REQUEST", "CANCEL"
 _DISPUTE_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 
@@ -33,8 +34,10 @@ def invitation(
     organiser: Person,
     attendees: Iterable[Person],
     now: datetime,
+    called_off: bool = False,
 ) -> str:
-    """The meeting as a calendar that a mail carries (`text/calendar; method=REQUEST`), with CRLF line ends.
+    """The meeting as a calendar that a mail carries (`text/calendar; method=REQUEST`, or `CANCEL` once it is called
+    off), with CRLF line ends.
 
     The event is that of the dispute: called again with a higher `sequence` (0 at first) it moves the same entry in
     everybody's calendar. `summary` and `description` are in the reader's language; what people wrote can add no line of
@@ -55,7 +58,7 @@ def invitation(
     event.add("SUMMARY", _Text(one_line(summary)))
     event.add("LOCATION", _Text(one_line(meeting.place)))
     event.add("DESCRIPTION", _Text("\n".join(paragraphs(description)).strip()))
-    event.add("STATUS", "CONFIRMED")
+    event.add("STATUS", "CANCELLED" if called_off else "CONFIRMED")
     event.add("CLASS", "CONFIDENTIAL")  # X2: who looks into a shared calendar sees that there is a meeting, not which
     event.add("ORGANIZER", _address(organiser))
     for attendee in dict.fromkeys(attendees):
@@ -65,7 +68,7 @@ def invitation(
     calendar = Calendar()
     calendar.add("PRODID", "-//Baobei//Coordination meetings//EN")
     calendar.add("VERSION", "2.0")
-    calendar.add("METHOD", "REQUEST")
+    calendar.add("METHOD", CANCEL if called_off else REQUEST)
     calendar.add_component(event)
     wire: bytes = calendar.to_ical()
     return wire.decode()

@@ -63,6 +63,8 @@ class MailKind(StrEnum):
     AGREED = "agreed"
     MEETING_WANTED = "meeting_wanted"
     MEETING_CALLED = "meeting_called"
+    MEETING_MOVED = "meeting_moved"
+    MEETING_CALLED_OFF = "meeting_called_off"
     MEETING_RECORDED = "meeting_recorded"
     SILENT_TWO_WEEKS = "silent_two_weeks"
     SILENT_ONE_MONTH = "silent_one_month"

@@ -115,7 +115,8 @@ def build_message(
         _encoded('text/html; charset="utf-8"', rendered.html),
     ]
     if invitation:
-        parts.append(_encoded('text/calendar; charset="utf-8"; method="REQUEST"', invitation))
+        method = "CANCEL" if "\r\nMETHOD:CANCEL\r\n" in invitation else "REQUEST"
+        parts.append(_encoded(f'text/calendar; charset="utf-8"; method="{method}"', invitation))
     kind, body = _together("alternative", f"{boundary}_=", parts)
     if invitation:
         attachments = (Attachment("invite.ics", "application/ics", invitation.encode()), *attachments)

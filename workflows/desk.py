@@ -11,9 +11,11 @@ from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.chasing import Chasing
+    from activities.context import SUBJECT_OVER
     from activities.records import Records
     from activities.steps import ChaseStep, Moved, MoveStep, OpenTask, Recorded, RecordStep, RefreshStep
     from domain.named_account import Obstacle
@@ -64,6 +66,14 @@ async def take(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str
         retry_policy=STEP_RETRIES,
         summary=summary,
     )
+
+
+def ended_outside(error: BaseException) -> str:
+    """The stage to which something else than its process has brought the subject, where a step failed for that (D6)."""
+    cause = error.cause if isinstance(error, ActivityError) else error  # of a local activity, the error itself
+    if isinstance(cause, ApplicationError) and cause.type == SUBJECT_OVER:
+        return str(cause.details[0])
+    return ""
 
 
 class Withdrawn(Exception):
@@ -205,14 +215,14 @@ class Desk(Generic[G]):
         return any(isinstance(said, kind) for said, _ in self._heard)
 
     async def meanwhile(self, work: asyncio.Future[Any]) -> None:
-        """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` raises."""
+        """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` or a step raises."""
         self.show()
         try:
             while not work.done():
                 await workflow.wait_condition(lambda: bool(self._inbox) or work.done())
                 if self._inbox:
                     await self._read_next()
-        except Withdrawn:
+        except (Withdrawn, FailureError):  # withdrawn, or ended from outside (D6)
             work.cancel()
             raise
         await work
@@ -230,6 +240,8 @@ class Desk(Generic[G]):
             if isinstance(message, FactsChanged):
                 continue
             recorded = await self._record(message)
+            if recorded.accepted and recorded.decision is None:
+                self._heard.append((message, recorded))
             if recorded.accepted and not recorded.settled:  # the step was done when a cancellation came upon it
                 self._settles.append(message.message_id)
 

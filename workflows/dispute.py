@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import OpenDisputeStep
     from domain.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
     from domain.project_rules import ProjectNotice
-    from domain.statements import AnswerTask, CallForMeeting, Reassign
+    from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign
     from domain.subject import Subject, SubjectType
     from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
     from workflows.desk import Desk, HistoryFull, take
@@ -26,6 +26,10 @@ with workflow.unsafe.imports_passed_through():
         StartDispute,
         claim,
     )
+
+
+MEETING_CHANGES = "meetings-are-moved-and-called-off"
+"""A signal sent to a release that knew none of the kind was never answered, and stays so when it is replayed."""
 
 
 @workflow.defn
@@ -54,9 +58,9 @@ class ProjectDispute:
                 await self._open()
             if self._desk.stage is DisputeStage.NEGOTIATION:
                 await self._both_sides_negotiate()  # D1
-            if self._desk.stage is DisputeStage.CALLING_MEETING:
-                await self._commerce_calls_meeting()  # D2
-            if self._desk.stage is DisputeStage.MEETING:
+            while not self._desk.stage.ended:
+                if self._desk.stage is DisputeStage.CALLING_MEETING:
+                    await self._commerce_calls_meeting()  # D2
                 await self._vp_records_meeting()  # D2
         except (asyncio.CancelledError, FailureError) as error:  # of the engine, where it came upon a step
             if not is_cancelled_exception(error):
@@ -69,7 +73,9 @@ class ProjectDispute:
             )
         await self._desk.close()
         assert self._outcome is not None
-        return self._outcome
+        # D4: heard with the end, and on record; what follows is for the project to take up.
+        stepped_in = self._desk.stage is DisputeStage.AGREED and self._desk.heard(CallForMeeting) is not None
+        return self._outcome.model_copy(update={"stepped_in": True}) if stepped_in else self._outcome
 
     async def _ends_with_the_project(self) -> None:
         """The project was withdrawn: there is nothing to settle any more."""
@@ -92,7 +98,8 @@ class ProjectDispute:
         )
         opened = await take(ProjectSteps.open_dispute, step, "open")
         self._desk.title, self._applicant = opened.title, opened.applicant
-        if self._start.origin is Origin.OBJECTION:  # P8: the VP has asked for the meeting
+        # P8: the VP has asked for the meeting. D4: somebody has stepped in after an agreement.
+        if self._start.origin is Origin.OBJECTION or opened.meeting_wanted:
             await self._call_for_meeting()
         else:
             await self._ask_for_agreement(*opened.sides)
@@ -136,8 +143,12 @@ class ProjectDispute:
         )
 
     async def _vp_records_meeting(self) -> None:
-        """D2, D3: who is responsible, and a split that adds up to exactly 100."""
-        await self._desk.answers(lambda decided: len(decided) == 1)
+        """D2, D3: who is responsible, and a split that adds up to exactly 100. D5: or the meeting is called off, and
+        commerce is asked to call another."""
+        await self._desk.answers(lambda decided: len(decided) == 1 or self._desk.has_heard(CallOffMeeting))
+        if self._desk.heard(CallOffMeeting):
+            await self._desk.move(DisputeStage.CALLING_MEETING, asks=[Ask(kind=TaskKind.CALL_MEETING)])
+            return
         decided = await self._desk.move(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
         self._outcome = decided.outcome
 
@@ -162,6 +173,16 @@ class ProjectDispute:
     )
     def call_for_meeting(self, *sent: object) -> None:
         self._desk.keep(claim(CallForMeeting, sent))
+
+    @workflow.signal(description="Commerce moves the meeting (D5), sealed by the front door.")
+    def move_meeting(self, *sent: object) -> None:
+        if workflow.patched(MEETING_CHANGES):
+            self._desk.keep(claim(MoveMeeting, sent))
+
+    @workflow.signal(description="Commerce calls the meeting off (D5), sealed by the front door.")
+    def call_off_meeting(self, *sent: object) -> None:
+        if workflow.patched(MEETING_CHANGES):
+            self._desk.keep(claim(CallOffMeeting, sent))
 
     @workflow.signal(
         description="An operator hands the side of an account to another salesperson, sealed by the command."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from temporalio import workflow
-from temporalio.exceptions import CancelledError, ChildWorkflowError, TerminatedError
+from temporalio.exceptions import CancelledError, ChildWorkflowError, FailureError, TerminatedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.project_rules import ProjectNotice
     from domain.statements import (
         AnswerTask,
+        CallForMeeting,
         ObjectToRefusal,
         Reassign,
         ReceiveContract,
@@ -45,7 +46,7 @@ with workflow.unsafe.imports_passed_through():
         Taken,
         TaskKind,
     )
-    from workflows.desk import Desk, HistoryFull, Withdrawn, take
+    from workflows.desk import Desk, HistoryFull, Withdrawn, ended_outside, take
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
         TASK_QUEUE,
@@ -61,6 +62,9 @@ with workflow.unsafe.imports_passed_through():
 LIFE_HISTORY = 60
 """Events after which the run of an active project hands over to a fresh one. Updates come weekly, long after the worker
 has forgotten the process, and an evicted process pays for its whole history at each."""
+
+
+STEPS_IN = "stepping-in-after-an-agreement"
 
 
 @workflow.defn
@@ -111,6 +115,10 @@ class ProjectRegistration:
                 await self._next_stage()
         except Withdrawn:
             await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+        except FailureError as error:  # D6: merged into another registration by the outcome of that one's dispute
+            if not ended_outside(error):
+                raise
+            self._desk.arrived(ProjectStage(ended_outside(error)))
         except HistoryFull as full:
             workflow.continue_as_new(StartProject(state=self._state()), search_attributes=full.attributes)
         await self._desk.close()
@@ -211,12 +219,22 @@ class ProjectRegistration:
     async def _dispute_is_settled(self) -> None:
         """D1, D2: until both sides agree or the coordination meeting has decided."""
         outcome = None
-        while outcome is None:
+        while outcome is None or self._stepped_in(outcome):
             outcome = await self._outcome_of_dispute()
         self._responsible()  # whoever was named before the outcome; the outcome stands
         self._salesperson = outcome.responsible
         self._decides = outcome.decided_by_vp_of
-        await self._ask_vp()
+        if outcome.merged_into:  # D6
+            await self._desk.move(ProjectStage.MERGED)
+        else:
+            await self._ask_vp()
+
+    def _stepped_in(self, outcome: DisputeOutcome | None = None) -> bool:
+        """D4: whether a VP or the general manager wants the meeting in spite of the agreement, which then waits."""
+        wanted = outcome is not None and outcome.stepped_in
+        while self._desk.heard(CallForMeeting):
+            wanted = True
+        return wanted
 
     async def _outcome_of_dispute(self) -> DisputeOutcome | None:
         """Of a process of its own; None when somebody with access to the engine has ended that before its time."""
@@ -257,8 +275,12 @@ class ProjectRegistration:
         return self._salesperson
 
     async def _vp_decides(self) -> None:
-        """P2: approve, hold for more information, or reject."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        """P2: approve, hold for more information, or reject; unless somebody steps in before (D4)."""
+        decisions = await self._desk.answers(self._decided_or_stepped_in)
+        if self._stepped_in():
+            await self._desk.move(ProjectStage.DISPUTED)
+            return
+        (decision,) = decisions
         match decision.choice:
             case choice if choice == APPROVE:
                 await self._approve()
@@ -266,6 +288,9 @@ class ProjectRegistration:
                 await self._desk.move(ProjectStage.HELD, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
             case _:
                 await self._desk.move(ProjectStage.REJECTED, notices=[ProjectNotice.PROJECT_REJECTED])
+
+    def _decided_or_stepped_in(self, decided: Sequence[Taken]) -> bool:
+        return len(decided) == 1 or self._desk.has_heard(CallForMeeting)
 
     async def _approve(self) -> None:
         """P9: the project number is issued and the project becomes active, in one transaction."""
@@ -282,7 +307,11 @@ class ProjectRegistration:
 
     async def _salesperson_completes(self) -> None:
         """P2: what was missing is supplied; the project goes back to the VP, by its way again if a company changed."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        decisions = await self._desk.answers(self._decided_or_stepped_in)
+        if self._stepped_in():
+            await self._desk.move(ProjectStage.DISPUTED)
+            return
+        (decision,) = decisions
         if decision.outcome == REROUTE:
             await self._desk.move(ProjectStage.ROUTING)
         else:
@@ -416,6 +445,15 @@ class ProjectRegistration:
     @workflow.signal(description="The applicant objects to a refusal (P8), sealed by the front door.")
     def object_to_refusal(self, *sent: object) -> None:
         self._desk.keep(claim(ObjectToRefusal, sent))
+
+    @workflow.signal(
+        description="A VP or the general manager steps in after an agreement (D4), sealed by the front door."
+    )
+    def call_for_meeting(self, *sent: object) -> None:
+        if workflow.patched(
+            STEPS_IN
+        ):  # one sent to a release that knew no such signal was never answered, and stays so
+            self._desk.keep(claim(CallForMeeting, sent))
 
     @workflow.signal(description="An operator hands the project to another salesperson, sealed by the command.")
     def reassign(self, *sent: object) -> None:

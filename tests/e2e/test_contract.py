@@ -437,6 +437,7 @@ NEARLY_RIGHT: dict[str, Callable[[st.DataObject], dict[str, Any]]] = {
     "/api/v1/applications": lambda _: new_form(),
     "/api/v1/projects": lambda _: new_project(),
     "/api/v1/projects/{project_id}/agreement": lambda _: {
+        "responsible": "yang.fan",
         "cooperation": "联合投标",
         "split": [{"person": "yang.fan", "percent": "60"}, {"person": "xu.jing", "percent": "40"}],
     },

@@ -260,14 +260,27 @@ def test_d1_d3_both_sides_agree_on_a_split_by_mail_alone(stack: Stack) -> None:
     story = ProjectJourney(stack, MINE, new_project(named_account(stack, THEIRS)))
     story.reaches("disputed")
     short = by_link(
-        story, MINE, {"choice": "agree", "cooperation": "联合投标", "split.0.percent": "60", "split.1.percent": "39.99"}
+        story,
+        MINE,
+        {
+            "choice": "agree",
+            "responsible": MINE,
+            "cooperation": "联合投标",
+            "split.0.percent": "60",
+            "split.1.percent": "39.99",
+        },
     )
     assert short.status == 422
     assert "99.99" in short.words
     typed = {"split.0.percent": "60", "split.1.percent": "40"}
-    assert by_link(story, MINE, {"choice": "agree", "cooperation": "联合投标", **typed}).status == 200
+    assert (
+        by_link(story, MINE, {"choice": "agree", "responsible": MINE, "cooperation": "联合投标", **typed}).status == 200
+    )
     page = story.link(THEIRS, 2).open().words
     assert "联合投标" in page
+    overtaken = story.link(THEIRS).open()
+    assert "协商文本已有新的版本" in overtaken.words
+    assert story.link(THEIRS, 2).path in overtaken.text, "where the newest text is (D1)"
     assert by_link(story, THEIRS, {"choice": "agree"}, 2).status == 200
     agreed = story.reaches("approval")["agreement"]
     assert [(share["person"]["id"], share["percent"]) for share in agreed["split"]] in (
@@ -276,6 +289,7 @@ def test_d1_d3_both_sides_agree_on_a_split_by_mail_alone(stack: Stack) -> None:
     )
     old = story.link(THEIRS).open()
     assert "<form" not in old.text  # the request of before the text no longer counts
+    assert agreed["responsible"]["id"] == MINE
 
 
 def test_d2_a_meeting_is_called_and_recorded_by_mail_alone(stack: Stack) -> None:

@@ -23,7 +23,7 @@ from tests.e2e.running import PATIENCE, SALESPEOPLE, Caller, Running, side_by_si
 PARTS = ("worker", "api", "postgres", "temporal")
 OWNER, OTHER = "hu.bin", "zhou.min"
 SPLIT = [{"person": OWNER, "percent": "50"}, {"person": OTHER, "percent": "50"}]
-TEXT = {"cooperation": "胡斌负责客户关系，周敏负责渠道交付", "split": SPLIT}
+TEXT = {"responsible": "zhou.min", "cooperation": "胡斌负责客户关系，周敏负责渠道交付", "split": SPLIT}
 MEETING = {
     "starts_at": "2030-12-03T14:00:00+08:00",
     "place": "三号会议室",

@@ -117,6 +117,7 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     assert second.say("objection", {"reason": "再次"}).status == 409
     second.answer(EAST_VP, "call_meeting")
     second.reaches("disputed")
+    number = first.seen_by(GENERAL_MANAGER)["number"]
     people = [NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, COO, GENERAL_MANAGER, "yang.fan", "ma.chao"]
     meeting = {
         "starts_at": "2030-12-03T14:00:00+08:00",
@@ -129,11 +130,21 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
         COMMERCE_MANAGER, past["id"], "called", fields=meeting | {"starts_at": "2020-01-01T09:00:00+08:00"}
     )
     assert late.status in (409, 422)
+    few = {"participants": ["yang.fan", "ma.chao", "song.jie"]}
+    wrong_people = stack.portal.answer(COMMERCE_MANAGER, past["id"], "called", fields=meeting | few)
+    assert (wrong_people.status, wrong_people.json["errors"][0]["field"]) == (422, "fields.participants")  # D5
+    alone = stack.portal.answer(COMMERCE_MANAGER, past["id"], "called", fields=meeting | {"participants": people[6:]})
+    assert (alone.status, [one["rule"] for one in alone.json["errors"]]) == (422, ["D5"])
     second.answer(COMMERCE_MANAGER, "called", fields=meeting)
     for person in people:
         invitation = stack.mailbox.wait(person, second.id, "三号会议室").calendar
         assert "METHOD:REQUEST" in invitation
         assert "DTSTART" in invitation
+    moved = meeting | {"starts_at": "2030-12-04T10:00:00+08:00", "reason": "总经理出差"}
+    assert second.say("meeting/move", moved, by=EAST_VP).status == 403  # D5
+    assert second.say("meeting/move", moved, by=COMMERCE_MANAGER).status == 200
+    for person in people:
+        assert "SEQUENCE:1" in stack.mailbox.wait(person, second.id, "总经理出差").calendar
     wrong = {"responsible": "yang.fan", "split": [{"person": "yang.fan", "percent": "60"}], "summary": "各自负责"}
     task = stack.portal.open_task(EAST_VP, second.id)
     assert stack.portal.answer(EAST_VP, task["id"], "record", fields=wrong).status == 422  # D3
@@ -141,6 +152,11 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     second.answer(EAST_VP, "record", fields=wrong | {"split": split})
     seen = second.reaches("approval")
     assert seen["salesperson"]["id"] == "yang.fan"  # D2
+    merged = first.reaches("merged")  # D6
+    assert (merged["status"], merged["end_reason"]["merged_into"]) == ("ended", second.id)
+    check = stack.portal.call("gao.yuan", "GET", f"/project-numbers/{number}?purpose=early_order").json
+    assert (check["allowed"], "D6" in check["reason"]) == (False, True)
+    assert first.say("updates", {"progress": "x", "next_steps": "y"}).status == 409
     second.answer(EAST_VP, "approve")
     done = second.reaches("active")
     assert "已批准立项" in second.told()["ma.chao"]  # P2: also who registered it and is not responsible any more
@@ -161,13 +177,18 @@ def test_p3_d1_a_project_under_anothers_account_is_agreed_by_both_and_decided_by
     story = ProjectJourney(stack, "zhou.min", form)
     seen = story.reaches("disputed")
     assert (seen["status"], seen["track"]) == ("disputed", "other_account")
-    for told in ("hu.bin", NORTH_VP, EAST_VP, GENERAL_MANAGER):
+    for told in ("hu.bin", NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER):
         assert stack.mailbox.wait(told, story.id, "P3")
     split = [{"person": "hu.bin", "percent": "50"}, {"person": "zhou.min", "percent": "50"}]
-    text = {"cooperation": "胡斌负责客户关系，周敏负责渠道交付", "split": split}
+    text = {"responsible": "zhou.min", "cooperation": "胡斌负责客户关系，周敏负责渠道交付", "split": split}
     assert story.say("agreement", text | {"split": split[:1]}).status == 422  # D3
+    old = stack.portal.open_task("hu.bin", story.id)["id"]
+    unnamed = {name: said for name, said in text.items() if name != "responsible"}
+    assert [one["field"] for one in story.say("agreement", unnamed).json["errors"]] == ["responsible"]  # D1
     assert story.say("agreement", text).status == 200
     other = stack.portal.open_task("hu.bin", story.id)
+    late = stack.portal.answer("hu.bin", old, "agree")
+    assert (late.status, late.json["code"], late.json["newer_task"]) == (409, "agreement_superseded", other["id"])
     assert "周敏负责渠道交付" in stack.portal.call("hu.bin", "GET", f"/tasks/{other['id']}").text
     page = story.link("hu.bin", nth=2)
     assert "周敏负责渠道交付" in page.open().words
@@ -209,13 +230,18 @@ def test_d2_who_cannot_agree_gets_a_meeting_and_a_vp_may_call_for_it(stack: Stac
     story = ProjectJourney(stack, "wu.qiang", new_project(account))
     assert stack.portal.open_task("zhu.hong", story.id)["kind"] == "agree_split"
     assert story.say("meeting", {"reason": "x"}, by="xu.jing").status in (403, 404)
-    assert story.say("meeting", {"reason": "金额较大，直接开会"}, by=NORTH_VP).status == 200
+    for leader in (EAST_VP, EAST_GM, NORTH_VP, NORTH_GM):  # D4: of every side
+        assert stack.portal.call(leader, "GET", f"/projects/{story.id}").status == 200, leader
+    assert story.say("meeting", {"reason": "x"}, by=EAST_GM).status == 403
+    assert story.say("meeting", {"reason": "金额较大，直接开会"}, by=EAST_VP).status == 200
+    assert story.say("meeting", {"reason": "也要开会"}, by=GENERAL_MANAGER).status == 409
     task = stack.portal.open_task(COMMERCE_MANAGER, story.id)
     assert task["kind"] == "call_meeting"
     fields = {
         "starts_at": "2030-12-03T14:00:00+08:00",
         "place": "视频会议",
         "participants": [NORTH_VP, EAST_VP, "wu.qiang", "zhu.hong"],
+        "missing_because": "总经理和部门总经理授权两位主管VP决定",
     }
     story.answer(COMMERCE_MANAGER, "called", fields=fields)
     assert story.mailbox.wait("wu.qiang", story.id, NO_LONGER_ASKED)
@@ -226,6 +252,31 @@ def test_d2_who_cannot_agree_gets_a_meeting_and_a_vp_may_call_for_it(stack: Stac
     assert story.reaches("rejected")["agreement"]["how"] == "decided"
     for side in ("wu.qiang", "zhu.hong"):  # P2: both sides learn what became of it
         assert story.mailbox.wait(side, story.id, "预算未落实")
+
+
+def test_d4_a_vp_steps_in_after_the_agreement_and_the_meeting_is_called_off_with_the_project(stack: Stack) -> None:
+    """D4, D5: the agreement waits; the project is withdrawn, and everybody who was invited is told."""
+    story = ProjectJourney(stack, "zhu.hong", new_project(named_account(stack, "huang.lei")))
+    story.reaches("disputed")
+    stack.portal.open_task("huang.lei", story.id)
+    split = [{"person": "zhu.hong", "percent": "100"}]
+    text = {"responsible": "zhu.hong", "cooperation": "由朱红负责", "split": split}
+    assert story.say("agreement", text).status == 200
+    assert story.say("agreement", text, by="huang.lei").status == 200
+    story.reaches("approval")
+    assert story.say("meeting", {"reason": "x"}).status == 409  # it binds who has made it
+    assert story.say("meeting", {"reason": "份额不妥"}, by=NORTH_VP).status == 200
+    waiting = story.reaches("disputed")
+    assert waiting["agreement"]["waits"]["reason"] == "份额不妥"
+    task = stack.portal.open_task(COMMERCE_MANAGER, story.id)
+    assert task["kind"] == "call_meeting"
+    people = [NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, COO, GENERAL_MANAGER]
+    fields = {"starts_at": "2030-12-03T14:00:00+08:00", "place": "视频会议", "participants": people}
+    story.answer(COMMERCE_MANAGER, "called", fields=fields)
+    assert story.say("withdraw", {"reason": "客户取消"}).status == 200
+    story.reaches("withdrawn")
+    for person in people:
+        assert "METHOD:CANCEL" in stack.mailbox.wait(person, story.id, "D5").calendar
 
 
 def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
@@ -330,8 +381,15 @@ def test_whoever_follows_somebody_who_leaves_speaks_for_their_side_of_a_dispute(
     asked = stack.portal.open_task("huang.lei", story.id)
     assert asked["kind"] == "agree_split"
     split = [{"person": "zhou.min", "percent": "70"}, {"person": "huang.lei", "percent": "30"}]
-    stack.portal.answer("huang.lei", asked["id"], "agree", fields={"cooperation": "周敏负责，黄磊支持", "split": split})
-    assert story.say("agreement", {"cooperation": "x", "split": split}, by="wu.qiang").status in (403, 404, 409)
+    stack.portal.answer(
+        "huang.lei",
+        asked["id"],
+        "agree",
+        fields={"responsible": "huang.lei", "cooperation": "周敏负责，黄磊支持", "split": split},
+    )
+    assert story.say(
+        "agreement", {"responsible": "zhou.min", "cooperation": "x", "split": split}, by="wu.qiang"
+    ).status in (403, 404, 409)
     story.link("zhou.min", nth=2).answer("agree")
     story.answer(NORTH_VP, "approve")
     assert story.reaches("active")["salesperson"]["id"] == "huang.lei"
@@ -348,7 +406,10 @@ def test_whoever_follows_an_account_holder_who_leaves_agrees_in_a_running_disput
     asked = stack.portal.open_task("emily.clark", story.id)
     split = [{"person": "emily.clark", "percent": "70"}, {"person": "ma.chao", "percent": "30"}]
     stack.portal.answer(
-        "emily.clark", asked["id"], "agree", fields={"cooperation": "由她负责，马超支持", "split": split}
+        "emily.clark",
+        asked["id"],
+        "agree",
+        fields={"responsible": "ma.chao", "cooperation": "由她负责，马超支持", "split": split},
     )
     story.link("ma.chao", nth=2).answer("agree")
     story.answer(NORTH_VP, "approve")

@@ -210,7 +210,7 @@ async def agreement(story: ProjectStory) -> WorkflowHistory:
     await story.to_dispute()
     await story.tells(SAM, "agree", **HALVES)
     await story.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
-    await story.tells(SUE, "agree", cooperation="sue leads", split=SUES)
+    await story.tells(SUE, "agree", responsible=SUE, cooperation="sue leads", split=SUES)
     await story.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM,))
     await story.tells(SAM, "agree")
     await story.comes_to(ProjectStage.APPROVAL)
@@ -286,6 +286,39 @@ async def rerouted(story: ProjectStory) -> WorkflowHistory:
     return await _latest(story)
 
 
+async def stepped_in(story: ProjectStory) -> WorkflowHistory:
+    """Open: both had agreed, the general manager steps in, and the project waits for the meeting (D4)."""
+    await _to_the_meeting_after_all(story)
+    return await _latest(story)
+
+
+async def meeting_after_agreement(story: ProjectStory) -> WorkflowHistory:
+    """The dispute opened by whoever stepped in after an agreement: its meeting is called off, called anew, decides."""
+    await _to_the_meeting_after_all(story)
+    await story.meeting_is_called()
+    await story.sends(story.calls_off())
+    await story.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+    await story.meeting_is_called()
+    await story.tells(VIKTOR, "record", responsible=SUE, split=SUES, summary="sue leads")
+    await story.comes_to(ProjectStage.APPROVAL)
+    return await _of_dispute(story)
+
+
+async def _to_the_meeting_after_all(story: ProjectStory) -> None:
+    await story.to_agreement()
+    await story.sends(story.steps_in(GINA))
+    await story.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+
+
+async def merged(story: ProjectStory) -> WorkflowHistory:
+    """Ended on record by the outcome of another registration's dispute (D6)."""
+    await story.to_active()
+    story.project.stage = ProjectStage.MERGED
+    await story.handle.signal("facts_changed", FactsChanged(version="dispute outcome"))
+    await story.result()
+    return await _latest(story)
+
+
 PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-lost": lost,
     "closed-contract-signed": contract_signed,
@@ -305,6 +338,8 @@ PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "open-approval-after-agreement": approval_after_agreement,
     "open-approval-after-meeting": approval_after_meeting,
     "open-rerouted": rerouted,
+    "open-stepped-in": stepped_in,
+    "closed-merged": merged,
 }
 CORRECTIONS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-corrected": corrected,
@@ -317,4 +352,5 @@ DISPUTES: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-withdrawn": dispute_withdrawn,
     "open-three-sides": three_sides,
     "open-meeting-called": meeting_called,
+    "closed-meeting-after-agreement": meeting_after_agreement,
 }

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.collisions import keyed_parties
-from activities.context import ForeignStep
+from activities.context import ForeignStep, SubjectOver
 from activities.project_steps import ProjectSteps
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, OpenTask, Recorded, RecordStep, Step
 from activities.transaction import Recorder
@@ -21,13 +21,13 @@ from db.disputes import DisputeRow
 from db.projects import ProjectRow
 from db.tables import decision, task
 from db.tasks import TaskRow
-from domain.dispute import Claimant, DisputeStage, Origin
+from domain.dispute import Claimant, DisputeStage, MeetingCall, Origin
 from domain.project import ProjectForm, ProjectStage, Track
 from domain.project_match import Match
 from domain.project_rules import ProjectNotice
-from domain.statements import AnswerTask, CallForMeeting, Reassign, Statement, Withdraw
+from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Said, Statement, Withdraw
 from domain.subject import Subject, SubjectType
-from domain.tasks import AGREE, CALL_MEETING, Ask, TaskKind
+from domain.tasks import AGREE, CALL_MEETING, CONFLICT, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.integration.race_ground import NOW, Ground
 from tests.verdicts import verdict
@@ -36,7 +36,7 @@ APPLICANT, HOLDER, THIRD = "yang.fan", "xu.jing", "emily.clark"
 """Salespeople of 北方区, 华东区 and 金融行业部; the VP of the first and the last is 李明, of the second 王芳."""
 APPLICANTS_VP, HOLDERS_VP, HOLDERS_VPS_DELEGATE = "li.ming", "wang.fang", "sun.li"
 GENERAL_MANAGER, COO, COMMERCE = "zhang.wei", "liu.yang", "lin.xia"
-HOLDERS_GM = "chen.jing"
+APPLICANTS_GM, HOLDERS_GM = "zhao.lei", "chen.jing"
 FORM = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
 
 R = TypeVar("R")
@@ -49,9 +49,12 @@ def split(**percent: str) -> list[dict[str, str]]:
     return [{"person": full.get(name, name), "percent": share} for name, share in percent.items()]
 
 
-def text(cooperation: str = "联合投标，客户关系由徐静负责", **percent: str) -> dict[str, Any]:
+def text(
+    cooperation: str = "联合投标，客户关系由徐静负责", responsible: str = APPLICANT, **percent: str
+) -> dict[str, Any]:
     """D1: a text as somebody sends it."""
-    return {"cooperation": cooperation, "split": split(**(percent or {"fan": "60", "jing": "40"}))}
+    shares = split(**(percent or {"fan": "60", "jing": "40"}))
+    return {"responsible": responsible, "cooperation": cooperation, "split": shares}
 
 
 def meeting(**changed: Any) -> dict[str, Any]:
@@ -59,7 +62,7 @@ def meeting(**changed: Any) -> dict[str, Any]:
         "starts_at": "2026-12-03T09:30:00+08:00",
         "duration_minutes": 90,
         "place": "总部三楼会议室",
-        "participants": [HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, COO, GENERAL_MANAGER],
+        "participants": [APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, COO, GENERAL_MANAGER],
         "note": "请带报备材料",
     }
     return called | changed
@@ -140,18 +143,44 @@ class DisputeGround(Ground):
         return row
 
     async def objection_reviewed(self, project_id: str) -> None:
-        """P8: the applicant's VP has reviewed the objection and has the meeting called."""
-        task_id = f"{project_id}-objection"
-        asked = {
+        """P5, P8: the conflicts are confirmed, and the applicant's VP has reviewed the objection and has the meeting
+        called."""
+        async with self.engine.connect() as tx:
+            found = await projects.matches_of(tx, project_id, 1)
+        for match in found:
+            await self.confirmed(project_id, match.salesperson, match.subject_id)
+        await self.decided(project_id, TaskKind.OBJECTION_REVIEW, APPLICANT, CALL_MEETING, APPLICANTS_VP)
+
+    async def confirmed(
+        self, project_id: str, slot: str, *suspects: str, choice: str = CONFLICT, by: str = HOLDERS_VP
+    ) -> None:
+        """P5: what the VP of a salesperson's registrations has said of the conflict with them."""
+        kind = TaskKind.CONFLICT_CONFIRMATION
+        await self.decided(project_id, kind, slot, choice, by, note={"suspects": list(suspects)})
+
+    async def decided(
+        self,
+        project_id: str,
+        kind: TaskKind,
+        slot: str,
+        choice: str,
+        by: str,
+        *,
+        note: dict[str, Any] | None = None,
+    ) -> None:
+        """An answer to a task of the project's own process, on record."""
+        task_id = f"{project_id}-{kind}-{slot}"
+        asked: dict[str, Any] = {
             "id": task_id,
             "workflow_id": f"project-{project_id}",
             "subject_type": "project",
             "subject_id": project_id,
-            "kind": TaskKind.OBJECTION_REVIEW.value,
-            "slot": APPLICANT,
+            "kind": kind.value,
+            "slot": slot,
             "round": 1,
             "status": "answered",
             "choices": [],
+            "note": note,
             "opened_at": NOW,
             "due_at": NOW,
             "due_provisional": False,
@@ -159,9 +188,9 @@ class DisputeGround(Ground):
         said = {
             "task_id": task_id,
             "message_id": f"m-{task_id}",
-            "person": APPLICANTS_VP,
+            "person": by,
             "capacity": "holder",
-            "choice": CALL_MEETING,
+            "choice": choice,
             "special": False,
             "reason": "",
             "fields": {},
@@ -184,6 +213,38 @@ class DisputeGround(Ground):
         subject = Subject(type=SubjectType.PROJECT, id=project_id)
         step = RecordStep(key="record:withdraw", now=NOW, subject=subject, statement=seal(said, self.keys))
         return await self.run(self.records.record_statement, step, workflow_id)
+
+    async def project_hears(self, project_id: str, kind: type[S], person: str, **said: Any) -> Recorded:
+        """Somebody says something to the project's own process."""
+        statement = kind.model_validate(
+            {
+                "message_id": f"said-{next(self.numbers)}",
+                "workflow_id": f"project-{project_id}",
+                "person": person,
+                "said_at": NOW,
+                "channel": "api",
+                **said,
+            }
+        )
+        sealed = seal(statement, self.keys)
+        subject = Subject(type=SubjectType.PROJECT, id=project_id)
+        step = RecordStep.model_validate(
+            {"key": f"record:{sealed.fingerprint}", "now": NOW, "subject": subject, "statement": sealed}
+        )
+        return await self.run(self.records.record_statement, step, f"project-{project_id}", final=(ForeignStep,))
+
+    async def project_moves(self, project_id: str, stage: ProjectStage, *asks: Ask) -> Moved:
+        """The project's own process goes to a stage."""
+        number = next(self.numbers)
+        step = MoveStep(
+            key=f"move:{stage}:{number}",
+            now=NOW + timedelta(seconds=number),  # a stage is passed more than once, but not in the same moment
+            subject=Subject(type=SubjectType.PROJECT, id=project_id),
+            stage=stage.value,
+            asks=asks,
+        )
+        final = (ForeignStep, SubjectOver)
+        return await self.run(self.records.move, step, f"project-{project_id}", final=final)
 
     async def told(self, kind: str, project_id: str) -> list[str]:
         """Who was sent a mail of this kind, once each mail."""
@@ -300,7 +361,16 @@ class Dispute:
         )
         return seal(statement, self.ground.keys)
 
-    async def hears(self, said: AnswerTask | CallForMeeting | Withdraw | Reassign) -> Recorded:
+    async def moves_meeting(self, fields: dict[str, Any], *, person: str = COMMERCE) -> Recorded:
+        """D5."""
+        call = MeetingCall.model_validate(fields)
+        return await self.hears(self.says(MoveMeeting, person, meeting=call, reason="总经理出差"))
+
+    async def calls_meeting_off(self, *, person: str = COMMERCE) -> Recorded:
+        """D5."""
+        return await self.hears(self.says(CallOffMeeting, person, reason="双方愿意再谈"))
+
+    async def hears(self, said: Said) -> Recorded:
         step = RecordStep(
             key=f"record:{said.fingerprint}",
             now=self.now,

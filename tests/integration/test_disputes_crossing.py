@@ -53,7 +53,7 @@ async def objected_to(ground: DisputeGround) -> Dispute:
     await mine.wants_meeting()
     assert (await mine.answers("", CALLED, meeting(), person=COMMERCE)).accepted
     await mine.meets(APPLICANT)
-    assert (await mine.answers(APPLICANT, RECORD, ruling(), person=APPLICANTS_VP)).accepted
+    assert (await mine.answers(APPLICANT, RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)).accepted
     return mine
 
 
@@ -77,7 +77,7 @@ async def test_d1_d2_p8_another_ruling_in_the_moment_a_dispute_is_settled_stops_
     theirs = await ground.disputed(THEIRS, THIRD, applicant=HOLDER, salesperson=HOLDER)
     mine = await objected_to(ground)
     await theirs.negotiates()
-    await theirs.agrees(HOLDER, text(jing="60", clark="40"))
+    await theirs.agrees(HOLDER, text(responsible=HOLDER, jing="60", clark="40"))
     await theirs.asks(THIRD)
     await theirs.agrees(THIRD)
     await theirs.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
@@ -97,7 +97,7 @@ async def test_d1_d2_a_ruling_on_another_project_settles_no_dispute_of_its_own(g
     await is_decided(mine)
     with pytest.raises(ForeignStep):
         await goes_to_the_vp(ground, THEIRS)
-    await theirs.agrees(HOLDER, text(jing="60", clark="40"))
+    await theirs.agrees(HOLDER, text(responsible=HOLDER, jing="60", clark="40"))
     await theirs.asks(THIRD)
     await theirs.agrees(THIRD)
     await theirs.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])

@@ -98,7 +98,7 @@ async def test_d1_a6_handed_to_the_other_side_a_dispute_still_comes_to_an_end(gr
     await dispute.agrees(APPLICANT, text())
     await dispute.asks(HOLDER)
     assert (await hands_on(dispute, HOLDER)).accepted
-    last = await dispute.agrees(HOLDER, {"cooperation": "由徐静一人负责", "split": split(jing="100")})
+    last = await dispute.agrees(HOLDER, text("由徐静一人负责", HOLDER, jing="100"))
     assert (last.accepted, last.code) == (True, "")
     await is_agreed(dispute)
 
@@ -111,7 +111,7 @@ async def test_d1_a6_of_three_sides_one_takes_over_another_and_the_third_is_aske
     await dispute.asks(HOLDER, THIRD)
     assert (await dispute.agrees(THIRD)).accepted
     assert (await hands_on(dispute, HOLDER)).accepted
-    proposed = await dispute.agrees(HOLDER, text(jing="60", clark="40"))
+    proposed = await dispute.agrees(HOLDER, text(responsible=HOLDER, jing="60", clark="40"))
     assert proposed.decision is not None
     assert proposed.decision.names == (THIRD,)
     await dispute.asks(THIRD)

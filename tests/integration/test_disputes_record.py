@@ -21,6 +21,7 @@ from domain.tasks import AGREED, CALLED, CONFIRMED, DISAGREE, PROPOSED, RECORD
 from matching.names import name_key
 from tests.integration.dispute_ground import (
     APPLICANT,
+    APPLICANTS_GM,
     APPLICANTS_VP,
     COMMERCE,
     COO,
@@ -47,6 +48,9 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
     await made.prepare(sellers=0)
     yield made
     await made.record_holds()
+
+
+LEADERS = (APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER)
 
 
 async def agreed(dispute: Dispute) -> Any:
@@ -82,6 +86,7 @@ async def test_d1_both_confirm_one_text_which_is_recorded_and_reported(ground: D
     await dispute.asks(HOLDER)
     note = await dispute.note(HOLDER)
     assert note["proposal"] == {
+        "responsible": {"person": APPLICANT, "name": "杨帆"},
         "cooperation": text()["cooperation"],
         "split": [
             {"person": APPLICANT, "name": "杨帆", "percent": "60"},
@@ -99,13 +104,15 @@ async def test_d1_both_confirm_one_text_which_is_recorded_and_reported(ground: D
         "stage": "agreed",
         "responsible": APPLICANT,
         "decided_by_vp_of": HOLDER,
+        "merged_into": "",
+        "stepped_in": False,
     }
     project = await ground.project_now("p1")
     assert project.agreement is not None
     assert project.agreement["how"] == "agreed"
     assert project.agreement["split"] == split(fan="60", jing="40")
     assert project.salesperson == APPLICANT
-    assert await ground.told("agreed", "p1") == sorted([APPLICANT, HOLDER, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER])
+    assert await ground.told("agreed", "p1") == sorted([APPLICANT, HOLDER, *LEADERS])
     rows = {fact["label_key"]: fact["value"] for fact in (await ground.mail("agreed", "p1", HOLDERS_VP))["facts"]}
     assert rows["mail.label.split"] == "杨帆 60% · 徐静 40%"
     assert rows["mail.label.responsible"] == "杨帆"
@@ -175,7 +182,7 @@ async def test_d3_a_split_that_does_not_divide_among_the_sides_is_refused(
 ) -> None:
     dispute = await ground.disputed("p1")
     await dispute.negotiates()
-    refused = await dispute.agrees(APPLICANT, {"cooperation": "联合投标", "split": wrong})
+    refused = await dispute.agrees(APPLICANT, {"responsible": HOLDER, "cooperation": "联合投标", "split": wrong})
     assert (refused.accepted, refused.code) == (False, code)
     assert (await dispute.row()).proposal is None
 
@@ -217,7 +224,7 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
     assert refused.accepted
     assert (await dispute.agrees(HOLDER, text())).code == "task_withdrawn", "the meeting is wanted"
     await dispute.wants_meeting()
-    everybody = sorted([APPLICANT, HOLDER, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER])
+    everybody = sorted([APPLICANT, HOLDER, *LEADERS])
     assert await ground.told("meeting_wanted", "p1") == everybody
     assert [asked.person for asked in dispute.tasks[""].asked] == [COMMERCE]
     note = await dispute.note("")
@@ -228,7 +235,9 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
 
     past = await dispute.answers("", CALLED, meeting(starts_at="2026-12-01T10:00:00+08:00"), person=COMMERCE)
     assert past.code == "meeting_in_the_past"
-    stranger = await dispute.answers("", CALLED, meeting(participants=[COO, "no.body"]), person=COMMERCE)
+    stranger = await dispute.answers(
+        "", CALLED, meeting(participants=[*meeting()["participants"], "no.body"]), person=COMMERCE
+    )
     assert stranger.code == "not_among_options"
     assert (await dispute.answers("", CALLED, meeting(), person=APPLICANT)).code == "own_application"
     assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
@@ -243,7 +252,7 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
     assert "DTSTART:20261203T013000Z\r\n" in calendar
     assert "DTEND:20261203T030000Z\r\n" in calendar
     assert f"UID:{dispute.id}@baobei\r\n" in calendar
-    assert calendar.count("\r\nATTENDEE;") == 5
+    assert calendar.count("\r\nATTENDEE;") == 6
 
     assert [asked.person for asked in dispute.tasks[HOLDER].asked] == [HOLDERS_VP, HOLDERS_VPS_DELEGATE]
     for wrong, code in (
@@ -263,6 +272,8 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
         "stage": "decided",
         "responsible": HOLDER,
         "decided_by_vp_of": HOLDER,
+        "merged_into": "",
+        "stepped_in": False,
     }
     project = await ground.project_now("p1")
     assert (project.applicant, project.salesperson, project.department) == (APPLICANT, HOLDER, "east")
@@ -285,7 +296,7 @@ async def test_d2_sides_their_vps_and_the_general_manager_call_for_the_meeting_a
         assert (await dispute.calls_for_meeting(person)).accepted, person
         await dispute.wants_meeting()
         assert (await dispute.note(""))["wanted_by"]["person"] == person
-        assert (await dispute.calls_for_meeting(person)).code == "dispute_not_open"
+        assert (await dispute.calls_for_meeting(person)).code == "meeting_already_wanted"
 
 
 async def test_p8_the_applicants_vp_records_and_both_registrations_are_bound(ground: DisputeGround) -> None:
@@ -313,7 +324,7 @@ async def test_p8_the_applicants_vp_records_and_both_registrations_are_bound(gro
     assert mine.agreement is not None
     assert mine.agreement == theirs.agreement
     assert mine.agreement["split"] == split(fan="30", jing="70")
-    assert (mine.salesperson, theirs.salesperson) == (APPLICANT, HOLDER)
+    assert (mine.salesperson, theirs.salesperson) == (APPLICANT, APPLICANT)
 
 
 async def test_d2_a_vp_who_is_a_side_records_nothing_on_it(ground: DisputeGround) -> None:
@@ -322,7 +333,8 @@ async def test_d2_a_vp_who_is_a_side_records_nothing_on_it(ground: DisputeGround
     await ground.objection_reviewed("p1")
     await dispute.opens()
     await dispute.wants_meeting()
-    await dispute.answers("", CALLED, meeting(), person=COMMERCE)
+    here = meeting(participants=[APPLICANTS_GM, APPLICANTS_VP, COO, GENERAL_MANAGER])
+    await dispute.answers("", CALLED, here, person=COMMERCE)
     await dispute.meets(APPLICANT)
     assert [asked.person for asked in dispute.tasks[APPLICANT].asked] == [GENERAL_MANAGER]
     mine = ruling(responsible=APPLICANTS_VP, split=[{"person": APPLICANTS_VP, "percent": "100"}])

@@ -75,7 +75,9 @@ async def test_d3_a_split_that_is_not_100_is_refused_with_its_rule(call: Call) -
     people = (APPLICANT, HOLDER, OTHER)
     for shares in (("60", "39.99"), ("99.99",), ("50", "50", "0.01")):
         split = [{"person": person, "percent": share} for person, share in zip(people, shares, strict=False)]
-        answer = await call(APPLICANT, "POST", "/projects/p/agreement", {"cooperation": "联合", "split": split})
+        answer = await call(
+            APPLICANT, "POST", "/projects/p/agreement", {"responsible": HOLDER, "cooperation": "联合", "split": split}
+        )
         assert answer.status_code == 422
         assert [(one["field"], one["rule"]) for one in answer.json()["errors"]] == [("split", "D3")]
 
@@ -108,7 +110,7 @@ BODIES: dict[str, Any] = {
     "correction": {"amount": "1.00", "reason": "x"},
     "resume": {"why_silent": "x", "why_resume": "y"},
     "reason": {"reason": "x"},
-    "agreement": {"cooperation": "x", "split": [{"person": APPLICANT, "percent": "100"}]},
+    "agreement": {"responsible": APPLICANT, "cooperation": "x", "split": [{"person": APPLICANT, "percent": "100"}]},
 }
 
 

@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.steps import Moved
 from api.composing import Composer
 from api.state import Viewer
-from db import projects, tasks
+from db import messages, projects, tasks
+from db.messages import Mail
 from db.projects import UpdateRow
 from db.tasks import DecisionRow
 from domain.project import PROJECT_ENDED, ProjectStage
@@ -57,9 +59,9 @@ SEES = {
     "huang.lei": "",
     "zhao.lei": "p1 p2 p3 p4 p5",
     "david.brown": "p6",
-    "chen.jing": "",
+    "chen.jing": "p2 p3",
     VP: "p1 p2 p3 p4 p5 p6",
-    OTHER_VP: "",
+    OTHER_VP: "p2 p3",
     CLERK: "p1 p2 p3 p4 p5 p6",
     "lin.xia": "p1 p2 p3 p4 p5 p6",
     GENERAL_MANAGER: "p1 p2 p3 p4 p5 p6",
@@ -68,7 +70,8 @@ SEES = {
     "peter.wong": "",
     "song.jie": "",
 }
-"""Own; one's departments; a side of the dispute (D1); invited to the meeting (D2); told of the loss (U8)."""
+"""Own; one's departments; a side of the dispute (D1); whoever leads a side (D4); invited to the meeting (D2); told of
+the loss (U8)."""
 
 
 async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:
@@ -81,6 +84,24 @@ async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx:
         assert answers == {one: 200 if one in theirs.split() else 404 for one in everything}, person
         read = await tx.execute(text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person})
         assert {tuple(one) for one in read} == {(one, how) for one in theirs.split() for how in ("list", "api")}
+
+
+async def test_d4_a_vp_who_was_told_sees_it_a_moment_before_the_dispute_is_on_record(
+    tx: AsyncConnection, call: Call
+) -> None:
+    """P3, D4: the mail goes out with the registration; its dispute is a process of its own and opens after that."""
+    await projects.add(tx, row("p7", stage=ProjectStage.DISPUTED))
+    told = Mail(
+        key="k7", subject_id="p7", person=OTHER_VP, facts={"kind": "registered_under_account"}, link_id=None,
+        created_at=NOW,
+    )  # fmt: skip
+    await messages.keep_step(tx, "project-p7", "told", Moved(), [told])
+    await tx.commit()
+    assert (await call(OTHER_VP, "GET", "/projects/p7")).status_code == 200
+    assert (await call("chen.jing", "GET", "/projects/p7")).status_code == 404
+    await projects.change(tx, "p7", stage=ProjectStage.APPROVAL)
+    await tx.commit()
+    assert (await call(OTHER_VP, "GET", "/projects/p7")).status_code == 404
 
 
 async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Call) -> None:

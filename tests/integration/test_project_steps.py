@@ -36,6 +36,7 @@ from domain.tasks import (
 from tests.integration.project_ground import (
     CLERK,
     COMMERCE,
+    EAST_GM,
     EAST_VP,
     EAST_VPS_DELEGATE,
     FAN,
@@ -131,7 +132,7 @@ async def test_p3_a_project_that_touches_anothers_account_is_registered_and_they
     row = await mine.row()
     assert (row.stage.status, row.account_id) == ("disputed", "a1")
     people = await mine.told("registered_under_account")
-    assert people == sorted([JING, NORTH_VP, EAST_VP, GENERAL_MANAGER])
+    assert people == sorted([JING, NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER])
     told = await mine.mail("registered_under_account", EAST_VP)
     assert (told["project_name"], told["applicant_name"]) == (FORM.name, "杨帆")
     assert any(line["label_key"] == "field.project.amount" for line in told["essentials"])
@@ -331,7 +332,7 @@ async def test_p7_a_confirmed_conflict_is_refused_to_the_applicant_and_the_vps_c
         "by": EAST_VP,
         "reason": "同一项目",
         "at": NOW.isoformat(),
-        "suspects": ["east", "finance"],
+        "suspects": ["east"],
         "objection_until": "2027-01-01T10:00:00+08:00",
     }
     assert (row.stage.status, row.live, await mine.live()) == ("refused", False, False)

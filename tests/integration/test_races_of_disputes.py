@@ -19,12 +19,10 @@ from domain.subject import Subject, SubjectType
 from domain.tasks import AGREED, CALLED, DISAGREE, PROPOSED, TaskKind
 from tests.integration.dispute_ground import (
     APPLICANT,
-    APPLICANTS_VP,
     COMMERCE,
     COO,
     GENERAL_MANAGER,
     HOLDER,
-    HOLDERS_GM,
     HOLDERS_VP,
     HOLDERS_VPS_DELEGATE,
     THIRD,
@@ -284,8 +282,10 @@ async def test_everyone_asked_or_invited_is_told_when_the_project_is_withdrawn(g
     assert held.kind is TaskKind.RECORD_MEETING
     await ground.withdraw("p1")
     await dispute.moves(DisputeStage.WITHDRAWN)
-    told = [HOLDER, COMMERCE, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, HOLDERS_VPS_DELEGATE, COO, GENERAL_MANAGER]
-    assert await ground.told("project_withdrawn", "p1") == sorted(told)
+    assert await ground.told("project_withdrawn", "p1") == sorted([HOLDER, COMMERCE, HOLDERS_VPS_DELEGATE])
+    assert await ground.told("meeting_called_off", "p1") == sorted(meeting()["participants"])
+    cancelled = (await ground.mail("meeting_called_off", "p1", COO))["invitation"]
+    assert "METHOD:CANCEL\r\n" in cancelled
     mail = await ground.mail("project_withdrawn", "p1", HOLDER)
     assert (mail["reason"], mail["decided_by_name"]) == ("客户取消预算", "杨帆")
     assert (await dispute.row()).stage is DisputeStage.WITHDRAWN

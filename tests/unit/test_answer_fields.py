@@ -280,26 +280,34 @@ def test_d3_a_split_of_99_99_is_refused_by_its_rule(percents: tuple[str, str], k
     shares: list[Any] = [
         {"person": person, "percent": percent} for person, percent in zip(people, percents, strict=True)
     ]
-    found = answer_problems(choices, choice=AGREE, reason="", fields={"cooperation": "各做一半", "split": shares})
+    fields: dict[str, Any] = {"responsible": "xu.jing", "cooperation": "各做一半", "split": shares}
+    found = answer_problems(choices, choice=AGREE, reason="", fields=fields)
     assert [(one.field, one.key, one.rule) for one in found] == [("fields.split", key or "split_person_twice", "D3")]
 
 
 def test_d1_the_first_text_is_whole() -> None:
-    choices = project_choices(TaskKind.AGREE_SPLIT)
-    assert problems(choices, AGREE, {"cooperation": "各做一半", "split": SPLIT}) == []
-    assert problems(choices, AGREE, {}) == [("fields.cooperation", "missing"), ("fields.split", "missing")]
-    assert problems(choices, AGREE, {"split": SPLIT}) == [("fields.cooperation", "missing")]
-    assert problems(choices, AGREE, {"cooperation": " ", "split": SPLIT}) == [("fields.cooperation", "missing")]
+    """It names who is responsible, how the two work together, and who gets how much."""
+    choices = project_choices(TaskKind.AGREE_SPLIT, salespeople=["yang.fan", "xu.jing"])
+    whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
+    assert problems(choices, AGREE, whole) == []
+    assert problems(choices, AGREE, {}) == [(f"fields.{name}", "missing") for name in whole]
+    for name in whole:
+        assert problems(choices, AGREE, whole | {name: None}) == [(f"fields.{name}", "missing")]
+    assert problems(choices, AGREE, whole | {"cooperation": " "}) == [("fields.cooperation", "missing")]
+    assert problems(choices, AGREE, whole | {"responsible": "guo.tao"}) == [("fields.responsible", "not_among_options")]
 
 
 def test_d1_a_text_on_the_table_is_confirmed_as_it_is_or_countered_whole() -> None:
     choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=True)
     for confirmed in ({}, {"cooperation": None, "split": None}, {"cooperation": " "}):
         assert problems(choices, AGREE, dict(confirmed)) == []
-    assert problems(choices, AGREE, {"cooperation": "各做一半", "split": SPLIT}) == []
-    assert problems(choices, AGREE, {"cooperation": "各做一半"}) == [("fields.split", "missing")]
+    whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
+    assert problems(choices, AGREE, whole) == []
+    for name in whole:
+        alone = problems(choices, AGREE, {name: whole[name]})
+        assert set(alone) == {(f"fields.{other}", "missing") for other in whole if other != name}
     for blank in (None, " "):
-        assert problems(choices, AGREE, {"cooperation": blank, "split": SPLIT}) == [("fields.cooperation", "missing")]
+        assert problems(choices, AGREE, whole | {"cooperation": blank}) == [("fields.cooperation", "missing")] * 2
 
 
 # The rows of a review
@@ -457,7 +465,7 @@ def test_d2_a_meeting_that_passes_can_be_called(changed: dict[str, Any]) -> None
 @given(cooperation=json_values, split=json_values | st.just(SPLIT), on_the_table=st.booleans())
 def test_d1_an_agreement_that_passes_can_be_put_on_the_table(cooperation: Any, split: Any, on_the_table: bool) -> None:
     choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=on_the_table)
-    fields = {"cooperation": cooperation, "split": split}
+    fields = {"responsible": "xu.jing", "cooperation": cooperation, "split": split}
     if answer_problems(choices, choice=AGREE, reason="", fields=fields):
         return
     try:

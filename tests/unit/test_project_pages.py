@@ -291,7 +291,8 @@ def test_d1_agreeing_without_a_text_confirms_and_disagreeing_carries_none() -> N
     assert answered(TaskKind.AGREE_SPLIT, {"choice": "disagree", "reason": "不同意"}) == {}
     with pytest.raises(Refusal) as refusal:  # nothing on the table yet
         answered(TaskKind.AGREE_SPLIT, {"choice": "agree"})
-    assert {problem.field for problem in refusal.value.problems} == {"fields.cooperation", "fields.split"}
+    fields = {problem.field for problem in refusal.value.problems}
+    assert fields == {"fields.responsible", "fields.cooperation", "fields.split"}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from domain.dispute import Claimant, Origin, deciding_salesperson
+from domain.dispute import TWO_PROJECTS, Claimant, Origin, deciding_salesperson, ended_by
 from domain.organisation import Organisation, Role
 from domain.organisation_file import read_organisation
 from domain.project import PROJECT_ENDED, ProjectStage, ProjectStatus, Track
@@ -71,9 +71,9 @@ def without(*gone: str) -> Organisation:
 @pytest.mark.parametrize(
     ("holder", "expected"),
     [
-        (JING, {JING, NORTH_VP, EAST_VP, MANAGER}),
-        (LEI, {LEI, NORTH_VP, MANAGER}),  # one VP for both sides
-        (TAO, {TAO, NORTH_VP, MANAGER}),
+        (JING, {JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}),
+        (LEI, {LEI, NORTH_VP, MANAGER, NORTH_GM}),  # one VP for both sides
+        (TAO, {TAO, NORTH_VP, MANAGER, NORTH_GM, FINANCE_GM}),
     ],
 )
 def test_p3_the_vps_concerned_the_general_manager_and_whose_account_it_is_are_told(
@@ -84,7 +84,7 @@ def test_p3_the_vps_concerned_the_general_manager_and_whose_account_it_is_are_to
 
 def test_p3_a_project_under_two_accounts_is_told_to_both_of_their_salespeople_and_vps() -> None:
     found = told(ProjectNotice.REGISTERED_UNDER_ACCOUNT, JING, TAO)
-    assert set(found) == {JING, TAO, NORTH_VP, EAST_VP, MANAGER}
+    assert set(found) == {JING, TAO, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM, FINANCE_GM}
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,14 @@ def test_p2_the_result_reaches_whoever_registered_it_also_when_another_is_respon
     assert set(told(ProjectNotice.PROJECT_REJECTED, involved=[LEI])) == {FAN, LEI}
 
 
-def test_d1_an_agreement_is_reported_to_both_vps_and_the_general_manager() -> None:
-    assert set(told(ProjectNotice.AGREED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER}
-    assert set(told(ProjectNotice.AGREED, LEI)) == {FAN, LEI, NORTH_VP, MANAGER}
+def test_d1_an_agreement_is_reported_to_both_vps_both_gms_and_the_general_manager() -> None:
+    assert set(told(ProjectNotice.AGREED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}
+    assert set(told(ProjectNotice.AGREED, LEI)) == {FAN, LEI, NORTH_VP, MANAGER, NORTH_GM}
 
 
 def test_d2_who_may_step_in_is_told_that_a_meeting_is_wanted() -> None:
-    assert set(told(ProjectNotice.MEETING_WANTED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER}
+    found = told(ProjectNotice.MEETING_WANTED, JING)
+    assert set(found) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}
 
 
 def test_d2_the_participants_are_invited_and_nobody_else() -> None:
@@ -141,7 +142,7 @@ def test_d2_the_participants_are_invited_and_nobody_else() -> None:
 
 def test_d2_the_outcome_is_told_to_both_sides_their_vps_the_general_manager_and_who_was_there() -> None:
     found = told(ProjectNotice.MEETING_RECORDED, JING, involved=[COO, EAST_GM])
-    assert set(found) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, COO, EAST_GM}
+    assert set(found) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, COO, NORTH_GM, EAST_GM}
 
 
 @pytest.mark.parametrize(
@@ -271,6 +272,7 @@ def test_p4_and_d2_only_those_offered_are_assigned_invited_or_made_responsible()
         "duration_minutes": False,
         "place": True,
         "participants": True,
+        "missing_because": False,
         "note": False,
     }
     assert {spec.name: spec.options for spec in called.fields if spec.options} == {"participants": (COO, MANAGER)}
@@ -283,11 +285,27 @@ def test_p4_and_d2_only_those_offered_are_assigned_invited_or_made_responsible()
     }
 
 
+def test_d6_a_meeting_over_several_registrations_says_which_goes_on() -> None:
+    (record,) = project_choices(TaskKind.RECORD_MEETING, salespeople=[FAN, JING], registrations=["p2", "p1"])
+    (which,) = (spec for spec in record.fields if spec.name == "goes_on")
+    assert (which.options, which.required) == (("p2", "p1", TWO_PROJECTS), False)
+    (alone,) = project_choices(TaskKind.RECORD_MEETING, salespeople=[FAN, JING], registrations=["p2"])
+    assert "goes_on" not in {spec.name for spec in alone.fields}
+
+
+@pytest.mark.parametrize(
+    ("goes_on", "ends"),
+    [("", ("p1", "p3")), ("p2", ("p1", "p3")), ("p1", ("p2", "p3")), ("p3", ("p2", "p1")), (TWO_PROJECTS, ())],
+)
+def test_d6_all_but_the_one_that_goes_on_end_unless_they_are_two_projects(goes_on: str, ends: tuple[str, ...]) -> None:
+    assert ended_by(goes_on, "p2", ["p3", "p1"]) == ends
+
+
 @pytest.mark.parametrize("on_the_table", [False, True])
 def test_d1_the_first_to_agree_writes_the_text_and_the_other_may_confirm_it_as_it_is(on_the_table: bool) -> None:
     agree, disagree = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=on_the_table)
     assert {spec.name: spec.required for spec in agree.fields} == dict.fromkeys(
-        ("cooperation", "split"), not on_the_table
+        ("responsible", "cooperation", "split"), not on_the_table
     )
     assert disagree.fields == ()
 
@@ -325,7 +343,7 @@ STATUSES = {
     ProjectStatus.DISPUTED: {ProjectStage.DISPUTED},
     ProjectStatus.ACTIVE: {ProjectStage.ACTIVE},
     ProjectStatus.CONTRACT_SIGNED: {ProjectStage.CONTRACT_SIGNED},
-    ProjectStatus.ENDED: {ProjectStage.ENDED},
+    ProjectStatus.ENDED: {ProjectStage.ENDED, ProjectStage.MERGED},
     ProjectStatus.SHELVED: {ProjectStage.SHELVED},
     ProjectStatus.REJECTED: {ProjectStage.REJECTED},
     ProjectStatus.REFUSED: {ProjectStage.REFUSED, ProjectStage.OBJECTION, ProjectStage.CLOSED_REFUSED},
@@ -382,6 +400,7 @@ def test_every_stage_is_told_with_its_rule() -> None:
         ProjectStage.REJECTED: "P2",
         ProjectStage.CLOSED_REFUSED: "P8",
         ProjectStage.WITHDRAWN: "N13",
+        ProjectStage.MERGED: "D6",
     }
 
 

@@ -96,6 +96,8 @@ class FakeProject:
     objection_until: datetime | None = None
     objection: str = ""
     agreement: dict[str, Any] | None = None
+    waits: str = ""
+    """D4: who wants the meeting although both have agreed."""
     loss: str = ""
     contract: str = ""
     with_commerce: bool = False
@@ -124,6 +126,8 @@ class FakeDispute:
     wanted: str = ""
     """D2: who wants the meeting."""
     participants: tuple[str, ...] = ()
+    called_off: bool = False
+    """D5."""
     responsible: str = ""
 
     @property

@@ -24,6 +24,7 @@ from domain.project_rules import (
 from domain.statements import (
     AnswerTask,
     CallForMeeting,
+    CallOffMeeting,
     ObjectToRefusal,
     Reassign,
     ReceiveContract,
@@ -44,6 +45,7 @@ from domain.tasks import (
     PROPOSED,
     RECEIVED,
     RECORD,
+    REJECT,
     REROUTE,
     SEND_BACK,
     SUPPLY,
@@ -64,8 +66,10 @@ def judged(record: ProjectRecord, own: Own, said: Said, now: datetime) -> Record
     if isinstance(said, AnswerTask):
         return _answer(record, own, said, now)
     if isinstance(own, FakeDispute):
-        return _meeting_wanted(record, own, said)
+        return _of_dispute(record, own, said)
     match said:
+        case CallForMeeting():
+            return _stepped_in(record, own, said)
         case UpdateProject():
             return _update(record, own, said, now)
         case ReportLoss():
@@ -96,6 +100,8 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
         raise Refused(problems[0].key)
     if isinstance(own, FakeDispute):
         _check_dispute(own, task, said)
+    elif own.waits:
+        raise Refused("task_withdrawn")
     elif task.kind is TaskKind.CONTRACT_REVIEW:
         _active(own, own.salesperson)
     before = own.round
@@ -157,6 +163,8 @@ def _check_dispute(own: FakeDispute, task: FakeTask, said: AnswerTask) -> None:
             raise Refused("agreement_outdated")
     if said.choice == RECORD and said.fields["responsible"] not in own.sides:
         raise Refused("not_among_options")
+    if said.choice == RECORD and own.called_off:
+        raise Refused("task_withdrawn")
 
 
 def _dispute_answered(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any]:
@@ -167,6 +175,7 @@ def _dispute_answered(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dic
             return _agreed(own, task, said)
         case choice if choice == CALLED:
             own.participants = tuple(said.fields["participants"])  # type: ignore[arg-type]
+            own.called_off = False
         case choice if choice == RECORD:
             own.responsible = str(said.fields["responsible"])
     return {}
@@ -182,10 +191,36 @@ def _agreed(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any
     return {"round": own.text_round, "outcome": PROPOSED if others else AGREED, "names": others}
 
 
-def _meeting_wanted(record: ProjectRecord, own: FakeDispute, said: Said) -> Recorded:
+def _of_dispute(record: ProjectRecord, own: FakeDispute, said: Said) -> Recorded:
+    match said:
+        case CallForMeeting() if own.stage is DisputeStage.AGREED:
+            return _stepped_in(record, own.project, said).model_copy(update={"settled": True})
+        case CallForMeeting():
+            return _meeting_wanted(record, own, said)
+        case CallOffMeeting() if own.stage is DisputeStage.MEETING and not own.responsible and not own.called_off:
+            own.called_off = True
+            record.mail("meeting_called_off", own.participants, said.said_at)
+            return Recorded(accepted=True)
+        case _:
+            raise Refused("stage_does_not_allow")
+
+
+def _stepped_in(record: ProjectRecord, own: FakeProject, said: CallForMeeting) -> Recorded:
+    """D4: a VP concerned or the general manager, after the agreement and before the decision."""
+    over = [one for one in record.disputes.values() if one.project is own]
+    stages = (ProjectStage.DISPUTED, ProjectStage.APPROVAL, ProjectStage.HELD)
+    decided = any(decision.choice in (APPROVE, REJECT) for decision in record.decided_by(own))
+    if not over or over[-1].stage is not DisputeStage.AGREED or own.stage not in stages or own.withdrawn or decided:
+        raise Refused("dispute_not_open")
+    vps = {record.organisation.vp_of(side) for side in over[-1].sides}
+    if said.person not in vps | {person.id for person in record.organisation.holders(Role.GENERAL_MANAGER)}:
+        raise Refused("may_not_call_meeting")
+    own.waits = own.waits or said.person
+    return Recorded(accepted=True)
+
+
+def _meeting_wanted(record: ProjectRecord, own: FakeDispute, said: CallForMeeting) -> Recorded:
     """D2: by a side, a VP concerned or the general manager."""
-    if not isinstance(said, CallForMeeting):
-        raise Refused("stage_does_not_allow")
     sides = {*own.sides, own.project.salesperson}
     vps = {record.organisation.vp_of(side) for side in sides}
     managers = {person.id for person in record.organisation.holders(Role.GENERAL_MANAGER)}

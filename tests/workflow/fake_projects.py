@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
-from activities.context import ForeignStep
+from activities.context import ForeignStep, SubjectOver
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
@@ -199,12 +199,20 @@ class FakeProjectActivities(FakeActivities):
                 origin=step.origin,
                 claimants=(own, *step.claimants),
             )
-            if step.origin is Origin.OBJECTION:
+            if project.waits:  # D4: between those who have agreed
+                agreed = [one for one in record.disputes.values() if one.project is project]
+                dispute.claimants, dispute.wanted = agreed[-1].claimants, project.waits
+            elif step.origin is Origin.OBJECTION:
                 dispute.wanted = next(d.person for d in record.decided_by(project) if d.choice == CALL_MEETING)
             record.disputes[dispute.id] = dispute
             record.note("dispute_opened", step.now, dispute=dispute.id, origin=step.origin.value)
             names = "、".join(record.organisation.name_of(person) for person in dispute.sides)
-            return DisputeOpened(title=f"{dispute.id} · {names}", applicant=project.applicant, sides=dispute.sides)
+            return DisputeOpened(
+                title=f"{dispute.id} · {names}",
+                applicant=project.applicant,
+                sides=dispute.sides,
+                meeting_wanted=bool(dispute.wanted),
+            )
 
         return await self._once(step, work)
 
@@ -332,7 +340,9 @@ class FakeProjectActivities(FakeActivities):
             (stages.CONFLICT_CONFIRMATION, stages.APPROVAL): last == NO_CONFLICT
             and not self.record.tasks_of(own.workflow_id, open_only=True),
             (stages.CONFLICT_CONFIRMATION, stages.REFUSED): any(d.choice == CONFLICT for d in decided),
-            (stages.DISPUTED, stages.APPROVAL): own.agreement is not None,
+            (stages.DISPUTED, stages.APPROVAL): own.agreement is not None and not own.waits,
+            (stages.APPROVAL, stages.DISPUTED): bool(own.waits),
+            (stages.HELD, stages.DISPUTED): bool(own.waits),
             (stages.APPROVAL, stages.HELD): last == HOLD,
             (stages.APPROVAL, stages.REJECTED): last == REJECT,
             (stages.HELD, stages.APPROVAL): supplied and own.track is not None,
@@ -356,7 +366,7 @@ class FakeProjectActivities(FakeActivities):
         negotiating, stages = own.stage is DisputeStage.NEGOTIATION, DisputeStage
         led = {
             stages.NEGOTIATION: negotiating and own.origin is Origin.OTHER_ACCOUNT and not own.wanted,
-            stages.CALLING_MEETING: negotiating and bool(own.wanted),
+            stages.CALLING_MEETING: (negotiating and bool(own.wanted)) or own.called_off,
             stages.MEETING: own.stage is stages.CALLING_MEETING and bool(own.participants),
             stages.AGREED: negotiating and not own.wanted and own.confirmed >= set(own.sides),
             stages.DECIDED: own.stage is stages.MEETING and bool(own.responsible),
@@ -379,10 +389,11 @@ class FakeProjectActivities(FakeActivities):
     def _bound(self, own: FakeDispute) -> DisputeOutcome:
         """D1, D2: the outcome stands in every registration that is a side."""
         project = own.project
-        responsible = own.responsible or project.salesperson
+        responsible = own.responsible or str((own.text or {}).get("responsible") or project.salesperson)
         others = tuple(one for one in own.claimants if one.subject_id != project.id)
         if not own.project_is_over:
             project.salesperson, project.agreement = responsible, {"dispute": own.id, "text": own.text}
+            project.waits = ""
             self.record.bound += [project.id, *(one.subject_id for one in others if one.subject_type == "project")]
         return DisputeOutcome(
             stage=own.stage,
@@ -422,6 +433,8 @@ class FakeProjectActivities(FakeActivities):
         def work() -> Refreshed:
             record = self.record
             own = record.subject(step.subject, _workflow_id())
+            if own.stage is ProjectStage.MERGED:  # D6
+                raise SubjectOver(own.stage.value)
             still_open = record.tasks_of(own.workflow_id, open_only=True)
             for task in still_open:
                 refresh(record, task, step.now)

@@ -32,6 +32,7 @@ from domain.project import (
 from domain.statements import (
     AnswerTask,
     CallForMeeting,
+    CallOffMeeting,
     CorrectContract,
     ObjectToRefusal,
     Reassign,
@@ -80,8 +81,10 @@ SIGNALS = {
     ObjectToRefusal: "object_to_refusal",
     Reassign: "reassign",
     CallForMeeting: "call_for_meeting",
+    CallOffMeeting: "call_off_meeting",
 }
 HALVES: dict[str, Any] = {
+    "responsible": "sam",
     "cooperation": "sam sells, sue serves",
     "split": [{"person": "sam", "percent": "50"}, {"person": "sue", "percent": "50"}],
 }
@@ -209,6 +212,23 @@ class ProjectStory(Story):
     def wants_meeting(self, person: str) -> CallForMeeting:
         said = CallForMeeting(person=person, reason="no agreement in sight")
         return self.sealed(said, workflow_id=self.dispute.workflow_id)
+
+    def steps_in(self, person: str) -> CallForMeeting:
+        """D4: after the agreement, it is the registration that hears it."""
+        return self.sealed(CallForMeeting(person=person, reason="too large to leave to two"))
+
+    def calls_off(self, person: str = MONA) -> CallOffMeeting:
+        return self.sealed(
+            CallOffMeeting(person=person, reason="they talk again"), workflow_id=self.dispute.workflow_id
+        )
+
+    async def to_agreement(self) -> None:
+        """D1: both have confirmed one text, and the VP is asked."""
+        await self.to_dispute()
+        await self.tells(SAM, "agree", **HALVES)
+        await self.dispute_comes_to(DisputeStage.NEGOTIATION, asked=("sue",))
+        await self.tells("sue", "agree")
+        await self.comes_to(ProjectStage.APPROVAL)
 
     def reassignment(self, to: str, person: str = OPERATOR) -> Reassign:
         return self.sealed(Reassign(person=person, to=to, reason="has left"))

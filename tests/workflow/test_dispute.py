@@ -19,6 +19,7 @@ from workflows.messages import FactsChanged
 
 SOON = timedelta(minutes=1)
 THIRDS: dict[str, Any] = {
+    "responsible": SAM,
     "cooperation": "each a third",
     "split": [
         {"person": SAM, "percent": "33.34"},
@@ -31,7 +32,7 @@ THIRDS: dict[str, Any] = {
 def other_text(sam: int) -> dict[str, Any]:
     """D1: another text with so many percent for sam."""
     split = [{"person": SAM, "percent": str(sam)}, {"person": SUE, "percent": str(100 - sam)}]
-    return {"cooperation": f"sam {sam}", "split": split}
+    return {"responsible": SAM, "cooperation": f"sam {sam}", "split": split}
 
 
 def task_for(project: ProjectStory, person: str, kind: TaskKind) -> FakeTask:
@@ -67,7 +68,7 @@ async def test_d1_who_proposes_has_confirmed_and_the_other_confirms_the_same_tex
     await project.comes_to(ProjectStage.APPROVAL)
     assert project.dispute.confirmed == {SAM, SUE}
     assert project.dispute.text == HALVES
-    assert project.told("agreed") == sorted({SAM, SUE, VERA, VIKTOR, GINA})
+    assert project.told("agreed") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     assert project.told("meeting_wanted") == []
 
 
@@ -148,7 +149,7 @@ async def test_d2_one_side_disagrees_and_commerce_is_asked_to_call_the_meeting(p
     assert (silent.message_id, "reason_required") in project.record.refused
     await project.tells(SUE, "disagree", "my customer")
     await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
-    assert project.told("meeting_wanted") == sorted({SAM, SUE, VERA, VIKTOR, GINA})
+    assert project.told("meeting_wanted") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     assert project.told("task_withdrawn") == [SAM]
 
 
@@ -187,7 +188,8 @@ async def test_d2_a_call_for_the_meeting_goes_before_a_confirmation_that_comes_w
     assert project.record.refused == [(confirmation.message_id, "task_withdrawn")]
 
 
-async def test_d2_a_call_for_the_meeting_behind_the_last_confirmation_comes_too_late() -> None:
+async def test_d4_a_call_for_the_meeting_behind_the_last_confirmation_lets_the_agreement_wait() -> None:
+    """It reaches the dispute's process in its last moment; the registration takes it up and opens another dispute."""
     async with time_skipping() as env:
         project = ProjectStory(env)
         async with project.worker(max_cached_workflows=0):
@@ -198,10 +200,71 @@ async def test_d2_a_call_for_the_meeting_behind_the_last_confirmation_comes_too_
         wanted = project.wants_meeting(GINA)
         await project.signal(confirmation, wanted)
         async with project.worker():
-            await project.comes_to(ProjectStage.APPROVAL)
-            await eventually(lambda: bool(project.record.refused), "a refusal")
-    assert project.record.refused == [(wanted.message_id, "dispute_not_open")]
-    assert project.told("meeting_wanted") == []
+            await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+    assert project.record.refused == []
+    assert project.dispute.id == "B-1-2"
+    assert project.dispute.wanted == GINA
+    assert project.project.stage is ProjectStage.DISPUTED
+    assert wanted.message_id in project.record.heard
+
+
+@pytest.mark.parametrize("person", [VERA, VIKTOR, GINA])
+async def test_d4_after_an_agreement_a_vp_or_the_general_manager_steps_in_and_the_meeting_decides(
+    project: ProjectStory, person: str
+) -> None:
+    await project.to_agreement()
+    await project.sends(project.steps_in(person))
+    await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+    assert (project.dispute.id, project.dispute.wanted) == ("B-1-2", person)
+    assert project.told("meeting_wanted") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
+    assert project.project.stage is ProjectStage.DISPUTED
+    await project.meeting_is_called()
+    split = [{"person": SUE, "percent": "80"}, {"person": SAM, "percent": "20"}]
+    await project.tells(VIKTOR, "record", responsible=SUE, split=split, summary="sue leads")
+    await project.comes_to(ProjectStage.APPROVAL)
+    await project.tells(VIKTOR, "approve")
+    await project.comes_to(ProjectStage.ACTIVE)
+    assert project.project.salesperson == SUE
+
+
+async def test_d4_stepping_in_and_the_approval_in_one_moment_leave_the_one_that_came_first(
+    project: ProjectStory,
+) -> None:
+    await project.to_agreement()
+    approval, wanted = project.answer(VIKTOR, "approve"), project.steps_in(GINA)
+    await project.signal(wanted, approval)
+    await project.dispute_comes_to(DisputeStage.CALLING_MEETING)
+    await eventually(lambda: bool(project.record.refused), "a refusal")
+    assert project.record.refused == [(approval.message_id, "task_withdrawn")]
+    assert project.record.issued == 0
+
+
+async def test_d4_a_held_project_waits_for_the_meeting_as_well(project: ProjectStory) -> None:
+    await project.to_agreement()
+    await project.tells(VIKTOR, "hold", "who is the end user?")
+    await project.comes_to(ProjectStage.HELD)
+    await project.sends(project.steps_in(VERA))
+    await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+
+
+async def test_d5_a_meeting_that_is_called_off_has_commerce_call_another(project: ProjectStory) -> None:
+    await project.to_calling()
+    await project.meeting_is_called()
+    await project.sends(project.calls_off())
+    await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
+    await project.meeting_is_called()
+    split = [{"person": SUE, "percent": "80"}, {"person": SAM, "percent": "20"}]
+    await project.tells(VIKTOR, "record", responsible=SUE, split=split, summary="sue leads")
+    await project.comes_to(ProjectStage.APPROVAL)
+
+
+async def test_d6_a_process_whose_registration_was_merged_ends_when_it_hears_of_it(project: ProjectStory) -> None:
+    """D6: the outcome of another registration's dispute has ended it on record; in a dispute of its own as well."""
+    await project.to_dispute()
+    project.project.stage = ProjectStage.MERGED
+    await project.handle.signal("facts_changed", FactsChanged(version="dispute outcome"))
+    assert await project.result() == "merged"
+    await eventually(lambda: project.dispute.stage is DisputeStage.WITHDRAWN, "its own dispute over")
 
 
 async def test_d2_d3_the_meeting_is_called_recorded_and_decides(project: ProjectStory) -> None:

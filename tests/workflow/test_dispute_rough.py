@@ -18,6 +18,7 @@ from workflows.messages import TASK_QUEUE, StartDispute
 
 SOON = timedelta(minutes=1)
 THIRDS: dict[str, Any] = {
+    "responsible": SAM,
     "cooperation": "each a third",
     "split": [
         {"person": SAM, "percent": "33.34"},

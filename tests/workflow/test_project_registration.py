@@ -18,6 +18,7 @@ from sandbox import Sandbox
 from tests.workflow.fake_activities import capacity_of
 from tests.workflow.fake_project_record import (
     CARL,
+    DIRK,
     SUE,
     TESS,
     account_of,
@@ -79,7 +80,7 @@ async def test_p2_p3_another_company_supplied_sends_the_project_its_way_again(pr
     await project.comes_to(ProjectStage.DISPUTED)
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM, SUE))
     assert project.count("routed") == 2
-    assert project.told("registered_under_account") == sorted({SUE, VERA, VIKTOR, GINA})
+    assert project.told("registered_under_account") == sorted({SUE, DORA, DIRK, VERA, VIKTOR, GINA})
 
 
 async def test_p2_rejected_is_the_end_and_the_salesperson_is_told(project: ProjectStory) -> None:
@@ -109,7 +110,7 @@ async def test_p3_d1_under_anothers_account_all_are_told_both_agree_and_the_acco
     project: ProjectStory,
 ) -> None:
     await project.to_dispute()
-    assert project.told("registered_under_account") == sorted({SUE, VERA, VIKTOR, GINA})
+    assert project.told("registered_under_account") == sorted({SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     assert (await project.status()).stage == ProjectStage.DISPUTED
     await project.tells(SAM, "agree", **HALVES)
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
