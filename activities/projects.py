@@ -63,6 +63,7 @@ from domain.tasks import (
     Choice,
     TaskKind,
 )
+from matching.projects import another_project, renamed
 from texts.mail import MailFacts, MailKind
 from texts.project_views import contract_lines, credit_lines, loss_lines, match_lines, project_essentials, silence_lines
 from texts.views import Essential
@@ -223,12 +224,14 @@ class ProjectContext(Context):
         elif stage is ProjectStage.SHELVED:
             update |= {"end_reason": {"reason": "", "rule": "U4"}, "silences": len(Silence)}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
-            update["registered_at"] = work.now
+            update |= {"registered_at": work.now, "named_since": None}
             await applications.set_since(work.tx, "project", self.row.id, work.now)
         await self.change(**update)
         await applications.set_live(work.tx, "project", self.row.id, stage.live)  # P10
         if stage is ProjectStage.CONFLICT_CHECK:
             # One that was registered before may have been recorded only after this one had found its way (P4, A5).
+            await find_matches(self)
+        elif stage in _DECIDED_ON_MATCHES and before is not ProjectStage.ROUTING:  # which has just looked
             await find_matches(self)
         apart = (self.row.agreement or {}).get("goes_on", TWO_PROJECTS) == TWO_PROJECTS  # not said before 0.2
         if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal and apart:
@@ -457,13 +460,18 @@ class ProjectContext(Context):
             raise Refused("unreadable") from None
 
     async def _begin_round(self, said: AnswerTask) -> Answered:
-        """P2: the completed form begins a new round. Another company named, and it finds its way anew (P1, P3, P4)."""
+        """P2, P4: the completed form begins a new round. One that is another by its companies, or under no account by
+        what conflict detection compares of the project itself, finds its way anew (P1, P3, P4)."""
         work, before = self.work, self.row
         form, number = self._supplied_form(said), before.round + 1
         await projects.add_round(work.tx, before.id, number, form, work.now)
         parties = keyed_parties(form)
-        reroute = parties != keyed_parties(before.form)
+        # Under an account nobody but the VP judges the project itself, who is shown what is found anew.
+        of_itself = before.track is Track.NON_NAMED and another_project(before.form, form)
+        reroute = of_itself or parties != keyed_parties(before.form)
         update: dict[str, Any] = {"form": form, "round": number}
+        if renamed(before.form, form):
+            update["named_since"] = work.now
         if reroute:
             # A company named only now has its place in time from now on (A5); one named before keeps it.
             await applications.set_parties(work.tx, "project", before.id, parties, since=work.now, live=True)
@@ -508,6 +516,8 @@ class ProjectContext(Context):
         return facts
 
 
+_DECIDED_ON_MATCHES = frozenset({ProjectStage.APPROVAL, ProjectStage.OBJECTION})
+"""P2, P8: whoever decides sees what is registered at this moment, not what the way here had found."""
 _OF_DISPUTES = frozenset({TaskKind.AGREE_SPLIT, TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING})
 _WITH_MATCHES = frozenset(
     {

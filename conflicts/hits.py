@@ -163,9 +163,11 @@ async def project_hits(
     if PROJECT in against:
         named = await projects_named(tx, *_called(asked), but=asked.id) if asked.project else ()
         wanted = {*named, *(id_ for kind, id_ in hits if kind == PROJECT)}
-        rows = await projects.by_ids(tx, sorted(wanted)) if wanted else ()
+        mine = [asked.id] if asked.project and asked.subject and asked.subject.type == PROJECT else []
+        known = await projects.by_ids(tx, sorted({*wanted, *mine})) if wanted else ()
     else:
-        rows = ()
+        known = ()
+    rows = [row for row in known if row.id != asked.id]
     before = [id_ for kind, id_ in hits if kind == EARLIER_PROJECT]
     earlier = await registers.earlier_projects(tx, before) if before else ()
     sides: dict[Key, ProjectSides] = {(PROJECT, row.id): ProjectSides.of(row.form) for row in rows}
@@ -178,9 +180,11 @@ async def project_hits(
     if asked.project is None:
         return sides
     live = {(PROJECT, row.id): row.stage.live for row in rows}
-    since = {(PROJECT, row.id): row.registered_at for row in rows}
+    since = {(PROJECT, row.id): row.place for row in rows}
     since |= {(EARLIER_PROJECT, row.id): row.registered_at for row in earlier}
-    place = (min(times.values(), default=now), asked.id)
+    # Who took the name of another project only when it was held comes after it, whoever had registered first (P2).
+    named = max((row.named_since for row in known if row.id == asked.id and row.named_since), default=None)
+    place = (named or min(times.values(), default=now), asked.id)
     for key, theirs in sides.items():
         if live_only and not live.get(key, True):
             continue

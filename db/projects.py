@@ -91,6 +91,13 @@ class ProjectRow(Wire):
     updated_at: datetime | None = None
     silences: int = 0
     """How many of the three things that follow from silence have happened since `updated_at` (U2–U4)."""
+    named_since: datetime | None = None
+    """Since when it goes by its name and tender number, where that is later than its registration (P2, A5)."""
+
+    @property
+    def place(self) -> datetime:
+        """A5: its place among projects of the same name."""
+        return self.named_since or self.registered_at
 
     @property
     def customer_name(self) -> str:

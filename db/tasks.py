@@ -35,6 +35,8 @@ class TaskRow(Wire):
     due_at: datetime
     due_provisional: bool
     chased: int = 0
+    warned_at: datetime | None = None
+    """When the people concerned were told that what stands still here will be closed (U10)."""
     closed_at: datetime | None = None
     closed_because: str | None = None
 

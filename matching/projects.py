@@ -60,6 +60,20 @@ def _party(company: Company | None, role: PartyRole) -> Party | None:
     return Party(name=company.name, uscc=company.uscc, role=role) if company else None
 
 
+def renamed(before: ProjectForm, now: ProjectForm) -> bool:
+    """P2, A5: whether the project goes by another name or tender number, beyond how it is spelled."""
+    return any(
+        name_key(one) != name_key(other)
+        for one, other in ((before.name, now.name), (before.tender_number, now.tender_number))
+    )
+
+
+def another_project(before: ProjectForm, now: ProjectForm) -> bool:
+    """P2, P4: whether conflict detection may find something else by what the form says of the project itself."""
+    products = (frozenset(map(name_key, form.products)) for form in (before, now))
+    return renamed(before, now) or next(products) != next(products)
+
+
 def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: Matching | None = None) -> Verdict:
     """How close the two projects are, and why (P4).
 

@@ -18,6 +18,7 @@ from db.registers import EarlierProjectRow
 from domain.dispute import Claimant
 from domain.organisation import Role
 from domain.project import Company, ProjectStage, Track
+from domain.project_match import Match
 from domain.project_rules import ProjectNotice
 from domain.statements import AnswerTask, ObjectToRefusal, Reassign, RegisterProject, ReportLoss, Withdraw
 from domain.tasks import (
@@ -481,6 +482,79 @@ async def test_p2_a_company_changed_while_held_finds_its_way_anew(ground: Projec
     routed = await mine.routes()
     assert (routed.track, [one.person for one in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
     assert (await mine.row()).registered_at == NOW
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"name": "云岭三期扩容工程"}, {"tender_number": "YL-2026-031"}, {"products": ["防火墙"]}],
+    ids=["name", "tender_number", "products"],
+)
+async def test_p2_p4_another_project_made_of_a_held_one_goes_to_the_clerk_anew(
+    ground: ProjectGround, changed: dict[str, Any]
+) -> None:
+    mine = await ground.in_approval("p1", FAN, form("云岭精工", name="云岭一期"))
+    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
+    other = form("云岭精工", **{"name": "云岭一期", **changed}).model_dump(mode="json")
+    supplied = await mine.answers(FAN, SUPPLY, project=other)
+    assert supplied.decision is not None
+    assert supplied.decision.outcome == REROUTE
+    with pytest.raises(ForeignStep):  # nobody has looked for what else is registered
+        await mine.asks_vp()
+    await mine.moves(ProjectStage.ROUTING)
+    assert (await mine.routes()).track is Track.NON_NAMED
+    await mine.is_checked()
+
+
+async def test_p2_a5_who_takes_a_registered_projects_name_while_held_comes_after_it(ground: ProjectGround) -> None:
+    """Registered first under a harmless name, then renamed into what another has registered since: no way past P4."""
+    mine = await ground.in_approval("mine", FAN, form("云岭精工", name="办公室打印机"), NOW - 10 * DAY)
+    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
+    await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心二期核心机房"), NOW - 5 * DAY)
+    mine.now = NOW
+    taken = form("云岭精工", name="滨江数据中心二期 核心机房").model_dump(mode="json")
+    assert (await mine.answers(FAN, SUPPLY, project=taken)).accepted
+    await mine.moves(ProjectStage.ROUTING)
+    await mine.routes()
+    await mine.is_checked()
+    (match,) = await found_of(ground, mine)
+    assert (match.subject_id, match.earlier, match.live) == ("theirs", True, True)
+    answer = await mine.answers(CLERK, SUSPECT, "同一项目", suspects=["theirs"])
+    assert (answer.accepted, answer.code) == (True, "")
+
+
+async def test_p2_p6_the_vp_sees_what_is_registered_when_they_are_asked(ground: ProjectGround) -> None:
+    """Another's project under one's own account; before the VP is asked again, it has ended and a new one is there."""
+    await ground.holds("a1", FAN, "云岭精工")
+    theirs = await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心二期核心机房"), NOW - DAY)
+    mine = await ground.registered("p1", FAN, form("云岭精工", name="云岭一期"))
+    await mine.routes()
+    await mine.asks_vp()
+    assert [match.subject_id for match in await found_of(ground, mine)] == ["a1"]
+    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
+    taken = form("云岭精工", name="滨江数据中心二期核心机房").model_dump(mode="json")
+    supplied = await mine.answers(FAN, SUPPLY, project=taken)
+    assert supplied.decision is not None
+    assert supplied.decision.outcome == "", "under one's own account the VP alone judges"
+    await mine.asks_vp()
+    assert "theirs" in [match.subject_id for match in await found_of(ground, mine)]
+    lines = await ground.rows("SELECT facts FROM mail WHERE subject_id = 'p1' AND person = :p ORDER BY id", p=NORTH_VP)
+    assert "滨江数据中心二期核心机房" in [line["name"] for line in lines[-1][0]["matches"]]
+    await mine.answers(NORTH_VP, HOLD, "再写全")
+    await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
+    assert (await theirs.say(ReportLoss, JING, loss={"reason": "预算取消"})).accepted
+    await theirs.moves(ProjectStage.ENDED)
+    await mine.answers(FAN, SUPPLY, project=taken)
+    await mine.asks_vp()
+    ended = next(match for match in await found_of(ground, mine) if match.subject_id == "theirs")
+    assert (ended.live, ended.status) == (False, "ended")
+
+
+async def found_of(ground: ProjectGround, one: Registration) -> tuple[Match, ...]:
+    async with ground.engine.connect() as tx:
+        return await projects.matches_of(tx, one.id, (await one.row()).round)
 
 
 async def test_p2_p10_rejected_it_is_over_and_in_nobodys_way(ground: ProjectGround) -> None:
