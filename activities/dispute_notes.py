@@ -10,16 +10,16 @@ from pydantic import JsonValue
 from activities.stepping_in import agreement_waits
 from conflicts.asked import keyed
 from conflicts.learned import learned_names
+from conflicts.matches import as_they_are
 from db import disputes, projects, rulings
 from domain.dispute import TWO_PROJECTS, MeetingCall
 from domain.email_address import is_email_address
-from domain.project_match import Match
 from domain.project_rules import ProjectNotice, meeting_participants
 from domain.tasks import TaskKind
 from matching.parties import parties_of
 from texts.catalogue import Texts
 from texts.dispute_views import meeting_rows, outcome_rows
-from texts.project_views import MatchLine, match_lines
+from texts.project_views import MatchLine, match_lines, own_line
 from texts.views import Essential
 
 if TYPE_CHECKING:
@@ -96,21 +96,20 @@ async def precedents(context: DisputeContext) -> list[JsonValue]:
 async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
     """A5: what each side has registered, the earliest first."""
     project, form = context.project, context.project.form
-    mine = Match(
-        subject_type="project",
-        subject_id=project.id,
-        name=form.name,
+    mine = own_line(
+        form,
+        context.organisation,
         salesperson=context.sides[0],
         status=project.stage.status.value,
         since=project.registered_at,
-        amount=form.amount,
-        vendor_registered=form.vendor_registered,
-        relationship=form.relationship,
+        named_since=project.named_since,
+        live=project.live,
     )
     claimed = {(one.subject_type, one.subject_id) for one in context.others}
     found = await projects.matches_of(context.work.tx, project.id, project.round)
     others = [match for match in found if (match.subject_type, match.subject_id) in claimed]
-    return match_lines([mine, *others], context.organisation)
+    lines = [mine, *match_lines(await as_they_are(context.work.tx, others), context.organisation)]
+    return tuple(sorted(lines, key=lambda line: line.since))
 
 
 def shown_with(

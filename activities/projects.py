@@ -65,7 +65,15 @@ from domain.tasks import (
 )
 from matching.projects import another_project, renamed
 from texts.mail import MailFacts, MailKind
-from texts.project_views import contract_lines, credit_lines, loss_lines, match_lines, project_essentials, silence_lines
+from texts.project_views import (
+    contract_lines,
+    credit_lines,
+    loss_lines,
+    match_lines,
+    own_line,
+    project_essentials,
+    silence_lines,
+)
 from texts.views import Essential
 
 
@@ -512,7 +520,17 @@ class ProjectContext(Context):
         if kind is TaskKind.CONTRACT_REVIEW:
             facts["facts"] = contract_lines(self.row.contract_application or {})
         if kind in _WITH_MATCHES:
-            facts["matches"] = match_lines(await self.matches(), self.organisation)
+            row = self.row
+            mine = own_line(
+                row.form,
+                self.organisation,
+                salesperson=row.salesperson,
+                status=row.stage.status.value,
+                since=row.registered_at,
+                named_since=row.named_since,
+                live=row.live,
+            )
+            facts |= {"matches": match_lines(await self.matches(), self.organisation), "own": mine}
         return facts
 
 

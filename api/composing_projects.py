@@ -15,8 +15,10 @@ from api.views import (
     ProjectView,
     RuledView,
     UpdateView,
+    WeighedView,
 )
 from api.wording import task_key, task_rule, with_people
+from conflicts.matches import as_they_are
 from db import audit, disputes, projects, reading
 from db.disputes import DisputeRow
 from db.projects import ProjectRow, UpdateRow
@@ -43,7 +45,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
     open_tasks, asked, decided = await composer.standing(row.id)
     over = await disputes.of_project(tx, row.id)
     policy = await composer.facts.pinned_policy(tx, row.policy_digest)
-    found = await projects.matches_of(tx, row.id, row.round) if shown else ()
+    found = await as_they_are(tx, await projects.matches_of(tx, row.id, row.round)) if shown else ()
     entries = await audit.of_subject(tx, row.id)
     ahead = await silences(composer, row)
     events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, over)]
@@ -60,6 +62,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         credits=[credit_view(one) for one in row.credits(organisation)],
         dispute=dispute_view(composer, over[-1]) if over else None,
         matches=[match_view(composer, match) for match in found],
+        weighed=_weighed(composer, row, found) if shown else [],
         weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
@@ -69,6 +72,29 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         what_prevents=_what_prevents(composer, row, open_tasks),
         timeline=[composer.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
     )
+
+
+def _weighed(composer: Composer, row: ProjectRow, found: Sequence[Match]) -> list[WeighedView]:
+    """A5: what the page shows whoever decides, in the same order."""
+    mine: dict[str, Any] = {
+        "subject_type": "project",
+        "subject_id": row.id,
+        "name": row.form.name,
+        "salesperson": composer.person(row.salesperson),
+        "since": row.registered_at,
+        "named_since": row.named_since,
+        "vendor_registered": row.form.vendor_registered,
+        "vendor_position": row.form.vendor_position,
+        "relationship": row.form.relationship,
+        "live": row.live,
+        "own": True,
+    }
+    sides = [mine]
+    for match in found:
+        shown = match.model_dump(include=set(WeighedView.model_fields))
+        sides.append({**shown, "salesperson": composer.person(match.salesperson), "own": False})
+    sides.sort(key=lambda side: side["since"])
+    return [WeighedView(order=order, **side) for order, side in enumerate(sides, start=1)]
 
 
 def match_view(composer: Composer, match: Match) -> MatchView:

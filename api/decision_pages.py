@@ -11,6 +11,7 @@ from api.page_fields import Offered, specs_of
 from api.page_views import Weighed
 from api.pages import DecisionPage, Remark, ReviewPage
 from api.wording import with_people
+from conflicts.matches import as_they_are
 from db import accounts, applications, disputes, projects, tasks
 from db.applications import ApplicationRow
 from db.disputes import DisputeRow
@@ -37,7 +38,7 @@ from texts.catalogue import Texts
 from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
 from texts.named_evidence import with_name, with_names
-from texts.project_views import MatchLine, match_lines
+from texts.project_views import match_lines, own_line
 from texts.review_views import unit_name
 from texts.verdicts import level_label, match_sentence
 
@@ -204,7 +205,7 @@ async def _of_project(
     """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
     task, organisation = opened.task, opened.organisation
     deciding = task.kind not in IN_PERSON
-    matches = await projects.matches_of(tx, row.id, row.round) if deciding else ()
+    matches = await as_they_are(tx, await projects.matches_of(tx, row.id, row.round)) if deciding else ()
     suspected = (task.note or {}).get(SUSPECTS_FIELD)
     named = [str(one) for one in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
@@ -288,17 +289,14 @@ def _weighed(
     row: ProjectRow, matches: tuple[Match, ...], suspected: list[str], organisation: Organisation
 ) -> tuple[Weighed, ...]:
     """A5: in the order of registration, this one among them."""
-    mine = MatchLine(
-        subject_type="project",
-        name=row.form.name,
-        salesperson_name=organisation.name_of(row.salesperson),
+    mine = own_line(
+        row.form,
+        organisation,
+        salesperson=row.salesperson,
         status=row.stage.status.value,
         since=row.registered_at,
-        earlier=False,
+        named_since=row.named_since,
         live=row.live,
-        amount=row.form.amount,
-        vendor_registered=row.form.vendor_registered,
-        relationship=row.form.relationship,
     )
     others = [
         Weighed(line=line, suspected=match.subject_id in suspected)

@@ -245,9 +245,32 @@ class MatchView(BaseModel):
     ruled: RuledView | None = None
     amount: Decimal | None = None
     vendor_registered: bool | None = None
+    vendor_position: str = ""
+    """What the vendor says of who should do the project."""
+    named_since: datetime | None = None
+    """Since when it goes by this name, where that is later than its registration."""
     relationship: str = ""
     live: bool
     earlier: bool
+
+
+class WeighedView(BaseModel):
+    """A5: one side of what is weighed: its place in the order of registration, the vendor's position, familiarity."""
+
+    order: int
+    """1 was registered first."""
+    own: bool
+    """The registration that is asked about."""
+    subject_type: str
+    subject_id: str
+    name: str
+    salesperson: PersonView
+    since: datetime
+    named_since: datetime | None = None
+    vendor_registered: bool | None = None
+    vendor_position: str = ""
+    relationship: str = ""
+    live: bool
 
 
 class ConflictMatch(BaseModel):
@@ -379,6 +402,9 @@ class ProjectView(ProjectSummary):
     """What was found in this round; only for those who decide (X2)."""
     weaker_matches: int = 0
     """How many further ones were left out, the weakest."""
+    weighed: list[WeighedView] = []
+    """A5: this registration and everything it may be in conflict with, side by side, the first registered first; only
+    for those who decide."""
     updates: list[UpdateView] = []
     """Newest first."""
     tasks: list[OpenTaskView]

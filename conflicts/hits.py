@@ -183,8 +183,8 @@ async def project_hits(
     since = {(PROJECT, row.id): row.place for row in rows}
     since |= {(EARLIER_PROJECT, row.id): row.registered_at for row in earlier}
     # Who took the name of another project only when it was held comes after it, whoever had registered first (P2).
-    named = max((row.named_since for row in known if row.id == asked.id and row.named_since), default=None)
-    place = (named or min(times.values(), default=now), asked.id)
+    own = next((row for row in known if row.id == asked.id), None)
+    place = ((own and own.named_since) or min(times.values(), default=now), asked.id)
     for key, theirs in sides.items():
         if live_only and not live.get(key, True):
             continue

@@ -27,7 +27,19 @@ async def described(tx: AsyncConnection, collisions: Sequence[Found]) -> tuple[M
     return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
-async def _described(tx: AsyncConnection, one: Found) -> Match | None:
+async def as_they_are(tx: AsyncConnection, matches: Sequence[Match]) -> tuple[Match, ...]:
+    """What was found before, as each of it stands at this moment: whose it is, its state, what A5 weighs."""
+    return tuple([await _as_it_is(tx, match) for match in matches])
+
+
+async def _as_it_is(tx: AsyncConnection, match: Match) -> Match:
+    now = await _described(tx, match)
+    if now is None:
+        return match
+    return now.model_copy(update={"live": match.live and now.live, "ruled": match.ruled, "since": match.since})
+
+
+async def _described(tx: AsyncConnection, one: Found | Match) -> Match | None:
     match one.subject_type:
         case "account":
             account = await accounts.find(tx, one.subject_id)
@@ -73,6 +85,8 @@ async def _described(tx: AsyncConnection, one: Found) -> Match | None:
                     live=project.stage.live,
                     amount=project.form.amount,
                     vendor_registered=project.form.vendor_registered,
+                    vendor_position=project.form.vendor_position,
+                    named_since=project.named_since,
                     relationship=project.form.relationship,
                 )
                 if project
@@ -96,7 +110,7 @@ async def _described(tx: AsyncConnection, one: Found) -> Match | None:
             )
 
 
-def _match(one: Found, **known: object) -> Match:
+def _match(one: Found | Match, **known: object) -> Match:
     return Match.model_validate(
         {
             "subject_type": one.subject_type,

@@ -11,8 +11,8 @@ from domain.rulings import Compared
 class Match(Compared):
     """An account, application or project that names a company of the registration.
 
-    A5 judges by the order of registration (`since`), the vendor's position (`vendor_registered`) and how well the
-    salesperson knows the customer (`relationship`).
+    A5 judges by the order of registration (`since`, `named_since`), the vendor's position (`vendor_registered`,
+    `vendor_position`) and how well the salesperson knows the customer (`relationship`).
     """
 
     subject_type: str
@@ -23,9 +23,13 @@ class Match(Compared):
     status: str
     since: datetime
     """When it was registered or came into force."""
+    named_since: datetime | None = None
+    """Since when a project goes by this name, where that is later than its registration (P2)."""
     amount: Decimal | None = None
     vendor_registered: bool | None = None
     """None where nobody said, as for accounts."""
+    vendor_position: str = ""
+    """What the vendor says of who should do the project."""
     relationship: str = ""
     customer_name: str = ""
     live: bool = True

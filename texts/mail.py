@@ -120,6 +120,8 @@ class MailFacts(Wire):
     evidence_lines: tuple[EvidenceLine, ...] = ()
     eligibility: tuple[EligibilityLine, ...] = ()
     matches: tuple[MatchLine, ...] = ()
+    own: MatchLine | None = None
+    """A5: the registration itself, to be weighed beside its matches."""
     """A5: what else is registered for the customer, end user or channel of a project."""
     appeal_until: Moment | None = None
     conflict_note: str = ""
@@ -245,7 +247,7 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
         "essentials": _essentials(facts, texts),
         "evidence": [
             (texts.text("mail.section.evidence"), [_evidence_row(e, texts, zone) for e in facts.evidence_lines]),
-            (texts.text("project_page.matches"), [_match_row(m, texts, zone) for m in facts.matches]),
+            (texts.text("project_page.matches"), [_match_row(m, texts, zone) for m in _weighed(facts)]),
         ],
         "eligibility": [
             (
@@ -314,8 +316,14 @@ def _evidence_row(line: EvidenceLine, texts: Texts, zone: ZoneInfo) -> EvidenceR
     return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, [one_line(one) for one in small if one]
 
 
+def _weighed(facts: MailFacts) -> list[MatchLine]:
+    """A5: every side in the order of registration; nothing where there is only one."""
+    own = [facts.own] if facts.own and facts.matches else []
+    return sorted([*own, *facts.matches], key=lambda line: line.since)
+
+
 def _match_row(line: MatchLine, texts: Texts, zone: ZoneInfo) -> EvidenceRow:
-    grave = line.live and line.earlier and not line.cleared
+    grave = line.live and line.earlier and not line.cleared and not line.own
     small = [one_line(words) for words in (line.weighed(texts),) if words]
     return line.title(texts), one_line(line.sentence(texts, zone)), grave, small
 

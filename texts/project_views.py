@@ -44,7 +44,11 @@ class MatchLine(Compared):
     live: bool
     amount: Decimal | None = None
     vendor_registered: bool | None = None
+    vendor_position: str = ""
+    named_since: datetime | None = None
     relationship: str = ""
+    own: bool = False
+    """The registration that is asked about, beside what it is compared with."""
 
     def title(self, texts: Texts) -> str:
         return texts.text(f"finding.{self.subject_type}")
@@ -64,19 +68,27 @@ class MatchLine(Compared):
                 "project_page.in_force" if self.subject_type == "account" else "project_page.since",
                 at=texts.moment(self.since, zone),
             ),
+            texts.text("project_page.named_since", at=texts.moment(self.named_since, zone)) if self.named_since else "",
             match_sentence(self, texts, zone),
         ]
+        if self.own:
+            parts.insert(0, texts.text("project_page.this_one"))
         if self.amount is not None:
-            parts.insert(2, texts.money(self.amount, hint=True))
+            parts.insert(parts.index(self.salesperson_name) + 1, texts.money(self.amount, hint=True))
         return " · ".join(part for part in parts if part)
+
+    def of_vendor(self, texts: Texts) -> str:
+        """A5: whether the vendor has registered it, and what the vendor says; empty where nobody said."""
+        registered = "" if self.vendor_registered is None else texts.text(_vendor_key(self.vendor_registered))
+        return " · ".join(part for part in (registered, self.vendor_position) if part)
 
     def weighed(self, texts: Texts) -> str:
         """A5: the vendor's position and familiarity, where they are known."""
+        colon = "：" if texts.language == "zh" else ": "
         parts = []
-        if self.vendor_registered is not None:
-            parts.append(texts.text(_vendor_key(self.vendor_registered)))
+        if vendor := self.of_vendor(texts):
+            parts.append(f"{texts.text('project_page.weigh_vendor')}{colon}{vendor[:300]}")
         if self.relationship:
-            colon = "：" if texts.language == "zh" else ": "
             parts.append(f"{texts.text('project_page.weigh_relationship')}{colon}{self.relationship[:200]}")
         return ("；" if texts.language == "zh" else "; ").join(parts)
 
@@ -86,10 +98,30 @@ def match_lines(matches: Sequence[Match], organisation: Organisation) -> tuple[M
     return tuple(
         MatchLine(
             salesperson_name=organisation.name_of(match.salesperson),
-            **match.model_dump(include=set(MatchLine.model_fields) - {"salesperson_name", "links", "ruled"}),
+            **match.model_dump(include=set(MatchLine.model_fields) - {"salesperson_name", "links", "ruled", "own"}),
             ruled=with_name(match.ruled, organisation),
         )
         for match in sorted(matches, key=lambda match: match.since)
+    )
+
+
+def own_line(
+    form: ProjectForm, organisation: Organisation, *, salesperson: str, status: str, since: datetime, **more: Any
+) -> MatchLine:
+    """A5: the registration itself, as one side of what is weighed. `more`: other fields of `MatchLine`."""
+    return MatchLine(
+        subject_type="project",
+        name=form.name,
+        salesperson_name=organisation.name_of(salesperson),
+        status=status,
+        since=since,
+        earlier=False,
+        amount=form.amount,
+        vendor_registered=form.vendor_registered,
+        vendor_position=form.vendor_position,
+        relationship=form.relationship,
+        own=True,
+        **more,
     )
 
 

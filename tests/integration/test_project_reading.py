@@ -74,6 +74,25 @@ SEES = {
 the loss (U8)."""
 
 
+async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_stand(
+    tx: AsyncConnection, call: Call
+) -> None:
+    """A5: kept before the vendor's position was, it is shown all the same, with whose it is and its state by now."""
+    theirs = FORM.model_copy(
+        update={"name": "别人的项目", "vendor_position": "支持徐静团队", "relationship": "驻场三年"}
+    )
+    since = datetime(2026, 9, 2, 2, tzinfo=UTC)
+    other = row("theirs", applicant=HOLDER, salesperson=HOLDER, registered_at=since, stage=ProjectStage.SHELVED)
+    await projects.add(tx, other.model_copy(update={"form": theirs}))
+    await fill(tx)
+    found = (await call(CLERK, "GET", "/tasks/t1")).json()["project"]
+    told = [(one["order"], one["own"], one["subject_id"], one["vendor_position"]) for one in found["weighed"]]
+    assert told == [(1, False, "theirs", "支持徐静团队"), (2, True, "p1", FORM.vendor_position)]
+    assert [one["relationship"] for one in found["weighed"]] == ["驻场三年", FORM.relationship]
+    assert [(one["status"], one["live"]) for one in found["matches"]] == [("shelved", False)]
+    assert (await call(APPLICANT, "GET", "/projects/p1")).json()["weighed"] == [], "X2"
+
+
 async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:
     await fill(tx)
     everything = SEES[CLERK].split()

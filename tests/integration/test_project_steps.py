@@ -196,7 +196,7 @@ async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:
     """P4, A5, P10: what has left conflict detection is shown and cannot be suspected; nor what came later."""
     code = uscc(7)
-    vendor = {"vendor_registered": False, "relationship": "与信息中心合作六年"}
+    vendor = {"vendor_registered": False, "vendor_position": "支持徐静团队", "relationship": "与信息中心合作六年"}
     earlier = await ground.active("earlier", JING, form("云岭精工", code=code, **vendor), NOW - 20 * DAY)
     shelved = await ground.active("gone", TAO, form("云岭精工", code=code), NOW - 100 * DAY)
     shelved.now = NOW - DAY
@@ -228,7 +228,8 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
         "later": (True, False),
     }
     theirs = found["earlier"]
-    assert (theirs.vendor_registered, theirs.relationship, theirs.amount) == (False, "与信息中心合作六年", FORM.amount)
+    assert (theirs.vendor_registered, theirs.vendor_position) == (False, "支持徐静团队")
+    assert (theirs.relationship, theirs.amount) == ("与信息中心合作六年", FORM.amount)
     assert (theirs.salesperson, theirs.since, theirs.status) == (JING, NOW - 20 * DAY, "active")
     keys = {reason.key for reason in theirs.verdict.reasons}
     assert keys >= {"same_uscc", "same_name", "end_user_is_customer", "same_project_name"}
@@ -236,7 +237,14 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     await mine.is_checked()
     (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == SUSPECT]
     assert suspect.fields[0].options == ("old", "earlier")
-    lines = (await mine.mail("task", CLERK))["matches"]
+    asked = await mine.mail("task", CLERK)
+    lines, own = asked["matches"], asked["own"]
+    assert (own["name"], own["vendor_position"], own["relationship"]) == (
+        FORM.name,
+        FORM.vendor_position,
+        FORM.relationship,
+    )
+    assert {line.get("vendor_position") for line in lines} >= {"支持徐静团队"}
     assert [line["name"] for line in lines][:1] == ["旧系统扩容"]
     assert {line["relationship"] for line in lines if line.get("relationship")} >= {"与信息中心合作六年"}
     # One that ends while the clerk is at work can be suspected no more (P10).

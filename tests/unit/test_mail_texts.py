@@ -1,7 +1,7 @@
 """What mails say, in both languages (X4), and that nobody can write headers or markup through a name."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -396,6 +396,39 @@ def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
     for unsaid in ("申请要点", "end user", "channel", "2027-03-31"):
         assert unsaid not in text
     assert "In brief" in render_mail(mail.model_copy(update={"language": "en"})).text
+
+
+def test_a5_a_mail_that_asks_to_decide_sets_both_sides_beside_each_other() -> None:
+    """A5: order of registration, what the vendor says, familiarity; the registration that is asked about among them."""
+    theirs = MatchLine(
+        subject_type="project",
+        name="他们的项目",
+        salesperson_name="徐静",
+        status="active",
+        since=NOON,
+        earlier=True,
+        live=True,
+        vendor_registered=False,
+        vendor_position="支持徐静投标",
+        relationship="驻场三年",
+    )
+    mine = {"name": "我们的项目", "salesperson_name": "杨帆", "vendor_position": "", "own": True}
+    own = theirs.model_copy(update={**mine, "vendor_registered": True, "since": NOON + timedelta(days=1)})
+    mail = MailFacts(
+        kind=MailKind.TASK,
+        subject_type=SubjectType.PROJECT,
+        subject_id="pr0ject",
+        task_kind=TaskKind.CONFLICT_CONFIRMATION,
+        link="https://baobei.example.com/d/x",
+        own=own,
+        matches=(theirs,),
+    )
+    text = render_mail(mail).text
+    first, second = "    原厂商意见：未在原厂商报备 · 支持徐静投标", "    原厂商意见：已在原厂商报备"
+    assert "- 项目：本次登记 · 我们的项目 · 杨帆" in text
+    assert 0 < text.index("他们的项目") < text.index(first) < text.index("我们的项目") < text.rindex(second)
+    alone = render_mail(mail.model_copy(update={"matches": ()})).text
+    assert "本次登记" not in alone
 
 
 def test_x2_reasons_for_a_suspicion_are_left_out_and_all_others_stay() -> None:

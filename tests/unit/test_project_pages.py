@@ -70,9 +70,12 @@ LINE = MatchLine(
     live=True,
     verdict=verdict("same_tender_number"),
     vendor_registered=True,
+    vendor_position="支持徐静团队<v>",
+    named_since=datetime(2026, 4, 1, 2, 0, tzinfo=UTC),
     relationship="驻场三年",
 )
-OWN = LINE.model_copy(update={"name": "核心网扩容", "salesperson_name": "杨帆", "since": NOON, "verdict": Verdict()})
+_OWN = {"name": "核心网扩容", "salesperson_name": "杨帆", "since": NOON, "verdict": Verdict()}
+OWN = LINE.model_copy(update={**_OWN, "vendor_position": "支持我方投标", "named_since": None, "own": True})
 
 
 def choices(kind: TaskKind, *, text_on_the_table: bool = False) -> Any:
@@ -153,8 +156,10 @@ def test_a5_what_is_to_be_weighed_stands_on_the_page_with_times(kind: TaskKind) 
         "2026年3月2日 周一 09:30",
         "2026年12月14日 周一 12:00",
         "登记先后",
-        "已在原厂商报备",
+        "已在原厂商报备 · 支持徐静团队&lt;v&gt;",
+        "已在原厂商报备 · 支持我方投标",
         "未在原厂商报备",
+        "2026年4月1日 周三 10:00 起用现名称",
         "驻场三年",
         "与信息中心\n合作六年",
         "招标编号相同",
