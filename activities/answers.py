@@ -118,7 +118,7 @@ class StatementTaking:
             choice=said.choice,
             special=chosen.special_reason,
             reason=said.reason.strip(),
-            fields=_without_form(said.fields),
+            fields=context.kept(_without_form(said.fields)),
             said_at=said.said_at,
             decided_at=context.work.now,
         )

@@ -196,6 +196,10 @@ class Context(ABC):
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
         """What the form of an answer does not show. Raises `Refused`."""
 
+    def kept(self, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """What is kept of the fields of an answer that `check` has let pass."""
+        return fields
+
     @abstractmethod
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         """What an accepted answer brings with it, in its own transaction."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from activities.collisions import colliding
 from activities.rulings import clerks_rulings, rule
 from conflicts.detection import REGISTERED, closest, without_origin
-from conflicts.matches import described
+from conflicts.matches import as_they_are, described
+from conflicts.named import NAMED
 from db import projects
 from db.tasks import Decided, DecisionRow, TaskRow
 from domain.dispute import Claimant
@@ -36,10 +37,17 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
         work.note("weaker_matches_left_out", count=more)
     found = await described(work.tx, kept)
     known = {(match.subject_type, match.subject_id) for match in found}
-    gone = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
-    matches = (*found, *(match.model_copy(update={"live": False}) for match in gone))
+    missing = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
+    named = await as_they_are(work.tx, [match for match in missing if _named(match)])
+    gone = [match.model_copy(update={"live": False}) for match in missing if not _named(match)]
+    matches = (*found, *named, *gone)
     await projects.keep_matches(work.tx, row.id, row.round, matches, weaker=more)
     return matches
+
+
+def _named(match: Match) -> bool:
+    """P5: detection has never found it; somebody has named it."""
+    return any(reason.key == NAMED for reason in match.verdict.reasons)
 
 
 async def suspects(context: ProjectContext) -> tuple[Match, ...]:

@@ -16,6 +16,7 @@ from activities.project_matches import (
     claimants_of,
     confirmed_conflicts,
     find_matches,
+    named_in,
     rule_on_matches,
     suspects,
 )
@@ -24,6 +25,7 @@ from activities.rulings import take_back_aliases
 from activities.stepping_in import agreement_waits
 from activities.steps import Moved, MoveStep, Recorded
 from activities.transaction import Work
+from conflicts.named import look_up
 from db import applications, disputes, projects
 from db.projects import ProjectRow
 from db.tasks import DecisionRow, TaskRow
@@ -82,6 +84,10 @@ class ProjectContext(Context):
 
     type = SubjectType.PROJECT
     row: ProjectRow
+    _found: tuple[str, ...] = ()
+    """P4: the ids of what detection offers the clerk, once it has been asked what may be answered."""
+    _suspects: list[JsonValue] | None = None
+    """P5: the ids of what the clerk's answer names."""
 
     @classmethod
     async def own(cls, work: Work, subject_id: str) -> Self:
@@ -382,7 +388,7 @@ class ProjectContext(Context):
             own = (self.row.applicant, self.row.salesperson)
             people = tuple(person for person in dict.fromkeys(holders) if person not in own)
         elif kind is TaskKind.CONFLICT_CHECK:
-            suspected = tuple(match.subject_id for match in await suspects(self))
+            suspected = self._found = tuple(match.subject_id for match in await suspects(self))
             found = tuple(match.subject_id for match in await self.matches() if match.live)
         return project_choices(kind, people=people, suspects=suspected, matches=found)
 
@@ -433,6 +439,25 @@ class ProjectContext(Context):
             active(self)
             if said.choice == RECEIVED:
                 refuse_wrong_contract(self, received(said.fields), of_task=True)
+        elif task.kind is TaskKind.CONFLICT_CHECK and said.choice == SUSPECT:
+            await self._look_up_suspects(said)
+
+    async def _look_up_suspects(self, said: AnswerTask) -> None:
+        """P5: what the clerk names and detection has not found is kept beside what it has."""
+        work, row = self.work, self.row
+        named = await look_up(work.tx, named_in(said.fields), row, found=self._found, now=work.now)
+        if named.problems:
+            raise Refused(named.problems[0].key, problems=named.problems)
+        self._suspects = list(named.ids)
+        matches = await self.matches()
+        known = {match.subject_id for match in matches}
+        added = [match for match in named.matches if match.subject_id not in known]
+        if added:
+            await projects.keep_matches(work.tx, row.id, row.round, [*matches, *added])
+
+    def kept(self, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        """A suspect named by its project number is kept by its id."""
+        return {**fields, SUSPECTS_FIELD: self._suspects} if self._suspects else fields
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         match task.kind:

@@ -3,6 +3,7 @@ split, a moment, a number (N3, P4, P5, D1–D3)."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +22,10 @@ from texts.catalogue import Texts
 
 BLANK_SHARES: Final = 3
 """Empty rows offered below the sides of a split."""
+
+_OTHERS = "_others"
+"""Ends the name of the line in which others are named than those that may be ticked."""
+_BETWEEN = re.compile(r"[\s,;，；、]+")
 
 Named = tuple[tuple[str, str], ...]
 """What may be chosen: ids, and how they are called."""
@@ -79,7 +84,10 @@ def controls(
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 ticked = _listed(spec.name, typed) if typed else list(offered.suggested)
                 key = "page.people_help" if spec.kind is FieldKind.PEOPLE else "page.subjects_help"
-                several = {"type": "several", "options": offered.named(spec), "help": texts.text(key)}
+                options = offered.named(spec) if spec.options or not spec.others else ()
+                several = {"type": "several", "options": options, "help": texts.text(key)}
+                if spec.others:
+                    several["others"] = typed.get(f"{spec.name}{_OTHERS}", "")
                 return plain.model_copy(update={**several, "value": "\n".join(ticked)})
             case FieldKind.MOMENT:
                 help_text = texts.text("page.moment_help", zone=texts.zone_name(zone))
@@ -120,6 +128,9 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
                 continue
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 value: Any = _listed(spec.name, posted)
+                if spec.others:
+                    more = _BETWEEN.split(posted.get(f"{spec.name}{_OTHERS}", "")[:2000])
+                    value = list(dict.fromkeys([*value, *(one for one in more if one)]))
             case FieldKind.RULINGS:
                 value = _rulings(spec.name, posted)
             case FieldKind.SPLIT:

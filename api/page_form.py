@@ -159,6 +159,8 @@ class Field(Frozen):
     options: tuple[tuple[str, str], ...] = ()
     help: str = ""
     error: str = ""
+    others: str | None = None
+    """Of several: what was typed of those that are not among the options; None where no others may be named."""
 
     @property
     def id(self) -> str:

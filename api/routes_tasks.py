@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -14,9 +15,10 @@ from api.problems import FORM_RULE, PROBLEM_RESPONSES, Refusal, field_problems, 
 from api.routes_applications import Cursor, Limit
 from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
 from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
+from conflicts.named import look_up
 from db import account_reviews, applications, door, messages, projects, reading, reviews, tasks
 from db.applications import ApplicationRow
-from db.engine import AsyncConnection, looking_up
+from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
 from db.reviews import ReviewRow
@@ -52,7 +54,7 @@ class AnswerBody(BaseModel):
         dict[str, JsonValue],
         Field(
             description="What the choice carries, as `choices[].fields` of the task name and type it: `suspects` (ids "
-            "of matches), `matches` (`[{id, ruling: cleared|same_company, reason?}]`: what single matches are; a row "
+            "of matches, or ids and project numbers of other live registrations), `matches` (`[{id, ruling: cleared|same_company, reason?}]`: what single matches are; a row "
             "without a reason takes the reason of the answer), `clerk`, `split`, a corrected form, `accounts` (one row "
             "`{id, …}` for each account, with the columns that the field names), …"
         ),
@@ -188,6 +190,20 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
         raise Refusal(422, code, problems=problems)
 
 
+async def check_named(engine: AsyncEngine, task: TaskRow, choice: str, fields: dict[str, Any], now: datetime) -> None:
+    """P5: whether what a clerk names beside what detection offers is there. Raises `Refusal` 422."""
+    offered = next((spec for c in task.choices if c.choice == choice for spec in c.fields if spec.others), None)
+    names = fields.get(offered.name) if offered else None
+    if offered is None or not isinstance(names, list) or set(names) <= set(offered.options):
+        return
+    async with looking_up(engine) as tx:
+        row = await projects.find(tx, task.subject_id)
+        if row is not None:
+            named = await look_up(tx, [str(one) for one in names], row, found=offered.options, now=now)
+            if named.problems:
+                raise Refusal(422, "fields_wrong", problems=named.problems)
+
+
 @router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
 async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, state: StateDep, request: Request) -> Any:
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
@@ -202,6 +218,7 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
         async with looking_up(state.engine) as tx:
             await refuse_closed(tx, await state.facts.organisation(tx), task, found.mine)
     check_answer(task, body.choice, body.reason, body.fields)
+    await check_named(state.engine, task, body.choice, body.fields, state.clock())
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
     )

@@ -70,9 +70,9 @@ def project_choices(
     text_on_the_table: bool = False,
 ) -> tuple[Choice, ...]:
     """What may be answered. `people` may be assigned or invited, `salespeople` may be made responsible, `suspects` are
-    the registrations that may be in conflict, `matches` all that was found, `registrations` those of which a meeting
-    says which one goes on (D6). With a text on the table, agreeing without a text confirms it, and another text, whole,
-    takes its place (D1)."""
+    the registrations that were found and may be in conflict, `matches` all that was found, `registrations` those of
+    which a meeting says which one goes on (D6). With a text on the table, agreeing without a text confirms it, and
+    another text, whole, takes its place (D1)."""
     offered = _offered(kind, people, salespeople, suspects, matches, registrations, text_on_the_table)
     return tuple(choice.model_copy(update={"rule": PROJECT_TASK_RULES[kind]}) for choice in offered)
 
@@ -94,10 +94,12 @@ def _offered(
             clerk = FieldSpec(name=CLERK_FIELD, kind=FieldKind.PERSON, required=True, options=tuple(people))
             return (Choice(choice=ASSIGN, fields=(clerk,)),)
         case TaskKind.CONFLICT_CHECK:
-            found = FieldSpec(name=SUSPECTS_FIELD, kind=FieldKind.SUBJECTS, required=True, options=tuple(suspects))
+            found = FieldSpec(
+                name=SUSPECTS_FIELD, kind=FieldKind.SUBJECTS, required=True, options=tuple(suspects), others=True
+            )
             said = rulings_field(matches)
-            suspect = (Choice(choice=SUSPECT, reason_required=True, fields=(found, *said)),) if suspects else ()
-            return (Choice(choice=CLEAR, fields=said), *suspect)
+            suspect = Choice(choice=SUSPECT, reason_required=True, fields=(found, *said))
+            return (Choice(choice=CLEAR, fields=said), suspect)
         case TaskKind.CONFLICT_CONFIRMATION:
             return (Choice(choice=CONFLICT, reason_required=True), Choice(choice=NO_CONFLICT))
         case TaskKind.PROJECT_APPROVAL:

@@ -81,6 +81,8 @@ class FieldSpec(Wire):
     options: tuple[str, ...] = ()
     """The ids that may be named by a person, people, subjects or rulings field; empty: any. What a choice chooses from.
     Of rows, the ids that each have one, in this order."""
+    others: bool = False
+    """Of subjects: beside `options`, any other live one may be named, by its id or project number (P5)."""
     columns: tuple[FieldSpec, ...] = ()
     """What each row of a rows field holds beside its id."""
     unless: tuple[str, str] | None = None

@@ -237,7 +237,7 @@ async def test_u6_a_resumption_is_a_new_registration_with_a_new_place_in_time(gr
     assert (kept.stage, kept.number) == (ProjectStage.SHELVED, "P2026-00001")
     await between.routes()
     await between.is_checked()
-    assert [choice.choice for choice in (await between.task()).choices] == [CLEAR]
+    assert [choice.fields[0].options for choice in (await between.task()).choices if choice.choice == SUSPECT] == [()]
 
 
 async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(ground: ProjectGround) -> None:
@@ -571,7 +571,7 @@ async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: Proj
     other = await ground.registered("p2", JING, form("云岭精工"), mine.now + DAY)
     await other.routes()
     await other.is_checked()
-    assert (await other.answers(CLERK, SUSPECT, "相同", suspects=["p1"])).code == "unknown_choice"
+    assert (await other.answers(CLERK, SUSPECT, "相同", suspects=["p1"])).code == "suspect_over"
     assert (await other.answers(CLERK, CLEAR)).accepted
 
 

@@ -93,6 +93,19 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     assert (await call(APPLICANT, "GET", "/projects/p1")).json()["weighed"] == [], "X2"
 
 
+async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
+    tx: AsyncConnection, call: Call
+) -> None:
+    await projects.add(tx, row("over", applicant=HOLDER, salesperson=HOLDER, stage=ProjectStage.SHELVED))
+    await fill(tx)
+    said = {"choice": "suspect", "reason": "同一项目", "fields": {"suspects": ["P2026-99999", "over", "p1"]}}
+    answer = await call(CLERK, "POST", "/tasks/t1/answer", said)
+    assert answer.status_code == 422
+    told = [(one["field"], one["rule"]) for one in answer.json()["errors"]]
+    assert told == [(f"fields.suspects.{place}", "P5") for place in range(3)]
+    assert "P2026-99999" in answer.json()["errors"][0]["message"]
+
+
 async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:
     await fill(tx)
     everything = SEES[CLERK].split()

@@ -251,7 +251,64 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     await earlier.say(ReportLoss, JING, loss={"reason": "预算取消"})
     await earlier.moves(ProjectStage.ENDED)
     answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["earlier"])
-    assert (answer.accepted, answer.code) == (False, "not_among_options")
+    assert (answer.accepted, answer.code) == (False, "suspect_over")
+
+
+async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGround) -> None:
+    """P5: by project number or id, an account as well; its VP is asked, sees why it is here, and confirms it."""
+    theirs = await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心"), NOW - DAY)
+    number = (await theirs.row()).number
+    assert number is not None
+    await ground.holds("a1", TAO, "长风集团")
+    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
+    await mine.routes()
+    await mine.is_checked()
+    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == SUSPECT]
+    assert (suspect.fields[0].options, suspect.fields[0].others) == ((), True)
+    assert (await mine.answers(CLERK, SUSPECT, suspects=[number])).code == "reason_required"
+    answer = await mine.answers(CLERK, SUSPECT, "同一机房，客户换了名称", suspects=[number.lower(), "a1"])
+    assert answer.decision is not None
+    found = await mine.suspects(answer.decision.task_id)
+    assert [(one.person, one.subject_type, one.subject_id) for one in found.claimants] == [
+        (JING, "project", "theirs"),
+        (TAO, "account", "a1"),
+    ]
+    people = ((TaskKind.CONFLICT_CONFIRMATION, person) for person in (JING, TAO))
+    await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, *people)
+    assert (await mine.task(JING)).note == {"reason": "同一机房，客户换了名称", "suspects": ["theirs", "a1"]}
+    lines = (await mine.mail("task", EAST_VP))["matches"]
+    assert [line["verdict"]["reasons"][0]["key"] for line in lines] == ["named_by_clerk"] * 2
+    assert (await mine.answers(EAST_VP, CONFLICT, "是同一项目", slot=JING)).accepted
+    await mine.moves(ProjectStage.REFUSED, notices=[ProjectNotice.CONFLICT_REFUSED])
+    assert ((await mine.row()).refusal or {})["suspects"] == ["theirs", "a1"]
+    assert EAST_VP in await mine.told("conflict_refused")
+
+
+async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: ProjectGround) -> None:
+    """P5, P10: each wrong name at its place, and nothing changes."""
+    over = await ground.active("over", JING, form("远洋控股"), NOW - DAY)
+    await over.say(ReportLoss, JING, loss={"reason": "预算取消"})
+    await over.moves(ProjectStage.ENDED)
+    await ground.active("own", FAN, form("长风集团", name="另一个项目"), NOW - DAY)
+    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
+    await mine.routes()
+    await mine.is_checked()
+    before = await ground.everything()
+    names = ["nobody", "over", "mine", "own", "P2099-00001"]
+    said = mine.says(
+        AnswerTask, CLERK, task_id=mine.tasks[0].id, choice=SUSPECT, reason="相同", fields={"suspects": names}
+    )
+    assert (await mine.hears(said)).code == "suspect_unknown"
+    problems = (await mine.receipt(said))["problems"]
+    assert [(one["field"], one["rule"], one["key"], one["params"]["value"]) for one in problems] == [
+        ("fields.suspects.0", "P5", "suspect_unknown", "nobody"),
+        ("fields.suspects.1", "P5", "suspect_over", "over"),
+        ("fields.suspects.2", "P5", "suspect_own", "mine"),
+        ("fields.suspects.3", "P5", "suspect_own", "own"),
+        ("fields.suspects.4", "P5", "suspect_unknown", "P2099-00001"),
+    ]
+    assert await ground.everything() == before
+    assert (await mine.answers(CLERK, CLEAR)).accepted
 
 
 async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_clerk_looks(
@@ -270,7 +327,8 @@ async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_
     answer = await mine.answers(CLERK, SUSPECT, "同一项目", suspects=["first"])
     assert (answer.accepted, answer.code) == (True, "")
     await first.is_checked()
-    assert [choice.choice for choice in (await first.task()).choices] == [CLEAR], "it came first"
+    (suspect,) = [choice for choice in (await first.task()).choices if choice.choice == SUSPECT]
+    assert suspect.fields[0].options == (), "it came first"
 
 
 # ---- P5–P7: a conflict ---------------------------------------------------------------------------------------------

@@ -224,12 +224,17 @@ def test_p4_assigning_names_one_who_may_be_assigned() -> None:
 def test_p4_a_suspicion_names_what_was_found_and_why() -> None:
     choices = project_choices(TaskKind.CONFLICT_CHECK, suspects=["p1", "p2"])
     assert problems(choices, SUSPECT, {"suspects": ["p1"]}, reason="同一客户") == []
-    assert problems(choices, SUSPECT, {"suspects": ["p3"]}) == [
+    assert problems(choices, SUSPECT, {"suspects": []}) == [
         ("reason", "reason_required"),
-        ("fields.suspects", "not_among_options"),
+        ("fields.suspects", "missing"),
     ]
     assert problems(choices, CLEAR, {"suspects": ["p1"]}) == [("fields.suspects", "extra_forbidden")]
-    assert problems(project_choices(TaskKind.CONFLICT_CHECK), SUSPECT, {}) == [("choice", "unknown_choice")]
+    # P5: what detection has not found is looked up in the record, by its id or project number.
+    nothing_found = project_choices(TaskKind.CONFLICT_CHECK)
+    assert problems(nothing_found, SUSPECT, {"suspects": ["P2026-00001"]}, reason="同一客户") == []
+    assert problems(nothing_found, SUSPECT, {"suspects": "p1"}, reason="同一客户") == [
+        ("fields.suspects", "tuple_type")
+    ]
 
 
 def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:

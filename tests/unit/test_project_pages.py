@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from api.page_answers import entered_fields, field_errors
 from api.page_fields import Offered, entered_values
 from api.page_form import PROJECT, parse_form
-from api.page_views import Weighed
+from api.page_views import FormError, Weighed
 from api.pages import (
     CalmKind,
     CalmPage,
@@ -244,6 +244,18 @@ def test_p5_suspected_registrations_are_ticked() -> None:
     typed = {"choice": "suspect", "reason": "同一招标", "suspects.0": "p-9", "suspects.1": "A-1"}
     assert answered(TaskKind.CONFLICT_CHECK, typed) == {"suspects": ["p-9", "A-1"]}
     assert answered(TaskKind.CONFLICT_CHECK, {"choice": "clear"}) == {}
+    named = typed | {"suspects_others": " P2026-00007，acc-1 "}
+    assert answered(TaskKind.CONFLICT_CHECK, named) == {"suspects": ["p-9", "A-1", "P2026-00007", "acc-1"]}
+
+
+def test_p5_where_nothing_was_found_a_registration_can_be_named_on_the_page() -> None:
+    html = page(TaskKind.CONFLICT_CHECK, choices=project_choices(TaskKind.CONFLICT_CHECK))
+    assert "自动检测没有找到的" in html
+    assert Inputs(html).values["suspects_others"] == ""
+    wrong = (FormError(field="suspects.0", message="没有找到"),)
+    again = page(TaskKind.CONFLICT_CHECK, entered={"suspects_others": "P2026-00009"}, errors=wrong)
+    assert Inputs(again).values["suspects_others"] == "P2026-00009"
+    assert "没有找到" in again
 
 
 def test_d2_a_meeting_is_called_in_the_business_time_zone() -> None:

@@ -257,10 +257,11 @@ def test_each_step_of_a_project_has_its_rule_and_those_of_others_are_not_asked()
             project_choices(kind)
 
 
-def test_p4_a_clerk_suspects_only_what_was_found() -> None:
-    assert reasons(project_choices(TaskKind.CONFLICT_CHECK)) == {"clear": False}
+def test_p5_a_clerk_suspects_what_was_found_or_what_they_name_themselves() -> None:
+    assert reasons(project_choices(TaskKind.CONFLICT_CHECK)) == {"clear": False, "suspect": True}
     _, suspect = project_choices(TaskKind.CONFLICT_CHECK, suspects=["p1", "a2"])
-    assert [(spec.name, spec.required, spec.options) for spec in suspect.fields] == [("suspects", True, ("p1", "a2"))]
+    (found,) = suspect.fields
+    assert (found.name, found.required, found.options, found.others) == ("suspects", True, ("p1", "a2"), True)
 
 
 def test_p4_and_d2_only_those_offered_are_assigned_invited_or_made_responsible() -> None:

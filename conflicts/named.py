@@ -1,0 +1,80 @@
+"""A registration that a clerk names by its id or project number, where detection has found nothing (P5)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from conflicts.detection import REGISTERED, Found
+from conflicts.hits import PROJECT
+from conflicts.matches import described
+from db import projects
+from db.projects import ProjectRow
+from domain.project_match import Match
+from domain.project_rules import SUSPECTS_FIELD
+from domain.tasks import Problem
+from domain.verdict import Level, Reason, Verdict
+
+NAMED = "named_by_clerk"
+"""The reason of a match that a person has named."""
+_NAMED = Verdict(level=Level.LOOK, score=1, reasons=(Reason(key=NAMED),))
+
+
+class Named(NamedTuple):
+    """What became of the names."""
+
+    ids: tuple[str, ...]
+    """Of what was named, each once, in that order."""
+    matches: tuple[Match, ...]
+    """Those that detection had not found."""
+    problems: tuple[Problem, ...]
+
+
+async def look_up(
+    tx: AsyncConnection, names: Sequence[str], row: ProjectRow, *, found: Collection[str], now: datetime
+) -> Named:
+    """P5: the live registrations, applications and accounts that somebody names as in conflict with `row`.
+
+    Args:
+        found: ids that detection offers, which need no looking up.
+        now: since when a match is told of that has no time of its own.
+    """
+    ids: dict[str, None] = {}
+    matches: dict[str, Match] = {}
+    problems: list[Problem] = []
+    for place, name in enumerate(names):
+        match = None if name in found else await _called(tx, name, row, now)
+        if name in found:
+            ids[name] = None
+        elif match is None:
+            problems.append(_problem(place, name, "suspect_unknown"))
+        elif match.subject_id == row.id or match.salesperson == row.salesperson:
+            problems.append(_problem(place, name, "suspect_own"))
+        elif not match.live:
+            problems.append(_problem(place, name, "suspect_over"))
+        else:
+            ids[match.subject_id] = None
+            if match.subject_id not in found:
+                matches[match.subject_id] = match
+    return Named(tuple(ids), tuple(matches.values()), tuple(problems))
+
+
+async def _called(tx: AsyncConnection, name: str, row: ProjectRow, now: datetime) -> Match | None:
+    """The one of that id or project number; what is live, if there are several."""
+    numbered = await projects.by_number(tx, name.upper())
+    ways = [(PROJECT, numbered.id)] if numbered else [(type_, name) for type_ in REGISTERED]
+    found = [
+        Found(subject_type=type_, subject_id=id_, name="", since=now, earlier=False, verdict=_NAMED)
+        for type_, id_ in ways
+    ]
+    known = [
+        match.model_copy(update={"earlier": match.since < row.registered_at}) for match in await described(tx, found)
+    ]
+    return min(known, key=lambda match: not match.live, default=None)
+
+
+def _problem(place: int, name: str, key: str) -> Problem:
+    return Problem(field=f"fields.{SUSPECTS_FIELD}.{place}", rule="P5", key=key, params={"value": name[:63]})
