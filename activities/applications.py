@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import JsonValue, ValidationError
@@ -132,6 +133,7 @@ class ApplicationContext(Context):
             Stage.GM_APPEAL: row.appeal is not None,
             Stage.CLOSED_REJECTED: row.rejection is not None,
             Stage.WITHDRAWN: row.end_reason is not None,
+            Stage.LAPSED: row.stage is Stage.RETURNED and self.stands_still(row.workflow_id),
         }
         if not held.get(Stage(stage), True):
             raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
@@ -141,6 +143,8 @@ class ApplicationContext(Context):
         update: dict[str, object] = {"stage": stage, "stage_since": work.now}
         if stage is Stage.REJECTED:
             update["rejection"] = await self._rejection_on_record()
+        if stage is Stage.LAPSED:
+            update["end_reason"] = {"rule": stage_rule(stage)}
         if step.obstacle:
             update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
         if stage.live is not row.stage.live:
@@ -158,6 +162,11 @@ class ApplicationContext(Context):
         if stage in _DECIDED_BY_EVIDENCE:
             await self.gather_again()
         return Moved(until=self.row.rejection.appeal_until if self.row.rejection else None)
+
+    async def warn(self, task: TaskRow, until: datetime) -> None:
+        row, kind = self.row, Notice.STANDING_STILL
+        people = told(kind, self.organisation, applicant=row.applicant, department=row.department, involved=())
+        await Letters(self).notice(MailKind(kind), people, key=task.id, until=until)
 
     async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         row = self.row

@@ -110,6 +110,9 @@ def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Contex
     change = context.organisation.next_delegation_change([*principals, task.slot], now)
     if change and change < following.at:
         following = DueStep(at=change, action=DueAction.REFRESH)
+    standing = context.standing(task) if task.status is TaskStatus.OPEN else None
+    if standing and standing.at <= following.at:
+        following = standing
     return OpenTask(
         id=task.id,
         kind=task.kind,

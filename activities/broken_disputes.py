@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from activities import meetings
 from activities.context import ForeignStep
-from activities.disputes import DisputeContext, outcome_on_record
+from activities.disputes import DisputeContext, outcome_on_record, shelved
 from activities.projects import ProjectContext
 from activities.steps import BrokenDispute
 from db import disputes
@@ -23,6 +23,8 @@ async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> Broken
         raise ForeignStep(f"{project.id} has no dispute {dispute_id}")
     if row.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
         return BrokenDispute(outcome=outcome_on_record(row, project))
+    if row.stage is DisputeStage.SHELVED:
+        return BrokenDispute(outcome=shelved(project))
     await meetings.end_with_the_dispute(DisputeContext.beside(context, row), key=f"{row.id}:broken")  # D5
     # Nobody else is told: the dispute that takes its place asks the same people anew.
     its_own = [task for task in context.docket.open_tasks if task.workflow_id == row.workflow_id]

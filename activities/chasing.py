@@ -38,6 +38,8 @@ class Chasing:
             task = context.docket.find(step.task_id)
             if task is None or task.workflow_id != work.workflow_id:
                 raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
+            if step.action in (DueAction.WARN, DueAction.LAPSE):
+                return await self._end_standstill(context, task, step.action)
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
             before = _asked_now(context, task)
             if task.status is not TaskStatus.OPEN:
@@ -61,6 +63,25 @@ class Chasing:
             return known_to_workflow(task, people, context, work.now)
 
         return await self._recorder.once(step, OpenTask, work)
+
+    async def _end_standstill(self, context: Context, task: TaskRow, action: DueAction) -> OpenTask:
+        """U10: warn the people concerned, or say that the matter is over; neither before its time."""
+        work, due = context.work, context.standing(task)
+        reached = task.status is TaskStatus.OPEN and due is not None and due.action is action and due.at <= work.now
+        if reached and action is DueAction.WARN:
+            # Every side of a dispute has a task of its own; the warning is of the dispute.
+            for one in context.docket.open_tasks:
+                if one.workflow_id == work.workflow_id:
+                    await context.docket.change(one, warned_at=work.now)
+            task = task.model_copy(update={"warned_at": work.now})
+            until = context.closes_unless_answered(task)
+            assert until is not None
+            await context.warn(task, until)
+            work.note("standstill_warned", task=task.id, until=until.isoformat(), rule="U10")
+        if task.status is not TaskStatus.OPEN:
+            task = _past_due(task, context, work.now)
+        known = known_to_workflow(task, _named(_asked_now(context, task), context), context, work.now)
+        return known.model_copy(update={"lapsed": reached and action is DueAction.LAPSE})
 
     @activity.defn
     async def refresh_tasks(self, step: RefreshStep) -> Refreshed:

@@ -24,9 +24,10 @@ from domain.asking import IN_PERSON
 from domain.calendar import WorkCalendar
 from domain.organisation import Organisation
 from domain.policy import Policy
+from domain.standstill import closes_at, standstill_step
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType, stage_key
-from domain.tasks import Ask, Choice, Problem, TaskKind, TaskStatus
+from domain.tasks import Ask, Choice, DueAction, DueStep, Problem, TaskKind, TaskStatus
 from texts.mail import MailFacts, MailKind
 
 SUBJECT_OVER = "SubjectOver"
@@ -171,6 +172,27 @@ class Context(ABC):
         """The moment at which a task of that kind is over, answered or not, where there is one."""
         del kind
         return None
+
+    def stands_since(self, task: TaskRow) -> datetime:
+        """U10: since when nobody has taken the matter further."""
+        return task.opened_at
+
+    def standing(self, task: TaskRow) -> DueStep | None:
+        """U10: what becomes of the matter by itself while this task is open, if anything."""
+        return standstill_step(task.kind, self.stands_since(task), task.warned_at, self.policy, self.calendar)
+
+    def closes_unless_answered(self, task: TaskRow) -> datetime | None:
+        """U10: when it is shelved or closed."""
+        return closes_at(task.kind, self.stands_since(task), task.warned_at, self.policy, self.calendar)
+
+    def stands_still(self, workflow_id: str) -> bool:
+        """U10: whether a process waits for something that nobody has answered in time, warning included."""
+        waiting = [self.standing(task) for task in self.docket.open_tasks if task.workflow_id == workflow_id]
+        return any(step and step.action is DueAction.LAPSE and step.at <= self.work.now for step in waiting)
+
+    async def warn(self, task: TaskRow, until: datetime) -> None:
+        """U10: tell the people concerned when the matter is shelved or closed."""
+        raise NotImplementedError(f"no {self.type} stands still: {task.kind}, {until}")
 
     @abstractmethod
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:

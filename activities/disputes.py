@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from pydantic import JsonValue
@@ -101,6 +102,12 @@ def outcome_on_record(row: DisputeRow, project: ProjectRow) -> DisputeOutcome:
         decided_by_vp_of=deciding_salesperson(row.origin, project.applicant, others),
         merged_into=str(row.outcome["goes_on"]) if ends else "",
     )
+
+
+def shelved(project: ProjectRow) -> DisputeOutcome:
+    """U10: nobody has settled it; who is responsible stays as it was."""
+    own = project.salesperson
+    return DisputeOutcome(stage=DisputeStage.SHELVED, responsible=own, decided_by_vp_of=own)
 
 
 def _of_another(project: ProjectRow) -> bool:
@@ -231,6 +238,7 @@ class DisputeContext(Context):
             DisputeStage.AGREED: negotiating and await self._everybody_has_agreed(),
             DisputeStage.DECIDED: row.stage is DisputeStage.MEETING and row.outcome is not None,
             DisputeStage.WITHDRAWN: self.project_is_over,
+            DisputeStage.SHELVED: self.stands_still(row.workflow_id),
         }
         if not held[to]:
             raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
@@ -264,6 +272,8 @@ class DisputeContext(Context):
                 outcome = await self._bind(stage, update["outcome"])
             case DisputeStage.WITHDRAWN:
                 await self._tell_of_withdrawal(step)
+            case DisputeStage.SHELVED:  # its project's own process tells of it
+                outcome = shelved(self.project)
         await self.change(**update)
         rule = _RULES.get(stage, "D2")
         work.note(
@@ -373,6 +383,22 @@ class DisputeContext(Context):
         )
         # Two disputes over one project have moves of the same name.
         await meetings.tell(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
+
+    def stands_since(self, task: TaskRow) -> datetime:
+        """U10: nobody can record a meeting before it was held."""
+        called = (self.row.called or {}).get("starts_at") if task.kind is TaskKind.RECORD_MEETING else None
+        return max(task.opened_at, datetime.fromisoformat(str(called))) if called else task.opened_at
+
+    async def warn(self, task: TaskRow, until: datetime) -> None:
+        people = told_of_project(
+            ProjectNotice.STANDING_STILL,
+            self.organisation,
+            salesperson=self.project.salesperson,
+            claimants=self.row.claimants,
+            involved=(self.row.called or {}).get("participants", ()),
+        )
+        key = f"{self.row.id}:{task.id}"
+        await Letters(self).notice(MailKind.STANDING_STILL, people, key=key, until=until)
 
     def slots(self, ask: Ask) -> Sequence[str]:
         # A side may have been handed to somebody else since the process was told whom to ask (A6).

@@ -56,6 +56,7 @@ class Letters:
                 "capacity": asked.capacity,
                 "on_behalf_of_name": self._organisation.name_of(asked.on_behalf_of) if asked.on_behalf_of else None,
                 "due_at": task.due_at if asking else None,
+                "closes_at": self._context.closes_unless_answered(task) if asking else None,
                 "provisional": asking and task.due_provisional,
                 "reason": str(note.get("reason", "")),
             }

@@ -32,7 +32,7 @@ from db.tasks import DecisionRow, TaskRow
 from domain.contract_review import received
 from domain.credit import shares_of
 from domain.deadlines import objection_until
-from domain.dispute import TWO_PROJECTS, Claimant, merged_reason
+from domain.dispute import TWO_PROJECTS, Claimant, DisputeStage, merged_reason
 from domain.organisation import Role
 from domain.project import ProjectForm, ProjectStage, Track
 from domain.project_life import Silence, SilenceDue, silence_ahead
@@ -183,7 +183,11 @@ class ProjectContext(Context):
             ProjectStage.ENDED: {ProjectStage.ACTIVE: row.loss is not None},
             ProjectStage.CONTRACT_SIGNED: {ProjectStage.ACTIVE: row.contract is not None},
             ProjectStage.ACTIVE: {ProjectStage.ACTIVE: self._contract_application_turns()},
-            ProjectStage.SHELVED: {ProjectStage.ACTIVE: self._silent_for_long()},
+            ProjectStage.SHELVED: {
+                ProjectStage.ACTIVE: self._silent_for_long(),
+                ProjectStage.HELD: self.stands_still(row.workflow_id),
+                ProjectStage.DISPUTED: await self._dispute_stood_still(),
+            },
             ProjectStage.WITHDRAWN: {row.stage: row.end_reason is not None},
             ProjectStage.MERGED: {ProjectStage.DISPUTED: self._merged_into() != ""},
         }
@@ -222,6 +226,15 @@ class ProjectContext(Context):
         shelved = silence_ahead(self.row.updated_at, 0, self.policy, self.calendar)[-1]
         return shelved.at <= self.work.now
 
+    async def _dispute_stood_still(self) -> bool:
+        """U10: nobody has settled the newest dispute over it."""
+        over = await disputes.of_project(self.work.tx, self.row.id)
+        return bool(over) and over[-1].stage is DisputeStage.SHELVED
+
+    async def warn(self, task: TaskRow, until: datetime) -> None:
+        decided = [d.person for number, d in self.docket.decided if number == self.row.round]
+        await self.tell_people(ProjectNotice.STANDING_STILL, key=task.id, involved=decided, until=until)
+
     async def enter(self, step: MoveStep) -> Moved:
         work, stage, before = self.work, ProjectStage(step.stage), self.row.stage
         if stage is before is ProjectStage.ACTIVE:
@@ -235,8 +248,10 @@ class ProjectContext(Context):
             update["end_reason"] = await self._reason_on_record(stage)
         elif stage is ProjectStage.MERGED:
             update["end_reason"] = merged_reason(self.row.agreement or {})
-        elif stage is ProjectStage.SHELVED:
+        elif stage is ProjectStage.SHELVED and before is ProjectStage.ACTIVE:
             update |= {"end_reason": {"reason": "", "rule": "U4"}, "silences": len(Silence)}
+        elif stage is ProjectStage.SHELVED:
+            update["end_reason"] = {"reason": "", "rule": "U10", "stage": before.value}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
             update |= {"registered_at": work.now, "named_since": None}
             await applications.set_since(work.tx, "project", self.row.id, work.now)
@@ -375,6 +390,9 @@ class ProjectContext(Context):
             return await accounts_concerned(self) if self.row.track is Track.OTHER_ACCOUNT else ()
         if kind is ProjectNotice.CONFLICT_REFUSED:
             return await claimants_of(self, (self.row.refusal or {}).get("suspects", []))
+        if kind is ProjectNotice.SHELVED_STANDING:
+            over = await disputes.of_project(self.work.tx, self.row.id)
+            return over[-1].claimants if over and over[-1].stage is DisputeStage.SHELVED else ()
         return ()
 
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:

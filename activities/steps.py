@@ -13,7 +13,7 @@ from domain.project_life import Silence, SilenceDue
 from domain.reviews import ReviewUnit
 from domain.statements import CorrectContract, RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
-from domain.tasks import Ask, Asked, DueStep, Taken, TaskKind
+from domain.tasks import Ask, Asked, DueAction, DueStep, Taken, TaskKind
 
 
 class Step(Wire):
@@ -72,6 +72,8 @@ class OpenTask(Wire):
     next_step: DueStep
     chased: int = 0
     """How many of its due steps have been carried out."""
+    lapsed: bool = False
+    """U10: nobody has answered for so long that the matter is over."""
 
 
 class MoveStep(SubjectStep):
@@ -136,9 +138,11 @@ class Activated(Wire):
 
 
 class ChaseStep(SubjectStep):
-    """Carry out the next due step of an open task (N12)."""
+    """Carry out the next due step of an open task (N12, U10)."""
 
     task_id: str
+    action: DueAction | None = None
+    """Of what stands still; otherwise the next step of N12."""
 
 
 class RefreshStep(SubjectStep):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from api.account_views import AccountView
@@ -41,13 +42,16 @@ from db.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from db.wholes import AccountState, OpenTask, WholeAccount, WholeApplication
 from domain.access import sees_evidence
 from domain.account_figures import SignedContract
+from domain.application import Stage
 from domain.asking import IN_PERSON
 from domain.background import background_of
+from domain.calendar import WorkCalendar
 from domain.dispute import TWO_PROJECTS
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
 from domain.policy import Policy
+from domain.standstill import closes_at
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
@@ -87,6 +91,15 @@ class ApplicationParts(NamedTuple):
     found: Sequence[Evidence]
     entries: Sequence[audit.Event]
     account: AccountRow | AccountState | None
+
+
+def closes_unless_answered(
+    task: TaskRow | OpenTask, policy: Policy, *, not_before: datetime | None = None
+) -> datetime | None:
+    """U10: when what the task is about is shelved or closed by itself. `not_before`: since when somebody can answer."""
+    calendar = WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
+    since = max(task.opened_at, not_before) if not_before else task.opened_at
+    return closes_at(task.kind, since, task.warned_at, policy, calendar)
 
 
 class Views:
@@ -163,7 +176,7 @@ class Views:
             what_next=(
                 self.texts.text("what_next.revoked")
                 if account and account.revoked_at
-                else self._what_next(row, open_tasks, asked)
+                else self._what_next(row, open_tasks, asked, policy)
             ),
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
@@ -219,9 +232,15 @@ class Views:
         )
 
     def _what_next(
-        self, row: ApplicationRow, open_tasks: Sequence[TaskRow | OpenTask], asked: dict[str, tuple[AskedRow, ...]]
+        self,
+        row: ApplicationRow,
+        open_tasks: Sequence[TaskRow | OpenTask],
+        asked: dict[str, tuple[AskedRow, ...]],
+        policy: Policy,
     ) -> str:
         until = row.rejection.appeal_until if row.rejection else None
+        if row.stage is Stage.RETURNED:
+            until = next((closes for task in open_tasks if (closes := closes_unless_answered(task, policy))), None)
         zone = self.facts.policy.zone
         return self.texts.text(
             f"what_next.{row.stage}",

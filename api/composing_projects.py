@@ -25,6 +25,7 @@ from db.projects import ProjectRow, UpdateRow
 from db.tasks import AskedRow, TaskRow
 from db.wholes import OpenTask
 from domain.dispute import DisputeStage
+from domain.policy import Policy
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue, silence_ahead
 from domain.project_match import Match
@@ -49,6 +50,8 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
     entries = await audit.of_subject(tx, row.id)
     ahead = await silences(composer, row)
     events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, over)]
+    standing = _standstill_events(composer, open_tasks, over, policy)
+    events += standing
     return ProjectView(
         **composer.project_summary(row).model_dump(),
         customer=row.form.customer.model_dump(mode="json"),
@@ -67,7 +70,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
-        what_next=_what_next(composer, row, open_tasks, asked, ahead),
+        what_next=_what_next(composer, row, open_tasks, asked, ahead, standing),
         next_events=sorted(events, key=lambda event: event.at),
         what_prevents=_what_prevents(composer, row, open_tasks),
         timeline=[composer.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
@@ -167,6 +170,7 @@ def _what_next(
     open_tasks: Sequence[TaskRow | OpenTask],
     asked: Mapping[str, tuple[AskedRow, ...]],
     ahead: Sequence[SilenceDue],
+    standing: Sequence[NextEvent],
 ) -> str:
     texts, zone = composer.texts, composer.facts.policy.zone
     coming = [
@@ -179,12 +183,14 @@ def _what_next(
         for due in ahead
     ]
     until = _objection_until(row)
-    return texts.text(
+    said = texts.text(
         f"what_next_project.{'active_contract_review' if row.contract_with_commerce else row.stage}",
         people=composer.waited_for(open_tasks, dict(asked)),
         until=texts.moment(until, zone) if until else "",
         next=texts.join(coming),
     )
+    ends = [texts.text("project_page.closes_unless_answered", at=texts.moment(one.at, zone)) for one in standing]
+    return "".join([said, *ends])
 
 
 def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
@@ -208,6 +214,22 @@ def _silence_events(composer: Composer, ahead: Sequence[SilenceDue]) -> list[Nex
         )
         for due in ahead
     ]
+
+
+def _standstill_events(
+    composer: Composer, open_tasks: Sequence[TaskRow | OpenTask], over: Sequence[DisputeRow], policy: Policy
+) -> list[NextEvent]:
+    """U10: when a held or disputed project is shelved for want of an answer; once, whoever is asked."""
+    from api.composing import closes_unless_answered  # which imports this file
+
+    called = (over[-1].called or {}).get("starts_at") if over and over[-1].stage is DisputeStage.MEETING else None
+    meeting = datetime.fromisoformat(str(called)) if called else None
+    ends = [closes_unless_answered(task, policy, not_before=meeting) for task in open_tasks]
+    at = min((end for end in ends if end), default=None)
+    if at is None:
+        return []
+    label = composer.texts.text("project_page.shelved_unless_answered")
+    return [NextEvent(at=at, what="shelved_unless_answered", label=label, rule="U10")]
 
 
 def _other_events(

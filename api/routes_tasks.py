@@ -54,9 +54,10 @@ class AnswerBody(BaseModel):
         dict[str, JsonValue],
         Field(
             description="What the choice carries, as `choices[].fields` of the task name and type it: `suspects` (ids "
-            "of matches, or ids and project numbers of other live registrations), `matches` (`[{id, ruling: cleared|same_company, reason?}]`: what single matches are; a row "
-            "without a reason takes the reason of the answer), `clerk`, `split`, a corrected form, `accounts` (one row "
-            "`{id, …}` for each account, with the columns that the field names), …"
+            "of matches, or ids and project numbers of other live registrations), `matches` (`[{id, ruling: "
+            "cleared|same_company, reason?}]`: what single matches are; a row without a reason takes the reason of the "
+            "answer), `clerk`, `split`, a corrected form, `accounts` (one row `{id, …}` for each account, with the "
+            "columns that the field names), …"
         ),
     ] = {}
 

@@ -31,6 +31,8 @@ class OpenTask(Wire):
     subject_type: str
     opened_at: datetime
     due_at: datetime
+    warned_at: datetime | None = None
+    """U10."""
     asked: tuple[AskedRow, ...]
 
 
@@ -81,6 +83,7 @@ SELECT json_build_object(
         SELECT json_build_object(
             'id', task.id, 'kind', task.kind, 'subject_type', task.subject_type,
             'opened_at', task.opened_at, 'due_at', task.due_at,
+            'warned_at', task.warned_at,
             'asked', ARRAY(
                 SELECT to_json(task_person) FROM task_person WHERE task_person.task_id = task.id
                 ORDER BY {ASKED_ORDER}))

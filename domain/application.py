@@ -116,7 +116,7 @@ class ApplicationForm(Frozen):
 
 
 class Stage(StrEnum):
-    """Where an application stands; the last four are ends."""
+    """Where an application stands; the last five are ends."""
 
     EVIDENCE = "evidence"
     COMMERCE_CHECK = "commerce_check"
@@ -129,6 +129,8 @@ class Stage(StrEnum):
     CLOSED_REJECTED = "closed_rejected"
     WITHDRAWN = "withdrawn"
     REFUSED = "refused"
+    LAPSED = "lapsed"
+    """U10: sent back, and not completed in time."""
 
     @property
     def ended(self) -> bool:
@@ -142,4 +144,4 @@ class Stage(StrEnum):
 
 WEIGHED = frozenset({Stage.COMMERCE_CHECK, Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_APPEAL})
 """N15: somebody has the evidence before them."""
-ENDED = frozenset({Stage.ACTIVE, Stage.CLOSED_REJECTED, Stage.WITHDRAWN, Stage.REFUSED})
+ENDED = frozenset({Stage.ACTIVE, Stage.CLOSED_REJECTED, Stage.WITHDRAWN, Stage.REFUSED, Stage.LAPSED})

@@ -32,13 +32,15 @@ class DisputeStage(StrEnum):
     DECIDED = "decided"
     """D2: the meeting's outcome is recorded."""
     WITHDRAWN = "withdrawn"
+    SHELVED = "shelved"
+    """U10: nobody has taken it further, and its project is shelved."""
 
     @property
     def ended(self) -> bool:
         return self in DISPUTE_ENDED
 
 
-DISPUTE_ENDED = frozenset({DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN})
+DISPUTE_ENDED = frozenset({DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN, DisputeStage.SHELVED})
 
 
 class Agreement(Frozen):

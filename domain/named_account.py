@@ -141,6 +141,9 @@ class Notice(StrEnum):
     WITHDRAWN = "withdrawn"
     CLOSED_REJECTED = "closed_rejected"
     REFUSED = "refused"
+    STANDING_STILL = "application_standing_still"
+    """U10: closed soon, unless it is completed."""
+    LAPSED = "lapsed"
 
 
 def told(
@@ -165,6 +168,8 @@ def told(
             people = [applicant, *involved]
         case Notice.CLOSED_REJECTED | Notice.REFUSED:
             people = [applicant, *department_gm, *vps, *commerce]
+        case Notice.STANDING_STILL | Notice.LAPSED:
+            people = [applicant, *department_gm, *commerce]
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)
 
@@ -183,4 +188,5 @@ def stage_rule(stage: Stage) -> str:
         Stage.CLOSED_REJECTED: "N10",
         Stage.WITHDRAWN: "N13",
         Stage.REFUSED: "N14",
+        Stage.LAPSED: "U10",
     }[stage]

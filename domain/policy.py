@@ -105,6 +105,21 @@ class Projects(Frozen):
         return self.number_format.format(year=year, sequence=sequence)
 
 
+class Standstill(Frozen):
+    """U10: held and disputed projects are shelved, returned applications closed, when nobody takes them further."""
+
+    warn_after_months: Annotated[int, Field(ge=1, le=24)]
+    close_after_months: Annotated[int, Field(ge=2, le=36)]
+    least_notice_days: Annotated[int, Field(ge=1, le=28)]
+    """A warning that came late puts the end off, so that so many days are left."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Standstill:
+        if not self.warn_after_months < self.close_after_months:
+            raise ValueError("the warning comes before the end")
+        return self
+
+
 class Matching(Frozen):
     """From which likeness on two names or two projects are said to be what (N3, P4); see `docs/matching.md`."""
 
@@ -157,6 +172,10 @@ def _shipped_projects() -> Projects:
     return load_policy().projects
 
 
+def _shipped_standstill() -> Standstill:
+    return load_policy().standstill
+
+
 def _shipped_matching() -> Matching:
     return load_policy().matching
 
@@ -181,6 +200,8 @@ class Policy(Frozen):
     eligibility: EligibilityRules
     projects: Projects = Field(default_factory=_shipped_projects)
     """A policy that an old process has kept may be older than this part; a file has to have it."""
+    standstill: Standstill = Field(default_factory=_shipped_standstill)
+    """Likewise."""
     matching: Matching = Field(default_factory=_shipped_matching)
     """Likewise."""
     reviews: Reviews = Field(default_factory=_shipped_reviews)
@@ -205,6 +226,7 @@ class _PolicyFile(Policy):
     """What a policy file must hold beyond what a policy kept by an old process does."""
 
     projects: Projects
+    standstill: Standstill
     matching: Matching
     reviews: Reviews
 

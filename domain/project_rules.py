@@ -182,6 +182,9 @@ class ProjectNotice(StrEnum):
     SILENT_TWO_WEEKS = "silent_two_weeks"
     SILENT_ONE_MONTH = "silent_one_month"
     SHELVED = "shelved"
+    STANDING_STILL = "standing_still"
+    """U10: held or disputed, and shelved soon unless somebody takes it further."""
+    SHELVED_STANDING = "shelved_standing"
     LOST = "lost"
     CONTRACT_SIGNED = "contract_signed"
     CONTRACT_SENT_BACK = "contract_sent_back"
@@ -235,6 +238,8 @@ def told_of_project(
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
         case ProjectNotice.SHELVED:  # U4
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
+        case ProjectNotice.STANDING_STILL | ProjectNotice.SHELVED_STANDING:  # U10
+            people = [*sides, *_department_gms(organisation, sides), *vps, *involved]
         case ProjectNotice.LOST:  # U8
             gms = [*_department_gms(organisation, sides), *_gms_of(organisation, departments)]
             people = [*gms, *product_managers(organisation, products)]

@@ -143,6 +143,10 @@ class DueAction(StrEnum):
     STAND_IN = "stand_in"
     REFRESH = "refresh"
     """A delegation starts or ends: work out again who is asked."""
+    WARN = "warn"
+    """U10: the people concerned are told that the matter is shelved or closed unless somebody answers."""
+    LAPSE = "lapse"
+    """U10: nobody has answered; the matter is shelved or closed."""
 
 
 class DueStep(Wire):

@@ -69,6 +69,11 @@ class MailKind(StrEnum):
     SILENT_TWO_WEEKS = "silent_two_weeks"
     SILENT_ONE_MONTH = "silent_one_month"
     SHELVED = "shelved"
+    STANDING_STILL = "standing_still"
+    """U10."""
+    SHELVED_STANDING = "shelved_standing"
+    APPLICATION_STANDING_STILL = "application_standing_still"
+    LAPSED = "lapsed"
     LOST = "lost"
     CONTRACT_SIGNED = "contract_signed"
     CONTRACT_SENT_BACK = "contract_sent_back"
@@ -109,6 +114,8 @@ class MailFacts(Wire):
     capacity: AskedAs = AskedAs.HOLDER
     on_behalf_of_name: str | None = None
     due_at: Moment | None = None
+    closes_at: Moment | None = None
+    """U10: when the matter is shelved or closed unless somebody answers."""
     provisional: bool = False
     """The days off of that year are not published yet; the date may still move."""
     stage_key: str = ""
@@ -120,9 +127,9 @@ class MailFacts(Wire):
     evidence_lines: tuple[EvidenceLine, ...] = ()
     eligibility: tuple[EligibilityLine, ...] = ()
     matches: tuple[MatchLine, ...] = ()
+    """A5: what else is registered for the customer, end user or channel of a project."""
     own: MatchLine | None = None
     """A5: the registration itself, to be weighed beside its matches."""
-    """A5: what else is registered for the customer, end user or channel of a project."""
     appeal_until: Moment | None = None
     conflict_note: str = ""
     facts: tuple[Essential, ...] = ()
@@ -392,6 +399,7 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
         ("task", texts.text(task_title(facts.task_kind, facts.subject_type)) if facts.task_kind else ""),
         ("on_behalf_of", on_behalf_of),
         ("due_at", due),
+        ("lapses_at", texts.moment(facts.closes_at, zone) if facts.closes_at else ""),
         ("stage", texts.text(stage_key) if stage_key else ""),
         ("decided_by", facts.decided_by_name),
         ("appeal_until", texts.moment(facts.appeal_until, zone) if facts.appeal_until else ""),

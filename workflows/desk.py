@@ -80,6 +80,10 @@ class Withdrawn(Exception):
     """The applicant has withdrawn (N13); whatever was being asked is over."""
 
 
+class StoodStill(Exception):
+    """Nobody has taken the matter further for so long that it is shelved or closed (U10)."""
+
+
 class HistoryFull(Exception):
     """The history has grown long enough; go on in a new run, which starts with `attributes`.
 
@@ -180,7 +184,8 @@ class Desk(Generic[G]):
         self, enough: Callable[[Sequence[Taken]], bool], *, until: datetime | None = None, until_says: str = ""
     ) -> tuple[Taken, ...]:
         """Wait until `enough` has been decided on the open tasks, at most until `until`; what came in time and waited
-        for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`."""
+        for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`, and `StoodStill` when
+        nobody answers for months (U10)."""
         while not enough(self.decisions):
             if until is not None and not self._inbox and until <= workflow.now():
                 break
@@ -345,9 +350,16 @@ class Desk(Generic[G]):
             return
         due = task.next_step.at.astimezone(UTC)  # part of the key: the calendar may have put the step off
         key = f"chase:{task.id}:{task.chased}:{due:%Y%m%dT%H%M%S}"
-        step = ChaseStep(key=key, now=workflow.now(), subject=self.subject, task_id=task.id)
+        # What stands still comes only with tasks that the record has told of since it knows of it: a history from
+        # before has no such step, so that nothing has to be told apart by a patch.
+        standing = task.next_step.action if task.next_step.action in (DueAction.WARN, DueAction.LAPSE) else None
+        if standing:
+            key += f":{standing.value}"
+        step = ChaseStep(key=key, now=workflow.now(), subject=self.subject, task_id=task.id, action=standing)
         chased = await take(Chasing.chase_task, step, task.next_step.action.value)
         self.tasks = tuple(chased if task.id == chased.id else task for task in self.tasks)
+        if chased.lapsed:
+            raise StoodStill
 
     async def _refresh(self, because: str) -> None:
         key = f"refresh:{because}:{self._refreshes}"

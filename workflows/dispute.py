@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign
     from domain.subject import Subject, SubjectType
     from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
-    from workflows.desk import Desk, HistoryFull, take
+    from workflows.desk import Desk, HistoryFull, StoodStill, take
     from workflows.messages import (
         DeskState,
         DisputeState,
@@ -54,14 +54,17 @@ class ProjectDispute:
     @workflow.run
     async def run(self, start: StartDispute) -> DisputeOutcome:
         try:
-            if start.state is None:
-                await self._open()
-            if self._desk.stage is DisputeStage.NEGOTIATION:
-                await self._both_sides_negotiate()  # D1
-            while not self._desk.stage.ended:
-                if self._desk.stage is DisputeStage.CALLING_MEETING:
-                    await self._commerce_calls_meeting()  # D2
-                await self._vp_records_meeting()  # D2
+            try:
+                if start.state is None:
+                    await self._open()
+                if self._desk.stage is DisputeStage.NEGOTIATION:
+                    await self._both_sides_negotiate()  # D1
+                while not self._desk.stage.ended:
+                    if self._desk.stage is DisputeStage.CALLING_MEETING:
+                        await self._commerce_calls_meeting()  # D2
+                    await self._vp_records_meeting()  # D2
+            except StoodStill:  # U10: its project is shelved with it
+                self._outcome = (await self._desk.move(DisputeStage.SHELVED)).outcome
         except (asyncio.CancelledError, FailureError) as error:  # of the engine, where it came upon a step
             if not is_cancelled_exception(error):
                 raise

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Withdraw
     from domain.subject import Subject, SubjectType
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
-    from workflows.desk import STEP_RETRIES, Desk, HistoryFull, Withdrawn, take
+    from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, take
     from workflows.messages import ApplicationState, DeskState, FactsChanged, ProcessStatus, StartApplication, claim
 
 
@@ -55,7 +55,10 @@ class NamedAccountApplication:
             self._desk.arrived(Stage.REFUSED)
         try:
             while not self._desk.stage.ended:
-                await self._next_stage()
+                try:
+                    await self._next_stage()
+                except StoodStill:  # U10: sent back, and not completed in time
+                    await self._desk.move(Stage.LAPSED, notices=[Notice.LAPSED])
         except Withdrawn:  # N13
             await self._desk.move(Stage.WITHDRAWN, notices=[Notice.WITHDRAWN])
         except HistoryFull as full:

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
         SilenceStep,
         SuspectsStep,
     )
-    from domain.dispute import DisputeOutcome, Origin
+    from domain.dispute import DisputeOutcome, DisputeStage, Origin
     from domain.project import ProjectStage, Track
     from domain.project_life import Silence, SilenceDue
     from domain.project_rules import ProjectNotice
@@ -46,7 +46,7 @@ with workflow.unsafe.imports_passed_through():
         Taken,
         TaskKind,
     )
-    from workflows.desk import Desk, HistoryFull, Withdrawn, ended_outside, take
+    from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, take
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
         TASK_QUEUE,
@@ -112,7 +112,10 @@ class ProjectRegistration:
             self._desk.arrived(ProjectStage.CLOSED_REFUSED)
         try:
             while not self._desk.stage.ended:
-                await self._next_stage()
+                try:
+                    await self._next_stage()
+                except StoodStill:  # U10
+                    await self._shelve_what_stands_still()
         except Withdrawn:
             await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
         except FailureError as error:  # D6: merged into another registration by the outcome of that one's dispute
@@ -221,6 +224,9 @@ class ProjectRegistration:
         outcome = None
         while outcome is None or self._stepped_in(outcome):
             outcome = await self._outcome_of_dispute()
+        if outcome.stage is DisputeStage.SHELVED:  # U10
+            await self._shelve_what_stands_still()
+            return
         self._responsible()  # whoever was named before the outcome; the outcome stands
         self._salesperson = outcome.responsible
         self._decides = outcome.decided_by_vp_of
@@ -235,6 +241,10 @@ class ProjectRegistration:
         while self._desk.heard(CallForMeeting):
             wanted = True
         return wanted
+
+    async def _shelve_what_stands_still(self) -> None:
+        """U10: held or disputed, and nobody has taken it further."""
+        await self._desk.move(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED_STANDING])
 
     async def _outcome_of_dispute(self) -> DisputeOutcome | None:
         """Of a process of its own; None when somebody with access to the engine has ended that before its time."""

@@ -282,6 +282,8 @@ class FakeActivities:
     async def chase_task(self, step: ChaseStep) -> OpenTask:
         def work() -> OpenTask:
             record, task = self.record, self.record.tasks[step.task_id]
+            if step.action in (DueAction.WARN, DueAction.LAPSE):
+                return record.chased(task, step.action, step.now)
             due = due_step(task.kind, task.opened_at, task.chased, record.policy, record.calendar)
             if due.at > step.now:
                 return record.known(task, step.now)

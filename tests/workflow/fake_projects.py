@@ -38,6 +38,7 @@ from domain.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, decid
 from domain.project import ProjectStage, Track
 from domain.project_life import Silence
 from domain.project_rules import ProjectNotice, told_of_project, track_of
+from domain.standstill import closes_at
 from domain.tasks import (
     ACCEPT,
     APPROVE,
@@ -355,8 +356,18 @@ class FakeProjectActivities(FakeActivities):
             (stages.ACTIVE, stages.CONTRACT_SIGNED): bool(own.contract),
             (stages.ACTIVE, stages.ACTIVE): not own.loss and (own.with_commerce or last == SEND_BACK),
             (stages.ACTIVE, stages.SHELVED): self._silent_for_long(own, now),
+            (stages.HELD, stages.SHELVED): self._stands_still(own, now),
+            (stages.DISPUTED, stages.SHELVED): any(
+                one.project is own and one.stage is DisputeStage.SHELVED for one in self.record.disputes.values()
+            ),
         }
         return bool(own.withdrawn) if stage is stages.WITHDRAWN else ways.get((at, stage), False)
+
+    def _stands_still(self, own: FakeProject | FakeDispute, now: datetime) -> bool:
+        """U10; the tasks have been closed by the move that asks."""
+        asked = self.record.tasks_of(own.workflow_id)
+        ends = [closes_at(t.kind, t.opened_at, t.warned_at, self.record.policy, self.record.calendar) for t in asked]
+        return any(end is not None and task.warned_at and end <= now for task, end in zip(asked, ends, strict=True))
 
     def _silent_for_long(self, own: FakeProject, now: datetime) -> bool:
         ahead = self.record.ahead(own)
@@ -371,6 +382,7 @@ class FakeProjectActivities(FakeActivities):
             stages.AGREED: negotiating and not own.wanted and own.confirmed >= set(own.sides),
             stages.DECIDED: own.stage is stages.MEETING and bool(own.responsible),
             stages.WITHDRAWN: own.project_is_over,
+            stages.SHELVED: self._stands_still(own, now),
         }
         if not led[stage]:
             raise ForeignStep(f"{own.id}: nothing leads from {own.stage} to {stage}")
@@ -382,6 +394,9 @@ class FakeProjectActivities(FakeActivities):
         if stage is DisputeStage.WITHDRAWN:
             others = tuple(person for person in own.sides if person != own.project.withdrawn)
             self.record.mail(ProjectNotice.PROJECT_WITHDRAWN.value, others, now)
+        if stage is DisputeStage.SHELVED:
+            by = own.project.salesperson
+            return Moved(outcome=DisputeOutcome(stage=stage, responsible=by, decided_by_vp_of=by))
         if stage not in (DisputeStage.AGREED, DisputeStage.DECIDED):
             return Moved()
         return Moved(outcome=self._bound(own))

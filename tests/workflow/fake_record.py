@@ -23,6 +23,7 @@ from domain.deadlines import due_at, due_step, stand_in_due
 from domain.named_account import above_limit, choices_for
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.policy import load_policy
+from domain.standstill import standstill_step
 from domain.tasks import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
 
 PAYLOAD_KEYS = Keyring((("published-test-key", SecretBytes(b"published: protects nothing, tst")),))
@@ -80,6 +81,7 @@ class FakeTask:
     asked: tuple[Asked, ...]
     status: TaskStatus = TaskStatus.OPEN
     chased: int = 0
+    warned_at: datetime | None = None
 
 
 @dataclass
@@ -239,6 +241,9 @@ class FakeRecord:
         change = self.organisation.next_delegation_change([*principals, task.slot], now)
         if change and change < following.at:
             following = DueStep(at=change, action=DueAction.REFRESH)
+        standing = self.standing(task)
+        if standing and standing.at <= following.at:
+            following = standing
         return OpenTask(
             id=task.id,
             kind=task.kind,
@@ -249,6 +254,27 @@ class FakeRecord:
             next_step=following,
             chased=task.chased,
         )
+
+    def standing(self, task: FakeTask) -> DueStep | None:
+        """U10: what becomes of the matter by itself while this task is open."""
+        if task.status is not TaskStatus.OPEN:
+            return None
+        return standstill_step(task.kind, task.opened_at, task.warned_at, self.policy, self.calendar)
+
+    def lapsed(self, task: FakeTask, now: datetime) -> bool:
+        """U10: whether nobody has answered in time."""
+        step = self.standing(task)
+        return step is not None and step.action is DueAction.LAPSE and step.at <= now
+
+    def chased(self, task: FakeTask, action: DueAction, now: datetime) -> OpenTask:
+        """U10: warn, or say that it is over."""
+        over = action is DueAction.LAPSE and self.lapsed(task, now)
+        if action is DueAction.WARN and task.warned_at is None:
+            for one in self.tasks.values():
+                if one.status is TaskStatus.OPEN and one.opened_at == task.opened_at:  # the sides of one dispute
+                    one.warned_at = now
+            self.note("warned", now, task=task.id)
+        return self.known(task, now).model_copy(update={"lapsed": over})
 
     def choices(self, kind: TaskKind) -> tuple[Choice, ...]:
         above = kind is TaskKind.VP_REVIEW and above_limit(self.held, self.policy.accounts.limit)
