@@ -232,8 +232,7 @@ class ProjectContext(Context):
         return bool(over) and over[-1].stage is DisputeStage.SHELVED
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
-        decided = [d.person for number, d in self.docket.decided if number == self.row.round]
-        await self.tell_people(ProjectNotice.STANDING_STILL, key=task.id, involved=decided, until=until)
+        await self.tell_people(ProjectNotice.STANDING_STILL, key=task.id, until=until)
 
     async def enter(self, step: MoveStep) -> Moved:
         work, stage, before = self.work, ProjectStage(step.stage), self.row.stage
@@ -332,6 +331,9 @@ class ProjectContext(Context):
             ProjectNotice.CONTRACT_CORRECTED,
         ):  # D3: whoever is credited with a part of it
             involved = tuple(share.person for share in shares_of(row.agreement, row.salesperson))
+        elif kind in (ProjectNotice.STANDING_STILL, ProjectNotice.SHELVED_STANDING):  # who has held it waits for it
+            held = [d for number, d in self.docket.decided if number == row.round and d.choice == HOLD]
+            involved = tuple(d.person for d in held)
         if kind in _WITH_ESSENTIALS:
             more["essentials"] = project_essentials(row.form)
         people = told_of_project(

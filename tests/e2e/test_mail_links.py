@@ -255,6 +255,33 @@ def test_p4_p5_p2_a_project_goes_from_assignment_to_approval_by_mail_alone(stack
     assert done["number"]
 
 
+def test_p5_a5_p2_a_clerk_names_what_was_not_found_and_a_renamed_project_comes_back(stack: Stack) -> None:
+    """P5, A5, P2, P4: by its project number; the VP sees both sides; held, it is made into the other project."""
+    theirs = new_project(vendor_position="原厂商支持马超团队")
+    first = ProjectJourney(stack, "ma.chao", theirs).active(EAST_VP)
+    number = first.seen_by("ma.chao")["number"]
+    story = ProjectJourney(stack, MINE, new_project(vendor_position="原厂商支持杨帆团队")).to_clerk()
+    named = {"choice": "suspect", "reason": "同一机房，客户写法不同"}
+    wrong = by_link(story, CLERK, {**named, "suspects_others": "P2099-99999"})
+    assert wrong.status == 422
+    assert "没有找到“P2099-99999”" in wrong.words
+    assert Inputs(wrong.text).values["suspects_others"] == "P2099-99999"
+    assert by_link(story, CLERK, {**named, "suspects_others": number}).status == 200
+    story.reaches("conflict_confirmation")
+    mail = stack.mailbox.wait(EAST_VP, story.id, "请您处理")
+    for shown in (story.link(EAST_VP).open().words, mail.text):
+        assert 0 < shown.index("原厂商支持马超团队") < shown.rindex("原厂商支持杨帆团队")
+        assert "由商务指明" in shown
+    assert by_link(story, EAST_VP, {"choice": "no_conflict"}).status == 200
+    story.reaches("approval")
+    assert by_link(story, NORTH_VP, {"choice": "hold", "reason": "请补充"}).status == 200
+    story.reaches("held")
+    assert by_link(story, MINE, {"name": first.form["name"]}).status == 200
+    story.to_clerk()
+    (suspect,) = [one for one in stack.portal.open_task(CLERK, story.id)["choices"] if one["choice"] == "suspect"]
+    assert first.id in suspect["fields"][0]["options"]
+
+
 def test_d1_d3_both_sides_agree_on_a_split_by_mail_alone(stack: Stack) -> None:
     """D1, D3: a text put on the table, and the very same text confirmed by the other side."""
     story = ProjectJourney(stack, MINE, new_project(named_account(stack, THEIRS)))

@@ -9,6 +9,7 @@ from temporalio.client import WorkflowHistory
 
 from domain.dispute import DisputeStage
 from domain.project import ProjectStage
+from domain.standstill import closes_at
 from domain.statements import RegisterProject
 from domain.tasks import TaskKind
 from tests.workflow.fake_project_record import SUE, TESS, account_of, company, registration_of
@@ -319,12 +320,50 @@ async def merged(story: ProjectStory) -> WorkflowHistory:
     return await _latest(story)
 
 
+async def _stands_still(story: ProjectStory) -> None:
+    """U10: nobody answers what is asked, until it is over."""
+    task, record = story.record.open[0], story.record
+    end = closes_at(task.kind, task.opened_at, task.warned_at, record.policy, record.calendar)
+    assert end is not None
+    await story.waits_until(end + SECOND)
+
+
+async def held_and_shelved(story: ProjectStory) -> WorkflowHistory:
+    await story.to_held()
+    await _stands_still(story)
+    await story.result()
+    return await _latest(story)
+
+
+async def disputed_and_shelved(story: ProjectStory) -> WorkflowHistory:
+    await story.to_dispute()
+    await _stands_still(story)
+    await story.result()
+    return await _latest(story)
+
+
+async def dispute_stands_still(story: ProjectStory) -> WorkflowHistory:
+    await disputed_and_shelved(story)
+    return await _of_dispute(story)
+
+
+async def held_and_warned(story: ProjectStory) -> WorkflowHistory:
+    """Open: the warning has been given."""
+    await story.to_held()
+    warning = story.record.calendar.add_months(story.record.open[0].opened_at, 2)
+    await story.waits_until(warning + SECOND)
+    await story.status()
+    return await _latest(story)
+
+
 PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-lost": lost,
     "closed-contract-signed": contract_signed,
     "closed-contract-received": contract_received,
     "open-contract-review": open_contract_review,
     "closed-shelved": shelved,
+    "closed-held-too-long": held_and_shelved,
+    "closed-disputed-too-long": disputed_and_shelved,
     "closed-rejected": rejected,
     "closed-refusal-upheld": refusal_upheld,
     "closed-objection-lapsed": objection_lapsed,
@@ -334,6 +373,7 @@ PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-handed-over": handed_over,
     "open-second-run": second_run,
     "open-active": active,
+    "open-held-and-warned": held_and_warned,
     "open-conflict-confirmation": confirmation,
     "open-approval-after-agreement": approval_after_agreement,
     "open-approval-after-meeting": approval_after_meeting,
@@ -350,6 +390,7 @@ DISPUTES: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-meeting-after-objection": meeting_after_objection,
     "closed-meeting-wanted": meeting_wanted,
     "closed-withdrawn": dispute_withdrawn,
+    "closed-standstill": dispute_stands_still,
     "open-three-sides": three_sides,
     "open-meeting-called": meeting_called,
     "closed-meeting-after-agreement": meeting_after_agreement,

@@ -29,6 +29,7 @@ from temporalio.client import WorkflowHistory  # noqa: E402
 from temporalio.testing import WorkflowEnvironment  # noqa: E402
 
 from domain.application import Stage  # noqa: E402
+from domain.standstill import closes_at  # noqa: E402
 from tests.histories.project_scenarios import CORRECTIONS, DISPUTES, PROJECTS  # noqa: E402
 from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
@@ -52,6 +53,16 @@ async def returned_and_rejected(story: Story) -> None:
     await story.says(CLARA, "pass", then=Stage.VP_REVIEW)
     await story.says(VERA, "reject", "margins too thin", then=Stage.REJECTED)
     await story.waits(days=32)
+    await story.result()
+
+
+async def returned_and_lapsed(story: Story) -> None:
+    """U10: sent back and never completed."""
+    await story.to_returned()
+    task, record = story.record.open[0], story.record
+    end = closes_at(task.kind, task.opened_at, task.warned_at, record.policy, record.calendar)
+    assert end is not None
+    await story.waits_until(end + timedelta(seconds=1))
     await story.result()
 
 
@@ -144,6 +155,7 @@ async def evidence_gathered_again(story: Story) -> None:
 SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
     "closed-approved": approved,
     "closed-returned-and-rejected": returned_and_rejected,
+    "closed-returned-and-lapsed": returned_and_lapsed,
     "closed-appeal-accepted": appeal_accepted,
     "closed-above-the-limit": above_the_limit,
     "closed-withdrawn": withdrawn,
