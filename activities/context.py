@@ -194,6 +194,10 @@ class Context(ABC):
         """U10: tell the people concerned when the matter is shelved or closed."""
         raise NotImplementedError(f"no {self.type} stands still: {task.kind}, {until}")
 
+    async def look_again(self, kind: TaskKind) -> None:
+        """Before somebody is reminded of a task or asked in another's stead: bring up to date what they are shown."""
+        del kind
+
     @abstractmethod
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         """What may be answered at this moment."""

@@ -397,6 +397,11 @@ class ProjectContext(Context):
             return over[-1].claimants if over and over[-1].stage is DisputeStage.SHELVED else ()
         return ()
 
+    async def look_again(self, kind: TaskKind) -> None:
+        """P4, A5: what is registered by now."""
+        if kind in (TaskKind.CONFLICT_CHECK, TaskKind.PROJECT_APPROVAL, TaskKind.OBJECTION_REVIEW):
+            await find_matches(self)
+
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         del slot  # the same for everybody who is asked
         people: tuple[str, ...] = ()

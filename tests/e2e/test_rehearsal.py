@@ -189,8 +189,8 @@ def test_u10_p10_n14_what_stands_still_is_warned_of_and_ends_in_nobodys_way(rehe
     assert (shelved["end_reason"]["rule"], counted(held)) == ("U10", [])
     at = datetime.fromisoformat(shelved["stage_since"])
     assert abs(at - datetime.fromisoformat(end["at"])) < A_MINUTE
-    got = Counter(kind for _, kind in mails(held))
-    assert got["standing_still"] == got["shelved_standing"] == len({SELLER, EAST_GM, EAST_VP})
+    told = Counter(kind for _, kind in mails(held))
+    assert told["standing_still"] == told["shelved_standing"] == len({SELLER, EAST_GM, EAST_VP})
     over = disputed.reaches("shelved")
     assert (over["dispute"]["stage"], over["end_reason"]["rule"]) == ("shelved", "U10")
     assert {RIVAL, SELLER} <= {person for person, kind in mails(disputed) if kind == "shelved_standing"}

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.context import ForeignStep
-from activities.steps import RecordStep, Step
+from activities.steps import ChaseStep, RecordStep, Step
 from db import applications, projects
 from db.facts import import_organisation
 from db.registers import EarlierProjectRow
@@ -616,6 +616,19 @@ async def test_p2_p6_the_vp_sees_what_is_registered_when_they_are_asked(ground: 
     await mine.asks_vp()
     ended = next(match for match in await found_of(ground, mine) if match.subject_id == "theirs")
     assert (ended.live, ended.status) == (False, "ended")
+
+
+async def test_p2_n12_a_reminder_shows_the_vp_what_is_registered_by_then(ground: ProjectGround) -> None:
+    theirs = await ground.active("theirs", JING, form("云岭精工"), NOW - DAY)
+    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    assert [line["live"] for line in (await mine.mail("task", NORTH_VP))["matches"]] == [True]
+    assert (await theirs.say(ReportLoss, JING, loss={"reason": "预算取消"})).accepted
+    await theirs.moves(ProjectStage.ENDED)
+    due = mine.tasks[0].next_step.at
+    step = ChaseStep(key="chase", now=due, subject=mine.subject, task_id=mine.tasks[0].id)
+    await mine.run(ground.chasing.chase_task, step)
+    (line,) = (await mine.mail("reminder", NORTH_VP))["matches"]
+    assert (line["live"], line["status"]) == (False, "ended")
 
 
 async def found_of(ground: ProjectGround, one: Registration) -> tuple[Match, ...]:
