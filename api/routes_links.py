@@ -26,7 +26,7 @@ from api.pages import (
 )
 from api.problems import Refusal, Unavailable
 from api.review_page import render_review
-from api.routes_tasks import accounts_named, check_answer, check_named, subject_of
+from api.routes_tasks import accounts_named, check_answer, names_problems, subject_of
 from api.state import State, StateDep, page_caller
 from crypto.links import ForgedLink, link_id_of, link_token
 from db import messages, reading, tasks
@@ -88,8 +88,8 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         texts = Texts(_language(request, opened.person))
         errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
         try:
-            check_answer(opened.task, choice, reason, fields)
-            await check_named(state.engine, opened.task, choice, fields, state.clock())
+            named = await names_problems(state.engine, opened.task, choice, fields, state.clock())
+            check_answer(opened.task, choice, reason, fields, named)
         except Refusal as refusal:
             errors = (*field_errors(refusal, texts), *errors)
         if errors:

@@ -23,7 +23,7 @@ from db.messages import Receipt
 from db.projects import ProjectRow
 from db.reviews import ReviewRow
 from db.tasks import AskedRow, TaskRow
-from domain.answer_fields import answer_problems
+from domain.answer_fields import MOST_CHOSEN, answer_problems
 from domain.application import ApplicationForm
 from domain.base import OptionalText
 from domain.dispute import DisputeStage
@@ -32,7 +32,7 @@ from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
-from domain.tasks import FieldKind, TaskStatus
+from domain.tasks import FieldKind, Problem, TaskStatus
 from workflows.messages import application_workflow_id, review_workflow_id
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["tasks"])
@@ -174,9 +174,9 @@ async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: T
         raise refused({"code": "not_asked"})
 
 
-def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]) -> None:
-    """The form of an answer, with every wrong field at once. Raises `Refusal` 422."""
-    problems = list(answer_problems(task.choices, choice=choice, reason=reason, fields=fields))
+def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any], more: Sequence[Problem] = ()) -> None:
+    """The form of an answer, with every wrong field at once, `more` among them. Raises `Refusal` 422."""
+    problems = [*answer_problems(task.choices, choice=choice, reason=reason, fields=fields), *more]
     chosen = next((one for one in task.choices if one.choice == choice), None)
     forms = [spec.name for spec in chosen.fields if spec.kind is FieldKind.FORM] if chosen else []
     for name in forms:
@@ -191,18 +191,19 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
         raise Refusal(422, code, problems=problems)
 
 
-async def check_named(engine: AsyncEngine, task: TaskRow, choice: str, fields: dict[str, Any], now: datetime) -> None:
-    """P5: whether what a clerk names beside what detection offers is there. Raises `Refusal` 422."""
+async def names_problems(
+    engine: AsyncEngine, task: TaskRow, choice: str, fields: dict[str, Any], now: datetime
+) -> tuple[Problem, ...]:
+    """P5: what is wrong with what a clerk names beside what detection offers."""
     offered = next((spec for c in task.choices if c.choice == choice for spec in c.fields if spec.others), None)
     names = fields.get(offered.name) if offered else None
-    if offered is None or not isinstance(names, list) or set(names) <= set(offered.options):
-        return
+    if offered is None or not isinstance(names, list) or not all(isinstance(one, str) for one in names):
+        return ()
+    if len(names) > MOST_CHOSEN or set(names) <= set(offered.options):
+        return ()
     async with looking_up(engine) as tx:
         row = await projects.find(tx, task.subject_id)
-        if row is not None:
-            named = await look_up(tx, [str(one) for one in names], row, found=offered.options, now=now)
-            if named.problems:
-                raise Refusal(422, "fields_wrong", problems=named.problems)
+        return (await look_up(tx, names, row, found=offered.options, now=now)).problems if row else ()
 
 
 @router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
@@ -218,8 +219,8 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
     if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
         async with looking_up(state.engine) as tx:
             await refuse_closed(tx, await state.facts.organisation(tx), task, found.mine)
-    check_answer(task, body.choice, body.reason, body.fields)
-    await check_named(state.engine, task, body.choice, body.fields, state.clock())
+    named = await names_problems(state.engine, task, body.choice, body.fields, state.clock())
+    check_answer(task, body.choice, body.reason, body.fields, named)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
     )

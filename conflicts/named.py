@@ -64,6 +64,8 @@ async def look_up(
 
 async def _called(tx: AsyncConnection, name: str, row: ProjectRow, now: datetime) -> Match | None:
     """The one of that id or project number; what is live, if there are several."""
+    if not name.isprintable():  # no id is, and the database takes not every character
+        return None
     numbered = await projects.by_number(tx, name.upper())
     ways = [(PROJECT, numbered.id)] if numbered else [(type_, name) for type_ in REGISTERED]
     found = [
@@ -77,4 +79,8 @@ async def _called(tx: AsyncConnection, name: str, row: ProjectRow, now: datetime
 
 
 def _problem(place: int, name: str, key: str) -> Problem:
-    return Problem(field=f"fields.{SUSPECTS_FIELD}.{place}", rule="P5", key=key, params={"value": name[:63]})
+    return Problem(field=f"fields.{SUSPECTS_FIELD}.{place}", rule="P5", key=key, params={"value": _shown(name)})
+
+
+def _shown(name: str) -> str:
+    return name[:63].encode("utf-8", "replace").decode("utf-8").replace("\0", "")

@@ -16,6 +16,8 @@ from domain.rulings import MatchRulings
 from domain.split import Split
 from domain.tasks import RETURN, Choice, FieldKind, FieldSpec, Problem
 
+MOST_CHOSEN = 50
+"""More people or registrations are not named by one answer."""
 MOST_ROWS = 500
 """More rows than anybody can answer for are not looked at one by one, unless so many were asked for."""
 ROW_ID = "id"
@@ -51,8 +53,8 @@ def _no_truth(value: object) -> object:
 _SubjectId = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+( \S+)*$")]
 _VALUES: dict[FieldKind, TypeAdapter[Any]] = {
     FieldKind.PERSON: TypeAdapter(PersonId),
-    FieldKind.PEOPLE: TypeAdapter(Annotated[tuple[PersonId, ...], Field(max_length=50)]),
-    FieldKind.SUBJECTS: TypeAdapter(Annotated[tuple[_SubjectId, ...], Field(max_length=50)]),
+    FieldKind.PEOPLE: TypeAdapter(Annotated[tuple[PersonId, ...], Field(max_length=MOST_CHOSEN)]),
+    FieldKind.SUBJECTS: TypeAdapter(Annotated[tuple[_SubjectId, ...], Field(max_length=MOST_CHOSEN)]),
     FieldKind.RULINGS: TypeAdapter(MatchRulings),
     FieldKind.SPLIT: TypeAdapter(Split),
     FieldKind.MOMENT: TypeAdapter(Annotated[Moment, BeforeValidator(_written_moment)]),

@@ -139,7 +139,7 @@ async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_d
     answer = await call(CLERK, "POST", "/tasks/t1/answer", {"choice": "suspect", "fields": {"suspects": ["other"]}})
     assert {(one["field"], one["rule"]) for one in answer.json()["errors"]} == {
         ("reason", "P4"),
-        ("fields.suspects", None),
+        ("fields.suspects.0", "P5"),
     }
 
 

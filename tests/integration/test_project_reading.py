@@ -104,6 +104,12 @@ async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
     told = [(one["field"], one["rule"]) for one in answer.json()["errors"]]
     assert told == [(f"fields.suspects.{place}", "P5") for place in range(3)]
     assert "P2026-99999" in answer.json()["errors"][0]["message"]
+    for odd in ("a\0b", "\u202e", "\n", "x" * 201, ""):
+        answer = await call(CLERK, "POST", "/tasks/t1/answer", {**said, "fields": {"suspects": [odd]}})
+        assert (answer.status_code, [one["field"] for one in answer.json()["errors"]][:1]) == (
+            422,
+            ["fields.suspects.0"],
+        )
 
 
 async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:

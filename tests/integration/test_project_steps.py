@@ -294,7 +294,7 @@ async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: Proj
     await mine.routes()
     await mine.is_checked()
     before = await ground.everything()
-    names = ["nobody", "over", "mine", "own", "P2099-00001"]
+    names = ["nobody", "over", "mine", "own", "P2099-00001", "x\u200by"]
     said = mine.says(
         AnswerTask, CLERK, task_id=mine.tasks[0].id, choice=SUSPECT, reason="相同", fields={"suspects": names}
     )
@@ -306,6 +306,7 @@ async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: Proj
         ("fields.suspects.2", "P5", "suspect_own", "mine"),
         ("fields.suspects.3", "P5", "suspect_own", "own"),
         ("fields.suspects.4", "P5", "suspect_unknown", "P2099-00001"),
+        ("fields.suspects.5", "P5", "suspect_unknown", "x\u200by"),
     ]
     assert await ground.everything() == before
     assert (await mine.answers(CLERK, CLEAR)).accepted
