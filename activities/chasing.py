@@ -47,7 +47,6 @@ class Chasing:
             if task.status is not TaskStatus.OPEN or due.at > work.now:  # a year's days off were published meanwhile
                 return known_to_workflow(task, _named(before, context), context, work.now)
             task = await context.docket.change(task, chased=task.chased + 1)
-            await context.look_again(task.kind)
             people, fresh, gone = await _follow(context, task, before)
             await context.look_again(task.kind)
             letters = Letters(context)

@@ -194,10 +194,6 @@ class Context(ABC):
         """U10: tell the people concerned when the matter is shelved or closed."""
         raise NotImplementedError(f"no {self.type} stands still: {task.kind}, {until}")
 
-    async def look_again(self, kind: TaskKind) -> None:
-        """Before somebody is reminded of a task or asked in another's stead: bring up to date what they are shown."""
-        del kind
-
     @abstractmethod
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         """What may be answered at this moment."""
@@ -211,7 +207,7 @@ class Context(ABC):
         """Who holds or has decided another task that must not be decided by the same person (N6, N8, N10)."""
 
     async def look_again(self, kind: TaskKind) -> None:
-        """N15: somebody is about to be reminded of a task of that kind, or asked in another's place."""
+        """N15, P4: somebody is about to be reminded of a task of that kind, or asked in another's place."""
         del kind
 
     def answers_own(self, kind: TaskKind) -> bool:
