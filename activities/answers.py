@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import JsonValue
 
 from activities.asking import people_of
@@ -15,6 +13,7 @@ from activities.steps import Recorded, RecordStep
 from activities.transaction import Recorder, Work
 from crypto.seal import seal_holds
 from db import messages, tasks
+from db.closings import closing_of, no_longer_asked
 from db.tasks import AskedRow, DecisionRow, TaskRow
 from domain.answer_fields import answer_problems
 from domain.dispute import DisputeStage
@@ -83,15 +82,19 @@ class StatementTaking:
         if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:  # D1
             newer = await tasks.newer_text(context.work.tx, task, person)
             raise Refused("agreement_superseded", newer_task=newer.task_id if newer else None)
+        once = next((one for one in context.docket.asked_before(task.id) if one.person == person), None)
         if task.status is not TaskStatus.OPEN:
             code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}
-            raise Refused(code.get(task.status, "task_withdrawn"), **await outcome_of(context, task))
+            closing = (await closing_of(context.work.tx, task)).told_to(once)
+            told = {"task_kind": task.kind.value, **closing.facts(context.organisation)}
+            raise Refused(code.get(task.status, "task_withdrawn"), **told)
         if person == context.applicant and not context.answers_own(task.kind):
             raise Refused("own_application")
         asked = await people_of(task, context, already=context.docket.asked_before(task.id))
         mine = next((one for one in asked if one.person == person), None)
         if mine is None:
-            raise Refused("not_asked")
+            reason, told = no_longer_asked(once, context.organisation, context.work.now)
+            raise Refused(reason, **told)
         return mine
 
     async def _check_form(self, context: Context, task: TaskRow, said: AnswerTask) -> tuple[Choice, ...]:
@@ -125,18 +128,6 @@ class StatementTaking:
         if not await context.docket.decide(task, decision):
             raise Refused("already_answered")
         return decision
-
-
-async def outcome_of(context: Context, task: TaskRow) -> dict[str, Any]:
-    """What was decided on a closed task, by whom and when."""
-    decision = await tasks.decision_on(context.work.tx, task.id)
-    if decision is None:
-        return {"closed_because": task.closed_because, "at": task.closed_at.isoformat() if task.closed_at else None}
-    return {
-        "choice": decision.choice,
-        "by": context.organisation.name_of(decision.person),
-        "at": decision.decided_at.isoformat(),
-    }
 
 
 async def _heard_before(context: Context, said: Statement) -> Recorded | None:

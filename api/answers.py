@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, tzinfo
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -9,13 +10,16 @@ from fastapi.responses import JSONResponse
 from api.front_door import Caller
 from api.problems import Refusal
 from api.views import Result, Stored
+from db.closings import DELEGATION_OVER, HANDED_ON
 from db.messages import Receipt
 from domain.subject import SubjectType
 from domain.tasks import Problem
 from texts.catalogue import Texts
+from texts.late import closed_sentence, who
 
 STATUS_BY_CODE = {
     "not_asked": 403,
+    "delegation_over": 403,
     "own_application": 403,
     "not_applicant": 403,
     "only_commerce_gathers": 403,
@@ -38,6 +42,8 @@ STATUS_BY_CODE = {
     "E2_legal_person": 422,
 }
 """Everything else that refuses a statement is a matter of state, 409, unless it names wrong fields, 422."""
+
+_NOT_TOLD = frozenset({"status", "code", "problems", "task_kind"})
 
 PROJECT_WORDS = {
     "own_application": "own_project",
@@ -85,14 +91,51 @@ def stored(caller: Caller, texts: Texts, **more: Any) -> JSONResponse:
 def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATION) -> Refusal:
     """A refusal on record, as the problem it is."""
     code = str(result.get("code", "invalid"))
-    facts = {name: value for name, value in result.items() if name not in ("status", "code", "problems")}
+    facts = _facts(result)
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)
-    newer = {"newer_task": facts.pop("newer_task")} if "newer_task" in facts else {}  # D1: where the newest text is
     return Refusal(
         status,
         code,
         problems=problems,
-        facts={**newer, **({"decided": facts} if facts else {})},
+        facts=facts,
         words=WORDS[subject].get(code),
+        sentence=lambda texts, zone: _became(result, facts, subject, texts, zone),
     )
+
+
+def _facts(result: dict[str, Any]) -> dict[str, Any]:
+    """What a refusal says beside its words. Of a task: `decided` or `closed`; receipts of before have neither name
+    around it."""
+    told = {name: value for name, value in result.items() if name not in _NOT_TOLD and value is not None}
+    if "closed_because" in told:
+        because = {"because": told.pop("closed_because")}
+        return {"closed": because | told}
+    return {"decided": told} if "choice" in told else told
+
+
+def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType, texts: Texts, zone: tzinfo) -> str:
+    """What became of a task, in words; empty when the record does not say it."""
+    decided, closed = facts.get("decided") or {}, facts.get("closed") or {}
+    at = _moment((decided or closed).get("at"))
+    by = str((decided or closed).get("by") or "")
+    if decided and at and "task_kind" in result:
+        key = f"decided.{result['task_kind']}.{decided['choice']}"
+        person = who(texts, by, str(decided.get("on_behalf_of") or ""))
+        return texts.text("late.decided", person=person, moment=texts.moment(at, zone), choice=texts.label(key))
+    if not closed or at is None:
+        return ""
+    because = str(closed["because"])
+    if because in (DELEGATION_OVER, HANDED_ON):
+        person = str(closed.get("on_behalf_of") or "")
+        words = texts.text(f"late.{because}", person=person, moment=texts.moment(at, zone))
+        return words + (" " if texts.language == "en" else "") + texts.text("late.ask_commerce")
+    return closed_sentence(texts, zone, subject=subject, because=because, by=by, at=at)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

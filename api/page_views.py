@@ -145,6 +145,7 @@ class ResultPage(AboutSubject):
     choice: str = ""
     """The choice that counts: the reader's own, or the one that came first."""
     person_name: str = ""
+    on_behalf_of_name: str = ""
     at: Moment | None = None
     reason: str = ""
     message: str = ""
@@ -159,6 +160,10 @@ class CalmKind(StrEnum):
     WITHDRAWN = "withdrawn"
     MISSED = "missed"
     """R6: its period is over."""
+    HANDED_ON = "handed_on"
+    """The task is open and asks somebody else now."""
+    DELEGATION_OVER = "delegation_over"
+    """The same, of a delegate whose time is over."""
     SUPERSEDED = "superseded"
     """The application has moved on to another round."""
     UNKNOWN = "unknown"
@@ -180,7 +185,14 @@ class CalmPage(AboutSubject):
     task_kind: TaskKind | None = None
     choice: str = ""
     person_name: str = ""
+    """Who decided, withdrew or asked for what closed the task; of a delegate, for whom they decided."""
+    on_behalf_of_name: str = ""
     at: Moment | None = None
     newer: str = ""
     """D1: the page that asks the same person about the newest text."""
+    reason: str = ""
+    because: str = ""
+    """The stage for which the task was closed."""
+    asked_now: tuple[str, ...] = ()
+    """Names of those it asks now."""
     receipt: str = ""

@@ -55,6 +55,7 @@ from domain.project_rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
+from texts.late import closed_sentence, who
 from texts.review_views import review_title
 from texts.verdicts import because, joined, level_label, ruled_sentence
 from texts.views import changed_sentence, correction_sentence, detail_value, on_behalf
@@ -199,7 +200,8 @@ def render_result(page: ResultPage) -> str:
     """Accepted, decided before by somebody else (who, when, what), or refused and why."""
     texts = Texts(page.language)
     choice = texts.label(choice_key(page.task_kind, page.subject_type, page.choice)) if page.choice else ""
-    facts = {"person": page.person_name, "moment": _moment(page, page.at, texts), "choice": choice}
+    person = who(texts, page.person_name, page.on_behalf_of_name)
+    facts = {"person": person, "moment": _moment(page, page.at, texts), "choice": choice}
     known = all(facts.values())
     lines = {
         ResultKind.ACCEPTED: [texts.text("page.accepted", **facts), texts.text("page.accepted_next")],
@@ -215,15 +217,27 @@ def render_calm(page: CalmPage) -> str:
     texts = Texts(page.language)
     kind = page.task_kind
     choice = texts.label(choice_key(kind, page.subject_type, page.choice)) if kind and page.choice else ""
-    text = texts.text(_calm_key(page, "text", texts)) if page.kind is not CalmKind.ANSWERED else ""
+    moment = _moment(page, page.at, texts)
     if page.kind is CalmKind.ANSWERED:
-        facts = {"person": page.person_name, "moment": _moment(page, page.at, texts), "choice": choice}
+        facts = {"person": who(texts, page.person_name, page.on_behalf_of_name), "moment": moment, "choice": choice}
         text = (
             texts.text("calm.answered.text", **facts)
             if all(facts.values())
             else texts.text("calm.answered.text_unknown")
         )
+    elif page.kind in (CalmKind.HANDED_ON, CalmKind.DELEGATION_OVER) and moment:
+        text = texts.text(f"late.{page.kind}", person=page.person_name, moment=moment)
+    else:
+        zone, own = ZoneInfo(page.time_zone), ""
+        if page.kind is CalmKind.WITHDRAWN:
+            own = closed_sentence(
+                texts, zone, subject=page.subject_type, because=page.because, by=page.person_name, at=page.at
+            )
+        text = own or texts.text(_calm_key(page, "text", texts))
     lines = [text]
+    if page.kind in (CalmKind.HANDED_ON, CalmKind.DELEGATION_OVER):
+        lines += [texts.text("late.asked_now", people=texts.join(page.asked_now))] if page.asked_now else []
+        lines.append(texts.text("late.ask_commerce"))
     if page.receipt:
         lines.append(f"{texts.text('calm.stored.receipt')} {page.receipt}")
     link = {
@@ -292,7 +306,7 @@ def _quiet(
         lines=lines,
         tone=tone,
         link=link,
-        reason=page.reason if isinstance(page, ResultPage) else "",
+        reason=page.reason,
     )
 
 

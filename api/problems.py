@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from datetime import tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,6 +17,8 @@ from domain.tasks import Problem
 from texts.catalogue import Texts, language_of
 
 MEDIA_TYPE = "application/problem+json"
+BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
+"""In which moments are written before the policy is known."""
 
 
 class ProblemField(BaseModel):
@@ -36,9 +40,12 @@ class ProblemDetails(BaseModel):
     errors: list[ProblemField] = []
 
 
+Sentence = Callable[[Texts, tzinfo], str]
+
+
 class Refusal(Exception):
     """A request that is answered with a problem. `code` is a text key under `error.`; `words` another, where the same
-    code is said differently of a project."""
+    code is said differently of a project; `sentence` makes words of its own, or none when too little is known."""
 
     def __init__(
         self,
@@ -50,6 +57,7 @@ class Refusal(Exception):
         facts: dict[str, Any] | None = None,
         headers: dict[str, str] | None = None,
         words: str | None = None,
+        sentence: Sentence | None = None,
     ) -> None:
         super().__init__(code)
         self.status = status
@@ -59,6 +67,12 @@ class Refusal(Exception):
         self.problems = tuple(problems)
         self.facts = facts or {}
         self.headers = headers or {}
+        self._sentence = sentence
+
+    def said(self, texts: Texts, zone: tzinfo) -> str:
+        """What happened, why and what to do, in the reader's language; moments in `zone`."""
+        own = self._sentence(texts, zone) if self._sentence else ""
+        return own or texts.error(self.words, self.facts)
 
 
 class Unavailable(Refusal):
@@ -124,18 +138,19 @@ def field_problems(
     return tuple(found)
 
 
-def as_response(refusal: Refusal, texts: Texts) -> JSONResponse:
+def as_response(refusal: Refusal, texts: Texts, zone: tzinfo = BUSINESS_ZONE) -> JSONResponse:
     """The problem in words, in the reader's language."""
+    detail = refusal.said(texts, zone)
     errors = [
         ProblemField(field=problem.field, rule=problem.rule, message=texts.error(problem.key, problem.params))
         for problem in refusal.problems
     ]
     if not errors and refusal.rule:
-        errors = [ProblemField(field="body", rule=refusal.rule, message=texts.error(refusal.words, refusal.facts))]
+        errors = [ProblemField(field="body", rule=refusal.rule, message=detail)]
     body = ProblemDetails(
         title=TITLES.get(refusal.status, "Error"),
         status=refusal.status,
-        detail=texts.error(refusal.words, refusal.facts),
+        detail=detail,
         code=refusal.code,
         errors=errors,
     ).model_dump(mode="json")
@@ -149,12 +164,18 @@ def texts_for(request: Request) -> Texts:
     return Texts(language_of(known or accepted))
 
 
+def zone_for(request: Request) -> tzinfo:
+    """The business time zone of the policy."""
+    parts = getattr(request.app.state, "parts", None)
+    return parts.facts.policy.zone if parts else BUSINESS_ZONE
+
+
 def install(app: FastAPI) -> None:
     """Map every expected failure to a problem."""
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Refusal)
-        return as_response(error, texts_for(request))
+        return as_response(error, texts_for(request), zone_for(request))
 
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

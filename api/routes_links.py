@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -30,6 +31,7 @@ from api.routes_tasks import accounts_named, check_answer, names_problems, subje
 from api.state import State, StateDep, page_caller
 from crypto.links import ForgedLink, link_id_of, link_token
 from db import messages, reading, tasks
+from db.closings import DELEGATION_OVER, Closing, closing_of, no_longer_asked
 from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
 from db.reviews import ReviewRow
@@ -104,10 +106,10 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         except Refusal as refusal:
             async with looking_up(state.engine) as tx:
                 await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
-            message = texts.error(refusal.words, refusal.facts)
+            message = refusal.said(texts, state.facts.policy.zone)
             page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
             return _answer(render_result(page), refusal.status)
-        return await _became(state, opened, request, caller, receipt, choice)
+        return await _became(state, opened, request, form, caller, receipt, choice)
     except Calm as calm:
         if calm.repeats(body):
             return _answer(render_calm(calm.page))
@@ -131,20 +133,22 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
     if asked is None or task is None or row is None or person is None or not person.active:
         raise unknown
     opened = Opened(task, asked, person, organisation, row, await dispute_of(tx, task))
+    closing = (await closing_of(tx, task)).told_to(asked) if task.status is not TaskStatus.OPEN else Closing()
     if task.status is TaskStatus.ANSWERED:
-        decision = await tasks.decision_on(tx, task.id)
-        raise Calm(_closed(CalmKind.ANSWERED, request, opened, decision), opened, decision)
+        raise Calm(_closed(CalmKind.ANSWERED, request, opened, closing), opened, closing.decided)
     if opened.superseded:
         newer = await tasks.newer_text(tx, task, person.id)
-        page = _closed(CalmKind.SUPERSEDED, request, opened, None)
+        page = _closed(CalmKind.SUPERSEDED, request, opened, closing)
         path = f"/d/{link_token(newer.link_id, state.settings.link_keys)}" if newer else ""
         raise Calm(page.model_copy(update={"newer": path}))
     if task.status is TaskStatus.MISSED:
-        raise Calm(_closed(CalmKind.MISSED, request, opened, None))
-    if task.status is TaskStatus.WITHDRAWN or asked.removed_at is not None:
-        raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, None))
+        raise Calm(_closed(CalmKind.MISSED, request, opened, closing))
+    if task.status is TaskStatus.WITHDRAWN:
+        raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, closing))
+    if asked.removed_at is not None:
+        raise Calm(await _with_others(tx, request, opened, state.clock()))
     if state.clock() >= asked.link_expires_at:
-        raise Calm(_closed(CalmKind.EXPIRED, request, opened, None))
+        raise Calm(_closed(CalmKind.EXPIRED, request, opened, closing))
     return opened
 
 
@@ -175,7 +179,13 @@ async def _again(
 
 
 async def _became(
-    state: State, opened: Opened, request: Request, caller: Caller, receipt: Receipt | None, choice: str
+    state: State,
+    opened: Opened,
+    request: Request,
+    form: dict[str, str],
+    caller: Caller,
+    receipt: Receipt | None,
+    choice: str,
 ) -> HTMLResponse:
     """The page that says what became of an answer."""
     language = _language(request, opened.person)
@@ -199,12 +209,16 @@ async def _became(
             result=ResultKind.ALREADY,
             choice=decision.choice,
             person_name=name,
+            on_behalf_of_name=_behalf(opened, decision),
             at=decision.decided_at,
             reason=decision.reason,
             **shared,
         )
         return _answer(render_result(page), 409)
-    message = Texts(language).error(refused(receipt.result, SubjectType(opened.task.subject_type)).words)
+    refusal = refused(receipt.result, SubjectType(opened.task.subject_type))
+    if refusal.problems:  # what only the record could judge: said beside its field, with everything typed kept
+        return await _again(state, opened, request, form, field_errors(refusal, Texts(language)))
+    message = refusal.said(Texts(language), state.facts.policy.zone)
     return _answer(render_result(ResultPage(result=ResultKind.REFUSED, message=message, **shared)), 409)
 
 
@@ -218,17 +232,42 @@ def _shared(request: Request, opened: Opened) -> dict[str, Any]:
     }
 
 
-def _closed(kind: CalmKind, request: Request, opened: Opened, decision: DecisionRow | None) -> CalmPage:
+async def _with_others(tx: AsyncConnection, request: Request, opened: Opened, now: datetime) -> CalmPage:
+    """The task is open and no longer asks the reader: why, since when, and who is asked now."""
+    organisation = opened.organisation
+    code, facts = no_longer_asked(opened.asked, organisation, now)
+    told = facts["closed"]
+    asked = (await tasks.asked_by(tx, [opened.task.id]))[opened.task.id]
+    page = _closed(CalmKind.HANDED_ON, request, opened, Closing(at=datetime.fromisoformat(told["at"])))
+    return page.model_copy(
+        update={
+            "kind": CalmKind.DELEGATION_OVER if code == DELEGATION_OVER else CalmKind.HANDED_ON,
+            "person_name": told.get("on_behalf_of", ""),
+            "asked_now": tuple(organisation.name_of(one.person) for one in asked if one.removed_at is None),
+        }
+    )
+
+
+def _closed(kind: CalmKind, request: Request, opened: Opened, closing: Closing) -> CalmPage:
+    decision = closing.decided
+    by = decision.person if decision else closing.by
     return CalmPage(
         kind=kind,
         language=_language(request, opened.person),
         path=request.url.path,
         task_kind=opened.task.kind,
         choice=decision.choice if decision else "",
-        person_name=opened.organisation.name_of(decision.person) if decision else "",
-        at=decision.decided_at if decision else opened.task.closed_at,
+        person_name=opened.organisation.name_of(by) if by else "",
+        on_behalf_of_name=_behalf(opened, decision) if decision else "",
+        at=decision.decided_at if decision else closing.at,
+        reason=decision.reason if decision else "",
+        because=closing.because,
         **about(opened),
     )
+
+
+def _behalf(opened: Opened, decision: DecisionRow) -> str:
+    return opened.organisation.name_of(decision.on_behalf_of) if decision.on_behalf_of else ""
 
 
 def _calm(kind: CalmKind, request: Request) -> CalmPage:

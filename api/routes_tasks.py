@@ -18,6 +18,7 @@ from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, 
 from conflicts.named import look_up
 from db import account_reviews, applications, door, messages, projects, reading, reviews, tasks
 from db.applications import ApplicationRow
+from db.closings import closing_of, no_longer_asked
 from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
@@ -148,30 +149,22 @@ def accounts_named(task: TaskRow) -> list[str]:
     return [one.account for one in ReviewNote.model_validate(task.note).accounts] if task.note else []
 
 
-async def refuse_closed(tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow) -> None:
+async def refuse_closed(
+    tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow, now: datetime
+) -> None:
     """Raise `Refusal` 409 with what was decided already, by whom and when; 403 for one no longer asked."""
-    if task.status is TaskStatus.ANSWERED:
-        decision = await tasks.decision_on(tx, task.id)
-        if decision is not None:
-            raise refused(
-                {
-                    "code": "already_answered",
-                    "choice": decision.choice,
-                    "by": organisation.name_of(decision.person),
-                    "at": decision.decided_at.isoformat(),
-                }
-            )
+    subject = SubjectType(task.subject_type)
     if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
         newer = await tasks.newer_text(tx, task, mine.person)
-        told = {"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}
-        raise refused(told, SubjectType(task.subject_type))
+        raise refused({"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}, subject)
     if task.status is not TaskStatus.OPEN:
-        closed_at = task.closed_at.isoformat() if task.closed_at else None
-        code = "task_missed" if task.status is TaskStatus.MISSED else "task_withdrawn"
-        told = {"code": code, "closed_because": task.closed_because, "at": closed_at}
-        raise refused(told, SubjectType(task.subject_type))
+        closing = (await closing_of(tx, task)).told_to(mine)
+        code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}.get(task.status)
+        told = {"code": code or "task_withdrawn", "task_kind": task.kind.value, **closing.facts(organisation)}
+        raise refused(told, subject)
     if mine.removed_at is not None:
-        raise refused({"code": "not_asked"})
+        code, told = no_longer_asked(mine, organisation, now)
+        raise refused({"code": code, **told}, subject)
 
 
 def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any], more: Sequence[Problem] = ()) -> None:
@@ -218,7 +211,8 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
         return outcome(caller, found.receipt, texts_for(request), subject)
     if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
         async with looking_up(state.engine) as tx:
-            await refuse_closed(tx, await state.facts.organisation(tx), task, found.mine)
+            organisation = await state.facts.organisation(tx)
+            await refuse_closed(tx, organisation, task, found.mine, state.clock())
     named = await names_problems(state.engine, task, body.choice, body.fields, state.clock())
     check_answer(task, body.choice, body.reason, body.fields, named)
     receipt = await state.door.answer(
@@ -244,7 +238,11 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, r
         return ReceiptView(
             receipt=receipt,
             status=status,
-            detail=texts.text("receipt.accepted") if found.accepted else texts.error(_refused(found).words),
+            detail=(
+                texts.text("receipt.accepted")
+                if found.accepted
+                else _refused(found).said(texts, state.facts.policy.zone)
+            ),
             recorded_at=found.recorded_at,
             result=found.result,
         )

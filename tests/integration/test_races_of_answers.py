@@ -96,7 +96,8 @@ async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_w
         assert decided.on_behalf_of == (VPS[1] if people[winner] == DELEGATE else None)
         assert outcomes[1 - winner].code == "already_answered"
         accepted, result = told[1 - winner]
-        assert (accepted, result["choice"], result["by"]) == (False, choices[winner], names[people[winner]])
+        first = result["decided"]
+        assert (accepted, first["choice"], first["by"]) == (False, choices[winner], names[people[winner]])
         assert result["at"] == NOW.isoformat()
 
     await asyncio.gather(*(one_round(r, racer) for r, racer in enumerate(racers)))
