@@ -25,7 +25,7 @@ from domain.application import WEIGHED, ApplicationForm, Stage
 from domain.asking import vp_slots
 from domain.background import background_of
 from domain.deadlines import appeal_until
-from domain.eligibility import evaluate, refusals
+from domain.eligibility import evaluate, refusal_problems, refusals
 from domain.evidence import FACTS, OF_MATCHES, Correction, Evidence, EvidenceKind, Finding
 from domain.named_account import (
     FORM_FIELD,
@@ -445,9 +445,9 @@ class ApplicationContext(Context):
             form = ApplicationForm.model_validate(said.fields[FORM_FIELD])
         except ValidationError:
             raise Refused("unreadable") from None
-        refused = refusals(form, self.policy.eligibility)
-        if refused:
-            raise Refused("E3" if "E3" in refused else "E2_legal_person")
+        problems = refusal_problems(refusals(form, self.policy.eligibility), prefix=f"fields.{FORM_FIELD}.")
+        if problems:
+            raise Refused(problems[0].key, problems=problems)
         return form
 
     async def _begin_round(self, said: AnswerTask) -> int:

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
+from domain.eligibility import refusal_problems, refusals_in
 from domain.tasks import Problem
 from texts.catalogue import Texts, language_of
 
@@ -190,6 +191,9 @@ def install(app: FastAPI) -> None:
             if (part in request.url.path if part.endswith("/") else request.url.path.endswith(part))
         )
         problems = field_problems(errors, drop=1, rule_of_form=next(by_call, FORM_RULE))
+        parts = getattr(request.app.state, "parts", None)
+        if parts and status == 422 and request.url.path.endswith("/applications"):  # N1: everything at once
+            problems += refusal_problems(refusals_in(error.body, parts.facts.policy.eligibility))
         return as_response(Refusal(status, code, problems=problems), texts_for(request))
 
     async def http(request: Request, error: Exception) -> JSONResponse:

@@ -36,8 +36,8 @@ from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdr
 from domain.account_figures import SignedContract
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
+from domain.eligibility import refusal_problems
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
-from domain.tasks import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
 
@@ -45,12 +45,6 @@ SubjectId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
 Limit = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
 Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
 PersonQuery = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
-
-REFUSED_AT_SUBMISSION = {
-    "E3": ("centralised_procurement", "E3", "E3"),
-    "E2": ("customer.legal_person", "E2", "E2_legal_person"),
-}
-"""Field, rule and words of what the record refuses at submission (E5)."""
 
 
 class Reason(BaseModel):
@@ -84,9 +78,7 @@ async def submit_application(
     if not receipt.accepted:
         if not receipt.result["rules"]:  # whoever submitted has left meanwhile
             raise Refusal(403, "person_inactive")
-        rules = [REFUSED_AT_SUBMISSION[rule] for rule in receipt.result["rules"]]
-        problems = [Problem(field=field, rule=rule, key=key) for field, rule, key in rules]
-        raise Refusal(422, "fields_wrong", problems=problems)
+        raise Refusal(422, "fields_wrong", problems=refusal_problems(receipt.result["rules"]))
     conflicts = receipt.result.get("conflicts", [])
     notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
     return Submitted(

@@ -91,7 +91,7 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
         try:
             named = await names_problems(state.engine, opened.task, choice, fields, state.clock())
-            check_answer(opened.task, choice, reason, fields, named)
+            check_answer(opened.task, choice, reason, fields, state.facts.policy.eligibility, named)
         except Refusal as refusal:
             errors = (*field_errors(refusal, texts), *errors)
         if errors:

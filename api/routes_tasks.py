@@ -28,7 +28,9 @@ from domain.answer_fields import MOST_CHOSEN, answer_problems
 from domain.application import ApplicationForm
 from domain.base import OptionalText
 from domain.dispute import DisputeStage
+from domain.eligibility import refusal_problems, refusals_in
 from domain.organisation import Organisation
+from domain.policy import EligibilityRules
 from domain.project import ProjectForm
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.review_notes import ReviewNote
@@ -167,8 +169,19 @@ async def refuse_closed(
         raise refused({"code": code, **told}, subject)
 
 
-def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any], more: Sequence[Problem] = ()) -> None:
-    """The form of an answer, with every wrong field at once, `more` among them. Raises `Refusal` 422."""
+def check_answer(
+    task: TaskRow,
+    choice: str,
+    reason: str,
+    fields: dict[str, Any],
+    rules: EligibilityRules | None = None,
+    more: Sequence[Problem] = (),
+) -> None:
+    """The form of an answer, with every wrong field at once, `more` among them. Raises `Refusal` 422.
+
+    `rules`: those by which an application's form is refused (E2, E3). They are named beside other mistakes; alone they
+    are for the record to judge, by the policy that the application began with.
+    """
     problems = [*answer_problems(task.choices, choice=choice, reason=reason, fields=fields), *more]
     chosen = next((one for one in task.choices if one.choice == choice), None)
     forms = [spec.name for spec in chosen.fields if spec.kind is FieldKind.FORM] if chosen else []
@@ -179,6 +192,8 @@ def check_answer(task: TaskRow, choice: str, reason: str, fields: dict[str, Any]
                 form.model_validate(fields[name])
             except ValidationError as error:
                 problems += field_problems(error.errors(), prefix=f"fields.{name}", rule_of_form=rule)
+                if rules and form is ApplicationForm:
+                    problems += refusal_problems(refusals_in(fields[name], rules), prefix=f"fields.{name}.")
     if problems:
         code = problems[0].key if len(problems) == 1 and problems[0].field in ("choice", "reason") else "fields_wrong"
         raise Refusal(422, code, problems=problems)
@@ -214,7 +229,7 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
             organisation = await state.facts.organisation(tx)
             await refuse_closed(tx, organisation, task, found.mine, state.clock())
     named = await names_problems(state.engine, task, body.choice, body.fields, state.clock())
-    check_answer(task, body.choice, body.reason, body.fields, named)
+    check_answer(task, body.choice, body.reason, body.fields, state.facts.policy.eligibility, named)
     receipt = await state.door.answer(
         caller, task.workflow_id, task.id, choice=body.choice, reason=body.reason, fields=body.fields
     )

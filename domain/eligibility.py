@@ -5,12 +5,15 @@ E4 is judged by people: the form asks for it, nothing here does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+
+from pydantic import TypeAdapter, ValidationError
 
 from domain.application import ApplicationForm, CustomerKind
 from domain.base import Wire
 from domain.policy import EligibilityRules
+from domain.tasks import Problem
 
 LEGAL_PERSON, CENTRALISED_PROCUREMENT = "E2", "E3"
 """The rules that refuse an application by themselves (E5)."""
@@ -107,6 +110,32 @@ def refusals(form: ApplicationForm, rules: EligibilityRules) -> tuple[str, ...]:
     if not form.customer.legal_person:
         found.append(LEGAL_PERSON)
     return tuple(found)
+
+
+def refusals_in(given: object, rules: EligibilityRules) -> tuple[str, ...]:
+    """The same of what was sent as a form and may be wrong in other ways: N1 names everything at once."""
+    form = given if isinstance(given, Mapping) else {}
+    named = form.get("customer")
+    customer = named if isinstance(named, Mapping) else {}
+    listed = any(customer.get("industry") == one for one in rules.centralised_procurement_industries)
+    found = [CENTRALISED_PROCUREMENT] if listed and _as_bool(form.get("centralised_procurement")) is True else []
+    return (*found, *([LEGAL_PERSON] if _as_bool(customer.get("legal_person")) is False else []))
+
+
+def refusal_problems(refused: Iterable[str], *, prefix: str = "") -> tuple[Problem, ...]:
+    """The fields by which these rules refuse a form (E5)."""
+    fields = {
+        CENTRALISED_PROCUREMENT: ("centralised_procurement", "E3"),
+        LEGAL_PERSON: ("customer.legal_person", "E2_legal_person"),
+    }
+    return tuple(Problem(field=prefix + fields[rule][0], rule=rule, key=fields[rule][1]) for rule in refused)
+
+
+def _as_bool(value: object) -> bool | None:
+    try:
+        return TypeAdapter(bool).validate_python(value)
+    except ValidationError:
+        return None
 
 
 def _is_centralised_procurement(form: ApplicationForm, rules: EligibilityRules) -> bool:

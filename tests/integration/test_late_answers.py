@@ -233,7 +233,7 @@ async def test_n12_somebody_whose_task_went_to_another_reads_to_whom(tx: AsyncCo
     assert "申请已由他人驳回" not in shown.text
 
 
-async def test_x2_an_old_receipt_still_reads_as_what_became_of_the_task(tx: AsyncConnection, call: Call) -> None:
+async def test_x2_an_old_receipt_still_reads_as_what_became_of_the_task() -> None:
     """Receipts of before keep what was decided without a name around it."""
     before = refused(
         {"status": "refused", "code": "already_answered", "choice": "pass", "by": "高媛", "at": "2026-12-01"}

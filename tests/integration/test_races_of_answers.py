@@ -98,7 +98,7 @@ async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_w
         accepted, result = told[1 - winner]
         first = result["decided"]
         assert (accepted, first["choice"], first["by"]) == (False, choices[winner], names[people[winner]])
-        assert result["at"] == NOW.isoformat()
+        assert first["at"] == NOW.isoformat()
 
     await asyncio.gather(*(one_round(r, racer) for r, racer in enumerate(racers)))
     assert await ground.rows("SELECT count(*) FROM decision") == [(ROUNDS,)]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.application import AccountPlan, ApplicationForm, Contact, Customer, CustomerKind, Forecast, Industry
-from domain.eligibility import Background, Eligibility, evaluate, refusals
+from domain.eligibility import Background, Eligibility, evaluate, refusals, refusals_in
 from domain.policy import load_policy
 
 RULES = load_policy().eligibility
@@ -179,3 +179,19 @@ def test_e5_the_difference_tells_whether_the_clause_passed(figures: dict[str, De
             continue
         assert result.difference is not None
         assert result.passed is (result.difference > 0 or (result.difference == 0 and not result.strict))
+
+
+@pytest.mark.parametrize(
+    ("given", "refused"),
+    [
+        ({"customer": {"legal_person": False, "industry": "telecom"}, "centralised_procurement": True}, ("E3", "E2")),
+        ({"customer": {"legal_person": "false"}, "centralised_procurement": "true"}, ("E2",)),
+        ({"customer": {"legal_person": "perhaps", "industry": "power"}, "centralised_procurement": "maybe"}, ()),
+        ({"customer": {"legal_person": True, "industry": ["power"]}, "centralised_procurement": True}, ()),
+        ({"customer": []}, ()),
+        ([], ()),
+        (None, ()),
+    ],
+)
+def test_n1_e2_and_e3_are_seen_in_a_form_that_is_wrong_in_other_ways(given: object, refused: tuple[str, ...]) -> None:
+    assert refusals_in(given, RULES) == refused
