@@ -61,12 +61,14 @@ def org_import(
     home: RunningHomeOption = None,
 ) -> None:
     """Make a file the organisation in force: whole, or not at all. Open requests go to the people it names."""
-    from domain.organisation_file import OrganisationMistakes, read_organisation
+    from domain.organisation_file import OrganisationMistakes, delegations_without_effect, read_organisation
 
+    written = utf8(file)
     try:
-        company = read_organisation(utf8(file))
+        company = read_organisation(written)
     except OrganisationMistakes as error:
         raise refused(told_of(file, error.mistakes)) from None
+    told_of(file, delegations_without_effect(written, company))
     done = importing(home, lambda imports, now, by: imports.organisation(company, now=now, by=by))
     said = texts()
     if done.unchanged:

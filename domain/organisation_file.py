@@ -51,6 +51,36 @@ def read_organisation(text: str) -> Organisation:
     return _Reader(document, TomlLines(text)).read()
 
 
+def delegations_without_effect(text: str, company: Organisation) -> tuple[Mistake, ...]:
+    """Delegations that are right in themselves, and do nothing where somebody may count on them: N6.
+
+    `text`: what `company` was read from. The two sales VPs review each application by themselves, so that neither
+    decides in the other's place.
+    """
+    lines = TomlLines(text.removeprefix("\ufeff"))
+    found = []
+    for index, given in enumerate(company.delegations):
+        if not {given.person, given.delegate} <= set(company.sales_vps):
+            continue
+        person, delegate = company.name_of(given.person), company.name_of(given.delegate)
+        found.append(
+            Mistake(
+                line=lines.of("delegation", index, "delegate"),
+                field="delegation.delegate",
+                message_zh=(
+                    f"提示：{person} 与 {delegate} 均为销售VP，须各自独立审核大客户申请（N6），"
+                    "此项委托对主管VP审核不起作用；逾期由总经理代为审批（N12）。如需有人代为审核，请另行委托。"
+                ),
+                message_en=(
+                    f"note: {person} and {delegate} are the sales VPs, who review each application by themselves (N6): "
+                    "for VP reviews this delegation has no effect, and the general manager is asked once they are "
+                    "overdue (N12). Name somebody else as well if they are to be decided meanwhile."
+                ),
+            )
+        )
+    return tuple(found)
+
+
 def _broken(text: str, error: Exception) -> Mistake:
     where = re.search(r"\(at line (\d+), column \d+\)$", str(error))
     line = int(where.group(1)) if where else None
@@ -318,4 +348,4 @@ class _Reader:
                     self._say((*place, "end"), "结束时间必须晚于开始时间", "must be after start")
 
 
-__all__ = ["Mistake", "OrganisationMistakes", "read_organisation"]
+__all__ = ["Mistake", "OrganisationMistakes", "delegations_without_effect", "read_organisation"]

@@ -100,6 +100,20 @@ async def test_an_organisation_is_imported_shown_and_not_imported_twice(run: Run
     assert "yang.fan  杨帆  销售  north" in shown.out
 
 
+async def test_n6_an_import_warns_of_a_delegation_between_the_sales_vps(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "org.toml"
+    given = '[[delegation]]\nperson = "li.ming"\ndelegate = "wang.fang"\n'
+    given += "start = 2026-12-01T00:00:00+08:00\nend = 2026-12-09T00:00:00+08:00\n"
+    file.write_text((SAMPLES / "org.toml").read_text(encoding="utf-8") + given, encoding="utf-8")
+    zh = await run("org", "import", file)
+    en = await run("org", "import", file, lang="en_GB.UTF-8")
+    assert (zh.code, en.code) == (0, 0)
+    assert "delegation.delegate: 提示：李明 与 王芳" in zh.err
+    assert "主管VP审核不起作用" in zh.err
+    assert "has no effect" in en.err
+    assert "已导入组织架构第 1 版" in zh.out
+
+
 async def test_a_wrong_organisation_is_refused_with_every_mistake_in_the_operators_language(
     run: Run, engine: AsyncEngine, tmp_path: Path
 ) -> None:

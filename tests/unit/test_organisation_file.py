@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from domain.email_address import is_email_address
 from domain.organisation import Organisation, Role
-from domain.organisation_file import Mistake, OrganisationMistakes, read_organisation
+from domain.organisation_file import Mistake, OrganisationMistakes, delegations_without_effect, read_organisation
 
 SAMPLE = Path(__file__).parents[2] / "embedded" / "sample" / "org.toml"
 
@@ -378,3 +378,17 @@ def test_no_change_of_a_good_file_brings_another_exception(data: st.DataObject) 
         key = lines[index].partition(" = ")[0]
         lines[index] = data.draw(st.one_of(LINES, VALUES.map(lambda value, key=key: f"{key} = {value}")))  # type: ignore[misc]
     _only_its_own_exception("\n".join(lines))
+
+
+def test_n6_a_delegation_from_one_sales_vp_to_the_other_is_pointed_out_with_its_line() -> None:
+    """Neither reviews in the other's place: whoever counts on it would wait for the general manager (N12)."""
+    given = '\n[[delegation]]\nperson = "{}"\ndelegate = "{}"\nstart = 2026-12-01T00:00:00+08:00\n'
+    given += "end = 2026-12-09T00:00:00+08:00\n"
+    sample = SAMPLE.read_text(encoding="utf-8")
+    text = sample + given.format("li.ming", "wang.fang") + given.format("li.ming", "sun.li")
+    (found,) = delegations_without_effect(text, read_organisation(text))
+    assert text.splitlines()[(found.line or 0) - 1] == 'delegate = "wang.fang"'
+    for words in ("李明", "王芳", "主管VP审核不起作用", "N6", "N12"):
+        assert words in found.message_zh
+    assert "has no effect" in found.message_en
+    assert not delegations_without_effect(sample, read_organisation(sample))
