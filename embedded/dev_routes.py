@@ -23,7 +23,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment
 from jwt.algorithms import ECAlgorithm
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
 from api.codec import CodecBody, recode
 from api.problems import Refusal, Unavailable
@@ -68,6 +68,9 @@ class Mail(BaseModel):
     links: list[str]
     calendar: str
     """The calendar invitation it carries (D2), if any."""
+
+
+_MAILS = TypeAdapter(list[Mail])
 
 
 class DevKey:
@@ -148,10 +151,12 @@ def router(settings: Settings, people: People) -> APIRouter:
     async def everybody() -> list[Person]:
         return list((await organisation()).people)
 
-    @routes.get("/mails")
-    def mails(to: str | None = None) -> list[Mail]:
+    @routes.get("/mails", response_model=list[Mail])
+    def mails(to: str | None = None) -> Response:
         """What the mail sink received, newest last; only for the address `to` when given."""
-        return [_mail(mail) for mail in read_mails(directory, to)]
+        listed = [_mail(mail) for mail in read_mails(directory, to)]
+        # Written at once: made ready value by value, thousands of mails would take seconds.
+        return Response(_MAILS.dump_json(listed, by_alias=True), media_type="application/json")
 
     @routes.post("/codec/{direction}")
     async def codec(direction: Literal["encode", "decode"], body: CodecBody) -> CodecBody:

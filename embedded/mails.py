@@ -1,17 +1,22 @@
-"""What the mail sink received, read back from its folder."""
+"""What the mail sink received, read back from its folder.
+
+Beside each mail lies what it says as JSON, written when it arrives: taking a mail apart costs milliseconds, and whoever
+waits for one asks for all of them again and again.
+"""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
-from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
+from email.policy import EmailPolicy
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from domain.base import Frozen
 
 ENVELOPE_FROM = "X-Envelope-From"
 ENVELOPE_TO = "X-Envelope-To"
@@ -20,8 +25,7 @@ ENVELOPE_TO = "X-Envelope-To"
 _LINK = re.compile(r"https?://[^\s<>\"'，。；）】》]+")
 
 
-@dataclass(frozen=True)
-class ReceivedMail:
+class ReceivedMail(Frozen):
     """One mail as people read it. `date` is when the sink took it."""
 
     id: str
@@ -38,28 +42,64 @@ class ReceivedMail:
     """The invitation it carries (D2), as RFC 5545 has it."""
 
 
+class _Once(EmailPolicy):
+    """Takes each header apart once, whatever asks for it how often: all mails have the same types of parts."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        return _header(name, value)
+
+
+_DEFAULT = EmailPolicy()
+
+
+@lru_cache(maxsize=1024)
+def _header(name: str, value: str) -> Any:
+    return _DEFAULT.header_fetch_parse(name, value)
+
+
 def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
     """Every mail in the order of arrival, or only those handed over for the address `to` (letter case ignored)."""
-    mails = [read_mail(path) for path in sorted(directory.glob("*.eml"))]
-    return [mail for mail in mails if to is None or to.lower() in (address.lower() for address in mail.to)]
+    paths = sorted(directory.glob("*.eml"))
+    return [read_mail(path) for path in paths if to is None or to.lower() in _recipients(path)]
+
+
+@lru_cache(maxsize=65536)
+def _recipients(path: Path) -> frozenset[str]:
+    return frozenset(address.lower() for address in read_mail(path).to)
+
+
+def read_mail(path: Path) -> ReceivedMail:
+    """One mail. Raises OSError when there is none."""
+    try:
+        return ReceivedMail.model_validate_json(said_beside(path).read_bytes())
+    except (OSError, ValueError):  # one of before, or put here by hand
+        return _taken_apart(path)
+
+
+def said_beside(path: Path) -> Path:
+    """Where it lies as JSON what the mail at `path` says."""
+    return path.with_suffix(".json")
 
 
 @lru_cache(maxsize=4096)
-def read_mail(path: Path) -> ReceivedMail:
-    # A mail's file never changes, and whoever waits for a mail asks for all of them again and again.
-    with path.open("rb") as file:
-        message = BytesParser(policy=policy.default).parse(file)
+def _taken_apart(path: Path) -> ReceivedMail:
+    return take_apart(path.stem, path.read_bytes())
+
+
+def take_apart(mail_id: str, content: bytes) -> ReceivedMail:
+    """What a mail says. `mail_id`: the name of its file, which begins with the moment of its arrival."""
+    message = cast(EmailMessage, BytesParser(EmailMessage, policy=_Once()).parsebytes(content))
     text, html = _body(message, "plain"), _body(message, "html")
     finder = _Hrefs()
     finder.feed(html)
     plain = [link.rstrip(".,;:!?)]") for link in _LINK.findall(text)]
     return ReceivedMail(
-        id=path.stem,
+        id=mail_id,
         to=tuple(address.strip() for address in str(message.get(ENVELOPE_TO, "")).split(",") if address.strip()),
         sender=str(message.get("From", message.get(ENVELOPE_FROM, ""))),
         subject=str(message.get("Subject", "")),
         message_id=str(message.get("Message-ID", "")).strip(),
-        date=datetime.strptime(path.stem.split("-")[0], "%Y%m%dT%H%M%S.%f%z"),
+        date=datetime.strptime(mail_id.split("-")[0], "%Y%m%dT%H%M%S.%f%z"),
         text=text,
         html=html,
         links=tuple(dict.fromkeys([*plain, *finder.links])),

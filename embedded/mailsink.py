@@ -20,7 +20,7 @@ from typing import Self
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, read_mails
+from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, read_mails, said_beside, take_apart
 from embedded.ports import HOST
 from embedded.processes import Command
 from embedded.service import Service, project_root, tcp_answers
@@ -97,10 +97,13 @@ class MailSink:
         # The number keeps two mails of one microsecond in order.
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f%z}-{next(self._numbers):06d}-{secrets.token_hex(3)}"
         partial, final = self.directory / f".{name}.partial", self.directory / f"{name}.eml"
+        whole = _header(ENVELOPE_FROM, sender) + _header(ENVELOPE_TO, ", ".join(recipients)) + content
         with partial.open("xb") as file:
-            file.write(_header(ENVELOPE_FROM, sender) + _header(ENVELOPE_TO, ", ".join(recipients)) + content)
+            file.write(whole)
             file.flush()
             os.fsync(file.fileno())
+        with contextlib.suppress(OSError, ValueError):  # it can be made from the mail again
+            said_beside(final).write_text(take_apart(name, whole).model_dump_json(), encoding="utf-8")
         partial.rename(final)
         folder = os.open(self.directory, os.O_RDONLY)
         try:
