@@ -384,7 +384,7 @@ def corrected_words(item: Evidence, texts: Texts, zone: ZoneInfo) -> str:
 def money_shown(value: str, texts: Texts) -> str:
     """An amount the reader's way, or the text as it is when it is no amount."""
     try:
-        return texts.money(Decimal(value), hint=True)
+        return texts.money(Decimal(value))
     except InvalidOperation:
         return value
 

@@ -12,7 +12,6 @@ from domain.report_totals import accounts_by_department, attainment, forecast_by
 from domain.reports import ZERO, AccountStatistics, ForecastRow, Report, SalesForecast
 from texts.catalogue import Texts
 from texts.lines import one_line
-from texts.report_parts import short_money
 
 WIDTH: Final = 720
 MOST_MONTHS: Final = 12
@@ -176,10 +175,10 @@ def _text(
 
 
 def _short(amount: Decimal, texts: Texts) -> str:
-    """An amount as a chart has room for: 125 万, ¥1.25m."""
+    """An amount as a chart has room for: 125 万, ¥1.25m; the sheet beside it has it exactly."""
     if texts.language == "zh":
         return f"{amount / 10_000:,.1f}".removesuffix(".0") + " 万"
-    return f"¥{amount / 1_000_000:,.2f}m" if amount >= 100_000 else short_money(amount, texts)
+    return f"¥{amount / 1_000_000:,.2f}m" if amount >= 100_000 else texts.money(amount)
 
 
 def _cut(name: str) -> str:

@@ -16,7 +16,7 @@ XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet
 _FORMATS: Final[dict[CellKind, dict[str, Any]]] = {
     CellKind.TEXT: {},
     CellKind.LONG: {"text_wrap": True},
-    CellKind.MONEY: {"num_format": "#,##0.00"},
+    CellKind.MONEY: {"num_format": '"¥"#,##0.00'},
     CellKind.SHARE: {"num_format": "0.0%"},
     CellKind.NUMBER: {"num_format": "#,##0"},
     CellKind.DAY: {"num_format": "yyyy-mm-dd", "align": "left"},
@@ -25,7 +25,7 @@ _FORMATS: Final[dict[CellKind, dict[str, Any]]] = {
 _WIDTHS: Final = {
     CellKind.TEXT: 18,
     CellKind.LONG: 48,
-    CellKind.MONEY: 18,
+    CellKind.MONEY: 20,
     CellKind.SHARE: 10,
     CellKind.NUMBER: 10,
     CellKind.DAY: 12,

@@ -29,7 +29,6 @@ _LOCALES: Final[dict[Language, Locale]] = {"zh": Locale.parse("zh_CN"), "en": Lo
 _DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EEE d MMM y"}
 _MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
 _MONTH_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月", "en": "MMM y"}
-_WAN = Decimal(10_000)
 SHOWN_KEPT: Final = 256
 """Moments that are remembered as they are shown: a page or a mail has the same few again and again."""
 
@@ -165,13 +164,9 @@ class Texts:
         """中国标准时间, China Standard Time: said once on a page, so that every moment on it is clear."""
         return _zone_name(self.language, zone)
 
-    def money(self, amount: Decimal, *, hint: bool = False) -> str:
-        """`¥1,250,000.00`; with `hint` Chinese readers also get 万元, the unit the regulation speaks in."""
-        sign = "-" if amount < 0 else ""
-        written = f"{sign}¥{abs(amount):,.2f}"
-        if hint and self.language == "zh" and abs(amount) >= _WAN and amount % 100 == 0:
-            written += f"（{(amount / _WAN).normalize():,f} 万元）"
-        return written
+    def money(self, amount: Decimal) -> str:
+        """`¥1,250,000.00`: the one way in which amounts are written, wherever people read them."""
+        return f"{'-' if amount < 0 else ''}¥{abs(amount):,.2f}"
 
     def aside(self, words: str) -> str:
         """`words` in brackets, behind what they add to."""

@@ -74,7 +74,7 @@ class MatchLine(Compared):
         if self.own:
             parts.insert(0, texts.text("project_page.this_one"))
         if self.amount is not None:
-            parts.insert(parts.index(self.salesperson_name) + 1, texts.money(self.amount, hint=True))
+            parts.insert(parts.index(self.salesperson_name) + 1, texts.money(self.amount))
         return " · ".join(part for part in parts if part)
 
     def of_vendor(self, texts: Texts) -> str:

@@ -56,10 +56,10 @@ class Figure(Wire):
             case FigureKind.WORDS:
                 return texts.label(value)
             case FigureKind.MONEY:
-                return short_money(Decimal(value), texts)
+                return texts.money(Decimal(value))
             case FigureKind.CHANGE:
                 amount = Decimal(value)
-                return ("+" if amount > 0 else "") + short_money(amount, texts)
+                return ("+" if amount > 0 else "") + texts.money(amount)
             case FigureKind.PERCENT:
                 return f"{Decimal(value) * 100:.1f}%"
             case FigureKind.DAY:
@@ -68,11 +68,6 @@ class Figure(Wire):
                 return texts.month(value)
             case _:
                 return value
-
-
-def short_money(amount: Decimal, texts: Texts) -> str:
-    """`¥1,250,000`: exact, without the two zeros behind the point."""
-    return texts.money(amount).removesuffix(".00")
 
 
 class Headline(Wire):

@@ -54,7 +54,7 @@ def value_label(column: str, value: str, texts: Texts) -> str:
     """What was said in a column, in the reader's words."""
     if column.startswith("target_"):
         try:
-            return texts.money(Decimal(value), hint=True)
+            return texts.money(Decimal(value))
         except InvalidOperation:
             return value
     return option_label(column, value, texts)

@@ -219,14 +219,14 @@ class Essential(Wire):
             return texts.text(self.value)
         if self.day:
             return texts.written_date(self.value)
-        return texts.money(Decimal(self.value), hint=True) if self.money else self.value
+        return texts.money(Decimal(self.value)) if self.money else self.value
 
 
 def detail_value(texts: Texts, key: str, value: str) -> str:
     """The value of one `Finding.detail` in the reader's words: amounts, yes and no, the state of a project."""
     if key == "amount":
         try:
-            return texts.money(Decimal(value), hint=True)
+            return texts.money(Decimal(value))
         except InvalidOperation:
             return value
     known = f"detail_value.{value}"

@@ -143,7 +143,7 @@ def test_a_decision_mail_shows_what_to_decide_on() -> None:
         )
     )
     for shown in (
-        "800 万元",
+        "¥8,000,000.00",
         "其中不利 1 条",
         "未能取得",
         "恰好等于",

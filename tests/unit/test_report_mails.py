@@ -15,7 +15,6 @@ from tests.report_samples import ATTACK, COMPANY, digest, forecast, statistics
 from texts.catalogue import Texts
 from texts.mail import MailFacts, MailKind, RenderedMail, render_mail
 from texts.report_lines import LINES, report_part
-from texts.report_parts import short_money
 
 EVERYTHING = Scope(person="zhang.wei", everything=True)
 NORTH = Scope(person="zhao.lei", departments=frozenset({"north"}))
@@ -45,7 +44,7 @@ def test_x4_every_report_is_a_mail_in_both_languages_with_its_figures_in_the_tex
             totals = account_totals(accounts, report.near_target)
             figures = [totals.contracts, totals.revenue, totals.payments]
     for figure in figures:
-        shown = str(figure) if figure < 1000 else short_money(figure, texts)
+        shown = str(figure) if figure < 1000 else texts.money(figure)
         assert shown in written.text
         assert shown in written.html
     assert report.period.id in written.subject
