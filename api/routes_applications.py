@@ -270,7 +270,10 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
     whole = await wholes.account(state.record, account_id, viewer.person.id, MOST_SAID)
     scope = scope_of(viewer.person, viewer.organisation)
     if whole is None or not scope.covers(
-        applicant=whole.row.salesperson, department=whole.row.department, involved=whole.involved
+        applicant=whole.row.salesperson,
+        department=whole.row.department,
+        involved=whole.involved,
+        in_reports=True,
     ):
         raise Refusal(404, "not_found")
     under_it: Sequence[ProjectRow] = ()

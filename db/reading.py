@@ -67,7 +67,7 @@ async def accounts_seen(
     tx: AsyncConnection, scope: Scope, *, salesperson: str | None, revoked: bool, after: Cursor | None, limit: int
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
-    seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
+    seen = _seen_account(scope)
     wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
     rows = await _newest(tx, account, account.c.activated_at, [seen, *wanted], after, limit)
     return tuple(AccountRow.model_validate(row) for row in rows)
@@ -105,7 +105,7 @@ async def seen_among(tx: AsyncConnection, scope: Scope, kind: str, ids: Sequence
             application.c.id,
             _seen(scope, application.c.applicant, application.c.department, application.c.id),
         ),
-        "account": (account.c.id, _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)),
+        "account": (account.c.id, _seen_account(scope)),
         "project": (project.c.id, _seen_project(scope)),
     }[kind]
     return frozenset(await tx.scalars(select(one).where(one.in_(ids), seen)))
@@ -196,12 +196,19 @@ async def _newest(
     return [dict(row._mapping) for row in rows]
 
 
+def _seen_account(scope: Scope) -> ColumnElement[bool]:
+    """`_seen`; every account stands in reports to management."""
+    seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
+    return true() if scope.reported else seen
+
+
 def _seen_project(scope: Scope) -> ColumnElement[bool]:
     """`_seen`, and the ties that are a project's own."""
     me, one = scope.person, project.c.id
     return or_(
         _seen(scope, project.c.applicant, project.c.department, one),
         project.c.salesperson == me,
+        project.c.number.is_not(None) if scope.reported else false(),
         exists().where(dispute.c.project_id == one, dispute.c.claimants.contains([{"person": me}])),
         exists().where(dispute.c.project_id == one, _SIDES.op("?|")(cast(sorted(scope.led), ARRAY(Text))))
         if scope.led

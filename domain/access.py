@@ -12,6 +12,10 @@ SEES_EVERYTHING = frozenset({Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER, Role.GE
 """Roles whose work needs every application: the first check and background (N2–N5), appeals and disputes."""
 
 
+READS_REPORTS = frozenset({Role.COO, Role.MANAGEMENT})
+"""U9, R3, R4: whoever is told of an account or a project in a report may look at it."""
+
+
 class Scope(Frozen):
     """What somebody may see. The same value filters a list in SQL and judges one row.
 
@@ -24,14 +28,19 @@ class Scope(Frozen):
     departments: frozenset[str] = frozenset()
     led: frozenset[str] = frozenset()
     """Everybody in these departments."""
+    reported: bool = False
+    """What reports to management speak of: accounts, and projects that were approved (U9, R3, R4)."""
 
-    def covers(self, *, applicant: str, department: str | None, involved: bool) -> bool:
-        """Whether a row is theirs to see. `involved`: they were asked by one of its tasks."""
-        return self.everything or involved or applicant == self.person or department in self.departments
+    def covers(self, *, applicant: str, department: str | None, involved: bool, in_reports: bool = False) -> bool:
+        """Whether a row is theirs to see. `involved`: they were asked by one of its tasks. `in_reports`: reports to
+        management speak of it."""
+        mine = involved or applicant == self.person or department in self.departments
+        return self.everything or mine or (self.reported and in_reports)
 
 
 def scope_of(viewer: Person, organisation: Organisation) -> Scope:
-    """What `viewer` may see: their own, what they were asked about, their departments, or everything.
+    """What `viewer` may see: their own, what they were asked about, their departments, what their reports speak of, or
+    everything.
 
     An operator runs the system and sees no customer; a product manager is told of lost projects only.
     """
@@ -41,10 +50,11 @@ def scope_of(viewer: Person, organisation: Organisation) -> Scope:
         everything=bool(viewer.roles & SEES_EVERYTHING),
         departments=frozenset(led),
         led=frozenset(person.id for person in organisation.people if led and person.department in led),
+        reported=bool(viewer.roles & READS_REPORTS),
     )
 
 
-SEES_EVERY_REPORT = SEES_EVERYTHING | {Role.COO, Role.MANAGEMENT}
+SEES_EVERY_REPORT = SEES_EVERYTHING | READS_REPORTS
 """U9, R3, R4: commerce makes them, management looks at them."""
 
 

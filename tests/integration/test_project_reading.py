@@ -267,3 +267,24 @@ async def test_p9_an_unknown_number_is_a_no_with_its_reason(call: Call) -> None:
         assert answer.json()["allowed"] is False
         assert answer.json()["project"] is None
         assert "P9" in answer.json()["reason"]
+
+
+async def test_x2_coo_and_management_read_what_their_reports_speak_of_and_nothing_else(
+    tx: AsyncConnection, call: Call
+) -> None:
+    """U9, R3: accounts and approved projects stand in reports to them; a registration under way does not."""
+    await fill(tx)
+    approved = {"number": "P2026-0007", "number_issued_at": NOW, "updated_at": NOW}
+    await projects.add(tx, row("p7", stage=ProjectStage.ACTIVE, **approved))
+    await tx.commit()
+    for person in ("liu.yang", "sun.li"):
+        assert (await call(person, "GET", "/projects/p7")).status_code == 200
+        assert "p7" in [one["id"] for one in (await call(person, "GET", "/projects")).json()["items"]]
+        assert not (await call(person, "GET", "/projects/p7")).json()["matches"]
+        assert (await call(person, "GET", "/projects/p1")).status_code == 404
+        listed = (await call(person, "GET", "/accounts")).json()["items"]
+        assert [one["id"] for one in listed] == ["account-1"]
+        assert (await call(person, "GET", "/accounts/account-1")).status_code == 200
+    for person in ("song.jie", "tang.bo"):
+        assert (await call(person, "GET", "/projects/p7")).status_code == 404
+        assert (await call(person, "GET", "/accounts/account-1")).status_code == 404
