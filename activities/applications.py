@@ -121,6 +121,16 @@ class ApplicationContext(Context):
     def round(self) -> int:
         return self.row.round
 
+    def stage_key(self, stage: str) -> str:
+        """A rejection by the general manager, who stands in for a VP, is final: nobody is told of an appeal (N10)."""
+        final = stage == Stage.REJECTED and not self._may_still_be_appealed
+        return super().stage_key(Stage.CLOSED_REJECTED if final else stage)
+
+    @property
+    def _may_still_be_appealed(self) -> bool:
+        decided = [d for _, d in self.docket.decided if d.choice == REJECT]
+        return bool(decided) and may_be_appealed(decided[-1], self.organisation)
+
     async def entitled(self, stage: str) -> None:
         row = self.row
         this_round = [d for number, d in self.docket.decided if number == row.round]
@@ -154,7 +164,7 @@ class ApplicationContext(Context):
             "stage_moved",
             stage_from=row.stage.value,
             stage=stage.value,
-            rule=stage_rule(stage),
+            rule=step.obstacle.rule if step.obstacle else stage_rule(stage),
             round=row.round,
             obstacle=step.obstacle.value if step.obstacle else None,
         )
@@ -172,8 +182,8 @@ class ApplicationContext(Context):
         row = self.row
         kind = Notice(notice)
         people = told(kind, self.organisation, applicant=row.applicant, department=row.department, involved=involved)
-        reason, by = "", ""
-        appealable = None
+        reason, by, appealable = "", "", None
+        reasons: dict[str, str] = {}
         if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
             decided = [d for _, d in self.docket.decided if d.choice == REJECT]
             reason, by = decided[-1].reason, decided[-1].person
@@ -182,8 +192,11 @@ class ApplicationContext(Context):
             reason, by = str(row.appeal["reason"]), row.applicant
         elif kind is Notice.WITHDRAWN and row.end_reason:
             reason, by = str(row.end_reason.get("reason", "")), row.applicant
+        elif kind is Notice.REFUSED and row.end_reason:
+            because = f"end_reason.{row.end_reason['code']}"
+            reasons = {language: Texts(language).text(because) for language in LANGUAGES}
         await Letters(self).notice(
-            MailKind(notice), people, key=step.key, reason=reason, by=by, appeal_until=appealable
+            MailKind(notice), people, key=step.key, reason=reason, reasons=reasons, by=by, appeal_until=appealable
         )
 
     def slots(self, ask: Ask) -> Sequence[str]:
@@ -426,9 +439,8 @@ class ApplicationContext(Context):
         if not decided:
             raise NotApproved(f"{self.row.id}: no rejection on record")
         decision = decided[-1]
-        until = None
-        if may_be_appealed(decision, self.organisation):
-            until = appeal_until(self.work.now, self.policy, self.calendar)
+        appealable = self._may_still_be_appealed
+        until = appeal_until(self.work.now, self.policy, self.calendar) if appealable else None
         return Rejection(
             task_id=decision.task_id,
             kind=decision.kind,

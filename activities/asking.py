@@ -11,7 +11,7 @@ from activities.letters import Letters
 from activities.steps import OpenTask
 from db.tasks import AskedRow, TaskRow
 from domain.asking import who_is_asked
-from domain.deadlines import due_at, due_step, stand_in_due
+from domain.deadlines import asked_anew_by, due_at, due_step, stand_in_due
 from domain.tasks import Ask, Asked, DueAction, DueStep, TaskKind, TaskStatus
 from texts.mail import MailKind
 
@@ -76,6 +76,19 @@ def expected_by(kind: TaskKind, opened_at: datetime, context: Context) -> dateti
     """N12: until when an answer is expected; never later than it can be given (R6)."""
     due, closes = due_at(kind, opened_at, context.policy, context.calendar), context.closes_at(kind)
     return min(due, closes) if closes else due
+
+
+async def with_deadline(context: Context, task: TaskRow, people: Sequence[AskedRow]) -> TaskRow:
+    """The task with the deadline that holds for those it asks now (N12); kept in the record where it has moved."""
+    until = expected_by(task.kind, task.opened_at, context)
+    asked_last = max((person.asked_at for person in people), default=task.opened_at)
+    until = asked_anew_by(task.kind, until, asked_last, context.policy, context.calendar)
+    closes = context.closes_at(task.kind)
+    until = min(until, closes) if closes else until
+    provisional = context.calendar.is_provisional(until.astimezone(context.policy.zone).date())
+    if (until, provisional) == (task.due_at, task.due_provisional):
+        return task
+    return await context.docket.change(task, due_at=until, due_provisional=provisional)
 
 
 def stand_in_is_due(task: TaskRow, context: Context) -> bool:

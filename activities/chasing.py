@@ -7,7 +7,7 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.asking import expected_by, known_to_workflow, people_of
+from activities.asking import known_to_workflow, people_of, with_deadline
 from activities.context import Context, ForeignStep
 from activities.letters import Letters
 from activities.moving import own
@@ -49,8 +49,9 @@ class Chasing:
             task = await context.docket.change(task, chased=task.chased + 1)
             people, fresh, gone = await _follow(context, task, before)
             await context.look_again(task.kind)
+            task = await with_deadline(context, task, people)
             letters = Letters(context)
-            await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
+            await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
             if due.action is DueAction.REMIND:
                 await letters.to_asked(MailKind.REMINDER, task, people, times=task.chased)
                 work.note("reminder_sent", task=task.id, number=task.chased, to=[p.person for p in people], rule="N12")
@@ -59,6 +60,10 @@ class Chasing:
                 await letters.to_asked(MailKind.STAND_IN, task, stand_ins)
                 others = [person for person in fresh if person not in stand_ins]
                 await letters.to_asked(MailKind.TASK, task, others, each_link=True)
+                overdue = [person for person in people if person not in fresh]
+                if stand_ins:
+                    names = [person.person for person in stand_ins]
+                    await letters.to_asked(MailKind.STAND_IN_ASKED, task, overdue, by=names)
                 work.note("stand_in_asked", task=task.id, asked=[p.person for p in fresh], rule="N12")
             return known_to_workflow(task, people, context, work.now)
 
@@ -109,19 +114,17 @@ class Chasing:
         self, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
     ) -> OpenTask:
         work = context.work
-        until = expected_by(task.kind, task.opened_at, context)
         task = await context.docket.change(
             task,
             slot=task.slot if slot is None else slot,
-            due_at=until,
-            due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
             choices=await context.choices_now(task.kind, task.slot),
         )
         before = tuple(person for person in ever_asked if person.removed_at is None)
         people, fresh, gone = await _follow(context, task, before)
+        task = await with_deadline(context, task, people)
         letters = Letters(context)
         await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
         if fresh or gone:
             work.note(
                 "tasks_refreshed",

@@ -13,6 +13,7 @@ from domain.asking import IN_PERSON
 from domain.organisation import Person
 from domain.subject import SubjectType
 from domain.tasks import TaskKind
+from texts.catalogue import Texts
 from texts.decisions import decision_lines, without_others
 from texts.mail import ASKING, MailFacts, MailKind
 from texts.review_views import told_in_mail
@@ -38,11 +39,14 @@ class Letters:
         *,
         times: int = 0,
         each_link: bool = False,
+        handed_on: bool = False,
+        by: Sequence[str] = (),
     ) -> None:
         """Ask, remind or tell the people of a task.
 
         `times` tells one reminder from the next. `each_link`: people come and go, and whoever is asked again has
-        another link; what is said of each is a mail of its own.
+        another link; what is said of each is a mail of its own. `handed_on`: the task goes on and asks others now.
+        `by`: who is asked in their stead.
         """
         asking = kind in ASKING
         evidence = await self._evidence_for(task.kind) if asking else {}
@@ -50,6 +54,8 @@ class Letters:
             evidence = {**evidence, **told_in_mail(task.note)}
         note = task.note or {}
         for asked in people:
+            reader = self._organisation.person(asked.person)
+            texts = Texts(reader.language) if reader else Texts()
             more = {
                 **evidence,
                 "task_kind": task.kind,
@@ -59,6 +65,8 @@ class Letters:
                 "closes_at": self._context.closes_unless_answered(task) if asking else None,
                 "provisional": asking and task.due_provisional,
                 "reason": str(note.get("reason", "")),
+                "handed_on": handed_on,
+                "decided_by_name": texts.join([self._organisation.name_of(one) for one in by]),
             }
             which = asked.link_id[:12] if each_link else times
             key = f"{kind}:{task.id}:{asked.person}:{which}"
@@ -82,16 +90,18 @@ class Letters:
         key: str,
         by: str = "",
         conflict_notes: Mapping[str, str] | None = None,
+        reasons: Mapping[str, str] | None = None,
         **more: Any,
     ) -> None:
-        """Tell people something they are not asked about. `conflict_notes` holds the sentence by language; `more` are
-        fields of `MailFacts`."""
+        """Tell people something they are not asked about. `conflict_notes` and `reasons` (in place of what a person
+        gave as the reason) hold the sentence by language; `more` are fields of `MailFacts`."""
         named = {"decided_by_name": self._organisation.name_of(by) if by else "", **more}
         for person in people:
             known = self._organisation.person(person)
             note = (conflict_notes or {}).get(known.language, "") if known else ""
             whose = f"{kind}:{self._context.subject.id}:{key}:{person}"
-            await self._queue(whose, kind, person, {**named, "conflict_note": note})
+            own = {"reason": reasons[known.language]} if reasons and known else {}
+            await self._queue(whose, kind, person, {**named, "conflict_note": note, **own})
 
     async def _queue(
         self, key: str, kind: MailKind, person_id: str, more: Mapping[str, Any], link_id: str | None = None

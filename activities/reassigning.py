@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from activities.asking import known_to_workflow, people_of
+from activities.asking import known_to_workflow, people_of, with_deadline
 from activities.context import Context, Refused
 from activities.letters import Letters
 from activities.receipts import accept
@@ -89,8 +89,9 @@ async def _reassign_tasks(context: Context, before: str, successor: str) -> tupl
         fresh = [person for person in people if person.person not in {one.person for one in before_that}]
         await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
         await tasks.ask_people(work.tx, people)
+        task = await with_deadline(context, task, people)
         await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True)
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
         moved.append(known_to_workflow(task, people, context, work.now))
     return tuple(moved)
 

@@ -133,7 +133,7 @@ class Records:
             approved = await context.approvals_on_record(step.gm_decision)
             applicant = context.organisation.person(row.applicant)
             if applicant is None or not applicant.active:
-                work.note("claim_refused", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
+                work.note("applicant_left", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
                 return Activated(obstacle=Obstacle.APPLICANT_LEFT)
             taken = await accounts.slots_taken(work.tx, row.applicant, lock=True)
             if above_limit(len(taken), context.policy.accounts.limit) and step.gm_decision is None:

@@ -51,6 +51,19 @@ def due_at(kind: TaskKind, opened_at: datetime, policy: Policy, calendar: WorkCa
     return calendar.add_working_days(opened_at, days).at
 
 
+def asked_anew_by(
+    kind: TaskKind, expected: datetime, asked_last: datetime, policy: Policy, calendar: WorkCalendar
+) -> datetime:
+    """N12: until when an answer is expected of whoever was asked at `asked_last`; it is still to come for them too.
+
+    `expected`: what `due_at` said. A stand-in, a successor or a delegate asked after that is given as many working days
+    as lie between two reminders. Raises as `due_step` does.
+    """
+    if asked_last < expected:
+        return expected
+    return calendar.add_working_days(asked_last, policy.deadlines[kind].repeat_every).at
+
+
 def appeal_until(rejected_at: datetime, policy: Policy, calendar: WorkCalendar) -> datetime:
     """N10: the last moment at which a rejection of `rejected_at` can be appealed, in calendar months.
 

@@ -243,7 +243,7 @@ def silence(tale: Tale) -> None:
             case.by_link("wang.fang", "approve")
     last = review.stand_in_after or 0
     _nothing_before(tale, case, opened, last, "stand_in_asked", 0)
-    case.mails(stand_in=(GENERAL_MANAGER,))
+    case.mails(stand_in=(GENERAL_MANAGER,), stand_in_asked=("li.ming",))
     words = case.link(GENERAL_MANAGER).open().words
     tale.holds(tale.names["li.ming"] in words, "silence.page", person=tale.names["li.ming"])
     case.by_link(GENERAL_MANAGER, "approve", "代李明决定")

@@ -42,6 +42,8 @@ class MailKind(StrEnum):
     REMINDER = "reminder"
     STAND_IN = "stand_in"
     """Asked in somebody's stead after the deadline (N12)."""
+    STAND_IN_ASKED = "stand_in_asked"
+    """The reader has not decided in time, and somebody is asked in their stead (N12)."""
     TASK_WITHDRAWN = "task_withdrawn"
     DECIDED_FOR_YOU = "decided_for_you"
     """A delegate or stand-in decided on the reader's behalf."""
@@ -118,6 +120,8 @@ class MailFacts(Wire):
     """U10: when the matter is shelved or closed unless somebody answers."""
     provisional: bool = False
     """The days off of that year are not published yet; the date may still move."""
+    handed_on: bool = False
+    """Of a task that is no longer asked of the reader: it goes on, and asks others."""
     stage_key: str = ""
     """Text key of the stage, such as `stage.vp_review`."""
     reason: str = ""
@@ -344,8 +348,12 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
     task = texts.text(task_title(kind, facts.subject_type) if kind else "page.a_task")
     if facts.kind is MailKind.REJECTED:
         if facts.appeal_until is None:
-            return texts.text("mail.rejected.intro_no_date")
+            return texts.text("mail.rejected.intro_final")
         return texts.text("mail.rejected.intro", until=texts.moment(facts.appeal_until, zone))
+    if facts.kind is MailKind.TASK_WITHDRAWN and facts.handed_on:
+        over = facts.capacity is AskedAs.DELEGATE and facts.on_behalf_of_name
+        key = "mail.task_withdrawn.intro_delegation_over" if over else "mail.task_withdrawn.intro_handed_on"
+        return texts.text(key, task=task, person=one_line(facts.on_behalf_of_name or ""))
     if report := facts.report:
         days, last = report_days(report.period, texts), texts.date(report.period.last)
         return texts.text(f"mail.{facts.kind}.intro", days=days, until=last)
@@ -363,6 +371,11 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         since=texts.moment(facts.since, zone) if facts.since else texts.text("mail.a_while_ago"),
         days="",
     )
+
+
+def _by_label(kind: MailKind, texts: Texts) -> str:
+    """Not everybody by whom something came about has decided it: an appeal is filed, a meeting called."""
+    return f"by.{kind}" if texts.has(f"mail.label.by.{kind}") else "decided_by"
 
 
 def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str]]:
@@ -401,7 +414,7 @@ def _rows(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> list[tuple[str, str
         ("due_at", due),
         ("lapses_at", texts.moment(facts.closes_at, zone) if facts.closes_at else ""),
         ("stage", texts.text(stage_key) if stage_key else ""),
-        ("decided_by", facts.decided_by_name),
+        (_by_label(facts.kind, texts), facts.decided_by_name),
         ("appeal_until", texts.moment(facts.appeal_until, zone) if facts.appeal_until else ""),
     ]
     named = [(texts.text(f"mail.label.{name}"), one_line(value)) for name, value in rows if value]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import WorkCalendar
-from domain.deadlines import appeal_until, due_at, due_step, stand_in_due
+from domain.deadlines import appeal_until, asked_anew_by, due_at, due_step, stand_in_due
 from domain.organisation import Role
 from domain.policy import Appeal, Deadline, Policy, load_policy
 from domain.tasks import DueAction, TaskKind
@@ -56,6 +56,15 @@ def test_n12_a_clerk_is_stood_in_for_and_a_salesperson_only_reminded() -> None:
 def test_n12_an_answer_is_expected_when_a_stand_in_is_asked_or_at_the_last_planned_reminder() -> None:
     assert due_at(TaskKind.VP_REVIEW, MONDAY, POLICY, CHINA) == MONDAY + timedelta(days=7)
     assert due_at(TaskKind.GM_APPROVAL, MONDAY, POLICY, CHINA) == MONDAY + timedelta(days=4)
+
+
+def test_n12_whoever_is_asked_when_it_is_due_already_has_a_deadline_to_come() -> None:
+    kind, due = TaskKind.VP_REVIEW, due_at(TaskKind.VP_REVIEW, MONDAY, POLICY, CHINA)
+    in_time = due - timedelta(seconds=1)
+    assert asked_anew_by(kind, due, MONDAY, POLICY, CHINA) == asked_anew_by(kind, due, in_time, POLICY, CHINA) == due
+    assert asked_anew_by(kind, due, due, POLICY, CHINA) == MONDAY + timedelta(days=13)  # Sunday 20 September is worked
+    late = MONDAY + timedelta(days=60)
+    assert asked_anew_by(kind, due, late, POLICY, CHINA) == CHINA.add_working_days(late, 5).at
 
 
 def test_n12_reminders_planned_after_the_stand_in_keep_their_place() -> None:
