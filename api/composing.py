@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any, NamedTuple
 
+from pydantic import JsonValue
+
+from api import next_steps
 from api.account_views import AccountView
 from api.composing_projects import project_view
 from api.composing_reviews import account_parts, note_of, note_view, review_field, review_view, title_of_review
@@ -45,13 +47,11 @@ from domain.account_figures import SignedContract
 from domain.application import Stage
 from domain.asking import IN_PERSON
 from domain.background import background_of
-from domain.calendar import WorkCalendar
 from domain.dispute import TWO_PROJECTS
 from domain.eligibility import evaluate
 from domain.evidence import OF_MATCHES, Evidence, Finding
 from domain.organisation import Organisation
 from domain.policy import Policy
-from domain.standstill import closes_at
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
 from texts.catalogue import Texts
@@ -91,15 +91,8 @@ class ApplicationParts(NamedTuple):
     found: Sequence[Evidence]
     entries: Sequence[audit.Event]
     account: AccountRow | AccountState | None
-
-
-def closes_unless_answered(
-    task: TaskRow | OpenTask, policy: Policy, *, not_before: datetime | None = None
-) -> datetime | None:
-    """U10: when what the task is about is shelved or closed by itself. `not_before`: since when somebody can answer."""
-    calendar = WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
-    since = max(task.opened_at, not_before) if not_before else task.opened_at
-    return closes_at(task.kind, since, task.warned_at, policy, calendar)
+    held: int
+    """How many live accounts the applicant holds (N8)."""
 
 
 class Views:
@@ -122,7 +115,7 @@ class Views:
             "id": row.id,
             "workflow_id": row.workflow_id,
             "stage": row.stage,
-            "stage_label": self.texts.text(f"stage.{row.stage}"),
+            "stage_label": self.texts.text(f"stage.{_stage_said(row)}"),
             "outcome": row.stage if row.stage.ended else None,
             "round": row.round,
             "applicant": self.person(row.applicant),
@@ -150,14 +143,14 @@ class Views:
             {task.id: task.asked for task in whole.open_tasks},
             whole.decided,
         )
-        parts = ApplicationParts(standing, applications.in_order(whole.found), whole.entries, whole.account)
+        parts = ApplicationParts(standing, applications.in_order(whole.found), whole.entries, whole.account, whole.held)
         return self.application_of(whole.row, parts, policy, shown=self.decides(whole.row, standing))
 
     def application_of(
         self, row: ApplicationRow, parts: ApplicationParts, policy: Policy, *, shown: bool
     ) -> ApplicationView:
         """One application. `shown`: what `decides` said of it."""
-        (open_tasks, asked, decided), found, entries, account = parts
+        (open_tasks, asked, decided), found, entries, account, held = parts
         return ApplicationView(
             **self._summary(row),
             customer=row.form.customer.model_dump(mode="json"),
@@ -169,14 +162,14 @@ class Views:
             decisions=[self.decision(number, decision, shown=shown) for number, decision in decided],
             rejection=self._rejection(row),
             appeal=row.appeal,
-            end_reason=row.end_reason,
+            end_reason=self._end_reason(row),
             conflicts=_conflicts(entries, self.texts),
             account_id=account.id if account else None,
             account_revoked_at=account.revoked_at if account else None,
             what_next=(
                 self.texts.text("what_next.revoked")
                 if account and account.revoked_at
-                else self._what_next(row, open_tasks, asked, policy)
+                else next_steps.of_application(self, row, open_tasks, asked, held=held, policy=policy)
             ),
             timeline=[self.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
         )
@@ -207,6 +200,8 @@ class Views:
         line = EvidenceLine.of(item, self.organisation)
         return EvidenceView(
             **named.model_dump(exclude={"findings", "gone"}),
+            kind_label=self.texts.text(f"evidence.{named.kind}"),
+            source_label=self.texts.label(f"source.{named.source}", named.source),
             text=line.sentence(self.texts),
             remarks=line.remarks(self.texts, self.facts.policy.zone),
             findings=tuple(map(self._finding, named.findings)),
@@ -231,24 +226,16 @@ class Views:
             appeal_until=row.rejection.appeal_until,
         )
 
-    def _what_next(
-        self,
-        row: ApplicationRow,
-        open_tasks: Sequence[TaskRow | OpenTask],
-        asked: dict[str, tuple[AskedRow, ...]],
-        policy: Policy,
-    ) -> str:
-        until = row.rejection.appeal_until if row.rejection else None
-        if row.stage is Stage.RETURNED:
-            until = next((closes for task in open_tasks if (closes := closes_unless_answered(task, policy))), None)
-        zone = self.facts.policy.zone
-        return self.texts.text(
-            f"what_next.{row.stage}",
-            people=self.waited_for(open_tasks, asked),
-            until=self.texts.moment(until, zone) if until else "",
+    def _end_reason(self, row: ApplicationRow) -> dict[str, JsonValue] | None:
+        """Why it ended; of what stood in its way, in words as well (N14, A2)."""
+        code = (row.end_reason or {}).get("code")
+        return (
+            {**row.end_reason, "text": self.texts.text(f"end_reason.{code}")}
+            if row.end_reason and code
+            else row.end_reason
         )
 
-    def waited_for(self, open_tasks: Sequence[TaskRow | OpenTask], asked: dict[str, tuple[AskedRow, ...]]) -> str:
+    def waited_for(self, open_tasks: Sequence[TaskRow | OpenTask], asked: Mapping[str, Sequence[AskedRow]]) -> str:
         """The names of everybody whose answer is waited for."""
         people = [one.person for task in open_tasks for one in asked[task.id] if one.removed_at is None]
         return self.texts.join([self.organisation.name_of(person) for person in dict.fromkeys(people)])
@@ -406,6 +393,7 @@ class Composer(Views):
             await applications.evidence_of(self.tx, row.id, row.round),
             await audit.of_subject(self.tx, row.id),
             await accounts.find(self.tx, row.id),
+            await accounts.count_held(self.tx, row.applicant),
         )
         return self.application_of(row, parts, await self.facts.pinned_policy(self.tx, row.policy_digest), shown=shown)
 
@@ -448,9 +436,15 @@ class Composer(Views):
             **self._task_summary(task, mine, review.title, names),
             asked=[self.asked(one) for one in people if one.removed_at is None],
             note=note_view(note, task.kind, self.organisation, policy, self.texts),
-            review=review,
+            review=review.model_copy(update={"what_next": next_steps.of_review(self, row, task, people)}),
             decision=self.decision(task.round, decision, shown=True) if decision else None,
         )
+
+
+def _stage_said(row: ApplicationRow) -> Stage:
+    """A rejection that is final is not called one that may be appealed, for the moment until it is closed (N10)."""
+    final = row.stage is Stage.REJECTED and row.rejection is not None and row.rejection.appeal_until is None
+    return Stage.CLOSED_REJECTED if final else row.stage
 
 
 def title_of(row: ApplicationRow | ProjectRow) -> str:

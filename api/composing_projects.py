@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from api import next_steps
 from api.composing_reviews import credit_view
 from api.views import (
     ClaimantView,
@@ -70,7 +71,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
-        what_next=_what_next(composer, row, open_tasks, asked, ahead, standing),
+        what_next=_what_next(composer, row, open_tasks, asked, ahead, standing, policy),
         next_events=sorted(events, key=lambda event: event.at),
         what_prevents=_what_prevents(composer, row, open_tasks),
         timeline=[composer.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
@@ -171,6 +172,7 @@ def _what_next(
     asked: Mapping[str, tuple[AskedRow, ...]],
     ahead: Sequence[SilenceDue],
     standing: Sequence[NextEvent],
+    policy: Policy,
 ) -> str:
     texts, zone = composer.texts, composer.facts.policy.zone
     coming = [
@@ -185,12 +187,12 @@ def _what_next(
     until = _objection_until(row)
     said = texts.text(
         f"what_next_project.{'active_contract_review' if row.contract_with_commerce else row.stage}",
-        people=composer.waited_for(open_tasks, dict(asked)),
+        people=composer.waited_for(open_tasks, asked),
         until=texts.moment(until, zone) if until else "",
         next=texts.join(coming),
     )
     ends = [texts.text("project_page.closes_unless_answered", at=texts.moment(one.at, zone)) for one in standing]
-    return "".join([said, *ends])
+    return next_steps.of_project(composer, "".join([said, *ends]), open_tasks, asked, policy)
 
 
 def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
@@ -220,11 +222,9 @@ def _standstill_events(
     composer: Composer, open_tasks: Sequence[TaskRow | OpenTask], over: Sequence[DisputeRow], policy: Policy
 ) -> list[NextEvent]:
     """U10: when a held or disputed project is shelved for want of an answer; once, whoever is asked."""
-    from api.composing import closes_unless_answered  # which imports this file
-
     called = (over[-1].called or {}).get("starts_at") if over and over[-1].stage is DisputeStage.MEETING else None
     meeting = datetime.fromisoformat(str(called)) if called else None
-    ends = [closes_unless_answered(task, policy, not_before=meeting) for task in open_tasks]
+    ends = [next_steps.closes_unless_answered(task, policy, not_before=meeting) for task in open_tasks]
     at = min((end for end in ends if end), default=None)
     if at is None:
         return []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,26 @@ class ProblemField(BaseModel):
     message: str
 
 
+class DecidedBefore(BaseModel):
+    """What was decided on a task that is answered too late."""
+
+    choice: str
+    by: str
+    on_behalf_of: str | None = None
+    at: datetime
+    reason: str | None = None
+
+
+class Closed(BaseModel):
+    """Why a task takes no answer, where nobody decided on it."""
+
+    because: str
+    """The stage to which its process went on; `missed`; `handed_on` or `delegation_over` where others are asked now."""
+    by: str | None = None
+    on_behalf_of: str | None = None
+    at: datetime | None = None
+
+
 class ProblemDetails(BaseModel):
     """The body of every answer that is not a success."""
 
@@ -39,6 +59,10 @@ class ProblemDetails(BaseModel):
     detail: str
     code: str
     errors: list[ProblemField] = []
+    decided: DecidedBefore | None = None
+    """Of a 409 on a task."""
+    closed: Closed | None = None
+    """Of a 409 on a task."""
 
 
 Sentence = Callable[[Texts, tzinfo], str]
@@ -154,7 +178,7 @@ def as_response(refusal: Refusal, texts: Texts, zone: tzinfo = BUSINESS_ZONE) ->
         detail=detail,
         code=refusal.code,
         errors=errors,
-    ).model_dump(mode="json")
+    ).model_dump(mode="json", exclude={"decided", "closed"})  # they come with the facts
     return JSONResponse({**refusal.facts, **body}, refusal.status, refusal.headers, MEDIA_TYPE)
 
 

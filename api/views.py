@@ -218,6 +218,8 @@ class FindingView(Finding):
 class EvidenceView(Evidence):
     """What one source said, for the reader."""
 
+    kind_label: str = ""
+    source_label: str = ""
     text: str
     """In a sentence: what was found, that nobody knows anything, or that it could not be asked (N15)."""
     remarks: list[str] = []
@@ -459,6 +461,8 @@ class ReviewView(BaseModel):
     """R6: until when it can be answered."""
     sets_for: str | None = None
     """The period that targets are set for (R2, R4)."""
+    what_next: str = ""
+    """Who is asked, until when, and what follows by itself (R6)."""
 
 
 class TaskView(TaskSummary):

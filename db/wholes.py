@@ -54,6 +54,8 @@ class WholeApplication(Wire):
     found: tuple[Evidence, ...]
     entries: tuple[Event, ...]
     account: AccountState | None
+    held: int
+    """How many live accounts the applicant holds (N8)."""
 
 
 class WholeAccount(Wire):
@@ -104,7 +106,9 @@ SELECT json_build_object(
         ORDER BY audit.seq),
     'account', (
         SELECT json_build_object('id', account.id, 'revoked_at', account.revoked_at) FROM account
-        WHERE account.id = application.id)
+        WHERE account.id = application.id),
+    'held', (
+        SELECT count(*) FROM account WHERE account.salesperson = application.applicant AND account.revoked_at IS NULL)
 )::text
 FROM application WHERE application.id = $1"""
 
