@@ -36,13 +36,14 @@ _CODE = re.compile(r"[0-9a-f]{32,}")
 _FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "responsible", "cooperation", "split")
 """What a reader looks for first in a meeting, a text or a ruling: the record itself keeps no order."""
 _PEOPLE: Final = frozenset({"person", "clerk", "slot", "to", "by", "on_behalf_of", "salesperson", "applicant", "actor",
-                            "responsible", "participants", "no_longer_asked", "names"})  # fmt: skip
+                            "responsible", "participants", "no_longer_asked", "names", "was", "now",
+                            "sides"})  # fmt: skip
 _SUBJECTS: Final = frozenset({"suspects", "subject_id", "found", "resumes", "resumed_by"})
 _MONEY: Final = frozenset({"amount", "amount_before", "actual", "required", "difference", "gross_margin"})
 _DAYS: Final = frozenset({"expected_signing", "signed_on", "received_on"})
 _WORDS: Final[dict[str, tuple[str, ...]]] = {
-    "obstacle": ("error.{}",),
-    "code": ("error.{}",),
+    "obstacle": ("end_reason.{}", "event.{}"),
+    "code": ("end_reason.{}", "error.{}"),
     "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}", "mail.{}.what"),
     "outcome": ("stage.{}",),
     "track": ("track.{}",),
@@ -53,13 +54,21 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "channel": ("channel.{}",),
     "event": ("event.{}",),
     "source": ("source.{}",),
-    "because": ("because.{}",),
+    "kinds": ("evidence.{}",),
+    "found": ("finding.{}",),
+    "because": ("because.{}", "end_reason.{}"),
     "industry": ("industry.{}",),
     "subject_type": ("finding.{}",),
     "clause": ("clause.{}",),
     "ruling": ("ruling.{}",),
     "level": ("level.{}",),
 }
+_CODE_WORD = re.compile(r"[a-z]+(_[a-z0-9]+)+")
+_ANYWHERE: Final = (
+    *("source.{}", "evidence.{}", "stage.{}", "project_stage.{}", "dispute_stage.{}", "task.{}.title", "end_reason.{}"),
+    *("event.{}", "finding.{}", "role.{}", "silence.{}", "track.{}", "customer_kind.{}", "level.{}", "error.{}"),
+)
+"""Where the words for a code stand that comes without a name that tells what it is a code of."""
 _STAGES: Final[dict[SubjectType, tuple[str, ...]]] = {
     SubjectType.APPLICATION: ("stage.{}",),
     SubjectType.PROJECT: ("project_stage.{}", "dispute_stage.{}", "sales_stage.{}"),
@@ -106,7 +115,8 @@ class DossierBlocks:
         self._subject = subject
         self._names: dict[str, str] = {}
         stages, statuses = _STAGES[subject], _STATUSES[subject]
-        self._words = _WORDS | {"stage": stages, "stage_from": stages, "status": statuses}
+        own = {"stage": stages, "stage_from": stages, "status": statuses, "because": (*_WORDS["because"], *stages)}
+        self._words = _WORDS | own
 
     def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
         """Loose facts first, then every part in the order of the document; its subject is spread out among them."""
@@ -242,6 +252,8 @@ class DossierBlocks:
         if isinstance(value, datetime) and value.tzinfo is not None:
             return self._texts.moment(value, self._zone)
         text = str(value)
+        if key == "mails" and text.count(":") > 1:
+            return self._mail(text)
         if key in _PEOPLE or key in _SUBJECTS:
             text = self._names.get(text, text)
         if key in _DAYS:
@@ -253,14 +265,23 @@ class DossierBlocks:
                 return text
         if key in _MONEY:
             try:
-                return self._texts.money(Decimal(text), hint=True)
+                return self._texts.money(Decimal(text))
             except InvalidOperation:
                 return text
         if key == "choice":
             known = [f"decided.{kind}.{text}" for kind in ("vp_review", "commerce_check", *TaskKind)]
         else:
             known = [pattern.format(text) for pattern in self._words.get(key, ())]
+        if _CODE_WORD.fullmatch(text):
+            known += [pattern.format(text) for pattern in _ANYWHERE]
         return next((self._texts.label(name) for name in known if self._texts.has(name)), text)
+
+    def _mail(self, key: str) -> str:
+        """A mail by what it says and to whom: the record knows it by a key of both."""
+        kind, *rest = key.split(":")
+        what = self._texts.label(f"mail.{kind}.what", kind)
+        people = [self._names[part] for part in rest if part in self._names]
+        return what + (self._texts.aside(people[-1]) if people else "")
 
 
 def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
@@ -268,6 +289,9 @@ def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
     labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
     spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
     spoken |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
+    if isinstance(value.get("text"), str) and "code" in value:  # why it ended, in words and as a code
+        spoken["code"] = value["text"]
+        labels["text"] = value["text"]
     if isinstance(value.get("label"), str):  # what happens next, in words and as a code
         spoken["what"] = value["label"]
         labels["label"] = value["label"]

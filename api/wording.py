@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from domain.named_account import RULES
+from domain.evidence import EvidenceKind
+from domain.named_account import RULES, note_field
 from domain.organisation import Organisation
 from domain.project_rules import PROJECT_TASK_RULES
 from domain.reviews import REVIEW_TASK_RULES
@@ -40,7 +41,11 @@ def field_label(spec: FieldSpec, subject: str, texts: Texts) -> str:
     """What a field beside the reason is called."""
     if subject == SubjectType.REVIEW:
         return column_label(spec.name, texts)
-    where = ("field.project", "field") if subject == SubjectType.PROJECT else ("field", "dossier.label")
+    if noted := next((kind for kind in EvidenceKind if spec.name == note_field(kind)), None):
+        return texts.text("page.note_for", evidence=texts.text(f"evidence.{noted}"))
+    where = (
+        ("field.project", "field") if subject == SubjectType.PROJECT else ("field", "dossier.label", "field.project")
+    )
     keys = [f"{prefix}.{spec.name}{title}" for prefix in where for title in ("", "._title")]
     return next((texts.text(key) for key in keys if texts.has(key)), texts.label(spec.name))
 

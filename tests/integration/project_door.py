@@ -159,7 +159,8 @@ async def door(
     async with record, web as client:
 
         async def ask(person: str, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
-            return await client.request(method, path, json=body, headers={"x-person": person}, **more)
+            headers = {"x-person": person, **more.pop("headers", {})}
+            return await client.request(method, path, json=body, headers=headers, **more)
 
         yield ask
 

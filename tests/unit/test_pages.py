@@ -36,6 +36,7 @@ from domain.evidence import Evidence, EvidenceKind, Finding
 from domain.named_account import RULES, choices_for
 from domain.tasks import AskedAs, TaskKind
 from tests.verdicts import verdict
+from tests.visible import keys_in
 from texts.views import DecisionLine, EligibilityLine, FigureLine
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
@@ -178,6 +179,7 @@ class Inputs(HTMLParser):
 def test_nothing_is_chosen_beforehand_and_nothing_runs(kind: TaskKind, language: str) -> None:
     """X4, and a scanner that submits the page as it stands has chosen nothing and confirmed nothing."""
     html = page(kind, language=language)
+    assert keys_in(html) == set()
     inputs = Inputs(html)
     assert inputs.radios["choice"] == [choice.choice for choice in choices_for(kind)]
     assert "choice" not in inputs.values

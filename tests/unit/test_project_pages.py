@@ -40,6 +40,7 @@ from domain.verdict import Verdict
 from embedded.welcome import PROJECT_FILE
 from tests.unit.test_pages import NOON, Inputs
 from tests.verdicts import verdict
+from tests.visible import keys_in
 from texts.catalogue import Texts
 from texts.project_views import MatchLine
 
@@ -137,7 +138,9 @@ def test_x4_every_task_of_a_project_has_a_page_without_script_and_without_a_defa
     kind: TaskKind, language: str
 ) -> None:
     """X4, P2, P4, P5, P8, D1, D2, U6."""
-    inputs = Inputs(page(kind, language=language))
+    html = page(kind, language=language)
+    assert keys_in(html) == set()
+    inputs = Inputs(html)
     assert inputs.radios["choice"] == [choice.choice for choice in choices(kind)]
     as_it_was = {"customer.legal_person", "vendor_registered"} if kind is TaskKind.SUPPLY_INFORMATION else set()
     assert set(inputs.checked) == as_it_was

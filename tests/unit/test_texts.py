@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from api.problems import field_problems
+from api.wording import field_label
 from domain.application import CustomerKind, Industry, Stage
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.evidence import EvidenceKind
@@ -81,6 +82,36 @@ def review_words() -> set[str]:
     keys |= {f"review_choice.{column.name}.{option}" for column in columns for option in column.options}
     keys |= {f"review_rhythm.{rhythm}" for rhythm in Rhythm} | {f"review_proposal.{one}" for one in Proposal}
     return keys | {f"review_figures.source.{source}" for source in TargetSource}
+
+
+def test_x4_every_field_of_every_answer_is_called_something_in_both_languages() -> None:
+    asked = [(SubjectType.APPLICATION, choice) for kind in RULES for choice in choices_for(kind, matches=("a-1",))]
+    asked += [(SubjectType.PROJECT, choice) for _, choice in project_answers()]
+    for subject, field in ((subject, field) for subject, choice in asked for field in choice.fields):
+        for language in LANGUAGES:
+            label = field_label(field, subject, Texts(language))
+            assert label not in (field.name, field.name.replace("_", " ")), (subject, field.name, language)
+
+
+def noted() -> tuple[set[str], set[str]]:
+    """The events that activities note in the record, and the names of what they note with them (X1, N11)."""
+    events, names = set[str](), set[str]()
+    for path in sorted((Path(__file__).parents[2] / "activities").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note":
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    events.add(first.value)
+                    names |= {keyword.arg for keyword in node.keywords if keyword.arg}
+    return events, names
+
+
+def test_n11_x4_whatever_the_record_notes_has_words_for_those_who_read_the_dossier() -> None:
+    events, names = noted()
+    assert len(events) > 20
+    assert not [event for event in sorted(events) if f"event.{event}" not in catalogue()]
+    places = "dossier.section dossier.label evidence detail field field.forecast field.project project_page".split()
+    assert not [name for name in sorted(names) if not any(f"{place}.{name}" in catalogue() for place in places)]
 
 
 def needed() -> set[str]:
@@ -243,10 +274,10 @@ def test_a_moment_is_written_in_the_zone_and_a_naive_one_is_refused() -> None:
         Texts("zh").moment(NINE.replace(tzinfo=None), SHANGHAI)
 
 
-def test_money_is_written_exactly_with_the_unit_of_the_regulation_for_chinese_readers() -> None:
-    assert Texts("zh").money(Decimal("1250000.00"), hint=True) == "¥1,250,000.00（125 万元）"
-    assert Texts("zh").money(Decimal("400000.01"), hint=True) == "¥400,000.01"
-    assert Texts("en").money(Decimal("400000"), hint=True) == "¥400,000.00"
+def test_money_is_written_exactly_and_in_one_way_in_both_languages() -> None:
+    assert Texts("zh").money(Decimal("1250000")) == Texts("en").money(Decimal("1250000.00")) == "¥1,250,000.00"
+    assert Texts("zh").money(Decimal("400000.01")) == "¥400,000.01"
+    assert Texts("en").money(Decimal("400000")) == "¥400,000.00"
     assert Texts("en").money(Decimal("-0.50")) == "-¥0.50"
 
 
