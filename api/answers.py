@@ -122,15 +122,23 @@ def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType,
     if decided and at and "task_kind" in result:
         key = f"decided.{result['task_kind']}.{decided['choice']}"
         person = who(texts, by, str(decided.get("on_behalf_of") or ""))
-        return texts.text("late.decided", person=person, moment=texts.moment(at, zone), choice=texts.label(key))
+        words = texts.text("late.decided", person=person, moment=texts.moment(at, zone), choice=texts.label(key))
+        return texts.sentences(words, _moved_on(closed, texts, zone))
     if not closed or at is None:
         return ""
     because = str(closed["because"])
     if because in (DELEGATION_OVER, HANDED_ON):
-        person = str(closed.get("on_behalf_of") or "")
-        words = texts.text(f"late.{because}", person=person, moment=texts.moment(at, zone))
-        return words + (" " if texts.language == "en" else "") + texts.text("late.ask_commerce")
+        return texts.sentences(_moved_on(closed, texts, zone), texts.text("late.ask_commerce"))
     return closed_sentence(texts, zone, subject=subject, because=because, by=by, at=at)
+
+
+def _moved_on(closed: dict[str, Any], texts: Texts, zone: tzinfo) -> str:
+    """Since when the task asks others, and whose delegate the reader was."""
+    at = _moment(closed.get("at"))
+    if at is None:
+        return ""
+    person = str(closed.get("on_behalf_of") or "")
+    return texts.text(f"late.{closed['because']}", person=person, moment=texts.moment(at, zone))
 
 
 def _moment(value: object) -> datetime | None:

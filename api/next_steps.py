@@ -62,7 +62,7 @@ def of_application(
     ]
     if above and row.stage in _BEFORE_THE_VPS:
         said.append(texts.text("what_next.above_limit"))
-    return _joined(views, said)
+    return texts.sentences(*said)
 
 
 def by_when(views: Views, open_tasks: Open, asked: AskedByTask, policy: Policy) -> str:
@@ -83,7 +83,7 @@ def by_when(views: Views, open_tasks: Open, asked: AskedByTask, policy: Policy) 
 
 def of_project(views: Views, said: str, open_tasks: Open, asked: AskedByTask, policy: Policy) -> str:
     """`said`: what the stage of a registration says by itself."""
-    return _joined(views, [said, by_when(views, open_tasks, asked, policy)])
+    return views.texts.sentences(said, by_when(views, open_tasks, asked, policy))
 
 
 def of_review(views: Views, row: ReviewRow, task: TaskRow, asked: Sequence[AskedRow]) -> str:
@@ -97,7 +97,3 @@ def of_review(views: Views, row: ReviewRow, task: TaskRow, asked: Sequence[Asked
         due=texts.moment(task.due_at, zone),
         until=texts.moment(row.closes_at, zone),
     )
-
-
-def _joined(views: Views, sentences: Sequence[str]) -> str:
-    return ("" if views.texts.language == "zh" else " ").join(sentence for sentence in sentences if sentence)

@@ -193,6 +193,9 @@ class CalmPage(AboutSubject):
     reason: str = ""
     because: str = ""
     """The stage for which the task was closed."""
+    delegate_of: str = ""
+    delegate_until: Moment | None = None
+    """Of a delegate whose time is over: for whom they decided, and until when."""
     asked_now: tuple[str, ...] = ()
     """Names of those it asks now."""
     receipt: str = ""

@@ -225,8 +225,10 @@ def render_calm(page: CalmPage) -> str:
             if all(facts.values())
             else texts.text("calm.answered.text_unknown")
         )
-    elif page.kind in (CalmKind.HANDED_ON, CalmKind.DELEGATION_OVER) and moment:
-        text = texts.text(f"late.{page.kind}", person=page.person_name, moment=moment)
+    elif page.kind is CalmKind.HANDED_ON and moment:
+        text = texts.text("late.handed_on", moment=moment)
+    elif page.kind is CalmKind.DELEGATION_OVER and page.delegate_until:
+        text = _delegation_over(page, texts)
     else:
         zone, own = ZoneInfo(page.time_zone), ""
         if page.kind is CalmKind.WITHDRAWN:
@@ -235,6 +237,8 @@ def render_calm(page: CalmPage) -> str:
             )
         text = own or texts.text(_calm_key(page, "text", texts))
     lines = [text]
+    if page.kind is CalmKind.ANSWERED and page.delegate_until:
+        lines.append(_delegation_over(page, texts))
     if page.kind in (CalmKind.HANDED_ON, CalmKind.DELEGATION_OVER):
         lines += [texts.text("late.asked_now", people=texts.join(page.asked_now))] if page.asked_now else []
         lines.append(texts.text("late.ask_commerce"))
@@ -247,6 +251,11 @@ def render_calm(page: CalmPage) -> str:
     }.get(page.kind)
     title = texts.text(_calm_key(page, "title", texts))
     return _quiet(page, texts, title, lines, tone=page.kind.value, link=link)
+
+
+def _delegation_over(page: CalmPage, texts: Texts) -> str:
+    until = _moment(page, page.delegate_until, texts)
+    return texts.text("late.delegation_over", person=page.delegate_of, moment=until)
 
 
 def _calm_key(page: CalmPage, part: str, texts: Texts) -> str:

@@ -135,7 +135,8 @@ async def _open(tx: AsyncConnection, state: State, token: str, request: Request)
     opened = Opened(task, asked, person, organisation, row, await dispute_of(tx, task))
     closing = (await closing_of(tx, task)).told_to(asked) if task.status is not TaskStatus.OPEN else Closing()
     if task.status is TaskStatus.ANSWERED:
-        raise Calm(_closed(CalmKind.ANSWERED, request, opened, closing), opened, closing.decided)
+        page = _closed(CalmKind.ANSWERED, request, opened, closing)
+        raise Calm(page.model_copy(update=_delegation_over(opened, state.clock())), opened, closing.decided)
     if opened.superseded:
         newer = await tasks.newer_text(tx, task, person.id)
         page = _closed(CalmKind.SUPERSEDED, request, opened, closing)
@@ -242,10 +243,19 @@ async def _with_others(tx: AsyncConnection, request: Request, opened: Opened, no
     return page.model_copy(
         update={
             "kind": CalmKind.DELEGATION_OVER if code == DELEGATION_OVER else CalmKind.HANDED_ON,
-            "person_name": told.get("on_behalf_of", ""),
+            **_delegation_over(opened, now),
             "asked_now": tuple(organisation.name_of(one.person) for one in asked if one.removed_at is None),
         }
     )
+
+
+def _delegation_over(opened: Opened, now: datetime) -> dict[str, Any]:
+    """What a page tells a delegate whose time is over; nothing to anybody else."""
+    code, facts = no_longer_asked(opened.asked, opened.organisation, now)
+    if opened.asked.removed_at is None or code != DELEGATION_OVER:
+        return {}
+    told = facts["closed"]
+    return {"delegate_of": told["on_behalf_of"], "delegate_until": datetime.fromisoformat(told["at"])}
 
 
 def _closed(kind: CalmKind, request: Request, opened: Opened, closing: Closing) -> CalmPage:

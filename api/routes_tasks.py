@@ -18,7 +18,7 @@ from api.views import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, 
 from conflicts.named import look_up
 from db import account_reviews, applications, door, messages, projects, reading, reviews, tasks
 from db.applications import ApplicationRow
-from db.closings import closing_of, no_longer_asked
+from db.closings import DELEGATION_OVER, closing_of, no_longer_asked
 from db.engine import AsyncConnection, AsyncEngine, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
@@ -163,6 +163,9 @@ async def refuse_closed(
         closing = (await closing_of(tx, task)).told_to(mine)
         code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}.get(task.status)
         told = {"code": code or "task_withdrawn", "task_kind": task.kind.value, **closing.facts(organisation)}
+        why, over = no_longer_asked(mine, organisation, now)
+        if closing.decided and mine.removed_at and why == DELEGATION_OVER:
+            told |= over
         raise refused(told, subject)
     if mine.removed_at is not None:
         code, told = no_longer_asked(mine, organisation, now)

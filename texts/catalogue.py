@@ -172,6 +172,10 @@ class Texts:
         """`words` in brackets, behind what they add to."""
         return f"（{words}）" if self.language == "zh" else f" ({words})"
 
+    def sentences(self, *said: str) -> str:
+        """One after the other; what is empty is left out."""
+        return ("" if self.language == "zh" else " ").join(one for one in said if one)
+
     def join(self, items: list[str] | tuple[str, ...]) -> str:
         return ("、" if self.language == "zh" else ", ").join(items)
 

@@ -222,6 +222,26 @@ async def test_n12_a_delegate_whose_time_is_over_reads_that_and_who_decides_now(
     assert "申请已由他人驳回" not in shown.text
 
 
+async def test_n12_a_delegate_who_comes_when_both_are_over_reads_who_decided_and_that_their_time_is_over(
+    tx: AsyncConnection, call: Call
+) -> None:
+    over = NOW - timedelta(minutes=30)
+    given = Delegation(person=OTHER_VP, delegate=DELEGATE, start=NOW - timedelta(days=2), end=over)
+    await import_organisation(tx, ORGANISATION.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
+    await reviewed(tx)
+    await tasks.take_off(tx, "r-wa", [DELEGATE], at=over)
+    assert await tasks.decide(tx, decided("r-wa", OTHER_VP, "reject", "只告诉被请求的人"))
+    await tx.commit()
+    late = await call(DELEGATE, "POST", "/api/v1/tasks/r-wa/answer", {"choice": "approve"})
+    assert (late.status_code, late.json()["code"]) == (409, "already_answered")
+    assert late.json()["decided"] == {"choice": "reject", "by": "王芳", "at": NOW.isoformat()}
+    shown = await call(DELEGATE, "GET", page("r-wa", DELEGATE))
+    for words in ("王芳", "不同意", "您代表 王芳 的代理已于 2026年12月1日 周二 09:30 结束"):
+        assert words in late.json()["detail"]
+        assert words in shown.text
+    assert "只告诉被请求的人" not in shown.text + late.text  # X2
+
+
 async def test_n12_somebody_whose_task_went_to_another_reads_to_whom(tx: AsyncConnection, call: Call) -> None:
     await reviewed(tx)
     await tasks.take_off(tx, "r-wa", [OTHER_VP], at=NOW)
