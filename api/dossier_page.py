@@ -219,7 +219,9 @@ class DossierBlocks:
         colon = "：" if self._texts.language == "zh" else ": "
         if isinstance(value, Mapping):
             pairs = [
-                f"{self._label(str(name))}{colon}{self._inline(str(name), inner)}" for name, inner in value.items()
+                f"{self._label(str(name))}{colon}{self._inline(str(name), inner)}"
+                for name, inner in value.items()
+                if inner not in (None, "", [], {})
             ]
             return self._texts.join(pairs)
         return self._texts.join([self._inline(key, item) for item in value])
