@@ -16,7 +16,7 @@ from api.wording import field_label
 from domain.application import CustomerKind, Industry, Stage
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.evidence import EvidenceKind
-from domain.named_account import RULES, choices_for
+from domain.named_account import RULES, Obstacle, choices_for
 from domain.organisation import Language, Role
 from domain.periods import Rhythm
 from domain.project import (
@@ -140,6 +140,7 @@ def needed() -> set[str]:
     }.items():
         keys |= {f"{prefix}.{member.value}" for member in members}
     keys |= {f"because.{reason}" for reason in REASONS}
+    keys |= {f"end_reason.{obstacle}" for obstacle in Obstacle if obstacle is not Obstacle.ABOVE_LIMIT}
     keys |= {f"because.{reason}.masked" for reason, params in REASON_PARAMS.items() if params}
     mails = {*MailKind, *ProjectNotice}
     keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
