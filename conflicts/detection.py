@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conflicts import fingerprints
 from conflicts.asked import Asked, keyed
+from conflicts.budget import Budget
 from conflicts.hits import EARLIER_PROJECT, PROJECT, Hit, Key, add_one_hop, company_hits, named_by, project_hits
 from db import rulings
 from db.applications import KeyedParty, RegisteredParty
@@ -63,6 +64,7 @@ async def detect(
     bounds: Matching,
     live_only: bool = True,
     near: bool = True,
+    budget: Budget | None = None,
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first (A5).
 
@@ -71,9 +73,15 @@ async def detect(
     Args:
         bounds: from which likeness on what is said, by the policy of whoever asks.
         near: false where only names and codes count, and what people have found to be one company.
+        budget: what it may cost; afterwards it says which names were looked for only by themselves. That of a step
+            when left out.
+
+    Raises `Busy` when too much of the kind is going on.
     """
     known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
-    hits, times = await company_hits(tx, asked, against, known, now=now, bounds=bounds, live_only=live_only, near=near)
+    hits, times = await company_hits(
+        tx, asked, against, known, now=now, bounds=bounds, live_only=live_only, near=near, budget=budget or Budget()
+    )
     theirs = await project_hits(tx, asked, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from functools import lru_cache
+from typing import NamedTuple, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conflicts.asked import Asked, keyed
+from conflicts.budget import Budget, turn
+from conflicts.judge import judged
+from conflicts.judging import LEARNED, RELATED_PARTY, costs
 from conflicts.learned import learned_names
 from db import applications, parties, projects, registers
 from db.applications import KeyedParty, RegisteredParty
-from db.candidates import candidates, projects_named
+from db.candidates import Candidate, near_to, of_these, projects_named
 from domain.policy import Matching
 from domain.rulings import LearnedAlias
 from domain.uscc import told_apart
 from domain.verdict import Level, Reason, Verdict
-from matching.parties import Party, compare
+from matching.parties import Party, PartyRole
 from matching.projects import ProjectSides, compare_projects
 
 PROJECT, EARLIER_PROJECT = "project", "earlier_project"
-RELATED_PARTY = "related_party"
-LEARNED, ONE_HOP, FITS_SEVERAL = "learned_alias", "one_hop", "fits_several"
-"""Reasons that are found here: what people have said, what others have declared, and what else there is."""
+ONE_HOP, FITS_SEVERAL = "one_hop", "fits_several"
+"""Reasons that are found here: what others have declared, and what else there is."""
 MOST_HOPS = 50
 """How many companies are looked for that are known only through somebody else's related parties."""
 
@@ -58,40 +60,134 @@ async def company_hits(
     bounds: Matching,
     live_only: bool,
     near: bool,
+    budget: Budget,
 ) -> tuple[dict[Key, list[Hit]], Times]:
     """Every company that is one of ours or near it, by the subject that names it; and since when we name ours.
 
-    Each of ours is judged against what was looked up for it alone, and beside the loop: several related parties with
-    some hundreds of candidates each would keep everybody else waiting.
+    Each of ours is judged against what was looked up for it alone. Raises `Busy`.
     """
     ours = [(mine, *learned_names(mine, known)) for mine in asked.parties]
-    every = keyed(name for names in ours for name in names)
-    others = await candidates(tx, against, every, but=asked.id, live_only=live_only, near=near) if ours else ()
-    subject = asked.subject
-    times = await applications.party_times(tx, subject.type, subject.id) if subject and others else {}
+    looked_up = await _LookedUp.exactly(tx, asked, against, ours, live_only=live_only)
+    met: dict[int, list[tuple[RegisteredParty, Hit]]] = {}
+    async with turn(len(ours) if near else 0, budget):
+        times: Times = {}
+        for some in _batches(sorted(range(len(ours)), key=lambda place: _URGENCY[ours[place][0].role])):
+            if near and not budget.spent:
+                await looked_up.add_near_to(tx, [ours[place] for place in some])
+            if asked.subject and looked_up.anything and not times:
+                times = await applications.party_times(tx, asked.subject.type, asked.subject.id)
+            for place in some:
+                names = ours[place]
+                others = looked_up.by_company(names, exact=not near or budget.spent)
+                if near and budget.spent:
+                    budget.left_out.append(names[0].name)
+                budget.pairs -= costs(names, list(others))
+                since = (times.get((names[0].key, names[0].uscc), now), asked.id)
+                met[place] = await _meetings(names, others, since, bounds)
     hits: dict[Key, list[Hit]] = defaultdict(list)
-    for names in ours:
-        mine, keys = names[0], {name.key for name in names}
-        met = [other for other in others if keys & other.met_by]
-        place = (times.get((mine.key, mine.uscc), now), asked.id)
-        for other, hit in await asyncio.to_thread(_meetings, names, met, place, bounds) if met else ():
+    for place in range(len(ours)):
+        for other, hit in met[place]:
             hits[other.subject_type, other.subject_id].append(hit)
     return hits, times
 
 
-def _meetings(
-    names: Sequence[Party], others: Sequence[RegisteredParty], place: tuple[datetime, str], bounds: Matching
+_URGENCY: Mapping[PartyRole, int] = {"customer": 0, "alias": 0, "end_user": 1, "channel": 1, "related_party": 2}
+"""Whose near names are looked for first."""
+
+AT_ONCE = 24
+"""Companies whose near names are looked up with one statement."""
+
+
+def _batches(places: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(places), AT_ONCE):
+        yield places[start : start + AT_ONCE]
+
+
+class _LookedUp:
+    """What the record has that may be one of ours, by the name of ours that it was looked up for."""
+
+    def __init__(self, asked: Asked, against: Sequence[str], besides: Collection[str], *, live_only: bool) -> None:
+        self._asked = asked
+        self._against = against
+        self._besides = besides
+        self._live_only = live_only
+        self._exact: dict[str, dict[RegisteredParty, None]] = defaultdict(dict)
+        self._near: dict[str, dict[RegisteredParty, None]] = defaultdict(dict)
+
+    @classmethod
+    async def exactly(
+        cls,
+        tx: AsyncConnection,
+        asked: Asked,
+        against: Sequence[str],
+        ours: Sequence[Sequence[Party]],
+        *,
+        live_only: bool,
+    ) -> Self:
+        """Everything that has a name or a code of ours: always looked up, whatever there is."""
+        every = keyed(name for names in ours for name in names)
+        made = cls(asked, against, {one.name_key for one in every}, live_only=live_only)
+        if every:
+            made._add(made._exact, await of_these(tx, against, every, but=asked.id, live_only=live_only))
+        return made
+
+    async def add_near_to(self, tx: AsyncConnection, ours: Sequence[Sequence[Party]]) -> None:
+        every = keyed(name for names in ours for name in names)
+        found = await near_to(
+            tx, self._against, every, but=self._asked.id, besides=self._besides, live_only=self._live_only
+        )
+        self._add(self._near, found)
+
+    def _add(self, known: dict[str, dict[RegisteredParty, None]], found: Sequence[Candidate]) -> None:
+        for one in found:
+            registered = RegisteredParty.model_construct(**{name: getattr(one, name) for name in _REGISTERED})
+            for key in one.met_by:
+                known[key][registered] = None
+
+    @property
+    def anything(self) -> bool:
+        return bool(self._exact or self._near)
+
+    def by_company(self, names: Sequence[Party], *, exact: bool) -> dict[Party, list[RegisteredParty]]:
+        """For one company of ours, under all its names: each company that it is compared with, and where that is
+        registered; hundreds of projects name one company.
+
+        Args:
+            exact: only those of the same name or code.
+        """
+        rows: dict[RegisteredParty, None] = {}
+        for known in (self._exact,) if exact else (self._exact, self._near):
+            for name in names:
+                rows |= known.get(name.key, {})
+        found: dict[Party, list[RegisteredParty]] = defaultdict(list)
+        for row in sorted(rows, key=lambda one: (one.since, one.subject_id)):
+            found[_company(row.name, row.uscc, row.role)].append(row)
+        return found
+
+
+_REGISTERED = tuple(RegisteredParty.model_fields)
+
+
+@lru_cache(4096)
+def _company(name: str, uscc: str | None, role: str) -> Party:
+    return Party.model_validate({"name": name, "uscc": uscc, "role": role})
+
+
+async def _meetings(
+    names: Sequence[Party],
+    others: Mapping[Party, Sequence[RegisteredParty]],
+    place: tuple[datetime, str],
+    bounds: Matching,
 ) -> list[tuple[RegisteredParty, Hit]]:
     """Where one of our companies, under all its `names`, the own one first, meets what is registered."""
-    mine, met = names[0], []
-    for other in others:
-        there = Party.model_validate({"name": other.name, "uscc": other.uscc, "role": other.role})
-        verdict, declared = _closest(names, there, bounds)
-        if verdict.found:
+    mine, companies = keyed(names[:1])[0], list(others)
+    met = []
+    for one in await judged(names, companies, bounds) if companies else ():
+        there = companies[one.place]
+        exact = _one_company(names[0], there)
+        for other in others[there]:
             earlier = (other.since, other.subject_id) < place
-            exact = _one_company(mine, there)
-            hit = Hit(verdict, other.name, other.since, earlier, declared, keyed([mine])[0], other, exact)
-            met.append((other, hit))
+            met.append((other, Hit(one.verdict, other.name, other.since, earlier, one.declared, mine, other, exact)))
     return _one_of_several(met)
 
 
@@ -117,28 +213,6 @@ def _said_by_a_person(verdict: Verdict) -> bool:
 def _to_be_looked_at(verdict: Verdict) -> Verdict:
     reasons = (*verdict.reasons, Reason(key=FITS_SEVERAL))
     return verdict.model_copy(update={"level": Level.LOOK, "reasons": reasons})
-
-
-def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Verdict, bool]:
-    """The verdict on one company of ours, and whether it is the same one as a declared related party (N3)."""
-    best, declared = Verdict(), False
-    for name in names:
-        verdict = compare(name, there, bounds=bounds)
-        if not verdict.found:
-            continue
-        one_of_them = False
-        if RELATED_PARTY in (name.role, there.role):
-            alone = (one.model_copy(update={"role": "customer"}) for one in (name, there))
-            one_of_them = compare(*alone, bounds=bounds).level is Level.SAME
-            if not one_of_them and name.role == there.role:
-                continue  # two companies that are only bound to the two, and only alike
-            verdict = verdict.model_copy(update={"level": Level.RELATED if one_of_them else Level.LOOK})
-        if name is not names[0]:
-            learned = Reason(key=LEARNED, params={"name": names[0].name, "other": name.name})
-            verdict = verdict.model_copy(update={"reasons": (learned, *verdict.reasons)})
-        if (verdict.level.rank, -verdict.score) < (best.level.rank, -best.score):
-            best, declared = verdict, one_of_them
-    return best, declared
 
 
 def _one_company(mine: Party, there: Party) -> bool:

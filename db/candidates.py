@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
 from db.applications import REGISTERED_COLUMNS, KeyedParty, RegisteredParty
-from db.plain import Row, Shape
+from db.plain import Shape
 from domain.grams import STANDING, is_pair, of_head
 
 MOST_ROWS = 4000
@@ -59,8 +59,9 @@ def near_sql(*, live_only: bool) -> str:
 
     The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
     share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
-    name, and crowd nobody out. $3: name keys that are looked up exactly; $4 to $8: see `Probe`. Each list of grams
-    is read once: written where it is used, it would be read again for every row that is looked at.
+    name, and crowd nobody out; one that is near to several of those asked about is brought once. $3: name keys that
+    are looked up exactly; $4 to $8: see `Probe`. Each list of grams is read once: written where it is used, it would
+    be read again for every row that is looked at.
     """
     which = f"{_WHICH}{_LIVE if live_only else ''}"
     return f"""
@@ -69,19 +70,23 @@ def near_sql(*, live_only: bool) -> str:
         FROM unnest($4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[])
         WITH ORDINALITY AS given (rare, grams, nearest, each, standing, place)
     )
-    SELECT probe.place, {_PARTY.sql}
-    FROM probe
-    CROSS JOIN LATERAL (
-        SELECT party.name_key FROM party
-        WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
-        GROUP BY party.name_key
-        ORDER BY max(
-            probe.each * icount(party.grams & probe.grams) - icount(party.grams)
-            + CASE WHEN probe.standing > 0 AND party.grams @> '{{{STANDING}}}' THEN probe.standing ELSE 0 END
-        ) DESC, party.name_key
-        LIMIT probe.nearest
-    ) AS near
-    JOIN party ON party.name_key = near.name_key AND {which}"""
+    SELECT met.places, {_PARTY.sql}
+    FROM (
+        SELECT near.name_key, array_agg(DISTINCT probe.place) AS places
+        FROM probe
+        CROSS JOIN LATERAL (
+            SELECT party.name_key FROM party
+            WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
+            GROUP BY party.name_key
+            ORDER BY max(
+                probe.each * icount(party.grams & probe.grams) - icount(party.grams)
+                + CASE WHEN probe.standing > 0 AND party.grams @> '{{{STANDING}}}' THEN probe.standing ELSE 0 END
+            ) DESC, party.name_key
+            LIMIT probe.nearest
+        ) AS near
+        GROUP BY near.name_key
+    ) AS met
+    JOIN party ON party.name_key = met.name_key AND {which}"""
 
 
 # What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
@@ -117,23 +122,60 @@ async def candidates(
         live_only: leave out what does not take part in conflict detection any more (P10).
         near: beside those of the same name or code, also those with a near name.
     """
-    names = sorted({named.name_key for named in parties})
-    codes = sorted({named.uscc for named in parties if named.uscc})
-    live = _LIVE if live_only else ""
-    met: dict[Row, set[str]] = {}
-    for row in await plain.run(tx, f"{_EXACT}{live}", subject_types, but, names, codes):
-        met[tuple(row)] = {named.name_key for named in parties if _is_one(_PARTY.read(row, met_by=()), named)}
-    probes = _probes(parties, await _counts(tx)) if near else ()
-    if probes:
-        values = names, *map(list, zip(*(probe[1:] for probe in probes), strict=True))
-        for place, *row in await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values):
-            met.setdefault(tuple(row), set()).add(probes[place - 1].key)
-    found = (_PARTY.read(row, met_by=by) for row, by in met.items())
-    return tuple(sorted(found, key=lambda one: (one.since, one.subject_id)))
+    found = list(await of_these(tx, subject_types, parties, but=but, live_only=live_only))
+    if near:
+        names = {named.name_key for named in parties}
+        found += await near_to(tx, subject_types, parties, but=but, besides=names, live_only=live_only)
+    return tuple(sorted(merged(found), key=lambda one: (one.since, one.subject_id)))
 
 
-def _is_one(registered: RegisteredParty, named: KeyedParty) -> bool:
-    return registered.name_key == named.name_key or bool(named.uscc and named.uscc == registered.uscc)
+def merged(found: Iterable[Candidate]) -> list[Candidate]:
+    """Each registered party once, with everything that it was met by: one may be found by its code and by its name."""
+    once: dict[Candidate, set[str]] = {}
+    for one in found:
+        once.setdefault(one.model_copy(update={"met_by": frozenset[str]()}), set()).update(one.met_by)
+    return [one.model_copy(update={"met_by": frozenset(met_by)}) for one, met_by in once.items()]
+
+
+async def of_these(
+    tx: AsyncConnection, subject_types: Sequence[str], parties: Sequence[KeyedParty], *, but: str, live_only: bool
+) -> tuple[Candidate, ...]:
+    """Registered parties with the name or the code of one of `parties`; arguments as those of `candidates`."""
+    by_name: dict[str, set[str]] = {named.name_key: {named.name_key} for named in parties}
+    by_code: dict[str, set[str]] = {}
+    for named in parties:
+        if named.uscc:
+            by_code.setdefault(named.uscc, set()).add(named.name_key)
+    values = subject_types, but, sorted(by_name), sorted(by_code)
+    nobody: set[str] = set()
+    return tuple(
+        one.model_copy(update={"met_by": frozenset(met_by)})
+        for row in await plain.run(tx, f"{_EXACT}{_LIVE if live_only else ''}", *values)
+        for one in [_PARTY.read(row, met_by=())]
+        for met_by in [by_name.get(one.name_key, nobody) | by_code.get(one.uscc or "", nobody)]
+    )
+
+
+async def near_to(
+    tx: AsyncConnection,
+    subject_types: Sequence[str],
+    parties: Sequence[KeyedParty],
+    *,
+    but: str,
+    besides: Collection[str],
+    live_only: bool,
+) -> tuple[Candidate, ...]:
+    """Registered parties with a name near to one of `parties`; arguments as those of `candidates`.
+
+    Args:
+        besides: the name keys that `of_these` looks up.
+    """
+    probes = _probes(parties, await _counts(tx))
+    if not probes:
+        return ()
+    values = sorted(besides), *map(list, zip(*(probe[1:] for probe in probes), strict=True))
+    rows = await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values)
+    return tuple(_PARTY.read(row, met_by={probes[place - 1].key for place in places}) for places, *row in rows)
 
 
 class Probe(NamedTuple):

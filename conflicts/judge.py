@@ -1,0 +1,141 @@
+"""Comparing names beside the interpreter that everything else runs in (X3: one big group stops nobody else).
+
+Comparing is arithmetic in Python: in a thread it takes the interpreter's lock from every other step of this worker and
+every other request of this API. A few pairs are compared in a thread all the same, as long as nobody notices. More
+go to a process of our own: `python -m conflicts.judge`, started when it is first needed. It reads one
+question a line from its standard input and answers each with a line; when the input ends, because whoever started it
+is gone, it ends as well.
+
+A question is about one company of ours, and they are answered in the order of asking: whoever has one company to ask
+about waits for one company of a large group and not for all of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO, Any
+
+import structlog
+from pydantic_core import from_json, to_json
+
+from conflicts.judging import Judged, judge
+from domain.policy import Matching
+from domain.verdict import Verdict
+from matching.parties import Party
+
+FEW = 250
+"""Pairs that are compared in a thread: some 30 ms, less than handing them over is worth."""
+
+NICE = 5
+"""How much the judge stands back for whoever answers people."""
+
+
+class Judge:
+    """The process that compares; one for each of ours, started when it is first asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        # One thread: it holds the pipe, and whoever asks first is answered first.
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
+
+    async def judge(self, names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
+        """As `conflicts.judging.judge`. Raises `OSError` when the process cannot be started or dies twice."""
+        question = to_json([[_told(one) for one in names], [_told(one) for one in others], bounds])
+        answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+        return [
+            Judged(place, Verdict.model_validate(verdict), declared) for place, verdict, declared in from_json(answer)
+        ]
+
+    def _ask(self, question: bytes) -> bytes:
+        for last in (False, True):
+            try:
+                return self._answer(question)
+            except OSError:  # somebody has ended it
+                self.close()
+                if last:
+                    raise
+        raise AssertionError("answered or raised")
+
+    def _answer(self, question: bytes) -> bytes:
+        if self._process is None:
+            self._process = _start()
+        asked, told = self._process.stdin, self._process.stdout
+        assert asked is not None
+        assert told is not None
+        asked.write(question + b"\n")
+        asked.flush()
+        answer = told.readline()
+        if not answer.endswith(b"\n"):
+            raise OSError("the process that compares names has gone")
+        return answer
+
+    def close(self) -> None:
+        """End the process; the next question starts another."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        for pipe in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()  # type: ignore[union-attr]
+        process.kill()
+        process.wait()
+
+
+_judge = Judge()
+atexit.register(_judge.close)
+
+
+async def judged(names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
+    """As `conflicts.judging.judge`, by whoever is best to do it."""
+    if len(names) * len(others) > FEW:
+        try:
+            return await _judge.judge(names, others, bounds)
+        except OSError as error:
+            structlog.get_logger().warning("names_compared_without_a_process", error=str(error))
+    return await asyncio.to_thread(judge, names, others, bounds)
+
+
+def _start() -> subprocess.Popen[bytes]:
+    folder = Path(__file__).parents[1]
+    argv = [sys.executable, "-m", "conflicts.judge"]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
+
+
+def _told(one: Party) -> list[str | None]:
+    return [one.name, one.uscc, one.role]
+
+
+def answer(question: bytes) -> bytes:
+    """What the process says to one line."""
+    names, others, bounds = from_json(question)
+    ours, theirs = ([_party(one) for one in some] for some in (names, others))
+    return to_json(judge(ours, theirs, Matching.model_validate(bounds)))
+
+
+def _party(told: Sequence[Any]) -> Party:
+    name, uscc, role = told
+    return Party(name=name, uscc=uscc, role=role)
+
+
+def serve(asked: IO[bytes], told: IO[bytes]) -> None:
+    """Answer questions until there are no more."""
+    for question in asked:
+        told.write(answer(question) + b"\n")
+        told.flush()
+
+
+if __name__ == "__main__":
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; our input ends with them
+    if hasattr(os, "nice"):
+        os.nice(NICE)
+    serve(sys.stdin.buffer, sys.stdout.buffer)
