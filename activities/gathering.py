@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from activities.collisions import colliding
 from activities.transaction import Work
+from conflicts.budget import Budget
 from conflicts.detection import REGISTERED, Found, closest
 from conflicts.learned import learned_keys
 from conflicts.matches import compared, described
@@ -39,7 +40,8 @@ class Registrations(NamedTuple):
 async def registrations(work: Work, row: ApplicationRow, bounds: Matching) -> Registrations:
     """N3, N14: accounts and live applications for the same customer or a related party; projects now registered by
     other salespeople, and the history of past ones."""
-    found = await colliding(work, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False)
+    budget = Budget()
+    found = await colliding(work, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False, budget=budget)
     gathered = []
     for kind, subject in ((EvidenceKind.ACCOUNTS, "account"), (EvidenceKind.APPLICATIONS, "application")):
         kept, more = closest([one for one in found if one.subject_type == subject and one.live])
@@ -50,6 +52,9 @@ async def registrations(work: Work, row: ApplicationRow, bounds: Matching) -> Re
         kept, more = closest([one for one in found if one.subject_type in _PROJECTS and one.live is live])
         projects = [_project_finding(match, row) for match in await described(work.tx, kept) if match.live is live]
         gathered.append(_evidence(kind, "project_register", work, projects, more=more))
+    if budget.left_out:
+        work.note("names_not_compared", count=len(budget.left_out))
+        gathered[0] = gathered[0].model_copy(update={"not_compared": tuple(budget.left_out)})
     return Registrations(gathered, tuple(one for one in found if one.stands and one.subject_type in _STANDING))
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.collisions import colliding
 from activities.rulings import clerks_rulings, rule
+from conflicts.budget import Budget
 from conflicts.detection import REGISTERED, closest, without_origin
 from conflicts.matches import as_they_are, described
 from conflicts.named import NAMED
@@ -29,19 +30,22 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
     What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
     """
     work, row = context.work, context.row
+    budget = Budget()
     collisions = await colliding(
-        work, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False
+        work, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False, budget=budget
     )
     kept, more = closest(without_origin(collisions))
     if more:
         work.note("weaker_matches_left_out", count=more)
+    if budget.left_out:
+        work.note("names_not_compared", count=len(budget.left_out))
     found = await described(work.tx, kept)
     known = {(match.subject_type, match.subject_id) for match in found}
     missing = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
     named = await as_they_are(work.tx, [match for match in missing if _named(match)])
     gone = [match.model_copy(update={"live": False}) for match in missing if not _named(match)]
     matches = (*found, *named, *gone)
-    await projects.keep_matches(work.tx, row.id, row.round, matches, weaker=more)
+    await projects.keep_matches(work.tx, row.id, row.round, matches, weaker=more, not_compared=budget.left_out)
     return matches
 
 

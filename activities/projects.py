@@ -539,7 +539,10 @@ class ProjectContext(Context):
             update |= {"refusal": None, "objection": None}
         else:
             weaker = await projects.weaker_matches(work.tx, before.id, before.round)
-            await projects.keep_matches(work.tx, before.id, number, await self.matches(), weaker=weaker)
+            left_out = await projects.not_compared(work.tx, before.id, before.round)
+            await projects.keep_matches(
+                work.tx, before.id, number, await self.matches(), weaker=weaker, not_compared=left_out
+            )
         await self.change(**update)
         work.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
         return Answered(round=number, outcome=REROUTE if reroute else "")

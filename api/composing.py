@@ -69,7 +69,7 @@ TOLD_APART = frozenset({"earlier_found"})
 SPEAKS_OF_EVIDENCE = frozenset(
     {
         *("evidence_gathered", "evidence_gathered_again", "earlier_found", "matches_found", "conflict_suspected"),
-        *("match_ruled", "aliases_taken_back", "weaker_matches_left_out"),
+        *("match_ruled", "aliases_taken_back", "weaker_matches_left_out", "names_not_compared"),
     }
 )
 """Events whose bodies name other people's registrations, or how many there are."""

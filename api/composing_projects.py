@@ -68,6 +68,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         matches=[match_view(composer, match) for match in found],
         weighed=_weighed(composer, row, found) if shown else [],
         weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,
+        not_compared=list(await projects.not_compared(tx, row.id, row.round)) if shown else [],
         updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],

@@ -215,6 +215,7 @@ async def _of_project(
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
         "weaker": await projects.weaker_matches(tx, row.id, row.round) if deciding else 0,
+        "not_compared": await projects.not_compared(tx, row.id, row.round) if deciding else (),
         "note": with_people(task.note or {}, organisation) | _other_side(opened) | await _resumed(tx, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or _reason(task),

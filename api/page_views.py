@@ -111,6 +111,8 @@ class DecisionPage(AskingPage):
     """A5, P4: the registration and everything else registered for it, the first registered first."""
     weaker: int = 0
     """How many further matches of a project the list leaves out, the weakest."""
+    not_compared: tuple[str, ...] = ()
+    """Companies of a project that were looked for only by their name and code."""
     note: dict[str, JsonValue] = {}
     """What the person asked has to know beside it: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()

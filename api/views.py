@@ -315,6 +315,9 @@ class ConflictCheck(BaseModel):
     """The first registered first (A5)."""
     more: int = 0
     """How many further matches were left out, the weakest."""
+    not_compared: list[str] = []
+    """Names that were looked for only by themselves and by their codes, because too many registrations are like those
+    asked about or too many people ask at once; ask again for these alone."""
 
 
 class ClaimantView(BaseModel):
@@ -407,6 +410,9 @@ class ProjectView(ProjectSummary):
     weighed: list[WeighedView] = []
     """A5: this registration and everything it may be in conflict with, side by side, the first registered first; only
     for those who decide."""
+    not_compared: list[str] = []
+    """Companies that were looked for only by their name and code, because too many registrations are like them; ask
+    for near ones at `/conflicts/check`."""
     updates: list[UpdateView] = []
     """Newest first."""
     tasks: list[OpenTaskView]

@@ -35,7 +35,7 @@ _ROUNDS = (
     .where(project_round.c.project_id == bindparam("project"))
     .order_by(project_round.c.round)
 )
-_MATCHES = select(project_round.c.matches, project_round.c.weaker_matches).where(
+_MATCHES = select(project_round.c.matches, project_round.c.weaker_matches, project_round.c.not_compared).where(
     project_round.c.project_id == bindparam("project"), project_round.c.round == bindparam("number")
 )
 _ADD_UPDATE = insert(project_update)
@@ -205,16 +205,25 @@ async def rounds(tx: AsyncConnection, project_id: str) -> tuple[dict[str, Any], 
 
 
 async def keep_matches(
-    tx: AsyncConnection, project_id: str, number: int, matches: Sequence[Match], *, weaker: int | None = None
+    tx: AsyncConnection,
+    project_id: str,
+    number: int,
+    matches: Sequence[Match],
+    *,
+    weaker: int | None = None,
+    not_compared: Sequence[str] | None = None,
 ) -> None:
     """Keep what the registration may be in conflict with in this round, in place of what was found before.
 
     Args:
         weaker: how many further ones the list leaves out; as before when left out.
+        not_compared: the companies that nothing near was looked for; as before when left out.
     """
     found: dict[str, Any] = {"matches": [match.model_dump(mode="json") for match in matches]}
     if weaker is not None:
         found["weaker_matches"] = weaker
+    if not_compared is not None:
+        found["not_compared"] = list(not_compared)
     mine = (project_round.c.project_id == project_id, project_round.c.round == number)
     await tx.execute(update(project_round).where(*mine).values(**found))
 
@@ -229,6 +238,12 @@ async def weaker_matches(tx: AsyncConnection, project_id: str, number: int) -> i
     """How many weaker matches the list of that round leaves out."""
     row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
     return int(row.weaker_matches) if row else 0
+
+
+async def not_compared(tx: AsyncConnection, project_id: str, number: int) -> tuple[str, ...]:
+    """The companies of that round that were looked for only by their name and code: too many are like them."""
+    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    return tuple(row.not_compared) if row else ()
 
 
 async def add_update(tx: AsyncConnection, row: UpdateRow) -> None:

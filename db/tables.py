@@ -398,6 +398,7 @@ project_round = Table(
     Column("submitted_at", Moment, nullable=False),
     Column("matches", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("weaker_matches", Integer, nullable=False, server_default=text("0")),
+    Column("not_compared", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
 )
 
 project_update = Table(

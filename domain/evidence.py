@@ -84,6 +84,8 @@ class Evidence(Wire):
     findings: tuple[Finding, ...] = ()
     more: int = 0
     """How many weaker matches are left out."""
+    not_compared: tuple[str, ...] = ()
+    """Companies that were looked for only by their name and code, in any register: too many are like them."""
     note: str = ""
     """What the clerk confirmed, corrected or added (N5)."""
     note_by: str | None = None

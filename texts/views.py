@@ -106,6 +106,8 @@ class EvidenceLine(Wire):
     summary: str = ""
     found: tuple[FoundLine, ...] = ()
     """The gravest first."""
+    not_compared: int = 0
+    """How many companies were looked for only by their name and code."""
     no_information: bool = False
     """Nobody who was asked knows the customer (N15)."""
     corrected: Correction | None = None
@@ -133,6 +135,7 @@ class EvidenceLine(Wire):
                 for finding in matches[:MOST_LINES]
             ),
             available=evidence.available,
+            not_compared=len(evidence.not_compared),
             summary=evidence.note,
             no_information=evidence.no_information,
             corrected=with_corrector(evidence.corrected, organisation),
@@ -143,15 +146,17 @@ class EvidenceLine(Wire):
     def sentence(self, texts: Texts) -> str:
         if not self.available:
             return texts.text("evidence_line.unavailable")
-        if self.no_information and self.count == 0:
-            return texts.text("evidence_line.no_information")
-        if self.count == 0:
-            return texts.text("evidence_line.none")
-        words = [texts.text("evidence_line.found", count=self.count)]
+        if self.count == 0 and not self.not_compared:
+            return texts.text(f"evidence_line.{'no_information' if self.no_information else 'none'}")
+        words = [
+            texts.text("evidence_line.found", count=self.count) if self.count else texts.text("evidence_line.none")
+        ]
         if self.grave:
             words.append(texts.text("evidence_line.grave", grave=self.grave))
         if self.look:
             words.append(texts.text("evidence_line.look", look=self.look))
+        if self.not_compared:
+            words.append(texts.text("evidence_line.not_compared", count=self.not_compared))
         return ("，" if texts.language == "zh" else ", ").join(words)
 
     def remarks(self, texts: Texts, zone: ZoneInfo) -> list[str]:
