@@ -21,6 +21,7 @@ from api.views import ConflictCheck
 from db.engine import RecordAway, looking_up
 from domain.access import may_check_conflicts
 from domain.conflict_draft import ConflictDraft
+from domain.names import handed_in
 from texts.catalogue import Texts, language_of
 
 router = APIRouter(include_in_schema=False)
@@ -45,7 +46,7 @@ async def look(state: StateDep, request: Request) -> HTMLResponse:
         texts = _texts(request)
         if not may_check_conflicts(viewer.person):
             raise Refusal(403, "may_not_check")
-        draft = ConflictDraft.model_validate(_draft(form))
+        draft = handed_in(ConflictDraft, _draft(form))
         if draft.empty:
             return _page(request, texts, form)
         async with looking_up(state.engine) as tx:

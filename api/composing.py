@@ -54,6 +54,7 @@ from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
+from domain.unusual_names import unusual_names
 from texts.catalogue import Texts
 from texts.decisions import SPEAKS_OF_OTHERS
 from texts.named_evidence import with_names
@@ -156,6 +157,7 @@ class Views:
             customer=row.form.customer.model_dump(mode="json"),
             form=row.form,
             policy=policy.version,
+            unusual_names=list(unusual_names(row.form)),
             evidence=[self.evidence(item) for item in found] if shown else [],
             eligibility=evaluate(row.form, background_of(found if shown else ()), policy.eligibility),
             tasks=[self.open_task(task, asked[task.id]) for task in open_tasks],

@@ -19,6 +19,7 @@ from db import reading
 from domain.access import scope_of
 from domain.conflict_draft import ConflictDraft
 from domain.project_match import Match
+from domain.unusual_names import unusual_names
 from domain.verdict import Level, Verdict
 from texts.verdicts import PROTECTED, level_label, sentences
 
@@ -57,6 +58,7 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
         notice=texts.text(f"check.notice.{stands}"),
         matches=shown,
         more=more,
+        unusual_names=list(unusual_names(draft)),
         not_compared=list(dict.fromkeys(budget.left_out)),
     )
 

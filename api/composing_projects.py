@@ -31,6 +31,7 @@ from domain.project import ProjectStage
 from domain.project_life import SilenceDue, silence_ahead
 from domain.project_match import Match
 from domain.rulings import Ruled
+from domain.unusual_names import unusual_names
 from texts.verdicts import because, level_label, sentences
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> P
         refusal=_refusal(composer, row, shown=shown),
         credits=[credit_view(one) for one in row.credits(organisation)],
         dispute=dispute_view(composer, over[-1]) if over else None,
+        unusual_names=list(unusual_names(row.form)),
         matches=[match_view(composer, match) for match in found],
         weighed=_weighed(composer, row, found) if shown else [],
         weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,

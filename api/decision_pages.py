@@ -34,6 +34,7 @@ from domain.project_rules import SUSPECTS_FIELD
 from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks import FieldKind, TaskKind, TaskStatus
+from domain.unusual_names import unusual_names
 from texts.catalogue import Texts
 from texts.decisions import decision_lines, without_others
 from texts.eligibility import eligibility_lines
@@ -122,6 +123,7 @@ async def decision_page(
         applicant_name=organisation.name_of(row.salesperson if isinstance(row, ProjectRow) else row.applicant),
         department_name=office.name if office else "",
         form=row.form,
+        unusual_names=unusual_names(row.form),
         **own,
     )
 

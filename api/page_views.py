@@ -17,6 +17,7 @@ from domain.project import ProjectForm
 from domain.review_notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks import AskedAs, Choice, TaskKind
+from domain.unusual_names import UnusualName
 from texts.catalogue import DEFAULT_LANGUAGE
 from texts.project_views import MatchLine
 from texts.views import DecisionLine, EligibilityLine
@@ -111,6 +112,8 @@ class DecisionPage(AskingPage):
     """A5, P4: the registration and everything else registered for it, the first registered first."""
     weaker: int = 0
     """How many further matches of a project the list leaves out, the weakest."""
+    unusual_names: tuple[UnusualName, ...] = ()
+    """Names with characters that cannot be seen or are not what they seem."""
     not_compared: tuple[str, ...] = ()
     """Companies of a project that were looked for only by their name and code."""
     note: dict[str, JsonValue] = {}

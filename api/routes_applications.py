@@ -37,6 +37,7 @@ from domain.account_figures import SignedContract
 from domain.application import ApplicationForm, Stage
 from domain.base import Text
 from domain.eligibility import refusal_problems
+from domain.names import at_the_door
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -63,7 +64,11 @@ class Reason(BaseModel):
     tags=["applications"],
 )
 async def submit_application(
-    form: ApplicationForm, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+    form: Annotated[ApplicationForm, at_the_door],
+    caller: CallerDep,
+    viewer: ViewerDep,
+    state: StateDep,
+    request: Request,
 ) -> Any:
     """N1: submit an application. Every wrong field is named at once; E2 and E3 refuse, on record."""
     if not may_apply(viewer.person):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
@@ -13,13 +13,16 @@ from api.state import StateDep, Tx, ViewerDep
 from api.views import ConflictCheck
 from domain.access import may_check_conflicts
 from domain.conflict_draft import ConflictDraft
+from domain.names import at_the_door
 from domain.tasks import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["conflicts"])
 
 
 @router.post("/conflicts/check", response_model=ConflictCheck)
-async def check(draft: ConflictDraft, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+async def check(
+    draft: Annotated[ConflictDraft, at_the_door], viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+) -> Any:
     """What is registered for a customer, its related parties, an end user or a project, and why it may be the same.
 
     Changes nothing, so it needs no `Idempotency-Key` and may be asked while somebody types: whatever is filled in so

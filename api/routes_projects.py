@@ -43,6 +43,7 @@ from db.tasks import TaskRow
 from domain.access import may_call_meeting, may_move_meeting, may_receive_contract, may_register, scope_of
 from domain.base import Text
 from domain.dispute import Agreement, DisputeStage, MeetingCall
+from domain.names import at_the_door
 from domain.project import (
     ContractCorrection,
     ContractReview,
@@ -90,7 +91,7 @@ class Purpose(StrEnum):
 
 @router.post("/projects", status_code=201, response_model=Registered, responses=STORED)
 async def register_project(
-    form: ProjectForm, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+    form: Annotated[ProjectForm, at_the_door], caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """P1, P3, P4: register a project. Every wrong field is named at once."""
     if not may_register(viewer.person):

@@ -29,6 +29,7 @@ from domain.application import ApplicationForm
 from domain.base import OptionalText
 from domain.dispute import DisputeStage
 from domain.eligibility import refusal_problems, refusals_in
+from domain.names import handed_in
 from domain.organisation import Organisation
 from domain.policy import EligibilityRules
 from domain.project import ProjectForm
@@ -192,7 +193,7 @@ def check_answer(
         if fields.get(name) is not None:
             form, rule = (ProjectForm, "P2") if name == PROJECT_FORM_FIELD else (ApplicationForm, FORM_RULE)
             try:
-                form.model_validate(fields[name])
+                handed_in(form, fields[name])
             except ValidationError as error:
                 problems += field_problems(error.errors(), prefix=f"fields.{name}", rule_of_form=rule)
                 if rules and form is ApplicationForm:

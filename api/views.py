@@ -21,6 +21,7 @@ from domain.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage,
 from domain.reviews import ReviewStage
 from domain.rulings import Link, Ruling
 from domain.tasks import AskedAs, Choice, FieldSpec, TaskKind, TaskStatus
+from domain.unusual_names import UnusualName
 from domain.verdict import Level
 
 T = TypeVar("T")
@@ -155,6 +156,8 @@ class ApplicationView(ApplicationSummary):
     form: ApplicationForm
     policy: str
     evidence: list[EvidenceView]
+    unusual_names: list[UnusualName] = []
+    """Names with characters that cannot be seen or are not what they seem."""
     eligibility: Eligibility
     tasks: list[OpenTaskView]
     decisions: list[DecisionView]
@@ -318,6 +321,8 @@ class ConflictCheck(BaseModel):
     not_compared: list[str] = []
     """Names that were looked for only by themselves and by their codes, because too many registrations are like those
     asked about or too many people ask at once; ask again for these alone."""
+    unusual_names: list[UnusualName] = []
+    """Names with characters that cannot be seen or are not what they seem."""
 
 
 class ClaimantView(BaseModel):
@@ -403,6 +408,8 @@ class ProjectView(ProjectSummary):
     """D3: who is credited with which part of the contract, or of the expected amount while there is none."""
     dispute: DisputeView | None = None
     """The newest one."""
+    unusual_names: list[UnusualName] = []
+    """Names with characters that cannot be seen or are not what they seem."""
     matches: list[MatchView] = []
     """What was found in this round; only for those who decide (X2)."""
     weaker_matches: int = 0

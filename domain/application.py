@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from domain.base import Frozen, Line, Money, OptionalText, Text
+from domain.names import Name
 from domain.uscc import check_code
 
 Uscc = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True), AfterValidator(check_code)]
@@ -56,7 +57,7 @@ class Industry(StrEnum):
 class RelatedParty(Frozen):
     """关联客户: a company bound to the customer, and how."""
 
-    name: Line
+    name: Name
     uscc: OptionalUscc = None
     relation: Line
 
@@ -71,13 +72,13 @@ class Contact(Frozen):
 class Customer(Frozen):
     """Complete customer information (N1)."""
 
-    name: Line
+    name: Name
     uscc: OptionalUscc = None
     kind: CustomerKind
     industry: Industry
     legal_person: bool
     """E2: an independent legal person."""
-    aliases: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    aliases: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     related_parties: Annotated[tuple[RelatedParty, ...], Field(max_length=100)]
     contacts: Annotated[tuple[Contact, ...], Field(min_length=1, max_length=50)]
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from domain.application import OptionalUscc
 from domain.base import Line, Money, OptionalLine
+from domain.names import Name, OptionalName
 
 FEWEST_CHARACTERS: Final = 2
 """A name shorter than that says nothing yet."""
@@ -21,17 +22,17 @@ class _Draft(BaseModel):
 
 
 class CompanyDraft(_Draft):
-    name: OptionalLine = ""
+    name: OptionalName = ""
     uscc: OptionalUscc = None
 
 
 class CustomerDraft(CompanyDraft):
-    aliases: Annotated[tuple[Line, ...], Field(max_length=20)] = ()
+    aliases: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     related_parties: Annotated[tuple[CompanyDraft, ...], Field(max_length=100)] = ()
 
 
 class ProjectDraft(_Draft):
-    name: OptionalLine = ""
+    name: OptionalName = ""
     products: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
     vendor: OptionalLine = ""
     amount: Money | None = None

@@ -57,6 +57,11 @@ _SAID = {
     ),
     "control_character": ("含有控制字符", "contains control characters"),
     "one_line": ("必须写成一行", "must be a single line"),
+    "bidi_control": (
+        "含有改变文字方向的不可见字符（{characters}），请删去",
+        "must not change the direction of writing ({characters})",
+    ),
+    "no_visible_letter": ("没有看得见的文字或数字", "must have a letter or a digit that can be seen"),
     "not_unicode": ("含有无效的 Unicode 字符", "is not valid Unicode text"),
     "uscc_format": (
         "必须是 18 位统一社会信用代码或 15 位注册号",

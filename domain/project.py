@@ -10,12 +10,13 @@ from pydantic import AliasChoices, Field
 
 from domain.application import Customer, OptionalUscc
 from domain.base import Frozen, Line, Money, OptionalText, Text
+from domain.names import Name
 
 
 class Company(Frozen):
     """A company named in a project beside its customer: the end user, or the channel it is sold through."""
 
-    name: Line
+    name: Name
     uscc: OptionalUscc = None
 
 
@@ -37,7 +38,7 @@ class ProjectForm(Frozen):
     """最终用户, where it is not the customer."""
     channel: Company | None = None
     """The channel the project is sold through, if any (P3)."""
-    name: Line
+    name: Name
     products: Annotated[tuple[Line, ...], Field(min_length=1, max_length=50)]
     vendor: Line
     """原厂商."""

@@ -16,12 +16,13 @@ from domain.application import OptionalUscc
 from domain.base import Frozen, Line, Money, OptionalText
 from domain.csv_table import RegisterMistakes, Row, decode_csv, read_rows
 from domain.mistakes import Mistake, said, shown
+from domain.names import Name, handed_in
 
 
 class BackgroundEntry(Frozen):
     """What one source says of a company: credit standing, arrears, lawsuits (N4, E2)."""
 
-    name: Line
+    name: Name
     uscc: OptionalUscc = None
     credit_standing: OptionalText = ""
     malicious_arrears: bool
@@ -44,10 +45,10 @@ class ProjectEntry(Frozen):
     """A project of the company's former register: now registered (N3), or part of the history (N3)."""
 
     id: Line
-    name: Line
-    customer_name: Line
+    name: Name
+    customer_name: Name
     customer_uscc: OptionalUscc = None
-    end_user_name: Line | None = None
+    end_user_name: Name | None = None
     end_user_uscc: OptionalUscc = None
     salesperson: Line
     status: RegisteredStatus
@@ -234,7 +235,7 @@ def entries_of(
                 mistakes.append(_at(row, column, wrong.zh, wrong.en))
                 told.add(column)
         try:
-            entries.append((row, model.model_validate(values)))
+            entries.append((row, handed_in(model, values)))
         except ValidationError as error:
             for detail in error.errors():
                 column = str(detail["loc"][0])

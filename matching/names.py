@@ -73,10 +73,7 @@ def _words(folded: str) -> list[str]:
 
 
 def _is_mark(character: str) -> bool:
-    # Vowel signs belong to the letters of many scripts; variation selectors only choose among pictures of one letter.
-    if "\ufe00" <= character <= "\ufe0f" or character >= "\U000e0000":
-        return False
-    return unicodedata.category(character) in ("Mn", "Mc")
+    return unicodedata.category(character) in ("Mn", "Mc")  # vowel signs belong to the letters of many scripts
 
 
 def _without_legal_form(words: list[str]) -> str:

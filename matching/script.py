@@ -7,6 +7,10 @@ import unicodedata
 from functools import cache
 from importlib.resources import files
 
+from domain.names import UNSEEN, is_han, without_unseen
+
+__all__ = ["fold", "is_han"]
+
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
 _MARK_RUN = re.compile(rf"([{_MARKS}]{{8}})[{_MARKS}]+")
 """Ordering a run of accents takes time that grows with its square; no name stacks more than eight."""
@@ -28,6 +32,22 @@ def _simplified() -> dict[int, str]:
     return simplified | {ord("乾"): "干", ord("著"): "着", ord("臺"): "台", ord("瞭"): "了", ord("藉"): "借"}
 
 
+RADICALS = dict(
+    zip(
+        "⺟⻄⻅⻆⻉⻋⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻨⻩⻬⻮⻰⻳",
+        "母西见角贝车长门青韦页风飞食马骨鬼鱼鸟麦黄齐齿龙龟",
+        strict=True,
+    )
+)
+"""Parts of characters that are drawn as whole ones and that compatibility forms leave as they are: texts taken out of
+a PDF have them."""
+
+
+@cache
+def _look_alike() -> dict[int, str]:
+    return _simplified() | {ord(radical): character for radical, character in RADICALS.items()}
+
+
 def _table(name: str) -> dict[int, str]:
     lines = (files("opencc") / "dictionary" / name).read_text(encoding="utf-8").splitlines()
     pairs = (line.split("\t") for line in lines if "\t" in line)
@@ -35,14 +55,10 @@ def _table(name: str) -> dict[int, str]:
 
 
 def fold(text: str) -> str:
-    """`text` in compatibility form, lower case and simplified script. Never an error; time grows with the length."""
-    return _normal(_normal(text).casefold()).translate(_simplified())
+    """`text` in compatibility form, lower case and simplified script, without what nobody sees. Never an error; time
+    grows with the length."""
+    return without_unseen(_normal(_normal(UNSEEN.sub("", text)).casefold())).translate(_look_alike())
 
 
 def _normal(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFKC", _MARK_RUN.sub(r"\1", text))
-
-
-def is_han(character: str) -> bool:
-    """Whether `character` is a Chinese one (or one of the rare scripts that stand among them)."""
-    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"

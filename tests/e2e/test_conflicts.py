@@ -18,15 +18,15 @@ PETROLEUM = "中国石油天然气集团有限公司"
 MASK = "受保护，登记在先，请联系商务部"
 CHECK = "/conflicts/check"
 HURTING = [
-    "\N{DRAGON}\N{FAMILY}\N{VARIATION SELECTOR-16}" * 20,
-    "\u202e\u200f司公限有岭云\u202c",
+    "云\N{DRAGON}\N{FAMILY}\N{VARIATION SELECTOR-16}" * 20,
+    "云\u034f岭\u3164精\u0301密\u180b",
     "e\u0301" * 90,
     "有限公司",
     "股份",
     "1234567890",
     "'; DROP TABLE party; --",
     ".*(a+)+$[^\\]{1,99}",
-    "%_\\%",
+    "云%_\\%",
     "\N{DESERET CAPITAL LETTER LONG I}" * 50,
     "\u00a0\u3000\u2003x\u00a0y",
     "<script>alert(1)</script>",
@@ -244,6 +244,50 @@ def test_names_made_to_hurt_reach_commerce_and_find_themselves(stack: Stack) -> 
         assert one.id in [finding["subject_id"] for finding in found], one.customer
         assert stack.portal.withdraw("yang.fan", one.id, "测试").status == 200
         assert stack.portal.withdraw("he.xin", other.id, "测试").status == 200
+
+
+UNREADABLE = {"\u202e司公限有岭云\u202c": "U+202E", "\u3164\u1160\ufe0f": "文字或数字", "（）——": "文字或数字"}
+
+
+def test_n1_n14_a_name_nobody_can_read_is_refused_at_every_door_beside_all_other_mistakes(stack: Stack) -> None:
+    """N1, N14, P1, P4: form, project, dry run and the page of it."""
+    story = Journey(stack, "yang.fan", new_form("云岭"))
+    of_customer = ("customer.name", "customer.related_parties.0.name")
+    for name, words in UNREADABLE.items():
+        related = [{"name": name, "relation": "子公司"}]
+        form = new_form(name) | {"resources": ""}
+        form["customer"] |= {"aliases": [name], "related_parties": related}
+        project = new_project(name=name, end_user={"name": name}, channel={"name": name})
+        draft = {"customer": {"name": name, "related_parties": related}, "project": {"name": name}}
+        for path, body, fields in (
+            ("/applications", form, {*of_customer, "customer.aliases.0", "resources"}),
+            ("/projects", project, {"name", "end_user.name", "channel.name"}),
+            (CHECK, draft, {*of_customer, "project.name"}),
+        ):
+            got = stack.portal.call("yang.fan", "POST", path, body)
+            assert (got.status, got.json["code"]) == (422, "fields_wrong"), got.text
+            assert {one["field"] for one in got.json["errors"]} == fields
+            assert words in next(one["message"] for one in got.json["errors"] if one["field"].endswith("name"))
+    assert stack.portal.withdraw("yang.fan", story.id, "测试").status == 200
+
+
+def test_n14_names_nobody_can_tell_apart_are_one_customer_and_the_clerk_is_told(stack: Stack) -> None:
+    """N14, N5: told at submission, shown to commerce, and what is odd about the name on page and by API."""
+    name = company_name()
+    odd = f"{name[:1]}\u034f{name[1:2]}\uffa0{name[2:3]}\u0301{name[3:]}"
+    first = Journey(stack, "yang.fan", new_form(name))
+    second = Journey(stack, "he.xin", new_form(odd))
+    assert second.submitted.json["conflicts"], "N14: told at submission"
+    assert first.id in [one["subject_id"] for one in findings(evidence_of(second), "applications")]
+    (told,) = evidence_of(second)["unusual_names"]
+    assert told["name"] == odd
+    assert "U+034F COMBINING GRAPHEME JOINER" in told["characters"]
+    page = second.link(CLERK).open()
+    assert "U+034F" in page.words
+    looked = check(stack, "yang.fan", customer=customer(odd))
+    assert (looked["verdict"], looked["unusual_names"][0]["name"]) == ("same", odd)
+    for person, one in (("yang.fan", first), ("he.xin", second)):
+        assert stack.portal.withdraw(person, one.id, "测试").status == 200
 
 
 def test_a_name_of_ten_thousand_characters_is_refused_clearly(stack: Stack) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.conflict_data import fill
 from bench.conflict_names import invented
+from conflicts import rekeying
 from conflicts.asked import keyed
 from conflicts.rekeying import rekey
 from db import applications, candidates
@@ -189,6 +190,23 @@ async def test_keys_and_grams_of_before_are_made_anew_once(engine: AsyncEngine, 
     async with engine.connect() as tx:
         assert await found(tx, "台积电") == ["臺灣積體電路製造股份有限公司"]
         assert await found(tx, "台湾积体电路制造") == ["臺灣積體電路製造股份有限公司"]
+
+
+async def test_n14_rows_with_unseen_characters_are_keyed_anew_in_batches(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """N14: what stood under a key of its own before is one customer with the plain name afterwards."""
+    monkeypatch.setattr(rekeying, "BATCH", 2)
+    odd = [f"云{unseen}岭精密" for unseen in "\u034f\u180b\u17b4\u0301\u3164"]
+    async with engine.begin() as tx:
+        for number, name in enumerate(odd):
+            await register(tx, f"a{number}", name)
+        await tx.execute(text("UPDATE party SET name_key = name, grams = '{}'"))
+        await tx.execute(text("UPDATE name_keys SET version = 2"))
+        assert await found(tx, "云岭精密有限公司") == []
+    assert await rekey(database_url) == len(odd)
+    async with engine.connect() as tx:
+        assert sorted(await found(tx, "云岭精密有限公司")) == sorted(odd)
 
 
 async def test_projects_are_found_by_a_near_name_and_by_their_tender_number(engine: AsyncEngine) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
 
 from domain.application import ApplicationForm
+from domain.base import Frozen
+from domain.names import Name, at_the_door, unusual
 from domain.verdict import Level
 from matching.names import name_key
 from matching.parties import Party, compare, parties_of
@@ -258,3 +262,61 @@ def test_every_verdict_has_its_reasons_and_every_reason_what_its_sentence_names(
 def test_a_party_takes_no_empty_name() -> None:
     with pytest.raises(ValueError, match="at least 1 character"):
         Party(name="")
+
+
+UNSEEN = (
+    "\u034f\u180b\u17b4\u0301\u1160\u115f\u3164\uffa0\u00ad"
+    "\u200b\u2060\u2063\ufe0f\ufeff\u302a\u20dd\U000e0020\U000e0101"
+)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN, ids=lambda one: f"U+{ord(one):04X}")
+def test_n14_what_nobody_sees_between_two_characters_makes_no_other_customer(unseen: str) -> None:
+    name = "中国石油天然气集团有限公司"
+    odd = f"中{unseen}国石油{unseen}{unseen}天然气集{unseen}团有限公{unseen}司{unseen}"
+    assert name_key(odd) == name_key(name)
+    assert compare(Party(name=odd), Party(name=name)).level is Level.SAME
+    short, plain = (compare(Party(name=one), Party(name=name)) for one in (f"中{unseen}石油", "中石油"))
+    assert (short.level, short.score) == (plain.level, plain.score)
+    assert unusual(odd) == (unseen,)
+
+
+def test_n14_a_mark_over_a_letter_stays_and_a_radical_is_the_character_that_it_looks_like() -> None:
+    assert name_key("Škoda") != name_key("Skoda")
+    assert name_key("พืช") != name_key("พช")
+    assert name_key("⻰源电力⻔业") == name_key("龙源电力门业")
+    assert unusual("Škoda（上海）พืช 云岭精密股份有限公司") == ()
+    assert unusual("Len\u043evo") == ("\u043e",)
+    assert unusual("⻰源") == ("⻰",)
+
+
+class _Handed(Frozen):
+    name: Name
+
+
+HANDED = TypeAdapter[_Handed](Annotated[_Handed, at_the_door])
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("\u202e云岭\u202c", "bidi_control"),
+        ("云岭\u200f", "bidi_control"),
+        ("云\u2066岭", "bidi_control"),
+        ("\u3164\uffa0", "no_visible_letter"),
+        ("\u0301\u0301", "no_visible_letter"),
+        ("——", "no_visible_letter"),
+    ],
+)
+def test_n1_a_name_nobody_can_read_is_refused_at_the_door_and_read_where_it_was_taken_before(
+    name: str, error: str
+) -> None:
+    with pytest.raises(ValidationError) as refused:
+        HANDED.validate_python({"name": name})
+    assert [one["type"] for one in refused.value.errors()] == [error]
+    assert _Handed.model_validate({"name": name}).name == name
+
+
+def test_n1_names_of_letters_or_digits_in_any_script_are_taken() -> None:
+    for name in ("360", "3M", "พืช", "云岭", "É", "중앙", "云\u034f岭"):
+        assert HANDED.validate_python({"name": name}).name == name

@@ -1,0 +1,139 @@
+"""Names of companies and projects that people can read, and characters in them that nobody can see (N1, N14).
+
+Two names that look alike are one name: what leaves no mark on paper takes no part in comparing (`UNSEEN`). A name that
+cannot be read, or that is made to be read in another order than it is stored in, is refused where it comes in
+(`at_the_door`). What was taken before is still read.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable
+from contextvars import ContextVar
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import AfterValidator, BaseModel, WrapValidator
+from pydantic_core import PydanticCustomError
+
+from domain.base import Line, OptionalLine
+
+M = TypeVar("M", bound=BaseModel)
+
+UNSEEN: Final = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
+)
+"""Unicode's Default_Ignorable_Code_Point: drawn as nothing, among them the Hangul fillers, which count as letters."""
+
+BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Unicode's Bidi_Control: what follows is drawn in another order."""
+
+
+def is_mark(character: str) -> bool:
+    """Whether it is drawn onto the character before it."""
+    return unicodedata.category(character)[0] == "M"
+
+
+def is_han(character: str) -> bool:
+    """Whether `character` is a Chinese one (or one of the rare scripts that stand among them)."""
+    return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
+
+
+def without_unseen(text: str) -> str:
+    """`text` without characters that are drawn as nothing, and without marks that belong to no letter that has any.
+
+    Over a Chinese character or a space a mark is a speck at most.
+    """
+    if text.isascii():
+        return text
+    kept: list[str] = []
+    carries = False
+    for character in UNSEEN.sub("", text):
+        if is_mark(character):
+            if not carries:
+                continue
+        else:
+            carries = character.isalnum() and not is_han(character)
+        kept.append(character)
+    return "".join(kept)
+
+
+def unusual(name: str) -> tuple[str, ...]:
+    """Characters that are not what they seem, each once in the order they stand: unseen ones, marks without a letter,
+    radicals for the characters they look like, letters of another script than the word they stand in, private ones."""
+    left = without_unseen(name)
+    unseen = [character for character in name if character not in left]
+    loose = [
+        character for character in left if unicodedata.category(character) in ("Co", "Cn") or _is_radical(character)
+    ]
+    return tuple(dict.fromkeys([*unseen, *loose, *_mixed(left)]))
+
+
+def _is_radical(character: str) -> bool:
+    return "\u2e80" <= character <= "\u2fdf"
+
+
+_LOOKS_LATIN: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU", "COPTIC")
+
+
+def _mixed(name: str) -> list[str]:
+    """Letters that look Latin and are not, in a word with Latin ones."""
+    found: list[str] = []
+    for word in re.findall(r"\w+", name):
+        scripts = {character: unicodedata.name(character, "").partition(" ")[0] for character in word}
+        if "LATIN" in scripts.values():
+            found += [character for character in word if scripts[character] in _LOOKS_LATIN]
+    return found
+
+
+def said_of(characters: Iterable[str]) -> str:
+    """The characters by number and Unicode's name: `U+034F COMBINING GRAPHEME JOINER`."""
+    return ", ".join(f"U+{ord(one):04X} {unicodedata.name(one, '')}".rstrip() for one in characters)
+
+
+_AT_THE_DOOR: ContextVar[bool] = ContextVar("at_the_door", default=False)
+
+
+def _readable(name: str) -> str:
+    if not _AT_THE_DOOR.get() or not name:
+        return name
+    if controls := BIDI.findall(name):
+        raise PydanticCustomError(
+            "bidi_control",
+            "must not change the direction of writing ({characters})",
+            {"characters": said_of(dict.fromkeys(controls))},
+        )
+    if not any(character.isalnum() for character in without_unseen(name)):
+        raise PydanticCustomError("no_visible_letter", "must have a letter or a digit that can be seen")
+    return name
+
+
+Name = Annotated[Line, AfterValidator(_readable)]
+"""The name of a company or a project."""
+
+OptionalName = Annotated[OptionalLine, AfterValidator(_readable)]
+"""One that may be left empty."""
+
+
+def handed_in(model: type[M], value: object) -> M:
+    """`value` as somebody hands it in. Raises what `at_the_door` does."""
+    token = _AT_THE_DOOR.set(True)
+    try:
+        return model.model_validate(value)
+    finally:
+        _AT_THE_DOOR.reset(token)
+
+
+def _at_the_door(value: Any, handler: Callable[[Any], Any]) -> Any:
+    token = _AT_THE_DOOR.set(True)
+    try:
+        return handler(value)
+    finally:
+        _AT_THE_DOOR.reset(token)
+
+
+at_the_door = WrapValidator(_at_the_door)
+"""Marks a model that somebody hands in: `Annotated[ApplicationForm, at_the_door]`. Raises as any model does, beside all
+its other errors: `bidi_control`, `no_visible_letter`. What the record and the engine hold is read without it, as it was
+taken."""
