@@ -23,6 +23,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 from activities.mail import MailSender
 from activities.nudges import NudgeDelivery
 from activities.transaction import Recorder
+from activities.under_way import UNDER_WAY
 from activities.wake import Wake
 from db import messages
 from db.engine import make_engine
@@ -114,7 +115,7 @@ async def serve(settings: Settings) -> None:
     runtime = Runtime(telemetry=TelemetryConfig(metrics=engine_figures))
     client = await connect(settings, runtime=runtime)
     async with running_worker(settings, client) as worker:
-        async with HealthServer(settings, client, worker):
+        async with HealthServer(settings, client, worker, UNDER_WAY.standing):
             log.info("worker ready", task_queue=TASK_QUEUE)
             schedules = asyncio.create_task(keep_schedules(client, load_policy(settings.policy_file)))
             await stop.wait()

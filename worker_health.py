@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 
 from prometheus_client import generate_latest
@@ -18,10 +19,12 @@ REQUEST_SECONDS = 5.0
 class HealthServer:
     """Answers GET /healthz, /readyz and /metrics on the worker's health port, on loopback and in containers."""
 
-    def __init__(self, settings: Settings, client: Client, worker: Worker) -> None:
+    def __init__(self, settings: Settings, client: Client, worker: Worker, standing: Callable[[], int]) -> None:
+        """`standing`: how many steps have not got done for more than a minute."""
         self._port = settings.worker_health_port
         self._client = client
         self._worker = worker
+        self._standing = standing
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> HealthServer:
@@ -57,5 +60,9 @@ class HealthServer:
                 ready = self._worker.is_running and await self._client.service_client.check_health()
             except RPCError:
                 ready = False
-            return ("200 OK", b"ready\n") if ready else ("503 Service Unavailable", b"engine away\n")
+            if not ready:
+                return "503 Service Unavailable", b"engine away\n"
+            if standing := self._standing():
+                return "503 Service Unavailable", f"{standing} steps have not got done for a minute\n".encode()
+            return "200 OK", b"ready\n"
         return "404 Not Found", b"not found\n"

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from temporalio import activity
 
 from activities.steps import Step
+from activities.under_way import UNDER_WAY
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, messages
@@ -69,6 +70,10 @@ class Recorder:
         Raises what the database raises; the step is then retried and nothing of it has happened.
         """
         workflow_id = activity.info().workflow_id or ""
+        with UNDER_WAY.attempt(workflow_id, step.key, type(step).__name__):
+            return await self._once(workflow_id, step, result, work)
+
+    async def _once(self, workflow_id: str, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
         try:
             return await self._attempt(workflow_id, step, work)
         except Exception:

@@ -36,6 +36,9 @@ class Readiness(BaseModel):
     temporal: bool
     postgresql: bool
     worker: bool
+    processes_standing: int = 0
+    """Processes that have had nobody to ask for more than a minute where somebody is to be asked, or where they look
+    something up and go on. The product answers, so this alone does not make it unready; look at the worker's log."""
 
 
 @router.get("/healthz", response_model=Health)
@@ -48,6 +51,7 @@ async def healthz() -> Any:
 async def readyz(state: StateDep) -> Any:
     """Temporal, PostgreSQL, a worker polling."""
     temporal = worker = postgresql = False
+    standing = 0
     try:
         described = await state.client.workflow_service.describe_task_queue(
             DescribeTaskQueueRequest(
@@ -62,11 +66,11 @@ async def readyz(state: StateDep) -> Any:
         pass
     try:
         async with transaction(state.engine) as tx:
-            await messages.alive(tx)
+            standing = await reading.processes_standing(tx, state.clock())
         postgresql = True
     except RecordAway:
         pass
-    ready = Readiness(temporal=temporal, postgresql=postgresql, worker=worker)
+    ready = Readiness(temporal=temporal, postgresql=postgresql, worker=worker, processes_standing=standing)
     return JSONResponse(ready.model_dump(), 200 if temporal and worker and postgresql else 503)
 
 

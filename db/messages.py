@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db import plain
@@ -199,8 +199,3 @@ async def mails_of(tx: AsyncConnection, subject_id: str) -> tuple[Any, ...]:
         .order_by(mail.c.id)
     )
     return tuple(rows)
-
-
-async def alive(tx: AsyncConnection) -> None:
-    """Raises when the database does not answer."""
-    await tx.execute(text("SELECT 1"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any
 from typing import cast as typed
 
@@ -36,7 +37,8 @@ from db.projects import ProjectRow
 from db.tables import account, application, dispute, mail, nudge, project, reading, task, task_person
 from db.tasks import AskedRow, TaskRow
 from domain.access import Scope
-from domain.project import ProjectStage
+from domain.application import WORKED_ON
+from domain.project import WORKED_ON_PROJECT, ProjectStage
 from domain.project_rules import ProjectNotice
 from domain.tasks import TaskStatus
 
@@ -164,16 +166,41 @@ async def note_listed(
 
 
 async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
-    """How much waits: open tasks, those past their deadline, mails and nudges not out yet."""
+    """How much waits: open tasks, those past their deadline, processes that nobody is asked in, mails and nudges not
+    out yet."""
     open_tasks = select(func.count()).where(task.c.status == TaskStatus.OPEN.value)
     counts = {
         "baobei_tasks_open": open_tasks,
         "baobei_tasks_overdue": open_tasks.where(task.c.due_at < now),
+        "baobei_processes_standing": select(_all_standing(now)),
         "baobei_mails_unsent": select(func.count()).select_from(mail).where(mail.c.sent_at.is_(None)),
         "baobei_nudges_undelivered": select(func.count()).select_from(nudge).where(nudge.c.sent_at.is_(None)),
     }
     row = (await tx.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))).one()
     return {name: int(value) for name, value in row._mapping.items()}
+
+
+STANDING_AFTER = timedelta(minutes=1)
+"""From here on a process that is to go on by itself is said to stand."""
+
+
+async def processes_standing(tx: AsyncConnection, now: datetime) -> int:
+    """How many processes have had nobody to ask for more than a minute, at a stage where somebody is to be asked, or
+    where they look something up and go on."""
+    return int((await tx.execute(select(_all_standing(now)))).scalar_one())
+
+
+def _all_standing(now: datetime) -> ColumnElement[int]:
+    return _standing(application, WORKED_ON, now) + _standing(project, WORKED_ON_PROJECT, now)
+
+
+def _standing(table: Table, stages: Collection[StrEnum], now: datetime) -> ColumnElement[int]:
+    mine = (task.c.subject_type == table.name, task.c.subject_id == table.c.id)
+    since = select(func.max(task.c.closed_at)).where(*mine).scalar_subquery()
+    asked = select(task.c.id).where(*mine, task.c.status == TaskStatus.OPEN.value).exists()
+    over = func.greatest(table.c.stage_since, since) < now - STANDING_AFTER
+    live = table.c.stage.in_([stage.value for stage in stages])
+    return select(func.count()).select_from(table).where(live, ~asked, over).scalar_subquery()
 
 
 def _is(column: ColumnElement[Any], wanted: str | None) -> list[ColumnElement[bool]]:

@@ -146,3 +146,5 @@ class Stage(StrEnum):
 WEIGHED = frozenset({Stage.COMMERCE_CHECK, Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_APPEAL})
 """N15: somebody has the evidence before them."""
 ENDED = frozenset({Stage.ACTIVE, Stage.CLOSED_REJECTED, Stage.WITHDRAWN, Stage.REFUSED, Stage.LAPSED})
+WORKED_ON = frozenset(Stage) - ENDED - {Stage.REJECTED}
+"""Stages at which somebody is asked, or something is looked up: none of them passes in silence."""

@@ -183,6 +183,21 @@ PROJECT_ENDED = frozenset(
 )
 
 
+WORKED_ON_PROJECT = frozenset(
+    {
+        ProjectStage.RESUME_REVIEW,
+        ProjectStage.ROUTING,
+        ProjectStage.ASSIGNMENT,
+        ProjectStage.CONFLICT_CHECK,
+        ProjectStage.CONFLICT_CONFIRMATION,
+        ProjectStage.APPROVAL,
+        ProjectStage.HELD,
+        ProjectStage.OBJECTION,
+    }
+)
+"""Stages at which somebody is asked, or something is looked up: none of them passes in silence."""
+
+
 class Track(StrEnum):
     """Which way a registration goes."""
 

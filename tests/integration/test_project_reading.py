@@ -142,6 +142,15 @@ async def test_d4_a_vp_who_was_told_sees_it_a_moment_before_the_dispute_is_on_re
     assert (await call(OTHER_VP, "GET", "/projects/p7")).status_code == 404
 
 
+async def test_p4_what_was_not_compared_is_said_to_those_who_decide(tx: AsyncConnection, call: Call) -> None:
+    """P4, X2: the clerk can ask for it; the salesperson is told nothing of how many registrations are alike."""
+    await fill(tx)
+    await projects.keep_matches(tx, "p1", 1, [], not_compared=["云岭北京", "云岭上海"])
+    await tx.commit()
+    assert (await call(CLERK, "GET", "/projects/p1")).json()["not_compared"] == ["云岭北京", "云岭上海"]
+    assert (await call(APPLICANT, "GET", "/projects/p1")).json()["not_compared"] == []
+
+
 async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Call) -> None:
     """A5, P4: the clerk sees what was found, the salesperson neither that nor why somebody suspects."""
     await fill(tx)

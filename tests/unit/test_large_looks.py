@@ -1,0 +1,128 @@
+"""N3, X3: a look for a large group costs so much and no more, and stops nobody."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from itertools import product
+
+import pytest
+
+from activities import under_way
+from activities.under_way import UnderWay
+from conflicts import budget as budgets
+from conflicts import judge as judges
+from conflicts.budget import Budget, Busy, turn
+from conflicts.judge import Judge
+from conflicts.judging import costs, judge
+from domain.policy import load_policy
+from matching.parties import Party, PartyRole, compare, may_be_same
+
+BOUNDS = load_policy().matching
+NAMES = [
+    "中国石油天然气集团有限公司",
+    "中石油",
+    "中国石油天然气股份有限公司北京销售分公司",
+    "中国石油天然气股份有限公司四川销售分公司",
+    "昆仑能源有限公司",
+    "Kunlun Energy",
+    "苏州云岭精密制造股份有限公司",
+]
+ROLES: tuple[PartyRole, ...] = ("customer", "related_party")
+
+
+def parties(role: PartyRole) -> list[Party]:
+    return [Party(name=name, role=role) for name in NAMES]
+
+
+@pytest.fixture
+def apart() -> Iterator[Judge]:
+    made = Judge()
+    yield made
+    made.close()
+
+
+def test_n3_what_is_not_compared_could_not_have_been_one_company() -> None:
+    """Two companies that are only bound to the customers count only as one and the same."""
+    skipped = 0
+    for one, other in product(NAMES, NAMES):
+        mine, there = Party(name=one, role="related_party"), Party(name=other, role="related_party")
+        if not may_be_same(mine, there):
+            skipped += 1
+            alone = (Party(name=one), Party(name=other))
+            assert compare(*alone, bounds=BOUNDS).level != "same"
+            assert costs([mine], [there]) == 0
+            assert judge([mine], [there], BOUNDS) == []
+    assert skipped > len(NAMES)
+
+
+async def test_n3_a_process_of_its_own_judges_as_we_do_and_is_started_again_when_it_is_gone(apart: Judge) -> None:
+    for role, beside in product(ROLES, ROLES):
+        for mine in parties(role):
+            here = judge([mine], parties(beside), BOUNDS)
+            assert await apart.judge([mine], parties(beside), BOUNDS) == here
+    assert apart._process is not None
+    apart._process.kill()
+    apart._process.wait()
+    assert await apart.judge(parties("customer")[:2], parties("customer"), BOUNDS)
+
+
+async def test_n3_names_are_compared_without_the_process_where_there_can_be_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cannot() -> None:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(judges, "_start", cannot)
+    monkeypatch.setattr(judges, "FEW", 0)
+    monkeypatch.setattr(judges, "_judge", Judge())
+    mine, others = parties("customer")[:1], parties("customer")
+    assert await judges.judged(mine, others, BOUNDS) == judge(mine, others, BOUNDS)
+
+
+async def test_x3_large_looks_take_turns_and_one_that_does_not_get_its_turn_gives_way() -> None:
+    at_work, done = asyncio.Event(), asyncio.Event()
+
+    async def large() -> None:
+        async with turn(budgets.MANY, Budget()):
+            at_work.set()
+            await done.wait()
+
+    first = asyncio.create_task(large())
+    await at_work.wait()
+    async with turn(budgets.MANY - 1, Budget()):
+        pass  # a small one waits for nobody
+    with pytest.raises(Busy):
+        async with turn(budgets.MANY, Budget(patience=0.01)):
+            pass
+    waiting = [asyncio.create_task(large()) for _ in range(budgets.WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        async with turn(budgets.MANY, Budget()):
+            pass
+    done.set()
+    await asyncio.gather(first, *waiting)
+
+
+def test_x3_a_step_that_does_not_get_done_is_counted_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1000.0
+    monkeypatch.setattr(under_way.time, "monotonic", lambda: now)
+    steps = UnderWay()
+
+    def attempt(error: BaseException | None) -> None:
+        with steps.attempt("project-1", "route:1", "RouteStep"):
+            if error:
+                raise error
+
+    for error in (TimeoutError(), asyncio.CancelledError()):
+        with pytest.raises(type(error)):
+            attempt(error)
+    assert steps.standing() == 0
+    now += 61
+    assert steps.standing() == 1
+    attempt(None)
+    assert steps.standing() == 0
+    with pytest.raises(TimeoutError):
+        attempt(TimeoutError())
+    now += 301
+    assert steps.standing() == 0, "another worker has taken it"
