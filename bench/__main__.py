@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.driving import BareDriver, ProductDriver
 from bench.ground import HOST, Ground
+from bench.groups import Groups, GroupTrial, groups_section
 from bench.lane import Lane
 from bench.life import Life, LifeSize, LifeTrial
 from bench.life_report import life_section, with_parts, with_section
@@ -50,6 +51,18 @@ async def measure_life(wanted: argparse.Namespace) -> Life:
         product = ProductDriver(ground)
         await product.sign_in()
         return await _live(wanted, ground, product)
+    finally:
+        await ground.close()
+
+
+async def measure_groups(wanted: argparse.Namespace) -> Groups:
+    """The trial of large groups alone: on a record of its own, where nobody else is like them."""
+    ground = Ground(durable=wanted.engine == "file")
+    await ground.open()
+    try:
+        product = ProductDriver(ground)
+        await product.sign_in()
+        return await GroupTrial(ground, product).run(say)
     finally:
         await ground.close()
 
@@ -126,8 +139,11 @@ def main() -> int:
     parser.add_argument("--life", type=int, default=8, help="projects that live five years; 0 leaves this out")
     parser.add_argument("--names", default="10k,100k,1M", help="registered names at which conflict checks are timed")
     parser.add_argument("--no-year", dest="year", action="store_false", help="leave a company's year out")
+    parser.add_argument("--no-groups", dest="groups", action="store_false", help="leave large groups at once out")
     parser.add_argument(
-        "--only", choices=("life", "matching", "year"), help="measure this alone; the rest of the page stays as it is"
+        "--only",
+        choices=("life", "matching", "groups", "year"),
+        help="measure this alone; the rest of the page stays as it is",
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()
@@ -142,6 +158,8 @@ def main() -> int:
                     section = life_section(runner.run(measure_life(wanted)))
                 elif wanted.only == "year":
                     section = year_section(runner.run(YearTrial(say).run()))
+                elif wanted.only == "groups":
+                    section = groups_section(runner.run(measure_groups(wanted)))
                 else:
                     section = checks_section(runner.run(measure_checks(sizes, say)))
                 shown = "\n".join(section)
@@ -150,6 +168,8 @@ def main() -> int:
                 whole = page(runner.run(measure(wanted)))
                 if sizes:
                     whole = with_section(whole, checks_section(runner.run(measure_checks(sizes, say))))
+                if wanted.groups:
+                    whole = with_section(whole, groups_section(runner.run(measure_groups(wanted))))
                 if wanted.year:
                     whole = with_section(whole, year_section(runner.run(YearTrial(say).run())))
                 shown, written = whole, with_parts(before, whole)

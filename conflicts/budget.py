@@ -17,11 +17,11 @@ MOST_PAIRS = 40_000
 """Pairs of names that are compared: a customer with twenty other names and a hundred related parties, each like a
 hundred others, needs a third of it."""
 
-STEP_SECONDS = 8.0
+STEP_SECONDS = 14.0
 """A step of a process looks for near names so long: it has to be done before the engine gives it up and begins it anew
 (`STEP_TIMEOUT` in workflows/desk.py)."""
 
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 8.0
 """How long it waits for its turn. It holds a connection to the record meanwhile; past that it gives it back."""
 
 MANY = 20

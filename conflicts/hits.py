@@ -103,6 +103,10 @@ def _batches(places: Sequence[int]) -> Iterator[Sequence[int]]:
         yield places[start : start + AT_ONCE]
 
 
+_Row = tuple[str, str, str, str, str | None]
+"""What tells a registered party from others: its subject's type and id, its role, name and code."""
+
+
 class _LookedUp:
     """What the record has that may be one of ours, by the name of ours that it was looked up for."""
 
@@ -111,8 +115,8 @@ class _LookedUp:
         self._against = against
         self._besides = besides
         self._live_only = live_only
-        self._exact: dict[str, dict[RegisteredParty, None]] = defaultdict(dict)
-        self._near: dict[str, dict[RegisteredParty, None]] = defaultdict(dict)
+        self._exact: dict[str, dict[_Row, RegisteredParty]] = defaultdict(dict)
+        self._near: dict[str, dict[_Row, RegisteredParty]] = defaultdict(dict)
 
     @classmethod
     async def exactly(
@@ -138,11 +142,11 @@ class _LookedUp:
         )
         self._add(self._near, found)
 
-    def _add(self, known: dict[str, dict[RegisteredParty, None]], found: Sequence[Candidate]) -> None:
+    def _add(self, known: dict[str, dict[_Row, RegisteredParty]], found: Sequence[Candidate]) -> None:
         for one in found:
-            registered = RegisteredParty.model_construct(**{name: getattr(one, name) for name in _REGISTERED})
+            row = (one.subject_type, one.subject_id, one.role, one.name, one.uscc)
             for key in one.met_by:
-                known[key][registered] = None
+                known[key][row] = one
 
     @property
     def anything(self) -> bool:
@@ -155,17 +159,14 @@ class _LookedUp:
         Args:
             exact: only those of the same name or code.
         """
-        rows: dict[RegisteredParty, None] = {}
+        rows: dict[_Row, RegisteredParty] = {}
         for known in (self._exact,) if exact else (self._exact, self._near):
             for name in names:
                 rows |= known.get(name.key, {})
         found: dict[Party, list[RegisteredParty]] = defaultdict(list)
-        for row in sorted(rows, key=lambda one: (one.since, one.subject_id)):
+        for row in sorted(rows.values(), key=lambda one: (one.since, one.subject_id)):
             found[_company(row.name, row.uscc, row.role)].append(row)
         return found
-
-
-_REGISTERED = tuple(RegisteredParty.model_fields)
 
 
 @lru_cache(4096)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
-import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -33,9 +32,6 @@ from matching.parties import Party
 
 FEW = 250
 """Pairs that are compared in a thread: some 30 ms, less than handing them over is worth."""
-
-NICE = 5
-"""How much the judge stands back for whoever answers people."""
 
 
 class Judge:
@@ -136,6 +132,4 @@ if __name__ == "__main__":
     import signal
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; our input ends with them
-    if hasattr(os, "nice"):
-        os.nice(NICE)
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -14,6 +14,7 @@ MOST = 120
 """Characters of a name that are looked at; no registered name is half as long."""
 
 _NOT_WORD = re.compile(r"[^\w]+|_")
+_NUMBER = re.compile(r"[0-9一二三四五六七八九十百]+")
 _BRACKETS = re.compile(r"[(（\[【〔「『<《]([^()（）\[\]【】〔〕「」『』<>《》]*)[)）\]】〕」』>》]")
 _FORM = re.compile(rf"(?:{'|'.join(FORMS)})$")
 _UNIT = re.compile(
@@ -47,6 +48,10 @@ class Anatomy:
     """What kind of body it is: 大学, 医院, 银行, 局 …; "" for companies and for what is not known."""
     latin: tuple[str, ...]
     """Its words in Latin letters or digits."""
+    starts: frozenset[int]
+    """Where words begin in the core, as well as that can be told without a dictionary."""
+    numbers: tuple[str, ...]
+    """The numbers in it, in digits or Chinese characters."""
 
     @property
     def short(self) -> bool:
@@ -91,6 +96,8 @@ def anatomy(name: str) -> Anatomy:
         trade=core[end:],
         ending=ending,
         latin=tuple(_latin_words(folded)),
+        starts=_word_starts(core, start, end),
+        numbers=tuple(_NUMBER.findall(text)),
     )
 
 
@@ -136,9 +143,8 @@ def is_group(one: Anatomy) -> bool:
     return any(word in one.text for word in GROUP_WORDS)
 
 
-def word_starts(name: Anatomy) -> frozenset[int]:
-    """Where words begin in the core, as well as that can be told without a dictionary."""
-    core, brand, trade = name.core, name.brand_at, name.brand_at + len(name.brand)
+def _word_starts(core: str, brand: int, trade: int) -> frozenset[int]:
+    """`brand` and `trade`: where they begin."""
     found = set()
     at = 0
     while at < len(core):

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
 from rapidfuzz.distance import LCSseq, Levenshtein
 
-from matching.anatomy import Anatomy, word_starts
+from matching.anatomy import Anatomy
 from matching.places import PROVINCES
 from matching.rarity import rarity
-
-_DIGIT = re.compile(r"[0-9一二三四五六七八九十百]+")
 
 FEATURES = (
     *("asked_length", "other_length", "asked_covered", "other_covered", "brand_asked", "brand_other", "trade_asked"),
@@ -68,9 +64,9 @@ def features(asked: Anatomy, other: Anatomy) -> list[float]:
     missed = [rarity(c) for c, m in zip(asked.brand, ma[ab:ae], strict=True) if not m]
     first_b = pairs[0][1] if pairs else 0
     last_b = pairs[-1][1] + pairs[-1][2] if pairs else 0
-    starts = word_starts(other)
+    starts = other.starts
     la, lb = max(len(a), 1), max(len(b), 1)
-    na, nb = _DIGIT.findall(asked.text), _DIGIT.findall(other.text)
+    na, nb = asked.numbers, other.numbers
     return [
         float(len(a)),
         float(len(b)),

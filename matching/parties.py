@@ -19,7 +19,7 @@ from matching.grams import grams
 from matching.names import name_key
 from matching.pinyin import spelled
 from matching.reasons import in_order
-from matching.similar import kin_at_most, level_of, likeness, numbers_differ, without_form
+from matching.similar import kin_at_most, level_of, likeness, numbers_differ, reasons_of, without_form
 
 PartyRole = Literal["customer", "alias", "related_party", "end_user", "channel"]
 
@@ -125,7 +125,8 @@ def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) 
             level, score = Level.LOOK, bounds.look
         if level in (Level.SAME, Level.RELATED) and numbers_differ(asked.name, registered.name):
             level = Level.LOOK  # 第5中学 and 第50中学: a number is there to tell one from the other
-        reasons.extend(found.reasons)
+        if level is not Level.NONE and found.score:
+            reasons.extend(reasons_of(asked.name, registered.name))
         brand = spelled(anatomy(asked.name), anatomy(registered.name)) if level is Level.NONE else None
         if brand:
             level, score = Level.LOOK, bounds.look + (bounds.conflict - bounds.look) * 0.9 * brand.share

@@ -25,7 +25,6 @@ class Likeness:
     """From 0 to 1: how likely they are one company, or of one group."""
     kin: bool
     """Rather bound to each other than one: a branch, a member of a group, another company of the same brand."""
-    reasons: tuple[Reason, ...]
 
 
 JOINT_STOCK, GROUP, BRANCH, LENGTH = 1.5, 0.4, 2.5, 0.03
@@ -39,7 +38,7 @@ ONE_COMPANY = 0.95
 
 _NUMBERS = re.compile(r"[0-9]+")
 
-_NOTHING = Likeness(score=0.0, kin=False, reasons=())
+_NOTHING = Likeness(score=0.0, kin=False)
 
 
 @lru_cache(maxsize=16384)
@@ -56,8 +55,12 @@ def likeness(asked: str, registered: str) -> Likeness:
     score = likelihood(weight(features(*in_order)) + _leaning(*in_order))
     if one.head == other.head and (one.unit or other.unit):
         score = max(score, ONE_COMPANY)
-    reasons = tuple(_reasons(one, other, asked, registered))
-    return Likeness(score=score, kin=_kin_at_most(one, other), reasons=reasons)
+    return Likeness(score=score, kin=_kin_at_most(one, other))
+
+
+def reasons_of(asked: str, registered: str) -> tuple[Reason, ...]:
+    """In which words it is said that two names are near; the strongest first, always at least one."""
+    return tuple(_reasons(anatomy(asked), anatomy(registered), asked, registered))
 
 
 def kin_at_most(asked: str, registered: str) -> bool:

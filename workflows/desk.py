@@ -38,7 +38,8 @@ with workflow.unsafe.imports_passed_through():
 P = TypeVar("P")
 R = TypeVar("R")
 
-STEP_TIMEOUT = timedelta(seconds=15)
+STEP_TIMEOUT = timedelta(seconds=30)
+"""A server that hangs is given up much sooner; a large look for conflicts may need half of it (conflicts/budget.py)."""
 STEP_RETRIES = RetryPolicy(initial_interval=timedelta(milliseconds=100), maximum_interval=timedelta(minutes=2))
 """A step is retried until the record takes it: an outage delays a process and never ends it."""
 DURABLE_RETRY = timedelta(seconds=5)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Iterator
 from itertools import product
 
 import pytest
 
-from activities import under_way
 from activities.under_way import UnderWay
 from conflicts import budget as budgets
 from conflicts import judge as judges
@@ -106,7 +106,7 @@ async def test_x3_large_looks_take_turns_and_one_that_does_not_get_its_turn_give
 
 def test_x3_a_step_that_does_not_get_done_is_counted_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
-    monkeypatch.setattr(under_way.time, "monotonic", lambda: now)
+    monkeypatch.setattr(time, "monotonic", lambda: now)
     steps = UnderWay()
 
     def attempt(error: BaseException | None) -> None:

@@ -123,6 +123,7 @@ def test_each_mistake_of_the_background_register(old: str, new: str, expected: l
     ("row", "expected"),
     [
         ("P1,n,c,,,,s,active,2026-01-02,,,", [(3, "id")]),
+        ("P2,\u202en,\u3164,,——,,s,active,2026-01-02,,,", [(3, "name"), (3, "customer_name"), (3, "end_user_name")]),
         ("P2,n,c,,,,s,lost,2026-01-02,,,", [(3, "status")]),
         ("P2,n,c,,,,s,ended,2026-01-02,2026-01-01,,", [(3, "closed_on")]),
         ("P2,n,c,,,,s,active,2026-01-02,2026-01-03,,", [(3, "closed_on")]),
