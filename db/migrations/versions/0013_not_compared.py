@@ -1,4 +1,4 @@
-"""What a review requires for the next period stands beside the targets it sets (R4, R7).
+"""Companies of a project that were looked for only by their name and code; nothing for near names.
 
 Revision ID: 0013
 """
@@ -6,13 +6,13 @@ Revision ID: 0013
 from alembic import op
 
 revision = "0013"
-down_revision = "0011"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE account_target ADD COLUMN requirements text NOT NULL DEFAULT ''")
+    op.execute("ALTER TABLE project_round ADD COLUMN not_compared jsonb NOT NULL DEFAULT '[]'")
 
 
 def downgrade() -> None:

@@ -1,12 +1,12 @@
 """Since when a project goes by its name (P2, A5), and when somebody was warned of what stands still (U10).
 
-Revision ID: 0012
+Revision ID: 0011
 """
 
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 

@@ -1,11 +1,11 @@
 """What a salesperson has handed in for the contract review stands beside what commerce has received (U7).
 
-Revision ID: 0011
+Revision ID: 0010
 """
 
 from alembic import op
 
-revision = "0011"
+revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None

@@ -1,18 +1,18 @@
-"""Companies of a project that were looked for only by their name and code; nothing for near names.
+"""What a review requires for the next period stands beside the targets it sets (R4, R7).
 
-Revision ID: 0015
+Revision ID: 0012
 """
 
 from alembic import op
 
-revision = "0015"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    op.execute("ALTER TABLE project_round ADD COLUMN not_compared jsonb NOT NULL DEFAULT '[]'")
+    op.execute("ALTER TABLE account_target ADD COLUMN requirements text NOT NULL DEFAULT ''")
 
 
 def downgrade() -> None:
