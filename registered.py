@@ -35,6 +35,7 @@ def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
     return [
         records.submit_application,
         records.record_statement,
+        records.sift_messages,
         records.move,
         records.activate_account,
         chasing.chase_task,

@@ -69,7 +69,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
         activities=activities_of(recorder),
-        workflow_runner=Sandbox() if settings.workflow_sandbox else UnsandboxedWorkflowRunner(),
+        workflow_runner=Sandbox(None if settings.workflow_sandbox else UnsandboxedWorkflowRunner()),
         workflow_task_executor=ThreadPoolExecutor(max_workers=8),
         workflow_task_poller_behavior=PollerBehaviorAutoscaling(),
         activity_task_poller_behavior=PollerBehaviorAutoscaling(),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections import Counter
+
 from pydantic import JsonValue
 
 from activities.asking import people_of
@@ -9,7 +12,7 @@ from activities.context import Context, Refused
 from activities.letters import Letters
 from activities.moving import own
 from activities.receipts import accept, give_receipt
-from activities.steps import Recorded, RecordStep
+from activities.steps import Recorded, RecordStep, Sifted, SiftStep
 from activities.transaction import Recorder, Work
 from crypto.seal import seal_holds
 from db import messages, tasks
@@ -20,10 +23,14 @@ from domain.dispute import DisputeStage
 from domain.named_account import FORM_FIELD
 from domain.project_rules import PROJECT_FORM_FIELD
 from domain.reviews import SAID_ALONE
-from domain.statements import AnswerTask, Statement
+from domain.statements import AnswerTask, Statement, statement_of
 from domain.tasks import APPROVE, CONFIRMED, NO_CONFLICT, Choice, Decision, Taken, TaskStatus
 
 _ALONE = frozenset({APPROVE, NO_CONFLICT}) | SAID_ALONE
+AT_A_TIME = 100
+"""Messages that are looked at before others of this worker get their turn."""
+MOST_NAMED = 20
+"""People whom the record names when many messages are given up at once."""
 
 
 class StatementTaking:
@@ -36,8 +43,7 @@ class StatementTaking:
         """Check the seal, then take what was said; what is refused leaves its trace and changes nothing."""
         context, said = await own(work, step.subject), step.statement
         try:
-            # The seal covers the workflow id, so that a sealed statement cannot be replayed into another process.
-            if not seal_holds(said, self._recorder.seal_keys) or said.workflow_id != work.workflow_id:
+            if not self._sealed(work, said):
                 raise Refused("unsealed")
             heard = await _heard_before(context, said)
             if heard is not None:
@@ -45,6 +51,39 @@ class StatementTaking:
             return await self._take_answer(context, said) if isinstance(said, AnswerTask) else await context.take(said)
         except Refused as refusal:
             return await record_refusal(work, said, refusal)
+
+    async def sift(self, work: Work, step: SiftStep) -> Sifted:
+        """Note what is given up, all of it together; what the front door sealed is still to be heard, each once."""
+        await own(work, step.subject)
+        sealed: dict[str, int] = {}
+        unsealed: Counter[str] = Counter()
+        claimed: set[str] = set()
+        unreadable = 0
+        for position, sent in enumerate(step.messages):
+            if position % AT_A_TIME == 0:
+                await asyncio.sleep(0)  # the worker has others to serve
+            said = statement_of(sent.kind, sent.text)
+            if self._sealed(work, said):
+                sealed.setdefault(said.fingerprint, position)
+                continue
+            unsealed[sent.kind] += 1
+            unreadable += said.unreadable
+            if said.person and len(claimed) < MOST_NAMED:
+                claimed.add(said.person[:63])
+        number = unsealed.total()
+        if number:
+            work.note(
+                "statements_unsealed",
+                number=number,
+                kinds=dict(unsealed),
+                unreadable=unreadable,
+                claimed_persons=sorted(claimed),
+            )
+        return Sifted(sealed=tuple(sealed.values()))
+
+    def _sealed(self, work: Work, said: Statement) -> bool:
+        # The seal covers the workflow id, so that a sealed statement cannot be replayed into another process.
+        return said.workflow_id == work.workflow_id and seal_holds(said, self._recorder.seal_keys)
 
     async def _take_answer(self, context: Context, said: AnswerTask) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
@@ -141,7 +180,8 @@ async def _heard_before(context: Context, said: Statement) -> Recorded | None:
 async def record_refusal(work: Work, said: Statement, refusal: Refused) -> Recorded:
     """Record that a statement changed nothing. One without a seal leaves no receipt: nobody is known to wait."""
     if refusal.code == "unsealed":
-        work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
+        unreadable = {"unreadable": True} if said.unreadable else {}
+        work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63], **unreadable)
         return Recorded(accepted=False, code=refusal.code)
     work.note("answer_refused", said.person, code=refusal.code, message=said.message_id, **refusal.facts)
     result = {

@@ -18,6 +18,8 @@ from activities.steps import (
     MoveStep,
     Recorded,
     RecordStep,
+    Sifted,
+    SiftStep,
     SubmitStep,
     Submitted,
 )
@@ -115,6 +117,11 @@ class Records:
     async def record_statement(self, step: RecordStep) -> Recorded:
         """Take what somebody said to a process: an answer to a task, a withdrawal, an update, …; or say why not."""
         return await self._recorder.once(step, Recorded, lambda work: self._statements.hear(work, step))
+
+    @activity.defn
+    async def sift_messages(self, step: SiftStep) -> Sifted:
+        """Give up what nobody sealed among many messages; those to be read are recorded one by one, as ever."""
+        return await self._recorder.once(step, Sifted, lambda work: self._statements.sift(work, step))
 
     @activity.defn
     async def move(self, step: MoveStep) -> Moved:

@@ -105,6 +105,24 @@ class RecordStep(SubjectStep):
     statement: Said
 
 
+class Sent(Wire):
+    """A message as it arrived: the kind of statement that its signal brings, and the JSON text, unread."""
+
+    kind: str
+    text: str
+
+
+class SiftStep(SubjectStep):
+    """Give up, in one step, those of many messages that the front door has not sealed."""
+
+    messages: tuple[Sent, ...]
+
+
+class Sifted(Wire):
+    sealed: tuple[int, ...] = ()
+    """The places of the messages that are to be read, each once."""
+
+
 class Recorded(Wire):
     """What became of a statement."""
 

@@ -10,7 +10,7 @@ from temporalio.api.common.v1 import Payload
 from temporalio.converter import PayloadCodec
 
 from api.problems import Refusal
-from crypto.codec import UnknownKey
+from crypto.codec import needs_another_key
 
 
 class CodecPayload(BaseModel):
@@ -40,8 +40,10 @@ async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encod
             for payload in body.payloads
         ]
         done = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
-    except (ValueError, UnknownKey):
+    except ValueError:
         raise Refusal(422, "unreadable") from None
+    if direction == "decode" and any(map(needs_another_key, done)):
+        raise Refusal(422, "unreadable")
     return CodecBody(
         payloads=[
             CodecPayload(

@@ -5,13 +5,20 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from google.protobuf.message import DecodeError
 from temporalio.api.common.v1 import Payload
-from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes, PayloadCodec
+from temporalio.contrib.pydantic import PydanticPayloadConverter, pydantic_data_converter
+from temporalio.converter import (
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    EncodingPayloadConverter,
+    PayloadCodec,
+)
 
 from crypto.keyring import KEY_ID, Keyring
 
@@ -23,6 +30,11 @@ TAG_BYTES = 16
 
 class UnknownKey(Exception):
     """A payload was encrypted with a key that is not configured here; adding the key heals it."""
+
+
+def needs_another_key(payload: Payload) -> bool:
+    """Whether a payload that a codec has decoded is still encrypted, because the key is not in its ring."""
+    return payload.metadata.get("encoding") == ENCODING
 
 
 class EncryptionCodec(PayloadCodec):
@@ -42,9 +54,11 @@ class EncryptionCodec(PayloadCodec):
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
         """Decrypt what this codec encrypted, with whichever key of the ring; pass everything else through.
 
-        What cannot be decrypted becomes `{"undecodable": true}`: anyone with access to the engine can send a signal
-        with garbage in it, and an exception here would stop that workflow's task for good. Only a key id that could
-        be configured and is not raises `UnknownKey`: then the data is probably sound and the configuration is not.
+        Never raises: anyone with access to the engine can send a signal with garbage in it, and an exception here
+        would stop that workflow's task for good. What cannot be decrypted becomes `{"undecodable": true}`. Under a key
+        id that could be configured and is not, the data is probably sound and the configuration is not: such a payload
+        stays as it is (`needs_another_key`). A signal handler takes it for unreadable; to whom anything else is
+        addressed, `_Converter` raises `UnknownKey`, and the task waits for the key.
         """
         return [self._decrypt(payload) for payload in payloads]
 
@@ -63,7 +77,7 @@ class EncryptionCodec(PayloadCodec):
             return _undecodable()
         cipher = self._ciphers.get(name)
         if cipher is None:
-            raise UnknownKey(f"no payload key called {name} is configured")
+            return payload
         try:
             content = cipher.decrypt(payload.data[:NONCE_BYTES], payload.data[NONCE_BYTES:], key_id)
             return Payload.FromString(content)
@@ -75,6 +89,28 @@ def _undecodable() -> Payload:
     return Payload(metadata={"encoding": b"json/plain"}, data=b'{"undecodable":true}')
 
 
+class _StillEncrypted(EncodingPayloadConverter):
+    """Says which key is missing, where somebody needs what is inside."""
+
+    @property
+    def encoding(self) -> str:
+        return ENCODING.decode()
+
+    def to_payload(self, value: Any) -> Payload | None:  # noqa: ARG002
+        return None
+
+    def from_payload(self, payload: Payload, type_hint: type | None = None) -> Any:  # noqa: ARG002
+        name = payload.metadata.get(KEY_ID_METADATA, b"").decode("ascii", "replace")
+        raise UnknownKey(f"no payload key called {name} is configured")
+
+
+class _Converter(CompositePayloadConverter):
+    """Pydantic JSON, as everywhere; and `UnknownKey` for what the codec had to leave encrypted."""
+
+    def __init__(self) -> None:
+        super().__init__(*PydanticPayloadConverter().converters.values(), _StillEncrypted())
+
+
 def data_converter(keyring: Keyring) -> DataConverter:
     """How API, worker, command line and replays turn values into payloads: pydantic JSON, encrypted.
 
@@ -82,6 +118,7 @@ def data_converter(keyring: Keyring) -> DataConverter:
     """
     return dataclasses.replace(
         pydantic_data_converter,
+        payload_converter_class=_Converter,
         payload_codec=EncryptionCodec(keyring),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast, get_args
 
 from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
+from pydantic_core import from_json
 
 from domain.application import ApplicationForm
 from domain.base import Wire
 from domain.dispute import MeetingCall
 from domain.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
+UNDECODABLE = {"undecodable": True}
+"""What the payload codec puts in the place of what none of our keys decrypts."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -41,6 +44,8 @@ class Statement(Wire):
     @model_validator(mode="wrap")
     @classmethod
     def _keep_what_cannot_be_read(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        if data == UNDECODABLE:
+            return cast(Self, cls.model_construct(unreadable=True))
         try:
             statement = handler(data)
         except ValidationError:
@@ -193,3 +198,15 @@ Said = Annotated[
     Field(discriminator="kind"),
 ]
 """Whatever may be said to a process that runs."""
+
+_BY_KIND: dict[str, type[Statement]] = {said.model_fields["kind"].default: said for said in get_args(get_args(Said)[0])}
+
+
+def statement_of(kind: str, text: str) -> Said:
+    """The statement of this kind that is written in the JSON `text`; unreadable when none is. Never raises but
+    `KeyError`, for a kind that is no `Said`."""
+    said = _BY_KIND[kind]
+    try:
+        return cast(Said, said.model_validate(from_json(text)))
+    except ValueError:
+        return cast(Said, said.model_construct(unreadable=True))

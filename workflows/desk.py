@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+from temporalio.common import RawValue, RetryPolicy, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.chasing import Chasing
     from activities.context import SUBJECT_OVER
     from activities.records import Records
-    from activities.steps import ChaseStep, Moved, MoveStep, OpenTask, Recorded, RecordStep, RefreshStep
+    from activities.steps import (
+        ChaseStep,
+        Moved,
+        MoveStep,
+        OpenTask,
+        Recorded,
+        RecordStep,
+        RefreshStep,
+        Sent,
+        SiftStep,
+    )
     from domain.named_account import Obstacle
     from domain.statements import Said, Statement, Withdraw
     from domain.subject import Subject, stage_key
@@ -25,14 +36,18 @@ with workflow.unsafe.imports_passed_through():
     from texts.operators import current_details, timer_summary
     from workflows.messages import (
         DUE_AT,
+        FACTS_CHANGED,
         LAST_UPDATE_AT,
         SEARCH_ATTRIBUTES,
         STAGE,
+        UNREADABLE,
         WAITING_FOR,
+        Arrived,
         DeskState,
         FactsChanged,
-        Message,
         ProcessStatus,
+        text_of,
+        unbundled,
     )
 
 P = TypeVar("P")
@@ -50,6 +65,8 @@ FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
 FLOODED_HISTORY = 300
 """The same in the midst of a flood of messages: more of them arrive while a run is on its way to the next."""
+MANY = 20
+"""More unread messages than this are sifted in one step, and only those that the front door sealed are read."""
 MOST_CARRIED = 1_000_000
 """Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
 
@@ -116,7 +133,9 @@ class Desk(Generic[G]):
         self.full_history = FULL_HISTORY
         self._moves = kept.moves
         self._refreshes = kept.refreshes
-        self._inbox: deque[Message] = deque(kept.unread)
+        self._inbox = deque(Arrived.before(message) for message in kept.unread)
+        self._sifted = 0
+        """How many of the unread, from the first on, are known to be sealed."""
         self._read = 0
         """Messages this run has read."""
         self._written = 0
@@ -135,12 +154,28 @@ class Desk(Generic[G]):
             decisions=tuple(self.decisions),
             settles=self.settle(),
             refreshes=self._refreshes,
-            unread=tuple(self._inbox),
+            unread=tuple(arrived.message for arrived in self._inbox),
         )
 
-    def keep(self, message: Message) -> None:
-        """Put a message aside until the process reads it. Never raises: handlers only keep."""
-        self._inbox.append(message)
+    def hear(
+        self, hears: Mapping[str, str], signal: str, sent: Sequence[RawValue], *, later: Mapping[str, str] | None = None
+    ) -> None:
+        """Put aside what a signal brought until the process reads it; `hears`: the kinds of message by signal; `later`:
+        the patch behind which a signal stands that earlier releases did not know.
+
+        Never raises, and reads nothing: a flood arrives in one workflow task, which has two seconds.
+        """
+        for name, payloads in unbundled(signal, sent):
+            kind = hears.get(name)
+            if kind is None or (later and name in later and not workflow.patched(later[name])):
+                continue
+            text = text_of(payloads)
+            if text is None:
+                # Before, these never reached a process, so its history has no step for them.
+                if not workflow.patched("unreadable-signals"):
+                    continue
+                text = UNREADABLE
+            self._inbox.append(Arrived(kind, text))
 
     def settle(self) -> tuple[str, ...]:
         """The messages that the next move or activation answers for; kept until one of them has been recorded."""
@@ -242,7 +277,9 @@ class Desk(Generic[G]):
     async def hear_the_rest(self) -> None:
         """Record what arrived together with the end: it changes nothing any more, and whoever said it is told so."""
         while self._inbox:
-            message = self._inbox.popleft()
+            if await self._sifts():
+                continue
+            message = self._take_out().message
             if isinstance(message, FactsChanged):
                 continue
             recorded = await self._record(message)
@@ -288,7 +325,7 @@ class Desk(Generic[G]):
         return full and self._read > 0 and self._can_carry_the_unread()
 
     def _can_carry_the_unread(self) -> bool:
-        return sum(len(message.model_dump_json().encode()) for message in self._inbox) <= MOST_CARRIED
+        return sum(len(arrived.text.encode()) for arrived in self._inbox) <= MOST_CARRIED
 
     async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
@@ -309,16 +346,43 @@ class Desk(Generic[G]):
             self._alarm.cancel()
         self._alarm, self._alarm_at = None, None
 
+    def _take_out(self) -> Arrived:
+        self._sifted = max(self._sifted - 1, 0)
+        return self._inbox.popleft()
+
+    async def _sifts(self) -> bool:
+        """Whether so much was unread that it was sifted first: what the front door has not sealed is given up in one
+        step, and facts that changed many times are followed once."""
+        unread = list(self._inbox)
+        if len(unread) - self._sifted <= MANY or not workflow.patched("sifted-messages"):
+            return False
+        said = [position for position, arrived in enumerate(unread) if arrived.kind != FACTS_CHANGED]
+        messages = tuple(Sent(kind=unread[position].kind, text=unread[position].text) for position in said)
+        digest = sha256("\0".join(f"{one.kind} {one.text}" for one in messages).encode()).hexdigest()[:32]
+        step = SiftStep(key=f"sift:{digest}", now=workflow.now(), subject=self.subject, messages=messages)
+        sifted = await take(Records.sift_messages, step, f"{len(messages)} messages")
+        kept = {said[position] for position in sifted.sealed}
+        kept.update([position for position, arrived in enumerate(unread) if arrived.kind == FACTS_CHANGED][:1])
+        for _ in unread:
+            self._inbox.popleft()
+        self._inbox.extendleft(unread[position] for position in sorted(kept, reverse=True))
+        self._sifted = len(kept)
+        self._read += len(unread)
+        self._read_since += 1
+        return True
+
     async def _read_next(self) -> None:
-        message = self._inbox[0]
+        if await self._sifts():
+            return
+        message = self._inbox[0].message
         self._read += 1
         self._read_since += 1
         if isinstance(message, FactsChanged):
-            self._inbox.popleft()
+            self._take_out()
             await self._refresh("facts")
             return
         recorded = await self._record(message)
-        self._inbox.popleft()  # not before: one that a cancellation came upon is heard with the rest
+        self._take_out()  # not before: one that a cancellation came upon is heard with the rest
         if not recorded.accepted:
             return
         if recorded.tasks is not None:

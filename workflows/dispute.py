@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -21,15 +22,22 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         DeskState,
         DisputeState,
-        FactsChanged,
         ProcessStatus,
         StartDispute,
-        claim,
+        signals,
     )
 
 
 MEETING_CHANGES = "meetings-are-moved-and-called-off"
 """A signal sent to a release that knew none of the kind was never answered, and stays so when it is replayed."""
+HEARS = signals(
+    answer_task=AnswerTask,
+    call_for_meeting=CallForMeeting,
+    move_meeting=MoveMeeting,
+    call_off_meeting=CallOffMeeting,
+    reassign=Reassign,
+)
+LATER = {"move_meeting": MEETING_CHANGES, "call_off_meeting": MEETING_CHANGES}
 
 
 @workflow.defn
@@ -165,37 +173,11 @@ class ProjectDispute:
             desk=self._desk.state,
         )
 
-    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
-
-    @workflow.signal(description="An answer to an open task, sealed by the front door.")
-    def answer_task(self, *sent: object) -> None:
-        self._desk.keep(claim(AnswerTask, sent))
-
     @workflow.signal(
-        description="A side, a VP or the general manager wants the meeting (D2), sealed by the front door."
+        dynamic=True, description="What people say (answer_task, call_for_meeting, reassign), sealed; facts_changed."
     )
-    def call_for_meeting(self, *sent: object) -> None:
-        self._desk.keep(claim(CallForMeeting, sent))
-
-    @workflow.signal(description="Commerce moves the meeting (D5), sealed by the front door.")
-    def move_meeting(self, *sent: object) -> None:
-        if workflow.patched(MEETING_CHANGES):
-            self._desk.keep(claim(MoveMeeting, sent))
-
-    @workflow.signal(description="Commerce calls the meeting off (D5), sealed by the front door.")
-    def call_off_meeting(self, *sent: object) -> None:
-        if workflow.patched(MEETING_CHANGES):
-            self._desk.keep(claim(CallOffMeeting, sent))
-
-    @workflow.signal(
-        description="An operator hands the side of an account to another salesperson, sealed by the command."
-    )
-    def reassign(self, *sent: object) -> None:
-        self._desk.keep(claim(Reassign, sent))
-
-    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
-    def facts_changed(self, *_: object) -> None:
-        self._desk.keep(FactsChanged())
+    def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
+        self._desk.hear(HEARS, signal, sent, later=LATER)
 
     @workflow.query(description="Where the dispute stands, whom it waits for, what happens next.")
     def status(self) -> ProcessStatus:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self, TypeVar, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, ModelWrapValidatorHandler, ValidationError, model_validator
-from temporalio.common import SearchAttributeKey
+from pydantic_core import from_json
+from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.common import RawValue, SearchAttributeKey
 
 from activities.steps import OpenTask
 from domain.application import Stage
@@ -17,10 +20,8 @@ from domain.periods import Period, Rhythm
 from domain.project import ProjectStage
 from domain.project_life import SilenceDue
 from domain.reviews import ReviewStage
-from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication
+from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication, statement_of
 from domain.tasks import Decision, Taken
-
-S = TypeVar("S", bound=Statement)
 
 TASK_QUEUE = "baobei"
 
@@ -72,9 +73,91 @@ Message = Annotated[Said | FactsChanged, Field(discriminator="kind")]
 """Whatever a running process may be sent."""
 
 
-def claim(kind: type[S], sent: Sequence[object]) -> S:
-    """What a signal said, unreadable when it is not one statement. Never raises: anyone may have sent it."""
-    return kind.model_validate(sent[0] if len(sent) == 1 else None)
+BUNDLE = f"bundle-{secrets.token_hex(16)}"
+"""The signal that stands for many that came together. It exists in this program only, so nobody can send it."""
+SIGNAL_NAME = "signal"
+"""Metadata of a payload in a bundle: the signal it stands for. Its data are all payloads of that signal."""
+
+
+def bundle(signals: Iterable[tuple[str, Sequence[Payload]]]) -> list[Payload]:
+    """One payload for each signal, given as name and payloads: what a signal `BUNDLE` carries."""
+    return [
+        Payload(metadata={SIGNAL_NAME: name.encode()}, data=Payloads(payloads=sent).SerializeToString())
+        for name, sent in signals
+    ]
+
+
+def unbundled(signal: str, sent: Sequence[RawValue]) -> Iterator[tuple[str, Sequence[Payload]]]:
+    """The signals that have arrived, by name and payloads, in their order: one, or all those in a bundle."""
+    if signal != BUNDLE:
+        yield signal, [raw.payload for raw in sent]
+        return
+    for raw in sent:
+        yield raw.payload.metadata[SIGNAL_NAME].decode(), Payloads.FromString(raw.payload.data).payloads
+
+
+FACTS_CHANGED = "facts_changed"
+"""Kind of `FactsChanged`, and the signal that brings it."""
+
+
+def signals(**brings: type[Statement]) -> dict[str, str]:
+    """The kind of message that each signal of a process brings, by its name. All of them hear `facts_changed`.
+
+    They are heard by a handler for all signals, because only that one is given payloads as they came. With a handler
+    for each, the SDK decodes first, and what it cannot decode is lost without a trace.
+    """
+    return {FACTS_CHANGED: FACTS_CHANGED} | {name: said.model_fields["kind"].default for name, said in brings.items()}
+
+
+UNREADABLE = "null"
+"""Stands for what a signal brought that no statement can be read from."""
+
+
+def text_of(sent: Sequence[Payload]) -> str | None:
+    """The JSON text that a signal brought, unread; `UNREADABLE` for nothing, for several things and for what was
+    encrypted with a key that is not configured here. None for what no converter takes. Never raises."""
+    texts = [_text_of(payload) for payload in sent]
+    if None in texts:
+        return None
+    return texts[0] if len(texts) == 1 else UNREADABLE
+
+
+def _text_of(payload: Payload) -> str | None:
+    match payload.metadata.get("encoding"):
+        case b"json/plain":
+            try:
+                from_json(payload.data)
+                return payload.data.decode()
+            except ValueError:
+                return None
+        case b"binary/null" | b"binary/plain" | b"binary/encrypted":
+            return UNREADABLE
+        case _:
+            return None
+
+
+class Arrived:
+    """A message that has arrived. It is not read before its turn: of a flood hardly any ever is."""
+
+    __slots__ = ("_message", "kind", "text")
+
+    def __init__(self, kind: str, text: str, message: Message | None = None) -> None:
+        """`text` is the JSON that it came as, `kind` the statement that its signal brings."""
+        self.kind = kind
+        self.text = text
+        self._message = message
+
+    @classmethod
+    def before(cls, message: Message) -> Self:
+        """One that arrived in an earlier run."""
+        return cls(message.kind, message.model_dump_json(), message)
+
+    @property
+    def message(self) -> Message:
+        """What it says, unreadable when it is not one statement. Never raises: anyone may have sent it."""
+        if self._message is None:
+            self._message = FactsChanged() if self.kind == FACTS_CHANGED else statement_of(self.kind, self.text)
+        return self._message
 
 
 class DeskState(Wire):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
@@ -18,7 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.subject import Subject, SubjectType
     from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, take
-    from workflows.messages import ApplicationState, DeskState, FactsChanged, ProcessStatus, StartApplication, claim
+    from workflows.messages import ApplicationState, DeskState, ProcessStatus, StartApplication, signals
+
+
+HEARS = signals(answer_task=AnswerTask, withdraw=Withdraw, appeal=AppealRejection, gather_evidence=GatherEvidence)
 
 
 @workflow.defn
@@ -224,27 +229,12 @@ class NamedAccountApplication:
             desk=self._desk.state,
         )
 
-    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
-
-    @workflow.signal(description="An answer to an open task, sealed by the front door.")
-    def answer_task(self, *sent: object) -> None:
-        self._desk.keep(claim(AnswerTask, sent))
-
-    @workflow.signal(description="The applicant withdraws (N13), sealed by the front door.")
-    def withdraw(self, *sent: object) -> None:
-        self._desk.keep(claim(Withdraw, sent))
-
-    @workflow.signal(description="The applicant appeals a rejection (N10), sealed by the front door.")
-    def appeal(self, *sent: object) -> None:
-        self._desk.keep(claim(AppealRejection, sent))
-
-    @workflow.signal(description="Commerce wants the evidence as it is now (N15), sealed by the front door.")
-    def gather_evidence(self, *sent: object) -> None:
-        self._desk.keep(claim(GatherEvidence, sent))
-
-    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
-    def facts_changed(self, *_: object) -> None:
-        self._desk.keep(FactsChanged())
+    @workflow.signal(
+        dynamic=True,
+        description="What people say (answer_task, withdraw, appeal, gather_evidence), sealed; facts_changed.",
+    )
+    def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
+        self._desk.hear(HEARS, signal, sent)
 
     @workflow.query(description="Where the application stands, whom it waits for, what happens next.")
     def status(self) -> ProcessStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from temporalio import workflow
+from temporalio.common import RawValue
 from temporalio.exceptions import CancelledError, ChildWorkflowError, FailureError, TerminatedError
 from temporalio.workflow import ParentClosePolicy
 
@@ -50,13 +51,12 @@ with workflow.unsafe.imports_passed_through():
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
         TASK_QUEUE,
-        FactsChanged,
         ProcessStatus,
         ProjectState,
         StartDispute,
         StartProject,
-        claim,
         dispute_workflow_id,
+        signals,
     )
 
 LIFE_HISTORY = 60
@@ -65,6 +65,18 @@ has forgotten the process, and an evicted process pays for its whole history at 
 
 
 STEPS_IN = "stepping-in-after-an-agreement"
+"""A signal sent to a release that knew none of the kind was never answered, and stays so when it is replayed."""
+HEARS = signals(
+    answer_task=AnswerTask,
+    withdraw=Withdraw,
+    update=UpdateProject,
+    report_loss=ReportLoss,
+    receive_contract=ReceiveContract,
+    object_to_refusal=ObjectToRefusal,
+    call_for_meeting=CallForMeeting,
+    reassign=Reassign,
+)
+LATER = {"call_for_meeting": STEPS_IN}
 
 
 @workflow.defn
@@ -428,50 +440,11 @@ class ProjectRegistration:
             desk=self._desk.state,
         )
 
-    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
-
-    @workflow.signal(description="An answer to an open task, sealed by the front door.")
-    def answer_task(self, *sent: object) -> None:
-        self._desk.keep(claim(AnswerTask, sent))
-
-    @workflow.signal(description="The applicant withdraws, sealed by the front door.")
-    def withdraw(self, *sent: object) -> None:
-        self._desk.keep(claim(Withdraw, sent))
-
-    @workflow.signal(description="The weekly update (U1), sealed by the front door.")
-    def update(self, *sent: object) -> None:
-        self._desk.keep(claim(UpdateProject, sent))
-
-    @workflow.signal(description="The project is lost (U8), sealed by the front door.")
-    def report_loss(self, *sent: object) -> None:
-        self._desk.keep(claim(ReportLoss, sent))
-
     @workflow.signal(
-        description="The contract review application (U7), handed in or received, sealed by the front door."
+        dynamic=True, description="What people say (answer_task, withdraw, update, …), sealed; facts_changed."
     )
-    def receive_contract(self, *sent: object) -> None:
-        self._desk.keep(claim(ReceiveContract, sent))
-
-    @workflow.signal(description="The applicant objects to a refusal (P8), sealed by the front door.")
-    def object_to_refusal(self, *sent: object) -> None:
-        self._desk.keep(claim(ObjectToRefusal, sent))
-
-    @workflow.signal(
-        description="A VP or the general manager steps in after an agreement (D4), sealed by the front door."
-    )
-    def call_for_meeting(self, *sent: object) -> None:
-        if workflow.patched(
-            STEPS_IN
-        ):  # one sent to a release that knew no such signal was never answered, and stays so
-            self._desk.keep(claim(CallForMeeting, sent))
-
-    @workflow.signal(description="An operator hands the project to another salesperson, sealed by the command.")
-    def reassign(self, *sent: object) -> None:
-        self._desk.keep(claim(Reassign, sent))
-
-    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
-    def facts_changed(self, *_: object) -> None:
-        self._desk.keep(FactsChanged())
+    def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
+        self._desk.hear(HEARS, signal, sent, later=LATER)
 
     @workflow.query(description="Where the registration stands, whom it waits for, what happens next.")
     def status(self) -> ProcessStatus:

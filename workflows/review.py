@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from temporalio import workflow
+from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
     from activities.review_steps import ReviewSteps
@@ -17,12 +18,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.desk import Desk, HistoryFull, take
     from workflows.messages import (
         DeskState,
-        FactsChanged,
         ProcessStatus,
         ReviewState,
         StartReview,
-        claim,
+        signals,
     )
+
+
+HEARS = signals(answer_task=AnswerTask)
 
 
 @workflow.defn
@@ -135,15 +138,9 @@ class AccountReview:
             desk=self._desk.state,
         )
 
-    # Signals take whatever is sent: nothing, null or two things at once would otherwise stop the process for good.
-
-    @workflow.signal(description="An answer to an open task, sealed by the front door.")
-    def answer_task(self, *sent: object) -> None:
-        self._desk.keep(claim(AnswerTask, sent))
-
-    @workflow.signal(description="The organisation or the calendar is new: work out again who is asked.")
-    def facts_changed(self, *_: object) -> None:
-        self._desk.keep(FactsChanged())
+    @workflow.signal(dynamic=True, description="What people say (answer_task), sealed; facts_changed.")
+    def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
+        self._desk.hear(HEARS, signal, sent)
 
     @workflow.query(description="Where the review stands, whom it waits for, what happens next.")
     def status(self) -> ProcessStatus:

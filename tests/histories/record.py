@@ -25,11 +25,14 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from temporalio.api.common.v1 import Payload  # noqa: E402
 from temporalio.client import WorkflowHistory  # noqa: E402
+from temporalio.common import RawValue  # noqa: E402
 from temporalio.testing import WorkflowEnvironment  # noqa: E402
 
 from domain.application import Stage  # noqa: E402
 from domain.standstill import closes_at  # noqa: E402
+from domain.statements import AnswerTask  # noqa: E402
 from tests.histories.project_scenarios import CORRECTIONS, DISPUTES, PROJECTS  # noqa: E402
 from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
 from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
@@ -152,6 +155,17 @@ async def evidence_gathered_again(story: Story) -> None:
     await story.status()
 
 
+async def flooded(story: Story) -> None:
+    """Open: one VP has approved amid forged signals, of which some are nothing that any converter takes."""
+    await story.to_review()
+    nonsense = RawValue(Payload(metadata={"encoding": b"binary/nonsense"}, data=b"\x00"))
+    await story.by_hand.signal("answer_task", nonsense)
+    story.while_recording("record:", *(AnswerTask(message_id=f"junk{number}") for number in range(40)))
+    await story.says(VERA, "approve")
+    await eventually(lambda: story.count("statements_unsealed") == 1, "the flood given up")
+    await story.status()
+
+
 SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
     "closed-approved": approved,
     "closed-returned-and-rejected": returned_and_rejected,
@@ -167,6 +181,7 @@ SCENARIOS: dict[str, Callable[[Story], Awaitable[None]]] = {
     "open-rejected-waiting": rejected_waiting,
     "open-new-run": goes_on_in_a_new_run,
     "open-evidence-gathered-again": evidence_gathered_again,
+    "open-flooded": flooded,
 }
 
 

@@ -8,13 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.context import ForeignStep
-from activities.steps import ChaseStep, RecordStep, Step
+from activities.steps import ChaseStep, RecordStep, Sent, SiftStep, Step
 from db import applications, projects
 from db.facts import import_organisation
 from db.registers import EarlierProjectRow
+from db.tables import audit
 from domain.dispute import Claimant
 from domain.organisation import Role
 from domain.project import Company, ProjectStage, Track
@@ -716,6 +718,47 @@ async def test_x3_what_is_forged_or_somebody_elses_changes_nothing(ground: Proje
             await mine.moves(stage)
     assert await ground.everything() == before
     assert (await mine.events()).count("statement_unsealed") == len(forged)
+
+
+async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(ground: ProjectGround) -> None:
+    """A flood: one entry in the record for all of it, and what was sealed is left to be read, each once."""
+    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    other = await ground.in_approval("p2", FAN, form("另一家"))
+    before = await ground.everything()
+    (task,) = mine.tasks
+    approves = mine.says(AnswerTask, NORTH_VP, task_id=task.id, choice="approve")
+    withdraws = mine.says(Withdraw, FAN, reason="客户取消")
+    theirs = other.says(AnswerTask, NORTH_VP, task_id=task.id, choice="approve")
+    forged = [AnswerTask(message_id=f"f{number}", person=EAST_VP) for number in range(300)]
+    said: list[AnswerTask | Withdraw] = [
+        *forged,
+        withdraws,
+        theirs,
+        approves,
+        withdraws,
+        approves.model_copy(update={"person": EAST_VP}),
+    ]
+    messages = [Sent(kind=one.kind, text=one.model_dump_json()) for one in said]
+    messages += [
+        Sent(kind="withdraw", text=text) for text in ("null", "7", '{"undecodable":true}', '{"person":"\\u0000"}')
+    ]
+    step = SiftStep(key="sift", now=NOW, subject=mine.subject, messages=tuple(messages))
+    sifted = await mine.once(ground.records.sift_messages, step)
+    assert [said[position] for position in sifted.sealed] == [withdraws, approves]
+    assert await mine.once(ground.records.sift_messages, step) == sifted
+    assert await ground.everything() == before
+    assert (await mine.events()).count("statements_unsealed") == 1
+    async with ground.engine.connect() as tx:
+        body = (await tx.execute(select(audit.c.body).where(audit.c.event == "statements_unsealed"))).scalar_one()
+    assert body == {
+        "number": 306,
+        "kinds": {"answer_task": 302, "withdraw": 4},
+        "unreadable": 4,
+        "claimed_persons": sorted({EAST_VP, NORTH_VP}),
+    }
+    assert (await mine.hears(approves)).accepted
+    with pytest.raises(ForeignStep):
+        await mine.once(ground.records.sift_messages, step.model_copy(update={"key": "2", "subject": other.subject}))
 
 
 async def test_x3_a_registration_whose_seal_is_broken_does_not_exist(ground: ProjectGround) -> None:

@@ -36,7 +36,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "schedules": frozenset({"domain", "workflows"}),
     "logs": frozenset({"settings"}),
     "worker_health": frozenset({"settings"}),
-    "sandbox": frozenset(),
+    "sandbox": frozenset({"workflows"}),
     "embedded": EVERYTHING,
     "cli": EVERYTHING,
     "commands": EVERYTHING,

@@ -22,6 +22,8 @@ from activities.steps import (
     RecordStep,
     Refreshed,
     RefreshStep,
+    Sifted,
+    SiftStep,
     Step,
     SubmitStep,
     Submitted,
@@ -32,7 +34,7 @@ from domain.application import WEIGHED, Stage
 from domain.asking import refilled_slots
 from domain.deadlines import appeal_until, due_at, due_step
 from domain.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
-from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw
+from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw, statement_of
 from domain.tasks import (
     APPROVE,
     REJECT,
@@ -135,6 +137,24 @@ class FakeActivities:
             case _:
                 raise LookupError(f"no application hears {said.kind}")
         return await self._once(step, lambda: self._heard(said, step, work))
+
+    @activity.defn(name="sift_messages")
+    async def sift_messages(self, step: SiftStep) -> Sifted:
+        workflow_id = activity.info().workflow_id
+
+        def work() -> Sifted:
+            said = [statement_of(sent.kind, sent.text) for sent in step.messages]
+            sealed = [seal_holds(one, SEAL_KEYS) and one.workflow_id == workflow_id for one in said]
+            unsealed = [one for one, held in zip(said, sealed, strict=True) if not held]
+            self.record.refused += [(one.message_id, "unsealed") for one in unsealed]
+            self.record.note("statements_unsealed", step.now, number=len(unsealed))
+            first: dict[str, int] = {}
+            for position, one in enumerate(said):
+                if sealed[position]:
+                    first.setdefault(one.fingerprint, position)
+            return Sifted(sealed=tuple(first.values()))
+
+        return await self._once(step, work)
 
     def _heard(self, said: Statement, step: Step, work: Callable[[], Recorded]) -> Recorded:
         own = self._own()

@@ -235,6 +235,8 @@ class FakeProjectActivities(FakeActivities):
 
         return await self._once(step, work)
 
+    sift_messages = FakeActivities.sift_messages
+
     @activity.defn(name="correct_contract")
     async def correct_contract(self, step: CorrectContractStep) -> ContractCorrected:
         def work() -> ContractCorrected:

@@ -5,16 +5,28 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretBytes
 from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
 from temporalio.common import RawValue
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
+from crypto.codec import data_converter
+from crypto.keyring import Keyring
 from domain.application import Stage
 from domain.organisation import Delegation
 from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
-from tests.workflow.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation
-from tests.workflow.story import Story, eventually, form, time_skipping
+from sandbox import Sandbox
+from tests.workflow.fake_record import CLARA, GINA, PAYLOAD_KEYS, SAM, VERA, VIKTOR, organisation
+from tests.workflow.story import CONVERTER, Story, eventually, form, time_skipping
 from workflows.desk import Desk
-from workflows.messages import TASK_QUEUE, FactsChanged, StartApplication
+from workflows.messages import TASK_QUEUE, FactsChanged, StartApplication, bundle
+from workflows.named_account import NamedAccountApplication
+
+FOREIGN = RawValue(
+    Payload(metadata={"encoding": b"binary/encrypted", "encryption-key-id": b"of-another-ring"}, data=b"\x00" * 60)
+)
+"""Encrypted with a key that is not configured here."""
 
 JUNK: dict[str, list[Any]] = {
     "a word": ["approve"],
@@ -25,6 +37,10 @@ JUNK: dict[str, list[Any]] = {
     "wrong types": [{"task_id": 7, "choice": ["approve"], "said_at": "yesterday", "fields": 3}],
     "an unknown shape": [{"decision": "approve", "by": "vera"}],
     "unknown encoding": [RawValue(Payload(metadata={"encoding": b"binary/nonsense"}, data=b"\x00\xff"))],
+    "no JSON": [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b"{"))],
+    "a lone surrogate": [RawValue(Payload(metadata={"encoding": b"json/plain"}, data=b'"\\ud800"'))],
+    "under a key we do not have": [FOREIGN],
+    "two under a key we do not have": [FOREIGN, FOREIGN],
     "garbage as ours": [
         RawValue(
             Payload(
@@ -45,10 +61,85 @@ async def test_signals_by_hand_change_nothing_and_stop_nothing(story: Story, sen
         await story.by_hand.signal(name, args=sent)
     assert await story.status() == before
     assert not story.record.heard & {""}
+    await eventually(lambda: len(story.record.refused) >= 3, "one refusal for each thing that people can say")
+    assert {why for _, why in story.record.refused} == {"unsealed"}
     await story.says(VERA, "approve")
     await story.says(VIKTOR, "approve")
     assert await story.result() == Stage.ACTIVE
     assert not await story.task_failures()
+
+
+async def test_x3_what_a_missing_key_hid_from_a_process_may_come_to_light_later(story: Story) -> None:
+    """A signal under a key that is not configured is recorded and over. With the key, the history replays all the
+    same; and whatever else is under a key that is missing waits for it."""
+    newer = Keyring((*PAYLOAD_KEYS.keys, ("rotated-early", SecretBytes(b"\x01" * 32))))
+    early = Client(story.client.service_client, data_converter=data_converter(newer))
+    await story.to_review()
+    said = story.answer(VERA, "approve")
+    await early.get_workflow_handle(story.workflow_id).signal("answer_task", said)
+    await eventually(lambda: bool(story.record.refused), "a refusal")
+    assert said.message_id not in story.record.heard
+    await story.says(VERA, "approve")
+    await story.says(VIKTOR, "approve")
+    assert await story.result() == Stage.ACTIVE
+    assert not await story.task_failures()
+    history = await story.history()
+    for ring in (PAYLOAD_KEYS, newer):
+        replayer = Replayer(workflows=[NamedAccountApplication], data_converter=data_converter(ring), build_id="test")
+        await replayer.replay_workflow(history)
+    others = Replayer(
+        workflows=[NamedAccountApplication],
+        data_converter=data_converter(Keyring(newer.keys[-1:])),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        build_id="test",
+    )
+    with pytest.raises(RuntimeError, match="UnknownKey"):
+        await others.replay_workflow(history)
+
+
+@pytest.mark.parametrize("sandboxed", [True, False], ids=["sandboxed", "unsandboxed"])
+async def test_x3_a_flood_is_sifted_in_one_step_and_what_was_sealed_is_read_in_its_order(sandboxed: bool) -> None:
+    """All of it waits when the worker comes: one workflow task, which must not take two seconds."""
+    async with time_skipping() as env:
+        story = Story(env)
+        async with story.worker(max_cached_workflows=0):
+            await story.to_review()
+            first, second = story.answer(VIKTOR, "approve"), story.answer(VERA, "reject", "margins too thin")
+        forged = [AnswerTask(message_id=f"junk{number}", person=VERA, choice="approve") for number in range(240)]
+        await asyncio.gather(*(story.signal(one) for one in forged[:120]))
+        await story.signal(first, first)
+        for sent in ([], [FOREIGN], [RawValue(Payload(metadata={"encoding": b"binary/nonsense"}))], ["x", "y"]):
+            await story.by_hand.signal("withdraw", args=sent)
+        await asyncio.gather(*(story.by_hand.signal("facts_changed") for _ in range(20)))
+        await story.signal(second)
+        await asyncio.gather(*(story.signal(one) for one in forged[120:]))
+        inside = None if sandboxed else UnsandboxedWorkflowRunner()
+        async with story.worker(Sandbox(inside), max_cached_workflows=0):
+            await story.reaches(Stage.REJECTED)
+            assert not await story.task_failures()
+            recorded = [key for key in story.record.keys if key.startswith("record:")]
+            assert len(recorded) == 3, "the clerk's answer before, and the two that were sealed"
+            assert story.count("statements_unsealed") == 1
+            assert len(story.record.refused) == len(forged) + 4
+            assert story.count("refreshed") == 1
+        history = await story.history()
+        for runner in (Sandbox(), UnsandboxedWorkflowRunner()):
+            replayer = Replayer(
+                workflows=[NamedAccountApplication],
+                data_converter=CONVERTER,
+                workflow_runner=runner,
+                build_id="test",
+            )
+            await replayer.replay_workflow(history)
+
+
+async def test_x3_a_bundle_of_signals_cannot_be_sent(story: Story) -> None:
+    await story.to_review()
+    packed = bundle([("withdraw", [Payload(metadata={"encoding": b"json/plain"}, data=b"{}")])] * 3)
+    for name in ("bundle", "bundle-", "hear"):
+        await story.by_hand.signal(name, args=[RawValue(payload) for payload in packed])
+    await story.says(VERA, "approve")
+    assert not story.record.refused
 
 
 async def test_statements_without_a_seal_are_recorded_and_change_nothing(story: Story) -> None:
@@ -213,7 +304,7 @@ async def test_x3_no_signal_is_lost_while_runs_follow_each_other(story: Story) -
         junk = [AnswerTask(message_id=f"junk{n}") for n in range(start, start + 4)]
         await asyncio.gather(*(story.signal(one) for one in junk))
     await story.says(VERA, "approve")
-    await eventually(lambda: len(story.record.refused) == number, "every refusal")
+    await eventually(lambda: len(set(story.record.refused)) == number, "every refusal")
 
     async def renewed() -> bool:
         return await story.run_id() != first_run

@@ -142,11 +142,12 @@ async def test_x3_a_flood_of_updates_without_pause_crosses_several_runs(project:
 
 
 async def test_x3_what_a_dispute_has_not_read_goes_along_to_its_next_run(project: ProjectStory) -> None:
-    """D1: junk by hand and two texts behind it, all at once."""
+    """D1: answers to a task that there is not, all of them sealed, and a text behind them, all at once."""
     await project.to_dispute()
     child = project.child
     first = await child.run_id()
-    junk = [AnswerTask(message_id=f"junk{number}", workflow_id=child.workflow_id) for number in range(230)]
+    stray = AnswerTask(person=SAM, task_id="none", choice="agree")
+    junk = [project.sealed(stray, workflow_id=child.workflow_id) for _ in range(230)]
     proposed = project.answer(SAM, "agree", **HALVES)
     await asyncio.gather(*(project.signal(one) for one in junk))
     await project.signal(proposed)
