@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import Any, NamedTuple
 
 import jwt
-from jwt import PyJWKClient, PyJWKSet
-from jwt.exceptions import (
-    ExpiredSignatureError,
-    PyJWKClientConnectionError,
-    PyJWTError,
-)
+from jwt import PyJWKSet
+from jwt.exceptions import ExpiredSignatureError, PyJWTError
 
-from api.problems import Refusal, Unavailable
+from api.issuer_keys import IssuerKeys
+from api.problems import Refusal
 from domain.organisation import Organisation, Person
 from settings import Settings
 
 ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
-JWKS_SECONDS = 5
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
 MOST_BELIEVED = 2000
 """Tokens remembered as verified."""
@@ -39,8 +34,7 @@ class Doorkeeper:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # No cache of single keys: it forgets nothing, so a key that the issuer withdrew would be believed for ever.
-        self._keys = PyJWKClient(settings.oidc_jwks_url, cache_keys=False, lifespan=300, timeout=JWKS_SECONDS)
+        self._keys = IssuerKeys(settings.oidc_jwks_url)
         # Verified tokens, believed no longer than the key set they were verified with: one request in many verifies.
         self._believed: dict[str, Believed] = {}
         self._believed_by: PyJWKSet | None = None
@@ -50,21 +44,15 @@ class Doorkeeper:
         if token is None or not token.strip():
             raise Refusal(401, "token_missing", headers=CHALLENGE)
         token = token.strip()
-        held = self._held_keys()
+        held = self._keys.held
         if held is not self._believed_by:
             self._believed, self._believed_by = {}, held
         known = self._believed.get(token)
         if known is None or known.expires <= time.time() - LEEWAY_SECONDS:
-            # In a thread: the key set is fetched over the network, in the embedded mode from this very process.
-            known = self._read(await asyncio.to_thread(self._verified, token))
-            if held is not None and held is self._believed_by is self._held_keys():
+            known = self._read(await self._verified(token))
+            if held is not None and held is self._believed_by is self._keys.held:
                 self._believe(token, known)
         return known.login
-
-    def _held_keys(self) -> PyJWKSet | None:
-        """The key set, while it is not too old to be used."""
-        cache = self._keys.jwk_set_cache
-        return cache.get() if cache else None
 
     def _believe(self, token: str, known: Believed) -> None:
         if len(self._believed) >= MOST_BELIEVED:
@@ -77,9 +65,11 @@ class Doorkeeper:
             raise Refusal(401, "token_invalid", headers=CHALLENGE)
         return Believed(login, int(claims["exp"]))
 
-    def _verified(self, token: str) -> dict[str, Any]:
+    async def _verified(self, token: str) -> dict[str, Any]:
         try:
-            key = self._keys.get_signing_key_from_jwt(token)
+            key = await self._keys.key(str(jwt.get_unverified_header(token)["kid"]))
+            if key is None:
+                raise Refusal(401, "token_invalid", headers=CHALLENGE)
             return jwt.decode(
                 token,
                 key.key,
@@ -91,9 +81,8 @@ class Doorkeeper:
             )
         except ExpiredSignatureError:
             raise Refusal(401, "token_expired", headers=CHALLENGE) from None
-        except PyJWKClientConnectionError:
-            raise Unavailable("issuer_away") from None
-        except (PyJWTError, ValueError, TypeError, RecursionError):  # TypeError: a key of another kind than `alg`
+        except (PyJWTError, LookupError, ValueError, TypeError, RecursionError):
+            # LookupError: no key is named. TypeError: a key of another kind than `alg`.
             raise Refusal(401, "token_invalid", headers=CHALLENGE) from None
 
 

@@ -40,18 +40,23 @@ class SigningKey:
 
 
 class Issuer:
-    """Serves the key set on the loopback address; `keys` may change at any time."""
+    """Serves the key set on the loopback address; `keys` and `status` may change at any time, and it answers nobody
+    while `answers` is not set."""
 
     def __init__(self, *keys: SigningKey) -> None:
         self.keys = list(keys)
         self.fetched = 0
+        self.status = 200
+        self.answers = threading.Event()
+        self.answers.set()
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 issuer.fetched += 1
                 body = json.dumps({"keys": [key.jwk for key in issuer.keys]}).encode()
-                self.send_response(200)
+                issuer.answers.wait()
+                self.send_response(issuer.status)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -74,6 +79,7 @@ class Issuer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.answers.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
 import json
@@ -14,9 +15,12 @@ from typing import Any, Self
 import pytest
 
 from api.auth import LEEWAY_SECONDS, Doorkeeper
-from api.problems import Refusal
+from api.problems import Refusal, Unavailable
 from settings import Settings
 from tests.e2e.issuer import AUDIENCE, NAME, Issuer, SigningKey
+
+PATIENCE = 30.0
+"""Seconds after which a test gives up waiting."""
 
 
 @pytest.fixture
@@ -35,8 +39,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     """The clock by which fetched keys age; tests put it forward."""
     moved = SimpleNamespace(by=0.0)
     fake = SimpleNamespace(monotonic=lambda: time.monotonic() + moved.by)
-    monkeypatch.setattr("jwt.jwk_set_cache.time", fake)
-    monkeypatch.setattr("jwt.jwks_client.time", fake)
+    monkeypatch.setattr("api.issuer_keys.time", fake)
     return moved
 
 
@@ -84,6 +87,67 @@ async def test_a_new_key_is_found_by_its_id_and_a_flood_of_unknown_ids_is_not_pa
     for _ in range(10):
         assert await refused(door, SigningKey("ES256").token("li.ming")) == "token_invalid"
     assert issuer.fetched == before
+
+
+async def test_a_slow_issuer_holds_nobody_up_whose_key_is_known(
+    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+) -> None:
+    """Tokens under ids that nobody knows wait for one fetch together, while everybody else is answered from memory."""
+    key = issuer.keys[0]
+    assert await door.login_of(key.token("li.ming")) == "li.ming"
+    clock.by += 31
+    before = issuer.fetched
+    issuer.answers.clear()
+    strangers = [asyncio.create_task(refused(door, SigningKey("ES256").token("li.ming"))) for _ in range(12)]
+    async with asyncio.timeout(PATIENCE):
+        while issuer.fetched == before:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    assert await door.login_of(key.token("wang.fang")) == "wang.fang"
+    assert not any(stranger.done() for stranger in strangers), "they still wait"
+    issuer.answers.set()
+    assert await asyncio.gather(*strangers) == ["token_invalid"] * 12
+    assert issuer.fetched == before + 1
+
+
+async def test_an_issuer_that_gives_no_answer_is_not_asked_again_at_once(
+    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+) -> None:
+    key, unknown = issuer.keys[0], SigningKey("ES256")
+    assert await door.login_of(key.token("li.ming")) == "li.ming"
+    clock.by += 31
+    issuer.status = 500
+    before = issuer.fetched
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await door.login_of(unknown.token("li.ming"))
+        assert await door.login_of(key.token("wang.fang")) == "wang.fang"
+    assert issuer.fetched == before + 1
+    clock.by += 300  # what is known is too old to be believed
+    for _ in range(5):
+        with pytest.raises(Unavailable):
+            await door.login_of(key.token("li.ming"))
+    assert issuer.fetched == before + 2
+    issuer.status = 200
+    clock.by += 6
+    assert await door.login_of(key.token("li.ming")) == "li.ming"
+
+
+async def test_known_keys_are_renewed_beside_the_requests(
+    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+) -> None:
+    key = issuer.keys[0]
+    assert await door.login_of(key.token("li.ming")) == "li.ming"
+    before = issuer.fetched
+    clock.by += 200
+    issuer.answers.clear()
+    assert await door.login_of(key.token("wang.fang")) == "wang.fang"
+    issuer.answers.set()
+    async with asyncio.timeout(PATIENCE):
+        while issuer.fetched == before or door._keys._flight:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+    clock.by += 200
+    issuer.status = 500
+    assert await door.login_of(key.token("li.ming")) == "li.ming", "as young as its last renewal"
 
 
 async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_key_are_refused(
