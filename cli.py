@@ -66,9 +66,8 @@ def api(home: RunningHomeOption = None) -> None:
     import startup
 
     # isort: on
-    import uvicorn
-
     from api.app import create_app
+    from api.server import serve
 
     settings = settings_for(home)
     extra = []
@@ -79,17 +78,7 @@ def api(home: RunningHomeOption = None) -> None:
         extra.append(dev_routes.router(settings, reader(settings.database_url)))
     front_door = create_app(settings, extra_routers=extra)
     startup.imported()
-    uvicorn.run(
-        front_door,
-        host=settings.api_host,
-        port=settings.api_port,
-        loop="uvloop",
-        http="httptools",
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        timeout_graceful_shutdown=8,
-    )
+    serve(front_door, settings.api_host, settings.api_port)
 
 
 @app.command()

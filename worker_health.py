@@ -45,7 +45,7 @@ class HealthServer:
             head = f"HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
             writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
             await writer.drain()
-        except (OSError, TimeoutError):
+        except (OSError, ValueError):  # ValueError: a line without end
             pass
         finally:
             writer.close()
