@@ -68,6 +68,8 @@ def api(home: RunningHomeOption = None) -> None:
     # isort: on
     from api.app import create_app
     from api.server import serve
+    from keys_in_use import check_before_start, process_of
+    from settings import SettingsError
 
     settings = settings_for(home)
     extra = []
@@ -76,7 +78,12 @@ def api(home: RunningHomeOption = None) -> None:
         from embedded.people import reader
 
         extra.append(dev_routes.router(settings, reader(settings.database_url)))
-    front_door = create_app(settings, extra_routers=extra)
+    mine = process_of("api", settings)
+    try:
+        asyncio.run(check_before_start(mine, settings.database_url))
+    except SettingsError as error:
+        raise fail(str(error)) from None
+    front_door = create_app(settings, extra_routers=extra, process=mine)
     startup.imported()
     serve(front_door, settings.api_host, settings.api_port)
 

@@ -29,7 +29,9 @@ from db import messages
 from db.engine import make_engine
 from db.facts import Facts
 from db.listen import Listener
+from db.running import Presence
 from domain.policy import Policy, load_policy
+from keys_in_use import check_before_start, check_processes, process_of
 from logs import configure_logs
 from registered import WORKFLOWS, activities_of
 from sandbox import Sandbox
@@ -113,8 +115,12 @@ async def serve(settings: Settings) -> None:
     port = settings.worker_metrics_port
     engine_figures = PrometheusConfig(bind_address=f"0.0.0.0:{port}", durations_as_seconds=True) if port else None
     runtime = Runtime(telemetry=TelemetryConfig(metrics=engine_figures))
+    mine = process_of("worker", settings)
+    await check_before_start(mine, settings.database_url)
     client = await connect(settings, runtime=runtime)
-    async with running_worker(settings, client) as worker:
+    presence = Presence(settings.database_url, mine)
+    await check_processes(mine, presence, client)
+    async with presence, running_worker(settings, client) as worker:
         async with HealthServer(settings, client, worker, UNDER_WAY.standing):
             log.info("worker ready", task_queue=TASK_QUEUE)
             schedules = asyncio.create_task(keep_schedules(client, load_policy(settings.policy_file)))
@@ -133,7 +139,11 @@ def main() -> int:
         return 1
     configure_logs(settings)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings))
+        try:
+            runner.run(serve(settings))
+        except SettingsError as error:  # only what runs beside us tells whether our keys will do
+            print(error, file=sys.stderr)  # noqa: T201
+            return 1
     return 0
 
 

@@ -32,6 +32,7 @@ from db.direct import Direct
 from db.engine import RecordAway, make_engine
 from db.facts import Facts, NoOrganisation
 from db.listen import Listener
+from db.running import Presence, Process
 from domain.policy import load_policy
 from settings import Settings
 from temporal_client import connect
@@ -41,8 +42,14 @@ LARGEST_BODY = 512 * 1024
 """Bytes. The longest form with every text at its limit stays well below."""
 
 
-def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), clock: Clock = now_utc) -> FastAPI:
-    """The API as an ASGI application. Nothing is opened before it starts."""
+def create_app(
+    settings: Settings,
+    *,
+    extra_routers: Sequence[APIRouter] = (),
+    clock: Clock = now_utc,
+    process: Process | None = None,
+) -> FastAPI:
+    """The API as an ASGI application. Nothing is opened before it starts. `process`: as what it is known to others."""
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -65,7 +72,7 @@ def create_app(settings: Settings, *, extra_routers: Sequence[APIRouter] = (), c
             clock=clock,
         )
         try:
-            async with record:
+            async with record, Presence(settings.database_url, process) if process else contextlib.nullcontext():
                 yield
         finally:
             await listener.close()

@@ -287,6 +287,23 @@ mail = Table(
     Index("ix_mail_subject_id", "subject_id"),
 )
 
+running_process = Table(
+    "running_process",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("payload_keys", ARRAY(Text), nullable=False),
+    Column("seal_keys", ARRAY(Text), nullable=False),
+    Column("seen_at", Moment, nullable=False, server_default=text("now()")),
+)
+
+payload_key = Table(
+    "payload_key",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("used_until", Moment, nullable=False, server_default=text("now()")),
+)
+
 nudge = Table(
     "nudge",
     metadata,

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
+from temporalio.api.common.v1 import Payload
+from temporalio.client import Client
+from temporalio.common import RawValue
+
 from embedded.driver import Answer, Portal, until
 from embedded.service import Service
 from tests.e2e.journey import CLERK, VPS, Journey
-from tests.e2e.stack import Stack, new_form
+from tests.e2e.stack import ROOT, Stack, new_form
 
 
 @contextmanager
@@ -134,3 +141,59 @@ def _settled(stack: Stack, person: str, receipt: str) -> str:
         return seen if seen != "stored" else None
 
     return until(f"receipt {receipt}", status)
+
+
+def test_x3_neither_an_unknown_key_nor_a_flood_of_forged_signals_stops_a_process(stack: Stack) -> None:
+    """By somebody with access to the engine: what they send is on record and changes nothing; answers count as ever."""
+    story = Journey(stack, "zhou.min").to_vps()
+    task = stack.portal.open_task(VPS[0], story.id)
+    forged = {"task_id": task["id"], "choice": "reject", "reason": "伪造", "person": VPS[0], "seal": "k1:AAAA"}
+    unknown = Payload(metadata={"encoding": b"binary/encrypted", "encryption-key-id": b"k99"}, data=bytes(64))
+
+    async def sends(messages: list[object]) -> None:
+        client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
+        handle = client.get_workflow_handle(f"application-{story.id}")
+        for start in range(0, len(messages), 50):
+            await asyncio.gather(*(handle.signal("answer_task", one) for one in messages[start : start + 50]))
+
+    asyncio.run(sends([RawValue(unknown)]))
+    until("the unreadable signal on record", lambda: "statement_unsealed" in story.event_names())
+    assert stack.portal.answer(VPS[0], task["id"], "approve").status == 200
+    with without(stack, stack.worker):
+        asyncio.run(sends([forged | {"message_id": f"{number:040}"} for number in range(2000)]))
+    asyncio.run(sends([forged | {"message_id": f"{number:040}"} for number in range(2000, 2300)]))
+    other = stack.portal.open_task(VPS[1], story.id)
+    assert stack.portal.answer(VPS[1], other["id"], "approve").status == 200
+    story.reaches("active")
+    assert "statements_unsealed" in story.event_names()
+    assert story.event_names().count("statement_unsealed") < 50
+    assert stack.cli("verify").exit_code == 0
+
+
+def test_x3_a_key_changed_too_early_is_told_at_the_start(stack: Stack) -> None:
+    """The worker knows the new key first; and an old one may not go while the engine keeps what it encrypted."""
+    Journey(stack, "zhou.min").to_vps()
+    kept = stack.environment["BAOBEI_PAYLOAD_KEYS"]
+    new = "k-new:" + "A" * 43 + "="
+
+    def refuses(argv: list[str], keys: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *argv],
+            cwd=ROOT,
+            env=stack.environment | {"BAOBEI_PAYLOAD_KEYS": keys},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+        assert len(done.stderr.strip().splitlines()) == 1, done.stderr
+        return done.stderr
+
+    with without(stack, stack.api):
+        assert "would use the key k-new, which a running worker" in refuses(["cli.py", "api"], f"{kept},{new}")
+    with without(stack, stack.worker):
+        assert "which a running api uses" in refuses(["worker.py"], new)
+        with without(stack, stack.api):
+            told = refuses(["worker.py"], new)
+            assert f"lacks the key {kept.partition(':')[0]}, in use until" in told

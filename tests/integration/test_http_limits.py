@@ -249,7 +249,7 @@ async def test_whoever_has_something_to_say_gets_in_however_many_only_hold_the_d
     door.echo.lets.clear()
     waiting = [asyncio.create_task(door.told(GET + LAST)) for _ in range(8)]
     async with asyncio.timeout(PATIENCE):
-        while sum(not one.is_waiting for one in door.connections) < 8:
+        while sum(not one.is_waiting for one in door.connections) < 8:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     status, headers, body = await door.told(GET + LAST)
     assert (status, headers["retry-after"], json.loads(body)["code"]) == (503, "5", "too_many_connections")

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 EVERYTHING = frozenset(
     "domain matching conflicts crypto texts workflows db activities api embedded bench settings temporal_client cli "
-    "logs sandbox schedules worker_health commands reports registered startup".split()
+    "keys_in_use logs sandbox schedules worker_health commands reports registered startup".split()
 )
 """What composition may import: every room, but never `worker`, which is only ever run."""
 
@@ -37,6 +37,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "logs": frozenset({"settings"}),
     "worker_health": frozenset({"settings"}),
     "sandbox": frozenset({"workflows"}),
+    "keys_in_use": frozenset({"settings", "crypto", "db"}),
     "embedded": EVERYTHING,
     "cli": EVERYTHING,
     "commands": EVERYTHING,
