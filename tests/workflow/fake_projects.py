@@ -424,6 +424,8 @@ class FakeProjectActivities(FakeActivities):
         claimants: tuple[Claimant, ...] = ()
         if notice in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
             involved = (own.applicant,)
+        elif notice in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
+            involved = (own.salesperson,)
         if notice in _OF_BOTH_SIDES:
             claimants = self._accounts_of_others(own) if own.track is Track.OTHER_ACCOUNT else ()
         elif notice is ProjectNotice.CONFLICT_REFUSED:
