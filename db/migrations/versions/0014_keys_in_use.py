@@ -1,12 +1,12 @@
 """Which keys the processes that run hold, and until when each payload key was used.
 
-Revision ID: 0016
+Revision ID: 0014
 """
 
 from alembic import op
 
-revision = "0016"
-down_revision = "0009"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 
