@@ -250,7 +250,7 @@ class ProjectContext(Context):
         elif stage is ProjectStage.SHELVED and before is ProjectStage.ACTIVE:
             update |= {"end_reason": {"reason": "", "rule": "U4"}, "silences": len(Silence)}
         elif stage is ProjectStage.SHELVED:
-            update["end_reason"] = {"reason": "", "rule": "U10", "stage": before.value}
+            update["end_reason"] = {"reason": "", "rule": "U10"}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
             update |= {"registered_at": work.now, "named_since": None}
             await applications.set_since(work.tx, "project", self.row.id, work.now)

@@ -113,7 +113,7 @@ async def test_u10_a_held_project_is_warned_of_shelved_in_nobodys_way_and_can_be
     row = await mine.row()
     assert (row.stage.status, row.end_reason, await mine.live()) == (
         "shelved",
-        {"reason": "", "rule": "U10", "stage": "held"},
+        {"reason": "", "rule": "U10"},
         False,
     )
     assert await mine.told("shelved_standing") == sorted([FAN, NORTH_GM, NORTH_VP])
@@ -178,7 +178,7 @@ async def test_u10_a_dispute_nobody_settles_ends_and_its_project_is_shelved(disp
     row = await disputes.project_now("p1")
     assert (row.stage, row.end_reason) == (
         ProjectStage.SHELVED,
-        {"reason": "", "rule": "U10", "stage": "disputed"},
+        {"reason": "", "rule": "U10"},
     )
     assert set(await disputes.told("shelved_standing", "p1")) == set(told)
 
