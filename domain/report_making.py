@@ -188,7 +188,7 @@ _FATES = {
     ProjectStage.CONTRACT_SIGNED: Change.SIGNED,
     ProjectStage.ENDED: Change.LOST,
     ProjectStage.SHELVED: Change.SHELVED,
-    "merged": Change.MERGED,  # D6: its status is "ended", and nobody has lost it
+    ProjectStage.MERGED: Change.MERGED,  # D6: its status is "ended", and nobody has lost it
 }
 
 

@@ -413,6 +413,8 @@ OPERATIONS = (
     ("POST", "/api/v1/projects/{project_id}/objection", 15),
     ("POST", "/api/v1/projects/{project_id}/agreement", 40),
     ("POST", "/api/v1/projects/{project_id}/meeting", 15),
+    ("POST", "/api/v1/projects/{project_id}/meeting/move", 15),
+    ("POST", "/api/v1/projects/{project_id}/meeting/call-off", 15),
     ("POST", "/api/v1/projects/{project_id}/withdraw", 15),
     ("GET", "/api/v1/project-numbers/{number}", 40),
     ("POST", "/api/v1/conflicts/check", 60),

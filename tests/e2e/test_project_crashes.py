@@ -28,6 +28,7 @@ MEETING = {
     "starts_at": "2030-12-03T14:00:00+08:00",
     "place": "三号会议室",
     "participants": [EAST_VP, OWNER, OTHER, GENERAL_MANAGER],
+    "missing_because": "其余人员授权总经理决定",
 }
 NEWS = {"progress": "完成方案交流", "next_steps": "提交报价"}
 numbers = count(1000)

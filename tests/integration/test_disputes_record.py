@@ -160,7 +160,7 @@ async def test_d1_agreeing_needs_a_text_and_one_that_was_seen(ground: DisputeGro
     old = dispute.tasks[HOLDER]
     await dispute.asks(HOLDER)
     said = dispute.says(AnswerTask, HOLDER, task_id=old.id, choice="agree")
-    assert (await dispute.hears(said)).code == "task_withdrawn"
+    assert (await dispute.hears(said)).code == "agreement_superseded"
     assert (await dispute.agrees(HOLDER)).accepted
 
 

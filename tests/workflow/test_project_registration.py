@@ -118,7 +118,7 @@ async def test_p3_d1_under_anothers_account_all_are_told_both_agree_and_the_acco
     await project.comes_to(ProjectStage.APPROVAL)
     assert project.dispute.stage is DisputeStage.AGREED
     assert (await project.status()).waiting_for == (VIKTOR,)
-    assert project.told("agreed") == sorted({SAM, SUE, VERA, VIKTOR, GINA})
+    assert project.told("agreed") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     await project.tells(VIKTOR, "approve")
     await project.comes_to(ProjectStage.ACTIVE)
     assert project.told("project_approved") == sorted({SAM, SUE, DORA, MONA})
