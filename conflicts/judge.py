@@ -17,6 +17,7 @@ import atexit
 import contextlib
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -32,6 +33,10 @@ from matching.parties import Party
 
 FEW = 250
 """Pairs that are compared in a thread: some 30 ms, less than handing them over is worth."""
+
+
+ANSWER_SECONDS = 15.0
+"""A process that has not answered by then hangs, and another one is started: a question takes some 30 ms."""
 
 
 class Judge:
@@ -66,9 +71,14 @@ class Judge:
         asked, told = self._process.stdin, self._process.stdout
         assert asked is not None
         assert told is not None
-        asked.write(question + b"\n")
-        asked.flush()
-        answer = told.readline()
+        watch = threading.Timer(ANSWER_SECONDS, self._process.kill)
+        watch.start()
+        try:
+            asked.write(question + b"\n")
+            asked.flush()
+            answer = told.readline()
+        finally:
+            watch.cancel()
         if not answer.endswith(b"\n"):
             raise OSError("the process that compares names has gone")
         return answer

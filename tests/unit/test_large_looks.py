@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from itertools import product
+from subprocess import PIPE
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,6 +22,7 @@ from conflicts.judge import Judge
 from conflicts.judging import costs, judge
 from domain.policy import load_policy
 from matching.parties import Party, PartyRole, compare, may_be_same
+from worker_health import HealthServer
 
 BOUNDS = load_policy().matching
 NAMES = [
@@ -28,6 +34,7 @@ NAMES = [
     "Kunlun Energy",
     "苏州云岭精密制造股份有限公司",
 ]
+SLEEPS = [sys.executable, "-c", "import time; time.sleep(600)"]
 ROLES: tuple[PartyRole, ...] = ("customer", "related_party")
 
 
@@ -80,6 +87,17 @@ async def test_n3_names_are_compared_without_the_process_where_there_can_be_none
     assert await judges.judged(mine, others, BOUNDS) == judge(mine, others, BOUNDS)
 
 
+async def test_n3_a_process_that_hangs_is_ended_and_names_are_compared_without_it(
+    monkeypatch: pytest.MonkeyPatch, apart: Judge
+) -> None:
+    monkeypatch.setattr(judges, "ANSWER_SECONDS", 0.0)
+    monkeypatch.setattr(judges, "FEW", 0)
+    monkeypatch.setattr(judges, "_judge", apart)
+    monkeypatch.setattr(judges, "_start", lambda: subprocess.Popen(SLEEPS, stdin=PIPE, stdout=PIPE))
+    mine, others = parties("customer")[:1], parties("customer")
+    assert await judges.judged(mine, others, BOUNDS) == judge(mine, others, BOUNDS)
+
+
 async def test_x3_large_looks_take_turns_and_one_that_does_not_get_its_turn_gives_way() -> None:
     at_work, done = asyncio.Event(), asyncio.Event()
 
@@ -126,3 +144,21 @@ def test_x3_a_step_that_does_not_get_done_is_counted_until_it_is(monkeypatch: py
         attempt(TimeoutError())
     now += 301
     assert steps.standing() == 0, "another worker has taken it"
+
+
+async def test_x3_a_worker_whose_steps_stand_is_not_ready_and_says_how_many() -> None:
+    async def healthy() -> bool:
+        return True
+
+    client: Any = SimpleNamespace(service_client=SimpleNamespace(check_health=healthy))
+    worker: Any = SimpleNamespace(is_running=True)
+    settings: Any = SimpleNamespace(worker_health_port=0)
+    standing = 0
+    face = HealthServer(settings, client, worker, lambda: standing)
+    assert await face._reply("/readyz") == ("200 OK", b"ready\n")
+    standing = 3
+    status, body = await face._reply("/readyz")
+    assert status.startswith("503")
+    assert body.startswith(b"3 steps")
+    _, figures = await face._reply("/metrics")
+    assert b"baobei_steps_standing " in figures
