@@ -146,11 +146,11 @@ class EvidenceLine(Wire):
     def sentence(self, texts: Texts) -> str:
         if not self.available:
             return texts.text("evidence_line.unavailable")
-        if self.count == 0 and not self.not_compared:
-            return texts.text(f"evidence_line.{'no_information' if self.no_information else 'none'}")
-        words = [
-            texts.text("evidence_line.found", count=self.count) if self.count else texts.text("evidence_line.none")
-        ]
+        if self.no_information and self.count == 0:
+            words = [texts.text("evidence_line.no_information")]
+        else:
+            found = texts.text("evidence_line.found", count=self.count)
+            words = [found if self.count else texts.text("evidence_line.none")]
         if self.grave:
             words.append(texts.text("evidence_line.grave", grave=self.grave))
         if self.look:

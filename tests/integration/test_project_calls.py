@@ -34,8 +34,8 @@ from tests.integration.project_door import (
     filled,
     row,
 )
+from workflows import dispute, named_account, project
 from workflows.contract_correction import ContractCorrection
-from workflows.dispute import ProjectDispute
 from workflows.named_account import NamedAccountApplication
 from workflows.project import ProjectRegistration
 
@@ -173,15 +173,10 @@ async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> N
     assert _Definition.must_from_class(NamedAccountApplication).name == APPLICATION_PROCESS
     assert _Definition.must_from_class(ProjectRegistration).name == PROJECT_PROCESS
     assert _Definition.must_from_class(ContractCorrection).name == CORRECTION_PROCESS
-    said = {
-        NamedAccountApplication: {"answer_task", "withdraw", "appeal"},
-        ProjectRegistration: {
-            *("answer_task", "withdraw", "update", "report_loss", "receive_contract", "object_to_refusal"),
-        },
-        ProjectDispute: {"answer_task", "call_for_meeting"},
-    }
-    for cls, signals in said.items():
-        assert signals <= set(_Definition.must_from_class(cls).signals)
+    of_projects = {"answer_task", "withdraw", "update", "report_loss", "receive_contract", "object_to_refusal"}
+    assert {"answer_task", "withdraw", "appeal", "gather_evidence"} <= set(named_account.HEARS)
+    assert of_projects | {"call_for_meeting"} <= set(project.HEARS)
+    assert {"answer_task", "call_for_meeting", "move_meeting", "call_off_meeting"} <= set(dispute.HEARS)
 
 
 async def test_x2_the_list_and_the_single_row_are_one_condition(tx: AsyncConnection) -> None:

@@ -253,9 +253,9 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
         ((late, other),) = [pair for pair in zip(heard, said, strict=True) if not pair[0].accepted]
         assert first.decision.choice == statement.choice
         assert late.code == "already_answered"
-        receipt = await one.receipt(other)
+        told = (await one.receipt(other))["decided"]
         by = "王芳" if statement.person == EAST_VP else "孙丽"
-        assert (receipt["choice"], receipt["by"]) == (statement.choice, by)
+        assert (told["choice"], told["by"]) == (statement.choice, by)
         ends = await race(
             tried(one.once(ground.records.move, one.move_step(ProjectStage.REFUSED))),
             tried(
