@@ -11,12 +11,12 @@ from activities.context import Answered, Refused
 from activities.meetings import call, check_call, take_calling_off, take_moving
 from activities.reassigning import take_side
 from activities.receipts import accept
-from activities.stepping_in import step_in
+from activities.stepping_in import note_wanted, step_in, wanted_by
 from activities.steps import Recorded
 from db.tasks import DecisionRow, TaskRow
+from domain.access import may_call_meeting
 from domain.base import Frozen
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
-from domain.organisation import Role
 from domain.split import Split
 from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign, Statement
 from domain.tasks import AGREE, AGREED, CONFIRMED, DISAGREE, PROPOSED, Problem, TaskKind
@@ -114,8 +114,8 @@ async def _agrees(context: DisputeContext, task: TaskRow, decision: DecisionRow,
 async def _want_meeting(context: DisputeContext, person: str, reason: str) -> None:
     """D2: whoever wants it first is who the others are told of."""
     if context.row.wanted is None:
-        wanted = {"by": person, "reason": reason, "at": context.work.now.isoformat()}
-        await context.change(meeting={"wanted": wanted})
+        sides = (*context.sides, context.project.salesperson)
+        await context.change(meeting={"wanted": wanted_by(context, sides, person, reason)})
 
 
 async def _record(context: DisputeContext, decision: DecisionRow, outcome: MeetingOutcome) -> None:
@@ -143,25 +143,17 @@ async def take(context: DisputeContext, said: Statement) -> Recorded:
         raise Refused("stage_does_not_allow", stage=row.stage.value)
     if row.stage is DisputeStage.AGREED:  # D4: its process was just about to end
         return await step_in(context, context.project, said, settled=True)
-    if said.person not in _may_call(context):
+    person, sides = context.organisation.person(said.person), (*context.sides, context.project.salesperson)
+    if person is None or not person.active or not may_call_meeting(person, context.organisation, sides, work.now):
         raise Refused("may_not_call_meeting")
     if row.wanted and not row.stage.ended and not context.project_is_over and row.stage is not DisputeStage.NEGOTIATION:
         raise Refused("meeting_already_wanted", by=str(row.wanted["by"]), at=str(row.wanted["at"]))
     if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or row.all_confirmed:
         raise Refused("dispute_not_open", stage=row.stage.value)
     await _want_meeting(context, said.person, said.reason)
-    work.note("meeting_wanted", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D2")
+    note_wanted(context, row.id, context.row.wanted or {}, channel=said.channel, rule="D2")
     await accept(work, said)
     return Recorded(accepted=True)
-
-
-def _may_call(context: DisputeContext) -> frozenset[str]:
-    organisation = context.organisation
-    sides = {*context.sides, context.project.salesperson}
-    vps = {organisation.vp_of(person) or "" for person in sides}
-    managers = {person.id for person in organisation.holders(Role.GENERAL_MANAGER)}
-    known = (organisation.person(person) for person in sides | vps | managers)
-    return frozenset(person.id for person in known if person and person.active)
 
 
 def _read(model: type[M], said: AnswerTask) -> M:

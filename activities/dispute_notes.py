@@ -45,6 +45,7 @@ async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonVal
             return {
                 "reason": str(wanted.get("reason", "")),
                 "wanted_by": _named(context, str(wanted.get("by", ""))),
+                **({"on_behalf_of": _named(context, str(wanted["on_behalf_of"]))} if "on_behalf_of" in wanted else {}),
                 "participants": [_named(context, person) for person in suggested],
                 "precedents": await precedents(context),
                 **_waiting_agreement(context),
@@ -124,6 +125,9 @@ def shown_with(
             rows = meeting_rows(called, organisation, texts, context.policy.zone)
             off = kind is ProjectNotice.MEETING_CALLED_OFF
             return {"facts": rows, "invitation": _invitation(context, called, texts, off=off)}
+        case ProjectNotice.MEETING_WANTED if row.wanted and "on_behalf_of" in row.wanted:
+            by, behalf = (organisation.name_of(str(row.wanted[one])) for one in ("by", "on_behalf_of"))
+            return {"decided_by_name": texts.text("late.for", person=by, on_behalf_of=behalf)}
         case ProjectNotice.AGREED | ProjectNotice.MEETING_RECORDED if row.outcome:
             return {"facts": (*outcome_rows(row.outcome, organisation), *_registration_rows(context, texts))}
         case _:

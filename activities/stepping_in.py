@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from activities.context import Context, Refused
@@ -11,7 +11,7 @@ from activities.steps import Recorded
 from db import disputes, projects
 from db.disputes import DisputeRow
 from db.projects import ProjectRow
-from domain.access import may_call_meeting, may_step_in
+from domain.access import may_call_meeting, steps_in_for
 from domain.dispute import DisputeStage
 from domain.project import ProjectStage
 from domain.statements import CallForMeeting
@@ -38,20 +38,46 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
     if agreed is None:
         raise Refused("dispute_not_open", stage=project.stage.value)
     person = context.organisation.person(said.person)
-    if person is None or not person.active or not may_call_meeting(person, context.organisation, agreed.sides):
+    if (
+        person is None
+        or not person.active
+        or not may_call_meeting(person, context.organisation, agreed.sides, work.now)
+    ):
         raise Refused("may_not_call_meeting")
-    if not may_step_in(person, context.organisation, agreed.sides):
+    if steps_in_for(person, context.organisation, agreed.sides, work.now) is None:
         raise Refused("agreement_binds")
     if agreement_waits(project):  # somebody was quicker, and the process is on its way to the meeting
         await accept(work, said, settled=True)
         return Recorded(accepted=True, settled=True)
     if _decided(context, project):
         raise Refused("project_decided")
-    wanted = {"by": said.person, "reason": said.reason, "at": work.now.isoformat()}
+    wanted = wanted_by(context, agreed.sides, said.person, said.reason)
     await projects.change(work.tx, project.id, agreement={**(project.agreement or {}), WAITS: wanted})
-    work.note("meeting_wanted", said.person, dispute=agreed.id, reason=said.reason, channel=said.channel, rule="D4")
+    note_wanted(context, agreed.id, wanted, channel=said.channel, rule="D4")
     await accept(work, said, settled=settled)
     return Recorded(accepted=True, settled=settled)
+
+
+def wanted_by(context: Context, sides: Collection[str], person: str, reason: str) -> dict[str, str]:
+    """D2, D4: who wants the meeting, on whose behalf, why and when."""
+    now, known = context.work.now, context.organisation.person(person)
+    principal = steps_in_for(known, context.organisation, sides, now) if known else None
+    behalf = {"on_behalf_of": principal} if principal and principal != person else {}
+    return {"by": person, **behalf, "reason": reason, "at": now.isoformat()}
+
+
+def note_wanted(context: Context, dispute_id: str, wanted: Mapping[str, str], *, channel: str, rule: str) -> None:
+    """Put on record who has asked for the meeting."""
+    behalf = {"on_behalf_of": wanted["on_behalf_of"]} if "on_behalf_of" in wanted else {}
+    context.work.note(
+        "meeting_wanted",
+        wanted["by"],
+        dispute=dispute_id,
+        reason=wanted["reason"],
+        channel=channel,
+        rule=rule,
+        **behalf,
+    )
 
 
 async def agreed_over(context: Context, project: ProjectRow) -> DisputeRow | None:

@@ -40,7 +40,7 @@ from db.engine import AsyncConnection, looking_up
 from db.messages import Receipt
 from db.projects import ProjectRow
 from db.tasks import TaskRow
-from domain.access import may_call_meeting, may_move_meeting, may_receive_contract, may_register, scope_of
+from domain.access import may_call_meeting, may_move_meeting, may_receive_contract, may_register, scope_at
 from domain.base import Text
 from domain.dispute import Agreement, DisputeStage, MeetingCall
 from domain.names import at_the_door
@@ -115,7 +115,7 @@ async def list_projects(
     """The projects the caller may see, the newest registration first."""
     rows = await reading.projects_seen(
         tx,
-        scope_of(viewer.person, viewer.organisation),
+        scope_at(viewer.person, viewer.organisation, state.clock()),
         stages=[stage.value for stage in ProjectStage if stage.status is status] if status else None,
         salesperson=salesperson,
         after=parse_cursor(cursor, "moment", "id"),
@@ -130,10 +130,11 @@ async def list_projects(
     )
 
 
-async def seen_project(tx: AsyncConnection, viewer: Viewer, project_id: str, through: str) -> ProjectRow:
+async def seen_project(tx: AsyncConnection, state: State, viewer: Viewer, project_id: str, through: str) -> ProjectRow:
     """The project if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
     row = await projects.find(tx, project_id)
-    if row is None or not await reading.sees_project(tx, scope_of(viewer.person, viewer.organisation), row.id):
+    scope = scope_at(viewer.person, viewer.organisation, state.clock())
+    if row is None or not await reading.sees_project(tx, scope, row.id):
         raise Refusal(404, "not_found")
     await messages.note_reading(tx, viewer.person.id, "project", row.id, through)
     return row
@@ -142,7 +143,7 @@ async def seen_project(tx: AsyncConnection, viewer: Viewer, project_id: str, thr
 @router.get("/projects/{project_id}", response_model=ProjectView)
 async def read_project(project_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
     """Where one project stands, why, what comes next by itself and what prevents it."""
-    row = await seen_project(tx, viewer, project_id, "api")
+    row = await seen_project(tx, state, viewer, project_id, "api")
     composer = Composer(tx, state.facts, viewer, texts_for(request))
     return await composer.project(row, shown=await composer.sees_evidence(row))
 
@@ -156,7 +157,7 @@ async def read_project_dossier(
     project_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
 ) -> Response:
     """N11: everything about one project in one document, JSON or printable HTML as `Accept` asks."""
-    row = await seen_project(tx, viewer, project_id, "dossier")
+    row = await seen_project(tx, state, viewer, project_id, "dossier")
     texts = texts_for(request)
     dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
     if "text/html" in request.headers.get("accept", ""):
@@ -246,7 +247,7 @@ async def agree_on_split(
     """D1, D3: put a text on the table, or confirm the one that lies there: the caller's open task is answered."""
     texts = texts_for(request)
     async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, viewer, project_id, "api")
+        row = await seen_project(tx, state, viewer, project_id, "api")
         task = await _asked_to_agree(tx, viewer, row)
         # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
         earlier = await state.door.heard(caller)
@@ -270,22 +271,30 @@ async def call_for_meeting(
     project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """D2, D4: a side, a VP concerned or the general manager wants the coordination meeting instead of an agreement. VPs
-    and the general manager may step in until the project is decided, also after an agreement, which then waits."""
+    and the general manager, or their delegates, may step in until the project is decided, also after an agreement,
+    which then waits."""
     texts = texts_for(request)
     async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, viewer, project_id, "api")
+        row = await seen_project(tx, state, viewer, project_id, "api")
         earlier = await state.door.heard(caller)
         over = await disputes.of_project(tx, row.id)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
     dispute = over[-1] if over else None
-    if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute)):
+    if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute), state.clock()):
         raise Refusal(403, "may_not_call_meeting", rule="D2")
     if dispute is None or dispute.stage in (DisputeStage.DECIDED, DisputeStage.WITHDRAWN) or row.stage.ended:
         raise Refusal(409, "dispute_not_open")
     # Once both have agreed, the registration itself hears who steps in.
-    process = row.workflow_id if dispute.stage.ended else dispute.workflow_id
-    receipt = await state.door.say(caller, CallForMeeting, process, "call_for_meeting", reason=body.reason)
+    hears = row.workflow_id if dispute.stage.ended else dispute.workflow_id
+    signal = "call_for_meeting"
+    try:
+        receipt = await state.door.say(caller, CallForMeeting, hears, signal, reason=body.reason)
+    except Refusal as refusal:
+        if refusal.code != "process_over" or hears == row.workflow_id:
+            raise
+        # The dispute was settled since we looked: its registration hears it, as long as it is not decided.
+        receipt = await state.door.say(caller, CallForMeeting, row.workflow_id, signal, reason=body.reason)
     return outcome(caller, receipt, texts, SubjectType.PROJECT)
 
 
@@ -324,7 +333,7 @@ async def withdraw_project(
 
 @router.get("/project-numbers/{number}", response_model=NumberCheck)
 async def check_number(
-    number: Number, viewer: ViewerDep, tx: Tx, request: Request, purpose: Annotated[Purpose, Query()]
+    number: Number, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request, purpose: Annotated[Purpose, Query()]
 ) -> Any:
     """P9: whether a project number counts for early ordering, early shipping or contract review, and why.
 
@@ -337,7 +346,7 @@ async def check_number(
     if row is None:
         return NumberCheck(allowed=False, reason=texts.text("number_check.unknown"))
     status = row.stage.status
-    if not await reading.sees_project(tx, scope_of(viewer.person, viewer.organisation), row.id):
+    if not await reading.sees_project(tx, scope_at(viewer.person, viewer.organisation, state.clock()), row.id):
         allowed = status is ProjectStatus.ACTIVE
         return NumberCheck(
             allowed=allowed, reason=texts.text(f"number_check.{'allowed' if allowed else 'not_in_force'}")
@@ -371,7 +380,7 @@ def _registered(
 async def _called_meeting(state: State, viewer: Viewer, project_id: str) -> str:
     """The process whose meeting commerce moves or calls off. Raises `Refusal`."""
     async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, viewer, project_id, "api")
+        row = await seen_project(tx, state, viewer, project_id, "api")
         over = await disputes.of_project(tx, row.id)
     if not may_move_meeting(viewer.person):
         raise Refusal(403, "only_commerce_moves_meeting", rule="D5")
@@ -382,7 +391,7 @@ async def _called_meeting(state: State, viewer: Viewer, project_id: str) -> str:
 
 async def _project(state: State, viewer: Viewer, project_id: str) -> ProjectRow:
     async with looking_up(state.engine) as tx:
-        return await seen_project(tx, viewer, project_id, "api")
+        return await seen_project(tx, state, viewer, project_id, "api")
 
 
 async def _by_its_salesperson(state: State, viewer: Viewer, project_id: str, rule: str) -> ProjectRow:

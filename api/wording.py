@@ -15,7 +15,9 @@ from domain.tasks import FieldSpec, TaskKind
 from texts.catalogue import Texts
 from texts.review_views import column_label
 
-_PERSON: Final = frozenset({"person", "by", "responsible", "salesperson", "called_by", "clerk", "wanted_by"})
+_PERSON: Final = frozenset(
+    {"person", "by", "responsible", "salesperson", "called_by", "clerk", "wanted_by", "on_behalf_of"}
+)
 _PEOPLE: Final = frozenset({"participants"})
 
 

@@ -240,6 +240,7 @@ def _seen_project(scope: Scope) -> ColumnElement[bool]:
         exists().where(dispute.c.project_id == one, _SIDES.op("?|")(cast(sorted(scope.led), ARRAY(Text))))
         if scope.led
         else false(),
+        exists().where(dispute.c.project_id == one) if scope.disputes else false(),
         and_(  # P3, D4: told of it with its registration, a moment before its dispute is on record
             project.c.stage == ProjectStage.DISPUTED.value,
             exists().where(mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains(_REGISTERED)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from domain.application import Stage
 from domain.base import Frozen
@@ -28,6 +29,8 @@ class Scope(Frozen):
     departments: frozenset[str] = frozenset()
     led: frozenset[str] = frozenset()
     """Everybody in these departments."""
+    disputes: bool = False
+    """Every project in dispute (D4)."""
     reported: bool = False
     """What reports to management speak of: accounts, and projects that were approved (U9, R3, R4)."""
 
@@ -52,6 +55,18 @@ def scope_of(viewer: Person, organisation: Organisation) -> Scope:
         led=frozenset(person.id for person in organisation.people if led and person.department in led),
         reported=bool(viewer.roles & READS_REPORTS),
     )
+
+
+def scope_at(viewer: Person, organisation: Organisation, now: datetime) -> Scope:
+    """`scope_of` for projects: whoever may step in for a VP or the general manager at `now` sees the disputes that they
+    see (D4)."""
+    own = scope_of(viewer, organisation)
+    if Role.OPERATOR in viewer.roles or not (principals := acts_for(viewer, organisation, now)):
+        return own
+    led = {office.id for office in organisation.departments if office.vp in principals}
+    people = {person.id for person in organisation.people if person.department in led}
+    managers = {person.id for person in organisation.holders(Role.GENERAL_MANAGER)}
+    return own.model_copy(update={"led": own.led | people, "disputes": bool(managers & principals)})
 
 
 SEES_EVERY_REPORT = SEES_EVERYTHING | READS_REPORTS
@@ -91,15 +106,29 @@ def may_withdraw(viewer: Person, applicant: str) -> bool:
     return viewer.id == applicant
 
 
-def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:
-    """D2: a side, a VP concerned, or the general manager."""
+def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable[str], now: datetime) -> bool:
+    """D2: a side, a VP concerned, or the general manager; or a delegate of those at `now`."""
     known = list(sides)
-    return viewer.id in known or may_step_in(viewer, organisation, known)
+    return viewer.id in known or steps_in_for(viewer, organisation, known, now) is not None
 
 
-def may_step_in(viewer: Person, organisation: Organisation, sides: Iterable[str]) -> bool:
-    """D4: a VP concerned or the general manager, also after the two salespeople have agreed."""
-    return viewer.id in {organisation.vp_of(side) for side in sides} or Role.GENERAL_MANAGER in viewer.roles
+def steps_in_for(viewer: Person, organisation: Organisation, sides: Iterable[str], now: datetime) -> str | None:
+    """D4: for whom somebody steps in, also after the two salespeople have agreed: a VP concerned or the general manager
+    for themselves, their delegate at `now` for them. None for anybody else, and for a side in its own VP's place."""
+    known = list(sides)
+    managers = [person.id for person in organisation.holders(Role.GENERAL_MANAGER)]
+    holders = dict.fromkeys([*(vp for side in known if (vp := organisation.vp_of(side))), *managers])
+    if viewer.id in holders:
+        return viewer.id
+    if viewer.id in known or Role.OPERATOR in viewer.roles:
+        return None
+    return next((holder for holder in holders if holder in acts_for(viewer, organisation, now)), None)
+
+
+def acts_for(viewer: Person, organisation: Organisation, now: datetime) -> frozenset[str]:
+    """Whose delegate somebody is at `now`, of those who are still there."""
+    principals = {one.person for one in organisation.delegations if one.delegate == viewer.id and one.in_force(now)}
+    return frozenset(person.id for person in organisation.people if person.active and person.id in principals)
 
 
 def may_move_meeting(viewer: Person) -> bool:

@@ -22,9 +22,10 @@ from db.disputes import DisputeRow
 from db.listen import Listener
 from db.messages import Mail
 from db.projects import ProjectRow
-from db.tables import organisation
+from db.tables import organisation as organisations
 from db.tasks import AskedRow, TaskRow
 from domain.dispute import Claimant, DisputeStage, Origin
+from domain.organisation import Organisation
 from domain.project import ProjectForm, ProjectStage
 from domain.project_match import Match
 from domain.project_rules import project_choices
@@ -111,7 +112,7 @@ async def filled(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await RULES.pin_policy(connection)
         await add_account(connection)
         await connection.execute(
-            organisation.insert().values(
+            organisations.insert().values(
                 document=ORGANISATION.model_dump(mode="json"), imported_at=NOW, imported_by="test"
             )
         )
@@ -131,9 +132,16 @@ def the_app() -> FastAPI:
 
 @asynccontextmanager
 async def door(
-    engine: AsyncEngine, database_url: str, *, base_url: str = "http://here/api/v1", **settings: Any
+    engine: AsyncEngine,
+    database_url: str,
+    *,
+    base_url: str = "http://here/api/v1",
+    organisation: Organisation = ORGANISATION,
+    client: Any = None,
+    **settings: Any,
 ) -> AsyncIterator[Call]:
-    """Ask the API as somebody; the engine is not there, so nothing that passes the door gets further."""
+    """Ask the API as somebody. Without a `client` the engine is not there: nothing that passes the door gets
+    further."""
     app = the_app()
     record = Direct(database_url, process="test")
     receipts = Receipts(record, Listener(database_url))
@@ -141,18 +149,18 @@ async def door(
         settings=Settings.model_construct(**settings),
         engine=engine,
         record=record,
-        client=cast(Any, None),
+        client=client,
         facts=RULES,
-        door=FrontDoor(record, cast(Any, None), KEYS, receipts, lambda: NOW),
+        door=FrontDoor(record, client, KEYS, receipts, lambda: NOW),
         doorkeeper=cast(Any, None),
         clock=lambda: NOW,
     )
 
     async def somebody(request: Request) -> Viewer:
-        person = ORGANISATION.person(request.headers["x-person"])
+        person = organisation.person(request.headers["x-person"])
         assert person is not None
         request.state.language = person.language
-        return Viewer(person, ORGANISATION)
+        return Viewer(person, organisation)
 
     app.dependency_overrides[viewer_of] = somebody
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)

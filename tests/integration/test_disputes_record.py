@@ -289,7 +289,7 @@ async def test_d2_sides_their_vps_and_the_general_manager_call_for_the_meeting_a
     for number, person in enumerate((APPLICANT, HOLDER, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER)):
         dispute = await ground.disputed(f"p{number}")
         await dispute.negotiates()
-        for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, HOLDERS_VPS_DELEGATE, "no.body"):
+        for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, "no.body"):
             assert (await dispute.calls_for_meeting(stranger)).code == "may_not_call_meeting", stranger
         with pytest.raises(ForeignStep):
             await dispute.wants_meeting()

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.workflow import _Definition
 
 from api.front_door import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS
 from api.pages import render_dossier
-from db import projects, reading, tasks
+from db import disputes, projects, reading, tasks
 from domain.access import scope_of
-from domain.organisation import Person
+from domain.dispute import DisputeStage
+from domain.organisation import Delegation, Person, Role
 from domain.project import ProjectStage, ProjectStatus
 from domain.tasks import TaskStatus
 from embedded.welcome import PROJECT_FILE
@@ -23,10 +27,12 @@ from tests.integration.project_door import (
     APPLICANT,
     CLERK,
     FORM,
+    GENERAL_MANAGER,
     HOLDER,
     NOW,
     ORGANISATION,
     OTHER,
+    OTHER_VP,
     VP,
     Call,
     door,
@@ -121,6 +127,68 @@ async def test_whoever_may_not_is_told_so_before_the_engine_is_asked(tx: AsyncCo
         answer = await call(person, "POST", path, BODIES[body])
         assert (answer.status_code, answer.json()["code"]) == (status, code), (person, path)
         assert bool(answer.json()["errors"]) is (status == 403)  # names the rule
+
+
+AGREED = {"how": "agreed", "cooperation": "联合投标", "split": [], "responsible": APPLICANT, "dispute": "p2-1"}
+
+
+class EngineWithoutDisputes:
+    """An engine in which the process of a dispute ends in the moment somebody speaks to it."""
+
+    def __init__(self, ends: Callable[[], Awaitable[None]]) -> None:
+        self.ends = ends
+        self.told: list[str] = []
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        async def signal(*_: Any, **__: Any) -> None:
+            if workflow_id.startswith("dispute-"):
+                await self.ends()
+                raise RPCError("over", RPCStatusCode.NOT_FOUND, b"")
+            self.told.append(workflow_id)
+
+        return SimpleNamespace(signal=signal)
+
+
+async def test_d4_whoever_steps_in_as_the_dispute_ends_is_heard_by_the_project(
+    tx: AsyncConnection, engine: AsyncEngine, database_url: str
+) -> None:
+    """D4: the two have agreed while the request was on its way; the project is not decided, so it is not too late."""
+    await fill(tx)
+
+    async def both_agree() -> None:
+        await disputes.change(tx, "p2-1", stage=DisputeStage.AGREED, outcome=AGREED)
+        await projects.change(tx, "p2", agreement=AGREED, stage=ProjectStage.APPROVAL)
+        await tx.commit()
+
+    here = EngineWithoutDisputes(both_agree)
+    async with door(engine, database_url, client=here) as call:
+        answer = await call(VP, "POST", "/projects/p2/meeting", {"reason": "金额较大"})
+    assert (answer.status_code, here.told) == (202, ["project-p2"])
+
+
+async def test_d4_x2_a_vps_delegate_sees_the_dispute_in_their_time(
+    tx: AsyncConnection, engine: AsyncEngine, database_url: str
+) -> None:
+    """D4: they act on the VP's behalf; before and after they know nothing of it, and an operator never does."""
+    await fill(tx)
+    operator = next(person.id for person in ORGANISATION.people if Role.OPERATOR in person.roles)
+
+    async def sees(delegate: str, principal: str, begins: timedelta) -> list[str]:
+        start, end = NOW + begins, NOW + begins + timedelta(days=2)
+        away = Delegation(person=principal, delegate=delegate, start=start, end=end)
+        organisation = ORGANISATION.model_copy(update={"delegations": (away,)})
+        async with door(engine, database_url, organisation=organisation) as call:
+            listed = (await call(delegate, "GET", "/projects")).json()["items"]
+            read = (await call(delegate, "GET", "/projects/p2")).status_code
+            called = (await call(delegate, "POST", "/projects/p2/meeting", {"reason": ""})).status_code
+        assert (read, called) == ((200, 422) if listed else (404, 422))
+        return sorted(one["id"] for one in listed)
+
+    for principal in (OTHER_VP, GENERAL_MANAGER):
+        assert await sees("peter.wong", principal, -timedelta(days=1)) == ["p2", "p3"]
+        assert await sees("peter.wong", principal, timedelta(days=1)) == []
+        assert await sees("peter.wong", principal, -timedelta(days=2)) == []
+        assert await sees(operator, principal, -timedelta(days=1)) == []
 
 
 async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_decide_on(
