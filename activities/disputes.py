@@ -15,6 +15,7 @@ from activities.letters import Letters
 from activities.merging import bind
 from activities.project_matches import confirmed_conflicts
 from activities.projects import ProjectContext
+from activities.reassigning import hand_on_sides
 from activities.stepping_in import agreement_waits
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, Recorded
 from activities.transaction import Work
@@ -327,6 +328,7 @@ class DisputeContext(Context):
                 update |= {"salesperson": responsible, "department": office.id if office else project.department}
             await projects.change(work.tx, project.id, **update)
             self.project = project.model_copy(update=update)
+            await hand_on_sides(work, self.docket, project.id, project.salesperson, responsible, but=self.row.id)
             others = () if outcome.get("goes_on") == TWO_PROJECTS else self.registrations[1:]
             for other in others:
                 await bind(self, other, agreement)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from activities.letters import Letters
 from activities.projects import ProjectContext
+from activities.reassigning import carry_over
 from db import applications, messages, projects
 from domain.dispute import merged_reason
 from domain.project import ProjectStage
@@ -38,6 +39,7 @@ async def bind(dispute: DisputeContext, project_id: str, agreement: dict[str, An
             await _merge(other, agreement)
         else:
             work.note("outcome_carried", dispute=agreement["dispute"], responsible=responsible, rule="D6")
+            await carry_over(other, row.salesperson, but=dispute.row.id)
         await messages.nudge_process(work.tx, row.workflow_id, because="dispute outcome")
     finally:
         work.subject_id = mine

@@ -32,12 +32,13 @@ from db.tasks import DecisionRow, TaskRow
 from domain.contract_review import received
 from domain.credit import shares_of
 from domain.deadlines import objection_until
-from domain.dispute import TWO_PROJECTS, Claimant, DisputeStage, merged_reason
+from domain.dispute import TWO_PROJECTS, Claimant, DisputeStage, dispute_is_of, merged_reason
 from domain.organisation import Role
 from domain.project import ProjectForm, ProjectStage, Track
 from domain.project_life import Silence, SilenceDue, silence_ahead
 from domain.project_match import Match
 from domain.project_rules import (
+    BOUND_BY_AN_OUTCOME,
     CLERK_FIELD,
     PROJECT_FORM_FIELD,
     SUSPECTS_FIELD,
@@ -396,6 +397,11 @@ class ProjectContext(Context):
             over = await disputes.of_project(self.work.tx, self.row.id)
             return over[-1].claimants if over and over[-1].stage is DisputeStage.SHELVED else ()
         return ()
+
+    def slots(self, ask: Ask) -> Sequence[str]:
+        """D6: its process was told before whom the outcome of another's dispute has made responsible."""
+        bound = self.row.agreement is not None and not dispute_is_of(self.row.agreement, self.row.id)
+        return (self.row.salesperson,) if bound and ask.kind in BOUND_BY_AN_OUTCOME else (ask.slot,)
 
     async def look_again(self, kind: TaskKind) -> None:
         """P4, A5: what is registered by now."""

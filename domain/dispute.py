@@ -100,6 +100,11 @@ def merged_reason(agreement: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def dispute_is_of(agreement: Mapping[str, Any], project_id: str) -> bool:
+    """Whether the dispute that has led to an outcome was over this registration; D6: that over another may bind it."""
+    return str(agreement["dispute"]).rpartition("-")[0] == project_id
+
+
 class Claimant(Wire):
     """One side of a dispute: a salesperson, and the registration or account they speak for."""
 

@@ -54,6 +54,9 @@ PROJECT_TASK_RULES: dict[TaskKind, str] = {
 }
 """The rule a task of a registration or a dispute carries out."""
 
+BOUND_BY_AN_OUTCOME = frozenset({TaskKind.PROJECT_APPROVAL, TaskKind.OBJECTION_REVIEW})
+"""D6: answered by the VP of whoever an outcome over another registration has made responsible."""
+
 PROJECT_FORM_FIELD = "project"
 """The field of a `supply` answer that holds the completed project form."""
 CLERK_FIELD, SUSPECTS_FIELD = "clerk", "suspects"

@@ -214,7 +214,9 @@ class DisputeGround(Ground):
         step = RecordStep(key="record:withdraw", now=NOW, subject=subject, statement=seal(said, self.keys))
         return await self.run(self.records.record_statement, step, workflow_id)
 
-    async def project_hears(self, project_id: str, kind: type[S], person: str, **said: Any) -> Recorded:
+    async def project_hears(
+        self, project_id: str, kind: type[S], person: str, *, now: datetime = NOW, **said: Any
+    ) -> Recorded:
         """Somebody says something to the project's own process."""
         statement = kind.model_validate(
             {
@@ -229,7 +231,7 @@ class DisputeGround(Ground):
         sealed = seal(statement, self.keys)
         subject = Subject(type=SubjectType.PROJECT, id=project_id)
         step = RecordStep.model_validate(
-            {"key": f"record:{sealed.fingerprint}", "now": NOW, "subject": subject, "statement": sealed}
+            {"key": f"record:{sealed.fingerprint}", "now": now, "subject": subject, "statement": sealed}
         )
         return await self.run(self.records.record_statement, step, f"project-{project_id}", final=(ForeignStep,))
 

@@ -18,7 +18,7 @@ from domain.organisation import Role
 from domain.project import ProjectStage
 from domain.project_rules import ProjectNotice
 from domain.statements import AnswerTask, CallForMeeting, UpdateProject
-from domain.tasks import APPROVE, CALLED, HOLD, NO_CONFLICT, RECORD, Ask, TaskKind
+from domain.tasks import APPROVE, CALLED, HOLD, NO_CONFLICT, RECORD, SUPPLY, Ask, TaskKind
 from embedded.welcome import sample_organisation
 from tests.integration.dispute_ground import (
     APPLICANT,
@@ -26,6 +26,7 @@ from tests.integration.dispute_ground import (
     APPLICANTS_VP,
     COMMERCE,
     COO,
+    FORM,
     GENERAL_MANAGER,
     HOLDER,
     HOLDERS_GM,
@@ -39,7 +40,7 @@ from tests.integration.dispute_ground import (
     split,
     text,
 )
-from tests.integration.race_ground import KEYS, ROUNDS, race
+from tests.integration.race_ground import KEYS, NOW, ROUNDS, race
 
 THEIRS = f"p1-of-{HOLDER}"
 UPDATE = {"progress": "完成方案交流", "next_steps": "提交报价"}
@@ -175,12 +176,41 @@ async def test_d4_nobody_else_steps_in_and_nobody_once_the_project_is_decided(gr
     dispute = await agreed(ground, "p1")
     for side in (APPLICANT, HOLDER):
         assert (await steps_in(ground, "p1", side)).code == "agreement_binds"
-    for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, HOLDERS_VPS_DELEGATE, "no.body"):
+    for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, "no.body"):
         assert (await steps_in(ground, "p1", stranger)).code == "may_not_call_meeting", stranger
     with pytest.raises(ForeignStep):
         await ground.project_moves("p1", ProjectStage.DISPUTED)
     assert (await decides(ground, dispute, APPROVE)).accepted
     assert (await steps_in(ground, "p1", GENERAL_MANAGER)).code == "project_decided"
+
+
+async def test_d4_a_vps_delegate_steps_in_on_their_behalf_and_only_in_their_time(ground: DisputeGround) -> None:
+    """D4: recorded as such, and told as such."""
+    first = await agreed(ground, "p1")
+    late = NOW + timedelta(days=2)
+    over = await ground.project_hears("p1", CallForMeeting, HOLDERS_VPS_DELEGATE, reason="金额较大", now=late)
+    assert over.code == "may_not_call_meeting", "the delegation was over"
+    assert (await steps_in(ground, "p1", HOLDERS_VPS_DELEGATE)).accepted
+    query = "SELECT body FROM audit WHERE event = 'meeting_wanted'"
+    ((noted,),) = await ground.rows(query)
+    assert noted["on_behalf_of"] == HOLDERS_VP
+    await ground.project_moves("p1", ProjectStage.DISPUTED)
+    second = Dispute(ground, "p1", first.claimants, first.origin, number=2)
+    await second.opens()
+    await second.wants_meeting()
+    note = await second.note("")
+    assert (note["wanted_by"]["person"], note["on_behalf_of"]["person"]) == (HOLDERS_VPS_DELEGATE, HOLDERS_VP)
+    name = sample_organisation().name_of(HOLDERS_VP)
+    assert f"代表 {name}" in (await ground.mail("meeting_wanted", "p1", APPLICANT))["decided_by_name"]
+
+
+async def test_d2_while_the_two_negotiate_a_vps_delegate_asks_for_the_meeting(ground: DisputeGround) -> None:
+    dispute = await ground.disputed("p1")
+    await dispute.negotiates()
+    assert (await dispute.calls_for_meeting(HOLDERS_VPS_DELEGATE)).accepted
+    wanted = (await dispute.row()).wanted
+    assert wanted is not None
+    assert (wanted["by"], wanted["on_behalf_of"]) == (HOLDERS_VPS_DELEGATE, HOLDERS_VP)
 
 
 async def test_d4_between_the_agreement_and_the_vps_task_somebody_steps_in_as_well(ground: DisputeGround) -> None:
@@ -312,6 +342,72 @@ async def test_d6_the_meeting_may_let_the_earlier_registration_go_on(ground: Dis
     assert (mine.stage, mine.end_reason["merged_into"]) == (ProjectStage.MERGED, THEIRS)
     live = await ground.rows("SELECT DISTINCT live FROM party WHERE subject_id = 'p1'")
     assert live == [(False,)], "P10"
+
+
+async def asked_now(ground: DisputeGround, project_id: str) -> list[tuple[str, str, str]]:
+    """The open tasks of a project: kind, slot and whom each asks."""
+    query = """
+        SELECT kind, slot, person FROM task JOIN task_person ON task_id = task.id
+        WHERE subject_id = :project AND status = 'open' AND removed_at IS NULL ORDER BY kind, person"""
+    return [(kind, slot, person) for kind, slot, person in await ground.rows(query, project=project_id)]
+
+
+async def opened(ground: DisputeGround, project_id: str) -> list[str]:
+    query = "SELECT id FROM task WHERE subject_id = :id AND status = 'open'"
+    return [task_id for (task_id,) in await ground.rows(query, id=project_id)]
+
+
+async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_registration_that_goes_on(
+    ground: DisputeGround,
+) -> None:
+    """D6: not approved when the meeting was held, it has asked the VP of its former salesperson; who decides now reads
+    the outcome, and whatever its process asks later goes to them as well."""
+    dispute = await objected_to(ground)
+    async with ground.engine.begin() as tx:
+        await projects.change(tx, THEIRS, stage=ProjectStage.ROUTING, track="own_account")
+    await ground.project_moves(THEIRS, ProjectStage.APPROVAL, APPROVAL)
+    assert await asked_now(ground, THEIRS) == [
+        ("project_approval", HOLDER, person) for person in (HOLDERS_VPS_DELEGATE, HOLDERS_VP)
+    ]
+    await records(dispute, goes_on=THEIRS, responsible=APPLICANT)
+    assert await asked_now(ground, THEIRS) == [("project_approval", APPLICANT, APPLICANTS_VP)]
+    ((note,),) = await ground.rows("SELECT note FROM task WHERE subject_id = :id AND status = 'open'", id=THEIRS)
+    assert note["agreement"]["split"] == split(fan="30", jing="70")
+    assert await ground.told("task_withdrawn", THEIRS) == [HOLDERS_VPS_DELEGATE, HOLDERS_VP]
+    assert APPLICANTS_VP in await ground.told("task", THEIRS)
+    held = {"task_id": (await opened(ground, THEIRS))[0], "choice": HOLD, "reason": "请补充招标编号"}
+    assert (await ground.project_hears(THEIRS, AnswerTask, HOLDERS_VP, **held)).code == "not_asked"
+    assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANTS_VP, **held)).accepted
+    await ground.project_moves(THEIRS, ProjectStage.HELD, Ask(kind=TaskKind.SUPPLY_INFORMATION))
+    assert await asked_now(ground, THEIRS) == [("supply_information", "", APPLICANT)]
+    supplied = {
+        "task_id": (await opened(ground, THEIRS))[0],
+        "choice": SUPPLY,
+        "fields": {"project": FORM.model_dump(mode="json")},
+    }
+    assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANT, **supplied)).accepted
+    await ground.project_moves(THEIRS, ProjectStage.APPROVAL, APPROVAL)  # as its process was told before
+    assert await asked_now(ground, THEIRS) == [("project_approval", APPLICANT, APPLICANTS_VP)]
+
+
+async def test_d6_its_new_salesperson_speaks_for_a_registration_in_other_disputes(ground: DisputeGround) -> None:
+    dispute = await objected_to(ground)
+    async with ground.engine.begin() as tx:
+        await projects.change(tx, THEIRS, stage=ProjectStage.DISPUTED, track="other_account")
+        found = await projects.matches_of(tx, "p1", 1)
+        account = found[0].model_copy(update={"subject_type": "account", "subject_id": "a9", "salesperson": THIRD})
+        await projects.keep_matches(tx, THEIRS, 1, [account])
+    claimant = dispute.claimants[0].model_copy(
+        update={"person": THIRD, "subject_type": "account", "subject_id": "a9", "since": account.since}
+    )
+    own = Dispute(ground, THEIRS, (claimant,), Origin.OTHER_ACCOUNT)
+    await own.negotiates()
+    assert sorted(own.tasks) == sorted([HOLDER, THIRD])
+    await records(dispute, goes_on=THEIRS, responsible=APPLICANT)
+    assert (await own.row()).sides == (APPLICANT, THIRD)
+    assert (await dispute.row()).sides == (APPLICANT, HOLDER), "what is decided stays as it was"
+    nudged = {workflow for (workflow,) in await ground.rows("SELECT workflow_id FROM nudge")}
+    assert own.workflow_id in nudged
 
 
 async def test_d6_two_projects_go_on_each_by_itself(ground: DisputeGround) -> None:
