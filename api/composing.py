@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from pydantic import JsonValue
@@ -399,16 +400,19 @@ class Composer(Views):
         )
         return self.application_of(row, parts, await self.facts.pinned_policy(self.tx, row.policy_digest), shown=shown)
 
-    async def project(self, row: ProjectRow, *, shown: bool) -> ProjectView:
-        """One project. `shown`: what `sees_evidence` said of it."""
-        return await project_view(self, row, shown=shown)
+    async def project(self, row: ProjectRow, *, shown: bool, now: datetime | None = None) -> ProjectView:
+        """One project. `shown`: what `sees_evidence` said of it. With `now`, what it may be in conflict with is looked
+        for at that moment, while somebody is to decide on it."""
+        return await project_view(self, row, shown=shown, now=now)
 
-    async def task(self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow | ProjectRow) -> TaskView:
-        """One task with everything to decide on."""
+    async def task(
+        self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow | ProjectRow, *, now: datetime
+    ) -> TaskView:
+        """One task with everything to decide on, as it is `now`."""
         decision = await tasks.decision_on(self.tx, task.id)
         people = (await tasks.asked_by(self.tx, [task.id]))[task.id]
         shown = await self.sees_evidence(row)
-        of_project = await self.project(row, shown=shown) if isinstance(row, ProjectRow) else None
+        of_project = await self.project(row, shown=shown, now=now) if isinstance(row, ProjectRow) else None
         of_application = await self.application(row, shown=shown) if isinstance(row, ApplicationRow) else None
         matches = of_project.matches if of_project else []
         names = {match.subject_id: f"{match.name} · {match.salesperson.name}" for match in matches}

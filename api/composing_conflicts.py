@@ -9,10 +9,10 @@ from typing import Final
 
 from api.composing import Composer
 from api.composing_projects import ruled_view
+from api.matches_now import look
 from api.views import ConflictCheck, ConflictMatch
 from conflicts.asked import Asked
-from conflicts.budget import Budget, Busy
-from conflicts.detection import REGISTERED, closest, detect, without_origin
+from conflicts.detection import closest, without_origin
 from conflicts.hits import ONE_HOP
 from conflicts.matches import described
 from db import reading
@@ -26,24 +26,11 @@ from texts.verdicts import PROTECTED, level_label, sentences
 MOST_MATCHES: Final = 20
 """How many matches are answered; the closest are."""
 
-MOST_PAIRS: Final = 20_000
-SECONDS: Final = 1.6
-PATIENCE_SECONDS: Final = 0.6
-"""What a look while somebody types may cost: it is answered within three seconds, whatever is asked. See `Budget`."""
-
 
 async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
     """What is registered at this moment for what the caller has typed; that they have looked is noted."""
-    asked, budget, bounds = (
-        Asked.about(draft),
-        Budget(MOST_PAIRS, SECONDS, PATIENCE_SECONDS),
-        composer.facts.policy.matching,
-    )
-    try:
-        all_found = await detect(composer.tx, asked, REGISTERED, now=now, bounds=bounds, budget=budget)
-    except Busy:  # what is the very same is answered at once; for near ones they are to ask again
-        all_found = await detect(composer.tx, asked, REGISTERED, now=now, bounds=bounds, near=False)
-        budget.left_out = [party.name for party in asked.parties]
+    bounds = composer.facts.policy.matching
+    all_found, left_out = await look(composer.tx, Asked.about(draft), now=now, bounds=bounds)
     found = without_origin(all_found)
     kept, more = closest(found, MOST_MATCHES)
     matches = await described(composer.tx, kept)
@@ -59,7 +46,7 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
         matches=shown,
         more=more,
         unusual_names=list(unusual_names(draft)),
-        not_compared=list(dict.fromkeys(budget.left_out)),
+        not_compared=list(dict.fromkeys(left_out)),
     )
 
 

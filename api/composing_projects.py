@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from api import next_steps
 from api.composing_reviews import credit_view
+from api.matches_now import matches_now
 from api.views import (
     ClaimantView,
     DisputeView,
@@ -19,7 +20,6 @@ from api.views import (
     WeighedView,
 )
 from api.wording import task_key, task_rule, with_people
-from conflicts.matches import as_they_are
 from db import audit, disputes, projects, reading
 from db.disputes import DisputeRow
 from db.projects import ProjectRow, UpdateRow
@@ -42,13 +42,13 @@ TIMELINE_HIDES: Final = frozenset({"mails_queued", "task_opened", "task_withdraw
 _ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract_application", "contract", "end_reason")
 
 
-async def project_view(composer: Composer, row: ProjectRow, *, shown: bool) -> ProjectView:
-    """One project. `shown`: what `Composer.sees_evidence` said of it."""
+async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now: datetime | None = None) -> ProjectView:
+    """One project. `shown` and `now` as in `Composer.project`."""
     tx, organisation = composer.tx, composer.organisation
     open_tasks, asked, decided = await composer.standing(row.id)
     over = await disputes.of_project(tx, row.id)
     policy = await composer.facts.pinned_policy(tx, row.policy_digest)
-    found = await as_they_are(tx, await projects.matches_of(tx, row.id, row.round)) if shown else ()
+    found = await matches_now(tx, row, now=now, bounds=policy.matching) if shown else ()
     entries = await audit.of_subject(tx, row.id)
     ahead = await silences(composer, row)
     events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, over)]

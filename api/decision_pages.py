@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.composing_reviews import note_of, sets_for
+from api.matches_now import matches_now
 from api.page_fields import Offered, specs_of
 from api.page_views import Weighed
 from api.pages import DecisionPage, Remark, ReviewPage
 from api.wording import with_people
-from conflicts.matches import as_they_are
 from db import accounts, applications, disputes, projects, tasks
 from db.applications import ApplicationRow
 from db.disputes import DisputeRow
@@ -106,15 +107,15 @@ def about(opened: Opened) -> dict[str, Any]:
 
 
 async def decision_page(
-    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
+    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str, now: datetime
 ) -> DecisionPage:
-    """The page that asks for one decision on an application or a project."""
+    """The page that asks for one decision on an application or a project, as it is `now`."""
     row, organisation = opened.row, opened.organisation
     assert not isinstance(row, ReviewRow)
     policy = await facts.pinned_policy(tx, row.policy_digest)
     office = organisation.departments_by_id.get(row.department or "")
     if isinstance(row, ProjectRow):
-        own = await _of_project(tx, opened, row, Texts(language), policy.zone)
+        own = await _of_project(tx, opened, row, Texts(language), policy, now)
     else:
         own = await _of_application(tx, facts, opened, row, Texts(language))
     return DecisionPage(
@@ -202,12 +203,12 @@ def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
 
 
 async def _of_project(
-    tx: AsyncConnection, opened: Opened, row: ProjectRow, texts: Texts, zone: ZoneInfo
+    tx: AsyncConnection, opened: Opened, row: ProjectRow, texts: Texts, policy: Policy, now: datetime
 ) -> dict[str, Any]:
     """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
-    task, organisation = opened.task, opened.organisation
+    task, organisation, zone = opened.task, opened.organisation, policy.zone
     deciding = task.kind not in IN_PERSON
-    matches = await as_they_are(tx, await projects.matches_of(tx, row.id, row.round)) if deciding else ()
+    matches = await matches_now(tx, row, now=now, bounds=policy.matching) if deciding else ()
     suspected = (task.note or {}).get(SUSPECTS_FIELD)
     named = [str(one) for one in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"

@@ -162,8 +162,12 @@ async def _page(
     errors: tuple[FormError, ...] = (),
 ) -> DecisionPage | ReviewPage:
     language = _language(request, opened.person)
-    made = review_page if isinstance(opened.row, ReviewRow) else decision_page
-    page: DecisionPage | ReviewPage = await made(tx, state.facts, opened, language=language, path=request.url.path)
+    page: DecisionPage | ReviewPage
+    if isinstance(opened.row, ReviewRow):
+        page = await review_page(tx, state.facts, opened, language=language, path=request.url.path)
+    else:
+        now = state.clock()
+        page = await decision_page(tx, state.facts, opened, language=language, path=request.url.path, now=now)
     return page.model_copy(update={"entered": entered or {}, "errors": errors})
 
 

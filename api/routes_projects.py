@@ -145,7 +145,7 @@ async def read_project(project_id: SubjectId, viewer: ViewerDep, state: StateDep
     """Where one project stands, why, what comes next by itself and what prevents it."""
     row = await seen_project(tx, state, viewer, project_id, "api")
     composer = Composer(tx, state.facts, viewer, texts_for(request))
-    return await composer.project(row, shown=await composer.sees_evidence(row))
+    return await composer.project(row, shown=await composer.sees_evidence(row), now=state.clock())
 
 
 @router.get(

@@ -135,7 +135,7 @@ async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx,
     if isinstance(row, ReviewRow):
         await reading.note_listed(tx, viewer.person.id, "account", accounts_named(task), "task")
         return await composer.review_task(task, mine, row)
-    return await composer.task(task, mine, row)
+    return await composer.task(task, mine, row, now=state.clock())
 
 
 async def subject_of(tx: AsyncConnection, task: TaskRow) -> SubjectRow | None:

@@ -168,7 +168,8 @@ async def door(
 
         async def ask(person: str, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
             headers = {"x-person": person, **more.pop("headers", {})}
-            return await client.request(method, path, json=body, headers=headers, **more)
+            answer: httpx.Response = await client.request(method, path, json=body, headers=headers, **more)
+            return answer
 
         yield ask
 

@@ -79,7 +79,7 @@ async def steps_in(ground: DisputeGround, project_id: str, person: str) -> Recor
 
 
 async def decides(ground: DisputeGround, dispute: Dispute, choice: str, reason: str = "") -> Recorded:
-    said = {"task_id": dispute.tasks[HOLDER].id, "choice": choice, "reason": reason}
+    said: dict[str, Any] = {"task_id": dispute.tasks[HOLDER].id, "choice": choice, "reason": reason}
     return await ground.project_hears(dispute.project_id, AnswerTask, HOLDERS_VP, **said)
 
 
@@ -375,12 +375,12 @@ async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_re
     assert note["agreement"]["split"] == split(fan="30", jing="70")
     assert await ground.told("task_withdrawn", THEIRS) == [HOLDERS_VPS_DELEGATE, HOLDERS_VP]
     assert APPLICANTS_VP in await ground.told("task", THEIRS)
-    held = {"task_id": (await opened(ground, THEIRS))[0], "choice": HOLD, "reason": "请补充招标编号"}
+    held: dict[str, Any] = {"task_id": (await opened(ground, THEIRS))[0], "choice": HOLD, "reason": "请补充招标编号"}
     assert (await ground.project_hears(THEIRS, AnswerTask, HOLDERS_VP, **held)).code == "not_asked"
     assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANTS_VP, **held)).accepted
     await ground.project_moves(THEIRS, ProjectStage.HELD, Ask(kind=TaskKind.SUPPLY_INFORMATION))
     assert await asked_now(ground, THEIRS) == [("supply_information", "", APPLICANT)]
-    supplied = {
+    supplied: dict[str, Any] = {
         "task_id": (await opened(ground, THEIRS))[0],
         "choice": SUPPLY,
         "fields": {"project": FORM.model_dump(mode="json")},

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from activities.collisions import keyed_parties
 from activities.steps import Moved
 from api.composing import Composer
 from api.state import Viewer
-from db import messages, projects, tasks
+from db import applications, messages, projects, tasks
 from db.messages import Mail
 from db.projects import UpdateRow
 from db.tasks import DecisionRow
@@ -31,10 +32,12 @@ from tests.integration.project_door import (
     OTHER_VP,
     VP,
     Call,
+    asked,
     door,
     fill,
     filled,
     row,
+    task,
 )
 from tests.integration.test_projects_record import RULES
 from texts.catalogue import LANGUAGES, Texts
@@ -91,6 +94,33 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     assert [one["relationship"] for one in found["weighed"]] == ["驻场三年", FORM.relationship]
     assert [(one["status"], one["live"]) for one in found["matches"]] == [("shelved", False)]
     assert (await call(APPLICANT, "GET", "/projects/p1")).json()["weighed"] == [], "X2"
+
+
+@pytest.mark.parametrize("path", ["/tasks/t7", "/projects/p7"])
+async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
+    tx: AsyncConnection, call: Call, path: str
+) -> None:
+    """P2, P4, A5: of the moment of reading; and it is not for the applicant (X2)."""
+    await projects.add(tx, row("p7", stage=ProjectStage.APPROVAL))
+    await tasks.open_task(tx, task("t7", TaskKind.PROJECT_APPROVAL, subject="p7", slot=APPLICANT), [asked("t7", VP)])
+    await applications.set_parties(tx, "project", "p7", keyed_parties(FORM), since=NOW - timedelta(days=1), live=True)
+    await tx.commit()
+
+    async def found() -> list[tuple[str, bool]]:
+        read = (await call(VP, "GET", path)).json()
+        matches = read.get("project", read)["matches"] or []
+        return [(one["subject_id"], one["earlier"]) for one in matches if one["subject_type"] == "project"]
+
+    assert await found() == []
+    later = row("p8", applicant=HOLDER, salesperson=HOLDER, department="east", registered_at=NOW)
+    await projects.add(tx, later)
+    await applications.set_parties(tx, "project", "p8", keyed_parties(FORM), since=NOW, live=True)
+    await tx.commit()
+    assert await found() == [("p8", False)]
+    assert (await call(APPLICANT, "GET", "/projects/p7")).json()["matches"] == []
+    await projects.change(tx, "p7", stage=ProjectStage.ACTIVE)
+    await tx.commit()
+    assert await found() == [], "what was decided was decided on what there was"
 
 
 async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
