@@ -82,6 +82,7 @@ async def precedents(context: DisputeContext) -> list[JsonValue]:
     known = await rulings.known_aliases(context.work.tx, {name.key for name in names})
     customer = keyed([*names, *(other for name in names for other in learned_names(name, known))])
     found = await disputes.precedents(context.work.tx, customer, but=context.row.id)
+    waits = (context.project.agreement or {}).get("dispute") if agreement_waits(context.project) else None
     return [
         {
             "at": str(outcome["at"]),
@@ -89,7 +90,7 @@ async def precedents(context: DisputeContext) -> list[JsonValue]:
             "responsible": _named(context, str(outcome["responsible"])),
             "split": _shares(context, outcome["split"]),
         }
-        for outcome in (row.outcome for row in found)
+        for outcome in (row.outcome for row in found if row.id != waits)  # D4: what waits has settled nothing
         if outcome
     ]
 

@@ -161,8 +161,7 @@ def _single_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | 
         yield from _bound_problems(field, spec, read, rule)
     if spec.options and spec.kind in _NAMING and not spec.others:
         for stranger in (one for one in named if one not in spec.options):
-            broken = rule if spec.kind is FieldKind.PEOPLE else None
-            yield Problem(field=field, rule=broken, key="not_among_options", params={"value": str(stranger)[:63]})
+            yield Problem(field=field, rule=rule, key="not_among_options", params={"value": str(stranger)[:63]})
 
 
 def _rows_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | None) -> Iterator[Problem]:

@@ -152,6 +152,7 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
     note = await second.note("")
     assert (note["reason"], note["wanted_by"]["person"]) == ("金额较大", person)
     assert note["agreement"]["cooperation"] == text()["cooperation"], "what the two had agreed on"
+    assert note["precedents"] == [], "an agreement that waits is no ruling"
     assert (await second.answers("", CALLED, meeting(), person=COMMERCE)).accepted
     await second.meets(HOLDER)
     assert (await second.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VP)).accepted
