@@ -13,6 +13,7 @@ from activities.reassigning import take_side
 from activities.receipts import accept
 from activities.stepping_in import note_wanted, step_in, wanted_by
 from activities.steps import Recorded
+from db import projects
 from db.tasks import DecisionRow, TaskRow
 from domain.access import may_call_meeting
 from domain.base import Frozen
@@ -46,6 +47,17 @@ async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> Non
                 raise _wrong("responsible", "D2", "not_among_options", value=outcome.responsible)
             people = {person.id for person in context.organisation.people if person.active}
             _check_names(outcome.split, people | set(context.sides))
+            await _check_goes_on(context, outcome.goes_on)
+
+
+async def _check_goes_on(context: DisputeContext, goes_on: str) -> None:
+    """D6: nothing is merged into a registration that is over, unless its contract is signed. Raises `Refused`."""
+    if goes_on not in context.registrations[1:]:
+        return
+    row = await projects.find(context.work.tx, goes_on)
+    over = row is None or row.loss or row.end_reason or row.stage.ended
+    if over and not (row and row.contract):
+        raise _wrong("goes_on", "D6", "registration_is_over")
 
 
 def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -> None:

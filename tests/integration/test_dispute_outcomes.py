@@ -431,6 +431,27 @@ async def test_d6_a_registration_that_is_over_keeps_what_was_done(ground: Disput
     assert (theirs.stage, theirs.salesperson) == (ProjectStage.CONTRACT_SIGNED, HOLDER)
 
 
+@pytest.mark.parametrize(
+    ("columns", "code"),
+    [
+        ({"stage": ProjectStage.SHELVED}, "registration_is_over"),
+        ({"loss": {"reason": "价格"}}, "registration_is_over"),
+        ({"stage": ProjectStage.CONTRACT_SIGNED, "contract": {"amount": "1.00"}}, ""),
+    ],
+)
+async def test_d6_nothing_is_merged_into_a_registration_that_came_to_nothing_meanwhile(
+    ground: DisputeGround, columns: dict[str, Any], code: str
+) -> None:
+    """D6: otherwise nothing would go on at all; one whose contract is signed has gone on to its end."""
+    dispute = await objected_to(ground)
+    async with ground.engine.begin() as tx:
+        await projects.change(tx, THEIRS, **columns)
+    recorded = await dispute.answers(APPLICANT, RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)
+    assert recorded.code == code
+    if code:
+        assert (await dispute.answers(APPLICANT, RECORD, ruling(), person=APPLICANTS_VP)).accepted
+
+
 async def test_d6_which_goes_on_is_one_of_them(ground: DisputeGround) -> None:
     dispute = await objected_to(ground)
     refused = await dispute.answers(APPLICANT, RECORD, ruling(goes_on="p9"), person=APPLICANTS_VP)
