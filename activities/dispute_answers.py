@@ -11,7 +11,7 @@ from activities.context import Answered, Refused
 from activities.meetings import call, check_call, take_calling_off, take_moving
 from activities.reassigning import take_side
 from activities.receipts import accept
-from activities.stepping_in import note_wanted, step_in, wanted_by
+from activities.stepping_in import already_wanted, note_wanted, step_in, wanted_by
 from activities.steps import Recorded
 from db import projects
 from db.tasks import DecisionRow, TaskRow
@@ -159,7 +159,7 @@ async def take(context: DisputeContext, said: Statement) -> Recorded:
     if person is None or not person.active or not may_call_meeting(person, context.organisation, sides, work.now):
         raise Refused("may_not_call_meeting")
     if row.wanted and not row.stage.ended and not context.project_is_over and row.stage is not DisputeStage.NEGOTIATION:
-        raise Refused("meeting_already_wanted", by=str(row.wanted["by"]), at=str(row.wanted["at"]))
+        raise already_wanted(row.wanted)
     if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or row.all_confirmed:
         raise Refused("dispute_not_open", stage=row.stage.value)
     await _want_meeting(context, said.person, said.reason)

@@ -36,6 +36,9 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
     work = context.work
     agreed = await agreed_over(context, project)
     if agreed is None:
+        running = [one for one in await disputes.of_project(work.tx, project.id) if not one.stage.ended]
+        for wanted in (one.wanted for one in running if one.wanted):  # another's call has led to the next dispute
+            raise already_wanted(wanted)
         raise Refused("dispute_not_open", stage=project.stage.value)
     person = context.organisation.person(said.person)
     if (
@@ -56,6 +59,11 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
     note_wanted(context, agreed.id, wanted, channel=said.channel, rule="D4")
     await accept(work, said, settled=settled)
     return Recorded(accepted=True, settled=settled)
+
+
+def already_wanted(wanted: Mapping[str, Any]) -> Refused:
+    """D2: the meeting is on its way; nothing is to be added."""
+    return Refused("meeting_already_wanted", by=str(wanted["by"]), at=str(wanted["at"]))
 
 
 def wanted_by(context: Context, sides: Collection[str], person: str, reason: str) -> dict[str, str]:

@@ -148,6 +148,8 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
     second = Dispute(ground, "p1", first.claimants, first.origin, number=2)
     opened = await second.opens()
     assert (opened.meeting_wanted, opened.sides) == (True, (APPLICANT, HOLDER))
+    late = [await steps_in(ground, "p1", APPLICANTS_VP), await first.calls_for_meeting(GENERAL_MANAGER)]
+    assert [one.code for one in late] == ["meeting_already_wanted"] * 2, "on their way when another stepped in"
     await second.wants_meeting()
     note = await second.note("")
     assert (note["reason"], note["wanted_by"]["person"]) == ("金额较大", person)
