@@ -433,7 +433,10 @@ class ProjectContext(Context):
                 suspected = [d for d in decided if d.choice == SUSPECT]
                 if not suspected:
                     return None
-                return {"reason": suspected[-1].reason, "suspects": suspected[-1].fields.get(SUSPECTS_FIELD, [])}
+                # One VP may supervise several of them: each task is about those of one salesperson, and says which.
+                theirs = {match.subject_id for match in await self.matches() if match.salesperson == ask.slot}
+                named = named_in(suspected[-1].fields)
+                return {"reason": suspected[-1].reason, SUSPECTS_FIELD: [one for one in named if one in theirs]}
             case TaskKind.OBJECTION_REVIEW if self.row.objection:
                 return {"reason": str(self.row.objection["reason"]), "refusal": self.row.refusal}
             case TaskKind.RESUME_REVIEW if self.row.resumption:
