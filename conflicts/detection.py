@@ -86,7 +86,7 @@ async def detect(
     if not hits:
         return ()
     named = await named_by(tx, hits)
-    await add_one_hop(tx, asked, against, hits, named, now)
+    await add_one_hop(tx, asked, against, hits, named, times, now)
     mine = keyed(asked.parties)
     found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
     return await _with_rulings(tx, sorted(found, key=lambda one: (one.since, one.subject_id)))

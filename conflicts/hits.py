@@ -287,6 +287,7 @@ async def add_one_hop(
     against: Sequence[str],
     hits: dict[Key, list[Hit]],
     named: dict[Key, list[RegisteredParty]],
+    times: Times,
     now: datetime,
 ) -> None:
     """N3: a related party of a related party is shown as well, as the weaker thing that it is.
@@ -310,6 +311,7 @@ async def add_one_hop(
     codes = {one.uscc: one.name_key for one, _ in beyond.values() if one.uscc}
     met = await parties.naming(tx, against, beyond.keys(), codes.keys())
     own = set(hits)
+    place = (min(times.values(), default=now), asked.id)
     for other in met:
         key = (other.subject_type, other.subject_id)
         bound = beyond.get(other.name_key) or beyond.get(codes.get(other.uscc or "", ""))
@@ -326,7 +328,6 @@ async def add_one_hop(
         reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
         verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))
         mine = keyed(asked.parties[:1])[0]
-        hits.setdefault(key, []).append(
-            Hit(verdict, other.name, other.since, other.since < now, mine=mine, there=other)
-        )
+        earlier = (other.since, other.subject_id) < place
+        hits.setdefault(key, []).append(Hit(verdict, other.name, other.since, earlier, mine=mine, there=other))
     named.update(await named_by(tx, set(hits) - own))

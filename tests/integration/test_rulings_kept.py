@@ -102,6 +102,18 @@ async def test_n3_one_hop_further_than_declared_is_shown_as_the_weaker_thing(gro
     assert suspect.fields[0].options == ("bound", "far")
 
 
+async def test_n14_a5_one_hop_further_is_earlier_only_if_it_was_registered_before(ground: ProjectGround) -> None:
+    """N14: what comes in while one is looked at is not before it, by whatever way it is found."""
+    await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电"), NOW - 30 * DAY)
+    mine = await ground.registered("mine", FAN, form(GROUP, name="财务系统"))
+    await ground.active("far", TAO, form(MEMBER, name="冷库监控"), NOW + timedelta(minutes=1))
+    mine.now = NOW + timedelta(minutes=2)
+    await mine.routes()
+    await mine.is_checked()
+    assert (await match(mine, "far")).earlier is False
+    assert (await match(mine, "bound")).earlier is True
+
+
 async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_changes(ground: ProjectGround) -> None:
     """P4, X1: by whom, when and why; from the other side as well; not once the project is another one."""
     await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
