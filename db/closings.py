@@ -16,7 +16,7 @@ from domain.organisation import Organisation
 from domain.subject import SubjectType
 from domain.tasks import AGREE, CONFLICT, DISAGREE, REJECT, AskedAs, TaskStatus
 
-WITHDRAWN, MEETING = "withdrawn", "calling_meeting"
+WITHDRAWN, MEETING, SIGNED, LOST = "withdrawn", "calling_meeting", "contract_signed", "ended"
 DELEGATION_OVER, HANDED_ON = "delegation_over", "handed_on"
 """Why a task that is open no longer asks somebody."""
 _LED_THERE = {"rejected": REJECT, "refused": CONFLICT, "agreed": AGREE, MEETING: DISAGREE}
@@ -74,6 +74,10 @@ async def _closed_by(tx: AsyncConnection, row: TaskRow, because: str) -> str | N
         found = await _scalar(tx, select(wanted).where(dispute.c.workflow_id == row.workflow_id))
         if found:
             return found
+    if because == SIGNED and row.subject_type == SubjectType.PROJECT:  # U7: it came on paper
+        return await _scalar(tx, select(project.c.contract["by"].astext).where(project.c.id == row.subject_id))
+    if because == LOST and row.subject_type == SubjectType.PROJECT:  # U8
+        return await _scalar(tx, select(project.c.loss["by"].astext).where(project.c.id == row.subject_id))
     if because not in _LED_THERE:
         return None
     latest = (

@@ -27,6 +27,7 @@ from domain.tasks import AskedAs, TaskKind, TaskStatus
 from embedded.welcome import FORM_FILE
 from tests.integration.project_door import (
     APPLICANT,
+    CLERK,
     GENERAL_MANAGER,
     HOLDER,
     NOW,
@@ -43,6 +44,7 @@ from tests.integration.project_door import task as project_task
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 DELEGATE = "sun.li"
+COMMERCE = "lin.xia"
 HOUR = timedelta(hours=1)
 
 
@@ -200,6 +202,30 @@ async def test_d2_a_side_is_told_who_asked_for_the_meeting(tx: AsyncConnection, 
     for words in ("徐静", "协调会议", "2026年12月1日"):
         assert words in late.json()["detail"]
         assert words in shown.text
+
+
+@pytest.mark.parametrize(
+    ("stage", "said", "words"),
+    [
+        (ProjectStage.CONTRACT_SIGNED, {"contract": {"amount": "1.00", "by": CLERK}}, "登记收到合同审核申请"),
+        (ProjectStage.ENDED, {"loss": {"reason": "预算取消", "by": APPLICANT}}, "报告丢单"),
+    ],
+)
+async def test_u7_u8_commerce_is_told_who_ended_the_project_before_they_answered(
+    tx: AsyncConnection, call: Call, stage: ProjectStage, said: dict[str, Any], words: str
+) -> None:
+    """A contract that a colleague received on paper, and a loss, close the contract review application."""
+    await projects.add(tx, row("p2", stage=stage, **said))
+    await tasks.open_task(tx, project_task("t2", TaskKind.CONTRACT_REVIEW, subject="p2"), [asked("t2", COMMERCE)])
+    await tasks.close(tx, ["t2"], TaskStatus.WITHDRAWN, at=NOW, because=stage.value)
+    await tx.commit()
+    late = await call(COMMERCE, "POST", "/api/v1/tasks/t2/answer", {"choice": "send_back", "reason": "缺少签字页"})
+    who = "高媛" if "contract" in said else "杨帆"
+    assert late.json()["closed"] == {"because": stage.value, "by": who, "at": NOW.isoformat()}
+    shown = await call(COMMERCE, "GET", page("t2", COMMERCE))
+    for part in (who, words):
+        assert part in late.json()["detail"]
+        assert part in shown.text
 
 
 async def test_n12_a_delegate_whose_time_is_over_reads_that_and_who_decides_now(
