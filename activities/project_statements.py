@@ -123,7 +123,7 @@ async def _take_contract(context: ProjectContext, said: ReceiveContract) -> Reco
         return Recorded(accepted=True)
     if row.contract_with_commerce:
         raise Refused("contract_review_open")
-    _refuse_if_wrong(application_problems(said.contract))
+    _refuse_if_wrong(application_problems(said.contract, today=context.today))
     given = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
     await context.change(contract_application=given)
     context.work.note("contract_handed_in", said.person, channel=said.channel, rule="U7")

@@ -31,9 +31,13 @@ def received(fields: Mapping[str, JsonValue]) -> ContractReview:
     return ContractReview.model_validate(given)
 
 
-def application_problems(contract: ContractReview) -> tuple[Problem, ...]:
-    """What is wrong with an application that the salesperson hands in."""
-    return _amount_problems("amount", contract.amount)
+def application_problems(contract: ContractReview, *, today: date) -> tuple[Problem, ...]:
+    """What is wrong with an application that the salesperson hands in by `today`, the day in the business time zone."""
+    problems = _amount_problems("amount", contract.amount)
+    if contract.signed_on and contract.signed_on > today:
+        limit = {"today": today.isoformat()}
+        problems += (Problem(field="signed_on", rule=RULE, key="signed_later_than_today", params=limit),)
+    return problems
 
 
 def receipt_problems(
@@ -59,7 +63,7 @@ def correction_problems(correction: ContractCorrection, *, amount: Decimal) -> t
     """What is wrong with a correction of `amount`: it is positive, and another one."""
     problems = _amount_problems("amount", correction.amount)
     if not problems and correction.amount == amount:
-        return (Problem(field="amount", rule=RULE, key="same_amount", params={"amount": f"{amount:.2f}"}),)
+        return (Problem(field="amount", rule=RULE, key="same_amount", params={"amount": f"{amount:,.2f}"}),)
     return problems
 
 

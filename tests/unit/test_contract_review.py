@@ -20,6 +20,7 @@ from domain.organisation import Person, Role
 from domain.project import ContractCorrection, ContractReview
 from domain.project_rules import project_choices
 from domain.tasks import RECEIVED, SEND_BACK, TaskKind
+from texts.catalogue import Texts
 
 TODAY = date(2026, 12, 1)
 CHOICES = project_choices(TaskKind.CONTRACT_REVIEW)
@@ -65,8 +66,18 @@ def test_u7_it_is_received_today_or_earlier_and_not_before_it_was_signed(
 
 
 def test_u7_an_application_needs_no_number_yet_but_an_amount() -> None:
-    assert application_problems(contract(contract_number="")) == ()
-    assert [problem.field for problem in application_problems(contract(amount="0"))] == ["amount"]
+    assert application_problems(contract(contract_number=""), today=TODAY) == ()
+    assert [problem.field for problem in application_problems(contract(amount="0"), today=TODAY)] == ["amount"]
+
+
+def test_u7_what_is_handed_in_was_signed_by_today() -> None:
+    """U7: beside everything else that is wrong."""
+    assert application_problems(contract(signed_on="2026-12-01"), today=TODAY) == ()
+    problems = application_problems(contract(amount="0", signed_on="2026-12-02"), today=TODAY)
+    assert [(one.field, one.key) for one in problems] == [
+        ("amount", "greater_than"),
+        ("signed_on", "signed_later_than_today"),
+    ]
 
 
 def test_u7_the_answer_of_commerce_carries_number_amount_and_dates_or_a_reason() -> None:
@@ -130,6 +141,13 @@ def test_u7_a_correction_is_positive_and_changes_something(amount: str, key: str
     correction = ContractCorrection.model_validate({"amount": amount, "reason": "x"})
     problems = correction_problems(correction, amount=Decimal("100.00"))
     assert [problem.key for problem in problems] == ([key] if key else [])
+
+
+def test_u7_x4_the_amount_that_is_there_already_is_written_as_everywhere() -> None:
+    correction = ContractCorrection.model_validate({"amount": "1234567.5", "reason": "x"})
+    (problem,) = correction_problems(correction, amount=Decimal("1234567.5"))
+    for texts in (Texts("zh"), Texts("en")):
+        assert texts.money(correction.amount) in texts.error(problem.key, problem.params)
 
 
 def test_u7_nobody_receives_what_they_have_handed_in() -> None:
