@@ -105,7 +105,12 @@ class Evidence(Wire):
     @property
     def no_information(self) -> bool:
         """E2, N15: nobody who was asked knows the customer. That says neither yes nor no."""
-        return self.kind in FACTS and self.available and self.corrected is None and not self._said
+        return self.unknown_to_sources and self.corrected is None
+
+    @property
+    def unknown_to_sources(self) -> bool:
+        """N15: nobody who was asked knows the customer, whatever a clerk has found since."""
+        return self.kind in FACTS and self.available and not self._said
 
     @property
     def fact(self) -> bool | None:

@@ -33,10 +33,21 @@ def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
     past = [known[name] for name in ("E2-legal-person", "E2-lawsuit", "E2-arrears")]
     e2 = [result.passed for result in past]
     unknown = any(result.no_information for result in past)
-    lines.append(EligibilityLine(clause="E2", passed=_all(e2), for_people=None in e2, no_information=unknown))
+    found = tuple(key for result in past if (key := _not_met(result)))
+    lines.append(
+        EligibilityLine(clause="E2", passed=_all(e2), for_people=None in e2, no_information=unknown, found=found)
+    )
     lines.append(EligibilityLine(clause="E3", passed=known["E3"].passed))
     lines.append(EligibilityLine(clause="E4", for_people=True))
     return tuple(lines)
+
+
+def _not_met(result: ClauseResult) -> str:
+    """E5: which part of E2 fails, or is not known; empty where it is met."""
+    if result.passed:
+        return ""
+    how = "failed" if result.passed is False else "unknown" if result.no_information else "for_people"
+    return f"eligibility.e2.{result.clause.removeprefix('E2-')}.{how}"
 
 
 def in_short(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:

@@ -265,7 +265,10 @@ def _context(facts: MailFacts, texts: Texts) -> dict[str, Any]:
                 f"{line.clause} {texts.label(f'clause.{line.clause}', line.clause)}",
                 texts.text(line.verdict_key),
                 line.passed is False,
-                [(texts.label(f.label_key) if f.label_key else "", f.sentence(texts)) for f in line.figures],
+                [
+                    *((texts.label(f.label_key) if f.label_key else "", f.sentence(texts)) for f in line.figures),
+                    *(("", texts.text(key)) for key in line.found),
+                ],
                 one_line(line.note),
             )
             for line in facts.eligibility

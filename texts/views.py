@@ -57,6 +57,8 @@ class EligibilityLine(Wire):
     no_information: bool = False
     """Nobody who was asked knows anything of it (N15)."""
     figures: tuple[FigureLine, ...] = ()
+    found: tuple[str, ...] = ()
+    """Text keys: what of it is not met, or not known."""
     note: str = ""
     """Words already in the reader's language, e.g. how many lawsuits were found."""
 
@@ -110,6 +112,8 @@ class EvidenceLine(Wire):
     """How many companies were looked for only by their name and code."""
     no_information: bool = False
     """Nobody who was asked knows the customer (N15)."""
+    unknown_to_sources: bool = False
+    """The same, whatever a clerk has found since."""
     corrected: Correction | None = None
     """N5, E2: what a clerk has found to be so; `by` is a name here."""
     changed_since: datetime | None = None
@@ -138,6 +142,7 @@ class EvidenceLine(Wire):
             not_compared=len(evidence.not_compared),
             summary=evidence.note,
             no_information=evidence.no_information,
+            unknown_to_sources=evidence.unknown_to_sources,
             corrected=with_corrector(evidence.corrected, organisation),
             changed_since=evidence.changed_since,
             gone=len(evidence.gone),
@@ -148,6 +153,8 @@ class EvidenceLine(Wire):
             return texts.text("evidence_line.unavailable")
         if self.no_information and self.count == 0:
             words = [texts.text("evidence_line.no_information")]
+        elif self.unknown_to_sources and self.count == 0:
+            words = [texts.text("evidence_line.unknown_to_sources")]
         else:
             found = texts.text("evidence_line.found", count=self.count)
             words = [found if self.count else texts.text("evidence_line.none")]

@@ -72,10 +72,23 @@ def test_n15_nothing_known_reads_no_information_and_not_met(language: str, words
     lines = {line.clause: line for line in eligibility_lines(evaluate(form("某公司"), background_of(nothing), RULES))}
     assert texts.text(lines["E2"].verdict_key) == words
     assert words in EvidenceLine.of(nothing[0], sample_organisation()).sentence(texts)
+    assert [texts.text(key) for key in lines["E2"].found] == [
+        texts.text(f"eligibility.e2.{part}.unknown") for part in ("lawsuit", "arrears")
+    ]
     # Before anything was gathered, or where somebody could not be asked, it is for people, and nothing is said of it.
     for background in (Background(), background_of([litigation(available=False)])):
         (line,) = [one for one in eligibility_lines(evaluate(form("某公司"), background, RULES)) if one.clause == "E2"]
         assert line.verdict_key == "eligibility.for_people"
+
+
+def test_e2_e5_and_n15_what_a_clerk_has_found_stands_beside_sources_that_know_nothing() -> None:
+    """N5: "nothing found" would read as if the sources had said no; E5: which part of E2 fails is said."""
+    texts = Texts("zh")
+    item = litigation(corrected=SAID.model_copy(update={"value": True}))
+    assert EvidenceLine.of(item, sample_organisation()).sentence(texts) == "各来源均无记录"
+    background = background_of([item, litigation(kind=EvidenceKind.CREDIT, corrected=SAID)])
+    (e2,) = [one for one in eligibility_lines(evaluate(form("某公司"), background, RULES)) if one.clause == "E2"]
+    assert (e2.passed, [texts.text(key) for key in e2.found]) == (False, ["与我司有诉讼"])
 
 
 def collision(name: str, **more: object) -> Finding:
