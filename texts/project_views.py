@@ -87,7 +87,7 @@ class MatchLine(Compared):
         colon = "：" if texts.language == "zh" else ": "
         parts = []
         if vendor := self.of_vendor(texts):
-            parts.append(f"{texts.text('project_page.weigh_vendor')}{colon}{vendor[:300]}")
+            parts.append(f"{texts.text('project_page.weigh_vendor')}{colon}{vendor[:300].rstrip('。.；; ')}")
         if self.relationship:
             parts.append(f"{texts.text('project_page.weigh_relationship')}{colon}{self.relationship[:200]}")
         return ("；" if texts.language == "zh" else "; ").join(parts)

@@ -409,7 +409,7 @@ def test_a5_a_mail_that_asks_to_decide_sets_both_sides_beside_each_other() -> No
         earlier=True,
         live=True,
         vendor_registered=False,
-        vendor_position="支持徐静投标",
+        vendor_position="支持徐静投标。",
         relationship="驻场三年",
     )
     mine = {"name": "我们的项目", "salesperson_name": "杨帆", "vendor_position": "", "own": True}
