@@ -427,6 +427,7 @@ def test_a5_a_mail_that_asks_to_decide_sets_both_sides_beside_each_other() -> No
     first, second = "    原厂商意见：未在原厂商报备 · 支持徐静投标", "    原厂商意见：已在原厂商报备"
     assert "- 项目：本次登记 · 我们的项目 · 杨帆" in text
     assert 0 < text.index("他们的项目") < text.index(first) < text.index("我们的项目") < text.rindex(second)
+    assert "支持徐静投标；对客户的熟悉程度" in text
     alone = render_mail(mail.model_copy(update={"matches": ()})).text
     assert "本次登记" not in alone
 
