@@ -15,6 +15,7 @@ from api.wording import field_label
 from domain.answer_fields import ROW_ID
 from domain.base import Frozen
 from domain.dispute import MeetingCall
+from domain.evidence import FACTS
 from domain.rulings import CLERKS_RULINGS
 from domain.subject import SubjectType
 from domain.tasks import Choice, FieldKind, FieldSpec
@@ -23,6 +24,8 @@ from texts.catalogue import Texts
 BLANK_SHARES: Final = 3
 """Empty rows offered below the sides of a split."""
 
+_ONE_LINE: Final = frozenset({"number", "place", *(f"{fact}_source" for fact in FACTS.values())})
+"""Texts that are a line and no more."""
 _OTHERS = "_others"
 """Ends the name of the line in which others are named than those that may be ticked."""
 _BETWEEN = re.compile(r"[\s,;，；、]+")
@@ -61,11 +64,12 @@ def controls(
     *,
     subject: SubjectType,
     always: bool = False,
+    hints: Mapping[str, str] | None = None,
     entered: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> tuple[Field | Rows, ...]:
     """The inputs of these fields. `entered` is what was typed, when the page is shown again. `always`: there is one
-    choice only, so that what it needs is needed."""
+    choice only, so that what it needs is needed. `hints`: what is said beside a field of that name."""
     typed, wrong = entered or {}, errors or {}
 
     def one(spec: FieldSpec) -> Field | Rows | None:
@@ -78,7 +82,7 @@ def controls(
                       error=error)  # fmt: skip
         match spec.kind:
             case FieldKind.TEXT:
-                return plain
+                return plain.model_copy(update={"type": "line"}) if spec.name in _ONE_LINE else plain
             case FieldKind.PERSON:
                 return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
@@ -112,7 +116,13 @@ def controls(
             case FieldKind.FORM | FieldKind.ROWS:  # shown by themselves
                 return None
 
-    return tuple(control for control in map(one, specs) if control is not None)
+    def hinted(spec: FieldSpec) -> Field | Rows | None:
+        control, hint = one(spec), (hints or {}).get(spec.name)
+        if control is None or not hint:
+            return control
+        return control.model_copy(update={"help": texts.sentences(hint, control.help) if control.help else hint})
+
+    return tuple(control for control in map(hinted, specs) if control is not None)
 
 
 def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
