@@ -21,6 +21,7 @@ from db.facts import Facts
 from db.projects import ProjectRow
 from db.reviews import ReviewRow
 from db.tasks import AskedRow, TaskRow
+from domain.access import may_gather_evidence
 from domain.asking import IN_PERSON
 from domain.background import background_of
 from domain.dispute import TWO_PROJECTS
@@ -175,6 +176,7 @@ async def _of_application(
     named = tuple(with_names(item, organisation) for item in found)
     return {
         "evidence": named,
+        "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
         "offered": Offered(labels={**_called(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
         "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),

@@ -119,6 +119,8 @@ class DecisionPage(AskingPage):
     note: dict[str, JsonValue] = {}
     """What the person asked has to know beside it: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()
+    may_gather_again: bool = False
+    """N15: whoever is asked may have it gathered again."""
     """`note_by` holds a name, not an id."""
     eligibility: tuple[EligibilityLine, ...] = ()
     decisions: tuple[DecisionLine, ...] = ()

@@ -154,6 +154,7 @@ def render_decision(page: DecisionPage) -> str:
         reason_hints=_reason_hints(page, texts),
         choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
         notes=page.kind is TaskKind.COMMERCE_CHECK,
+        gather_again=_gather_again(page),
         extra=controls(
             specs,
             page.offered,
@@ -161,6 +162,7 @@ def render_decision(page: DecisionPage) -> str:
             zone,
             subject=subject,
             always=len(page.choices) == 1,
+            hints=_needed_for(page, texts),
             entered=page.entered,
             errors=errors,
         ),
@@ -335,6 +337,27 @@ def _decide_heading(page: DecisionPage, texts: Texts) -> str:
     """Not every task asks for a judgement: a held project is completed, a meeting is called."""
     key = f"page.decide_for.{page.kind}"
     return texts.text(key if texts.has(key) else "page.decide")
+
+
+def _gather_again(page: DecisionPage) -> str:
+    """N15: what the button that has the evidence gathered again says: of which moment the evidence is that it replaces,
+    so that pressing it twice is once. Empty where there is no such button."""
+    gathered = [item.gathered_at for item in page.evidence]
+    return max(gathered).isoformat() if gathered and page.may_gather_again else ""
+
+
+def _needed_for(page: DecisionPage, texts: Texts) -> dict[str, str]:
+    """By name, the fields that one choice needs and others do not, and what says so."""
+    if len(page.choices) == 1:
+        return {}
+    return {
+        spec.name: texts.text(
+            "page.reason_other", choice=texts.text(choice_key(page.kind, page.subject_type, choice.choice))
+        )
+        for choice in page.choices
+        for spec in choice.fields
+        if spec.required
+    }
 
 
 def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:

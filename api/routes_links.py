@@ -36,7 +36,9 @@ from db.engine import AsyncConnection, RecordAway, looking_up
 from db.messages import Receipt
 from db.reviews import ReviewRow
 from db.tasks import DecisionRow
+from domain.access import may_gather_evidence
 from domain.organisation import Language, Person
+from domain.statements import GatherEvidence
 from domain.subject import SubjectType
 from domain.tasks import TaskStatus
 from texts.catalogue import Texts, language_of
@@ -86,6 +88,8 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
         async with looking_up(state.engine) as tx:
             opened = await _open(tx, state, token, request)
+        if form.get("gather_again") and may_gather_evidence(opened.person):
+            return await _gathered_again(state, token, opened, request, form)
         choice, reason, fields = entered_fields(opened.task, form, state.facts.policy.zone)
         texts = Texts(_language(request, opened.person))
         errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
@@ -173,6 +177,30 @@ async def _page(
 
 def _rendered(page: DecisionPage | ReviewPage) -> str:
     return render_review(page) if isinstance(page, ReviewPage) else render_decision(page)
+
+
+async def _gathered_again(
+    state: State, token: str, opened: Opened, request: Request, form: dict[str, str]
+) -> HTMLResponse:
+    """N15: the same page with the evidence of this moment, and everything typed kept. Nothing is answered."""
+    caller = page_caller(opened.person, opened.asked.link_id, f"gather_again={form['gather_again']}".encode())
+    try:
+        receipt = await state.door.say(caller, GatherEvidence, opened.task.workflow_id, "gather_evidence")
+    except Unavailable:
+        raise
+    except Refusal as refusal:
+        async with looking_up(state.engine) as tx:
+            await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
+        message = refusal.said(Texts(_language(request, opened.person)), state.facts.policy.zone)
+        page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
+        return _answer(render_result(page), refusal.status)
+    if receipt is None:
+        stored = CalmPage(kind=CalmKind.STORED, receipt=caller.message_id, **_shared(request, opened))
+        return _answer(render_calm(stored), 202)
+    async with looking_up(state.engine) as tx:
+        again = await _open(tx, state, token, request)  # what may be said of it may be more than it was
+        shown = await _page(tx, state, again, request, form)
+    return _answer(_rendered(shown))
 
 
 async def _again(

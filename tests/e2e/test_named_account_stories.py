@@ -4,6 +4,7 @@ who acts for whom, who may see what, and that nobody outside the front door is b
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 from collections.abc import Callable, Iterator
@@ -339,6 +340,15 @@ def test_e2_what_a_clerk_corrects_with_its_source_decides_for_everybody_who_read
     alone = link.answer("pass", lawsuit_with_us="no")
     assert alone.status == 422
     assert "诉讼情况的出处" in alone.words
+    before = link.open().text
+    moment = re.search(r'name="gather_again" value="([^"]+)"', before)
+    assert moment, "N15: commerce can have it gathered again on the page"
+    earlier = Journey(stack, "he.xin", new_form(story.customer))
+    again = link.post({"gather_again": moment[1], "lawsuit_with_us_source": "裁判文书网", "confirm": ""})
+    assert (again.status, earlier.id in again.text, earlier.id in before) == (200, True, False)
+    assert 'value="裁判文书网"' in again.text  # what was typed stays
+    assert story.seen_by(CLERK)["stage"] == "commerce_check"  # and nothing is answered
+    assert 'name="gather_again"' not in Journey(stack, "xu.jing").to_vps().link(VPS[0]).open().text
     both = {"malicious_arrears": "no", "malicious_arrears_source": "财务部台账"}
     assert link.answer("pass", lawsuit_with_us="no", lawsuit_with_us_source="裁判文书网", **both).status == 200
     story.reaches("vp_review")
@@ -393,6 +403,13 @@ def test_n5_a_returned_application_is_completed_on_the_page_and_earlier_links_di
     assert wrong.status == 422
     assert wrong.text.count('role="alert"') >= 1
     assert 'value="很多"' in wrong.text  # what was typed is kept
+    refused = {"customer.industry": "telecom", "centralised_procurement": "true", "customer.legal_person": "false"}
+    refusing = supply.post({**typed, **refused, "customer.name": "", "confirm": "yes"})
+    assert refusing.status == 422
+    for said in ("（E3）", "（E2）", "客户名称"):  # E2, E3, N1: beside the fields, together with all else that is wrong
+        assert said in refusing.words, said
+    for field in ("centralised_procurement", "customer-legal_person", "customer-name"):
+        assert f'href="#f-{field}"' in refusing.text, field
     assert story.seen_by("xu.jing")["round"] == 1
     done = supply.post({**typed, "account_plan.milestones": "2027-03-31 立项", "confirm": "yes"})
     assert done.status == 200, done.words

@@ -187,6 +187,9 @@ def test_u7_commerce_sees_what_was_handed_in_and_enters_what_it_has_received() -
         assert {name: inputs.values[name] for name in ("number", "amount", "signed_on", "received_on")} == {
             **{"number": "", "amount": "", "signed_on": "", "received_on": ""},
         }
+        assert '<input id="f-number"' in shown  # a line, and no box for an essay
+        needed = {"zh": "选择“已收到，登记合同”时必填。", "en": "Needed for “Received: record the contract”."}[language]
+        assert shown.count(needed) == 2  # number and amount; the dates may be left out
     typed = {"choice": "received", "number": "HT-9", "amount": "￥9,750,000", "received_on": "2026-12-14"}
     fields = answered(TaskKind.CONTRACT_REVIEW, typed)
     assert fields == {"number": "HT-9", "amount": "9750000", "received_on": "2026-12-14"}
