@@ -55,6 +55,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "event": ("event.{}",),
     "source": ("source.{}",),
     "kinds": ("evidence.{}",),
+    "changed": ("evidence.{}",),
     "found": ("finding.{}",),
     "because": ("because.{}", "end_reason.{}"),
     "industry": ("industry.{}",),
@@ -254,7 +255,7 @@ class DossierBlocks:
         if isinstance(value, datetime) and value.tzinfo is not None:
             return self._texts.moment(value, self._zone)
         text = str(value)
-        if key == "mails" and text.count(":") > 1:
+        if key == "mails" and self._texts.has(f"mail.{text.partition(':')[0]}.what"):
             return self._mail(text)
         if key in _PEOPLE or key in _SUBJECTS:
             text = self._names.get(text, text)
@@ -276,7 +277,12 @@ class DossierBlocks:
             known = [pattern.format(text) for pattern in self._words.get(key, ())]
         if _CODE_WORD.fullmatch(text):
             known += [pattern.format(text) for pattern in _ANYWHERE]
-        return next((self._texts.label(name) for name in known if self._texts.has(name)), text)
+        return next((self._word(name) for name in known if self._texts.has(name)), text)
+
+    def _word(self, name: str) -> str:
+        """Refusals are kept without what their sentence speaks of: one that needs it gets the general sentence."""
+        place, _, code = name.partition(".")
+        return self._texts.error(code) if place == "error" else self._texts.label(name)
 
     def _mail(self, key: str) -> str:
         """A mail by what it says and to whom: the record knows it by a key of both."""

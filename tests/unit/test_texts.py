@@ -12,10 +12,11 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from api.problems import field_problems
+from api.views import ApplicationView, CreditView, ProjectView, WeighedView
 from api.wording import field_label
 from domain.application import CustomerKind, Industry, Stage
 from domain.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
-from domain.evidence import EvidenceKind
+from domain.evidence import Correction, EvidenceKind
 from domain.named_account import RULES, Obstacle, choices_for
 from domain.organisation import Language, Role
 from domain.periods import Rhythm
@@ -112,6 +113,18 @@ def test_n11_x4_whatever_the_record_notes_has_words_for_those_who_read_the_dossi
     assert not [event for event in sorted(events) if f"event.{event}" not in catalogue()]
     places = "dossier.section dossier.label evidence detail field field.forecast field.project project_page".split()
     assert not [name for name in sorted(names) if not any(f"{place}.{name}" in catalogue() for place in places)]
+
+
+def test_n11_x4_what_views_hold_has_words_for_those_who_read_the_dossier() -> None:
+    """The dossier shows applications and projects as the API answers them, part by part."""
+    places = "dossier.section dossier.label evidence detail field field.forecast field.project project_page".split()
+    held = {
+        name
+        for view in (ApplicationView, ProjectView, WeighedView, CreditView, Correction)
+        for name in view.model_fields
+    }
+    spoken = {name for name in held if not name.endswith(("_label", "_text"))}
+    assert not [name for name in sorted(spoken) if not any(f"{place}.{name}" in catalogue() for place in places)]
 
 
 def needed() -> set[str]:
