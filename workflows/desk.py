@@ -37,6 +37,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.messages import (
         DUE_AT,
         FACTS_CHANGED,
+        HAND_BACK,
         LAST_UPDATE_AT,
         SEARCH_ATTRIBUTES,
         STAGE,
@@ -69,6 +70,8 @@ MANY = 20
 """More unread messages than this are sifted in one step, and only those that the front door sealed are read."""
 MOST_CARRIED = 1_000_000
 """Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
+MOST_HANDED_BACK = MOST_CARRIED // 4
+"""The same for a process that its parent carries along beside what it has not read itself."""
 
 G = TypeVar("G", bound=StrEnum)
 S = TypeVar("S", bound=Statement)
@@ -131,6 +134,8 @@ class Desk(Generic[G]):
         self.updated_at: datetime | None = None
         """When the subject was last updated, where that is shown to operators (U1)."""
         self.full_history = FULL_HISTORY
+        self.hands_back = False
+        """Whether the parent of the process wants it back, to begin it again from its state."""
         self._moves = kept.moves
         self._refreshes = kept.refreshes
         self._inbox = deque(Arrived.before(message) for message in kept.unread)
@@ -168,6 +173,9 @@ class Desk(Generic[G]):
         for name, payloads in unbundled(signal, sent):
             kind = hears.get(name)
             if kind is None or (later and name in later and not workflow.patched(later[name])):
+                continue
+            if kind == HAND_BACK:
+                self.hands_back = True
                 continue
             text = text_of(payloads)
             if text is None:
@@ -255,11 +263,21 @@ class Desk(Generic[G]):
     def has_heard(self, kind: type[Statement]) -> bool:
         return any(isinstance(said, kind) for said, _ in self._heard)
 
-    async def meanwhile(self, work: asyncio.Future[Any]) -> None:
-        """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` or a step raises."""
+    async def meanwhile(
+        self, work: asyncio.Future[Any], *, when_full: Callable[[], Awaitable[bool]] | None = None
+    ) -> None:
+        """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` or a step raises.
+
+        `when_full` is called once the history is long enough, to bring `work` to an end before its time; again after
+        the next message if it says that it could not.
+        """
         self.show()
+        asked = False
         try:
             while not work.done():
+                if when_full and not asked and self._hands_over(None) and workflow.patched("handed-back"):
+                    asked = await when_full()
+                    continue
                 await workflow.wait_condition(lambda: bool(self._inbox) or work.done())
                 if self._inbox:
                     await self._read_next()
@@ -267,6 +285,11 @@ class Desk(Generic[G]):
             work.cancel()
             raise
         await work
+
+    def hand_over(self) -> None:
+        """Go on in a new run now. Raises `HistoryFull`, unless more is unread than can go along."""
+        if self._can_carry_the_unread():
+            raise HistoryFull(self._attributes_of_next_run(None))
 
     async def close(self) -> None:
         """Nothing is waited for any more; whoever still said something is told so, and operators see the end."""
@@ -313,7 +336,10 @@ class Desk(Generic[G]):
         return min(moments, default=None)
 
     def _hands_over(self, at: datetime | None) -> bool:
-        """Whether the history is long enough: when nothing is to be done, or in the midst of a flood of messages."""
+        """Whether the history is long enough: when nothing is to be done, or in the midst of a flood of messages. Or
+        whether the parent of the process wants it back."""
+        if self.hands_back:
+            return self._can_carry_the_unread(MOST_HANDED_BACK)
         info = workflow.info()
         written = info.get_current_history_length()
         if not self._inbox:
@@ -324,8 +350,8 @@ class Desk(Generic[G]):
         full = written + self._read_since > FLOODED_HISTORY
         return full and self._read > 0 and self._can_carry_the_unread()
 
-    def _can_carry_the_unread(self) -> bool:
-        return sum(len(arrived.text.encode()) for arrived in self._inbox) <= MOST_CARRIED
+    def _can_carry_the_unread(self, most: int = MOST_CARRIED) -> bool:
+        return sum(len(arrived.text.encode()) for arrived in self._inbox) <= most
 
     async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
@@ -339,7 +365,9 @@ class Desk(Generic[G]):
                 self._alarm = asyncio.create_task(workflow.sleep(left, summary=summary))
                 self._alarm_at = at
         alarm = self._alarm
-        await workflow.wait_condition(lambda: bool(self._inbox) or (alarm is not None and alarm.done()))
+        await workflow.wait_condition(
+            lambda: bool(self._inbox) or self.hands_back or (alarm is not None and alarm.done())
+        )
 
     def drop_alarm(self) -> None:
         if self._alarm is not None and not self._alarm.done():

@@ -20,8 +20,10 @@ with workflow.unsafe.imports_passed_through():
     from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
     from workflows.desk import Desk, HistoryFull, StoodStill, take
     from workflows.messages import (
+        HAND_BACK,
         DeskState,
         DisputeState,
+        FactsChanged,
         ProcessStatus,
         StartDispute,
         signals,
@@ -36,8 +38,8 @@ HEARS = signals(
     move_meeting=MoveMeeting,
     call_off_meeting=CallOffMeeting,
     reassign=Reassign,
-)
-LATER = {"move_meeting": MEETING_CHANGES, "call_off_meeting": MEETING_CHANGES}
+) | {HAND_BACK: HAND_BACK}
+LATER = {"move_meeting": MEETING_CHANGES, "call_off_meeting": MEETING_CHANGES, HAND_BACK: "handed-back"}
 
 
 @workflow.defn
@@ -60,7 +62,8 @@ class ProjectDispute:
         self._desk.round = kept.round if kept else 1
 
     @workflow.run
-    async def run(self, start: StartDispute) -> DisputeOutcome:
+    async def run(self, start: StartDispute) -> DisputeOutcome | DisputeState:
+        """How it ended; or where it stands, when the registration has asked for it back to go on in a new run."""
         try:
             try:
                 if start.state is None:
@@ -79,6 +82,9 @@ class ProjectDispute:
             await self._ends_with_the_project()
             raise
         except HistoryFull as full:
+            if self._desk.hands_back:
+                self._desk.drop_alarm()
+                return self._handed_back()
             workflow.continue_as_new(
                 start.model_copy(update={"state": self._state()}), search_attributes=full.attributes
             )
@@ -162,6 +168,12 @@ class ProjectDispute:
             return
         decided = await self._desk.move(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
         self._outcome = decided.outcome
+
+    def _handed_back(self) -> DisputeState:
+        """What changes before it runs again finds nobody to tell, so it looks by itself then."""
+        state = self._state()
+        unread = (*state.desk.unread, FactsChanged())
+        return state.model_copy(update={"desk": state.desk.model_copy(update={"unread": unread})})
 
     def _state(self) -> DisputeState:
         return DisputeState(

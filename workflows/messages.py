@@ -100,6 +100,11 @@ FACTS_CHANGED = "facts_changed"
 """Kind of `FactsChanged`, and the signal that brings it."""
 
 
+HAND_BACK = "hand_back"
+"""The signal by which a registration asks its dispute for where it stands, to begin it again in the registration's next
+run. It brings nothing and has no seal: whoever sends it by hand only has the dispute begun again where it stood."""
+
+
 def signals(**brings: type[Statement]) -> dict[str, str]:
     """The kind of message that each signal of a process brings, by its name. All of them hear `facts_changed`.
 
@@ -209,6 +214,17 @@ class StartApplication(Wire):
             return cast(Self, cls.model_construct(submission=SubmitApplication(unreadable=True)))
 
 
+class DisputeState(Wire):
+    """Where a dispute stands, carried from run to run."""
+
+    title: str
+    applicant: str
+    stage: DisputeStage
+    since: datetime
+    round: int = 1
+    desk: DeskState = DeskState()
+
+
 class ProjectState(Wire):
     """Where a registration stands, carried from run to run."""
 
@@ -230,6 +246,8 @@ class ProjectState(Wire):
     ahead: tuple[SilenceDue, ...] = ()
     """What happens by itself unless the project is updated (U2–U5)."""
     updated_at: datetime | None = None
+    dispute: DisputeState | None = None
+    """Where its dispute stood when it was handed back; the next run begins it again there."""
     desk: DeskState = DeskState()
 
 
@@ -263,17 +281,6 @@ class StartCorrection(Wire):
             return handler(data)
         except ValidationError:
             return cast(Self, cls.model_construct(correction=CorrectContract(unreadable=True)))
-
-
-class DisputeState(Wire):
-    """Where a dispute stands, carried from run to run."""
-
-    title: str
-    applicant: str
-    stage: DisputeStage
-    since: datetime
-    round: int = 1
-    desk: DeskState = DeskState()
 
 
 class StartDispute(Wire):

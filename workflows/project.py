@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import CancelledError, ChildWorkflowError, FailureError, TerminatedError
+from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflowError, FailureError, TerminatedError
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
@@ -50,7 +51,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, take
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
+        HAND_BACK,
         TASK_QUEUE,
+        DisputeState,
         ProcessStatus,
         ProjectState,
         StartDispute,
@@ -105,6 +108,7 @@ class ProjectRegistration:
         self._disputes = kept.disputes
         self._origin = kept.origin
         self._claimants = kept.claimants
+        self._handed_back = kept.dispute
         self._until = kept.until
         self._ahead = kept.ahead
         self._desk = Desk[ProjectStage](
@@ -259,20 +263,29 @@ class ProjectRegistration:
         await self._desk.move(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED_STANDING])
 
     async def _outcome_of_dispute(self) -> DisputeOutcome | None:
-        """Of a process of its own; None when somebody with access to the engine has ended that before its time."""
-        self._disputes += 1
+        """Of a process of its own. None when that goes on from where it stood, or when somebody with access to the
+        engine has ended it before its time.
+
+        The registration is its parent in one run only. When the history of that run is long enough, the dispute is
+        asked for where it stands, and the next run begins it again there, under the same id.
+        """
+        stood, self._handed_back = self._handed_back, None
+        if stood is None:
+            self._disputes += 1
         dispute_id = f"{self._desk.subject.id}-{self._disputes}"
         project_id, origin = self._desk.subject.id, self._origin
         dispute = await workflow.start_child_workflow(
             ProjectDispute.run,
-            StartDispute(dispute_id=dispute_id, project_id=project_id, origin=origin, claimants=self._claimants),
+            StartDispute(
+                dispute_id=dispute_id, project_id=project_id, origin=origin, claimants=self._claimants, state=stood
+            ),
             id=dispute_workflow_id(dispute_id),
             task_queue=TASK_QUEUE,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
             static_summary=f"项目争议 Project dispute · {dispute_id}",
         )
         try:
-            await self._desk.meanwhile(dispute)
+            await self._desk.meanwhile(dispute, when_full=partial(self._ask_back, dispute))
         except ChildWorkflowError as error:
             if not isinstance(error.cause, TerminatedError | CancelledError):
                 raise
@@ -280,7 +293,23 @@ class ProjectRegistration:
                 key=f"broken:{dispute_id}", now=workflow.now(), subject=self._desk.subject, dispute_id=dispute_id
             )
             return (await take(ProjectSteps.end_broken_dispute, step, "dispute ended by hand")).outcome
-        return dispute.result()
+        ended = dispute.result()
+        if isinstance(ended, DisputeState):
+            self._handed_back = ended
+            if not self._desk.has_heard(CallForMeeting):  # D4: that does not go along to the next run
+                self._desk.hand_over()
+            return None
+        return ended
+
+    async def _ask_back(
+        self, dispute: workflow.ChildWorkflowHandle[ProjectDispute, DisputeOutcome | DisputeState]
+    ) -> bool:
+        """Whether the dispute has been asked for where it stands: it may have ended, or be flooded itself."""
+        try:
+            await dispute.signal(HAND_BACK)
+        except ApplicationError:
+            return False
+        return True
 
     async def _ask_vp(self) -> None:
         """P1, P6, D1, D2: the VP of the salesperson whose project it is, or of whom a dispute has named."""
@@ -437,6 +466,7 @@ class ProjectRegistration:
             until=self._until,
             ahead=self._ahead,
             updated_at=self._desk.updated_at,
+            dispute=self._handed_back,
             desk=self._desk.state,
         )
 

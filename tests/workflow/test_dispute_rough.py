@@ -14,7 +14,7 @@ from tests.workflow.fake_record import GINA, SAM, VIKTOR
 from tests.workflow.project_story import HALVES, ProjectStory, project_form
 from tests.workflow.story import eventually
 from tests.workflow.test_named_account_rough import JUNK
-from workflows.messages import TASK_QUEUE, StartDispute
+from workflows.messages import HAND_BACK, TASK_QUEUE, StartDispute
 
 SOON = timedelta(minutes=1)
 THIRDS: dict[str, Any] = {
@@ -42,6 +42,55 @@ async def test_d1_the_dispute_goes_on_in_a_new_run_with_its_text_and_its_project
     await project.tells(SUE, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
     assert (await project.status()).waiting_for == (VIKTOR,)
+
+
+async def test_d1_x3_a_flooded_registration_goes_on_in_a_new_run_and_its_dispute_where_it_stood(
+    project: ProjectStory,
+) -> None:
+    """Of ten thousand signals a run hears no more, so a registration must not wait for its dispute in one run."""
+    await project.to_dispute()
+    proposed = await project.tells(SAM, "agree", **HALVES)
+    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
+    dispute, tasks = project.dispute.id, [task.id for task in project.record.open]
+    for _ in range(2):
+        await project.is_flooded()
+        assert (await project.status()).stage == ProjectStage.DISPUTED
+    assert (project.dispute.id, [task.id for task in project.record.open]) == (dispute, tasks), "nobody is asked anew"
+    assert proposed.message_id in project.record.settled
+
+    async def goes_on() -> bool:
+        status = await project.child.status()
+        return (status.stage, status.waiting_for, status.round) == (DisputeStage.NEGOTIATION, (SUE,), 2)
+
+    await eventually(goes_on, "the dispute where it stood")
+    await project.tells(SUE, "agree")
+    await project.comes_to(ProjectStage.APPROVAL)
+    assert (await project.status()).waiting_for == (VIKTOR,)
+    assert not await project.task_failures()
+
+
+async def test_p10_x3_a_registration_flooded_in_its_dispute_is_withdrawn_with_it(project: ProjectStory) -> None:
+    await project.to_dispute()
+    await project.is_flooded()
+    await project.signal(project.withdrawal())
+    await project.comes_to(ProjectStage.WITHDRAWN)
+    await eventually(lambda: project.dispute.stage is DisputeStage.WITHDRAWN, "the dispute's end")
+
+
+async def test_x3_a_dispute_asked_back_by_hand_begins_again_where_it_stood(project: ProjectStory) -> None:
+    await project.to_dispute()
+    await project.tells(SAM, "agree", **HALVES)
+    await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
+    child = project.child
+    first = await child.run_id()
+    await child.by_hand.signal(HAND_BACK)
+
+    async def begun_again() -> bool:
+        return await child.run_id() != first
+
+    await eventually(begun_again, "a new run")
+    await project.tells(SUE, "agree")
+    await project.comes_to(ProjectStage.APPROVAL)
 
 
 async def test_d1_of_three_sides_a_confirmation_made_in_an_earlier_run_is_settled_too(project: ProjectStory) -> None:
