@@ -12,7 +12,7 @@ from temporalio.service import RPCError
 
 from crypto.keyring import Keyring
 from db.engine import RecordAway
-from db.running import SEEN_SECONDS, Presence, Process, looking
+from db.running import SEEN_SECONDS, Presence, Process, looking, schema_needed
 from settings import Settings, SettingsError, variable
 
 HOW = "Put a new key before the last one first and restart everything, then move it to the end (docs/operators.md)."
@@ -48,10 +48,16 @@ def check_running(mine: Process, others: Sequence[Process]) -> None:
 
 
 async def check_before_start(mine: Process, database_url: str) -> None:
-    """Raises `SettingsError` when the keys do not fit those of the processes that run. With the record away it looks
-    no further: then nobody can say anything either."""
+    """Raises `SettingsError` when the database has not been migrated for this program yet, or when the keys do not fit
+    those of the processes that run. With the record away it looks no further: then nobody can say anything either."""
     async with looking(database_url, mine) as presence:
         try:
+            found, needed = await presence.schema(), schema_needed()
+            if found < needed:  # a newer one is right: the database is migrated first, then processes are replaced
+                has = f"has schema {found}" if found else "has no schema yet"
+                raise SettingsError(
+                    f"The database {has}, and this {mine.kind} needs {needed}: run `cli.py migrate` first."
+                )
             check_running(mine, await presence.others())
         except RecordAway:
             log.warning("keys not compared with those of running processes")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+import asyncpg
 
 from db.direct import Direct
 from db.engine import RecordAway
@@ -36,6 +40,13 @@ _LEFT = "DELETE FROM running_process WHERE id = $1 RETURNING id"
 _USED = "SELECT coalesce(jsonb_object_agg(id, used_until), '{}') FROM payload_key"
 
 
+@functools.cache
+def schema_needed() -> str:
+    """The newest migration that this program brings."""
+    files = Path(__file__).with_name("migrations").glob("versions/[0-9]*.py")
+    return max(file.name.partition("_")[0] for file in files)
+
+
 class Process(Wire):
     """A process and the ids of its keys, oldest first; the last of each ring is the one it uses."""
 
@@ -57,6 +68,14 @@ class Presence:
         self.process = process
         self._record = Direct(database_url, process="presence", size=1)
         self._task: asyncio.Task[None] | None = None
+
+    async def schema(self) -> str:
+        """The newest migration that the database has had; empty when it has had none. Raises `RecordAway`."""
+        try:
+            (found,) = await self._record.row("SELECT max(version_num) FROM alembic_version") or ("",)
+        except asyncpg.UndefinedTableError:
+            return ""
+        return found or ""
 
     async def others(self) -> tuple[Process, ...]:
         """The other processes that run. Raises `RecordAway`."""

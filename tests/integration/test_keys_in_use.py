@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 from pydantic import SecretBytes
 from temporalio.client import Client
@@ -112,6 +113,18 @@ async def test_x2_a_payload_key_may_go_once_the_engine_keeps_nothing_of_its_time
     await presence._record.row("UPDATE payload_key SET used_until = $1 RETURNING id", long_ago)
     await check_processes(new, presence, engine_client)
     await presence.close()
+
+
+async def test_x3_before_the_database_is_migrated_a_process_says_so_and_does_not_start(
+    empty_database_url: str, database_url: str, superuser: asyncpg.Connection
+) -> None:
+    with pytest.raises(SettingsError, match=r"has no schema yet, and this worker needs \d{4}: run `cli.py migrate`"):
+        await check_before_start(process("worker", "k1"), empty_database_url)
+    await superuser.execute("UPDATE alembic_version SET version_num = '0003'")
+    with pytest.raises(SettingsError, match="has schema 0003, and this api needs"):
+        await check_before_start(process("api", "k1"), database_url)
+    await superuser.execute("UPDATE alembic_version SET version_num = '9999'")  # migrated first for what comes next
+    await check_before_start(process("api", "k1"), database_url)
 
 
 async def test_x3_with_the_record_away_the_front_door_starts_all_the_same() -> None:
