@@ -313,6 +313,8 @@ class FrontDoor:
                     ended_by_this = await self._receipts.find(caller.message_id)
                     if ended_by_this:  # the same request, sent before and recorded since we looked
                         return ended_by_this
+                    if await door.dispute_is_open(self._record, statement.workflow_id):
+                        raise Unavailable("engine_away") from error  # between two runs of its registration
                     words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
                     raise Refusal(409, "process_over", words=words) from error
                 raise Unavailable("engine_away") from error

@@ -11,6 +11,7 @@ from db.messages import Receipt
 from db.plain import Shape
 from db.tables import receipt, task, task_person
 from db.tasks import AskedRow, TaskRow
+from domain.dispute import DisputeStage
 
 _TASK = Shape(TaskRow, *task.c)
 _MINE = Shape(AskedRow, *task_person.c)
@@ -40,6 +41,7 @@ _SENT = f"""
 _NOTE_READ = """
     INSERT INTO reading (person, subject_type, subject_id, through)
     SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"""
+_DISPUTE_STAGE = "SELECT stage FROM dispute WHERE workflow_id = $1"
 _RECEIPT = f"SELECT {_OF_MESSAGE.sql} FROM receipt WHERE message_id = $1"
 
 
@@ -74,6 +76,12 @@ async def asked(record: Direct, task_id: str, person: str, message_id: str) -> A
     about_task, rest = row[: len(task.c)], row[len(task.c) :]
     about_me, about_message = rest[: len(task_person.c)], rest[len(task_person.c) :]
     return Asked(_TASK.read(about_task), _MINE.read(about_me), _receipt(about_message))
+
+
+async def dispute_is_open(record: Direct, workflow_id: str) -> bool:
+    """Whether that is the process of a dispute which has not ended. Raises `RecordAway`."""
+    row = await record.row(_DISPUTE_STAGE, workflow_id)
+    return row is not None and not DisputeStage(row[0]).ended
 
 
 async def claim(record: Direct, message_id: str, person: str, body_hash: str) -> Claim:

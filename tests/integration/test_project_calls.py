@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import _Definition
 
 from api.front_door import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS
@@ -56,6 +61,28 @@ async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
     async with door(engine, database_url) as asking:
         yield asking
+
+
+async def test_d2_x3_a_dispute_between_two_runs_of_its_registration_asks_for_the_same_again(
+    engine: AsyncEngine, database_url: str, tx: AsyncConnection
+) -> None:
+    """The registration has asked for it back and begins it again in a moment: nothing is over."""
+    await fill(tx)
+    temporal = Path(sys.executable).with_name("temporal")
+    async with (
+        await WorkflowEnvironment.start_local(
+            dev_server_existing_path=str(temporal), data_converter=pydantic_data_converter
+        ) as env,
+        door(engine, database_url, client=env.client) as call,
+    ):
+        wants = {"reason": "各执一词"}
+        held_up = await call(APPLICANT, "POST", "/projects/p2/meeting", wants, headers={"Idempotency-Key": "m1"})
+        assert (held_up.status_code, held_up.json()["code"]) == (503, "engine_away")
+        assert held_up.headers["retry-after"]
+        await tx.execute(text("UPDATE dispute SET stage = 'shelved' WHERE id = 'p2-1'"))
+        await tx.commit()
+        late = await call(APPLICANT, "POST", "/projects/p2/withdraw", wants, headers={"Idempotency-Key": "m2"})
+        assert (late.status_code, late.json()["code"]) == (409, "process_over")
 
 
 async def test_p9_a_purpose_is_one_of_three(call: Call) -> None:
