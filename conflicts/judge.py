@@ -4,7 +4,7 @@ Comparing is arithmetic in Python: in a thread it takes the interpreter's lock f
 every other request of this API. A few pairs are compared in a thread all the same, as long as nobody notices. More
 go to a process of our own: `python -m conflicts.judge`, started when it is first needed. It reads one
 question a line from its standard input and answers each with a line; when the input ends, because whoever started it
-is gone, it ends as well.
+is gone, it ends as well, in the middle of a question too.
 
 A question is about one company of ours, and they are answered in the order of asking: whoever has one company to ask
 about waits for one company of a large group and not for all of it.
@@ -15,9 +15,11 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -138,8 +140,16 @@ def serve(asked: IO[bytes], told: IO[bytes]) -> None:
         told.flush()
 
 
+def end_with(parent: int) -> None:
+    """End this process within a second of `parent`, however that ended."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(0)
+
+
 if __name__ == "__main__":
     import signal
 
+    threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; our input ends with them
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
@@ -162,3 +164,38 @@ async def test_x3_a_worker_whose_steps_stand_is_not_ready_and_says_how_many() ->
     assert body.startswith(b"3 steps")
     _, figures = await face._reply("/metrics")
     assert b"baobei_steps_standing " in figures
+
+
+STARTS_A_JUDGE = """
+import subprocess, sys
+from domain.policy import load_policy
+from pydantic_core import to_json
+names = [[f"云石能源第{number}区域有限公司", None, "customer"] for number in range(1000)]
+judge = subprocess.Popen([sys.executable, "-m", "conflicts.judge"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+judge.stdin.write(to_json([names, names, load_policy().matching]) + b"\\n")
+judge.stdin.flush()
+print(judge.pid, flush=True)
+judge.wait()
+"""
+
+
+def test_x3_the_process_that_compares_ends_with_whoever_started_it_in_the_middle_of_a_question() -> None:
+    """A worker that is killed leaves nothing behind: the question would take minutes."""
+    with subprocess.Popen([sys.executable, "-c", STARTS_A_JUDGE], stdout=PIPE, cwd=Path(__file__).parents[2]) as parent:
+        assert parent.stdout
+        judge = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 30
+    while _runs(judge):
+        assert time.monotonic() < deadline, "still there"
+        time.sleep(0.1)
+
+
+def _runs(process: int) -> bool:
+    """Whether it is there and not only waiting to be reaped."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    status = Path(f"/proc/{process}/stat")
+    return not (status.exists() and status.read_text().rpartition(")")[2].split()[0] == "Z")
