@@ -131,6 +131,30 @@ async def withdrawn_in_dispute(story: ProjectStory) -> WorkflowHistory:
     return await _latest(story)
 
 
+async def dispute_asked_back(story: ProjectStory) -> WorkflowHistory:
+    """The run of a disputed registration that has grown long, and asks its dispute back to go on in a new one."""
+    await story.to_dispute()
+    await story.is_flooded()
+    return (await story.histories())[0]
+
+
+async def dispute_begun_again(story: ProjectStory) -> WorkflowHistory:
+    """The next run: the dispute goes on where it stood, and both agree."""
+    await dispute_asked_back(story)
+    await story.tells(SAM, "agree", **HALVES)
+    await story.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
+    await story.tells(SUE, "agree")
+    await story.comes_to(ProjectStage.APPROVAL)
+    return await _latest(story)
+
+
+async def dispute_handed_back(story: ProjectStory) -> WorkflowHistory:
+    await story.to_dispute()
+    first = await story.child.run_id()
+    await story.is_flooded()
+    return await story.client.get_workflow_handle(story.dispute.workflow_id, run_id=first).fetch_history()
+
+
 async def unsealed_start(story: ProjectStory) -> WorkflowHistory:
     await story.registers(RegisterProject(person=SAM, project_id=story.id, form=project_form()))
     await story.result()
@@ -380,6 +404,8 @@ PROJECTS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "open-rerouted": rerouted,
     "open-stepped-in": stepped_in,
     "closed-merged": merged,
+    "closed-dispute-asked-back": dispute_asked_back,
+    "open-dispute-begun-again": dispute_begun_again,
 }
 CORRECTIONS: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "closed-corrected": corrected,
@@ -394,4 +420,5 @@ DISPUTES: dict[str, Callable[[ProjectStory], Awaitable[WorkflowHistory]]] = {
     "open-three-sides": three_sides,
     "open-meeting-called": meeting_called,
     "closed-meeting-after-agreement": meeting_after_agreement,
+    "closed-handed-back": dispute_handed_back,
 }
