@@ -376,7 +376,11 @@ async def test_u7_sent_back_the_salesperson_learns_why_and_the_clocks_begin_anew
     assert (row.stage, row.contract) == (ProjectStage.ACTIVE, None)
     assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).asks_commerce
     await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
-    assert (await mine.task()).note["contract_application"].keys() == {*CONTRACT, "signed_on", "by", "at"}  # type: ignore
+    shown = (await mine.task()).note
+    assert shown is not None
+    application = shown["contract_application"]
+    assert isinstance(application, dict)
+    assert application.keys() == {*CONTRACT, "signed_on", "by", "at"}
 
 
 async def test_u7_u8_a_loss_while_commerce_has_the_contract_closes_its_task(ground: ProjectGround) -> None:
