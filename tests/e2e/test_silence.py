@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -201,11 +201,20 @@ def test_n12_a_delegation_begins_while_a_task_waits_and_the_delegate_is_asked_an
 
 
 def spring_festival(now: datetime) -> date:
-    """New Year's Eve of 2027, a Friday; once that is too near or over, a Friday some weeks ahead."""
+    """New Year's Eve of 2027, a Friday; once that is too near or over, the first Friday four weeks ahead and more that
+    has no other day off near it."""
     eve = date(2027, 2, 5)
     if now.date() > eve - timedelta(days=4):
         eve = now.date() + timedelta(days=28 + (4 - now.date().weekday()) % 7)
+        while not ordinary(eve + timedelta(days=number) for number in range(-7, 21)):
+            eve += timedelta(days=7)
     return eve
+
+
+def ordinary(days: Iterable[date]) -> bool:
+    """Whether all of these are worked from Monday to Friday, and on no other day."""
+    calendar = WorkCalendar(region="CN", time_zone=str(ZONE))
+    return all(calendar.is_working_day(day) == (day.weekday() < 5) for day in days)
 
 
 def test_n12_spring_festival_and_its_make_up_days_stand_between_the_question_and_the_deadline(
