@@ -257,12 +257,12 @@ class ProjectContext(Context):
             await applications.set_since(work.tx, "project", self.row.id, work.now)
         await self.change(**update)
         await applications.set_live(work.tx, "project", self.row.id, stage.live)  # P10
-        if stage is ProjectStage.CONFLICT_CHECK:
-            # One that was registered before may have been recorded only after this one had found its way (P4, A5).
+        # One that was registered before may have been recorded only after this one had found its way (P4, A5).
+        decided_on = stage in _DECIDED_ON_MATCHES and before is not ProjectStage.ROUTING  # which has just looked
+        if stage is ProjectStage.CONFLICT_CHECK or decided_on:
             await find_matches(self)
-        elif stage in _DECIDED_ON_MATCHES and before is not ProjectStage.ROUTING:  # which has just looked
-            await find_matches(self)
-        apart = (self.row.agreement or {}).get("goes_on", TWO_PROJECTS) == TWO_PROJECTS  # not said before 0.2
+        # Outcomes recorded before 0.2 do not say which registration goes on: both did.
+        apart = (self.row.agreement or {}).get("goes_on", TWO_PROJECTS) == TWO_PROJECTS
         if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal and apart:
             await self._overturn_refusal()
         work.note(
@@ -327,10 +327,7 @@ class ProjectContext(Context):
             involved = (row.applicant,)
         elif kind is ProjectNotice.PROJECT_WITHDRAWN:
             involved = (*involved, row.applicant)
-        elif kind in (
-            ProjectNotice.CONTRACT_SIGNED,
-            ProjectNotice.CONTRACT_CORRECTED,
-        ):  # D3: whoever is credited with a part of it
+        elif kind in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):  # D3: each with a part of it
             involved = tuple(share.person for share in shares_of(row.agreement, row.salesperson))
         elif kind in (ProjectNotice.STANDING_STILL, ProjectNotice.SHELVED_STANDING):  # who has held it waits for it
             held = [d for number, d in self.docket.decided if number == row.round and d.choice == HOLD]

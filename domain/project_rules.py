@@ -242,10 +242,9 @@ def told_of_project(
         case ProjectNotice.SHELVED:  # U4
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
         case ProjectNotice.STANDING_STILL | ProjectNotice.SHELVED_STANDING:  # U10
-            people = [*sides, *_department_gms(organisation, sides), *vps, *involved]
+            people = [*sides, *gms, *vps, *involved]
         case ProjectNotice.LOST:  # U8
-            gms = [*_department_gms(organisation, sides), *_gms_of(organisation, departments)]
-            people = [*gms, *product_managers(organisation, products)]
+            people = [*gms, *_gms_of(organisation, departments), *product_managers(organisation, products)]
         case ProjectNotice.CONTRACT_SIGNED | ProjectNotice.CONTRACT_CORRECTED:  # U7, D3
             people = [salesperson, *involved, *own_gm, *_department_gms(organisation, involved), *commerce]
         case ProjectNotice.CONTRACT_SENT_BACK:  # U7
