@@ -32,7 +32,7 @@ check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in bo
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
-	$(BIN)/python -m pytest -q $(wildcard tests/unit/test_imports.py tests/unit/test_texts.py)
+	$(BIN)/python -m pytest -q $(wildcard tests/unit/repository/test_imports.py tests/unit/people/test_texts.py)
 
 demo: $(VENV)/.installed ## the whole story on a throw-away system, told and checked (DEMO_LANG=zh or en)
 	@exec $(BIN)/python cli.py demo --lang "$(DEMO_LANG)"

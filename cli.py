@@ -63,13 +63,13 @@ def up(
 def api(home: RunningHomeOption = None) -> None:
     """The front door."""
     # isort: off
-    import startup
+    from runtime import startup
 
     # isort: on
-    from api.app import create_app
     from api.server import serve
-    from keys_in_use import check_before_start, process_of
-    from settings import SettingsError
+    from runtime.keys_in_use import check_before_start, process_of
+    from runtime.settings import SettingsError
+    from web.app import create_app
 
     settings = settings_for(home)
     extra = []
@@ -95,7 +95,7 @@ def migrate(home: RunningHomeOption = None) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from conflicts.rekeying import rekey
-    from db.migrate import upgrade
+    from db.connection.migrate import upgrade
 
     async def bring_up_to_date(database_url: str) -> None:
         await upgrade(database_url)
@@ -113,7 +113,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the data, to look at it with `up` afterwards.")] = False,
 ) -> None:
     """The whole story on a throw-away system: who does what, who is written to; fails unless all of it holds."""
-    from embedded import demo as story
+    from embedded.demo import story as story
     from embedded.errors import StartError
     from embedded.screen import Screen
 

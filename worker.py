@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # isort: off
-import startup
+from runtime import startup
 
 # isort: on
 import asyncio
@@ -20,25 +20,25 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
 
-from activities.mail import MailSender
-from activities.nudges import NudgeDelivery
-from activities.transaction import Recorder
 from activities.under_way import UNDER_WAY
-from activities.wake import Wake
+from activities.unit_of_work import Recorder
 from db import messages
-from db.engine import make_engine
-from db.facts import Facts
-from db.listen import Listener
+from db.connection.engine import make_engine
+from db.connection.listen import Listener
+from db.reference_data import Facts
 from db.running import Presence
+from delivery.nudges import NudgeDelivery
+from delivery.sender import MailSender
+from delivery.wake import Wake
 from domain.policy import Policy, load_policy
-from keys_in_use import check_before_start, check_processes, process_of
-from logs import configure_logs
-from registered import WORKFLOWS, activities_of
-from sandbox import Sandbox
-from schedules import ensure_schedules
-from settings import Settings, SettingsError, load_settings
-from temporal_client import connect
-from worker_health import HealthServer
+from runtime.health import HealthServer
+from runtime.keys_in_use import check_before_start, check_processes, process_of
+from runtime.logs import configure_logs
+from runtime.sandbox import Sandbox
+from runtime.schedules import ensure_schedules
+from runtime.settings import Settings, SettingsError, load_settings
+from runtime.temporal_client import connect
+from runtime.worker_registry import WORKFLOWS, activities_of
 from workflows.messages import TASK_QUEUE
 
 GRACE = timedelta(seconds=10)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from domain.accounts.named_account import Obstacle
 from domain.base import Wire
-from domain.dispute import Claimant, DisputeOutcome, Origin
-from domain.named_account import Obstacle
+from domain.disputes.dispute import Claimant, DisputeOutcome, Origin
 from domain.periods import Period, Rhythm
-from domain.project import Track
-from domain.project_life import Silence, SilenceDue
-from domain.reviews import ReviewUnit
+from domain.projects.project import Track
+from domain.projects.silence import Silence, SilenceDue
+from domain.reviews.review import ReviewUnit
 from domain.statements import CorrectContract, RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
-from domain.tasks import Ask, Asked, DueAction, DueStep, Taken, TaskKind
+from domain.tasks.task import Ask, Asked, DueAction, DueStep, Taken, TaskKind
 
 
 class Step(Wire):

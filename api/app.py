@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
-from fastapi.staticfiles import StaticFiles
 from fastapi_offline import FastAPIOffline
 
-from api import (
-    check_page,
-    problems,
-    routes_applications,
-    routes_conflicts,
-    routes_links,
-    routes_projects,
-    routes_reports,
-    routes_system,
-    routes_tasks,
-)
-from api.auth import Doorkeeper
-from api.front_door import FrontDoor, Receipts
+from api import problems, system
+from api.accounts import routes as accounts
+from api.auth.token_verifier import Doorkeeper
+from api.conflicts import routes as conflicts
+from api.dossier import DossierPage
+from api.gateway.gateway import FrontDoor, Receipts
 from api.middleware import LimitBody
+from api.projects import routes as projects
+from api.reports import routes as reports
 from api.state import Clock, State, now_utc
+from api.tasks import routes as tasks
 from db import messages
-from db.direct import Direct
-from db.engine import RecordAway, make_engine
-from db.facts import Facts, NoOrganisation
-from db.listen import Listener
+from db.connection.direct import Direct
+from db.connection.engine import RecordAway, make_engine
+from db.connection.listen import Listener
+from db.reference_data import Facts, NoOrganisation
 from db.running import Presence, Process
 from domain.policy import load_policy
-from settings import Settings
-from temporal_client import connect
+from runtime.settings import Settings
+from runtime.temporal_client import connect
 
-STATIC = Path(__file__).with_name("static")
 LARGEST_BODY = 512 * 1024
 """Bytes. The longest form with every text at its limit stays well below."""
 
@@ -45,11 +38,15 @@ LARGEST_BODY = 512 * 1024
 def create_app(
     settings: Settings,
     *,
+    dossier_page: DossierPage,
     extra_routers: Sequence[APIRouter] = (),
     clock: Clock = now_utc,
     process: Process | None = None,
 ) -> FastAPI:
-    """The API as an ASGI application. Nothing is opened before it starts. `process`: as what it is known to others."""
+    """The API as an ASGI application. Nothing is opened before it starts.
+
+    `dossier_page` makes the printable page of a dossier; `process`: how other processes know this one.
+    """
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -86,6 +83,7 @@ def create_app(
         docs_url="/docs",
         redoc_url=None,
     )
+    app.state.dossier_page = dossier_page
     problems.install(app)
 
     async def away(request: Request, _error: Exception) -> JSONResponse:
@@ -102,17 +100,14 @@ def create_app(
             allow_headers=["content-type", "x-namespace", "authorization"],
             allow_credentials=True,
         )
-    for router in (  # a request is matched with one route after the other, so what is called most comes first
-        routes_tasks.router,
-        routes_applications.router,
-        routes_projects.router,
-        routes_conflicts.router,
-        routes_reports.router,
-        routes_links.router,
-        check_page.router,
-        routes_system.router,
+    for router in (  # a request is matched with one route after the other, so the most frequent come first
+        tasks.router,
+        accounts.router,
+        projects.router,
+        conflicts.router,
+        reports.router,
+        system.router,
         *extra_routers,
     ):
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app

@@ -8,12 +8,8 @@ from typing import Any, NamedTuple
 
 from pydantic import JsonValue
 
-from api import next_steps
-from api.account_views import AccountView
-from api.composing_projects import project_view
-from api.composing_reviews import account_parts, note_of, note_view, review_field, review_view, title_of_review
-from api.state import Viewer
-from api.views import (
+from api.accounts.models import AccountView
+from api.models import (
     ApplicationSummary,
     ApplicationView,
     AskedView,
@@ -33,34 +29,40 @@ from api.views import (
     TaskView,
     TimelineEntry,
 )
-from api.wording import choice_key, field_label, task_key, task_rule, with_people
-from db import accounts, applications, audit, tasks
-from db.accounts import AccountRow
-from db.applications import ApplicationRow
-from db.engine import AsyncConnection
-from db.facts import Facts
-from db.projects import ProjectRow
-from db.reviews import ReviewRow
-from db.tasks import AskedRow, Decided, DecisionRow, TaskRow
-from db.wholes import AccountState, OpenTask, WholeAccount, WholeApplication
+from api.projects.composing import project_view
+from api.reviews.composing import account_parts, note_of, note_view, review_field, review_view, title_of_review
+from api.state import Viewer
+from api.tasks import next_steps
+from api.tasks.wording import choice_key, field_label, task_key, task_rule, with_people
+from db import audit
+from db.accounts import accounts, applications
+from db.accounts.accounts import AccountRow
+from db.accounts.applications import ApplicationRow
+from db.connection.engine import AsyncConnection
+from db.projects.projects import ProjectRow
+from db.reads.detail_reads import AccountState, OpenTask, WholeAccount, WholeApplication
+from db.reference_data import Facts
+from db.reviews.reviews import ReviewRow
+from db.tasks import tasks
+from db.tasks.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from domain.access import sees_evidence
-from domain.account_figures import SignedContract
-from domain.application import Stage
-from domain.asking import IN_PERSON
-from domain.background import background_of
-from domain.dispute import TWO_PROJECTS
-from domain.eligibility import evaluate
-from domain.evidence import OF_MATCHES, Evidence, Finding
+from domain.accounts.application import Stage
+from domain.accounts.background import background_of
+from domain.accounts.eligibility import evaluate
+from domain.accounts.evidence import OF_MATCHES, Evidence, Finding
+from domain.accounts.figures import SignedContract
+from domain.conflicts.unusual_names import unusual_names
+from domain.disputes.dispute import TWO_PROJECTS
 from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.subject import SubjectType
-from domain.tasks import Choice, FieldKind, FieldSpec, TaskStatus
-from domain.unusual_names import unusual_names
+from domain.tasks.asking import IN_PERSON
+from domain.tasks.task import Choice, FieldKind, FieldSpec, TaskStatus
+from texts.accounts.named_evidence import with_names
 from texts.catalogue import Texts
-from texts.decisions import SPEAKS_OF_OTHERS
-from texts.named_evidence import with_names
-from texts.verdicts import PROTECTED, level_label, sentences
-from texts.views import EvidenceLine
+from texts.conflicts.verdicts import PROTECTED, level_label, sentences
+from texts.tasks.decisions import SPEAKS_OF_OTHERS
+from texts.view_lines import EvidenceLine
 
 TIMELINE_HIDES = frozenset({"mails_queued", "evidence_gathered", "task_opened", "task_withdrawn", "earlier_found"})
 """Events that the dossier has and the short timeline leaves out."""

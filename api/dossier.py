@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from fastapi import Request, Response
+from fastapi.responses import JSONResponse
+
 from api.composing import Composer
-from api.composing_projects import dispute_view, match_view, update_view
-from db import applications, audit, disputes, messages, projects
-from db.applications import ApplicationRow
-from db.engine import AsyncConnection
-from db.projects import ProjectRow
+from api.projects.composing import dispute_view, match_view, update_view
+from db import audit, messages
+from db.accounts import applications
+from db.accounts.applications import ApplicationRow
+from db.connection.engine import AsyncConnection
+from db.disputes import disputes
+from db.projects import projects
+from db.projects.projects import ProjectRow
+from texts.catalogue import Texts
+
+DossierPage = Callable[[Mapping[str, Any], Texts, str], Response]
+"""Makes the printable page of a dossier, given the reader's texts and the time zone."""
+
+
+def dossier_response(request: Request, dossier: Mapping[str, Any], texts: Texts, time_zone: str) -> Response:
+    """JSON, or the printable page where `Accept` asks for HTML."""
+    if "text/html" in request.headers.get("accept", ""):
+        page: DossierPage = request.app.state.dossier_page
+        return page(dossier, texts, time_zone)
+    return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
 
 
 async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow) -> dict[str, Any]:

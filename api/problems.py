@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from domain.eligibility import refusal_problems, refusals_in
-from domain.tasks import Problem
+from domain.accounts.eligibility import refusal_problems, refusals_in
+from domain.tasks.task import Problem
 from texts.catalogue import Texts, language_of
 
 MEDIA_TYPE = "application/problem+json"

@@ -12,14 +12,14 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 from temporalio.client import Client
 
-from api.auth import Doorkeeper, person_of
-from api.front_door import Caller, FrontDoor
+from api.auth.token_verifier import Doorkeeper, person_of
+from api.gateway.gateway import Caller, FrontDoor
 from api.problems import Refusal
-from db.direct import Direct
-from db.engine import AsyncConnection, AsyncEngine, looking_up
-from db.facts import Facts
+from db.connection.direct import Direct
+from db.connection.engine import AsyncConnection, AsyncEngine, looking_up
+from db.reference_data import Facts
 from domain.organisation import Organisation, Person
-from settings import Settings
+from runtime.settings import Settings
 
 Clock = Callable[[], datetime]
 

@@ -8,21 +8,21 @@ import sys
 import time
 from pathlib import Path
 
+from bench.conflicts.groups import Groups, GroupTrial, groups_section
+from bench.conflicts.matching import checks_section, measure_checks
 from bench.driving import BareDriver, ProductDriver
 from bench.ground import HOST, Ground
-from bench.groups import Groups, GroupTrial, groups_section
 from bench.lane import Lane
-from bench.life import Life, LifeSize, LifeTrial
-from bench.life_report import life_section, with_parts, with_section
-from bench.matching import checks_section, measure_checks
+from bench.life.life import Life, LifeSize, LifeTrial
+from bench.life.report import life_section, with_parts, with_section
 from bench.report import Everything, page
 from bench.rounds import Arm, Result, Rounds, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
-from bench.year import YearTrial
-from bench.year_report import year_section
+from bench.year.report import year_section
+from bench.year.year import YearTrial
 from commands.matching import size_of
 from embedded.errors import StartError
-from embedded.service import project_root
+from embedded.servers.service import project_root
 
 PAGE = project_root() / "docs" / "benchmarks.md"
 STARTED = time.monotonic()

@@ -18,19 +18,20 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from bench.meter import Meter
-from db.engine import make_engine
-from db.facts import import_organisation
-from db.migrate import upgrade
+from db.connection.engine import make_engine
+from db.connection.migrate import upgrade
+from db.reference_data import import_organisation
 from domain.organisation import Organisation, Person, Role
-from embedded import parts, welcome
-from embedded.driver import Portal, Web
+from embedded import welcome
+from embedded.demo.driver import Portal, Web
 from embedded.home import Home, environment
-from embedded.mailsink import MailSinkService
-from embedded.ports import HOST, Ports, free_row
-from embedded.postgres import PostgresServer
-from embedded.processes import Command
-from embedded.service import Service, project_root
-from embedded.temporal import TemporalServer
+from embedded.processes.ports import HOST, Ports, free_row
+from embedded.processes.processes import Command
+from embedded.servers import parts
+from embedded.servers.mailsink import MailSinkService
+from embedded.servers.postgres import PostgresServer
+from embedded.servers.service import Service, project_root
+from embedded.servers.temporal import TemporalServer
 
 CLERK = "gao.yuan"
 COMMERCE_MANAGER = "lin.xia"

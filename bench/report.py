@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
-from bench.life import Life
-from bench.life_report import commit, life_section
+from bench.life.life import Life
+from bench.life.report import commit, life_section
 from bench.rounds import BARE_PARTS, MAILS_EACH, PRODUCT_PARTS, Arm, Result, Size
 from bench.trials import Crash, OpenLoad, Reads, machine
 

@@ -12,7 +12,7 @@ from bench.driving import PATIENCE, BareDriver, ProductDriver, Ran, Unexpected
 from bench.ground import Ground
 from bench.histories import History, history_of
 from bench.meter import Usage
-from embedded.service import Service
+from embedded.servers.service import Service
 
 BARE_PARTS = ("temporal", "worker")
 PRODUCT_PARTS = ("temporal", "worker", "api", "postgres")

@@ -21,9 +21,9 @@ from bench.lane import Lane
 from bench.meter import cpu_seconds, memory_bytes
 from crypto.keyring import Keyring
 from crypto.links import link_token
+from embedded.processes.supervisor import Supervisor
 from embedded.screen import Screen
-from embedded.service import Service
-from embedded.supervisor import Supervisor
+from embedded.servers.service import Service
 
 ACTION_LIKE = re.compile(
     r"^(Start|Signal|Query|Update|Execute|Terminate|Reset|RequestCancel|RecordActivityTaskHeartbeat)|"

@@ -14,8 +14,8 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from db.facts import Facts
-    from settings import Settings
+    from db.reference_data import Facts
+    from runtime.settings import Settings
     from texts.catalogue import Texts
 
 Result = TypeVar("Result")
@@ -33,7 +33,7 @@ def fail(message: str) -> typer.Exit:
 
 def settings_for(home: Path | None) -> Settings:
     """The settings of a running home, or of the environment. Ends the command with a clear line when there are none."""
-    from settings import SettingsError, load_settings
+    from runtime.settings import SettingsError, load_settings
 
     if home is not None:
         from embedded.errors import StartError
@@ -94,8 +94,8 @@ def on_record(home: Path | None, work: Callable[[AsyncEngine, Facts, Settings], 
     import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 
-    from db.engine import make_engine
-    from db.facts import Facts
+    from db.connection.engine import make_engine
+    from db.reference_data import Facts
     from domain.policy import load_policy
 
     settings = settings_for(home)

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from activities.imports import Imports, RegisterImported
-    from db.facts import Facts
     from db.imports import Version
-    from domain.calendar_file import AnnouncedYear
-    from domain.mistakes import Mistake
+    from db.reference_data import Facts
     from domain.organisation import Organisation
-    from settings import Settings
+    from imports.calendar_file import AnnouncedYear
+    from imports.mistakes import Mistake
+    from imports.run import Imports, RegisterImported
+    from runtime.settings import Settings
 
 org_app = typer.Typer(no_args_is_help=True, help="The organisation: who works here, in which role, who acts for whom.")
 register_app = typer.Typer(no_args_is_help=True, help="Registers kept elsewhere: background, projects, results.")
@@ -47,7 +47,7 @@ def refused(count: int) -> typer.Exit:
 
 def importing(home: Path | None, work: Callable[[Imports, datetime, str], Awaitable[Result]]) -> Result:
     """Do one import, now and in the name of whoever runs this command."""
-    from activities.imports import Imports
+    from imports.run import Imports
 
     return on_record(
         home,
@@ -61,7 +61,7 @@ def org_import(
     home: RunningHomeOption = None,
 ) -> None:
     """Make a file the organisation in force: whole, or not at all. Open requests go to the people it names."""
-    from domain.organisation_file import OrganisationMistakes, delegations_without_effect, read_organisation
+    from imports.organisation_file import OrganisationMistakes, delegations_without_effect, read_organisation
 
     written = utf8(file)
     try:
@@ -88,7 +88,7 @@ def org_import(
 def org_show(home: RunningHomeOption = None) -> None:
     """The organisation in force."""
     from db import imports
-    from db.facts import NoOrganisation
+    from db.reference_data import NoOrganisation
 
     async def read(engine: AsyncEngine, facts: Facts, _: Settings) -> tuple[Organisation, Version | None, ZoneInfo]:
         async with engine.connect() as tx:
@@ -128,7 +128,7 @@ def register_import_background(
     home: RunningHomeOption = None,
 ) -> None:
     """Add to what is known of companies (credit, arrears, lawsuits), or correct it: the whole file, or nothing."""
-    from domain.registers import RegisterMistakes, decode_csv, read_background
+    from imports.registers import RegisterMistakes, decode_csv, read_background
 
     try:
         entries = read_background(decode_csv(read_file(file)))
@@ -143,7 +143,7 @@ def register_import_projects(
     home: RunningHomeOption = None,
 ) -> None:
     """Add to the projects that applications are checked against, or correct them: the whole file, or nothing."""
-    from domain.registers import RegisterMistakes, decode_csv, read_projects
+    from imports.registers import RegisterMistakes, decode_csv, read_projects
 
     try:
         entries = read_projects(decode_csv(read_file(file)))
@@ -158,8 +158,8 @@ def register_import_results(
     home: RunningHomeOption = None,
 ) -> None:
     """Add to what Named Accounts have brought in, month by month, or correct it: the whole file, or nothing."""
-    from domain.csv_table import RegisterMistakes, decode_csv
-    from domain.results_register import read_results
+    from imports.csv_table import RegisterMistakes, decode_csv
+    from imports.results_register import read_results
 
     try:
         read = read_results(decode_csv(read_file(file)))
@@ -192,7 +192,7 @@ def calendar_import(
     home: RunningHomeOption = None,
 ) -> None:
     """Put announced days off into the calendar: all files as one new version, or none. Deadlines are counted anew."""
-    from domain.calendar_file import CalendarMistakes, read_calendar
+    from imports.calendar_file import CalendarMistakes, read_calendar
 
     said = texts()
     years: list[AnnouncedYear] = []

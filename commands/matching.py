@@ -25,7 +25,7 @@ def evaluate(
     ] = "",
 ) -> None:
     """The scores of the protocol by track and group, beside exact, normalised, pg_trgm and rapidfuzz."""
-    from bench.conflict_evaluation import run
+    from bench.conflicts.evaluation import run
     from embedded.errors import StartError
 
     try:

@@ -16,9 +16,9 @@ from commands.common import RunningHomeOption, fail, on_record, operator, texts
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from db.facts import Facts
+    from db.reference_data import Facts
     from domain.organisation import Organisation
-    from settings import Settings
+    from runtime.settings import Settings
 
 PATIENCE_SECONDS = 30.0
 """How long the command waits for the processes to have recorded what it told them."""
@@ -40,7 +40,8 @@ def reassign(
         raise fail(said.text("command.reassign.reason_required"))
 
     async def work(engine: AsyncEngine, facts: Facts, settings: Settings) -> tuple[int, int]:
-        from db import disputes, projects
+        from db.disputes import disputes
+        from db.projects import projects
 
         async with engine.connect() as tx:
             organisation = await facts.organisation(tx)
@@ -80,7 +81,7 @@ async def _tell(
     from crypto.seal import seal
     from db import messages
     from domain.statements import Reassign
-    from temporal_client import connect
+    from runtime.temporal_client import connect
 
     try:
         client = await connect(settings)

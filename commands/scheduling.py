@@ -14,8 +14,8 @@ def schedules(home: RunningHomeOption = None) -> None:
     from temporalio.service import RPCError
 
     from domain.policy import load_policy
-    from schedules import ensure_schedules
-    from temporal_client import connect
+    from runtime.schedules import ensure_schedules
+    from runtime.temporal_client import connect
 
     settings = settings_for(home)
     policy = load_policy(settings.policy_file)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from db.audit import Anchor, Proof
-    from db.facts import Facts
-    from settings import Settings
+    from db.reference_data import Facts
+    from runtime.settings import Settings
 
 
 def verify(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from db.applications import KeyedParty
-from domain.application import ApplicationForm
+from db.accounts.applications import KeyedParty
+from domain.accounts.application import ApplicationForm
 from domain.base import Frozen
-from domain.conflict_draft import FEWEST_CHARACTERS, CompanyDraft, ConflictDraft, CustomerDraft
-from domain.project import ProjectForm
+from domain.conflicts.draft import FEWEST_CHARACTERS, CompanyDraft, ConflictDraft, CustomerDraft
+from domain.projects.project import ProjectForm
 from domain.subject import Subject
 from matching.parties import Party, PartyRole, parties_of
 from matching.projects import ProjectSides

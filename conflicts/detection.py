@@ -15,11 +15,11 @@ from conflicts import fingerprints
 from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget
 from conflicts.hits import EARLIER_PROJECT, PROJECT, Hit, Key, add_one_hop, company_hits, named_by, project_hits
-from db import rulings
-from db.applications import KeyedParty, RegisteredParty
+from db.accounts.applications import KeyedParty, RegisteredParty
+from db.conflicts import rulings
+from domain.conflicts.rulings import Compared, Link, Ruled, Ruling
+from domain.conflicts.verdict import Level, Verdict
 from domain.policy import Matching
-from domain.rulings import Compared, Link, Ruled, Ruling
-from domain.verdict import Level, Verdict
 from matching.projects import ProjectSides
 
 REGISTERED = ("account", "application", "project", "earlier_project")

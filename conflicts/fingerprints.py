@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from db.applications import KeyedParty
+from db.accounts.applications import KeyedParty
 from matching.projects import ProjectSides
 
 _OF_THE_CUSTOMER = ("customer", "alias")

@@ -15,13 +15,15 @@ from conflicts.budget import Budget, turn
 from conflicts.judge import judged
 from conflicts.judging import LEARNED, RELATED_PARTY, costs
 from conflicts.learned import learned_names
-from db import applications, parties, projects, registers
-from db.applications import KeyedParty, RegisteredParty
-from db.candidates import Candidate, near_to, of_these, projects_named
+from db.accounts import applications, registers
+from db.accounts.applications import KeyedParty, RegisteredParty
+from db.conflicts import parties
+from db.conflicts.candidates import Candidate, near_to, of_these, projects_named
+from db.projects import projects
+from domain.accounts.uscc import told_apart
+from domain.conflicts.rulings import LearnedAlias
+from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching
-from domain.rulings import LearnedAlias
-from domain.uscc import told_apart
-from domain.verdict import Level, Reason, Verdict
 from matching.parties import Party, PartyRole
 from matching.projects import ProjectSides, compare_projects
 

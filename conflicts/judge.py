@@ -29,8 +29,8 @@ import structlog
 from pydantic_core import from_json, to_json
 
 from conflicts.judging import Judged, judge
+from domain.conflicts.verdict import Verdict
 from domain.policy import Matching
-from domain.verdict import Verdict
 from matching.parties import Party
 
 FEW = 250

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching
-from domain.verdict import Level, Reason, Verdict
 from matching.parties import Party, compare, may_be_same
 
 RELATED_PARTY = "related_party"

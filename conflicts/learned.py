@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domain.rulings import LearnedAlias
+from domain.conflicts.rulings import LearnedAlias
 from matching.parties import Party
 
 

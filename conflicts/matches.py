@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conflicts.detection import Found
-from db import accounts, applications, projects, registers
-from domain.project_match import Match
-from domain.registers import RegisteredStatus
-from domain.rulings import Compared
+from db.accounts import accounts, applications, registers
+from db.projects import projects
+from domain.accounts.register_entries import RegisteredStatus
+from domain.conflicts.project_match import Match
+from domain.conflicts.rulings import Compared
 
 _HISTORY = frozenset(status.value for status in RegisteredStatus)
 """The states of a project that was once approved."""

@@ -11,12 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from conflicts.detection import REGISTERED, Found
 from conflicts.hits import PROJECT
 from conflicts.matches import described
-from db import projects
-from db.projects import ProjectRow
-from domain.project_match import Match
-from domain.project_rules import SUSPECTS_FIELD
-from domain.tasks import Problem
-from domain.verdict import Level, Reason, Verdict
+from db.projects import projects
+from db.projects.projects import ProjectRow
+from domain.conflicts.project_match import Match
+from domain.conflicts.verdict import Level, Reason, Verdict
+from domain.projects.rules import SUSPECTS_FIELD
+from domain.tasks.task import Problem
 
 NAMED = "named_by_clerk"
 """The reason of a match that a person has named."""

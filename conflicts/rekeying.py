@@ -13,9 +13,9 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import keys
-from db.engine import make_engine
-from matching.names import name_key
+from db.conflicts import name_keys
+from db.connection.engine import make_engine
+from matching.names.names import name_key
 from matching.parties import Party
 
 VERSION = 3
@@ -33,29 +33,29 @@ async def rekey(database_url: str) -> int:
     engine = make_engine(database_url, process="migrate", pool_size=1)
     try:
         async with engine.begin() as tx:
-            if await keys.version(tx, lock=True) == VERSION:
+            if await name_keys.version(tx, lock=True) == VERSION:
                 return 0
             changed = await _parties(tx) + await _claims(tx) + await _background(tx) + await _aliases(tx)
-            await keys.set_version(tx, VERSION)
+            await name_keys.set_version(tx, VERSION)
             return changed
     finally:
         await engine.dispose()
 
 
 async def _parties(tx: AsyncConnection) -> int:
-    named = [(row_id, Party(name=name)) for row_id, name, _ in await keys.names(tx, "party")]
+    named = [(row_id, Party(name=name)) for row_id, name, _ in await name_keys.names(tx, "party")]
     for some in _batches(named):
-        await keys.set_party_keys(tx, [(row_id, one.key, list(one.grams)) for row_id, one in some])
+        await name_keys.set_party_keys(tx, [(row_id, one.key, list(one.grams)) for row_id, one in some])
     return len(named)
 
 
 async def _claims(tx: AsyncConnection) -> int:
     changed = 0
-    for row_id, name, old in await keys.names(tx, "claim"):
+    for row_id, name, old in await name_keys.names(tx, "claim"):
         if (new := name_key(name)) != old:
             try:
                 async with tx.begin_nested():
-                    await keys.set_key(tx, "claim", row_id, new)
+                    await name_keys.set_key(tx, "claim", row_id, new)
                 changed += 1
             except IntegrityError:
                 structlog.get_logger().warning("claim_keeps_its_old_key", claim=row_id)
@@ -64,11 +64,11 @@ async def _claims(tx: AsyncConnection) -> int:
 
 async def _background(tx: AsyncConnection) -> int:
     changed = 0
-    for row_id, name, old in await keys.names(tx, "background"):
+    for row_id, name, old in await name_keys.names(tx, "background"):
         if (new := name_key(name)) != old:
             try:
                 async with tx.begin_nested():
-                    await keys.set_key(tx, "background", row_id, new)
+                    await name_keys.set_key(tx, "background", row_id, new)
                 changed += 1
             except IntegrityError:
                 structlog.get_logger().warning("background_keeps_its_old_key", background=row_id)
@@ -78,12 +78,12 @@ async def _background(tx: AsyncConnection) -> int:
 async def _aliases(tx: AsyncConnection) -> int:
     """A pair that is one name by the new rules, or stands there twice, keeps its old keys: nothing is lost by it."""
     changed = 0
-    for alias, name, old, other, other_old in await keys.aliases(tx):
+    for alias, name, old, other, other_old in await name_keys.aliases(tx):
         new = (name_key(name), name_key(other))
         if new != (old, other_old) and new[0] != new[1]:
             with contextlib.suppress(IntegrityError):
                 async with tx.begin_nested():
-                    await keys.set_alias_keys(tx, alias, *new)
+                    await name_keys.set_alias_keys(tx, alias, *new)
                 changed += 1
     return changed
 

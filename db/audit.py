@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import plain
-from db.plain import Shape
+from db.connection import plain
+from db.connection.plain import Shape
 from db.tables import audit, audit_head
 from domain.base import Wire
 

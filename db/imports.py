@@ -10,8 +10,8 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.applications import KeyedParty
-from db.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
+from db.accounts.applications import KeyedParty
+from db.accounts.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
 from db.tables import account, account_result, background, calendar, earlier_project, organisation, party
 from domain.base import Wire
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db import plain
-from db.plain import Shape
+from db.connection import plain
+from db.connection.plain import Shape
 from db.tables import mail, nudge, receipt
 from domain.base import Wire
 
@@ -20,7 +20,7 @@ NUDGES = "baobei_nudge"
 """NOTIFY channels. A lost notification costs a poll interval, never a message."""
 
 
-# What every step runs is plain SQL: see `db/plain.py`.
+# What every step runs is plain SQL: see `db/connection/plain.py`.
 _STEP_DONE = "SELECT result FROM step WHERE workflow_id = $1 AND key = $2"
 _KEEP_STEP = """
     WITH kept AS (INSERT INTO step (workflow_id, key, result) VALUES ($7, $8, $9))

@@ -14,8 +14,8 @@ from typing import Self
 
 import asyncpg
 
-from db.direct import Direct
-from db.engine import RecordAway
+from db.connection.direct import Direct
+from db.connection.engine import RecordAway
 from domain.base import Wire
 
 SEEN_SECONDS = 15.0

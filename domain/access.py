@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from domain.application import Stage
+from domain.accounts.application import Stage
 from domain.base import Frozen
 from domain.organisation import Organisation, Person, Role
 
@@ -20,8 +20,8 @@ READS_REPORTS = frozenset({Role.COO, Role.MANAGEMENT})
 class Scope(Frozen):
     """What somebody may see. The same value filters a list in SQL and judges one row.
 
-    Of projects, `db.reading` adds the ties that only the record knows: the sides of a dispute, who leads them and those
-    invited to its meeting (D1, D2, D4), and whoever was told of a loss (U8).
+    Of projects, `db.reads.lists` adds the ties that only the record knows: the sides of a dispute, who leads them and
+    those invited to its meeting (D1, D2, D4), and whoever was told of a loss (U8).
     """
 
     person: str

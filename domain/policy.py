@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
-from domain.application import Industry
+from domain.accounts.application import Industry
 from domain.base import Frozen, Line, Money
 from domain.organisation import Role
-from domain.project import SalesStage
-from domain.tasks import TaskKind
+from domain.projects.project import SalesStage
+from domain.tasks.task import TaskKind
 
 DEFAULT_POLICY_FILE = Path(__file__).with_name("policy.toml")
 

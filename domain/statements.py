@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Self, cast, get_args
 from pydantic import Field, JsonValue, ModelWrapValidatorHandler, ValidationError, model_validator
 from pydantic_core import from_json
 
-from domain.application import ApplicationForm
+from domain.accounts.application import ApplicationForm
 from domain.base import Wire
-from domain.dispute import MeetingCall
-from domain.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
+from domain.disputes.dispute import MeetingCall
+from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
 UNDECODABLE = {"undecodable": True}
 """What the payload codec puts in the place of what none of our keys decrypts."""

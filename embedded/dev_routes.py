@@ -30,7 +30,7 @@ from api.problems import Refusal, Unavailable
 from crypto.codec import EncryptionCodec
 from domain.organisation import Organisation, Person
 from embedded.mails import ReceivedMail, read_mail, read_mails
-from settings import Settings
+from runtime.settings import Settings
 
 TOKEN_LIFE = 8 * 3600
 """Seconds."""
@@ -171,7 +171,7 @@ def router(settings: Settings, people: People) -> APIRouter:
         from temporalio.service import RPCError
 
         from embedded.rehearsal import NoClock, fast_forward
-        from temporal_client import connect
+        from runtime.temporal_client import connect
 
         try:
             await fast_forward(await connect(settings), leap.workflow_id, leap.duration)

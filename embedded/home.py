@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from embedded.errors import StartError
-from embedded.ports import HOST, Ports
+from embedded.processes.ports import HOST, Ports
 
 ENVIRONMENT_FILE = "environment"
 MAIL_FROM = "baobei@localhost.localdomain"

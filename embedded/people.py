@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from db.engine import make_engine
-from db.facts import Facts, NoOrganisation
+from db.connection.engine import make_engine
+from db.reference_data import Facts, NoOrganisation
 from domain.organisation import Organisation
 from domain.policy import load_policy
 

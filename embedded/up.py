@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from crypto.keyring import Keyring
-from embedded import parts, welcome
+from embedded import welcome
 from embedded.errors import StartError
 from embedded.home import Home, environment
-from embedded.mailsink import MailSinkService
-from embedded.ports import HOST, Ports, check_free
-from embedded.postgres import PostgresServer
-from embedded.processes import end_orphans
+from embedded.processes.ports import HOST, Ports, check_free
+from embedded.processes.processes import end_orphans
+from embedded.processes.supervisor import Supervisor
 from embedded.screen import Screen
-from embedded.service import Service
-from embedded.supervisor import Supervisor
+from embedded.servers import parts
+from embedded.servers.mailsink import MailSinkService
+from embedded.servers.postgres import PostgresServer
+from embedded.servers.service import Service
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ async def _start(plan: Plan, home: Home, ports: Ports, supervisor: Supervisor, s
 
 
 def _temporal(plan: Plan, home: Home, ports: Ports) -> Service:
-    from embedded.temporal import TemporalServer
+    from embedded.servers.temporal import TemporalServer
 
     return TemporalServer(
         home.path,
@@ -117,7 +118,7 @@ async def _migrate(database_url: str) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from conflicts.rekeying import rekey
-    from db.migrate import upgrade
+    from db.connection.migrate import upgrade
 
     try:
         await upgrade(database_url)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from crypto.keyring import Keyring
 from domain.organisation import Organisation, Role
-from domain.organisation_file import read_organisation
+from imports.organisation_file import read_organisation
 
 SAMPLES = Path(__file__).with_name("sample")
 ORGANISATION_FILE = SAMPLES / "org.toml"
@@ -30,11 +30,11 @@ async def import_sample_once(database_url: str, seal_keys: Keyring, company: Org
         seal_keys: seal the head of the record, which the import adds to.
         company: the demo's variant of the sample company.
     """
-    from activities.imports import Imports
-    from db.engine import make_engine, transaction
-    from db.facts import Facts, NoOrganisation
+    from db.connection.engine import make_engine, transaction
+    from db.reference_data import Facts, NoOrganisation
     from domain.policy import load_policy
-    from domain.registers import decode_csv, read_background, read_projects
+    from imports.registers import decode_csv, read_background, read_projects
+    from imports.run import Imports
 
     engine = make_engine(database_url, process="up", pool_size=1)
     facts = Facts(load_policy())

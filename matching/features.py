@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
-from matching.anatomy import Anatomy
-from matching.places import PROVINCES
-from matching.rarity import rarity
+from matching.names.anatomy import Anatomy
+from matching.names.places import PROVINCES
+from matching.names.rarity import rarity
 
 FEATURES = (
     *("asked_length", "other_length", "asked_covered", "other_covered", "brand_asked", "brand_other", "trade_asked"),

@@ -1,4 +1,4 @@
-"""The weights that turn features into one figure: small trees, learned by `bench/train_matching.py`, kept as JSON."""
+"""The weights that turn features into one figure: small trees, learned by `bench/conflicts/train.py`, kept as JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEAF = -1
 def _trees() -> tuple[Node, ...]:
     kept = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
     if tuple(kept["features"]) != FEATURES:
-        raise ValueError(f"{MODEL_FILE.name} was learned from other features: run bench.train_matching")
+        raise ValueError(f"{MODEL_FILE.name} was learned from other features: run bench.conflicts.train")
     return tuple(map(_node, kept["trees"]))
 
 

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
 
-from domain.application import ApplicationForm
+from domain.accounts.application import ApplicationForm
+from domain.accounts.uscc import told_apart
 from domain.base import Frozen
+from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching, load_policy
-from domain.project import Company, ProjectForm
-from domain.uscc import told_apart
-from domain.verdict import Level, Reason, Verdict
-from matching.anatomy import anatomy
-from matching.grams import grams
-from matching.names import name_key
-from matching.pinyin import spelled
+from domain.projects.project import Company, ProjectForm
+from matching.names.anatomy import anatomy
+from matching.names.grams import grams
+from matching.names.names import name_key
+from matching.names.pinyin import spelled
 from matching.reasons import in_order
 from matching.similar import kin_at_most, level_of, likeness, numbers_differ, reasons_of, without_form
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from typing import Self
 
 from domain.base import Frozen
+from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching
-from domain.project import Company, ProjectForm
-from domain.verdict import Level, Reason, Verdict
-from matching.names import name_key
+from domain.projects.project import Company, ProjectForm
+from matching.names.names import name_key
 from matching.parties import Party, PartyRole, compare, shipped
 from matching.reasons import in_order
 from matching.titles import nearness, title

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from domain.verdict import Reason
+from domain.conflicts.verdict import Reason
 
 REASON_PARAMS: Final[dict[str, tuple[str, ...]]] = {
     "same_uscc": (),

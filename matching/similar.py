@@ -9,12 +9,12 @@ from functools import lru_cache
 
 from rapidfuzz.distance import LCSseq, Levenshtein
 
+from domain.conflicts.verdict import Level, Reason
 from domain.policy import Matching
-from domain.verdict import Level, Reason
-from matching.anatomy import Anatomy, anatomy, is_group
 from matching.features import features
 from matching.model import likelihood, weight
-from matching.words import FORMS
+from matching.names.anatomy import Anatomy, anatomy, is_group
+from matching.names.words import FORMS
 
 
 @dataclass(frozen=True, slots=True)

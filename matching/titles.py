@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import LCSseq
 
-from matching.script import fold
+from matching.names.script import fold
 
 MOST = 300
 """Characters of a title that are looked at."""

@@ -7,9 +7,9 @@ from decimal import Decimal
 from html import escape
 from typing import Final, NamedTuple
 
-from domain.project import SalesStage
-from domain.report_totals import accounts_by_department, attainment, forecast_by_month
-from domain.reports import ZERO, AccountStatistics, ForecastRow, Report, SalesForecast
+from domain.projects.project import SalesStage
+from domain.reports.report import ZERO, AccountStatistics, ForecastRow, Report, SalesForecast
+from domain.reports.totals import accounts_by_department, attainment, forecast_by_month
 from texts.catalogue import Texts
 from texts.lines import one_line
 

@@ -7,10 +7,10 @@ from io import BytesIO
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from domain.reports import Report, ReportKind
+from domain.reports.report import Report, ReportKind
 from reports.tables import Cell, CellKind, Table, tables_of
 from texts.catalogue import Texts
-from texts.report_parts import report_title_key
+from texts.reports.report_parts import report_title_key
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 _FORMATS: Final[dict[CellKind, dict[str, Any]]] = {

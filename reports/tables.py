@@ -8,23 +8,10 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.credit import WHOLE, shares_in_words
+from domain.disputes.credit import WHOLE, shares_in_words
 from domain.periods import Rhythm
-from domain.project import SalesStage
-from domain.report_totals import (
-    AccountTotals,
-    ForecastTotals,
-    Group,
-    accounts_by_department,
-    accounts_by_salesperson,
-    attainment,
-    forecast_by_department,
-    forecast_by_month,
-    forecast_by_salesperson,
-    forecast_by_stage,
-    standing_of,
-)
-from domain.reports import (
+from domain.projects.project import SalesStage
+from domain.reports.report import (
     AccountFigures,
     AccountStatistics,
     Change,
@@ -36,6 +23,19 @@ from domain.reports import (
     Report,
     SalesForecast,
     WeeklyDigest,
+)
+from domain.reports.totals import (
+    AccountTotals,
+    ForecastTotals,
+    Group,
+    accounts_by_department,
+    accounts_by_salesperson,
+    attainment,
+    forecast_by_department,
+    forecast_by_month,
+    forecast_by_salesperson,
+    forecast_by_stage,
+    standing_of,
 )
 from texts.catalogue import Texts
 

@@ -7,11 +7,11 @@ from decimal import Decimal
 
 from domain.periods import read_period
 from domain.policy import load_policy
-from domain.project import ProjectStage, SalesStage
-from domain.report_making import Missed, ProjectNow, make_digest, make_forecast, make_statistics
-from domain.reports import AccountFigures, AccountStatistics, Said, SalesForecast, TargetSource, WeeklyDigest
-from domain.reviews import PlanProgress, Proposal
-from domain.tasks import TaskKind
+from domain.projects.project import ProjectStage, SalesStage
+from domain.reports.making import Missed, ProjectNow, make_digest, make_forecast, make_statistics
+from domain.reports.report import AccountFigures, AccountStatistics, Said, SalesForecast, TargetSource, WeeklyDigest
+from domain.reviews.review import PlanProgress, Proposal
+from domain.tasks.task import TaskKind
 from embedded.welcome import sample_organisation
 
 REVIEWS = load_policy().reviews

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain.verdict import Level, Reason, Verdict
+from domain.conflicts.verdict import Level, Reason, Verdict
 
 
 def verdict(*keys: str, level: Level = Level.SAME) -> Verdict:

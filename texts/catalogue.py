@@ -79,7 +79,7 @@ def _leaves(prefix: str, node: Mapping[str, Any], found: dict[str, Entry], sourc
 def catalogue() -> Mapping[str, Entry]:
     """Every key with its words. Raises `ValueError` on a text that lacks a language (X4)."""
     found: dict[str, Entry] = {}
-    for path in sorted(CATALOGUE_DIR.glob("*.toml")):
+    for path in sorted(CATALOGUE_DIR.rglob("*.toml")):
         _leaves("", tomllib.loads(path.read_text(encoding="utf-8")), found, path.name)
     return MappingProxyType(found)
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from domain.subject import SubjectType
-from domain.tasks import Asked, DueStep, TaskKind
+from domain.tasks.task import Asked, DueStep, TaskKind
 from texts.catalogue import Texts, catalogue
 
 ZONE = ZoneInfo("Asia/Shanghai")

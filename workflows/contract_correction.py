@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.project_steps import ProjectSteps
+    from activities.projects.steps import ProjectSteps
     from activities.steps import CorrectContractStep
     from workflows.desk import take
     from workflows.messages import StartCorrection

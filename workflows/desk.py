@@ -15,9 +15,6 @@ from temporalio.common import RawValue, RetryPolicy, SearchAttributePair, Search
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.chasing import Chasing
-    from activities.context import SUBJECT_OVER
-    from activities.records import Records
     from activities.steps import (
         ChaseStep,
         Moved,
@@ -29,10 +26,13 @@ with workflow.unsafe.imports_passed_through():
         Sent,
         SiftStep,
     )
-    from domain.named_account import Obstacle
+    from activities.tasks.context import SUBJECT_OVER
+    from activities.tasks.records import Records
+    from activities.tasks.reminders import Chasing
+    from domain.accounts.named_account import Obstacle
     from domain.statements import Said, Statement, Withdraw
     from domain.subject import Subject, stage_key
-    from domain.tasks import Ask, DueAction, Taken
+    from domain.tasks.task import Ask, DueAction, Taken
     from texts.operators import current_details, timer_summary
     from workflows.messages import (
         DUE_AT,

@@ -11,13 +11,13 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
-    from activities.project_steps import ProjectSteps
+    from activities.projects.steps import ProjectSteps
     from activities.steps import OpenDisputeStep
-    from domain.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
-    from domain.project_rules import ProjectNotice
+    from domain.disputes.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
+    from domain.projects.rules import ProjectNotice
     from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign
     from domain.subject import Subject, SubjectType
-    from domain.tasks import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
+    from domain.tasks.task import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
     from workflows.desk import Desk, HistoryFull, StoodStill, take
     from workflows.messages import (
         HAND_BACK,

@@ -13,15 +13,15 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.common import RawValue, SearchAttributeKey
 
 from activities.steps import OpenTask
-from domain.application import Stage
+from domain.accounts.application import Stage
 from domain.base import Wire
-from domain.dispute import Claimant, DisputeStage, Origin
+from domain.disputes.dispute import Claimant, DisputeStage, Origin
 from domain.periods import Period, Rhythm
-from domain.project import ProjectStage
-from domain.project_life import SilenceDue
-from domain.reviews import ReviewStage
+from domain.projects.project import ProjectStage
+from domain.projects.silence import SilenceDue
+from domain.reviews.review import ReviewStage
 from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication, statement_of
-from domain.tasks import Decision, Taken
+from domain.tasks.task import Decision, Taken
 
 TASK_QUEUE = "baobei"
 

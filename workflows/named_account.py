@@ -11,14 +11,14 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.evidence import EvidenceGathering
-    from activities.records import Records
+    from activities.accounts.evidence import EvidenceGathering
     from activities.steps import ActivateStep, GatherStep, SubmitStep
-    from domain.application import Stage
-    from domain.named_account import Notice, Obstacle, approvals_without_special_reason
+    from activities.tasks.records import Records
+    from domain.accounts.application import Stage
+    from domain.accounts.named_account import Notice, Obstacle, approvals_without_special_reason
     from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Withdraw
     from domain.subject import Subject, SubjectType
-    from domain.tasks import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
+    from domain.tasks.task import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, take
     from workflows.messages import ApplicationState, DeskState, ProcessStatus, StartApplication, signals
 

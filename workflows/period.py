@@ -10,10 +10,10 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHandle, ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.review_steps import ReviewSteps
+    from activities.reviews.steps import ReviewSteps
     from activities.steps import PeriodStep, PlannedPeriod, PlanPeriodStep
     from domain.periods import Period, Rhythm
-    from domain.reviews import ReviewStage, ReviewUnit
+    from domain.reviews.review import ReviewStage, ReviewUnit
     from domain.subject import SubjectType
     from texts.operators import period_details, static_summary
     from workflows.desk import STEP_RETRIES, take

@@ -11,7 +11,7 @@ from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflo
 from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
-    from activities.project_steps import ProjectSteps
+    from activities.projects.steps import ProjectSteps
     from activities.steps import (
         ApproveProjectStep,
         BrokenDisputeStep,
@@ -20,10 +20,10 @@ with workflow.unsafe.imports_passed_through():
         SilenceStep,
         SuspectsStep,
     )
-    from domain.dispute import DisputeOutcome, DisputeStage, Origin
-    from domain.project import ProjectStage, Track
-    from domain.project_life import Silence, SilenceDue
-    from domain.project_rules import ProjectNotice
+    from domain.disputes.dispute import DisputeOutcome, DisputeStage, Origin
+    from domain.projects.project import ProjectStage, Track
+    from domain.projects.rules import ProjectNotice
+    from domain.projects.silence import Silence, SilenceDue
     from domain.statements import (
         AnswerTask,
         CallForMeeting,
@@ -35,7 +35,7 @@ with workflow.unsafe.imports_passed_through():
         Withdraw,
     )
     from domain.subject import Subject, SubjectType
-    from domain.tasks import (
+    from domain.tasks.task import (
         ACCEPT,
         APPROVE,
         CALL_MEETING,

@@ -9,12 +9,12 @@ from temporalio import workflow
 from temporalio.common import RawValue
 
 with workflow.unsafe.imports_passed_through():
-    from activities.review_steps import ReviewSteps
+    from activities.reviews.steps import ReviewSteps
     from activities.steps import OpenReviewStep
-    from domain.reviews import FIRST_STAGE, ReviewStage
+    from domain.reviews.review import FIRST_STAGE, ReviewStage
     from domain.statements import AnswerTask
     from domain.subject import Subject, SubjectType
-    from domain.tasks import Ask, TaskKind
+    from domain.tasks.task import Ask, TaskKind
     from workflows.desk import Desk, HistoryFull, take
     from workflows.messages import (
         DeskState,

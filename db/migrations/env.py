@@ -1,4 +1,4 @@
-"""Alembic's entry: `db.migrate` hands over an open connection."""
+"""Alembic's entry: `db.connection.migrate` hands over an open connection."""
 
 from alembic import context
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from embedded.driver import Mailbox, Portal
-from tests.e2e.stack import Stack, set_up
+from embedded.demo.driver import Mailbox, Portal
+from tests.e2e.support.stack import Stack, set_up
 
 
 @pytest.fixture(scope="session")

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 from temporalio.client import WorkflowHistory
 
-from domain.dispute import DisputeStage
-from domain.project import ProjectStage
-from domain.standstill import closes_at
+from domain.disputes.dispute import DisputeStage
+from domain.projects.project import ProjectStage
 from domain.statements import RegisterProject
-from domain.tasks import TaskKind
-from tests.workflow.fake_project_record import SUE, TESS, account_of, company, registration_of
-from tests.workflow.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR
-from tests.workflow.project_story import HALVES, ProjectStory, project_form
+from domain.tasks.standstill import closes_at
+from domain.tasks.task import TaskKind
+from tests.workflow.doubles.fake_project_record import SUE, TESS, account_of, company, registration_of
+from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR
+from tests.workflow.projects.project_story import HALVES, ProjectStory, project_form
 from tests.workflow.story import eventually
 from workflows.messages import FactsChanged
 

@@ -11,17 +11,17 @@ from pathlib import Path
 from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
-from db.engine import make_engine
-from db.migrate import upgrade
+from db.connection.engine import make_engine
+from db.connection.migrate import upgrade
 from domain.calendar import WorkCalendar
 from domain.periods import Period, Rhythm, closes_at, opens_at, period_at
-from domain.reviews import ReviewStage
-from domain.tasks import TaskKind
-from embedded.ports import free_row
-from embedded.postgres import PostgresServer
-from tests.integration.project_ground import FAN, JING
-from tests.integration.race_ground import KEYS
-from tests.integration.year_ground import YearGround
+from domain.reviews.review import ReviewStage
+from domain.tasks.task import TaskKind
+from embedded.processes.ports import free_row
+from embedded.servers.postgres import PostgresServer
+from tests.integration.projects.project_ground import FAN, JING
+from tests.integration.reviews.year_ground import YearGround
+from tests.integration.tasks.race_ground import KEYS
 from workflows.messages import FactsChanged, review_workflow_id
 
 OURS, THEIRS = "account-ours", "account-theirs"

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.applications import NotApproved
-from db.engine import make_engine
-from db.migrate import upgrade
-from embedded.ports import free_row
-from embedded.postgres import PostgresServer
-from tests.integration.race_ground import KEYS, ROUNDS, Ground
+from activities.accounts.applications import NotApproved
+from db.connection.engine import make_engine
+from db.connection.migrate import upgrade
+from embedded.processes.ports import free_row
+from embedded.servers.postgres import PostgresServer
+from tests.integration.tasks.race_ground import KEYS, ROUNDS, Ground
 from tests.scratch import scratch
 
 MIGRATED = "migrated"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflow.project_story import ProjectStory
+from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.story import Story, time_skipping
 
 

@@ -25,11 +25,11 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from crypto.codec import data_converter
 from crypto.seal import seal
-from domain.application import ApplicationForm, Stage
+from domain.accounts.application import ApplicationForm, Stage
 from domain.policy import load_policy
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
-from tests.workflow.fake_activities import FakeActivities
-from tests.workflow.fake_record import CLARA, PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from tests.workflow.doubles.fake_activities import FakeActivities
+from tests.workflow.doubles.fake_record import CLARA, PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
 from workflows.messages import (
     APPLICANT,

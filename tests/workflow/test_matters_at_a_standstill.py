@@ -2,13 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from domain.application import Stage
-from domain.dispute import DisputeStage
-from domain.project import ProjectStage
-from domain.standstill import closes_at
-from tests.workflow.fake_project_record import SUE
-from tests.workflow.fake_record import DORA, MONA, SAM, VERA, FakeRecord, FakeTask
-from tests.workflow.project_story import ProjectStory
+from domain.accounts.application import Stage
+from domain.disputes.dispute import DisputeStage
+from domain.projects.project import ProjectStage
+from domain.tasks.standstill import closes_at
+from tests.workflow.doubles.fake_project_record import SUE
+from tests.workflow.doubles.fake_record import DORA, MONA, SAM, VERA, FakeRecord, FakeTask
+from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.story import Story, eventually
 
 SECOND = timedelta(seconds=1)

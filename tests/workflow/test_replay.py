@@ -9,13 +9,13 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
-from domain.application import Stage
-from domain.named_account import Notice
-from domain.project import ProjectStage
-from domain.project_life import SilenceDue
-from domain.tasks import Ask, TaskKind
-from registered import WORKFLOWS
-from sandbox import Sandbox
+from domain.accounts.application import Stage
+from domain.accounts.named_account import Notice
+from domain.projects.project import ProjectStage
+from domain.projects.silence import SilenceDue
+from domain.tasks.task import Ask, TaskKind
+from runtime.sandbox import Sandbox
+from runtime.worker_registry import WORKFLOWS
 from tests.workflow.story import CONVERTER, CUSTOMER
 from workflows.desk import Desk
 from workflows.dispute import ProjectDispute

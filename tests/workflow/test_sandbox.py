@@ -6,8 +6,8 @@ from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from sandbox import Sandbox
-from tests.workflow.impure import Impure
+from runtime.sandbox import Sandbox
+from tests.workflow.doubles.impure import Impure
 from tests.workflow.story import CONVERTER, time_skipping
 
 

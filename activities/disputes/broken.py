@@ -1,0 +1,35 @@
+"""A dispute whose process somebody with access to the engine has ended by hand (D1, D2, X3)."""
+
+from __future__ import annotations
+
+from activities.disputes import meetings
+from activities.disputes.disputes import DisputeContext, outcome_on_record, shelved
+from activities.projects.projects import ProjectContext
+from activities.steps import BrokenDispute
+from activities.tasks.context import ForeignStep
+from db.disputes import disputes
+from domain.disputes.dispute import DisputeStage
+from domain.projects.project import ProjectStage
+from domain.tasks.task import TaskStatus
+
+
+async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> BrokenDispute:
+    """Close it on record, for its project to open another; what it had settled by then stands. Raises `ForeignStep`."""
+    work, project = context.work, context.row
+    row = await disputes.find(work.tx, dispute_id, lock=True)
+    if row is None:  # it was ended before it began
+        return BrokenDispute()
+    if row.project_id != project.id or project.stage is not ProjectStage.DISPUTED:
+        raise ForeignStep(f"{project.id} has no dispute {dispute_id}")
+    if row.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
+        return BrokenDispute(outcome=outcome_on_record(row, project))
+    if row.stage is DisputeStage.SHELVED:
+        return BrokenDispute(outcome=shelved(project))
+    await meetings.end_with_the_dispute(DisputeContext.beside(context, row), key=f"{row.id}:broken")  # D5
+    # Nobody else is told: the dispute that takes its place asks the same people anew.
+    its_own = [task for task in context.docket.open_tasks if task.workflow_id == row.workflow_id]
+    stage = DisputeStage.WITHDRAWN
+    await context.docket.close(its_own, TaskStatus.WITHDRAWN, at=work.now, because=stage.value)
+    await disputes.change(work.tx, row.id, stage=stage, stage_since=work.now)
+    work.note("dispute_closed", dispute=row.id, stage=stage.value, broken_off=True)
+    return BrokenDispute()

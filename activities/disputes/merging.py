@@ -1,0 +1,69 @@
+"""What the outcome of a dispute does to the other registrations that are sides of it (D6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from activities.projects.projects import ProjectContext
+from activities.projects.reassigning import carry_over
+from activities.tasks.mail_outbox import Letters
+from db import messages
+from db.accounts import applications
+from db.projects import projects
+from domain.disputes.dispute import merged_reason
+from domain.projects.project import ProjectStage
+from domain.tasks.task import TaskStatus
+from texts.mails.mail import MailKind
+
+if TYPE_CHECKING:
+    from activities.disputes.disputes import DisputeContext
+
+
+async def bind(dispute: DisputeContext, project_id: str, agreement: dict[str, Any]) -> None:
+    """D6: the responsible person and the split stand in another registration as well, and it ends if it is to.
+
+    One that is over keeps its salesperson: what they did is done. Its own process learns by a nudge.
+    """
+    work, mine = dispute.work, dispute.work.subject_id
+    row = await projects.find(work.tx, project_id, lock=True)
+    if row is None:
+        return
+    try:
+        other = await ProjectContext.of(work, row)
+        if row.stage.ended or row.loss or row.contract or row.end_reason:  # over, or with its next step
+            await other.change(agreement=agreement)
+            return
+        responsible = str(agreement["responsible"])
+        office = dispute.organisation.department_of(responsible)
+        department = office.id if office and responsible != row.salesperson else row.department
+        await other.change(agreement=agreement, salesperson=responsible, department=department)
+        if row.id in agreement.get("ends", ()):
+            await _merge(other, agreement)
+        else:
+            work.note("outcome_carried", dispute=agreement["dispute"], responsible=responsible, rule="D6")
+            await carry_over(other, row.salesperson, but=dispute.row.id)
+        await messages.nudge_process(work.tx, row.workflow_id, because="dispute outcome")
+    finally:
+        work.subject_id = mine
+
+
+async def _merge(other: ProjectContext, agreement: dict[str, Any]) -> None:
+    work, before = other.work, other.row
+    await other.change(stage=ProjectStage.MERGED, stage_since=work.now, end_reason=merged_reason(agreement))
+    await applications.set_live(work.tx, "project", before.id, False)  # P10
+    still_open = other.docket.open_tasks
+    asked = {task.id: other.docket.asked_before(task.id) for task in still_open}
+    await other.docket.close(still_open, TaskStatus.WITHDRAWN, at=work.now, because=ProjectStage.MERGED.value)
+    letters = Letters(other, other.stage_key(ProjectStage.MERGED))
+    for task in still_open:
+        people = [person for person in asked[task.id] if person.removed_at is None]
+        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, people)
+    work.note(
+        "stage_moved",
+        stage_from=before.stage.value,
+        stage=ProjectStage.MERGED.value,
+        status=ProjectStage.MERGED.status.value,
+        rule="D6",
+        round=before.round,
+        merged_into=agreement["goes_on"],
+    )

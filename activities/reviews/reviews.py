@@ -1,0 +1,292 @@
+"""A review of Named Accounts in one step: what it asks, takes and leaves (R1–R6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Self
+
+from pydantic import JsonValue
+
+from activities.reviews.notes import account_notes
+from activities.steps import Moved, MoveStep, Recorded
+from activities.tasks.context import Answered, Context, ForeignStep, Refused
+from activities.tasks.mail_outbox import Letters
+from activities.unit_of_work import Work
+from db.accounts import accounts, applications
+from db.accounts.accounts import AccountRow
+from db.reviews import reviews
+from db.reviews.reviews import AccountReviewRow, ReviewRow, TargetRow
+from db.tasks.tasks import DecisionRow, TaskRow
+from domain.organisation import Organisation
+from domain.periods import Period, read_period
+from domain.reviews.notes import ReviewNote
+from domain.reviews.review import (
+    ACCOUNTS_FIELD,
+    KEEP,
+    REVOKE,
+    START,
+    ReviewStage,
+    review_choices,
+    target_period,
+    told_of_revocation,
+    unit_of,
+    updates_until,
+)
+from domain.statements import AnswerTask, Statement
+from domain.subject import Subject, SubjectType
+from domain.tasks.answer_fields import given_rows
+from domain.tasks.task import Ask, Choice, TaskKind, TaskStatus
+from texts.mails.mail import MailFacts, MailKind
+from texts.reviews.review_lines import account_lines, unit_name
+
+RULES = {ReviewStage.DONE: "R1–R4", ReviewStage.MISSED: "R6"}
+
+
+def department_of(account: AccountRow, organisation: Organisation) -> str | None:
+    """The department an account is reviewed in: its salesperson's, or the one it was approved in."""
+    return organisation.department_now(account.salesperson, account.department)
+
+
+class ReviewContext(Context):
+    """One review in one step."""
+
+    type = SubjectType.REVIEW
+    left_open = TaskStatus.MISSED
+    left_open_mail = MailKind.MISSED
+    row: ReviewRow
+    period: Period
+    live: tuple[AccountRow, ...]
+    """Everybody's live accounts."""
+    accounts: tuple[AccountRow, ...]
+    """The live accounts that are reviewed here."""
+
+    @classmethod
+    async def own(cls, work: Work, subject_id: str) -> Self:
+        row = await reviews.find(work.tx, subject_id, lock=True)
+        if row is None or row.workflow_id != work.workflow_id:
+            raise ForeignStep(f"{work.workflow_id} has no review {subject_id}")
+        work.subject_id = row.id
+        context = await cls.with_facts(work, row.policy_digest)
+        context.row = row
+        context.period = read_period(row.period, context.policy.reviews)
+        context.live = await reviews.live_accounts(work.tx)
+        context.accounts = tuple(
+            one
+            for one in context.live
+            if unit_of(row.rhythm, department_of(one, context.organisation), context.organisation) == row.unit
+        )
+        return context
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(type=self.type, id=self.row.id)
+
+    @property
+    def applicant(self) -> str:
+        """Nobody has applied for anything."""
+        return ""
+
+    @property
+    def department(self) -> str | None:
+        return self.row.unit or None
+
+    @property
+    def stage(self) -> ReviewStage:
+        return self.row.stage
+
+    @property
+    def over(self) -> bool:
+        return self.row.stage.ended
+
+    @property
+    def round(self) -> int:
+        return 1
+
+    async def entitled(self, stage: str) -> None:
+        row, to = self.row, ReviewStage(stage)
+        known = self.docket.tasks
+        open_now = [task for task in known if task.status is TaskStatus.OPEN]
+        missed = any(task.status is TaskStatus.MISSED for task in known)
+        late = row.closes_at <= self.work.now
+        started = any(d.choice == START for _, d in self.docket.decided)
+        allowed = {
+            row.stage: not known,
+            ReviewStage.DEPARTMENT_REVIEW: row.stage is ReviewStage.UPDATES,
+            ReviewStage.MANAGEMENT_REVIEW: row.stage is ReviewStage.STARTING and started,
+            ReviewStage.DONE: not open_now and not missed,
+            ReviewStage.MISSED: late or (missed and not open_now),
+        }
+        if not allowed.get(to, False):
+            raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
+
+    async def enter(self, step: MoveStep) -> Moved:
+        before, stage = self.row.stage, ReviewStage(step.stage)
+        update: dict[str, Any] = {"stage": stage, "stage_since": self.work.now}
+        await reviews.change(self.work.tx, self.row.id, **update)
+        self.row = self.row.model_copy(update=update)
+        self.work.note("stage_moved", stage_from=before.value, stage=stage.value, rule=RULES.get(stage))
+        return Moved()
+
+    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+        raise NotImplementedError("whoever is told something of a review is told by a report")
+
+    def slots(self, ask: Ask) -> Sequence[str]:
+        if self.row.closes_at <= self.work.now:
+            return ()  # R6: what would open in the moment it closes is nobody's miss
+        match ask.kind:
+            case TaskKind.WEEKLY_UPDATE:
+                return tuple(dict.fromkeys(one.salesperson for one in self.accounts))
+            case TaskKind.ANNUAL_REVIEW:
+                offices = {department_of(one, self.organisation) or "" for one in self.accounts}
+                return tuple(sorted(offices))
+            case _:
+                return (ask.slot,)
+
+    def _asked_about(self, kind: TaskKind, slot: str) -> tuple[AccountRow, ...]:
+        """The accounts of one task: those held when it was opened, and not revoked since."""
+        then = self.row.stage_since
+        known = tuple(one for one in self.accounts if one.activated_at <= then)
+        match kind:
+            case TaskKind.WEEKLY_UPDATE:  # wherever the salesperson has moved since
+                return tuple(one for one in self.live if one.activated_at <= then and one.salesperson == slot)
+            case TaskKind.ANNUAL_REVIEW:
+                return tuple(one for one in known if (department_of(one, self.organisation) or "") == slot)
+            case _:
+                return known
+
+    def closes_at(self, kind: TaskKind) -> datetime:
+        """R1, R6."""
+        row = self.row
+        if kind is TaskKind.WEEKLY_UPDATE:
+            return updates_until(row.opened_at, row.closes_at, self.policy.reviews, self.calendar)
+        return row.closes_at
+
+    async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
+        return review_choices(kind, [one.id for one in self._asked_about(kind, slot)])
+
+    async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
+        asked_about = self._asked_about(ask.kind, ask.slot)
+        notes = await account_notes(self.work.tx, ask.kind, asked_about, self.period, self.organisation, self.policy)
+        silent = [
+            self.organisation.name_of(task.slot)
+            for task in self.docket.tasks
+            if task.kind is TaskKind.WEEKLY_UPDATE and task.status is TaskStatus.MISSED
+        ]
+        note = ReviewNote(
+            period=self.period,
+            closes_at=self.closes_at(ask.kind),
+            accounts=notes,
+            silent=tuple(silent),
+        )
+        return note.model_dump(mode="json")
+
+    async def ruled_out(self, task: TaskRow) -> frozenset[str]:
+        del task
+        return frozenset()
+
+    def answers_own(self, kind: TaskKind) -> bool:
+        del kind
+        return True
+
+    async def check(self, task: TaskRow, said: AnswerTask) -> None:
+        """The form of an answer says it all."""
+
+    async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
+        del said
+        rows = _said_of_each(task, decision)
+        await self._keep_said(task, decision, rows)
+        await self._set_targets(task, decision, rows)
+        for account in self.accounts:
+            row = rows.get(account.id, {})
+            if row.get("decision") == REVOKE:
+                await self._revoke(task, account, decision, row["reason"])
+        return Answered()
+
+    async def _keep_said(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, str]]) -> None:
+        said = [
+            AccountReviewRow(
+                task_id=task.id,
+                account_id=account_id,
+                review_id=self.row.id,
+                kind=task.kind,
+                period=self.row.period,
+                person=decision.person,
+                at=self.work.now,
+                fields=dict(row),
+            )
+            for account_id, row in rows.items()
+        ]
+        await reviews.keep_said(self.work.tx, said)
+
+    async def _set_targets(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, str]]) -> None:
+        """R2, R4: what is to be reached next, for every account that stays."""
+        if task.kind not in (TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW):
+            return
+        targets = [
+            TargetRow(
+                account_id=account_id,
+                period=target_period(self.period, self.policy.reviews),
+                contracts=Decimal(row["target_contracts"]),
+                revenue=Decimal(row["target_revenue"]),
+                action_plan=row.get("action_plan", ""),
+                requirements=row.get("requirements", ""),
+                task_id=task.id,
+                set_by=decision.person,
+                set_at=self.work.now,
+            )
+            for account_id, row in rows.items()
+            if row.get("decision", KEEP) == KEEP
+        ]
+        await reviews.set_targets(self.work.tx, targets)
+
+    async def _revoke(self, task: TaskRow, account: AccountRow, decision: DecisionRow, reason: str) -> None:
+        """R5: the claim is free and the count goes down at this moment; running projects stay (A4)."""
+        work = self.work
+        await accounts.revoke(work.tx, account.id, work.now)
+        await applications.set_live(work.tx, "account", account.id, False)
+        work.note("account_revoked", decision.person, account=account.id, reason=reason, rule="R5")
+        people = told_of_revocation(
+            self.organisation,
+            salesperson=account.salesperson,
+            department=department_of(account, self.organisation),
+        )
+        await Letters(self).notice(
+            MailKind.REVOKED,
+            people,
+            key=account.id,
+            by=decision.person,
+            reason=reason,
+            customer_name=account.form.customer.name,
+            applicant_name=self.organisation.name_of(account.salesperson),
+            accounts=account_lines(task.note, account.id),
+        )
+
+    async def take(self, said: Statement) -> Recorded:
+        del said  # only answers are heard
+        raise Refused("unreadable")
+
+    def mail_facts(self) -> MailFacts:
+        return MailFacts(
+            kind=MailKind.TASK,
+            subject_type=self.type,
+            subject_id=self.row.id,
+            number=self.row.id,
+            stage_key=self.stage_key(self.row.stage),
+            until=self.row.closes_at,
+            period=self.period,
+            unit_name=unit_name(self.row.rhythm, self.row.unit, self.organisation),
+        )
+
+    async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
+        del kind
+        return {}
+
+
+def _said_of_each(task: TaskRow, decision: DecisionRow) -> dict[str, dict[str, str]]:
+    """What an answer says of each account, as it was judged."""
+    chosen = next(choice for choice in task.choices if choice.choice == decision.choice)
+    fields = decision.fields
+    found = (given_rows(spec, fields.get(spec.name)) for spec in chosen.fields if spec.name == ACCOUNTS_FIELD)
+    return next(found, {})

@@ -1,0 +1,142 @@
+"""Opening tasks and keeping them right: who is asked, by which link, until when."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from activities.steps import OpenTask
+from activities.tasks.context import Context
+from activities.tasks.mail_outbox import Letters
+from db.tasks.tasks import AskedRow, TaskRow
+from domain.tasks.asking import who_is_asked
+from domain.tasks.deadlines import asked_anew_by, due_at, due_step, stand_in_due
+from domain.tasks.task import Ask, Asked, DueAction, DueStep, TaskKind, TaskStatus
+from texts.mails.mail import MailKind
+
+
+async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, ...]:
+    """Open what is asked, in the current round, and write to everyone asked."""
+    work = context.work
+    opened = []
+    letters = Letters(context)
+    each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
+    for number, ask in enumerate(each):
+        task_id = _short_hash(work.workflow_id, str(context.round), work.now.isoformat(), ask.kind, str(number))
+        until = expected_by(ask.kind, work.now, context)
+        row = TaskRow(
+            id=task_id,
+            workflow_id=work.workflow_id,
+            subject_type=context.subject.type.value,
+            subject_id=context.subject.id,
+            kind=ask.kind,
+            slot=ask.slot,
+            round=context.round,
+            status=TaskStatus.OPEN,
+            choices=await context.choices_now(ask.kind, ask.slot),
+            note=await context.note_for(ask),
+            opened_at=work.now,
+            due_at=until,
+            due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
+        )
+        people = await people_of(row, context, already=())
+        await context.docket.open(row, people)
+        await letters.to_asked(MailKind.TASK, row, people)
+        work.note(
+            "task_opened",
+            task=task_id,
+            kind=ask.kind.value,
+            slot=ask.slot,
+            round=context.round,
+            asked=[person.model_dump(mode="json", include={"person", "capacity", "on_behalf_of"}) for person in people],
+            due_at=row.due_at.isoformat(),
+        )
+        opened.append(known_to_workflow(row, people, context, work.now))
+    return tuple(opened)
+
+
+async def people_of(task: TaskRow, context: Context, *, already: Sequence[AskedRow]) -> tuple[AskedRow, ...]:
+    """Who a task asks at this moment, each with the link they have or a new one."""
+    now = context.work.now
+    asked = who_is_asked(
+        Ask(kind=task.kind, slot=task.slot),
+        context.organisation,
+        context.policy,
+        applicant=context.applicant,
+        now=now,
+        standing_in=stand_in_is_due(task, context),
+        other_reviewers=await context.ruled_out(task),
+    )
+    links = {person.person: person for person in already if person.removed_at is None}
+    return tuple(_with_link(task, one, context, now, links.get(one.person)) for one in asked)
+
+
+def expected_by(kind: TaskKind, opened_at: datetime, context: Context) -> datetime:
+    """N12: until when an answer is expected; never later than it can be given (R6)."""
+    due, closes = due_at(kind, opened_at, context.policy, context.calendar), context.closes_at(kind)
+    return min(due, closes) if closes else due
+
+
+async def with_deadline(context: Context, task: TaskRow, people: Sequence[AskedRow]) -> TaskRow:
+    """The task with the deadline that holds for those it asks now (N12); kept in the record where it has moved."""
+    until = expected_by(task.kind, task.opened_at, context)
+    asked_last = max((person.asked_at for person in people), default=task.opened_at)
+    until = asked_anew_by(task.kind, until, asked_last, context.policy, context.calendar)
+    closes = context.closes_at(task.kind)
+    until = min(until, closes) if closes else until
+    provisional = context.calendar.is_provisional(until.astimezone(context.policy.zone).date())
+    if (until, provisional) == (task.due_at, task.due_provisional):
+        return task
+    return await context.docket.change(task, due_at=until, due_provisional=provisional)
+
+
+def stand_in_is_due(task: TaskRow, context: Context) -> bool:
+    """N12: whether the step that asks a stand-in has been carried out."""
+    return stand_in_due(task.kind, task.chased, context.policy)
+
+
+def _with_link(task: TaskRow, one: Asked, context: Context, now: datetime, known: AskedRow | None) -> AskedRow:
+    if known is not None:
+        link_id, expires, asked_at = known.link_id, known.link_expires_at, known.asked_at
+    else:
+        link_id = _short_hash("link", task.id, one.person, now.isoformat())
+        expires, asked_at = now + timedelta(days=context.policy.links.days), now
+    return AskedRow(
+        **one.model_dump(exclude={"name"}),
+        name=context.organisation.name_of(one.person),
+        task_id=task.id,
+        link_id=link_id,
+        link_expires_at=expires,
+        asked_at=asked_at,
+    )
+
+
+def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Context, now: datetime) -> OpenTask:
+    """The task as its workflow needs to know it: with the next thing that happens by itself."""
+    asked = tuple(
+        Asked(**person.model_dump(include={"person", "capacity", "on_behalf_of"}), name=person.name)
+        for person in people
+    )
+    following = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
+    principals = {person.person for person in asked} | {p.on_behalf_of for p in asked if p.on_behalf_of}
+    change = context.organisation.next_delegation_change([*principals, task.slot], now)
+    if change and change < following.at:
+        following = DueStep(at=change, action=DueAction.REFRESH)
+    standing = context.standing(task) if task.status is TaskStatus.OPEN else None
+    if standing and standing.at <= following.at:
+        following = standing
+    return OpenTask(
+        id=task.id,
+        kind=task.kind,
+        slot=task.slot,
+        asked=asked,
+        opened_at=task.opened_at,
+        due_at=task.due_at,
+        next_step=following,
+        chased=task.chased,
+    )
+
+
+def _short_hash(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

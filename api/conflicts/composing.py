@@ -1,0 +1,107 @@
+"""The dry run of the conflict detection, as one caller may see it (X2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from api.composing import Composer
+from api.conflicts.matches_now import look
+from api.models import ConflictCheck, ConflictMatch
+from api.projects.composing import ruled_view
+from conflicts.asked import Asked
+from conflicts.detection import closest, without_origin
+from conflicts.hits import ONE_HOP
+from conflicts.matches import described
+from db.reads import lists
+from domain.access import scope_of
+from domain.conflicts.draft import ConflictDraft
+from domain.conflicts.project_match import Match
+from domain.conflicts.unusual_names import unusual_names
+from domain.conflicts.verdict import Level, Verdict
+from texts.conflicts.verdicts import PROTECTED, level_label, sentences
+
+MOST_MATCHES: Final = 20
+"""How many matches are answered; the closest are."""
+
+
+async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
+    """What is registered at this moment for what the caller has typed; that they have looked is noted."""
+    bounds = composer.facts.policy.matching
+    all_found, left_out = await look(composer.tx, Asked.about(draft), now=now, bounds=bounds)
+    found = without_origin(all_found)
+    kept, more = closest(found, MOST_MATCHES)
+    matches = await described(composer.tx, kept)
+    seen = await _seen(composer, matches)
+    shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
+    verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
+    texts = composer.texts
+    stands = Level.SAME if any(match.conflict for match in matches) else verdict.level
+    return ConflictCheck(
+        verdict=verdict.level,
+        verdict_label=level_label(verdict, texts),
+        notice=texts.text(f"check.notice.{stands}"),
+        matches=shown,
+        more=more,
+        unusual_names=list(unusual_names(draft)),
+        not_compared=list(dict.fromkeys(left_out)),
+    )
+
+
+async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, str]]:
+    """Which of these the caller may see; each is noted, also that they met what they may not see."""
+    tx, person = composer.tx, composer.viewer.person
+    scope = scope_of(person, composer.organisation)
+    by_kind: dict[str, list[Match]] = defaultdict(list)
+    for match in matches:
+        by_kind[match.subject_type].append(match)
+    seen = set()
+    for kind, ours in by_kind.items():
+        ids = [match.subject_id for match in ours]
+        if kind == "earlier_project":
+            theirs = {
+                match.subject_id
+                for match in ours
+                if scope.covers(applicant=match.salesperson, department=None, involved=False)
+            }
+        else:
+            theirs = set(await lists.seen_among(tx, scope, kind, ids))
+        seen |= {(kind, one) for one in theirs}
+        await lists.note_listed(tx, person.id, kind, sorted(theirs), through="check")
+        await lists.note_listed(tx, person.id, kind, sorted(set(ids) - theirs), through="check, masked")
+    return seen
+
+
+def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
+    texts = composer.texts
+    everything = scope_of(composer.viewer.person, composer.organisation).everything
+    if not seen:
+        # The reasons without any name, and not one that only the hidden side could explain.
+        words = [texts.text(PROTECTED), *sentences(match.verdict, texts, masked=True)]
+        return ConflictMatch(
+            kind=match.subject_type,
+            id=None,
+            name=None,
+            level=match.verdict.level,
+            level_label=level_label(match.verdict, texts),
+            because=list(dict.fromkeys(words)),
+            masked=True,
+        )
+    return ConflictMatch(
+        kind=match.subject_type,
+        id=match.subject_id,
+        name=match.name,
+        customer_name=match.customer_name,
+        salesperson=composer.person(match.salesperson),
+        status=match.status,
+        since=match.since,
+        earlier=match.earlier,
+        level=match.verdict.level,
+        level_label=level_label(match.verdict, texts),
+        score=round(match.verdict.score, 2),
+        # Whoever declared that the two are bound may be somebody whose customers the caller may not see.
+        because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
+        ruled=ruled_view(composer, match.ruled),
+    )

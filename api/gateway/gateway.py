@@ -1,0 +1,322 @@
+"""Sending what people say to the processes, and reading what became of it (design principle 8)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+from pydantic import JsonValue
+from temporalio.client import Client, WorkflowHandle
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from api.problems import Refusal, Unavailable
+from crypto.keyring import Keyring
+from crypto.seal import seal
+from db import messages
+from db.connection.direct import Direct
+from db.connection.listen import Listener
+from db.messages import Receipt
+from db.reads import gateway_reads
+from domain.accounts.application import ApplicationForm, Stage
+from domain.base import Wire
+from domain.organisation import Person
+from domain.projects.project import ContractCorrection, ProjectForm, ProjectStage, Resumption
+from domain.statements import AnswerTask, CorrectContract, RegisterProject, Statement, SubmitApplication
+from domain.subject import SubjectType
+from texts.operators import static_summary
+from workflows.messages import (
+    APPLICANT,
+    DEPARTMENT,
+    STAGE,
+    TASK_QUEUE,
+    StartApplication,
+    StartCorrection,
+    StartProject,
+    application_workflow_id,
+    correction_workflow_id,
+    project_workflow_id,
+)
+
+S = TypeVar("S", bound=Statement)
+
+APPLICATION_PROCESS, PROJECT_PROCESS = "NamedAccountApplication", "ProjectRegistration"
+CORRECTION_PROCESS = "ContractCorrection"
+"""Which process carries out what is started here, by the name the worker registers it under."""
+RPC_TIMEOUT = timedelta(seconds=5)
+ENGINE_SECONDS = 5.0
+"""The client tries again by itself, each time with its own time-out; this is the limit of the whole."""
+TASK_TIMEOUT = timedelta(seconds=5)
+"""How long a worker killed at work keeps its process from the others."""
+PATIENCE_SECONDS = 2.0
+"""How long a caller waits to see the result before they get a receipt instead."""
+POLL_SECONDS = 0.3
+"""Until the first look without having been told; each further one takes twice as long."""
+
+
+class Receipts:
+    """Lets requests wait for what the worker records about their message."""
+
+    def __init__(self, record: Direct, listener: Listener) -> None:
+        self._record = record
+        self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
+        listener.on(messages.RECEIPTS, self._heard)
+
+    def _heard(self, message_id: str) -> None:
+        # Nothing is named when the listener comes back: anything may have been said meanwhile.
+        for heard in self._waiting.get(message_id, ()) if message_id else set().union(*self._waiting.values()):
+            heard.set()
+
+    async def find(self, message_id: str) -> Receipt | None:
+        return await gateway_reads.find_receipt(self._record, message_id)
+
+    @contextlib.contextmanager
+    def expecting(self, message_id: str) -> Iterator[asyncio.Event]:
+        """What is set when the receipt is settled. Entered before the message is sent, so that nothing is missed."""
+        heard = asyncio.Event()
+        self._waiting[message_id].add(heard)
+        try:
+            yield heard
+        finally:
+            self._waiting[message_id].discard(heard)
+            if not self._waiting[message_id]:
+                del self._waiting[message_id]
+
+    async def wait(self, message_id: str, heard: asyncio.Event) -> Receipt | None:
+        """The receipt once it is settled; after the patience, whatever there is."""
+        pause = POLL_SECONDS
+        now = asyncio.get_running_loop().time
+        deadline = now() + PATIENCE_SECONDS
+        while True:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(pause, deadline - now())):
+                    await heard.wait()
+            heard.clear()
+            receipt = await self.find(message_id)
+            if (receipt and receipt.settled) or now() >= deadline:
+                return receipt
+            pause *= 2
+
+
+class Caller:
+    """One request by one person: the id of its message and the hash of its body."""
+
+    def __init__(self, person: Person, *, route: str, key: str | None, body: bytes, channel: str) -> None:
+        self.person = person
+        self.channel = channel
+        self.body_hash = hashlib.sha256(body).hexdigest()
+        unique = key if key is not None else uuid.uuid4().hex
+        self.message_id = hashlib.sha256("\0".join((person.id, route, unique)).encode()).hexdigest()[:40]
+
+
+class FrontDoor:
+    """Seals statements and signals them. It decides nothing."""
+
+    def __init__(
+        self, record: Direct, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
+    ) -> None:
+        self._record = record
+        self._client = client
+        self._keys = seal_keys
+        self._receipts = receipts
+        self._clock = clock
+
+    async def submit(
+        self, caller: Caller, form: ApplicationForm, *, customer_shown: bool
+    ) -> tuple[str, Receipt | None]:
+        """Start the process of a new application (N1). Returns its id and, if recorded in time, the receipt."""
+        application_id = caller.message_id[:16]
+        receipt = await self._start(
+            caller,
+            APPLICATION_PROCESS,
+            application_workflow_id(application_id),
+            lambda said: StartApplication(submission=said),
+            SubmitApplication,
+            stage=Stage.EVIDENCE.value,
+            summary=static_summary(
+                SubjectType.APPLICATION,
+                application_id,
+                caller.person.id,
+                form.customer.name if customer_shown else None,
+            ),
+            application_id=application_id,
+            form=form,
+        )
+        return application_id, receipt
+
+    async def register(
+        self,
+        caller: Caller,
+        form: ProjectForm,
+        *,
+        customer_shown: bool,
+        resumes: str | None = None,
+        resumption: Resumption | None = None,
+    ) -> tuple[str, Receipt | None]:
+        """Start the process of a registration (P1, P4), or of one that resumes a shelved project (U6)."""
+        project_id = caller.message_id[:16]
+        receipt = await self._start(
+            caller,
+            PROJECT_PROCESS,
+            project_workflow_id(project_id),
+            lambda said: StartProject(registration=said),
+            RegisterProject,
+            stage=(ProjectStage.RESUME_REVIEW if resumes else ProjectStage.ROUTING).value,
+            summary=static_summary(
+                SubjectType.PROJECT, project_id, caller.person.id, form.customer.name if customer_shown else None
+            ),
+            project_id=project_id,
+            form=form,
+            resumes=resumes,
+            resumption=resumption,
+        )
+        return project_id, receipt
+
+    async def correct_contract(self, caller: Caller, project_id: str, correction: ContractCorrection) -> Receipt | None:
+        """Start the process of one correction of a contract on record (U7): that of the project is over."""
+        return await self._start(
+            caller,
+            CORRECTION_PROCESS,
+            correction_workflow_id(caller.message_id),
+            lambda said: StartCorrection(correction=said),
+            CorrectContract,
+            stage=ProjectStage.CONTRACT_SIGNED.value,
+            summary=static_summary(SubjectType.PROJECT, project_id, caller.person.id, None),
+            project_id=project_id,
+            correction=correction,
+        )
+
+    async def answer(
+        self,
+        caller: Caller,
+        workflow_id: str,
+        task_id: str,
+        *,
+        choice: str,
+        reason: str,
+        fields: Mapping[str, JsonValue],
+    ) -> Receipt | None:
+        """Answer a task. None: stored, not yet recorded."""
+        return await self.say(
+            caller,
+            AnswerTask,
+            workflow_id,
+            "answer_task",
+            task_id=task_id,
+            choice=choice,
+            reason=reason,
+            fields=dict(fields),
+        )
+
+    async def say(
+        self, caller: Caller, kind: type[Statement], workflow_id: str, signal: str, **fields: object
+    ) -> Receipt | None:
+        """Say something to a running process. None: stored, not yet recorded.
+
+        Raises `Refusal` 422 for what no process could read, 409 when the process is over, `Unavailable`.
+        """
+        statement = kind.model_validate({**self._said(caller, workflow_id), **fields})
+        if statement.unreadable:
+            raise Refusal(422, "unreadable")
+        return await self._say(caller, statement, signal)
+
+    async def heard(self, caller: Caller) -> Receipt | None:
+        """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
+        receipt = await gateway_reads.find_receipt(self._record, caller.message_id)
+        if receipt and receipt.body_hash != caller.body_hash:
+            raise Refusal(422, "idempotency_reused")
+        return receipt
+
+    def _said(self, caller: Caller, workflow_id: str) -> dict[str, object]:
+        return {
+            "message_id": caller.message_id,
+            "workflow_id": workflow_id,
+            "person": caller.person.id,
+            "said_at": self._clock().astimezone(UTC),
+            "channel": caller.channel,
+            "body_hash": caller.body_hash,
+        }
+
+    async def _known(self, caller: Caller) -> Receipt | None:
+        """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
+        bound = await gateway_reads.claim(self._record, caller.message_id, caller.person.id, caller.body_hash)
+        if bound.body_hash != caller.body_hash:
+            raise Refusal(422, "idempotency_reused")
+        return bound.receipt
+
+    async def _start(
+        self,
+        caller: Caller,
+        process: str,
+        workflow_id: str,
+        starting: Callable[[S], Wire],
+        kind: type[S],
+        *,
+        stage: str,
+        summary: str,
+        **fields: object,
+    ) -> Receipt | None:
+        """Start a process with the statement that begins it, once however often the same request is sent."""
+        with self._receipts.expecting(caller.message_id) as heard:
+            known = await self._known(caller)
+            if known:
+                return known
+            sealed = seal(kind.model_validate({**self._said(caller, workflow_id), **fields}), self._keys)
+            attributes = [SearchAttributePair(STAGE, stage), SearchAttributePair(APPLICANT, caller.person.id)]
+            if caller.person.department:
+                attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
+            try:
+                async with asyncio.timeout(ENGINE_SECONDS):
+                    await self._client.start_workflow(
+                        process,
+                        starting(sealed),
+                        id=workflow_id,
+                        task_queue=TASK_QUEUE,
+                        task_timeout=TASK_TIMEOUT,
+                        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                        search_attributes=TypedSearchAttributes(attributes),
+                        static_summary=summary,
+                        rpc_timeout=RPC_TIMEOUT,
+                    )
+            except WorkflowAlreadyStartedError:
+                pass  # the same request, sent again
+            except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
+                raise Unavailable("engine_away") from error
+            return await self._receipts.wait(caller.message_id, heard)
+
+    async def _say(self, caller: Caller, statement: Statement, signal: str) -> Receipt | None:
+        with self._receipts.expecting(caller.message_id) as heard:
+            known = await self._known(caller)
+            if known:
+                return known
+            handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
+            sealed = seal(statement, self._keys)
+            try:
+                async with asyncio.timeout(ENGINE_SECONDS):
+                    await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
+            except (RuntimeError, TimeoutError) as error:
+                raise Unavailable("engine_away") from error
+            except RPCError as error:
+                if error.status is RPCStatusCode.NOT_FOUND:
+                    ended_by_this = await self._receipts.find(caller.message_id)
+                    if ended_by_this:  # the same request, sent before and recorded since we looked
+                        return ended_by_this
+                    if await gateway_reads.dispute_is_open(self._record, statement.workflow_id):
+                        raise Unavailable("engine_away") from error  # between two runs of its registration
+                    words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
+                    raise Refusal(409, "process_over", words=words) from error
+                raise Unavailable("engine_away") from error
+            return await self._receipts.wait(caller.message_id, heard)

@@ -1,0 +1,149 @@
+"""Receipts as HTTP answers: 200 recorded, 202 stored, 409 or 422 with the reason."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+from typing import Any
+
+from fastapi.responses import JSONResponse
+
+from api.gateway.gateway import Caller
+from api.models import Result, Stored
+from api.problems import Refusal
+from db.messages import Receipt
+from db.tasks.closings import DELEGATION_OVER, HANDED_ON
+from domain.subject import SubjectType
+from domain.tasks.task import Problem
+from texts.catalogue import Texts
+from texts.tasks.late import closed_sentence, who
+
+STATUS_BY_CODE = {
+    "not_asked": 403,
+    "delegation_over": 403,
+    "own_application": 403,
+    "not_applicant": 403,
+    "only_commerce_gathers": 403,
+    "not_salesperson_of_project": 403,
+    "not_commerce_or_salesperson": 403,
+    "not_commerce": 403,
+    "not_party_of_dispute": 403,
+    "may_not_call_meeting": 403,
+    "only_commerce_moves_meeting": 403,
+    "person_inactive": 403,
+    "unknown_task": 404,
+    "reason_required": 422,
+    "special_reason_required": 422,
+    "unknown_choice": 422,
+    "unreadable": 422,
+    "missing": 422,
+    "extra_forbidden": 422,
+    "string_type": 422,
+    "E3": 422,
+    "E2_legal_person": 422,
+}
+"""Everything else that refuses a statement is a matter of state, 409, unless it names wrong fields, 422."""
+
+_NOT_TOLD = frozenset({"status", "code", "problems", "task_kind"})
+
+PROJECT_WORDS = {
+    "own_application": "own_project",
+    "task_withdrawn": "project_task_withdrawn",
+    "round_superseded": "project_round_superseded",
+    "stage_does_not_allow": "project_stage_does_not_allow",
+}
+"""Codes that are said in other words of a project or dispute than of an application."""
+REVIEW_WORDS = {"task_withdrawn": "review_task_withdrawn"}
+WORDS: dict[SubjectType, dict[str, str]] = {
+    SubjectType.APPLICATION: {},
+    SubjectType.PROJECT: PROJECT_WORDS,
+    SubjectType.DISPUTE: PROJECT_WORDS,
+    SubjectType.REVIEW: REVIEW_WORDS,
+}
+
+
+def outcome(
+    caller: Caller, receipt: Receipt | None, texts: Texts, subject: SubjectType = SubjectType.APPLICATION
+) -> Result | JSONResponse:
+    """What to answer a message. Raises `Refusal` when it was refused, or when its key carried another body."""
+    if receipt is None:
+        return stored(caller, texts)
+    if receipt.body_hash != caller.body_hash:
+        raise Refusal(422, "idempotency_reused")
+    if not receipt.accepted:
+        raise refused(receipt.result, subject)
+    return Result(
+        receipt=receipt.message_id,
+        detail=texts.text("receipt.accepted"),
+        task=receipt.result.get("task"),
+        choice=receipt.result.get("choice"),
+        number=receipt.result.get("number"),
+        next_events=receipt.result.get("next_events"),
+        changed=receipt.result.get("changed"),
+    )
+
+
+def stored(caller: Caller, texts: Texts, **more: Any) -> JSONResponse:
+    """202: the message is durable and not recorded yet."""
+    answer = Stored(receipt=caller.message_id, detail=texts.text("receipt.stored"), **more)
+    return JSONResponse(answer.model_dump(mode="json", exclude_none=True), 202)
+
+
+def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATION) -> Refusal:
+    """A refusal on record, as the problem it is."""
+    code = str(result.get("code", "invalid"))
+    facts = _facts(result)
+    problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
+    status = STATUS_BY_CODE.get(code, 422 if problems else 409)
+    return Refusal(
+        status,
+        code,
+        problems=problems,
+        facts=facts,
+        words=WORDS[subject].get(code),
+        sentence=lambda texts, zone: _became(result, facts, subject, texts, zone),
+    )
+
+
+def _facts(result: dict[str, Any]) -> dict[str, Any]:
+    """What a refusal says beside its words. Of a task: `decided` or `closed`; receipts of before have neither name
+    around it."""
+    told = {name: value for name, value in result.items() if name not in _NOT_TOLD and value is not None}
+    if "closed_because" in told:
+        because = {"because": told.pop("closed_because")}
+        return {"closed": because | told}
+    return {"decided": told} if "choice" in told else told
+
+
+def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType, texts: Texts, zone: tzinfo) -> str:
+    """What became of a task, in words; empty when the record does not say it."""
+    decided, closed = facts.get("decided") or {}, facts.get("closed") or {}
+    at = _moment((decided or closed).get("at"))
+    by = str((decided or closed).get("by") or "")
+    if decided and at and "task_kind" in result:
+        key = f"decided.{result['task_kind']}.{decided['choice']}"
+        person = who(texts, by, str(decided.get("on_behalf_of") or ""))
+        words = texts.text("late.decided", person=person, moment=texts.moment(at, zone), choice=texts.label(key))
+        return texts.sentences(words, _moved_on(closed, texts, zone))
+    if not closed or at is None:
+        return ""
+    because = str(closed["because"])
+    if because in (DELEGATION_OVER, HANDED_ON):
+        return texts.sentences(_moved_on(closed, texts, zone), texts.text("late.ask_commerce"))
+    return closed_sentence(texts, zone, subject=subject, because=because, by=by, at=at)
+
+
+def _moved_on(closed: dict[str, Any], texts: Texts, zone: tzinfo) -> str:
+    """Since when the task asks others, and whose delegate the reader was."""
+    at = _moment(closed.get("at"))
+    if at is None:
+        return ""
+    person = str(closed.get("on_behalf_of") or "")
+    return texts.text(f"late.{closed['because']}", person=person, moment=texts.moment(at, zone))
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

@@ -1,0 +1,233 @@
+"""Reports as the API shows them: the rows, and what they add up to (U1, U9, R2–R4, R6)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import BaseModel, computed_field
+
+from domain.access import Scope
+from domain.disputes.credit import Credit
+from domain.periods import Period, Rhythm
+from domain.reports.report import (
+    AccountFigures,
+    AccountStatistics,
+    ChangeRow,
+    ContractRow,
+    CreditedRow,
+    DigestRow,
+    ForecastRow,
+    MissedStep,
+    Report,
+    SalesForecast,
+    TargetSource,
+    WeeklyDigest,
+    credited_to,
+)
+from domain.reports.totals import (
+    AccountTotals,
+    DigestTotals,
+    ForecastTotals,
+    Group,
+    Standing,
+    account_totals,
+    accounts_by_department,
+    accounts_by_salesperson,
+    approved_since,
+    attainment,
+    digest_totals,
+    forecast_by_department,
+    forecast_by_month,
+    forecast_by_salesperson,
+    forecast_by_stage,
+    forecast_totals,
+    standing_of,
+)
+from domain.reviews.review import PlanProgress, Proposal
+
+ReportName = Literal["weekly-digest", "forecast", "accounts"]
+
+
+class ReportEntry(BaseModel):
+    """A report that there is."""
+
+    kind: ReportName
+    period: Period
+    made_at: datetime
+
+
+class DigestLine(DigestRow):
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def silent(self) -> bool:
+        return super().silent
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def ended(self) -> bool:
+        return super().ended
+
+
+class ForecastLine(ForecastRow):
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def weighted(self) -> Decimal:
+        return super().weighted
+
+
+class AccountLine(BaseModel):
+    """One account in one period, in RMB; shares of one where something was to be reached."""
+
+    account: str
+    customer: str
+    salesperson: str
+    salesperson_name: str
+    department: str | None
+    department_name: str
+    target_contracts: Decimal
+    target_revenue: Decimal
+    target_source: TargetSource
+    counted: tuple[str, ...] | None = None
+    """R7: the months over which target and results are counted; null in a report of before this was kept."""
+    contracts: Decimal
+    signed: Decimal
+    other_contracts: Decimal
+    revenue: Decimal
+    payments: Decimal
+    credits: tuple[Credit, ...]
+    """D3: who is credited with which part of `contracts`."""
+    not_counted: Decimal
+    """Contracts since it is an account, received before the first month that is counted."""
+    contracts_attained: Decimal | None
+    revenue_attained: Decimal | None
+    standing: Standing
+    plan: str
+    requirements: str
+    """R4: what was required for the year."""
+    plan_progress: tuple[PlanProgress, ...]
+    proposal: Proposal | None = None
+    """R4: for those who look at a half-year or a year of others."""
+
+
+class _View(BaseModel):
+    period: Period
+    made_at: datetime
+    as_of: datetime | None = None
+    """U1, U9: stages, amounts and days of expected signing are those of this moment; responsible people and splits
+    those of `made_at`. Null where everything is that of `made_at`."""
+    department: str | None = None
+    """When one department was asked for."""
+    missed: tuple[MissedStep, ...]
+    """R6: what was not done of the reviews that closed before."""
+
+
+class DigestView(_View):
+    kind: Literal["weekly-digest"] = "weekly-digest"
+    rows: list[DigestLine]
+    totals: DigestTotals
+    credited: Decimal
+    """D3: what of the amount is credited to the people whose part of the report this is."""
+
+
+class ForecastView(_View):
+    kind: Literal["forecast"] = "forecast"
+    rows: list[ForecastLine]
+    totals: ForecastTotals
+    credited: Decimal
+    """D3: what of the amount is credited to the people whose part of the report this is."""
+    approved_since: ForecastTotals
+    """What of `totals` was approved after `as_of`: those rows say so."""
+    by_stage: tuple[Group[ForecastTotals], ...]
+    by_department: tuple[Group[ForecastTotals], ...]
+    by_salesperson: tuple[Group[ForecastTotals], ...]
+    by_month: tuple[Group[ForecastTotals], ...]
+    compared_with: str
+    """The month of the forecast before; empty when this is the first."""
+    changes: tuple[ChangeRow, ...]
+    change: Decimal
+    """What the changes add up to: this forecast's amount minus that of the one before."""
+
+
+class AccountsView(_View):
+    kind: Literal["accounts"] = "accounts"
+    rows: list[AccountLine]
+    totals: AccountTotals
+    by_department: tuple[Group[AccountTotals], ...]
+    by_salesperson: tuple[Group[AccountTotals], ...]
+    near_target: Decimal
+    contracts: tuple[ContractRow, ...]
+    """D3: the contracts that count for these accounts, and those in which the caller has a share."""
+
+
+ReportView = DigestView | ForecastView | AccountsView
+
+
+def report_view(report: Report, scope: Scope, department: str | None, *, proposals: bool) -> ReportView:
+    """A report, already cut to what the caller may see: `scope`, or of it one department."""
+    same = {
+        "period": report.period,
+        "made_at": report.made_at,
+        "as_of": report.as_of,
+        "department": department,
+        "missed": report.missed,
+    }
+    match report:
+        case WeeklyDigest(rows=digest_rows):
+            lines = [DigestLine.model_validate(_line(row)) for row in digest_rows]
+            credited = credited_to(digest_rows, scope, department)
+            return DigestView.model_validate(
+                {**same, "rows": lines, "totals": digest_totals(digest_rows), "credited": credited}
+            )
+        case SalesForecast(rows=rows):
+            return ForecastView.model_validate(
+                {
+                    **same,
+                    "rows": [ForecastLine.model_validate(_line(row)) for row in rows],
+                    "totals": forecast_totals(rows),
+                    "credited": credited_to(rows, scope, department),
+                    "approved_since": approved_since(rows),
+                    "by_stage": forecast_by_stage(rows),
+                    "by_department": forecast_by_department(rows),
+                    "by_salesperson": forecast_by_salesperson(rows),
+                    "by_month": forecast_by_month(rows),
+                    "compared_with": report.compared_with,
+                    "changes": [row.model_copy(update={"credits": row.credited}) for row in report.changes],
+                    "change": sum((row.amount for row in report.changes), Decimal(0)),
+                }
+            )
+        case AccountStatistics():
+            return AccountsView.model_validate(
+                {
+                    **same,
+                    "rows": [_account(row, report, proposals) for row in report.rows],
+                    "totals": account_totals(report.rows, report.near_target),
+                    "by_department": accounts_by_department(report),
+                    "by_salesperson": accounts_by_salesperson(report),
+                    "near_target": report.near_target,
+                    "contracts": report.contracts,
+                }
+            )
+
+
+def _line(row: CreditedRow) -> dict[str, Any]:
+    """D3: a row with the credits of everybody, also where a report of before has kept none."""
+    return {**dict(row), "credits": row.credited}
+
+
+def shows_proposals(rhythm: Rhythm, *, of_others: bool) -> bool:
+    """R4: what the system proposes is for those who decide of others' accounts, when it is decided."""
+    return of_others and rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
+
+
+def _account(row: AccountFigures, report: AccountStatistics, proposals: bool) -> AccountLine:
+    more = {
+        "contracts": row.contracts,
+        "credits": row.credited,
+        "contracts_attained": attainment(row.contracts, row.target_contracts),
+        "revenue_attained": attainment(row.revenue, row.target_revenue),
+        "standing": standing_of(row, report.near_target),
+        "proposal": row.proposal if proposals else None,
+    }
+    return AccountLine.model_validate({**dict(row), **more})

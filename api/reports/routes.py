@@ -1,0 +1,196 @@
+"""Reports: the weekly digest, the forecast, how the accounts stand; as JSON, as a sheet, as a chart (U1, U9, R2–R4)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
+
+from api.accounts.routes import Cursor, Limit
+from api.models import Page, cursor_of, parse_cursor
+from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
+from api.reports.models import ReportEntry, ReportView, report_view, shows_proposals
+from api.state import StateDep, Tx, Viewer, ViewerDep
+from db import messages
+from db.reports import reports
+from db.reports.reports import MadeReport
+from domain.access import Scope, report_scope
+from domain.periods import read_period
+from domain.reports.report import Report, ReportKind, part_for, to_management
+from domain.tasks.task import Problem
+from reports.charts import chart
+from reports.sheets import XLSX, sheet_name, workbook
+from texts.catalogue import Texts
+from texts.reports.report_parts import part_words
+
+router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["reports"])
+
+SVG = "image/svg+xml"
+KINDS = {kind.replace("_", "-"): kind for kind in ReportKind}
+PeriodQuery = Annotated[
+    str | None,
+    Query(max_length=20, description="2026-W48, 2026-11, FY2026-Q3, FY2026-H1 or FY2026; the newest when left out."),
+]
+DepartmentQuery = Annotated[str | None, Query(max_length=80, description="Only what concerns this department.")]
+
+
+class Through(StrEnum):
+    """X2: how a report was read, as the record of readings has it."""
+
+    API = "api"
+    SHEET = "xlsx"
+    CHART = "svg"
+
+
+class Seen(NamedTuple):
+    """A report, cut to what the caller may see and asked for."""
+
+    report: Report
+    scope: Scope
+    department: str | None
+    part: str
+
+    @property
+    def proposals(self) -> bool:
+        of_others = self.scope.everything or bool(self.scope.departments)
+        return shows_proposals(self.report.period.rhythm, of_others=of_others)
+
+
+class Reading:
+    """One report that somebody wants to read, in whichever form."""
+
+    def __init__(
+        self,
+        kind: Annotated[str, Path(max_length=40, description=", ".join(KINDS))],
+        viewer: ViewerDep,
+        state: StateDep,
+        tx: Tx,
+        request: Request,
+        period: PeriodQuery = None,
+        department: DepartmentQuery = None,
+    ) -> None:
+        self.texts = texts_for(request)
+        self.policy = state.facts.policy
+        self._kind, self._period, self._department = kind, period, department
+        self._viewer, self._tx = viewer, tx
+
+    async def seen(self, through: Through) -> Seen:
+        """X2: the reading is recorded. Raises `Refusal` for what there is not, and for whom it is not."""
+        viewer, department = self._viewer, self._department
+        _may_read(viewer)
+        kind = _kind(self._kind)
+        if department is not None:
+            _department(viewer, department)
+        report = await self._found(kind)
+        scope = report_scope(viewer.person, viewer.organisation, to_management=to_management(report.period.rhythm))
+        if scope is None:
+            raise Refusal(403, "may_not_read_reports", rule="X2")
+        theirs = {*scope.departments, viewer.person.department}
+        if department is not None and not scope.everything and department not in theirs:
+            raise Refusal(403, "not_your_department", rule="X2")
+        await messages.note_reading(self._tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
+        cut = part_for(report, scope, department)
+        return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
+
+    async def _found(self, kind: ReportKind) -> Report:
+        period = self._period
+        if period is not None:
+            try:
+                read_period(period, self.policy.reviews)
+            except ValueError:
+                problem = Problem(field="period", rule=None, key="period_unknown")
+                raise Refusal(422, "fields_wrong", problems=[problem]) from None
+        else:
+            newest = await reports.newest(self._tx, kind)
+            period = newest.period.id if newest else None
+        report = await reports.find(self._tx, kind, period) if period else None
+        if report is None:
+            raise Refusal(404, "report_not_made")
+        return report
+
+
+ReadingDep = Annotated[Reading, Depends()]
+
+
+@router.get("/reports", response_model=Page[ReportEntry])
+async def list_reports(
+    viewer: ViewerDep,
+    tx: Tx,
+    kind: Annotated[str | None, Query(max_length=40, description=", ".join(KINDS))] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """The reports there are, the newest first. What of each the caller sees is theirs alone."""
+    _may_read(viewer)
+    wanted = _kind(kind) if kind is not None else None
+    after = parse_cursor(cursor, "moment", "id", "id")
+    rows = await reports.reports_made(tx, kind=wanted, after=after, limit=limit + 1)
+    page, more = rows[:limit], len(rows) > limit
+    return Page(
+        items=[_entry(row) for row in page],
+        next_cursor=cursor_of(page[-1].made_at, page[-1].kind, page[-1].period.id) if more else None,
+    )
+
+
+# Before the call without an ending: to a path parameter a dot is a letter like any other.
+@router.get("/reports/{kind}.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
+async def read_sheet(reading: ReadingDep) -> Response:
+    """The report as a workbook."""
+    seen = await reading.seen(Through.SHEET)
+    zone = ZoneInfo(reading.policy.time_zone)
+    content = await run_in_threadpool(workbook, seen.report, reading.texts, zone, seen.part, proposals=seen.proposals)
+    name = sheet_name(seen.report.kind, seen.report.period.id, seen.department)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return Response(content, media_type=XLSX, headers=headers)
+
+
+@router.get("/reports/{kind}.svg", response_class=Response, responses={200: {"content": {SVG: {}}}})
+async def read_chart(reading: ReadingDep) -> Response:
+    """The report's chart. A weekly digest has none."""
+    seen = await reading.seen(Through.CHART)
+    drawn = chart(seen.report, reading.texts, seen.part)
+    if drawn is None:
+        raise Refusal(404, "report_has_no_chart")
+    # Opened by itself, an SVG is a page of ours: it may load and run nothing.
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(drawn, media_type=SVG, headers=headers)
+
+
+@router.get("/reports/{kind}", response_model=ReportView)
+async def read_report(reading: ReadingDep) -> Any:
+    """What of a report the caller may see, with what it adds up to: always of the rows that are here."""
+    seen = await reading.seen(Through.API)
+    return report_view(seen.report, seen.scope, seen.department, proposals=seen.proposals)
+
+
+def _entry(row: MadeReport) -> ReportEntry:
+    name = row.kind.replace("_", "-")
+    return ReportEntry.model_validate({"kind": name, "period": row.period, "made_at": row.made_at})
+
+
+def _may_read(viewer: Viewer) -> None:
+    if report_scope(viewer.person, viewer.organisation, to_management=False) is None:
+        raise Refusal(403, "may_not_read_reports", rule="X2")
+
+
+def _kind(name: str) -> ReportKind:
+    if name not in KINDS:
+        raise Refusal(404, "report_kind_unknown", facts={"known": list(KINDS)})
+    return KINDS[name]
+
+
+def _department(viewer: Viewer, department: str) -> None:
+    if department not in viewer.organisation.departments_by_id:
+        raise Refusal(422, "fields_wrong", problems=[Problem(field="department", rule=None, key="department_unknown")])
+
+
+def _part(viewer: Viewer, scope: Scope, department: str | None, texts: Texts) -> str:
+    """Whose part it is, for the title."""
+    if department is None and scope.everything:
+        return part_words((), texts)
+    led = [department] if department else sorted(scope.departments)
+    names = [viewer.organisation.departments_by_id[one].name for one in led]
+    return part_words(names or (viewer.person.name,), texts)

@@ -1,0 +1,116 @@
+"""Registers that commerce and finance keep: background of companies (N4), projects from before Baobei (N3), and what
+Named Accounts have brought in (R2, R3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.connection import plain
+from db.connection.plain import Shape
+from db.tables import account_result, background, earlier_project
+from domain.base import Wire
+
+
+class BackgroundRow(Wire):
+    """What one source says of one company."""
+
+    name: str
+    name_key: str
+    uscc: str | None = None
+    source: str
+    document: dict[str, Any]
+
+
+class EarlierProjectRow(Wire):
+    """One project from before Baobei, as the imported register has it."""
+
+    id: str
+    name: str
+    customer_name: str
+    salesperson: str
+    status: str
+    registered_at: datetime
+    closed_at: datetime | None = None
+    amount: Decimal | None = None
+    note: str = ""
+
+
+class AccountResultRow(Wire):
+    """What an account brought in a month, beside its registered projects."""
+
+    account_id: str
+    month: date
+    other_contracts: Decimal
+    revenue: Decimal
+    payments: Decimal
+    imported_at: datetime
+    imported_by: str
+
+
+# Asked for every application, so it is plain SQL: see `db/connection/plain.py`.
+_BACKGROUND = Shape(BackgroundRow, *(background.c[name] for name in BackgroundRow.model_fields))
+_BACKGROUND_OF = f"""
+    SELECT {_BACKGROUND.sql} FROM background WHERE name_key = ANY($1::text[]) OR uscc = ANY($2::text[])
+    ORDER BY id"""
+
+
+async def keep_background(tx: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
+    """Add or correct entries; importing the same file again changes nothing."""
+    statement = upsert(background)
+    statement = statement.on_conflict_do_update(
+        constraint="uq_background_name_key_uscc_source",
+        set_={"name": statement.excluded.name, "document": statement.excluded.document},
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def background_of(
+    tx: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
+) -> tuple[BackgroundRow, ...]:
+    """Entries on any of these companies."""
+    return tuple(_BACKGROUND.read(row) for row in await plain.run(tx, _BACKGROUND_OF, name_keys, codes))
+
+
+async def keep_earlier_projects(tx: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:
+    """Add or correct projects; importing the same file again changes nothing."""
+    statement = upsert(earlier_project)
+    columns = [name for name in EarlierProjectRow.model_fields if name != "id"]
+    statement = statement.on_conflict_do_update(
+        index_elements=["id"], set_={name: statement.excluded[name] for name in columns}
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def earlier_projects(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[EarlierProjectRow, ...]:
+    """These projects, oldest registration first."""
+    rows = await tx.execute(
+        select(earlier_project)
+        .where(earlier_project.c.id.in_(project_ids))
+        .order_by(earlier_project.c.registered_at, earlier_project.c.id)
+    )
+    return tuple(EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows)
+
+
+async def keep_results(tx: AsyncConnection, rows: Sequence[AccountResultRow]) -> None:
+    """Add or correct results: of an account and a month there is one row, and the newest import is right."""
+    statement = upsert(account_result)
+    columns = [name for name in AccountResultRow.model_fields if name not in ("account_id", "month")]
+    statement = statement.on_conflict_do_update(
+        index_elements=["account_id", "month"], set_={name: statement.excluded[name] for name in columns}
+    )
+    await tx.execute(statement, [row.model_dump() for row in rows])
+
+
+async def results_of_account(tx: AsyncConnection, account_id: str) -> tuple[AccountResultRow, ...]:
+    """Everything the register has of one account, month by month."""
+    rows = await tx.execute(
+        select(account_result).where(account_result.c.account_id == account_id).order_by(account_result.c.month)
+    )
+    return tuple(AccountResultRow.model_validate(dict(row._mapping)) for row in rows)

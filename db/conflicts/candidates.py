@@ -1,0 +1,257 @@
+"""Finding what may be the same company or project: PostgreSQL brings a few candidates, `matching/` judges each."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.accounts.applications import REGISTERED_COLUMNS, KeyedParty, RegisteredParty
+from db.connection import plain
+from db.connection.plain import Shape
+from domain.conflicts.grams import STANDING, is_pair, of_head
+
+MOST_ROWS = 4000
+"""Rows that one name may make PostgreSQL look at; its more common grams are left out beyond."""
+
+MOST_HEADS = 400
+"""Likewise for the groups and institutions it may belong to."""
+
+NEAREST = 200
+"""Of those, how many are handed on to be judged."""
+
+NEAREST_HEADS = 40
+
+FEW_PAIRS = 15
+"""Pairs of a name of six characters: one with no more is taken for an abbreviation, all of which the full name has."""
+
+EACH_SHARED, EACH_SHARED_OF_FEW = 10, 40
+"""What a shared gram counts, in grams by which the name found is the longer one."""
+
+STANDING_FOR_FEW = 30
+"""What it counts for an abbreviation that the name found is that of a joint stock company or a group, likewise."""
+
+COUNTS_SECONDS = 60.0
+"""How long a connection remembers which grams are common. They only choose what is looked at first."""
+
+_KEPT = "common_grams"
+
+
+class Candidate(RegisteredParty):
+    """A registered party that may be one of those asked about, or bound to it."""
+
+    met_by: frozenset[str]
+    """The name keys of those asked about that it is near to, or that it shares a key or a code with."""
+
+
+_PARTY = Shape(Candidate, *REGISTERED_COLUMNS)
+_WHICH = "party.subject_type = ANY($1::text[]) AND party.subject_id <> $2"
+_LIVE = " AND party.live"
+_EXACT = f"""
+    SELECT {_PARTY.sql} FROM party
+    WHERE (name_key = ANY($3::text[]) OR uscc = ANY($4::text[])) AND {_WHICH}"""
+
+
+def near_sql(*, live_only: bool) -> str:
+    """The look-up of near names, for all that are asked about at once.
+
+    The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
+    share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
+    name, and crowd nobody out; one that is near to several of those asked about is brought once. $3: name keys that
+    are looked up exactly; $4 to $8: see `Probe`. Each list of grams is read once: written where it is used, it would
+    be read again for every row that is looked at.
+    """
+    which = f"{_WHICH}{_LIVE if live_only else ''}"
+    return f"""
+    WITH probe AS MATERIALIZED (
+        SELECT rare::integer[] AS rare, grams::integer[] AS grams, nearest, each, standing, place
+        FROM unnest($4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[])
+        WITH ORDINALITY AS given (rare, grams, nearest, each, standing, place)
+    )
+    SELECT met.places, {_PARTY.sql}
+    FROM (
+        SELECT near.name_key, array_agg(DISTINCT probe.place) AS places
+        FROM probe
+        CROSS JOIN LATERAL (
+            SELECT party.name_key FROM party
+            WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
+            GROUP BY party.name_key
+            ORDER BY max(
+                probe.each * icount(party.grams & probe.grams) - icount(party.grams)
+                + CASE WHEN probe.standing > 0 AND party.grams @> '{{{STANDING}}}' THEN probe.standing ELSE 0 END
+            ) DESC, party.name_key
+            LIMIT probe.nearest
+        ) AS near
+        GROUP BY near.name_key
+    ) AS met
+    JOIN party ON party.name_key = met.name_key AND {which}"""
+
+
+# What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
+_COMMON = """
+    SELECT most_common_elems::text::integer[], most_common_elem_freqs, greatest(reltuples, 0)
+    FROM pg_stats JOIN pg_class ON oid = 'party'::regclass
+    WHERE schemaname = current_schema() AND tablename = 'party' AND attname = 'grams'
+    AND most_common_elems IS NOT NULL"""
+_PROJECTS_NAMED = """
+    SELECT id FROM (
+        (SELECT id, registered_at FROM project WHERE id <> $1 AND (form ->> 'name') % $2::text
+         ORDER BY similarity(form ->> 'name', $2::text) DESC, id LIMIT $4)
+        UNION SELECT id, registered_at FROM project WHERE id <> $1 AND $3 <> '' AND form ->> 'tender_number' = $3
+    ) AS near ORDER BY registered_at, id"""
+
+MOST_PROJECTS = 50
+"""Projects with a near name that are handed on."""
+
+
+async def candidates(
+    tx: AsyncConnection,
+    subject_types: Sequence[str],
+    parties: Sequence[KeyedParty],
+    *,
+    but: str,
+    live_only: bool = True,
+    near: bool = True,
+) -> tuple[Candidate, ...]:
+    """Registered parties that may be one of `parties` or bound to one, oldest first; the caller judges each pair.
+
+    Args:
+        but: the id of the subject that asks.
+        live_only: leave out what does not take part in conflict detection any more (P10).
+        near: beside those of the same name or code, also those with a near name.
+    """
+    found = list(await of_these(tx, subject_types, parties, but=but, live_only=live_only))
+    if near:
+        names = {named.name_key for named in parties}
+        found += await near_to(tx, subject_types, parties, but=but, besides=names, live_only=live_only)
+    return tuple(sorted(merged(found), key=lambda one: (one.since, one.subject_id)))
+
+
+def merged(found: Iterable[Candidate]) -> list[Candidate]:
+    """Each registered party once, with everything that it was met by: one may be found by its code and by its name."""
+    once: dict[Candidate, set[str]] = {}
+    for one in found:
+        once.setdefault(one.model_copy(update={"met_by": frozenset[str]()}), set()).update(one.met_by)
+    return [one.model_copy(update={"met_by": frozenset(met_by)}) for one, met_by in once.items()]
+
+
+async def of_these(
+    tx: AsyncConnection, subject_types: Sequence[str], parties: Sequence[KeyedParty], *, but: str, live_only: bool
+) -> tuple[Candidate, ...]:
+    """Registered parties with the name or the code of one of `parties`; arguments as those of `candidates`."""
+    by_name: dict[str, set[str]] = {named.name_key: {named.name_key} for named in parties}
+    by_code: dict[str, set[str]] = {}
+    for named in parties:
+        if named.uscc:
+            by_code.setdefault(named.uscc, set()).add(named.name_key)
+    values = subject_types, but, sorted(by_name), sorted(by_code)
+    nobody: set[str] = set()
+    return tuple(
+        one.model_copy(update={"met_by": frozenset(met_by)})
+        for row in await plain.run(tx, f"{_EXACT}{_LIVE if live_only else ''}", *values)
+        for one in [_PARTY.read(row, met_by=())]
+        for met_by in [by_name.get(one.name_key, nobody) | by_code.get(one.uscc or "", nobody)]
+    )
+
+
+async def near_to(
+    tx: AsyncConnection,
+    subject_types: Sequence[str],
+    parties: Sequence[KeyedParty],
+    *,
+    but: str,
+    besides: Collection[str],
+    live_only: bool,
+) -> tuple[Candidate, ...]:
+    """Registered parties with a name near to one of `parties`; arguments as those of `candidates`.
+
+    Args:
+        besides: the name keys that `of_these` looks up.
+    """
+    probes = _probes(parties, await _counts(tx))
+    if not probes:
+        return ()
+    values = sorted(besides), *map(list, zip(*(probe[1:] for probe in probes), strict=True))
+    rows = await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values)
+    return tuple(_PARTY.read(row, met_by={probes[place - 1].key for place in places}) for places, *row in rows)
+
+
+class Probe(NamedTuple):
+    """One thing that is looked for."""
+
+    key: str
+    """The name key it is for."""
+    rare: str
+    """The grams that bring rows."""
+    grams: str
+    """All that are counted in them."""
+    nearest: int
+    """How many names are wanted."""
+    each: int
+    """What a shared gram counts."""
+    standing: int
+    """What it counts that the name found is that of a joint stock company or a group."""
+
+
+def _probes(parties: Sequence[KeyedParty], counts: Mapping[int, float]) -> list[Probe]:
+    """What is looked up for these names: each by its grams, and by those that only heads of others have."""
+    found: dict[tuple[str, str, int], Probe] = {}
+    for named in parties:
+        pairs = [gram for gram in named.grams if is_pair(gram)]
+        few = len(pairs) <= FEW_PAIRS
+        each, standing = (EACH_SHARED_OF_FEW, STANDING_FOR_FEW) if few else (EACH_SHARED, 0)
+        heads = [of_head(gram) for gram in pairs]
+        for grams, rare, nearest, bonus in (
+            (named.grams, _rarest(named.grams, counts, MOST_ROWS), NEAREST, standing),
+            (heads, _rarest(heads, counts, MOST_HEADS), NEAREST_HEADS, 0),
+        ):
+            if rare:
+                probe = Probe(named.name_key, _array(rare), _array(grams), nearest, each, bonus)
+                found[probe.key, probe.rare, nearest] = probe
+    return list(found.values())
+
+
+def _array(grams: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, grams))}}}"
+
+
+async def _counts(tx: AsyncConnection) -> Mapping[int, float]:
+    """About how many rows have each of the common grams; any other gram is in hardly any row."""
+    kept: dict[str, tuple[float, dict[int, float]]] = tx.sync_connection.info if tx.sync_connection else {}
+    at, counts = kept.get(_KEPT, (-COUNTS_SECONDS, {}))
+    if time.monotonic() - at >= COUNTS_SECONDS:
+        counts = {
+            gram: share * total
+            for grams, shares, total in await plain.run(tx, _COMMON)
+            for gram, share in zip(grams, shares, strict=False)  # the last shares are the bounds of the others
+        }
+        kept[_KEPT] = time.monotonic(), counts
+    return counts
+
+
+def _rarest(grams: Sequence[int], counts: Mapping[int, float], most: int) -> list[int]:
+    """The rarest of the grams, as many as together bring about `most` rows; always at least one.
+
+    `STANDING` stands for no characters and only helps to order what is found.
+    """
+    found: list[int] = []
+    rows = 0.0
+    for gram in sorted((gram for gram in grams if gram != STANDING), key=lambda gram: counts.get(gram, 0.0)):
+        rows += counts.get(gram, 0.0)
+        if found and rows > most:
+            break
+        found.append(gram)
+    return found
+
+
+async def projects_named(tx: AsyncConnection, name: str, tender_number: str, *, but: str) -> tuple[str, ...]:
+    """Ids of registered projects, live or not, with a near name or the same tender number, oldest first (P4).
+
+    Args:
+        but: the id of the project that asks.
+    """
+    return tuple(
+        row[0] for row in await plain.run(tx, _PROJECTS_NAMED, but, name, tender_number.strip(), MOST_PROJECTS)
+    )

@@ -1,0 +1,283 @@
+"""Lists and pages are read from here; reading never asks the engine (design principle 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+from typing import cast as typed
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Select,
+    Table,
+    Text,
+    and_,
+    case,
+    cast,
+    exists,
+    false,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.accounts.accounts import AccountRow
+from db.accounts.applications import ApplicationRow
+from db.connection import plain
+from db.projects.projects import ProjectRow
+from db.tables import account, application, dispute, mail, nudge, project, reading, task, task_person
+from db.tasks.tasks import AskedRow, TaskRow
+from domain.access import Scope
+from domain.accounts.application import WORKED_ON
+from domain.projects.project import WORKED_ON_PROJECT, ProjectStage
+from domain.projects.rules import ProjectNotice
+from domain.tasks.task import TaskStatus
+
+Cursor = tuple[str, ...]
+
+COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
+    SELECT FROM decision WHERE decision.task_id = task_person.task_id AND decision.person = task_person.person))"""
+"""Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
+_SIDES = func.jsonb_path_query_array(dispute.c.claimants, literal_column("'$[*].person'::jsonpath"))
+"""D1: the salespeople of a dispute."""
+_REGISTERED = {"kind": ProjectNotice.REGISTERED_UNDER_ACCOUNT.value}
+_WAS_ASKED = f"""
+    SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
+    WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {COUNTS}"""
+
+
+async def applications_seen(
+    tx: AsyncConnection, scope: Scope, *, stage: str | None, applicant: str | None, after: Cursor | None, limit: int
+) -> tuple[ApplicationRow, ...]:
+    """Applications in `scope`, newest first, after the one a cursor names."""
+    seen = _seen(scope, application.c.applicant, application.c.department, application.c.id)
+    wanted = [*_is(application.c.stage, stage), *_is(application.c.applicant, applicant)]
+    rows = await _newest(tx, application, application.c.submitted_at, [seen, *wanted], after, limit)
+    return tuple(ApplicationRow.model_validate(row) for row in rows)
+
+
+async def accounts_seen(
+    tx: AsyncConnection, scope: Scope, *, salesperson: str | None, revoked: bool, after: Cursor | None, limit: int
+) -> tuple[AccountRow, ...]:
+    """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
+    seen = _seen_account(scope)
+    wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
+    rows = await _newest(tx, account, account.c.activated_at, [seen, *wanted], after, limit)
+    return tuple(AccountRow.model_validate(row) for row in rows)
+
+
+async def projects_seen(
+    tx: AsyncConnection,
+    scope: Scope,
+    *,
+    stages: Sequence[str] | None = None,
+    salesperson: str | None = None,
+    account_id: str | None = None,
+    after: Cursor | None = None,
+    limit: int | None = None,
+) -> tuple[ProjectRow, ...]:
+    """Projects in `scope`, the newest registration first."""
+    wanted = [*_is(project.c.salesperson, salesperson), *_is(project.c.account_id, account_id)]
+    if stages is not None:
+        wanted.append(project.c.stage.in_(stages))
+    rows = await _newest(tx, project, project.c.registered_at, [_seen_project(scope), *wanted], after, limit)
+    return tuple(ProjectRow.model_validate(row) for row in rows)
+
+
+async def sees_project(tx: AsyncConnection, scope: Scope, project_id: str) -> bool:
+    """Whether one project is in `scope`, by the very condition that filters lists."""
+    return bool(await tx.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
+
+
+async def seen_among(tx: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
+    """Which of these applications, accounts or projects are in `scope`, by the very conditions that filter lists."""
+    if not ids:
+        return frozenset()
+    one, seen = {
+        "application": (
+            application.c.id,
+            _seen(scope, application.c.applicant, application.c.department, application.c.id),
+        ),
+        "account": (account.c.id, _seen_account(scope)),
+        "project": (project.c.id, _seen_project(scope)),
+    }[kind]
+    return frozenset(await tx.scalars(select(one).where(one.in_(ids), seen)))
+
+
+async def project_names(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
+    """The name of each of these projects."""
+    name = project.c.form["name"].astext
+    rows = await tx.execute(select(project.c.id, name.label("name")).where(project.c.id.in_(project_ids)))
+    return {row.id: row.name for row in rows}
+
+
+async def resumed_by(tx: AsyncConnection, project_id: str) -> str | None:
+    """U6: the registration that resumes this project, or tries to; the newest when one came to nothing."""
+    newest = select(project.c.id).where(project.c.resumes == project_id).order_by(project.c.registered_at.desc())
+    return typed(str | None, await tx.scalar(newest.limit(1)))
+
+
+async def tasks_asked(
+    tx: AsyncConnection, person: str, *, status: str | None, after: Cursor | None, limit: int
+) -> tuple[tuple[TaskRow, AskedRow], ...]:
+    """The tasks that ask or asked `person`, open ones first, then the newest."""
+    closed = case((task.c.status == TaskStatus.OPEN.value, 0), else_=1)
+    query: Select[Any] = (
+        select(task, *_asked_columns())
+        .join(task_person, task_person.c.task_id == task.c.id)
+        .where(task_person.c.person == person)
+        .where(_counts())
+    )
+    if status:
+        query = query.where(task.c.status == status)
+    if after:
+        rank, opened_at, task_id = int(after[0]), datetime.fromisoformat(after[1]), after[2]
+        later = and_(closed == rank, tuple_(task.c.opened_at, task.c.id) < (opened_at, task_id))
+        query = query.where(or_(closed > rank, later))
+    rows = await tx.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
+    return tuple((TaskRow.model_validate(dict(row._mapping)), _asked(row)) for row in rows)
+
+
+async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
+    """Which of these subjects have a task that asks `person`, or asked them until it closed, or that they decided."""
+    rows = await plain.run(tx, _WAS_ASKED, person, subject_ids)
+    return frozenset(subject_id for (subject_id,) in rows)
+
+
+async def note_listed(
+    tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str], through: str = "list"
+) -> None:
+    """X2: a page of a list names customers, so each of them counts as read."""
+    rows = [
+        {"person": person, "subject_type": subject_type, "subject_id": subject_id, "through": through}
+        for subject_id in subject_ids
+    ]
+    if rows:
+        await tx.execute(insert(reading).values(rows))
+
+
+async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
+    """How much waits: open tasks, those past their deadline, processes that nobody is asked in, mails and nudges not
+    out yet."""
+    open_tasks = select(func.count()).where(task.c.status == TaskStatus.OPEN.value)
+    counts = {
+        "baobei_tasks_open": open_tasks,
+        "baobei_tasks_overdue": open_tasks.where(task.c.due_at < now),
+        "baobei_processes_standing": select(_all_standing(now)),
+        "baobei_mails_unsent": select(func.count()).select_from(mail).where(mail.c.sent_at.is_(None)),
+        "baobei_nudges_undelivered": select(func.count()).select_from(nudge).where(nudge.c.sent_at.is_(None)),
+    }
+    row = (await tx.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))).one()
+    return {name: int(value) for name, value in row._mapping.items()}
+
+
+STANDING_AFTER = timedelta(minutes=1)
+"""From here on a process that is to go on by itself is said to stand."""
+
+
+async def processes_standing(tx: AsyncConnection, now: datetime) -> int:
+    """How many processes have had nobody to ask for more than a minute, at a stage where somebody is to be asked, or
+    where they look something up and go on."""
+    return int((await tx.execute(select(_all_standing(now)))).scalar_one())
+
+
+def _all_standing(now: datetime) -> ColumnElement[int]:
+    return _standing(application, WORKED_ON, now) + _standing(project, WORKED_ON_PROJECT, now)
+
+
+def _standing(table: Table, stages: Collection[StrEnum], now: datetime) -> ColumnElement[int]:
+    mine = (task.c.subject_type == table.name, task.c.subject_id == table.c.id)
+    since = select(func.max(task.c.closed_at)).where(*mine).scalar_subquery()
+    asked = select(task.c.id).where(*mine, task.c.status == TaskStatus.OPEN.value).exists()
+    over = func.greatest(table.c.stage_since, since) < now - STANDING_AFTER
+    live = table.c.stage.in_([stage.value for stage in stages])
+    return select(func.count()).select_from(table).where(live, ~asked, over).scalar_subquery()
+
+
+def _is(column: ColumnElement[Any], wanted: str | None) -> list[ColumnElement[bool]]:
+    return [] if wanted is None else [column == wanted]
+
+
+async def _newest(
+    tx: AsyncConnection,
+    table: Table,
+    moment: ColumnElement[datetime],
+    wanted: Sequence[ColumnElement[bool]],
+    after: Cursor | None,
+    limit: int | None,
+) -> list[dict[str, Any]]:
+    """Rows of a list, newest first, after the one that a cursor names by moment and id."""
+    query = select(table).where(*wanted)
+    if after:
+        query = query.where(tuple_(moment, table.c.id) < (datetime.fromisoformat(after[0]), after[1]))
+    rows = await tx.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
+    return [dict(row._mapping) for row in rows]
+
+
+def _seen_account(scope: Scope) -> ColumnElement[bool]:
+    """`_seen`; every account stands in reports to management."""
+    seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
+    return true() if scope.reported else seen
+
+
+def _seen_project(scope: Scope) -> ColumnElement[bool]:
+    """`_seen`, and the ties that are a project's own."""
+    me, one = scope.person, project.c.id
+    return or_(
+        _seen(scope, project.c.applicant, project.c.department, one),
+        project.c.salesperson == me,
+        project.c.number.is_not(None) if scope.reported else false(),
+        exists().where(dispute.c.project_id == one, dispute.c.claimants.contains([{"person": me}])),
+        exists().where(dispute.c.project_id == one, _SIDES.op("?|")(cast(sorted(scope.led), ARRAY(Text))))
+        if scope.led
+        else false(),
+        exists().where(dispute.c.project_id == one) if scope.disputes else false(),
+        and_(  # P3, D4: told of it with its registration, a moment before its dispute is on record
+            project.c.stage == ProjectStage.DISPUTED.value,
+            exists().where(mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains(_REGISTERED)),
+        ),
+        exists().where(dispute.c.project_id == one, dispute.c.meeting.contains({"participants": [me]})),
+        and_(
+            project.c.loss.is_not(None),
+            exists().where(
+                mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains({"kind": ProjectNotice.LOST.value})
+            ),
+        ),
+    )
+
+
+def _seen(
+    scope: Scope, applicant: ColumnElement[str], department: ColumnElement[str | None], subject: ColumnElement[str]
+) -> ColumnElement[bool]:
+    """`Scope.covers` as SQL."""
+    if scope.everything:
+        return true()
+    involved = exists().where(
+        task_person.c.person == scope.person,
+        task_person.c.task_id == task.c.id,
+        task.c.subject_id == subject,
+        _counts(),
+    )
+    led = department.in_(sorted(scope.departments)) if scope.departments else false()
+    return or_(applicant == scope.person, led, involved)
+
+
+def _counts() -> ColumnElement[bool]:
+    return literal_column(COUNTS, Boolean)
+
+
+def _asked_columns() -> list[ColumnElement[Any]]:
+    return [column.label(f"asked_{column.name}") for column in task_person.c]
+
+
+def _asked(row: Any) -> AskedRow:
+    return AskedRow.model_validate({column.name: row._mapping[f"asked_{column.name}"] for column in task_person.c})

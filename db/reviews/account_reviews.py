@@ -1,0 +1,19 @@
+"""Reviews that are listed (R1–R5)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.reviews.reviews import ReviewRow
+from db.tables import review
+
+
+async def among(tx: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewRow, ...]:
+    """These reviews."""
+    if not review_ids:
+        return ()
+    rows = await tx.execute(select(review).where(review.c.id.in_(review_ids)))
+    return tuple(ReviewRow.model_validate(row._mapping) for row in rows)

@@ -1,0 +1,167 @@
+"""Mails leave here, beside the processes: a mail server that is down delays mails and nothing else (principle 5)."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, timedelta
+from time import monotonic
+from zoneinfo import ZoneInfo
+
+import structlog
+from aiosmtplib import SMTPException, SMTPResponseException
+from prometheus_client import Counter
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from crypto.links import link_token
+from db import messages
+from db.connection.engine import RecordAway, looking_up
+from db.reference_data import Facts
+from db.reports import reports as made
+from delivery.mime import Attachment, build_message
+from delivery.smtp import MailServer
+from delivery.wake import Wake
+from domain.reports.report import part_for
+from reports.sheets import XLSX, sheet_name, workbook
+from runtime.settings import Settings
+from texts.catalogue import Texts
+from texts.mails.mail import MailFacts, render_mail
+from texts.reports.report_parts import ReportPart
+
+BATCH = 10
+GATHER_SECONDS = 0.2
+"""From one batch to the next unless mails wait already: the first leaves at once, those close behind leave together."""
+LEASE = timedelta(minutes=1)
+"""How long mails taken by a sender that died wait for another.
+
+Longer than a batch takes: no mail is begun once half of it is over, and none takes longer than `SMTP_TIMEOUT`.
+"""
+LONGEST_PAUSE = timedelta(minutes=5)
+HOPELESS_PAUSE = timedelta(days=1)
+"""A mail that no retry will help stays in the queue, for the figures to show and an operator to mend."""
+SMTP_TIMEOUT = 20.0
+"""Seconds for one mail, the connection included."""
+NOBODY = "nobody to write to"
+"""The last error of a mail to somebody who has left meanwhile: never sent, and the record does not say it was."""
+
+SENT = Counter("baobei_mails_sent", "Mails the mail server took")
+FAILED = Counter("baobei_mails_failed", "Attempts to send a mail that failed")
+
+log = structlog.get_logger()
+
+
+class MailSender:
+    """Sends queued mails until they are out, each with the Message-ID and link it was given in the record.
+
+    Several may run: a mail is leased to one sender at a time. A crash between acceptance and our note of it
+    repeats the mail, recognisably the same.
+    """
+
+    def __init__(self, engine: AsyncEngine, facts: Facts, settings: Settings, wake: Wake) -> None:
+        self._engine = engine
+        self._facts = facts
+        self._settings = settings
+        self._wake = wake
+        self._server = MailServer(settings, timeout=SMTP_TIMEOUT)
+
+    async def run(self) -> None:
+        """Send for ever; ends by cancellation."""
+        try:
+            while True:
+                begun = monotonic()
+                try:
+                    sent = await self.send_due()
+                except Exception as error:  # whatever it is: a sender that has ended would end in silence
+                    log.warning("mail queue unreadable", error=type(error).__name__)
+                    sent = 0
+                if sent < BATCH:
+                    await asyncio.sleep(begun + GATHER_SECONDS - monotonic())
+                    await self._wake.wait(messages.MAILS)
+        finally:
+            self.hang_up()
+
+    async def send_due(self) -> int:
+        """One batch of mails that are due. Returns how many were taken from the queue."""
+        begun = monotonic()
+        async with looking_up(self._engine) as tx:
+            due = await messages.take_mails(tx, BATCH, LEASE)
+            organisation = await self._facts.organisation(tx) if due else None
+        sent: list[int] = []
+        nobody: list[int] = []
+        late: list[int] = []
+        for position, row in enumerate(due):
+            if monotonic() - begun > LEASE.total_seconds() / 2:
+                late = [other.id for other in due[position:]]
+                break
+            person = organisation.person(row.person) if organisation else None
+            if person is None or not person.active:
+                nobody.append(row.id)
+                continue
+            try:
+                async with asyncio.timeout(SMTP_TIMEOUT):
+                    await self._send(row, person.name, person.email)
+                SENT.inc()
+                sent.append(row.id)
+            except (SMTPResponseException, RecordAway) as error:
+                await self._put_back([row], error, _pause(row.attempts))
+            except (OSError, SMTPException) as error:
+                # The server is away: the rest of the batch need not find out one by one.
+                await self._put_back(due[position:], error, _pause(row.attempts))
+                break
+            except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
+                await self._put_back([row], error, HOPELESS_PAUSE)
+        if sent or nobody or late:
+            async with looking_up(self._engine) as tx:
+                await messages.mails_sent(tx, sent)
+                await messages.mails_failed(tx, nobody, NOBODY, HOPELESS_PAUSE)
+                await messages.mails_untried(tx, late)
+        return len(due)
+
+    async def _send(self, row: messages.WaitingMail, name: str, address: str) -> None:
+        facts = MailFacts.model_validate(row.facts)
+        base = self._settings.public_url.rstrip("/")
+        link = f"{base}/d/{link_token(row.link_id, self._settings.link_keys)}" if row.link_id else ""
+        facts = facts.model_copy(update={"link": link})
+        domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
+        message = build_message(
+            render_mail(facts),
+            sender=self._settings.mail_from,
+            to_name=name,
+            to_address=address,
+            message_id=f"<{_digest(row.key)}@{domain}>",
+            thread_id=f"<{_digest('thread:' + (row.subject_id or row.key))}@{domain}>",
+            date=row.created_at.astimezone(UTC),
+            invitation=facts.invitation,
+            attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
+        )
+        await self._server.take(message)
+
+    async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
+        """The sheet of the very part of the report that the mail speaks of."""
+        async with looking_up(self._engine) as tx:
+            report = await made.find(tx, part.kind, part.period.id)
+        if report is None:
+            raise LookupError(f"no {part.kind} of {part.period.id} was made")
+        texts, cut = Texts(facts.language), part_for(report, part.scope, part.department)
+        # Beside the loop: the sheet of a large report takes tenths of a second.
+        content = await asyncio.to_thread(workbook, cut, texts, ZoneInfo(facts.time_zone), part.part(texts))
+        return Attachment(sheet_name(part.kind, part.period.id, part.department), XLSX, content)
+
+    def hang_up(self) -> None:
+        """Close the connection to the mail server; the next mail opens another."""
+        self._server.hang_up()
+
+    async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
+        FAILED.inc()
+        log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
+        async with looking_up(self._engine) as tx:
+            await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(timedelta(seconds=2 ** min(attempts - 1, 10)), LONGEST_PAUSE)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:40]

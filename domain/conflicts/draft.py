@@ -1,0 +1,59 @@
+"""What somebody has typed so far, for a look at who else is registered (N3, P4). Every part may be missing."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from domain.accounts.application import OptionalUscc
+from domain.base import Line, Money, OptionalLine
+from domain.names import Name, OptionalName
+
+FEWEST_CHARACTERS: Final = 2
+"""A name shorter than that says nothing yet."""
+
+
+class _Draft(BaseModel):
+    """What a form holds beside is none of its business: a whole form may be sent as it stands."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CompanyDraft(_Draft):
+    name: OptionalName = ""
+    uscc: OptionalUscc = None
+
+
+class CustomerDraft(CompanyDraft):
+    aliases: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
+    related_parties: Annotated[tuple[CompanyDraft, ...], Field(max_length=100)] = ()
+
+
+class ProjectDraft(_Draft):
+    name: OptionalName = ""
+    products: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
+    vendor: OptionalLine = ""
+    amount: Money | None = None
+    expected_signing: date | None = None
+    tender_number: OptionalLine = ""
+
+
+class ConflictDraft(_Draft):
+    """At least one of these; names of two characters and more are looked for."""
+
+    customer: CustomerDraft | None = None
+    related_parties: Annotated[tuple[CompanyDraft, ...], Field(max_length=100)] = ()
+    end_user: CompanyDraft | None = None
+    channel: CompanyDraft | None = None
+    project: ProjectDraft | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Nothing is filled in at all."""
+        companies = [self.customer, *self.related_parties, self.end_user, self.channel]
+        if self.customer:
+            companies += [*self.customer.related_parties, *(CompanyDraft(name=name) for name in self.customer.aliases)]
+        typed = any(one.name or one.uscc for one in companies if one)
+        return not typed and not (self.project and (self.project.name or self.project.tender_number))

@@ -1,0 +1,38 @@
+"""What a registration may be in conflict with, as it is shown to whoever decides (P3–P5, A5)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from domain.conflicts.rulings import Compared
+
+
+class Match(Compared):
+    """An account, application or project that names a company of the registration.
+
+    A5 judges by the order of registration (`since`, `named_since`), the vendor's position (`vendor_registered`,
+    `vendor_position`) and how well the salesperson knows the customer (`relationship`).
+    """
+
+    subject_type: str
+    """account, application, project or earlier_project (imported from before Baobei)"""
+    subject_id: str
+    name: str
+    salesperson: str
+    status: str
+    since: datetime
+    """When it was registered or came into force."""
+    named_since: datetime | None = None
+    """Since when a project goes by this name, where that is later than its registration (P2)."""
+    amount: Decimal | None = None
+    vendor_registered: bool | None = None
+    """None where nobody said, as for accounts."""
+    vendor_position: str = ""
+    """What the vendor says of who should do the project."""
+    relationship: str = ""
+    customer_name: str = ""
+    live: bool = True
+    """Takes part in conflict detection (P10)."""
+    earlier: bool = False
+    """Registered before the one that is asked about (A5)."""

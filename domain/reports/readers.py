@@ -1,0 +1,52 @@
+"""Who is sent which report, and what part of it (U1, U9, R3, R4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domain.access import Scope, report_scope
+from domain.base import Wire
+from domain.organisation import Organisation, Role
+from domain.periods import Rhythm
+from domain.reports.report import ReportKind, to_management
+from domain.tasks.asking import heads_of
+
+MANAGEMENT = (Role.GENERAL_MANAGER, Role.COO, Role.MANAGEMENT, Role.VP)
+"""R3, R4: 公司管理层."""
+
+
+class Reader(Wire):
+    """Somebody who is sent a part of a report."""
+
+    person: str
+    scope: Scope
+    department: str | None = None
+    """Where it is of one department alone."""
+
+
+def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> tuple[Reader, ...]:
+    """The digest goes to each department's GM, and where it has none to its VP, with that department alone (U1); the
+    forecast to department GMs and VPs, each with their departments (U9); accounts of a quarter and more to management,
+    whole (R3, R4). How the accounts stand in a month is for the VPs' own review (R2) and mailed to nobody."""
+    match kind:
+        case ReportKind.WEEKLY_DIGEST:
+            return tuple(_of_departments(organisation))
+        case ReportKind.FORECAST:
+            led = {person: None for office in organisation.departments for person in heads_of(office.id, organisation)}
+            return tuple(
+                Reader(person=person, scope=scope)
+                for person in led
+                if (scope := report_scope(organisation.by_id[person], organisation, to_management=False))
+            )
+        case ReportKind.ACCOUNTS if to_management(rhythm):
+            people = {person.id: None for role in MANAGEMENT for person in organisation.holders(role)}
+            return tuple(Reader(person=one, scope=Scope(person=one, everything=True)) for one in people)
+        case _:
+            return ()
+
+
+def _of_departments(organisation: Organisation) -> Iterator[Reader]:
+    for office in organisation.departments:
+        for person in heads_of(office.id, organisation)[:1]:
+            scope = Scope(person=person, departments=frozenset({office.id}))
+            yield Reader(person=person, scope=scope, department=office.id)

@@ -1,0 +1,362 @@
+"""What the company looks at: the weekly digest (U1), the forecast (U9), how the accounts stand (R2–R4).
+
+A report keeps the facts of its period, row by row, as they were when it was made. What they add up to is in
+`domain/reports/totals.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from enum import StrEnum
+from typing import Annotated, Literal, TypeVar, cast
+
+from pydantic import Field
+
+from domain.access import Scope
+from domain.base import Moment, Wire
+from domain.disputes.credit import WHOLE, Credit
+from domain.periods import Period, Rhythm
+from domain.projects.project import ProjectStatus, SalesStage
+from domain.reviews.review import PlanProgress, Proposal
+from domain.tasks.task import TaskKind
+
+ZERO = Decimal(0)
+
+
+class ReportKind(StrEnum):
+    WEEKLY_DIGEST = "weekly_digest"
+    """U1: the updates of a week."""
+    FORECAST = "forecast"
+    """U9: all approved projects at the end of a month."""
+    ACCOUNTS = "accounts"
+    """R2, R3, R4: targets against contracts and revenue, account by account."""
+
+
+REPORT_RHYTHMS: dict[ReportKind, tuple[Rhythm, ...]] = {
+    ReportKind.WEEKLY_DIGEST: (Rhythm.WEEKLY,),
+    ReportKind.FORECAST: (Rhythm.MONTHLY,),
+    ReportKind.ACCOUNTS: (Rhythm.MONTHLY, Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY),
+}
+"""Of which periods each is made."""
+
+
+def reports_of(rhythm: Rhythm) -> tuple[ReportKind, ...]:
+    """What is told at the end of a period of that rhythm."""
+    return tuple(kind for kind, rhythms in REPORT_RHYTHMS.items() if rhythm in rhythms)
+
+
+def to_management(rhythm: Rhythm) -> bool:
+    """R3, R4: what the company's management looks at, whole."""
+    return rhythm in (Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY)
+
+
+class Row(Wire):
+    """One line of a report, and whose it is."""
+
+    salesperson: str
+    salesperson_name: str
+    department: str | None
+    department_name: str = ""
+
+
+class CreditedRow(Row):
+    """D3: a line whose amount is credited to one person or to several."""
+
+    credits: tuple[Credit, ...] = ()
+    """As the split says, else all of it the responsible salesperson's. Empty in a report of before this was kept."""
+
+    @property
+    def whole(self) -> Decimal:
+        """The amount that is divided."""
+        raise NotImplementedError
+
+    @property
+    def credited(self) -> tuple[Credit, ...]:
+        """Who is credited with what; what they are credited with adds up to the whole."""
+        return self.credits or (
+            Credit(
+                person=self.salesperson,
+                name=self.salesperson_name,
+                department=self.department,
+                department_name=self.department_name,
+                percent=WHOLE,
+                amount=self.whole,
+            ),
+        )
+
+    @property
+    def divided(self) -> bool:
+        """Whether anybody but the responsible salesperson has a part."""
+        return any(one.person != self.salesperson for one in self.credits)
+
+
+class Said(Wire):
+    """One update of a project (U1)."""
+
+    at: Moment
+    progress: str
+    problems: str = ""
+    next_steps: str
+
+
+class DigestRow(CreditedRow):
+    """U1: a project that was active in the week."""
+
+    project: str
+    number: str
+    name: str
+    customer: str
+    sales_stage: SalesStage
+    amount: Decimal
+    expected_signing: date
+    status: ProjectStatus = ProjectStatus.ACTIVE
+    """At the end of the week: still active, or ended in it."""
+    updates: tuple[Said, ...] = ()
+    last_update_at: Moment
+    """At the end of the week; without any update, when the project was approved."""
+    silent_days: int
+    """Whole days from the last update to the end of the week."""
+    new: bool = False
+    """Approved in the week: nobody owes a word of it yet."""
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+    @property
+    def ended(self) -> bool:
+        """U7, U8, U4: in the week."""
+        return self.status is not ProjectStatus.ACTIVE
+
+    @property
+    def silent(self) -> bool:
+        """Nothing was said in the week, and there was a whole week to say it and is still something to say."""
+        return not (self.updates or self.ended or self.new)
+
+
+class ForecastRow(CreditedRow):
+    """U9: an approved project that is still open."""
+
+    project: str
+    number: str
+    name: str
+    customer: str
+    sales_stage: SalesStage
+    amount: Decimal
+    probability: Decimal
+    expected_signing: date
+    approved_since: bool = False
+    """It was approved when the month was over, and before the forecast was made: as it is then."""
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+    @property
+    def credited(self) -> tuple[Credit, ...]:
+        if self.credits:
+            return self.credits
+        return tuple(one.model_copy(update={"weighted": self.weighted}) for one in super().credited)
+
+    @property
+    def weighted(self) -> Decimal:
+        return (self.amount * self.probability).quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+class Change(StrEnum):
+    """U9: what became of a project since the forecast before."""
+
+    NEW = "new"
+    SIGNED = "signed"
+    LOST = "lost"
+    SHELVED = "shelved"
+    AMOUNT = "amount"
+    STAGE = "stage"
+    SIGNING = "signing"
+    """Expected to be signed on another day."""
+    MERGED = "merged"
+    """D6: it goes on in another registration."""
+    HANDED_OVER = "handed_over"
+    """Another salesperson's, or another department's: a row for each, one without the project and one with it."""
+    SPLIT = "split"
+    """D3: the performance is divided in another way: a row for each, one as it was and one as it is."""
+
+
+class ChangeRow(CreditedRow):
+    project: str
+    number: str
+    name: str
+    change: Change
+    before: str = ""
+    """An amount, a sales stage, a day (ISO 8601) or a salesperson's name, as `change` says."""
+    after: str = ""
+    amount: Decimal = ZERO
+    """What it adds to the forecast, or takes from it."""
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+
+class TargetSource(StrEnum):
+    """Where a target comes from."""
+
+    MONTHS = "months"
+    """Set month by month (R2)."""
+    YEAR = "year"
+    """The share of the year's target (R4)."""
+    APPLICATION = "application"
+    """The share of what the application promised for a year (N1)."""
+
+
+class AccountFigures(CreditedRow):
+    """R2–R4: one account in one period, in RMB."""
+
+    account: str
+    customer: str
+    target_contracts: Decimal
+    target_revenue: Decimal
+    target_source: TargetSource
+    counted: tuple[str, ...] | None = None
+    """R7: the months over which target and results are counted, such as `2026-11`. None in a
+    report that was made before this was kept: its results are those of the whole period."""
+    signed: Decimal = ZERO
+    """Contracts of registered projects (U7)."""
+    other_contracts: Decimal = ZERO
+    """Further contracts, from the results register."""
+    revenue: Decimal = ZERO
+    payments: Decimal = ZERO
+    not_counted: Decimal = ZERO
+    """Contracts of registered projects since it is an account, received before the first month that is counted."""
+    plan: str = ""
+    """The action plan of the period, or the Account Plan's actions where none was set."""
+    requirements: str = ""
+    """R4: what the half-yearly or yearly review before required for the year."""
+    plan_progress: tuple[PlanProgress, ...] = ()
+    """R2: what the VP said month by month."""
+    proposal: Proposal = Proposal.KEEP
+
+    @property
+    def contracts(self) -> Decimal:
+        return self.signed + self.other_contracts
+
+    @property
+    def whole(self) -> Decimal:
+        return self.contracts
+
+
+class ContractRow(CreditedRow):
+    """U7, D3: a contract of a registered project that counts for an account. Its `salesperson` is the project's."""
+
+    account: str
+    customer: str
+    project: str
+    number: str
+    name: str
+    on: date
+    """The day it counts for."""
+    amount: Decimal
+
+    @property
+    def whole(self) -> Decimal:
+        return self.amount
+
+
+class MissedStep(Row):
+    """R6: what somebody did not do in the period before."""
+
+    task: TaskKind
+    review: str
+    period: str
+
+
+class _Report(Wire):
+    period: Period
+    made_at: Moment
+    as_of: Moment | None = None
+    """U1, U9: what was open, and stages, amounts and days of expected signing, are those of this moment, the end of the
+    period; who is responsible and how performance is split are those of `made_at`. None in a report of before this was
+    kept, in which everything is that of `made_at`, and where results are counted over days (R7)."""
+    missed: tuple[MissedStep, ...] = ()
+
+
+class WeeklyDigest(_Report):
+    kind: Literal[ReportKind.WEEKLY_DIGEST] = ReportKind.WEEKLY_DIGEST
+    rows: tuple[DigestRow, ...]
+    """Silent projects first, the longest silence on top."""
+
+
+class SalesForecast(_Report):
+    kind: Literal[ReportKind.FORECAST] = ReportKind.FORECAST
+    rows: tuple[ForecastRow, ...]
+    compared_with: str = ""
+    """The month of the forecast before; nothing when this is the first."""
+    changes: tuple[ChangeRow, ...] = ()
+
+
+class AccountStatistics(_Report):
+    kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
+    rows: tuple[AccountFigures, ...]
+    contracts: tuple[ContractRow, ...] = ()
+    """What `signed` of the rows is made of. Not kept in reports of before."""
+    near_target: Decimal = Decimal("0.8")
+    """R3: an account from this share of its target on counts as near it."""
+
+
+Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discriminator="kind")]
+
+AnyReport = TypeVar("AnyReport", bound=WeeklyDigest | SalesForecast | AccountStatistics)
+R = TypeVar("R", bound=Row)
+C = TypeVar("C", bound=CreditedRow)
+
+
+def credited_to(rows: Iterable[CreditedRow], scope: Scope, department: str | None = None) -> Decimal:
+    """D3: what of these rows' amounts is credited to the people whose part of a report it is."""
+    return sum(
+        (
+            one.amount
+            for row in rows
+            for one in row.credited
+            if scope.covers(applicant=one.person, department=one.department, involved=False)
+            and department in (None, one.department)
+        ),
+        ZERO,
+    )
+
+
+def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:
+    """What of a report somebody may see, narrowed to one department if they wish (X2).
+
+    Whoever is credited with a part of a project sees it as its salesperson does, and so does their department (D3). An
+    account and its targets are its salesperson's and their department's alone.
+    """
+
+    def covers(person: str, of: str | None) -> bool:
+        theirs = scope.covers(applicant=person, department=of, involved=False)
+        return theirs and department in (None, of)
+
+    def seen(rows: Sequence[R]) -> tuple[R, ...]:
+        return tuple(row for row in rows if covers(row.salesperson, row.department))
+
+    def shared(rows: Sequence[C]) -> tuple[C, ...]:
+        return tuple(
+            row
+            for row in rows
+            if covers(row.salesperson, row.department)
+            or any(covers(one.person, one.department) for one in row.credited)
+        )
+
+    part: dict[str, object] = {"missed": seen(report.missed)}
+    match report:
+        case WeeklyDigest():
+            part["rows"] = shared(report.rows)
+        case SalesForecast():
+            part |= {"rows": shared(report.rows), "changes": shared(report.changes)}
+        case AccountStatistics():
+            rows = seen(report.rows)
+            accounts, contracts = {row.account for row in rows}, set(shared(report.contracts))
+            theirs = tuple(one for one in report.contracts if one.account in accounts or one in contracts)
+            part |= {"rows": rows, "contracts": theirs}
+    return cast(AnyReport, report.model_copy(update=part))

@@ -1,0 +1,351 @@
+"""The organisation as a TOML file that a person keeps: read whole, refused whole, with every mistake at once.
+
+company = "…"
+sales_vps = ["id", "id"]
+[[department]]  id, name, gm?, vp?
+[[person]]      id, name, email, login? (= id), roles, department?, reports_to?, products?, language?, active?
+[[delegation]]  person, delegate, start, end, reason?      times with an offset
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from domain.base import Line
+from domain.email_address import is_email_address
+from domain.organisation import Delegation, Department, Organisation, Person, PersonId, Role
+from imports.mistakes import FileMistakes, Mistake, said, shown
+from imports.toml_positions import TomlLines
+
+Model = TypeVar("Model", bound=BaseModel)
+Table = dict[str, Any]
+
+TABLES: dict[str, type[BaseModel]] = {"department": Department, "person": Person, "delegation": Delegation}
+TOP_KEYS = ("company", "sales_vps", *TABLES)
+ROLES = tuple(role.value for role in Role)
+_LINE = TypeAdapter[str](Line)
+_PERSON_ID = TypeAdapter[str](PersonId)
+
+
+class OrganisationMistakes(FileMistakes):
+    """The organisation file was refused."""
+
+
+def read_organisation(text: str) -> Organisation:
+    """The organisation written in `text` (TOML), checked as a whole ("People and roles").
+
+    Raises `OrganisationMistakes` naming every mistake with its line; never any other exception.
+    """
+    text = text.removeprefix("\ufeff")
+    try:
+        document = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise OrganisationMistakes([_broken(text, error)]) from None
+    return _Reader(document, TomlLines(text)).read()
+
+
+def delegations_without_effect(text: str, company: Organisation) -> tuple[Mistake, ...]:
+    """Delegations that are right in themselves, and do nothing where somebody may count on them: N6.
+
+    `text`: what `company` was read from. The two sales VPs review each application by themselves, so that neither
+    decides in the other's place.
+    """
+    lines = TomlLines(text.removeprefix("\ufeff"))
+    found = []
+    for index, given in enumerate(company.delegations):
+        if not {given.person, given.delegate} <= set(company.sales_vps):
+            continue
+        person, delegate = company.name_of(given.person), company.name_of(given.delegate)
+        found.append(
+            Mistake(
+                line=lines.of("delegation", index, "delegate"),
+                field="delegation.delegate",
+                message_zh=(
+                    f"提示：{person} 与 {delegate} 均为销售VP，须各自独立审核大客户申请（N6），"
+                    "此项委托对主管VP审核不起作用；逾期由总经理代为审批（N12）。如需有人代为审核，请另行委托。"
+                ),
+                message_en=(
+                    f"note: {person} and {delegate} are the sales VPs, who review each application by themselves (N6): "
+                    "for VP reviews this delegation has no effect, and the general manager is asked once they are "
+                    "overdue (N12). Name somebody else as well if they are to be decided meanwhile."
+                ),
+            )
+        )
+    return tuple(found)
+
+
+def _broken(text: str, error: Exception) -> Mistake:
+    where = re.search(r"\(at line (\d+), column \d+\)$", str(error))
+    line = int(where.group(1)) if where else None
+    if line is None and str(error).endswith("(at end of document)"):
+        line = text.rstrip("\n").count("\n") + 1
+    what = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error).rpartition(" (at")[0], 200)
+    what = what or "cannot be read"
+    return Mistake(line=line, field="", message_zh=f"不是有效的 TOML：{what}", message_en=f"is not valid TOML: {what}")
+
+
+class _Reader:
+    """One reading: the raw tables, what is wrong with them so far, and where they stand."""
+
+    def __init__(self, document: Table, lines: TomlLines) -> None:
+        self.document = document
+        self.lines = lines
+        self.mistakes: dict[Mistake, None] = {}  # in the order found, each once
+        self.tables = {name: self._tables_of(name) for name in TABLES}
+        # Checks across tables work on the raw values, so that a wrong e-mail address hides no unknown reference.
+        self.people: dict[str, Table] = {}
+        self.index_of: dict[str, int] = {}
+        for index, row in enumerate(self.tables["person"]):
+            if isinstance(row.get("id"), str):
+                self.people.setdefault(row["id"], row)
+                self.index_of.setdefault(row["id"], index)
+        self.department_ids = {row["id"] for row in self.tables["department"] if isinstance(row.get("id"), str)}
+
+    def read(self) -> Organisation:
+        self._unknown_keys(self.document, TOP_KEYS)
+        company = self._company()
+        departments = self._models("department", Department)
+        people = self._models("person", Person)
+        delegations = self._models("delegation", Delegation)
+        self._duplicates("department", "id")
+        for key in ("id", "login", "email"):
+            self._duplicates("person", key)
+        self._references()
+        self._circles()
+        self._offices()
+        self._delegations()
+        if self.mistakes:
+            raise OrganisationMistakes(self.mistakes)
+        return Organisation(
+            company=company,
+            people=tuple(people),
+            departments=tuple(departments),
+            sales_vps=tuple(self.document["sales_vps"]),
+            delegations=tuple(delegations),
+        )
+
+    # -- saying what is wrong ------------------------------------------------------------------------------------
+
+    def _say(self, place: tuple[str | int, ...], zh: str, en: str) -> None:
+        field = ".".join(part for part in place if isinstance(part, str))
+        mistake = Mistake(line=self.lines.of(*place), field=shown(field, 120), message_zh=zh, message_en=en)
+        self.mistakes[mistake] = None
+
+    def _unknown_keys(self, table: Table, known: Iterable[str], *place: str | int) -> None:
+        names = tuple(known)
+        for key in table:
+            if key not in names:
+                near = difflib.get_close_matches(key[:40], names, n=1)
+                hint_zh, hint_en = (f"，是否应为 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
+                self._say((*place, key), f"没有这个键{hint_zh}", f"is not a known key{hint_en}")
+
+    # -- one table at a time -------------------------------------------------------------------------------------
+
+    def _tables_of(self, name: str) -> list[Table]:
+        value = self.document.get(name, [])
+        if isinstance(value, list) and all(isinstance(row, dict) for row in value):
+            return value
+        self._say((name,), f"应写成多个 [[{name}]] 表", f"must be written as [[{name}]] tables")
+        return []
+
+    def _company(self) -> str:
+        if "company" not in self.document:
+            self._say(("company",), *said({"type": "missing", "msg": ""}))
+            return ""
+        try:
+            return _LINE.validate_python(self.document["company"])
+        except ValidationError as error:
+            self._say(("company",), *said(error.errors()[0]))
+            return ""
+
+    def _models(self, name: str, model: type[Model]) -> list[Model]:
+        found = []
+        for index, row in enumerate(self.tables[name]):
+            self._unknown_keys(row, model.model_fields, name, index)
+            if name == "person" and isinstance(row.get("id"), str):
+                row.setdefault("login", row["id"].strip())
+            self._special_values(name, index, row)
+            known = {key: value for key, value in row.items() if key in model.model_fields}
+            try:
+                found.append(model.model_validate(known))
+            except ValidationError as error:
+                self._model_mistakes(name, index, row, error)
+        return found
+
+    def _model_mistakes(self, name: str, index: int, row: Table, error: ValidationError) -> None:
+        for detail in error.errors():
+            key = str(detail["loc"][0]) if detail["loc"] else ""
+            if key == "login" and "login" not in row:
+                continue  # follows from the missing id, which is told already
+            if key in ("start", "end", "roles", "active") and key in row:
+                continue  # told more clearly by _special_values
+            if key == "email" and isinstance(row.get(key), str) and not is_email_address(row[key]):
+                continue
+            self._say((name, index, key), *said(detail))
+
+    def _special_values(self, name: str, index: int, row: Table) -> None:
+        """What the models would take too kindly, or refuse in words that help nobody."""
+        if name == "person":
+            self._person_values(index, row)
+        for key in ("start", "end") if name == "delegation" else ():
+            value = row.get(key)
+            if key not in row:
+                continue
+            if not isinstance(value, datetime) or value.tzinfo is None:
+                self._say(
+                    (name, index, key),
+                    "必须是带时区的日期时间，例如 2026-12-01T09:00:00+08:00",
+                    "must be a date and time with an offset, such as 2026-12-01T09:00:00+08:00",
+                )
+            elif not 2000 <= value.year < 2200:
+                self._say((name, index, key), "年份必须在 2000 到 2199 之间", "must be in the years 2000 to 2199")
+
+    def _person_values(self, index: int, row: Table) -> None:
+        roles = row.get("roles", [])
+        if not isinstance(roles, list):
+            self._say(("person", index, "roles"), "必须是角色列表", "must be a list of roles")
+            roles = []
+        for role in roles:
+            if role not in ROLES:
+                self._say(
+                    ("person", index, "roles"),
+                    f"没有角色“{shown(role)}”；可用：{', '.join(ROLES)}",
+                    f"unknown role {shown(role)!r}; known: {', '.join(ROLES)}",
+                )
+        if not isinstance(row.get("active", True), bool):
+            self._say(("person", index, "active"), *said({"type": "bool_type", "msg": ""}))
+        email = row.get("email")
+        if isinstance(email, str) and not is_email_address(email):
+            self._say(
+                ("person", index, "email"),
+                f"不是有效的邮箱地址：{shown(email)}",
+                f"is not a valid e-mail address: {shown(email)}",
+            )
+
+    def _duplicates(self, name: str, key: str) -> None:
+        seen: dict[str, int] = {}
+        for index, row in enumerate(self.tables[name]):
+            value = row.get(key)
+            if not isinstance(value, str):
+                continue
+            first = seen.setdefault(value.strip().casefold() if key == "email" else value.strip(), index)
+            told = key == "login" and row.get("id") == self.tables[name][first].get("id")
+            if first != index and not told:
+                at = self.lines.of(name, first, key)
+                place_zh, place_en = (f"（第 {at} 行已用）", f" (already used in line {at})") if at else ("", "")
+                self._say((name, index, key), f"重复：{shown(value)}{place_zh}", f"duplicate {shown(value)}{place_en}")
+
+    # -- across tables -------------------------------------------------------------------------------------------
+
+    def _known_person(self, place: tuple[str | int, ...], value: object) -> bool:
+        if isinstance(value, str) and value in self.people:
+            return True
+        if isinstance(value, str):
+            self._say(place, f"没有这个人：{shown(value)}", f"unknown person {shown(value)}")
+        return False
+
+    def _references(self) -> None:
+        for name, keys in (("person", ("reports_to",)), ("department", ("gm", "vp"))):
+            for index, row in enumerate(self.tables[name]):
+                for key in keys:
+                    self._known_person((name, index, key), row.get(key))
+        for index, row in enumerate(self.tables["person"]):
+            department = row.get("department")
+            if isinstance(department, str) and department not in self.department_ids:
+                self._say(
+                    ("person", index, "department"),
+                    f"没有这个部门：{shown(department)}",
+                    f"unknown department {shown(department)}",
+                )
+
+    def _circles(self) -> None:
+        """Nobody reports to themselves, however many people stand in between. Each circle is told once."""
+        done: set[str] = set()
+        for start in self.people:
+            path: dict[str, None] = {}
+            person: object = start
+            while isinstance(person, str) and person in self.people and person not in done and person not in path:
+                path[person] = None
+                person = self.people[person].get("reports_to")
+            if isinstance(person, str) and person in path:
+                names = list(path)
+                circle = [*names[names.index(person) :], person]
+                line = shown(" → ".join(circle), 200)
+                self._say(
+                    ("person", self.index_of[person], "reports_to"),
+                    f"汇报关系成环：{line}",
+                    f"reports in a circle: {line}",
+                )
+            done.update(path)
+
+    def _active(self, person_id: str, *roles: Role) -> bool:
+        row = self.people.get(person_id, {})
+        held = row.get("roles")
+        return row.get("active", True) is not False and isinstance(held, list) and any(role in held for role in roles)
+
+    def _offices(self) -> None:
+        """The offices without which no application can be decided: two sales VPs (N6), a general manager, commerce."""
+        self._sales_vps()
+        managers = [person for person in self.people if self._active(person, Role.GENERAL_MANAGER)]
+        if len(managers) != 1:
+            second = self.index_of[managers[1]] if managers else None
+            found = shown(", ".join(managers), 200) if managers else "0"
+            self._say(
+                ("person", second, "roles") if second is not None else ("person",),
+                f"必须恰好有一位在职的总经理（general_manager），现有：{found}",
+                f"there must be exactly one active general_manager, found: {found}",
+            )
+        if not any(self._active(person, Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER) for person in self.people):
+            self._say(
+                ("person",),
+                "至少要有一位在职的商务（commerce_clerk 或 commerce_manager）",
+                "there must be at least one active commerce_clerk or commerce_manager",
+            )
+
+    def _sales_vps(self) -> None:
+        place = ("sales_vps",)
+        if "sales_vps" not in self.document:
+            self._say(place, *said({"type": "missing", "msg": ""}))
+            return
+        named = self.document["sales_vps"]
+        if not isinstance(named, list) or len(named) != 2 or not all(isinstance(one, str) for one in named):
+            self._say(place, "必须恰好列出两位销售副总的 id", "must list the ids of exactly two sales VPs")
+            if not isinstance(named, list):
+                return
+        ids = [one for one in named if isinstance(one, str)]
+        if len(set(ids)) != len(ids):
+            self._say(place, "必须是两位不同的人", "must be two different people")
+        for one in dict.fromkeys(ids):
+            if self._known_person(place, one) and not self._active(one, Role.VP):
+                self._say(
+                    place,
+                    f"{shown(one)} 必须在职并具有 vp 角色",
+                    f"{shown(one)} must be active and hold the role vp",
+                )
+
+    def _delegations(self) -> None:
+        for index, row in enumerate(self.tables["delegation"]):
+            place = ("delegation", index)
+            person, delegate = row.get("person"), row.get("delegate")
+            self._known_person((*place, "person"), person)
+            if self._known_person((*place, "delegate"), delegate) and isinstance(delegate, str):
+                if self.people[delegate].get("active", True) is False:
+                    self._say(
+                        (*place, "delegate"), f"{shown(delegate)} 已离职", f"{shown(delegate)} is no longer active"
+                    )
+                if delegate == person:
+                    self._say((*place, "delegate"), "不能委托给自己", "nobody can be their own delegate")
+            start, end = row.get("start"), row.get("end")
+            if isinstance(start, datetime) and isinstance(end, datetime) and start.tzinfo and end.tzinfo:
+                if end <= start:
+                    self._say((*place, "end"), "结束时间必须晚于开始时间", "must be after start")
+
+
+__all__ = ["Mistake", "OrganisationMistakes", "delegations_without_effect", "read_organisation"]

@@ -1,0 +1,243 @@
+"""The two registers that commerce keeps elsewhere and imports as CSV: background (N4, E2) and projects (N3)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from domain.accounts.register_entries import BackgroundEntry, ProjectEntry, RegisteredStatus
+from domain.base import Frozen
+from domain.names import handed_in
+from imports.csv_table import RegisterMistakes, Row, decode_csv, read_rows
+from imports.mistakes import Mistake, said, shown
+
+BACKGROUND_COLUMNS: dict[str, tuple[str, ...]] = {
+    "name": ("客户名称", "名称", "公司名称", "企业名称"),
+    "uscc": ("统一社会信用代码", "信用代码"),
+    "credit_standing": ("信用状况", "资信情况", "信用情况"),
+    "malicious_arrears": ("恶意拖欠", "是否恶意拖欠"),
+    "lawsuit_with_us": ("与我司诉讼", "与我公司诉讼", "是否与我司诉讼"),
+    "lawsuits": ("诉讼情况", "诉讼"),
+    "as_of": ("截止日期", "数据日期", "截至日期"),
+    "source": ("来源", "数据来源"),
+}
+PROJECT_COLUMNS: dict[str, tuple[str, ...]] = {
+    "id": ("项目编号", "编号", "项目号"),
+    "name": ("项目名称",),
+    "customer_name": ("客户名称", "客户"),
+    "customer_uscc": ("客户统一社会信用代码", "客户信用代码"),
+    "end_user_name": ("最终用户名称", "最终用户"),
+    "end_user_uscc": ("最终用户统一社会信用代码", "最终用户信用代码"),
+    "salesperson": ("责任销售", "销售"),
+    "status": ("状态", "项目状态"),
+    "registered_on": ("登记日期", "报备日期"),
+    "closed_on": ("结束日期", "关闭日期"),
+    "amount": ("金额", "合同金额"),
+    "note": ("备注",),
+}
+_STATUSES = {
+    **{status.value: status for status in RegisteredStatus},
+    **{"contract signed": RegisteredStatus.CONTRACT_SIGNED, "签署合同": RegisteredStatus.CONTRACT_SIGNED},
+    **{
+        "已签合同": RegisteredStatus.CONTRACT_SIGNED,
+        "进行中": RegisteredStatus.ACTIVE,
+        "有效": RegisteredStatus.ACTIVE,
+    },
+    **{"项目结束": RegisteredStatus.ENDED, "已结束": RegisteredStatus.ENDED, "结束": RegisteredStatus.ENDED},
+    **{"搁置": RegisteredStatus.SHELVED, "已搁置": RegisteredStatus.SHELVED},
+}
+_YES = frozenset({"yes", "y", "true", "1", "是", "有"})
+_NO = frozenset({"no", "n", "false", "0", "否", "无"})
+_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})-|/([0-9]{1,2})/|\.([0-9]{1,2})\.|年([0-9]{1,2})月)([0-9]{1,2})日?")
+_AMOUNT = re.compile(r"(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:\.[0-9]+)?")
+
+Entry = TypeVar("Entry", bound=Frozen)
+
+
+class CellMistake(Exception):
+    """What is wrong with one cell, in Chinese and English."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        self.zh, self.en = zh, en
+
+
+def _yes_or_no(cell: str) -> bool:
+    word = plain_cell(cell)
+    if word not in _YES | _NO:
+        raise CellMistake(f"必须填写“是”或“否”：{shown(cell)}", f"must be yes or no: {shown(cell)}")
+    return word in _YES
+
+
+def _day(cell: str) -> date | None:
+    if not cell:
+        return None
+    found = _DATE.fullmatch(plain_cell(cell))
+    try:
+        if found is None:
+            raise ValueError
+        year, *months, day = found.groups()
+        result = date(int(year), int(next(month for month in months if month)), int(day))
+        if not 1900 <= result.year < 2200:
+            raise ValueError
+    except ValueError:
+        zh = f"不是有效日期（如 2026-11-30）：{shown(cell)}"
+        raise CellMistake(zh, f"is not a date such as 2026-11-30: {shown(cell)}") from None
+    return result
+
+
+def amount_in(cell: str) -> Decimal | None:
+    """An amount, with or without separators of thousands; none in an empty cell. Raises `CellMistake`."""
+    if not cell:
+        return None
+    plain = plain_cell(cell)
+    if len(plain) > 40 or not _AMOUNT.fullmatch(plain):
+        zh = f"不是有效金额（人民币元，如 1250000.00）：{shown(cell)}"
+        raise CellMistake(zh, f"is not an amount in RMB such as 1250000.00: {shown(cell)}")
+    return Decimal(plain.replace(",", ""))
+
+
+def _status(cell: str) -> RegisteredStatus:
+    status = _STATUSES.get(plain_cell(cell))
+    if status is None:
+        known = ", ".join(RegisteredStatus)
+        raise CellMistake(
+            f"没有这个状态：{shown(cell)}（可用：{known}）", f"unknown status {shown(cell)}; known: {known}"
+        )
+    return status
+
+
+def optional_cell(cell: str) -> str | None:
+    """The text, or none in an empty cell."""
+    return cell or None
+
+
+def plain_cell(cell: str) -> str:
+    """The cell without what does not count: width, case, spaces around it."""
+    return unicodedata.normalize("NFKC", cell[:100]).strip().casefold()
+
+
+_CONVERT: dict[str, Callable[[str], Any]] = {
+    "malicious_arrears": _yes_or_no,
+    "lawsuit_with_us": _yes_or_no,
+    "as_of": _day,
+    "registered_on": _day,
+    "closed_on": _day,
+    "amount": amount_in,
+    "status": _status,
+    "end_user_name": optional_cell,
+}
+
+
+def read_background(text: str) -> tuple[BackgroundEntry, ...]:
+    """The background register (N4, E2). Raises `RegisterMistakes` with every mistake; an unknown answer is no "no"."""
+    mistakes: list[Mistake] = []
+    rows = read_rows(text, BACKGROUND_COLUMNS, required_columns(BackgroundEntry), mistakes)
+    entries = entries_of(rows, BackgroundEntry, mistakes)
+    _once(
+        ((row, (entry.uscc or entry.name, entry.source, entry.as_of)) for row, entry in entries),
+        "name",
+        ("同一来源同一日期重复登记", "stands here twice for one source and date"),
+        mistakes,
+    )
+    if mistakes:
+        raise RegisterMistakes(mistakes)
+    return tuple(entry for _, entry in entries)
+
+
+def read_projects(text: str) -> tuple[ProjectEntry, ...]:
+    """The project register (N3). Raises `RegisterMistakes` with every mistake."""
+    mistakes: list[Mistake] = []
+    rows = read_rows(text, PROJECT_COLUMNS, required_columns(ProjectEntry), mistakes)
+    entries = entries_of(rows, ProjectEntry, mistakes)
+    # On the raw cells, so that a row with another mistake counts as well.
+    ids = ((row, row.cells["id"]) for row in rows if row.cells.get("id"))
+    _once(ids, "id", ("项目编号重复", "duplicate project id"), mistakes)
+    for row, entry in entries:
+        _sense(row, entry, mistakes)
+    if mistakes:
+        raise RegisterMistakes(mistakes)
+    return tuple(entry for _, entry in entries)
+
+
+def required_columns(model: type[Frozen]) -> list[str]:
+    """What the header must have."""
+    return [name for name, field in model.model_fields.items() if field.is_required()]
+
+
+def entries_of(
+    rows: Iterable[Row],
+    model: type[Entry],
+    mistakes: list[Mistake],
+    convert: Mapping[str, Callable[[str], Any]] = _CONVERT,
+) -> list[tuple[Row, Entry]]:
+    """The rows that can be read as entries; what is wrong with the others is added to `mistakes`. `convert` reads the
+    cells of a column."""
+    entries = []
+    for row in rows:
+        values: dict[str, Any] = {}
+        told = set()
+        for column, cell in row.cells.items():
+            if not cell and model.model_fields[column].is_required():
+                mistakes.append(_at(row, column, "必须填写", "is missing"))
+                told.add(column)
+                continue
+            try:
+                values[column] = convert.get(column, str)(cell)
+            except CellMistake as wrong:
+                mistakes.append(_at(row, column, wrong.zh, wrong.en))
+                told.add(column)
+        try:
+            entries.append((row, handed_in(model, values)))
+        except ValidationError as error:
+            for detail in error.errors():
+                column = str(detail["loc"][0])
+                # A column missing from the header is told once, there.
+                if column in row.cells and column not in told:
+                    mistakes.append(_at(row, column, *said(detail)))
+            continue
+        if told:
+            entries.pop()
+    return entries
+
+
+def _once(keyed: Iterable[tuple[Row, object]], column: str, words: tuple[str, str], mistakes: list[Mistake]) -> None:
+    seen: dict[object, int] = {}
+    for row, key in keyed:
+        first = seen.setdefault(key, row.line)
+        if first != row.line:
+            mistakes.append(_at(row, column, f"{words[0]}（见第 {first} 行）", f"{words[1]} (see line {first})"))
+
+
+def _sense(row: Row, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
+    """What no single cell shows."""
+    if entry.closed_on is not None and entry.closed_on < entry.registered_on:
+        mistakes.append(_at(row, "closed_on", "早于登记日期", "is before registered_on"))
+    if entry.closed_on is not None and entry.status is RegisteredStatus.ACTIVE:
+        mistakes.append(
+            _at(row, "closed_on", "进行中的项目不能有结束日期", "must be empty while the project is active")
+        )
+    if entry.end_user_uscc is not None and entry.end_user_name is None:
+        mistakes.append(
+            _at(row, "end_user_name", "填写了最终用户信用代码，须填写名称", "is missing beside end_user_uscc")
+        )
+
+
+def _at(row: Row, column: str, zh: str, en: str) -> Mistake:
+    return Mistake(line=row.line, field=column, message_zh=zh, message_en=en)
+
+
+__all__ = [
+    "BackgroundEntry",
+    "ProjectEntry",
+    "RegisterMistakes",
+    "RegisteredStatus",
+    "decode_csv",
+    "read_background",
+    "read_projects",
+]

@@ -1,0 +1,312 @@
+"""What operators bring in from files, each file in one transaction: all of it and its trace in the record, or nothing.
+
+Importing the same again changes nothing and leaves no trace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from conflicts.asked import keyed
+from crypto.keyring import Keyring
+from crypto.seal import seal_head
+from db import audit, imports, reference_data
+from db.accounts import registers
+from db.accounts.applications import KeyedParty
+from db.accounts.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
+from db.imports import ProjectParties
+from db.reference_data import Facts, NoOrganisation
+from domain.accounts.register_entries import BackgroundEntry, ProjectEntry, RegisteredStatus
+from domain.base import Frozen
+from domain.organisation import Organisation
+from imports.calendar_file import AnnouncedYear, merged
+from imports.results_register import ResultEntry, ResultsRead, results_by_account
+from matching.names.names import name_key
+from matching.parties import Party
+
+
+class OrganisationImported(Frozen):
+    """What importing an organisation did."""
+
+    version: int
+    unchanged: bool = False
+    people: int
+    added: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    """Ids of those no longer listed, or no longer active."""
+    changed: tuple[str, ...] = ()
+    """Ids of those of whom anything else is different."""
+    parts: tuple[str, ...] = ()
+    """What else is different: company, departments, sales_vps, delegations."""
+    told: int = 0
+    """How many running processes work out anew whom they ask."""
+
+
+class RegisterImported(Frozen):
+    """What importing a register did, in rows."""
+
+    register_name: str
+    rows: int
+    added: int = 0
+    changed: int = 0
+    older: int = 0
+    """Rows left out because the register has newer ones of the same source."""
+    no_longer_active: int = 0
+    unresolved: tuple[str, ...] = ()
+    """Salespeople of active projects who are nobody, or more than one, in the organisation; kept as written."""
+
+    @property
+    def unchanged(self) -> bool:
+        return not (self.added or self.changed)
+
+
+class CalendarImported(Frozen):
+    """What importing days off did."""
+
+    version: int
+    unchanged: bool = False
+    years: tuple[int, ...]
+    provisional: tuple[int, ...] = ()
+    """Years among them whose file names no announcement."""
+    told: int = 0
+
+
+class Imports:
+    """Imports, each in a transaction of its own. Raises what the database raises; nothing has happened then."""
+
+    def __init__(self, engine: AsyncEngine, facts: Facts, seal_keys: Keyring) -> None:
+        self._engine = engine
+        self._facts = facts
+        self._seal_keys = seal_keys
+
+    async def organisation(self, company: Organisation, *, now: datetime, by: str) -> OrganisationImported:
+        """Make `company` the newest version and tell every running process; who is asked is worked out anew."""
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            before = await self._organisation(tx)
+            if before == company:
+                newest = await imports.newest_organisation(tx)
+                return OrganisationImported(
+                    version=newest.version if newest else 0, unchanged=True, people=len(company.people)
+                )
+            version, told = await reference_data.import_organisation(tx, company, now=now, by=by)
+            done = _difference(before, company, version, told)
+            await self._record(tx, "organisation_imported", done.model_dump(mode="json"), now=now, by=by)
+        return done
+
+    async def background(self, entries: Sequence[BackgroundEntry], *, now: datetime, by: str) -> RegisterImported:
+        """Add to the background register, or correct it (N4, E2): the newest entry of each source about a company."""
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            keyed = [(_background_key(entry), entry) for entry in entries]
+            known = {
+                (row.name_key, row.uscc, row.source): BackgroundEntry.model_validate(row.document)
+                for row in await imports.known_background(tx, sorted({key[0] for key, _ in keyed}))
+            }
+            newest = dict(known)
+            for key, entry in keyed:
+                if key not in newest or entry.as_of >= newest[key].as_of:
+                    newest[key] = entry
+            fresh = {key: entry for key, entry in newest.items() if known.get(key) != entry}
+            done = RegisterImported(
+                register_name="background",
+                rows=len(entries),
+                added=sum(key not in known for key in fresh),
+                changed=sum(key in known for key in fresh),
+                older=sum(newest[key] != entry for key, entry in keyed),
+            )
+            if fresh:
+                rows = [_background_row(key, entry) for key, entry in fresh.items()]
+                await registers.keep_background(tx, rows)
+                await self._record_register(tx, done, entries, now=now, by=by)
+        return done
+
+    async def projects(self, entries: Sequence[ProjectEntry], *, now: datetime, by: str) -> RegisterImported:
+        """Add to the project register, or correct it (N3); only active ones take part in conflict detection (P10)."""
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            people = _People(await self._organisation(tx))
+            wanted = {entry.id: self._project(entry, people) for entry in entries}
+            known = await imports.known_earlier_projects(tx, list(wanted))
+            fresh = {key: pair for key, pair in wanted.items() if known.get(key) != pair}
+            done = RegisterImported(
+                register_name="projects",
+                rows=len(entries),
+                added=sum(key not in known for key in fresh),
+                changed=sum(key in known for key in fresh),
+                no_longer_active=sum(
+                    key in known and known[key][0].status == RegisteredStatus.ACTIVE != pair[0].status
+                    for key, pair in fresh.items()
+                ),
+                unresolved=tuple(
+                    sorted(
+                        {
+                            entry.salesperson
+                            for entry in entries
+                            if entry.status is RegisteredStatus.ACTIVE and people.find(entry.salesperson) is None
+                        }
+                    )
+                ),
+            )
+            if fresh:
+                await registers.keep_earlier_projects(tx, [row for row, _ in fresh.values()])
+                await imports.set_project_parties(tx, [parties for _, parties in fresh.values()])
+                await self._record_register(tx, done, entries, now=now, by=by)
+        return done
+
+    async def results(self, read: ResultsRead, *, now: datetime, by: str) -> RegisterImported:
+        """Add to what Named Accounts have brought in, or correct it (R2, R3): the newest import of a month is right.
+
+        Raises `RegisterMistakes` with everything that is wrong with the file.
+        """
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            ids = sorted({row.entry.account for row in read.rows if row.entry.account})
+            customers = sorted({row.entry.customer for row in read.rows if row.entry.customer})
+            wanted = results_by_account(
+                read,
+                names=await imports.account_names(tx, ids),
+                live=await imports.live_accounts_named(tx, customers),
+                this_month=now.astimezone(self._facts.policy.zone).date().replace(day=1),
+            )
+            known = await imports.known_results(tx, sorted({account for account, _ in wanted}))
+            rows = {key: _result_row(key, entry, now=now, by=by) for key, entry in wanted.items()}
+            fresh = {key: row for key, row in rows.items() if key not in known or _figures(known[key]) != _figures(row)}
+            done = RegisterImported(
+                register_name="results",
+                rows=len(read.rows),
+                added=sum(key not in known for key in fresh),
+                changed=sum(key in known for key in fresh),
+            )
+            if fresh:
+                await registers.keep_results(tx, list(fresh.values()))
+                await self._record_register(tx, done, [row.entry for row in read.rows], now=now, by=by)
+        return done
+
+    async def calendar(self, years: Sequence[AnnouncedYear], *, now: datetime, by: str) -> CalendarImported:
+        """Put announced years into the calendar beside those it has; running processes count their days anew (N12)."""
+        async with self._engine.begin() as tx:
+            await imports.take_turn(tx)
+            version, before = await imports.newest_calendar(tx)
+            document = merged(before, years)
+            done = CalendarImported(
+                version=version,
+                unchanged=document == before,
+                years=tuple(sorted(year.year for year in years)),
+                provisional=tuple(sorted(year.year for year in years if not year.published)),
+            )
+            if done.unchanged:
+                return done
+            version, told = await reference_data.import_calendar(tx, document, now=now, by=by)
+            done = done.model_copy(update={"version": version, "told": told})
+            body = done.model_dump(mode="json") | {"digest": _digest(document)}
+            await self._record(tx, "calendar_imported", body, now=now, by=by)
+        return done
+
+    async def _organisation(self, tx: AsyncConnection) -> Organisation | None:
+        try:
+            return await self._facts.organisation(tx)
+        except NoOrganisation:
+            return None
+
+    def _project(self, entry: ProjectEntry, people: _People) -> tuple[EarlierProjectRow, ProjectParties]:
+        zone = self._facts.policy.zone
+        registered_at = datetime.combine(entry.registered_on, time(), tzinfo=zone)
+        row = EarlierProjectRow(
+            id=entry.id,
+            name=entry.name,
+            customer_name=entry.customer_name,
+            salesperson=people.find(entry.salesperson) or entry.salesperson,
+            status=entry.status.value,
+            registered_at=registered_at,
+            closed_at=datetime.combine(entry.closed_on, time(), tzinfo=zone) if entry.closed_on else None,
+            amount=entry.amount,
+            note=entry.note,
+        )
+        live = entry.status is RegisteredStatus.ACTIVE
+        return row, ProjectParties(project_id=entry.id, since=registered_at, live=live, parties=_parties(entry))
+
+    async def _record_register(
+        self, tx: AsyncConnection, done: RegisterImported, entries: Iterable[Frozen], *, now: datetime, by: str
+    ) -> None:
+        # Counts and a digest: which customers a register names is confidential (X2).
+        body = done.model_dump(mode="json", exclude={"unresolved"})
+        digest = _digest([entry.model_dump(mode="json") for entry in entries])
+        await self._record(tx, "register_imported", body | {"digest": digest}, now=now, by=by)
+
+    async def _record(self, tx: AsyncConnection, event: str, body: dict[str, Any], *, now: datetime, by: str) -> None:
+        happened = audit.Event(event=event, at=now, actor=by, body=body)
+        await audit.append(tx, [happened], lambda seq, digest: seal_head(seq, digest, self._seal_keys))
+
+
+class _People:
+    """Finds whom a register means: by id, login, or a name that only one person bears."""
+
+    def __init__(self, organisation: Organisation | None) -> None:
+        people = organisation.people if organisation else ()
+        named: dict[str, list[str]] = defaultdict(list)
+        for person in people:
+            named[person.name].append(person.id)
+        self._ids = {name: ids[0] for name, ids in named.items() if len(ids) == 1}
+        self._ids |= {person.login: person.id for person in people}
+        self._ids |= {person.id: person.id for person in people}
+
+    def find(self, written: str) -> str | None:
+        return self._ids.get(written)
+
+
+def _difference(before: Organisation | None, after: Organisation, version: int, told: int) -> OrganisationImported:
+    old = before.by_id if before else {}
+    here = {person.id for person in after.people if person.active}
+    was_here = {person.id for person in old.values() if person.active}
+    parts = ("company", "departments", "sales_vps", "delegations")
+    return OrganisationImported(
+        version=version,
+        people=len(after.people),
+        added=tuple(sorted(here - was_here)),
+        left=tuple(sorted(was_here - here)),
+        changed=tuple(sorted(one for one in here & was_here if old[one] != after.by_id[one])),
+        parts=tuple(part for part in parts if before and getattr(before, part) != getattr(after, part)),
+        told=told,
+    )
+
+
+def _background_key(entry: BackgroundEntry) -> tuple[str, str | None, str]:
+    return name_key(entry.name), entry.uscc, entry.source
+
+
+def _background_row(key: tuple[str, str | None, str], entry: BackgroundEntry) -> BackgroundRow:
+    return BackgroundRow(
+        name=entry.name, name_key=key[0], uscc=key[1], source=key[2], document=entry.model_dump(mode="json")
+    )
+
+
+def _result_row(key: tuple[str, date], entry: ResultEntry, *, now: datetime, by: str) -> AccountResultRow:
+    account, month = key
+    figures = entry.model_dump(include={"other_contracts", "revenue", "payments"})
+    return AccountResultRow(account_id=account, month=month, imported_at=now, imported_by=by, **figures)
+
+
+def _figures(row: AccountResultRow) -> tuple[Decimal, ...]:
+    return row.other_contracts, row.revenue, row.payments
+
+
+def _parties(entry: ProjectEntry) -> tuple[KeyedParty, ...]:
+    """The customer, and the end user when that is another company."""
+    named = [Party(name=entry.customer_name, uscc=entry.customer_uscc)]
+    if entry.end_user_name:
+        named.append(Party(name=entry.end_user_name, uscc=entry.end_user_uscc, role="related_party"))
+    found = {(one.name_key, one.uscc): one for one in reversed(keyed(named))}
+    return tuple(reversed(found.values()))
+
+
+def _digest(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False, sort_keys=True).encode()).hexdigest()

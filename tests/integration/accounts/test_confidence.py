@@ -1,0 +1,230 @@
+"""X2, X3: who sees what of an application, and what a crafted or unlucky request gets, with the API in this process."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import signal
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.client import Client
+
+from api.composing import Composer
+from api.dossier import dossier_of
+from api.gateway.gateway import Caller, FrontDoor, Receipts
+from api.models import parse_cursor
+from api.problems import Refusal, Unavailable
+from api.state import Viewer
+from crypto.codec import data_converter
+from crypto.keyring import Keyring
+from db import audit
+from db.accounts import applications
+from db.accounts.applications import ApplicationRow
+from db.connection.direct import Direct
+from db.connection.engine import RecordAway, is_away, looking_up, make_engine
+from db.connection.listen import Listener
+from db.reads import lists
+from db.reference_data import Facts
+from domain.access import scope_of
+from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.evidence import Evidence, EvidenceKind, Finding
+from domain.policy import load_policy
+from domain.statements import Withdraw
+from domain.tasks.answer_fields import answer_problems
+from domain.tasks.task import Choice
+from embedded.welcome import FORM_FILE, sample_organisation
+from texts.catalogue import Texts
+
+ORGANISATION = sample_organisation()
+NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
+FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
+FACTS = Facts(load_policy())
+KEYS = Keyring.parse("k1:" + base64.b64encode(bytes(32)).decode())
+A_WHILE = 30
+"""Seconds after which something hangs, however busy the machine."""
+
+
+@pytest.fixture
+async def row(engine: AsyncEngine) -> ApplicationRow:
+    """An application of yang.fan in the evidence stage, with a finding about another's customer; li.ming was asked."""
+    person = ORGANISATION.person("yang.fan")
+    assert person is not None
+    async with engine.begin() as tx:
+        made = ApplicationRow(
+            id="a1",
+            workflow_id="application-a1",
+            applicant=person.id,
+            department=person.department,
+            stage=Stage.EVIDENCE,
+            round=1,
+            form=FORM,
+            policy_digest=await FACTS.pin_policy(tx),
+            submitted_at=NOW,
+            stage_since=NOW,
+        )
+        await applications.add(tx, made)
+        found = [
+            Evidence(
+                kind=kind,
+                source="account_register",
+                gathered_at=NOW,
+                available=True,
+                findings=(Finding(subject_type="account", subject_id="A-9", name="别人的客户", detail=detail),),
+            )
+            for kind, detail in ((EvidenceKind.ACCOUNTS, {}), (EvidenceKind.LITIGATION, {"lawsuit_with_us": "yes"}))
+        ]
+        await applications.keep_evidence(tx, "a1", 1, found)
+        noted = [
+            audit.Event(event=name, at=NOW, actor="system", subject_id="a1", body=body)
+            for name, body in (
+                ("earlier_found", {"found": [["account", "A-9"]]}),
+                ("evidence_gathered", {"counts": {"accounts": 1}}),
+            )
+        ]
+        await audit.append(tx, noted, lambda _seq, _digest: "seal")
+        await tx.execute(
+            text(
+                "INSERT INTO task VALUES ('t', 'application-a1', 'application', 'a1', 'vp_review', 'li.ming', 1,"
+                " 'open', '[]', NULL, now(), now(), false)"
+            )
+        )
+        await tx.execute(
+            text("INSERT INTO task_person VALUES ('t', 'liu.yang', 'delegate', 'li.ming', 'link', now(), now())")
+        )
+    return made
+
+
+def viewer(person_id: str) -> Viewer:
+    person = ORGANISATION.person(person_id)
+    assert person is not None
+    return Viewer(person, ORGANISATION)
+
+
+@pytest.mark.parametrize("person", ["yang.fan", "chen.jing"])
+async def test_x2_neither_dossier_nor_record_tells_of_others_while_evidence_is_gathered(
+    person: str, row: ApplicationRow, engine: AsyncEngine
+) -> None:
+    async with engine.connect() as tx:
+        dossier = await dossier_of(tx, Composer(tx, FACTS, viewer(person), Texts("zh")), row)
+        full = await dossier_of(tx, Composer(tx, FACTS, viewer("gao.yuan"), Texts("zh")), row)
+    assert not dossier["rounds"][0]["evidence"]
+    assert "A-9" not in json.dumps(dossier)
+    assert "counts" not in json.dumps(dossier)
+    verdicts = {one["clause"]: one["passed"] for one in dossier["application"]["eligibility"]["clauses"]}
+    assert (verdicts["E2-lawsuit"], verdicts["E2-arrears"]) == (None, None)
+    assert verdicts["E1"] is not None  # E5: their own figures
+    assert "A-9" in json.dumps(full)
+    assert len(full["rounds"][0]["evidence"]) == 2
+
+
+async def test_x2_whoever_was_taken_off_a_task_reads_no_further_unless_they_decided_it(
+    row: ApplicationRow, engine: AsyncEngine
+) -> None:
+    async def sees() -> tuple[bool, bool, bool, bool]:
+        async with engine.connect() as tx:
+            scope = scope_of(viewer("liu.yang").person, ORGANISATION)
+            return (
+                bool(await lists.was_asked(tx, "liu.yang", ["a1"])),
+                bool(await lists.applications_seen(tx, scope, stage=None, applicant=None, after=None, limit=9)),
+                bool(await lists.tasks_asked(tx, "liu.yang", status=None, after=None, limit=9)),
+                await Composer(tx, FACTS, viewer("liu.yang"), Texts("zh")).sees_evidence(row),
+            )
+
+    assert await sees() == (True, True, True, True)
+    async with engine.begin() as tx:
+        await tx.execute(text("UPDATE task_person SET removed_at = now()"))
+    assert await sees() == (False, False, False, False)
+    async with engine.begin() as tx:
+        await tx.execute(text("UPDATE task SET status = 'withdrawn'"))
+    assert await sees() == (False, False, False, False)
+
+
+async def test_x2_every_row_of_a_list_is_recorded_as_read(engine: AsyncEngine) -> None:
+    async with engine.begin() as tx:
+        await lists.note_listed(tx, "gao.yuan", "application", ["a1", "a2"])
+        await lists.note_listed(tx, "gao.yuan", "application", [])
+        rows = (await tx.execute(text("SELECT person, subject_id, through FROM reading ORDER BY id"))).all()
+    assert [tuple(one) for one in rows] == [("gao.yuan", "a1", "list"), ("gao.yuan", "a2", "list")]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ["99999999999", NOW.isoformat(), "t"],
+        ["2", NOW.isoformat(), "t"],
+        ["0", "0001-01-01T00:00:00+14:00", "t"],
+        [0, NOW.isoformat(), "t"],
+    ],
+)
+def test_a_crafted_cursor_is_refused(parts: list[object]) -> None:
+    cursor = base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
+    with pytest.raises(Refusal) as refusal:
+        parse_cursor(cursor, "number", "moment", "id")
+    assert refusal.value.status == 422
+
+
+async def test_a_value_the_driver_cannot_write_is_no_outage(engine: AsyncEngine) -> None:
+    with pytest.raises(DBAPIError) as wrong:
+        async with engine.connect() as tx:
+            await tx.execute(text("SELECT CAST(:n AS integer)"), {"n": 99999999999})
+    assert not is_away(wrong.value)
+
+
+async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: str) -> None:
+    client = await Client.connect("127.0.0.1:1", lazy=True, data_converter=data_converter(KEYS))
+    record = Direct(database_url, process="test")
+    door = FrontDoor(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
+    person = viewer("yang.fan").person
+
+    def caller() -> Caller:
+        return Caller(person, route="/x", key=None, body=b"", channel="api")
+
+    async with record:
+        for attempt in (
+            lambda: door.submit(caller(), FORM, customer_shown=False),
+            lambda: door.say(caller(), Withdraw, "application-a1", "withdraw", reason="x"),
+            lambda: door.answer(caller(), "application-a1", "t", choice="approve", reason="", fields={}),
+        ):
+            with pytest.raises(Unavailable) as away:
+                await attempt()
+            assert away.value.code == "engine_away"
+
+
+async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str) -> None:
+    engine = make_engine(database_url, process="test", pool_size=1, command_timeout=0.5, pool_timeout=0.5)
+    async with looking_up(engine) as tx:
+        pid = int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        with pytest.raises(RecordAway):
+            async with asyncio.timeout(A_WHILE), looking_up(engine) as tx:
+                await tx.execute(text("SELECT 1"))
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await engine.dispose()
+
+
+async def test_x3_a_record_that_hangs_is_told_as_away_to_single_statements_too(database_url: str) -> None:
+    asked = "SELECT pg_backend_pid()"
+    async with Direct(database_url, process="test", size=1, timeout=0.5) as record:
+        pid = ((await record.row(asked)) or [0])[0]
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            with pytest.raises(RecordAway):
+                async with asyncio.timeout(A_WHILE):
+                    await record.row(asked)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        assert ((await record.row(asked)) or [0])[0] not in (0, pid)
+
+
+@pytest.mark.parametrize("reason", ["a\u0007", "x" * 10_001, "\ud800"])
+def test_n9_a_reason_is_held_to_the_same_measure_wherever_it_comes_from(reason: str) -> None:
+    found = answer_problems((Choice(choice="approve"),), choice="approve", reason=reason, fields={})
+    assert [one.field for one in found] == ["reason"]

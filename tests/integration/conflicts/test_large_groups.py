@@ -1,0 +1,132 @@
+"""N3, P4, X3: a large group is judged within a budget, what is left out is kept and said, and nobody stands unseen."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.exceptions import ApplicationError
+
+from activities.projects import matches
+from activities.steps import Moved
+from conflicts import budget as budgets
+from conflicts import hits
+from conflicts.asked import Asked, keyed
+from conflicts.budget import Budget, turn
+from conflicts.detection import detect
+from db.accounts import applications
+from db.projects import projects
+from db.reads import lists
+from domain.conflicts.draft import ConflictDraft
+from domain.policy import load_policy
+from domain.projects.project import ProjectForm, ProjectStage
+from matching.parties import Party
+from tests.integration.projects.project_ground import FAN, FORM, JING, LEI, ProjectGround, company, form
+from tests.integration.tasks.race_ground import KEYS, NOW
+
+GROUP = "云岭集团有限公司"
+BRANCHES = [f"云岭集团有限公司{place}分公司" for place in ("北京", "上海", "重庆", "苏州")]
+
+
+@pytest.fixture
+async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
+    made = ProjectGround(engine, KEYS)
+    await made.prepare(sellers=0)
+    yield made
+    await made.record_holds()
+
+
+def of_group(*related: str) -> ProjectForm:
+    parties = [{"name": name, "relation": "子公司"} for name in related]
+    return ProjectForm.model_validate(FORM.model_dump() | {"customer": company(GROUP, related_parties=parties)})
+
+
+async def test_p4_what_a_budget_leaves_out_is_kept_and_the_very_names_are_found_all_the_same(
+    ground: ProjectGround, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P4, N3: the customer first; related parties are still found under their own names."""
+    await ground.registered("near", LEI, form("云岭集团"))
+    await ground.registered("exact", JING, form(BRANCHES[3]))
+    monkeypatch.setattr(matches, "Budget", lambda: Budget(pairs=1))
+    mine = await ground.registered("mine", FAN, of_group(*BRANCHES), NOW + timedelta(days=1))
+    await mine.routes()
+    async with engine.connect() as tx:
+        found = {one.subject_id: one for one in await projects.matches_of(tx, "mine", 1)}
+        left_out = await projects.not_compared(tx, "mine", 1)
+    assert found.keys() == {"near", "exact"}
+    assert found["exact"].declared
+    assert set(left_out) == set(BRANCHES)
+    monkeypatch.setattr(matches, "Budget", Budget)
+    whole = await ground.registered("whole", FAN, of_group(*BRANCHES), NOW + timedelta(days=2))
+    await whole.routes()
+    async with engine.connect() as tx:
+        assert await projects.not_compared(tx, "whole", 1) == ()
+
+
+async def test_x3_a_step_that_does_not_get_its_turn_holds_nothing_and_is_done_when_it_comes_again(
+    ground: ProjectGround, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budgets, "MANY", 3)
+    monkeypatch.setattr(matches, "Budget", lambda: Budget(patience=0.01))
+    mine = await ground.registered("mine", FAN, of_group(*BRANCHES))
+    async with turn(100, Budget()):
+        with pytest.raises(ApplicationError) as busy:
+            await mine.routes()
+    assert (busy.value.type, busy.value.non_retryable) == ("Busy", False)
+    assert busy.value.next_retry_delay
+    await mine.routes()
+
+
+async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hits, "AT_ONCE", 2)
+    names = [GROUP, *BRANCHES]
+    async with engine.begin() as tx:
+        for number, name in enumerate(["云岭集团", "云岭集团北京分公司", "云岭", "云岭集团有限公司上海分公司"]):
+            for twice in ("a", "b"):
+                parties = keyed([Party(name=name)])
+                await applications.set_parties(tx, "account", f"{twice}{number}", parties, since=NOW, live=True)
+        bounds = load_policy().matching
+
+        async def looked(*asked: str) -> dict[str, tuple[str, float]]:
+            related = [{"name": name} for name in asked[1:]]
+            draft = ConflictDraft.model_validate({"customer": {"name": asked[0], "related_parties": related}})
+            found = await detect(tx, Asked.about(draft), ("account",), now=NOW, bounds=bounds)
+            return {one.subject_id: (one.verdict.level, one.verdict.score) for one in found}
+
+        whole = await looked(*names)
+        assert whole.keys() == {f"{twice}{number}" for twice in "ab" for number in range(4)}
+        assert whole["a3"][0] == "related", "N3: the same company as a declared related party"
+        for number in range(4):
+            assert whole[f"a{number}"] == whole[f"b{number}"], "two subjects that name one company"
+        monkeypatch.setattr(hits, "AT_ONCE", 100)
+        assert await looked(*names) == whole
+
+
+async def test_x3_a_process_that_nobody_is_asked_in_for_a_minute_is_counted(
+    ground: ProjectGround, engine: AsyncEngine
+) -> None:
+    mine = await ground.registered("mine", FAN, form(GROUP))
+    later = NOW + timedelta(seconds=61)
+
+    async def standing() -> int:
+        async with engine.connect() as tx:
+            now = (await lists.waiting_now(tx, NOW + timedelta(seconds=59)))["baobei_processes_standing"]
+            assert now == 0
+            return await lists.processes_standing(tx, later)
+
+    assert await standing() == 1, "still routing"
+    await mine.routes()
+    moved: Moved = await mine.is_checked()
+    assert moved.tasks
+    assert await standing() == 0, "somebody is asked"
+    async with engine.begin() as tx:
+        await tx.execute(text("UPDATE task SET status = 'decided', closed_at = :at"), {"at": NOW})
+    assert await standing() == 1, "answered, and nothing has followed"
+    async with engine.begin() as tx:
+        await projects.change(tx, "mine", stage=ProjectStage.ACTIVE)
+    assert await standing() == 0, "an active project goes on by itself"

@@ -1,0 +1,454 @@
+"""The pages behind mail links: what they show, what they never do (decide, run, leak), in both languages (X4)."""
+
+import base64
+import hashlib
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from domain.accounts.application import ApplicationForm
+from domain.accounts.evidence import Evidence, EvidenceKind, Finding
+from domain.accounts.named_account import RULES, choices_for
+from domain.tasks.task import AskedAs, TaskKind
+from tests.verdicts import verdict
+from tests.visible import keys_in
+from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
+from web.forms.form import flatten, form_values
+from web.pages import (
+    PAGE_HEADERS,
+    STATIC_DIR,
+    CalmKind,
+    CalmPage,
+    DecisionPage,
+    FormError,
+    Remark,
+    ResultKind,
+    ResultPage,
+    dossier_headers,
+    parse_form,
+    render_calm,
+    render_decision,
+    render_dossier,
+    render_result,
+)
+
+NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
+FORM: dict[str, Any] = {
+    "customer": {
+        "name": "华东精密<b>",
+        "uscc": None,
+        "kind": "core_channel",
+        "industry": "manufacturing",
+        "legal_person": True,
+        "aliases": ["华精"],
+        "related_parties": [{"name": "华精贸易", "uscc": None, "relation": "子公司"}],
+        "contacts": [{"name": "陈建国", "title": "主任", "phone": "", "email": ""}],
+    },
+    "cooperation": "三个项目。\n回款正常。",
+    "potential": "五千万",
+    "products": ["私有云", "运维"],
+    "resources": "架构师",
+    "forecast": {
+        "first_year_gross_margin": "450000.00",
+        "later_year_gross_margin": "1200000",
+        "technical_service_revenue": "0",
+        "own_service_revenue": "0",
+        "annual_contracts": "0",
+    },
+    "centralised_procurement": False,
+    "account_plan": {"current_state": "老旧", "goals": "上云", "actions": "试点", "milestones": ""},
+}
+EVIDENCE = tuple(
+    Evidence(
+        kind=kind,
+        source="account_register",
+        gathered_at=NOON,
+        available=kind is not EvidenceKind.LITIGATION,
+        findings=(
+            Finding(subject_type="account", subject_id="A-1", name="甲<i>", verdict=verdict("same_name"), grave=True),
+        )
+        if kind is EvidenceKind.ACCOUNTS
+        else (),
+    )
+    for kind in EvidenceKind
+)
+DECISION = DecisionLine(
+    kind=TaskKind.VP_REVIEW,
+    choice="approve",
+    person_name="李强",
+    on_behalf_of_name="王总",
+    capacity=AskedAs.DELEGATE,
+    decided_at=NOON,
+    reason="战略<u>客户",
+    special_reason=True,
+)
+
+
+def page(kind: TaskKind = TaskKind.VP_REVIEW, *, above_limit: bool = False, **changes: Any) -> str:
+    view = {
+        "path": "/d/token",
+        "subject_id": "NA-17",
+        "round": 2,
+        "kind": kind,
+        "asked_name": "赵敏",
+        "applicant_name": "张伟",
+        "opened_at": NOON,
+        "due_at": NOON,
+        "choices": choices_for(kind, above_limit=above_limit),
+        "form": ApplicationForm.model_validate(FORM),
+        "evidence": EVIDENCE,
+        "decisions": (DECISION,),
+        "accounts_held": 5,
+        "account_limit": 5,
+        "eligibility": (
+            EligibilityLine(
+                clause="E1a",
+                passed=True,
+                figures=(
+                    FigureLine(
+                        label_key="field.forecast.first_year_gross_margin",
+                        actual=Decimal(450000),
+                        bound=Decimal(400000),
+                    ),
+                ),
+            ),
+        ),
+    }
+    return render_decision(DecisionPage.model_validate({**view, **changes}))
+
+
+class Inputs(HTMLParser):
+    """What a browser would send, and what the page is made of."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.values: dict[str, str] = {}
+        self.checked: list[str] = []
+        self.radios: dict[str, list[str]] = {}
+        self.tags: list[str] = []
+        self.ids: list[str] = []
+        self.labelled: set[str] = set()
+        self.anchors: set[str] = set()
+        self.attributes: set[str] = set()
+        self._area: str | None = None
+        self._select: str | None = None
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        self.tags.append(tag)
+        self.attributes |= set(found)
+        self.ids += [found["id"]] if "id" in found else []
+        self.labelled |= {found["for"]} if "for" in found else set()
+        if found.get("href", "").startswith("#"):
+            self.anchors.add(found["href"][1:])
+        if tag == "input" and found["type"] in ("radio", "checkbox"):
+            self.radios.setdefault(found["name"], []).append(found["value"])
+            if "checked" in found:
+                self.checked.append(found["name"])
+                self.values[found["name"]] = found["value"]
+        elif tag == "input":
+            self.values[found["name"]] = found["value"]
+        elif tag == "textarea":
+            self._area = found["name"]
+            self.values[self._area] = ""
+        elif tag == "select":
+            self._select = found["name"]
+        elif tag == "option" and "selected" in found and self._select:
+            self.values[self._select] = found["value"]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "textarea" and self._area:
+            self.values[self._area] = self.values[self._area].removeprefix("\n")
+            self._area = None
+
+    def handle_data(self, data: str) -> None:
+        if self._area:
+            self.values[self._area] += data
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", RULES)
+def test_nothing_is_chosen_beforehand_and_nothing_runs(kind: TaskKind, language: str) -> None:
+    """X4, and a scanner that submits the page as it stands has chosen nothing and confirmed nothing."""
+    html = page(kind, language=language)
+    assert keys_in(html) == set()
+    inputs = Inputs(html)
+    assert inputs.radios["choice"] == [choice.choice for choice in choices_for(kind)]
+    assert "choice" not in inputs.values
+    assert "confirm" not in inputs.values
+    assert not {"script", "iframe", "img", "style"} & set(inputs.tags)
+    assert not {name for name in inputs.attributes if name.startswith("on") or name == "style"}
+    assert html.count(' lang="zh-CN"' if language == "zh" else ' lang="en"') >= 1
+    assert 'href="/d/token?lang=en"' in html or 'href="/d/token?lang=zh"' in html
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_every_input_has_a_label_and_every_inner_link_a_target(kind: TaskKind) -> None:
+    inputs = Inputs(page(kind))
+    assert len(inputs.ids) == len(set(inputs.ids))
+    assert inputs.anchors <= set(inputs.ids)
+    assert inputs.labelled <= set(inputs.ids)
+    assert "textarea" in inputs.tags
+
+
+def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> None:
+    """N6, N11, N12, E5: evidence with source and time, clauses with figures, earlier decisions on whose behalf."""
+    html = page(capacity=AskedAs.STAND_IN, on_behalf_of_name="王总", appeal_remark=Remark(text="理由充分"))
+    for shown in (
+        "王总 逾期未决定，请 赵敏 代为审批",
+        "第 2 轮",
+        "大客户登记册",
+        "2026年12月14日 周一 12:00",
+        "名称相同",
+        "此来源未能取得",
+        "要求不低于 ¥400,000.00；超出 ¥50,000.00",
+        "李强（代理人，代表 王总）",
+        "特别说明的理由（N8）",
+        "理由充分",
+        "核心渠道",
+    ):
+        assert shown in html
+
+
+def test_what_people_wrote_is_never_markup() -> None:
+    html = page(evidence=EVIDENCE, entered={"reason": "</textarea><script>"}, conflict_note="<img src=x>")
+    assert not {"b-x", "i", "u", "script", "img"} & set(Inputs(html).tags)
+    assert "&lt;/textarea&gt;&lt;script&gt;" in html
+
+
+def test_above_the_limit_the_special_reason_is_asked_for_and_explained() -> None:
+    """N8."""
+    above = page(above_limit=True)
+    assert "批准后将有 6 个，超过上限" in above
+    assert "须特别说明理由（N8）" in above
+    below = page(accounts_held=4)
+    assert "超过上限" not in below
+    assert "选择“不同意”时必填" in below
+
+
+def test_a_rejection_needs_a_reason_and_says_why() -> None:
+    """N9."""
+    assert "须说明未通过的理由" in page()
+
+
+def test_a_clerk_notes_each_kind_of_evidence() -> None:
+    """N5."""
+    values = Inputs(page(TaskKind.COMMERCE_CHECK, entered={"note_credit": "已核实"})).values
+    assert {f"note_{kind}" for kind in EvidenceKind} <= set(values)
+    assert values["note_credit"] == "已核实"
+    assert not [name for name in Inputs(page()).values if name.startswith("note_")]
+
+
+def test_errors_stand_beside_their_fields_and_what_was_typed_is_kept() -> None:
+    html = page(
+        entered={"choice": "reject", "reason": " 半句话"},
+        errors=(FormError(field="reason", message="请写理由"), FormError(field="confirm", message="请确认")),
+    )
+    inputs = Inputs(html)
+    assert inputs.values["choice"] == "reject"
+    assert inputs.values["reason"] == " 半句话"
+    assert 'id="f-reason-error">请写理由' in html
+    assert {"f-reason", "f-confirm"} <= inputs.anchors
+    assert "尚未提交，请更正以下 2 处" in html
+
+
+def test_the_form_goes_to_the_page_and_back_unchanged() -> None:
+    """N1: what the browser sends for an untouched form is the form; blank rows at the end of lists are dropped."""
+    inputs = Inputs(page(TaskKind.SUPPLY_INFORMATION))
+    assert "customer.contacts.2.name" in inputs.values
+    assert "customer.contacts.3.name" not in inputs.values
+    form = ApplicationForm.model_validate(FORM)
+    assert ApplicationForm.model_validate(parse_form(inputs.values)) == form
+    crlf = {name: value.replace("\n", "\r\n") for name, value in inputs.values.items()}
+    assert ApplicationForm.model_validate(parse_form(crlf)) == form
+
+
+def test_a_cleared_row_disappears_and_errors_name_the_rows_of_the_next_page() -> None:
+    """N1."""
+    fields = form_values(ApplicationForm.model_validate(FORM)) | {
+        "products.0": " ",
+        "customer.contacts.0.name": "",
+        "customer.contacts.0.title": "",
+        "customer.contacts.5.title": "主任",
+        "choice": "supply",
+    }
+    parsed = parse_form(fields)
+    assert parsed["products"] == ["运维"]
+    assert "choice" not in parsed
+    with pytest.raises(ValidationError) as wrong:
+        ApplicationForm.model_validate(parsed)
+    assert "customer.contacts.0.name" in [".".join(map(str, error["loc"])) for error in wrong.value.errors()]
+    html = page(
+        TaskKind.SUPPLY_INFORMATION,
+        entered=fields,
+        errors=(FormError(field="fields.application.customer.contacts.0.name", message="请填写姓名"),),
+    )
+    assert 'id="f-customer-contacts-0-name-error">请填写姓名' in html
+    assert Inputs(html).values["customer.contacts.0.title"] == "主任"
+    assert "f-customer-contacts-0-name" in Inputs(html).anchors
+
+
+NAMES = st.one_of(
+    st.sampled_from(
+        [*flatten(FORM), "customer", "customer.aliases", "products", "customer.name.x", "customer.²", "a.b"]
+    ),
+    st.lists(st.sampled_from(["customer", "contacts", "aliases", "0", "²", "", "99999", "name"]), max_size=8).map(
+        ".".join
+    ),
+)
+
+
+@settings(max_examples=300)
+@given(st.dictionaries(NAMES, st.text(max_size=5), max_size=12))
+def test_whatever_is_posted_is_parsed_and_shown_again(fields: dict[str, str]) -> None:
+    parsed = parse_form(fields)
+    assert set(parsed) <= set(ApplicationForm.model_fields)
+    assert page(TaskKind.SUPPLY_INFORMATION, entered=fields)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", list(CalmKind))
+def test_every_calm_page_says_something_and_asks_for_nothing(kind: CalmKind, language: str) -> None:
+    """X4."""
+    html = render_calm(CalmPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
+    assert "<form" not in html
+    assert "<h1>" in html
+
+
+def test_calm_pages_carry_their_status_and_an_unknown_link_tells_nothing() -> None:
+    assert [kind.status for kind in (CalmKind.UNKNOWN, CalmKind.EXPIRED, CalmKind.STORED, CalmKind.AWAY)] == [
+        404,
+        410,
+        202,
+        503,
+    ]
+    assert CalmKind.ANSWERED.status == 200
+    stored = render_calm(CalmPage(kind=CalmKind.STORED, path="/d/t", receipt="r-1"))
+    assert "r-1" in stored
+
+
+def test_a_late_answer_learns_who_decided_what_and_when() -> None:
+    html = render_result(
+        ResultPage(
+            path="/d/t",
+            result=ResultKind.ALREADY,
+            task_kind=TaskKind.VP_REVIEW,
+            choice="reject",
+            person_name="李强",
+            at=NOON,
+        )
+    )
+    assert "李强 已于 2026年12月14日 周一 12:00 决定：“不同意”" in html
+    refused = render_result(
+        ResultPage(path="/d/t", result=ResultKind.REFUSED, task_kind=TaskKind.VP_REVIEW, message="不能<b>")
+    )
+    assert "不能&lt;b&gt;" in refused
+
+
+def test_the_headers_forbid_scripts_framing_caching_and_keep_the_origin_of_the_form() -> None:
+    policy = PAGE_HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src" not in policy
+    assert PAGE_HEADERS["Cache-Control"] == "no-store"
+    assert PAGE_HEADERS["Referrer-Policy"] == "same-origin"
+
+
+def test_n11_a_dossier_carries_its_style_sheet_and_the_headers_allow_that_one_alone() -> None:
+    html = render_dossier({"application": {"id": "NA-17"}})
+    (styles,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert styles == (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
+    assert "stylesheet" not in html
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in dossier_headers()["Content-Security-Policy"]
+    assert dossier_headers().keys() == PAGE_HEADERS.keys()
+
+
+def test_the_style_sheet_asks_for_nothing_from_outside() -> None:
+    css = (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
+    assert "url(" not in css
+    assert "@import" not in css
+    assert "<" not in css  # it stands inside a page as it is
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_dossier_shows_everything_it_is_given(language: Any) -> None:
+    """N11, X4: form, evidence, decisions and the record, and what the page has never heard of."""
+    dossier = {
+        "application": {
+            "id": "NA-17",
+            "stage": "active",
+            "customer_name": "华东精密",
+            "applicant": {"id": "zhang", "name": "张伟"},
+            "submitted_at": "2026-12-14T04:00:00Z",
+            "decisions": [
+                {"kind": "vp_review", "choice": "approve", "reason": "战略", "person": {"id": "li", "name": "李强"}}
+            ],
+        },
+        "rounds": [
+            {"round": 1, "form": FORM, "evidence": [item.model_dump(mode="json") for item in EVIDENCE]},
+            {"round": 2, "form": {"broken": "残缺"}, "evidence": []},
+        ],
+        "record": [
+            {
+                "at": "2026-12-14T04:00:00Z",
+                "event": "answer_accepted",
+                "text": "",
+                "body": {"x": [{"y": "深处"}]},
+                "seq": 7,
+            }
+        ],
+        "never_heard_of": [{"p": {"q": ["留存", {"r": None}]}}],
+    }
+    html = render_dossier(dossier, language=language)
+    for shown in (
+        "华东精密",
+        "张伟",
+        "李强",
+        "战略",
+        "华精贸易",
+        "三个项目",
+        "甲&lt;i&gt;",
+        "残缺",
+        "深处",
+        "留存",
+        "7",
+    ):
+        assert shown in html
+    assert ("答复已记录" if language == "zh" else "Answer recorded") in html
+    assert ("2026年12月14日 周一 12:00" if language == "zh" else "Mon 14 Dec 2026, 12:00") in html
+    assert "b-x" not in html
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["form", "evidence", "eligibility", "timeline", "record", "application", "rounds", "customer", "x"]
+        ),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        max_size=4,
+    )
+)
+def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
+    """N11."""
+    assert "<h1>" in render_dossier(dossier)
+
+
+@pytest.mark.parametrize("typed", ["¥8,600,000.00", "8 600 000", "８６０００００", " 8600000 "])
+def test_an_amount_typed_as_the_page_shows_it_is_read(typed: str) -> None:
+    form = parse_form({"forecast.annual_contracts": typed})
+    assert Decimal(form["forecast"]["annual_contracts"]) == 8_600_000

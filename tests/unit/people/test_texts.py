@@ -1,0 +1,324 @@
+"""X4: every text for people is in Chinese and English, and nothing that needs words lacks them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from api.models import ApplicationView, CreditView, ProjectView, WeighedView
+from api.problems import field_problems
+from api.tasks.wording import field_label
+from domain.accounts.application import CustomerKind, Industry, Stage
+from domain.accounts.evidence import Correction, EvidenceKind
+from domain.accounts.named_account import RULES, Obstacle, choices_for
+from domain.disputes.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
+from domain.disputes.split import Share
+from domain.organisation import Language, Role
+from domain.periods import Rhythm
+from domain.projects.project import (
+    Company,
+    ContractReview,
+    Loss,
+    ProjectForm,
+    ProjectStage,
+    ProjectStatus,
+    ProjectUpdate,
+    Resumption,
+    SalesStage,
+    Track,
+)
+from domain.projects.rules import PROJECT_TASK_RULES, ProjectNotice, project_choices
+from domain.projects.silence import Silence
+from domain.reports.report import TargetSource
+from domain.reviews.review import REVIEW_TASK_RULES, Proposal, ReviewStage, review_choices
+from domain.subject import SubjectType
+from domain.tasks.task import AskedAs, Choice, TaskKind, TaskStatus
+from matching.reasons import REASON_PARAMS, REASONS
+from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
+from texts.mails.mail import MailFacts, MailKind, render_mail
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
+
+
+def choices() -> Iterator[tuple[TaskKind, Choice]]:
+    """Every choice anybody may be offered; some need something to choose from."""
+    for kind in RULES:
+        yield from ((kind, choice) for choice in choices_for(kind))
+    yield from project_answers()
+    yield from ((kind, choice) for kind in REVIEW_TASK_RULES for choice in review_choices(kind, ("a-1",)))
+
+
+def project_answers() -> Iterator[tuple[TaskKind, Choice]]:
+    for kind in PROJECT_TASK_RULES:
+        yield from ((kind, choice) for choice in project_choices(kind, suspects=("p-1",)))
+
+
+PROJECT_FORMS = (ProjectForm, ProjectUpdate, Loss, ContractReview, Resumption, Agreement, MeetingCall, MeetingOutcome)
+
+
+def project_labels() -> set[str]:
+    """Labels of all that is filled in for a project; a group has a title, and labels of its own."""
+    names = {name for form in PROJECT_FORMS for name in form.model_fields}
+    names |= {field.name for _, choice in project_answers() for field in choice.fields}
+    groups = {"customer", "end_user", "channel", "split"}
+    labels = {f"{name}._title" if name in groups else name for name in names}
+    labels |= {f"{group}.{name}" for group in ("end_user", "channel") for name in Company.model_fields}
+    labels |= {f"split.{name}" for name in Share.model_fields}
+    labels |= {key.removeprefix("field.") for key in catalogue() if key.startswith("field.customer.")}
+    return {f"field.project.{label}" for label in labels}
+
+
+def review_words() -> set[str]:
+    """Words for what is filled in for an account, and for what is said of it (R1–R4)."""
+    rows = [field for kind in REVIEW_TASK_RULES for one in review_choices(kind, ("a-1",)) for field in one.fields]
+    columns = [column for field in rows for column in field.columns]
+    keys = {f"review_column.{spec.name}" for spec in (*rows, *columns)}
+    keys |= {f"review_choice.{column.name}.{option}" for column in columns for option in column.options}
+    keys |= {f"review_rhythm.{rhythm}" for rhythm in Rhythm} | {f"review_proposal.{one}" for one in Proposal}
+    return keys | {f"review_figures.source.{source}" for source in TargetSource}
+
+
+def test_x4_every_field_of_every_answer_is_called_something_in_both_languages() -> None:
+    asked = [(SubjectType.APPLICATION, choice) for kind in RULES for choice in choices_for(kind, matches=("a-1",))]
+    asked += [(SubjectType.PROJECT, choice) for _, choice in project_answers()]
+    for subject, field in ((subject, field) for subject, choice in asked for field in choice.fields):
+        for language in LANGUAGES:
+            label = field_label(field, subject, Texts(language))
+            assert label not in (field.name, field.name.replace("_", " ")), (subject, field.name, language)
+
+
+def noted() -> tuple[set[str], set[str]]:
+    """The events that activities note in the record, and the names of what they note with them (X1, N11)."""
+    events, names = set[str](), set[str]()
+    for path in sorted((Path(__file__).parents[3] / "activities").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "note":
+                first = node.args[0] if node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    events.add(first.value)
+                    names |= {keyword.arg for keyword in node.keywords if keyword.arg}
+    return events, names
+
+
+def test_n11_x4_whatever_the_record_notes_has_words_for_those_who_read_the_dossier() -> None:
+    events, names = noted()
+    assert len(events) > 20
+    assert not [event for event in sorted(events) if f"event.{event}" not in catalogue()]
+    places = "dossier.section dossier.label evidence detail field field.forecast field.project project_page".split()
+    assert not [name for name in sorted(names) if not any(f"{place}.{name}" in catalogue() for place in places)]
+
+
+def test_n11_x4_what_views_hold_has_words_for_those_who_read_the_dossier() -> None:
+    """The dossier shows applications and projects as the API answers them, part by part."""
+    places = "dossier.section dossier.label evidence detail field field.forecast field.project project_page".split()
+    held = {
+        name
+        for view in (ApplicationView, ProjectView, WeighedView, CreditView, Correction)
+        for name in view.model_fields
+    }
+    spoken = {name for name in held if not name.endswith(("_label", "_text"))}
+    assert not [name for name in sorted(spoken) if not any(f"{place}.{name}" in catalogue() for place in places)]
+
+
+def needed() -> set[str]:
+    """Keys that the domain's vocabulary asks for."""
+    keys = {f"task.{kind}.{part}" for kind in TaskKind for part in ("title", "question")}
+    for kind, choice in choices():
+        keys |= {f"choice.{kind}.{choice.choice}", f"decided.{kind}.{choice.choice}"}
+    for prefix, members in {
+        "stage": Stage,
+        "evidence": EvidenceKind,
+        "role": Role,
+        "capacity": AskedAs,
+        "task_status": TaskStatus,
+        "customer_kind": CustomerKind,
+        "industry": Industry,
+        "project_stage": ProjectStage,
+        "what_next_project": ProjectStage,
+        "project_status": ProjectStatus,
+        "dispute_stage": DisputeStage,
+        "sales_stage": SalesStage,
+        "track": Track,
+        "silence": Silence,
+        "review_stage": ReviewStage,
+        "detail_value": ProjectStatus,
+        "what_next": Stage,
+    }.items():
+        keys |= {f"{prefix}.{member.value}" for member in members}
+    keys |= {f"because.{reason}" for reason in REASONS}
+    keys |= {f"end_reason.{obstacle}" for obstacle in Obstacle if obstacle is not Obstacle.ABOVE_LIMIT}
+    keys |= {f"because.{reason}.masked" for reason, params in REASON_PARAMS.items() if params}
+    mails = {*MailKind, *ProjectNotice}
+    keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
+    keys |= {f"page.reason_for.{kind}.{c.choice}" for kind, c in project_answers() if c.reason_required}
+    keys |= {f"operators.silence_{silence}" for silence in Silence}
+    keys |= project_labels() | review_words()
+    keys |= {f"clause.{clause}" for clause in ("E1", "E1a", "E1b", "E1c", "E2", "E3", "E4")}
+    return keys
+
+
+# Thousands of keys are looked at by a few tests: each names every key that is wrong.
+
+
+def test_a_reason_names_what_it_is_given_and_masked_nothing() -> None:
+    """N3, X2."""
+    each = [(reason, language) for reason in REASONS for language in LANGUAGES]
+    named = {one: placeholders(catalogue()[f"because.{one[0]}"][one[1]]) for one in each}
+    assert named == {one: set(REASON_PARAMS[one[0]]) for one in each}
+    masked = {one: catalogue().get(f"because.{one[0]}.masked", {}).get(one[1], "") for one in each}
+    assert {one: words for one, words in masked.items() if placeholders(words)} == {}
+    assert any(masked.values())
+
+
+def test_everything_the_domain_names_has_words() -> None:
+    """X4."""
+    assert needed() - catalogue().keys() == set()
+
+
+def test_both_languages_say_something() -> None:
+    """X4."""
+    said = {key: {language for language, words in entry.items() if words.strip()} for key, entry in catalogue().items()}
+    assert said == {key: set(LANGUAGES) for key in said}
+
+
+def test_both_languages_have_the_same_placeholders() -> None:
+    """X4."""
+    both = {key: (placeholders(entry["zh"]), placeholders(entry["en"])) for key, entry in catalogue().items()}
+    assert {key: (zh, en) for key, (zh, en) in both.items() if zh != en} == {}
+    assert any(zh for zh, _ in both.values())
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("notice", ProjectNotice)
+def test_every_notice_of_a_project_names_it_and_the_rule(notice: ProjectNotice, language: Language) -> None:
+    """X4, P2, P3, P7, P8, D1, D2, U2, U3, U4, U7, U8: the mail can be written, says of which project and why."""
+    mail = render_mail(
+        MailFacts(
+            kind=MailKind(notice),
+            language=language,
+            subject_type=SubjectType.PROJECT,
+            subject_id="p-1",
+            number="P2026-00017",
+            project_name="核心网扩容",
+            customer_name="北方电信",
+            applicant_name="李明",
+            decided_by_name="王芳",
+            until=NINE,
+        )
+    )
+    intro = catalogue()[f"mail.{notice}.intro"][language]
+    assert "核心网扩容" in mail.subject
+    assert "P2026-00017" in mail.subject
+    assert "“核心网扩容”" in mail.text
+    assert re.search(r"[（(、 ][ANPDU][0-9]+", intro), "why: a rule id"
+    assert (Texts(language).moment(NINE, SHANGHAI) in mail.text) is ("{until}" in intro)
+
+
+@pytest.mark.parametrize("stage", ProjectStage)
+def test_what_comes_next_needs_no_more_than_is_known_at_that_stage(stage: ProjectStage) -> None:
+    """X4: a stage that waits for people names them; only a refusal has a date (P8), only an active project what is
+    next by itself (U2 to U5)."""
+    needs = placeholders(catalogue()[f"what_next_project.{stage}"]["zh"])
+    alone = {ProjectStage.ROUTING: set(), ProjectStage.REFUSED: {"until"}, ProjectStage.ACTIVE: {"next"}}
+    assert needs == (set() if stage.ended else alone.get(stage, {"people"}))
+
+
+NONSENSE: tuple[object, ...] = (
+    *(None, True, 1, 1.5, -1, 10**30, float("nan"), "", "x" * 20_000, "x\n", "\0", "\ud800", [], {}, [{}], {"x": 1}),
+    *("2026-13-01", "2026-01-01", "2026-01-01T00:00:00", "2026-01-01T10:00:00Z", "NaN", "-1", "0.001", "1e999"),
+    *(["a"] * 200, [{"person": "A", "percent": "0"}], [{"person": "a", "percent": "100.01"}]),
+    *([{"person": "a", "percent": "99.99"}], [{"person": "a", "percent": "50"}] * 2, {"name": "", "uscc": "123"}),
+)
+
+
+@pytest.mark.parametrize("form", PROJECT_FORMS)
+def test_whatever_is_wrong_in_a_form_of_a_project_is_said_in_words(form: type[BaseModel]) -> None:
+    """X4, D3: never the general sentence, and never a placeholder without its value."""
+    for field in form.model_fields:
+        for value in NONSENSE:
+            try:
+                form.model_validate({field: value})
+            except ValidationError as error:
+                for problem in field_problems(error.errors(include_url=False)):
+                    for language in LANGUAGES:
+                        said = Texts(language).error(problem.key, problem.params)
+                        assert said != Texts(language).text("error.invalid"), problem
+                        assert "Decimal" not in said
+
+
+@pytest.mark.parametrize("silence", Silence)
+def test_operators_read_when_silence_has_its_consequence(silence: Silence) -> None:
+    """U2, U3, U4."""
+    said = Texts("en").text(f"operators.silence_{silence}", at="2026-12-14 09:00")
+    assert "2026-12-14 09:00" in said
+    assert silence.rule in said
+
+
+def test_chinese_is_the_default() -> None:
+    """X4."""
+    assert Texts().text("stage.active") == "已生效"
+    assert language_of(None) == language_of("fr") == "zh"
+    assert language_of("en") == "en"
+
+
+def test_an_unknown_key_or_a_missing_parameter_raises() -> None:
+    texts = Texts("en")
+    with pytest.raises(KeyError):
+        texts.text("no.such.key")
+    with pytest.raises(KeyError):
+        texts.text("page.asked")
+
+
+def test_a_parameter_is_never_read_as_a_template() -> None:
+    assert Texts("en").text("page.asked", person="{person.__class__}") == "{person.__class__} is asked"
+
+
+def test_a_moment_is_written_in_the_zone_and_a_naive_one_is_refused() -> None:
+    assert Texts("zh").moment(NINE, SHANGHAI) == "2026年12月14日 周一 09:00"
+    assert Texts("en").moment(NINE, SHANGHAI) == "Mon 14 Dec 2026, 09:00"
+    assert Texts("zh").day(NINE.replace(hour=16), SHANGHAI) == "2026年12月15日 周二"
+    with pytest.raises(ValueError, match="time zone"):
+        Texts("zh").moment(NINE.replace(tzinfo=None), SHANGHAI)
+
+
+def test_money_is_written_exactly_and_in_one_way_in_both_languages() -> None:
+    assert Texts("zh").money(Decimal("1250000")) == Texts("en").money(Decimal("1250000.00")) == "¥1,250,000.00"
+    assert Texts("zh").money(Decimal("400000.01")) == "¥400,000.01"
+    assert Texts("en").money(Decimal("400000")) == "¥400,000.00"
+    assert Texts("en").money(Decimal("-0.50")) == "-¥0.50"
+
+
+def test_an_error_without_words_or_parameters_gets_the_general_sentence() -> None:
+    texts = Texts("en")
+    assert texts.error("string_too_long", {"max_length": 200}).startswith("Too long: at most 200")
+    assert texts.error("string_too_long") == texts.error("no_such_type") == texts.text("error.invalid")
+
+
+ROOT = Path(__file__).resolve().parents[3]
+SAID_BY = {"Refused": "error", "Refusal": "error", "note": "event"}
+"""Calls whose first text is a key: a refusal a person reads, an event of the timeline."""
+
+
+def said_in_code() -> Iterator[str]:
+    for folder in ("activities", "api"):
+        for path in sorted((ROOT / folder).glob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.Call):
+                    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                    texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+                    if name in SAID_BY and texts:
+                        yield f"{SAID_BY[name]}.{texts[0]}"
+
+
+def test_every_refusal_and_every_event_of_the_code_has_words() -> None:
+    """X1, X4."""
+    said = set(said_in_code())
+    assert {key.partition(".")[0] for key in said} == set(SAID_BY.values())
+    assert said - catalogue().keys() == set()

@@ -1,0 +1,583 @@
+"""The pages of projects and disputes: every kind of field as a control and back, what A5 weighs, in both languages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from api.problems import Refusal
+from api.tasks.routes import check_answer
+from db.tasks.tasks import TaskRow
+from domain.conflicts.verdict import Verdict
+from domain.policy import load_policy
+from domain.projects.project import Company, ProjectForm, SalesStage
+from domain.projects.rules import PROJECT_TASK_RULES, project_choices
+from domain.subject import SubjectType
+from domain.tasks.task import FieldKind, FieldSpec, TaskKind, TaskStatus
+from embedded.welcome import PROJECT_FILE
+from tests.unit.people.test_pages import NOON, Inputs
+from tests.verdicts import verdict
+from tests.visible import keys_in
+from texts.catalogue import Texts
+from texts.projects.project_lines import MatchLine
+from web.forms.fields import Offered, entered_values
+from web.forms.form import PROJECT, parse_form
+from web.links.answers import entered_fields, field_errors
+from web.page_models import FormError, Weighed
+from web.pages import (
+    CalmKind,
+    CalmPage,
+    DecisionPage,
+    Remark,
+    ResultKind,
+    ResultPage,
+    render_calm,
+    render_decision,
+    render_dossier,
+    render_result,
+)
+
+ZONE = load_policy().zone
+SHIPPED = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
+FORM = SHIPPED.model_copy(
+    update={
+        "name": "核心网扩容<b>",
+        "end_user": Company(name="北方电信<i>"),
+        "channel": None,
+        "amount": Decimal("8600000.00"),
+        "expected_signing": date(2027, 3, 31),
+        "stage": SalesStage.TENDER,
+        "vendor_registered": False,
+        "relationship": "与信息中心\n合作六年",
+    }
+)
+PEOPLE = ("lin.xia", "gao.yuan", "yang.fan", "xu.jing")
+SIDES = ("yang.fan", "xu.jing")
+NAMES = {"lin.xia": "林霞", "gao.yuan": "高远", "yang.fan": "杨帆", "xu.jing": "徐静", "p-9": "旧项目 · 徐静"}
+LINE = MatchLine(
+    subject_type="project",
+    name="旧项目<u>",
+    salesperson_name="徐静",
+    status="active",
+    since=datetime(2026, 3, 2, 1, 30, tzinfo=UTC),
+    earlier=True,
+    live=True,
+    verdict=verdict("same_tender_number"),
+    vendor_registered=True,
+    vendor_position="支持徐静团队<v>",
+    named_since=datetime(2026, 4, 1, 2, 0, tzinfo=UTC),
+    relationship="驻场三年",
+)
+_OWN = {"name": "核心网扩容", "salesperson_name": "杨帆", "since": NOON, "verdict": Verdict()}
+OWN = LINE.model_copy(update={**_OWN, "vendor_position": "支持我方投标", "named_since": None, "own": True})
+
+
+def choices(kind: TaskKind, *, text_on_the_table: bool = False) -> Any:
+    return project_choices(
+        kind, people=PEOPLE, salespeople=SIDES, suspects=("p-9", "A-1"), text_on_the_table=text_on_the_table
+    )
+
+
+def page(kind: TaskKind, **changes: Any) -> str:
+    view = {
+        "path": "/d/token",
+        "subject_type": SubjectType.PROJECT,
+        "subject_id": "pr0ject",
+        "project_name": FORM.name,
+        "customer_name": FORM.customer.name,
+        "round": 1,
+        "kind": kind,
+        "asked_name": "林霞",
+        "applicant_name": "杨帆",
+        "opened_at": NOON,
+        "due_at": NOON,
+        "choices": choices(kind),
+        "form": FORM,
+        "weighed": (Weighed(line=LINE, suspected=True), Weighed(line=OWN, own=True)),
+        "offered": Offered(people=tuple(NAMES.items())[:4], labels=NAMES, sides=SIDES),
+    }
+    return render_decision(DecisionPage.model_validate({**view, **changes}))
+
+
+def task(kind: TaskKind, *, text_on_the_table: bool = False) -> TaskRow:
+    return TaskRow(
+        id="t",
+        workflow_id="project-pr0ject",
+        subject_type="project",
+        subject_id="pr0ject",
+        kind=kind,
+        slot="",
+        round=1,
+        status=TaskStatus.OPEN,
+        choices=choices(kind, text_on_the_table=text_on_the_table),
+        opened_at=NOON,
+        due_at=NOON,
+        due_provisional=False,
+    )
+
+
+def answered(kind: TaskKind, typed: dict[str, str], **how: Any) -> dict[str, Any]:
+    """What the page's inputs, as they stand, with `typed` over them, become: fields that the rules accept."""
+    row = task(kind, **how)
+    posted = Inputs(page(kind, choices=row.choices)).values | typed
+    choice, reason, fields = entered_fields(row, posted, ZONE)
+    check_answer(row, choice, reason, fields)
+    return fields
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", list(PROJECT_TASK_RULES))
+def test_x4_every_task_of_a_project_has_a_page_without_script_and_without_a_default(
+    kind: TaskKind, language: str
+) -> None:
+    """X4, P2, P4, P5, P8, D1, D2, U6."""
+    html = page(kind, language=language)
+    assert keys_in(html) == set()
+    inputs = Inputs(html)
+    assert inputs.radios["choice"] == [choice.choice for choice in choices(kind)]
+    as_it_was = {"customer.legal_person", "vendor_registered"} if kind is TaskKind.SUPPLY_INFORMATION else set()
+    assert set(inputs.checked) == as_it_was
+    assert "choice" not in inputs.values
+    assert not {"script", "iframe", "img", "style", "b-x", "i", "u"} & set(inputs.tags)
+    assert len(inputs.ids) == len(set(inputs.ids))
+    assert inputs.anchors <= set(inputs.ids)
+    assert inputs.labelled <= set(inputs.ids)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROJECT_TASK_RULES if kind is not TaskKind.SUPPLY_INFORMATION])
+def test_a5_what_is_to_be_weighed_stands_on_the_page_with_times(kind: TaskKind) -> None:
+    """A5: order of registration, the vendor's position, familiarity; of this registration and of each other one."""
+    html = page(kind)
+    for shown in (
+        "2026年3月2日 周一 09:30",
+        "2026年12月14日 周一 12:00",
+        "登记先后",
+        "已在原厂商报备 · 支持徐静团队&lt;v&gt;",
+        "已在原厂商报备 · 支持我方投标",
+        "未在原厂商报备",
+        "2026年4月1日 周三 10:00 起用现名称",
+        "驻场三年",
+        "与信息中心\n合作六年",
+        "招标编号相同",
+        "可能的冲突",
+        "本次登记",
+        "¥8,600,000.00",
+    ):
+        assert shown in html
+    assert html.index("旧项目&lt;u&gt;") < html.index("本次登记")  # the first registered stands first
+
+
+def test_u7_commerce_sees_what_was_handed_in_and_enters_what_it_has_received() -> None:
+    """U7: nothing of the application is filled in beforehand: what counts is what commerce has read."""
+    handed_in = {"amount": "9750000.00", "contract_number": "HT-9", "signed_on": "2026-12-11", "received_on": None}
+    note = {"contract_application": {**handed_in, "by": {"id": "yang.fan", "name": "杨帆"}, "at": NOON.isoformat()}}
+    for language, label in (("zh", "签署日期"), ("en", "Signed on")):
+        shown = page(TaskKind.CONTRACT_REVIEW, note=note, language=language)
+        for words in ("HT-9", "¥9,750,000.00", "杨帆", label):
+            assert words in shown
+        assert not any(key in shown for key in ("contract_application", "contract number", "signed on", "2026-12-11"))
+        inputs = Inputs(shown)
+        assert {name: inputs.values[name] for name in ("number", "amount", "signed_on", "received_on")} == {
+            **{"number": "", "amount": "", "signed_on": "", "received_on": ""},
+        }
+        assert '<input id="f-number"' in shown  # a line, and no box for an essay
+        needed = {"zh": "选择“已收到，登记合同”时必填。", "en": "Needed for “Received: record the contract”."}[language]
+        assert shown.count(needed) == 2  # number and amount; the dates may be left out
+    typed = {"choice": "received", "number": "HT-9", "amount": "￥9,750,000", "received_on": "2026-12-14"}
+    fields = answered(TaskKind.CONTRACT_REVIEW, typed)
+    assert fields == {"number": "HT-9", "amount": "9750000", "received_on": "2026-12-14"}
+
+
+def test_p4_nothing_found_is_said() -> None:
+    assert "未发现相关的大客户、申请或项目。" in page(TaskKind.CONFLICT_CHECK, weighed=(Weighed(line=OWN, own=True),))
+    left_out = "另有 12 条关联较弱的未列出"
+    assert left_out in page(TaskKind.CONFLICT_CHECK, weaker=12)
+    assert "关联较弱" not in page(TaskKind.CONFLICT_CHECK)
+
+
+def test_d1_the_text_on_the_table_stands_on_the_page_and_how_to_confirm_it() -> None:
+    proposal = {
+        "cooperation": "联合投标",
+        "split": [
+            {"person": {"id": "yang.fan", "name": "杨帆"}, "percent": "62.50"},
+            {"person": {"id": "xu.jing", "name": "徐静"}, "percent": "37.50"},
+        ],
+        "by": {"id": "yang.fan", "name": "杨帆"},
+    }
+    html = page(TaskKind.AGREE_SPLIT, note={"proposal": proposal, "reason": "x"}, reason_remark=Remark(text="理由<s>"))
+    for shown in ("联合投标", "62.50", "37.50", "杨帆", "如同意对方的文本，请留空以下各项", "理由&lt;s&gt;"):
+        assert shown in html
+    assert "如同意对方的文本" not in page(TaskKind.AGREE_SPLIT)
+
+
+def test_d2_suggested_participants_precedents_and_the_meeting_are_shown() -> None:
+    ruling = {
+        "at": "2026-03-02T01:30:00+00:00",
+        "how": "decided",
+        "responsible": {"id": "xu.jing", "name": "徐静"},
+        "split": [{"person": {"id": "xu.jing", "name": "徐静"}, "percent": "100"}],
+    }
+    suggested = [{"id": "lin.xia", "name": "林霞"}]
+    offered = Offered(labels=NAMES, suggested=("lin.xia",))
+    html = page(TaskKind.CALL_MEETING, note={"participants": suggested, "precedents": [ruling]}, offered=offered)
+    assert "建议参加人（D2）：林霞" in html
+    assert "同一客户以往的裁定" in html
+    assert "2026年3月2日 周一 09:30" in html
+    assert Inputs(html).values["participants.0"] == "lin.xia"  # the rule names who sits there (D2)
+    meeting = {"starts_at": "2026-12-16T01:30:00+00:00", "place": "三楼会议室", "participants": suggested}
+    html = page(TaskKind.RECORD_MEETING, note={"meeting": meeting, "precedents": []})
+    for shown in ("三楼会议室", "2026年12月16日 周三 09:30", "林霞", "没有以往的裁定。"):
+        assert shown in html
+
+
+def test_p4_one_person_is_chosen_from_a_list_of_names() -> None:
+    html = page(TaskKind.ASSIGN_CLERK)
+    assert '<option value="gao.yuan">高远</option>' in html
+    assert answered(TaskKind.ASSIGN_CLERK, {"choice": "assign", "clerk": "gao.yuan"}) == {"clerk": "gao.yuan"}
+
+
+def test_p5_suspected_registrations_are_ticked() -> None:
+    inputs = Inputs(page(TaskKind.CONFLICT_CHECK))
+    assert inputs.radios["suspects.0"] == ["p-9"]
+    assert inputs.radios["suspects.1"] == ["A-1"]
+    typed = {"choice": "suspect", "reason": "同一招标", "suspects.0": "p-9", "suspects.1": "A-1"}
+    assert answered(TaskKind.CONFLICT_CHECK, typed) == {"suspects": ["p-9", "A-1"]}
+    assert answered(TaskKind.CONFLICT_CHECK, {"choice": "clear"}) == {}
+    named = typed | {"suspects_others": " P2026-00007，acc-1 "}
+    assert answered(TaskKind.CONFLICT_CHECK, named) == {"suspects": ["p-9", "A-1", "P2026-00007", "acc-1"]}
+
+
+def test_p5_where_nothing_was_found_a_registration_can_be_named_on_the_page() -> None:
+    html = page(TaskKind.CONFLICT_CHECK, choices=project_choices(TaskKind.CONFLICT_CHECK))
+    assert "自动检测没有找到的" in html
+    assert Inputs(html).values["suspects_others"] == ""
+    wrong = (FormError(field="suspects.0", message="没有找到"),)
+    again = page(TaskKind.CONFLICT_CHECK, entered={"suspects_others": "P2026-00009"}, errors=wrong)
+    assert Inputs(again).values["suspects_others"] == "P2026-00009"
+    assert "没有找到" in again
+
+
+def test_d2_a_meeting_is_called_in_the_business_time_zone() -> None:
+    typed = {
+        "choice": "called",
+        "starts_at": "2026-12-16T09:30",
+        "duration_minutes": "９０",
+        "place": "三楼",
+        "participants.0": "lin.xia",
+        "participants.3": "xu.jing",
+    }
+    assert answered(TaskKind.CALL_MEETING, typed) == {
+        "starts_at": "2026-12-16T09:30:00+08:00",
+        "duration_minutes": 90,
+        "place": "三楼",
+        "participants": ["lin.xia", "xu.jing"],
+    }
+    html = page(TaskKind.CALL_MEETING)
+    assert '<input id="f-starts_at" name="starts_at" type="datetime-local"' in html
+    assert html.count(Texts("zh").zone_name(ZONE)) == 2  # beside the input as well
+
+
+def test_d3_a_split_has_a_row_for_each_side_and_three_more() -> None:
+    """D3: and no row that nobody is left for; where the sides alone divide it (D1), theirs are all."""
+    sides = Offered(people=tuple((side, NAMES[side]) for side in SIDES), labels=NAMES, sides=SIDES)
+    alone = Inputs(page(TaskKind.AGREE_SPLIT, offered=sides)).values
+    assert "split.1.percent" in alone
+    assert "split.2.percent" not in alone
+    inputs = Inputs(page(TaskKind.RECORD_MEETING, offered=sides.model_copy(update={"people": tuple(NAMES.items())})))
+    assert [inputs.values.get(f"split.{row}.person") for row in range(5)] == [*SIDES, None, None, None]
+    assert "split.4.percent" in inputs.values
+    assert "split.5.percent" not in inputs.values
+    typed = {
+        "choice": "record",
+        "responsible": "xu.jing",
+        "summary": "由徐静负责",
+        "split.0.percent": " 62.50% ",
+        "split.1.percent": "３７.５",
+    }
+    assert answered(TaskKind.RECORD_MEETING, typed) == {
+        "responsible": "xu.jing",
+        "summary": "由徐静负责",
+        "split": [{"person": "yang.fan", "percent": "62.50"}, {"person": "xu.jing", "percent": "37.5"}],
+    }
+
+
+def test_d1_agreeing_without_a_text_confirms_and_disagreeing_carries_none() -> None:
+    """The rows of the sides, left as they stand, are no text."""
+    assert answered(TaskKind.AGREE_SPLIT, {"choice": "agree"}, text_on_the_table=True) == {}
+    assert answered(TaskKind.AGREE_SPLIT, {"choice": "disagree", "reason": "不同意"}) == {}
+    with pytest.raises(Refusal) as refusal:  # nothing on the table yet
+        answered(TaskKind.AGREE_SPLIT, {"choice": "agree"})
+    fields = {problem.field for problem in refusal.value.problems}
+    assert fields == {"fields.responsible", "fields.cooperation", "fields.split"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "where", "rule"),
+    [
+        ({"split.0.percent": "62.5", "split.1.percent": "37.49"}, "split", "D3"),
+        ({"split.0.percent": "50", "split.3.person": "yang.fan", "split.3.percent": "50"}, "split", "D3"),
+        ({"split.1.percent": "60", "split.3.percent": "40"}, "split.1.person", "D3"),
+        ({"split.0.percent": "100", "starts_at": "x"}, None, None),
+    ],
+)
+def test_d3_a_wrong_split_is_said_beside_its_row_and_kept(
+    typed: dict[str, str], where: str | None, rule: str | None
+) -> None:
+    row = task(TaskKind.RECORD_MEETING)
+    whole = {"choice": "record", "responsible": "xu.jing", "summary": "x", "split.0.person": "yang.fan",
+             "split.1.person": "xu.jing", **typed}  # fmt: skip
+    choice, reason, fields = entered_fields(row, whole, ZONE)
+    if where is None:
+        check_answer(row, choice, reason, fields)
+        return
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, choice, reason, fields)
+    assert [problem.rule for problem in refusal.value.problems] == [rule]
+    errors = field_errors(refusal.value, Texts("zh"))
+    assert [error.field for error in errors] == [where]
+    html = page(TaskKind.RECORD_MEETING, entered=whole, errors=errors)
+    assert f'id="f-{where.replace(".", "-")}-error">{errors[0].message}' in html
+    percents = {name: value for name, value in Inputs(html).values.items() if name.endswith(".percent") and value}
+    assert sorted(percents.values()) == sorted(value for name, value in typed.items() if name.endswith(".percent"))
+
+
+def test_d2_what_is_wrong_with_a_meeting_is_said_in_words_and_everything_typed_is_kept() -> None:
+    row = task(TaskKind.CALL_MEETING)
+    typed = {"choice": "called", "starts_at": "明天", "duration_minutes": "5", "participants.1": "gao.yuan"}
+    _, _, fields = entered_fields(row, typed, ZONE)
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, "called", "", fields)
+    errors = field_errors(refusal.value, Texts("zh"))
+    assert {error.field for error in errors} == {"starts_at", "duration_minutes", "place", "participants"}
+    html = page(TaskKind.CALL_MEETING, entered=typed, errors=errors)
+    inputs = Inputs(html)
+    assert inputs.values["starts_at"] == "明天"
+    assert inputs.values["participants.1"] == "gao.yuan"
+    assert inputs.checked == ["choice", "participants.1"]
+    assert {"f-starts_at", "f-duration_minutes", "f-place", "f-participants"} <= inputs.anchors <= set(inputs.ids)
+    assert "会议时间：" in html
+
+
+def test_p2_the_project_form_goes_to_the_page_and_back_unchanged() -> None:
+    inputs = Inputs(page(TaskKind.SUPPLY_INFORMATION))
+    assert inputs.values["expected_signing"] == "2027-03-31"
+    assert inputs.values["stage"] == "tender"
+    choice, _, fields = entered_fields(task(TaskKind.SUPPLY_INFORMATION), inputs.values, ZONE)
+    assert choice == "supply"
+    assert ProjectForm.model_validate(fields["project"]) == FORM
+    assert "补充项目信息" in page(TaskKind.SUPPLY_INFORMATION)
+    assert "提交补充后的项目信息" in page(TaskKind.SUPPLY_INFORMATION)
+
+
+def test_p2_a_cleared_end_user_is_none_and_a_nameless_one_is_wrong() -> None:
+    values = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values
+    parsed = parse_form(values | {"end_user.name": " "}, PROJECT)
+    assert ProjectForm.model_validate(parsed).end_user is None
+    named = parse_form(values | {"channel.uscc": "91310000132200821H"}, PROJECT)
+    with pytest.raises(ValidationError):
+        ProjectForm.model_validate(named)
+
+
+def test_p2_what_is_wrong_in_the_form_is_said_beside_its_field_with_the_rule() -> None:
+    row = task(TaskKind.SUPPLY_INFORMATION)
+    typed = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values | {
+        "amount": "-1",
+        "expected_signing": "31.3.",
+        "name": "",
+        "choice": "supply",
+    }
+    choice, reason, fields = entered_fields(row, typed, ZONE)
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, choice, reason, fields)
+    assert {(problem.field, problem.rule) for problem in refusal.value.problems} == {
+        ("fields.project.amount", "P2"),
+        ("fields.project.expected_signing", "P2"),
+        ("fields.project.name", "P2"),
+    }
+    errors = field_errors(refusal.value, Texts("zh"))
+    html = page(TaskKind.SUPPLY_INFORMATION, entered=typed, errors=errors)
+    assert {"f-amount", "f-expected_signing", "f-name"} <= Inputs(html).anchors
+    assert "项目名称：" in html
+
+
+SPECS = tuple(FieldSpec(name=f"n{kind}", kind=kind) for kind in FieldKind)
+POSTED = st.dictionaries(
+    st.one_of(
+        st.sampled_from([spec.name for spec in SPECS]),
+        st.tuples(
+            st.sampled_from([spec.name for spec in SPECS]),
+            st.sampled_from(["0", "7", "²", "99999", "", "x"]),
+            st.sampled_from(["", ".person", ".percent", ".percent.x"]),
+        ).map(lambda parts: f"{parts[0]}.{parts[1]}{parts[2]}"),
+    ),
+    st.one_of(st.text(max_size=6), st.sampled_from(["2026-12-16", "2026-12-16T09:30", "0001-01-01T00:00", "50", "٣"])),
+    max_size=10,
+)
+
+
+@settings(max_examples=300)
+@given(POSTED)
+def test_whatever_is_posted_is_read_and_shown_again(posted: dict[str, str]) -> None:
+    """X3: nothing that a browser or a script sends breaks a page."""
+    found = entered_values(SPECS, posted, ZONE)
+    assert set(found) <= {spec.name for spec in SPECS}
+    assert all(isinstance(share, dict) for share in found.get("nsplit", []))
+    renamed = {
+        re.sub(r"^n(\w+)", lambda m: {"split": "split", "people": "participants"}.get(m[1], m[1]), name): value
+        for name, value in posted.items()
+    }
+    for kind in (TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING, TaskKind.SUPPLY_INFORMATION):
+        assert "<h1>" in page(kind, entered=renamed)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_x4_calm_pages_and_results_speak_of_the_project(language: str) -> None:
+    shared = {
+        "path": "/d/t",
+        "language": language,
+        "subject_type": SubjectType.PROJECT,
+        "subject_id": "pr0ject",
+        "project_name": "核心网扩容",
+        "customer_name": "北方电信",
+    }
+    for kind in (CalmKind.WITHDRAWN, CalmKind.SUPERSEDED):
+        html = render_calm(CalmPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT}))
+        assert "核心网扩容" in html
+        assert "N9" not in html  # the rules of applications are not those of projects
+    assert "申请已有新的轮次" not in render_calm(CalmPage.model_validate({**shared, "kind": CalmKind.SUPERSEDED}))
+    done = ResultPage.model_validate(
+        {**shared, "result": ResultKind.ACCEPTED, "task_kind": TaskKind.SUPPLY_INFORMATION, "choice": "supply",
+         "person_name": "杨帆", "at": NOON}
+    )  # fmt: skip
+    assert ("提交补充后的项目信息" if language == "zh" else "Send the completed project") in render_result(done)
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_n11_the_dossier_of_a_project_shows_everything_in_words(language: Any) -> None:
+    person = {"id": "yang.fan", "name": "杨帆"}
+    dossier = {
+        "project": {
+            "id": "pr0ject",
+            "number": "P2026-00017",
+            "name": "核心网扩容",
+            "status": "disputed",
+            "status_label": "有争议",
+            "stage": "disputed",
+            "salesperson": person,
+            "next_events": [{"at": "2026-12-16T01:30:00+00:00", "what": "two_weeks", "label": "提醒"}],
+        },
+        "rounds": [{"round": 1, "form": FORM.model_dump(mode="json"), "matches": [{"name": "旧项目", "live": True}]}],
+        "disputes": [{"stage": "negotiation", "stage_label": "协商中", "proposal": {"cooperation": "联合投标"}}],
+        "updates": [
+            {"number": 2, "person": person, "progress": "方案通过", "stage": "tender", "stage_label": "招投标"}
+        ],
+        "record": [{"at": "2026-12-14T04:00:00Z", "event": "project_updated", "text": "", "body": {}, "seq": 7}],
+        "never_heard_of": {"x": "留存"},
+    }
+    html = render_dossier(dossier, language=language)
+    for shown in ("P2026-00017", "核心网扩容", "杨帆", "联合投标", "方案通过", "招投标", "协商中", "旧项目", "留存"):
+        assert shown in html
+    assert "北方电信&lt;i&gt;" in html
+    assert ("项目档案" if language == "zh" else "Project dossier") in html
+    assert ("2026年12月16日 周三 09:30" if language == "zh" else "Wed 16 Dec 2026, 09:30") in html
+
+
+def test_p2_who_completes_a_held_project_is_not_spoken_to_as_a_judge() -> None:
+    """P2, X4: nor shown the project twice, in brief and as the form to be completed."""
+    html = page(TaskKind.SUPPLY_INFORMATION)
+    assert "请 林霞 补充" in html
+    assert "您的决定" not in html
+    assert 'id="brief"' not in html
+    judged = page(TaskKind.PROJECT_APPROVAL)
+    assert "请 林霞 决定" in judged
+    assert "您的决定" in judged
+
+
+def test_d1_the_page_says_with_whom_it_is_to_be_agreed() -> None:
+    html = page(TaskKind.AGREE_SPLIT, note={"proposal": {"cooperation": "合作"}, "other_side": ["徐静 · 华东区"]})
+    assert 0 < html.index("对方") < html.index("徐静 · 华东区") < html.index("待确认的协议")
+
+
+def test_x4_the_project_is_shown_in_the_readers_words() -> None:
+    """X4, P4: dates written out, no customer called a Named Account by its form alone, no empty groups."""
+    html = page(TaskKind.PROJECT_APPROVAL)
+    assert Texts("zh").written_date(FORM.expected_signing.isoformat()) in html
+    assert f">{FORM.expected_signing.isoformat()}<" not in html
+    assert "<dd>大客户</dd>" not in html
+    bare = page(TaskKind.PROJECT_APPROVAL, form=FORM.model_copy(update={"end_user": None, "channel": None}))
+    assert '<h3>最终用户</h3>\n<p class="muted">无</p>' in bare
+    assert '<h3>渠道</h3>\n<p class="muted">无</p>' in bare
+
+
+def test_n11_a_dossier_names_people_and_registrations_that_its_record_knows_by_id() -> None:
+    """N11, X4, D2: names for ids, the office by its name, a meeting in the order in which people read it."""
+    person = {"id": "lin.xia", "name": "林霞"}
+    meeting = {"place": "三楼", "wanted": {"by": person}, "participants": [person], "starts_at": NOON.isoformat()}
+    html = render_dossier(
+        {
+            "project": {
+                "id": "pr0ject",
+                "name": "核心网扩容",
+                "department": "north",
+                "department_name": "北方区",
+                "refusal": {"suspects": ["p-9"]},
+                "next_events": [{"at": NOON.isoformat(), "what": "meeting", "label": "协调会议", "rule": "D2"}],
+            },
+            "matches": [{"subject_id": "p-9", "name": "旧项目"}],
+            "disputes": [{"meeting": meeting}],
+            "record": [{"at": NOON.isoformat(), "event": "task_opened", "body": {"asked": [{"person": "lin.xia"}]}}],
+        }
+    )
+    words = " ".join(re.sub(r"<[^>]*>", " ", html.partition("<body")[2]).split())
+    for said in ("部门 北方区", "冲突的登记 旧项目", "人员：林霞", "要求召开协调会议"):
+        assert said in words
+    for unsaid in ("north", "p-9：", "lin.xia", " what ", " label ", " wanted "):
+        assert unsaid not in words
+    assert words.index("会议时间") < words.index("三楼") < words.index("参加人")
+
+
+def test_d1_the_text_on_the_table_says_whose_it_is_and_a_share_is_a_percentage() -> None:
+    """D1, D3, X4."""
+    split = [{"id": "xu.jing", "name": "徐静", "percent": "40"}]
+    proposal = {"cooperation": "合作", "split": split, "by": {"id": "xu.jing", "name": "徐静"}}
+    html = page(TaskKind.AGREE_SPLIT, note={"proposal": proposal})
+    assert "待确认的协议（徐静 提出）" in html
+    assert ">操作人<" not in html
+    assert ">比例（%）<" in html
+    assert ">percent<" not in html
+
+
+@pytest.mark.parametrize("kind", [kind for kind in PROJECT_TASK_RULES if kind is not TaskKind.SUPPLY_INFORMATION])
+def test_p4_the_whole_form_is_folded_but_for_the_clerk_who_compares_it(kind: TaskKind) -> None:
+    html = page(kind)
+    assert ("<details open>" in html) is (kind is TaskKind.CONFLICT_CHECK)
+    assert html.count("<details") == 1
+
+
+def test_d2_what_a_meeting_needs_is_marked_since_there_is_no_other_choice() -> None:
+    """D2, X4: many people to tick stand in columns."""
+    html = page(TaskKind.CALL_MEETING)
+    for label in ("会议时间", "地点", "参加人"):
+        assert re.search(rf'{re.escape(label)} <span class="required">必填</span>', html), label
+    assert not re.search(r'备注 <span class="required">', html)
+    assert "请点选" in html
+    assert "15 至 480 的整数；不填即为 60 分钟" in html
+    assert 'class="picks"' in html
+
+
+def test_d1_how_it_was_settled_is_said_in_words_and_without_ids() -> None:
+    """D1, D2, X4."""
+    said = {"cooperation": "合作", "summary": "由徐静负责", "at": NOON.isoformat()}
+    agreement = {"how": "agreed", "dispute": "pr0ject-1", **said}
+    html = page(TaskKind.PROJECT_APPROVAL, note={"agreement": agreement})
+    assert "双方已达成一致" in html
+    assert "<dt>会议结论</dt>" in html
+    assert "pr0ject-1" not in html
+    assert ">agreed<" not in html

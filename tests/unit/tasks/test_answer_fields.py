@@ -1,0 +1,533 @@
+"""What may stand in each field of an answer; everything that is wrong is told at once (N1, D3)."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from domain.base import MONEY_CEILING, Moment
+from domain.disputes.dispute import Agreement, MeetingCall, MeetingOutcome
+from domain.projects.rules import project_choices
+from domain.reviews.review import DECIDE, KEEP, REPORT, REVOKE, TARGETS, review_choices
+from domain.tasks.answer_fields import answer_problems, given_rows
+from domain.tasks.task import (
+    AGREE,
+    ASSIGN,
+    CALLED,
+    CLEAR,
+    DISAGREE,
+    HOLD,
+    RECORD,
+    REJECT,
+    SUPPLY,
+    SUSPECT,
+    Choice,
+    FieldKind,
+    FieldSpec,
+    TaskKind,
+)
+from texts.catalogue import Texts
+
+MEETING: dict[str, Any] = {
+    "starts_at": "2026-12-01T09:30:00+08:00",
+    "duration_minutes": 90,
+    "place": "总部三楼会议室",
+    "participants": ["liu.yang", "zhang.wei"],
+    "note": "",
+}
+SPLIT: list[Any] = [{"person": "yang.fan", "percent": "60"}, {"person": "xu.jing", "percent": "40"}]
+IN_BOTH = (Texts("zh"), Texts("en"))
+
+Found = list[tuple[str, str]]
+
+
+def problems(choices: tuple[Choice, ...], choice: str, fields: dict[str, Any], reason: str = "") -> Found:
+    found = answer_problems(choices, choice=choice, reason=reason, fields=fields)
+    for problem in found:  # X4: whatever is wrong is said in both languages, with its figures
+        for texts in IN_BOTH:
+            said = texts.error(problem.key, problem.params)
+            assert said
+            assert said != texts.error("invalid")
+            assert "{" not in said
+    return [(problem.field, problem.key) for problem in found]
+
+
+def of_kind(kind: FieldKind, value: Any, **spec: Any) -> Found:
+    field = FieldSpec(name="x", kind=kind, **spec)
+    return problems((Choice(choice="c", fields=(field,)),), "c", {"x": value})
+
+
+@pytest.mark.parametrize("kind", FieldKind)
+def test_n1_what_is_required_is_missing_when_it_is_not_there(kind: FieldKind) -> None:
+    assert of_kind(kind, None, required=True) == [("fields.x", "missing")]
+    assert of_kind(kind, None) == []
+
+
+@pytest.mark.parametrize("kind", [FieldKind.PEOPLE, FieldKind.SUBJECTS])
+def test_n1_a_list_that_names_nobody_is_missing(kind: FieldKind) -> None:
+    assert of_kind(kind, [], required=True, at_least=2) == [("fields.x", "missing")]
+    assert of_kind(kind, []) == []
+
+
+@pytest.mark.parametrize("kind", [FieldKind.TEXT, FieldKind.MONEY, FieldKind.CHOICE])
+def test_n1_a_text_of_spaces_is_missing(kind: FieldKind) -> None:
+    assert of_kind(kind, " \n ", required=True, options=("a",)) == [("fields.x", "missing")]
+    assert of_kind(kind, " \n ", options=("a",)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (FieldKind.TEXT, 5, [("fields.x", "string_type")]),
+        (FieldKind.TEXT, "a\0b", [("fields.x", "control_character")]),
+        (FieldKind.TEXT, "x" * 10_001, [("fields.x", "string_too_long")]),
+        (FieldKind.PERSON, 5, [("fields.x", "string_type")]),
+        (FieldKind.PERSON, ["gao.yuan"], [("fields.x", "string_type")]),
+        (FieldKind.PERSON, "", [("fields.x", "string_pattern_mismatch")]),
+        (FieldKind.PERSON, " gao.yuan", [("fields.x", "string_pattern_mismatch")]),
+        (FieldKind.PERSON, "高媛", [("fields.x", "string_pattern_mismatch")]),
+        (FieldKind.PERSON, "\ud800", [("fields.x", "string_unicode")]),
+        (FieldKind.PEOPLE, "gao.yuan", [("fields.x", "tuple_type")]),
+        (FieldKind.PEOPLE, {"gao.yuan": 1}, [("fields.x", "tuple_type")]),
+        (
+            FieldKind.PEOPLE,
+            ["gao.yuan", 5, ""],
+            [("fields.x.1", "string_type"), ("fields.x.2", "string_pattern_mismatch")],
+        ),
+        (FieldKind.PEOPLE, ["gao.yuan"] * 51, [("fields.x", "too_long")]),
+        (FieldKind.SUBJECTS, 5, [("fields.x", "tuple_type")]),
+        (FieldKind.SUBJECTS, ["p1", None], [("fields.x.1", "string_type")]),
+        (FieldKind.SUBJECTS, ["p1\n"], [("fields.x.0", "string_pattern_mismatch")]),
+        (FieldKind.MOMENT, "2026-12-01T09:30:00", [("fields.x", "timezone_aware")]),
+        (FieldKind.MOMENT, "2026-12-01", [("fields.x", "datetime_parsing")]),
+        (FieldKind.MOMENT, "2026-13-01T09:30:00Z", [("fields.x", "datetime_from_date_parsing")]),
+        (FieldKind.MOMENT, "tomorrow", [("fields.x", "datetime_parsing")]),
+        (FieldKind.MOMENT, "", [("fields.x", "datetime_parsing")]),
+        (FieldKind.MOMENT, 1764000000, [("fields.x", "datetime_type")]),
+        (FieldKind.MOMENT, "1764000000", [("fields.x", "datetime_parsing")]),
+        (FieldKind.MOMENT, "0001-01-01T00:00:00+14:00", [("fields.x", "datetime_parsing")]),
+        (FieldKind.MOMENT, "9999-12-31T23:59:59-14:00", [("fields.x", "datetime_parsing")]),
+        (FieldKind.NUMBER, "an hour", [("fields.x", "int_parsing")]),
+        (FieldKind.NUMBER, 60.5, [("fields.x", "int_from_float")]),
+        (FieldKind.NUMBER, True, [("fields.x", "int_type")]),
+        (FieldKind.NUMBER, [60], [("fields.x", "int_type")]),
+        (FieldKind.NUMBER, -1, [("fields.x", "greater_than_equal")]),
+        (FieldKind.NUMBER, 100_001, [("fields.x", "less_than_equal")]),
+        (FieldKind.MONEY, 1250000.5, [("fields.x", "money_as_text")]),
+        (FieldKind.MONEY, True, [("fields.x", "money_as_text")]),
+        (FieldKind.MONEY, "125万", [("fields.x", "decimal_parsing")]),
+        (FieldKind.MONEY, "-1", [("fields.x", "greater_than_equal")]),
+        (FieldKind.MONEY, "0.001", [("fields.x", "decimal_max_places")]),
+        (FieldKind.MONEY, "1000000000000", [("fields.x", "less_than")]),
+        (FieldKind.MONEY, "NaN", [("fields.x", "finite_number")]),
+        (FieldKind.MONEY, ["1"], [("fields.x", "decimal_type")]),
+        (FieldKind.CHOICE, 1, [("fields.x", "string_type")]),
+        (FieldKind.CHOICE, "\ud800", [("fields.x", "string_unicode")]),
+        (FieldKind.ROWS, "a1", [("fields.x", "list_type")]),
+        (FieldKind.ROWS, {"a1": {}}, [("fields.x", "list_type")]),
+        (FieldKind.ROWS, ["a1", None, [[]]], [(f"fields.x.{n}", "dict_type") for n in range(3)]),
+        (FieldKind.ROWS, [{}] * 501, [("fields.x", "too_long")]),
+        (FieldKind.SPLIT, "60/40", [("fields.x", "tuple_type")]),
+        (FieldKind.SPLIT, [], [("fields.x", "too_short")]),
+    ],
+)
+def test_each_kind_of_field_refuses_what_it_is_not(kind: FieldKind, value: Any, expected: Found) -> None:
+    assert of_kind(kind, value) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        (FieldKind.TEXT, "两行\n文字"),
+        (FieldKind.PERSON, "gao.yuan"),
+        (FieldKind.PEOPLE, ["gao.yuan", "lin.xia"]),
+        (FieldKind.SUBJECTS, ["6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "P-2019 17", "旧-3"]),
+        (FieldKind.MOMENT, "2026-12-01T09:30:00+08:00"),
+        (FieldKind.MOMENT, "2026-12-01T01:30Z"),
+        (FieldKind.NUMBER, 60),
+        (FieldKind.NUMBER, "60"),  # a page's form sends text
+        (FieldKind.SPLIT, SPLIT),
+        (FieldKind.MONEY, "1250000.00"),
+        (FieldKind.MONEY, 0),
+        (FieldKind.CHOICE, "anything"),  # none is named
+        (FieldKind.ROWS, []),  # nothing is asked about
+        (FieldKind.FORM, {"customer": "judged by the model of its subject"}),
+    ],
+)
+def test_each_kind_of_field_takes_what_it_is(kind: FieldKind, value: Any) -> None:
+    assert of_kind(kind, value, required=True) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        (FieldKind.PERSON, "song.jie", [("fields.x", "not_among_options")]),
+        (FieldKind.PEOPLE, ["a1", "song.jie", "b2", "x"], [("fields.x", "not_among_options")] * 2),
+        (FieldKind.SUBJECTS, ["a1", "c3"], [("fields.x", "not_among_options")]),
+        (FieldKind.CHOICE, "a", [("fields.x", "not_among_options")]),
+        (FieldKind.CHOICE, "a1", []),
+        (FieldKind.PERSON, "a1", []),
+        (FieldKind.PEOPLE, ["b2", "a1"], []),
+        (FieldKind.SUBJECTS, ["b2"], []),
+    ],
+)
+def test_only_what_is_offered_may_be_named(kind: FieldKind, value: Any, expected: Found) -> None:
+    assert of_kind(kind, value, options=("a1", "b2")) == expected
+
+
+def test_bounds_of_a_number_and_of_how_many_different_ones_are_named() -> None:
+    bounds = {"at_least": 2, "at_most": 3}
+    assert [of_kind(FieldKind.NUMBER, n, **bounds) for n in (2, 3)] == [[], []]
+    assert of_kind(FieldKind.NUMBER, 1, **bounds) == [("fields.x", "greater_than_equal")]
+    assert of_kind(FieldKind.NUMBER, 4, **bounds) == [("fields.x", "less_than_equal")]
+    for kind in (FieldKind.PEOPLE, FieldKind.SUBJECTS):
+        assert of_kind(kind, ["a", "b"], **bounds) == []
+        assert of_kind(kind, ["a", "a"], **bounds) == [("fields.x", "too_short")]
+        assert of_kind(kind, ["a", "b", "c", "d"], **bounds) == [("fields.x", "too_long")]
+
+
+# The steps of a project
+
+
+def test_p4_p8_u6_a_choice_without_fields_takes_none_and_a_reason_is_asked_by_the_rule_of_the_step() -> None:
+    for kind, choice, rule in (
+        (TaskKind.PROJECT_APPROVAL, HOLD, "P2"),
+        (TaskKind.PROJECT_APPROVAL, REJECT, "P2"),
+        (TaskKind.CONFLICT_CONFIRMATION, "conflict", "P5"),
+        (TaskKind.OBJECTION_REVIEW, "uphold_refusal", "P8"),
+        (TaskKind.RESUME_REVIEW, REJECT, "U6"),
+        (TaskKind.AGREE_SPLIT, DISAGREE, "D1"),
+    ):
+        found = answer_problems(project_choices(kind), choice=choice, reason=" \n", fields={"more": 1})
+        assert [(one.field, one.key, one.rule) for one in found] == [
+            ("reason", "reason_required", rule),
+            ("fields.more", "extra_forbidden", None),
+        ]
+
+
+def test_p2_a_held_project_needs_its_form() -> None:
+    choices = project_choices(TaskKind.SUPPLY_INFORMATION)
+    (problem,) = answer_problems(choices, choice=SUPPLY, reason="", fields={})
+    assert (problem.field, problem.key, problem.rule) == ("fields.project", "missing", "P2")
+
+
+def test_p4_assigning_names_one_who_may_be_assigned() -> None:
+    choices = project_choices(TaskKind.ASSIGN_CLERK, people=["gao.yuan", "lin.xia"])
+    assert problems(choices, ASSIGN, {"clerk": "gao.yuan"}) == []
+    assert problems(choices, ASSIGN, {"clerk": "yang.fan"}) == [("fields.clerk", "not_among_options")]
+    assert problems(choices, ASSIGN, {}) == [("fields.clerk", "missing")]
+
+
+def test_p4_a_suspicion_names_what_was_found_and_why() -> None:
+    choices = project_choices(TaskKind.CONFLICT_CHECK, suspects=["p1", "p2"])
+    assert problems(choices, SUSPECT, {"suspects": ["p1"]}, reason="同一客户") == []
+    assert problems(choices, SUSPECT, {"suspects": []}) == [
+        ("reason", "reason_required"),
+        ("fields.suspects", "missing"),
+    ]
+    assert problems(choices, CLEAR, {"suspects": ["p1"]}) == [("fields.suspects", "extra_forbidden")]
+    # P5: what detection has not found is looked up in the record, by its id or project number.
+    nothing_found = project_choices(TaskKind.CONFLICT_CHECK)
+    assert problems(nothing_found, SUSPECT, {"suspects": ["P2026-00001"]}, reason="同一客户") == []
+    assert problems(nothing_found, SUSPECT, {"suspects": "p1"}, reason="同一客户") == [
+        ("fields.suspects", "tuple_type")
+    ]
+
+
+def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:
+    choices = project_choices(TaskKind.CALL_MEETING, people=["liu.yang", "zhang.wei", "chen.jing"])
+    assert problems(choices, CALLED, MEETING) == []
+    wrong = {
+        "starts_at": "2026-12-01 09:30",
+        "duration_minutes": 5,
+        "place": " ",
+        "participants": ["liu.yang", "liu.yang"],
+        "note": 7,
+        "room": "301",
+    }
+    assert problems(choices, CALLED, wrong) == [
+        ("fields.room", "extra_forbidden"),
+        ("fields.starts_at", "timezone_aware"),
+        ("fields.duration_minutes", "greater_than_equal"),
+        ("fields.place", "missing"),
+        ("fields.participants", "too_short"),
+        ("fields.note", "string_type"),
+    ]
+    assert problems(choices, CALLED, MEETING | {"participants": ["liu.yang", "song.jie"]}) == [
+        ("fields.participants", "not_among_options")
+    ]
+
+
+def test_d2_everything_wrong_with_an_outcome_is_told_at_once() -> None:
+    choices = project_choices(TaskKind.RECORD_MEETING, salespeople=["yang.fan", "xu.jing"])
+    outcome = {"responsible": "xu.jing", "split": SPLIT, "summary": "由徐静负责。"}
+    assert problems(choices, RECORD, outcome) == []
+    assert MeetingOutcome.model_validate(outcome).responsible == "xu.jing"
+    wrong = {"responsible": "guo.tao", "split": [{"person": "yang.fan", "percent": 60.0}, {"percent": "0"}]}
+    assert problems(choices, RECORD, wrong) == [
+        ("fields.responsible", "not_among_options"),
+        ("fields.split.0.percent", "money_as_text"),
+        ("fields.split.1.person", "missing"),
+        ("fields.split.1.percent", "greater_than"),
+        ("fields.summary", "missing"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("percents", "key"), [(("60", "39.99"), "split_not_100"), (("60", "40.01"), "split_not_100"), (("60", "40"), "")]
+)
+def test_d3_a_split_of_99_99_is_refused_by_its_rule(percents: tuple[str, str], key: str) -> None:
+    choices = project_choices(TaskKind.AGREE_SPLIT)
+    people = ("yang.fan", "xu.jing") if key else ("yang.fan", "yang.fan")
+    shares: list[Any] = [
+        {"person": person, "percent": percent} for person, percent in zip(people, percents, strict=True)
+    ]
+    fields: dict[str, Any] = {"responsible": "xu.jing", "cooperation": "各做一半", "split": shares}
+    found = answer_problems(choices, choice=AGREE, reason="", fields=fields)
+    assert [(one.field, one.key, one.rule) for one in found] == [("fields.split", key or "split_person_twice", "D3")]
+
+
+def test_d1_the_first_text_is_whole() -> None:
+    """It names who is responsible, how the two work together, and who gets how much."""
+    choices = project_choices(TaskKind.AGREE_SPLIT, salespeople=["yang.fan", "xu.jing"])
+    whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
+    assert problems(choices, AGREE, whole) == []
+    assert problems(choices, AGREE, {}) == [(f"fields.{name}", "missing") for name in whole]
+    for name in whole:
+        assert problems(choices, AGREE, whole | {name: None}) == [(f"fields.{name}", "missing")]
+    assert problems(choices, AGREE, whole | {"cooperation": " "}) == [("fields.cooperation", "missing")]
+    assert problems(choices, AGREE, whole | {"responsible": "guo.tao"}) == [("fields.responsible", "not_among_options")]
+
+
+def test_d1_a_text_on_the_table_is_confirmed_as_it_is_or_countered_whole() -> None:
+    choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=True)
+    for confirmed in ({}, {"cooperation": None, "split": None}, {"cooperation": " "}):
+        assert problems(choices, AGREE, dict(confirmed)) == []
+    whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
+    assert problems(choices, AGREE, whole) == []
+    for name in whole:
+        alone = problems(choices, AGREE, {name: whole[name]})
+        assert set(alone) == {(f"fields.{other}", "missing") for other in whole if other != name}
+    for blank in (None, " "):
+        assert problems(choices, AGREE, whole | {"cooperation": blank}) == [("fields.cooperation", "missing")] * 2
+
+
+# The rows of a review
+
+
+def row(account: str, **columns: Any) -> dict[str, Any]:
+    return {"id": account, **columns}
+
+
+def kept(account: str, **changes: Any) -> dict[str, Any]:
+    return row(account, decision=KEEP, target_contracts="8000000", target_revenue="2000000.50", **changes)
+
+
+def revoked(account: str, **changes: Any) -> dict[str, Any]:
+    return row(account, decision=REVOKE, reason="全年没有新签合同，计划未执行", **changes)
+
+
+def test_r1_a_week_has_one_row_for_each_account() -> None:
+    choices = review_choices(TaskKind.WEEKLY_UPDATE, ("a1", "a2"))
+    both = [row("a2", work="拜访", progress="已交流", problems=""), row("a1", work="投标", progress="待开标")]
+    assert problems(choices, REPORT, {"accounts": both}) == []
+    assert problems(choices, REPORT, {}) == [("fields.accounts", "missing")]
+    assert problems(choices, REPORT, {"accounts": []}) == [("fields.accounts", "rows_missing")]
+    one: list[Any] = both[:1]
+    (absent,) = answer_problems(choices, choice=REPORT, reason="", fields={"accounts": one})
+    assert (absent.field, absent.key, absent.rule, absent.params["rows"]) == (
+        "fields.accounts",
+        "rows_missing",
+        "R1",
+        "a1",
+    )
+
+
+def test_r1_everything_wrong_with_the_rows_is_told_at_once() -> None:
+    choices = review_choices(TaskKind.WEEKLY_UPDATE, ("a1", "a2", "a3"))
+    said = {"work": "拜访", "progress": "已交流"}
+    wrong: list[Any] = [
+        row("a1", work=" ", progress=7, plan="?"),
+        row("a1", **said),
+        row("a9", **said, problems="x" * 10_001),
+        said,
+        {**said, "id": ["a2"]},
+        row("a2"),
+        "a3",
+    ]
+    assert problems(choices, REPORT, {"accounts": wrong}) == [
+        ("fields.accounts.0.plan", "extra_forbidden"),
+        ("fields.accounts.0.work", "missing"),
+        ("fields.accounts.0.progress", "string_type"),
+        ("fields.accounts.1.id", "row_twice"),
+        ("fields.accounts.2.id", "not_among_options"),
+        ("fields.accounts.2.problems", "string_too_long"),
+        ("fields.accounts.3.id", "missing"),
+        ("fields.accounts.4.id", "string_type"),
+        ("fields.accounts.5.work", "missing"),
+        ("fields.accounts.5.progress", "missing"),
+        ("fields.accounts.6", "dict_type"),
+        ("fields.accounts", "rows_missing"),
+    ]
+
+
+def test_r2_a_month_says_how_the_plan_went_and_sets_the_next_targets() -> None:
+    choices = review_choices(TaskKind.MONTHLY_REVIEW, ("a1",))
+    good = row("a1", plan_progress="behind", action_plan="补齐方案", target_contracts="0", target_revenue="120000.00")
+    assert problems(choices, TARGETS, {"accounts": [good]}) == []
+    wrong = good | {"plan_progress": "fine", "target_contracts": "一百万", "target_revenue": ""}
+    assert problems(choices, TARGETS, {"accounts": [wrong]}) == [
+        ("fields.accounts.0.plan_progress", "not_among_options"),
+        ("fields.accounts.0.target_contracts", "decimal_parsing"),
+        ("fields.accounts.0.target_revenue", "missing"),
+    ]
+
+
+def test_r4_r5_who_is_kept_has_targets_and_who_is_revoked_a_reason() -> None:
+    choices = review_choices(TaskKind.ANNUAL_REVIEW, ("a1", "a2"))
+    blank = {"target_contracts": "", "target_revenue": None}
+    assert problems(choices, DECIDE, {"accounts": [kept("a1", reason=" "), revoked("a2", **blank)]}) == []
+    assert problems(choices, DECIDE, {"accounts": [row("a1", decision=KEEP), row("a2", decision=REVOKE)]}) == [
+        ("fields.accounts.0.target_contracts", "missing"),
+        ("fields.accounts.0.target_revenue", "missing"),
+        ("fields.accounts.1.reason", "missing"),
+    ]
+    both = [kept("a1", reason="继续"), revoked("a2", target_contracts="1", target_revenue="x")]
+    assert problems(choices, DECIDE, {"accounts": both}) == [
+        ("fields.accounts.0.reason", "leave_empty"),
+        ("fields.accounts.1.target_contracts", "leave_empty"),
+        ("fields.accounts.1.target_revenue", "leave_empty"),
+    ]
+
+
+@pytest.mark.parametrize(("said", "key"), [({}, "missing"), ({"decision": "wait"}, "not_among_options")])
+def test_r4_while_it_is_open_what_is_decided_only_the_decision_is_asked_for(said: dict[str, Any], key: str) -> None:
+    choices = review_choices(TaskKind.ANNUAL_REVIEW, ("a1",))
+    assert problems(choices, DECIDE, {"accounts": [row("a1", **said)]}) == [("fields.accounts.0.decision", key)]
+    half = row("a1", **said, target_contracts="-1")
+    assert problems(choices, DECIDE, {"accounts": [half]}) == [
+        ("fields.accounts.0.decision", key),
+        ("fields.accounts.0.target_contracts", "greater_than_equal"),
+    ]
+
+
+def test_r4_more_rows_than_anybody_answers_for_are_refused_as_a_whole() -> None:
+    accounts = tuple(f"a{n}" for n in range(600))
+    choices = review_choices(TaskKind.ANNUAL_REVIEW, accounts)
+    assert problems(choices, DECIDE, {"accounts": [kept(one) for one in accounts]}) == []
+    (absent,) = answer_problems(choices, choice=DECIDE, reason="", fields={"accounts": [kept("a0")]})
+    assert absent.params["count"] == "599"
+    assert absent.params["rows"].endswith("a20, …")
+    assert problems(choices, DECIDE, {"accounts": [kept("a0")] * 10_000}) == [("fields.accounts", "too_long")]
+
+
+def test_r2_what_was_said_is_read_back_by_account() -> None:
+    (choice,) = review_choices(TaskKind.ANNUAL_REVIEW, ("a1", "a2"))
+    rows: list[Any] = [kept("a1", reason=None), revoked("a2", target_revenue="")]
+    assert given_rows(choice.fields[0], rows) == {
+        "a1": {"decision": "keep", "target_contracts": "8000000.00", "target_revenue": "2000000.50"},
+        "a2": {"decision": "revoke", "reason": "全年没有新签合同，计划未执行"},
+    }
+
+
+def test_an_answer_that_was_not_offered_is_told_alone() -> None:
+    choices = project_choices(TaskKind.PROJECT_APPROVAL)
+    assert problems(choices, "", {"x": 1}) == [("choice", "choice_required")]
+    assert problems(choices, "pass", {"x": 1}) == [("choice", "unknown_choice")]
+
+
+# What is taken here is never refused later
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(
+    changed=st.dictionaries(
+        st.sampled_from(sorted(MEETING)),
+        json_values
+        | st.integers(0, 600)
+        | st.lists(st.sampled_from(["liu.yang", "zhang.wei", "xu.jing"]), max_size=4)
+        | st.datetimes().map(lambda at: f"{at.isoformat()}+08:00"),
+        max_size=3,
+    )
+)
+def test_d2_a_meeting_that_passes_can_be_called(changed: dict[str, Any]) -> None:
+    choices = project_choices(TaskKind.CALL_MEETING, people=["liu.yang", "zhang.wei", "xu.jing"])
+    fields = MEETING | changed
+    if not answer_problems(choices, choice=CALLED, reason="", fields=fields):
+        call = MeetingCall.model_validate({name: value for name, value in fields.items() if value is not None})
+        assert len(set(call.participants)) >= 2
+        assert TypeAdapter(Moment).dump_json(call.starts_at)
+
+
+@given(cooperation=json_values, split=json_values | st.just(SPLIT), on_the_table=st.booleans())
+def test_d1_an_agreement_that_passes_can_be_put_on_the_table(cooperation: Any, split: Any, on_the_table: bool) -> None:
+    choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=on_the_table)
+    fields = {"responsible": "xu.jing", "cooperation": cooperation, "split": split}
+    if answer_problems(choices, choice=AGREE, reason="", fields=fields):
+        return
+    try:
+        Agreement.model_validate(fields)
+    except ValidationError:
+        assert on_the_table
+        assert split is None
+        assert cooperation is None or not cooperation.strip()
+
+
+@given(
+    kind=st.sampled_from([TaskKind.WEEKLY_UPDATE, TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW]),
+    rows=st.lists(
+        st.one_of(
+            json_values,
+            st.fixed_dictionaries(
+                {"id": st.sampled_from(["a1", "a2", "a3"])},
+                optional={
+                    "work": st.just("拜访") | json_values,
+                    "progress": st.just("已交流") | json_values,
+                    "plan_progress": st.sampled_from(["behind", "fine"]) | json_values,
+                    "action_plan": st.just("补齐方案") | json_values,
+                    "decision": st.sampled_from([KEEP, REVOKE]) | json_values,
+                    "target_contracts": st.sampled_from(["1", "1e3", " 2.50 ", "", 3]) | json_values,
+                    "target_revenue": st.sampled_from(["1", "-1", "", "1e-9", "1e99"]) | json_values,
+                    "reason": st.sampled_from(["没有合同", "", None]) | json_values,
+                },
+            ),
+        ),
+        max_size=3,
+    ),
+)
+def test_r1_r4_rows_that_pass_can_be_kept_one_for_each_account(kind: TaskKind, rows: list[Any]) -> None:
+    (choice,) = review_choices(kind, ("a1", "a2"))
+    if answer_problems((choice,), choice=choice.choice, reason="", fields={"accounts": rows}):
+        return
+    said = given_rows(choice.fields[0], rows)
+    assert set(said) == {"a1", "a2"}
+    for columns in said.values():
+        for name in ("target_contracts", "target_revenue"):
+            if name in columns:
+                assert 0 <= Decimal(columns[name]) < MONEY_CEILING
+        if kind is TaskKind.ANNUAL_REVIEW:
+            assert ("target_contracts" in columns) is (columns["decision"] == KEEP)
+            assert ("reason" in columns) is (columns["decision"] == REVOKE)
+
+
+@given(
+    kind=st.sampled_from(FieldKind),
+    value=json_values,
+    required=st.booleans(),
+    options=st.lists(st.text(max_size=3), max_size=2).map(tuple),
+)
+def test_whatever_is_sent_is_judged_and_never_raises(
+    kind: FieldKind, value: Any, required: bool, options: tuple[str, ...]
+) -> None:
+    spec = FieldSpec(name="x", kind=kind, required=required, options=options, at_least=1, at_most=2)
+    found = answer_problems((Choice(choice="c", fields=(spec,)),), choice="c", reason="", fields={"x": value})
+    assert all(one.field.startswith("fields.x") for one in found)
+    assert all(one.key for one in found)

@@ -1,0 +1,255 @@
+"""What mails and pages show alike: short lines about evidence, eligibility and decisions, ready for people to read.
+
+Plain values, already looked up (names, not ids); the language and the time zone come in only when they are rendered.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from zoneinfo import ZoneInfo
+
+from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind
+from domain.base import Wire
+from domain.conflicts.rulings import Compared
+from domain.organisation import Organisation
+from domain.tasks.task import AskedAs, TaskKind
+from texts.accounts.named_evidence import with_corrector, with_name
+from texts.catalogue import Texts
+from texts.conflicts.verdicts import match_sentence
+
+
+class FigureLine(Wire):
+    """One figure of an eligibility clause against its bound (E1, E5), in RMB."""
+
+    label_key: str = ""
+    """Text key of what the figure is, where the clause itself does not say it."""
+    actual: Decimal
+    bound: Decimal
+    above: bool = False
+    """The bound itself is not enough (`>` instead of `≥`)."""
+
+    @property
+    def met(self) -> bool:
+        return self.actual > self.bound if self.above else self.actual >= self.bound
+
+    def sentence(self, texts: Texts) -> str:
+        """By how much the clause passed or failed (E5)."""
+        wording = "eligibility.above" if self.above else "eligibility.at_least"
+        words = texts.text(wording, actual=texts.money(self.actual), bound=texts.money(self.bound))
+        gap = self.actual - self.bound
+        if gap == 0:
+            by = texts.text("eligibility.exactly")
+        else:
+            key = "eligibility.over_by" if gap > 0 else "eligibility.short_by"
+            by = texts.text(key, difference=texts.money(abs(gap)))
+        return f"{words}{'；' if texts.language == 'zh' else '; '}{by}"
+
+
+class EligibilityLine(Wire):
+    """One clause of E1 to E4 (E5)."""
+
+    clause: str
+    """Text key under `clause.`: E1a, E1b, E1c, E2, E3, E4."""
+    passed: bool | None = None
+    """None when it does not apply, or is (or must be) left to people."""
+    for_people: bool = False
+    no_information: bool = False
+    """Nobody who was asked knows anything of it (N15)."""
+    figures: tuple[FigureLine, ...] = ()
+    found: tuple[str, ...] = ()
+    """Text keys: what of it is not met, or not known."""
+    note: str = ""
+    """Words already in the reader's language, e.g. how many lawsuits were found."""
+
+    @property
+    def verdict_key(self) -> str:
+        if self.passed is None and self.no_information:
+            return "eligibility.no_information"
+        if self.passed is None:
+            return "eligibility.for_people" if self.for_people else "eligibility.not_applicable"
+        return "eligibility.passed" if self.passed else "eligibility.failed"
+
+
+class FoundLine(Compared):
+    """One thing that may be the same customer, or belong to it. What was said of it names the person."""
+
+    subject_type: str
+    name: str
+    since: datetime | None = None
+    grave: bool = False
+    changed: bool = False
+    """N15: it was not so when the evidence was gathered before."""
+
+    def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
+        """What it is called, since when, and why it is here."""
+        parts = [self.name, texts.text(f"finding.{self.subject_type}")]
+        if self.changed:
+            parts.insert(0, texts.text("evidence_line.new"))
+        if self.since:
+            parts.append(texts.text("page.evidence_since", day=texts.day(self.since, zone)))
+        return " · ".join([*parts, match_sentence(self, texts, zone)])
+
+
+MOST_LINES = 5
+"""How many matches of one kind a mail tells of; the page has them all."""
+
+
+class EvidenceLine(Wire):
+    """One kind of evidence in one line, and what may be the same customer line by line."""
+
+    kind: EvidenceKind
+    count: int = 0
+    grave: int = 0
+    """How many findings speak against the application."""
+    available: bool = True
+    look: int = 0
+    """How many a person has to look at."""
+    summary: str = ""
+    found: tuple[FoundLine, ...] = ()
+    """The gravest first."""
+    not_compared: int = 0
+    """How many companies were looked for only by their name and code."""
+    no_information: bool = False
+    """Nobody who was asked knows the customer (N15)."""
+    unknown_to_sources: bool = False
+    """The same, whatever a clerk has found since."""
+    corrected: Correction | None = None
+    """N5, E2: what a clerk has found to be so; `by` is a name here."""
+    changed_since: datetime | None = None
+    """N15: it was gathered again, and is not what it was at that moment."""
+    gone: int = 0
+    """How many findings of that moment are no more."""
+
+    @classmethod
+    def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
+        """`evidence` as a mail shows it, with names in place of ids."""
+        matches = [finding for finding in evidence.findings if finding.verdict.found]
+        matches.sort(key=lambda one: (one.cleared, not one.grave, one.verdict.level.rank, -one.verdict.score))
+        return cls(
+            kind=evidence.kind,
+            count=len(evidence.findings) + evidence.more,
+            grave=sum(finding.grave for finding in evidence.findings) if evidence.grave else 0,
+            look=sum(finding.to_look_at for finding in evidence.findings),
+            found=tuple(
+                FoundLine(
+                    **finding.model_dump(include=set(FoundLine.model_fields) - {"links", "ruled"}),
+                    ruled=with_name(finding.ruled, organisation),
+                )
+                for finding in matches[:MOST_LINES]
+            ),
+            available=evidence.available,
+            not_compared=len(evidence.not_compared),
+            summary=evidence.note,
+            no_information=evidence.no_information,
+            unknown_to_sources=evidence.unknown_to_sources,
+            corrected=with_corrector(evidence.corrected, organisation),
+            changed_since=evidence.changed_since,
+            gone=len(evidence.gone),
+        )
+
+    def sentence(self, texts: Texts) -> str:
+        if not self.available:
+            return texts.text("evidence_line.unavailable")
+        if self.no_information and self.count == 0:
+            words = [texts.text("evidence_line.no_information")]
+        elif self.unknown_to_sources and self.count == 0:
+            words = [texts.text("evidence_line.unknown_to_sources")]
+        else:
+            found = texts.text("evidence_line.found", count=self.count)
+            words = [found if self.count else texts.text("evidence_line.none")]
+        if self.grave:
+            words.append(texts.text("evidence_line.grave", grave=self.grave))
+        if self.look:
+            words.append(texts.text("evidence_line.look", look=self.look))
+        if self.not_compared:
+            words.append(texts.text("evidence_line.not_compared", count=self.not_compared))
+        return ("，" if texts.language == "zh" else ", ").join(words)
+
+    def remarks(self, texts: Texts, zone: ZoneInfo) -> list[str]:
+        """N15, N5: since when it is another, and what a clerk has corrected."""
+        said = []
+        if self.changed_since:
+            said.append(changed_sentence(self.changed_since, self.gone, texts, zone))
+        if self.corrected:
+            said.append(correction_sentence(self.kind, self.corrected, texts, zone))
+        return said
+
+
+def changed_sentence(since: datetime, gone: int, texts: Texts, zone: ZoneInfo) -> str:
+    """N15: the evidence was gathered again and is another."""
+    words = texts.text("evidence_line.changed", since=texts.moment(since, zone))
+    return words + (texts.text("evidence_line.gone", gone=gone) if gone else "")
+
+
+def correction_sentence(kind: EvidenceKind, corrected: Correction, texts: Texts, zone: ZoneInfo) -> str:
+    """N5, E2: a fact as a clerk has found it to be, where, and when. `corrected.by` is a name here."""
+    return texts.text(
+        "evidence_line.corrected",
+        fact=texts.text(f"detail.{FACTS[kind]}"),
+        value=texts.text(f"detail_value.{'yes' if corrected.value else 'no'}"),
+        source=corrected.source,
+        person=corrected.by,
+        at=texts.moment(corrected.at, zone),
+    )
+
+
+class DecisionLine(Wire):
+    """Who decided what, when, in which capacity and why (N11)."""
+
+    kind: TaskKind
+    choice: str
+    person_name: str
+    decided_at: datetime
+    reason: str = ""
+    special_reason: bool = False
+    """N8: the reason is the special reason for going above the account limit."""
+    on_behalf_of_name: str | None = None
+    capacity: AskedAs = AskedAs.HOLDER
+    round: int | None = None
+    slot_name: str | None = None
+
+    @property
+    def choice_key(self) -> str:
+        return f"decided.{self.kind}.{self.choice}"
+
+
+class Essential(Wire):
+    """One fact of the application under its label."""
+
+    label_key: str
+    value: str
+    money: bool = False
+    """`value` is an amount in RMB, to be written the reader's way."""
+    words: bool = False
+    """`value` is a text key."""
+    day: bool = False
+    """`value` is a date (ISO 8601), to be written the reader's way."""
+
+    def shown(self, texts: Texts) -> str:
+        if self.words:
+            return texts.text(self.value)
+        if self.day:
+            return texts.written_date(self.value)
+        return texts.money(Decimal(self.value)) if self.money else self.value
+
+
+def detail_value(texts: Texts, key: str, value: str) -> str:
+    """The value of one `Finding.detail` in the reader's words: amounts, yes and no, the state of a project."""
+    if key == "amount":
+        try:
+            return texts.money(Decimal(value))
+        except InvalidOperation:
+            return value
+    known = f"detail_value.{value}"
+    return texts.label(known) if texts.has(known) else value
+
+
+def on_behalf(texts: Texts, line: DecisionLine) -> str:
+    """李强（代 王总，代理人）: who decided, and for whom."""
+    if line.on_behalf_of_name is None:
+        return line.person_name
+    capacity = texts.text(f"capacity.{line.capacity}")
+    return texts.text(
+        "page.person_for", person=line.person_name, on_behalf_of=line.on_behalf_of_name, capacity=capacity
+    )

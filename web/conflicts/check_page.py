@@ -1,0 +1,92 @@
+"""A look at who else is registered while somebody types (N3, P4): the dry run as a page, with and without script.
+
+The page knows nobody: it is opened with a bearer token, by the portal in the fragment of the address, which no server
+sees, or typed in. The token goes with every look in the body of the request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+from pydantic import ValidationError
+
+from api.composing import Composer
+from api.conflicts.composing import check_conflicts
+from api.models import ConflictCheck
+from api.problems import Refusal, field_problems, texts_for
+from api.state import StateDep, viewer_by
+from db.connection.engine import RecordAway, looking_up
+from domain.access import may_check_conflicts
+from domain.conflicts.draft import ConflictDraft
+from domain.names import handed_in
+from texts.catalogue import Texts, language_of
+from web.pages import CHECK_HEADERS, render_check
+
+router = APIRouter(include_in_schema=False)
+
+FIELDS = ("customer", "uscc", "related_parties", "end_user", "channel", "project", "tender_number")
+"""What the page asks for; related parties are one a line."""
+
+
+@router.api_route("/check", methods=["GET", "HEAD"])
+async def show(request: Request) -> HTMLResponse:
+    """The empty form; nobody needs to be known for it."""
+    return _page(request, _texts(request), {})
+
+
+@router.post("/check")
+async def look(state: StateDep, request: Request) -> HTMLResponse:
+    """What is found; the whole page, or for the script on it only the part that changes."""
+    form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
+    texts = _texts(request)
+    try:
+        viewer = await viewer_by(request, form.get("token"))
+        texts = _texts(request)
+        if not may_check_conflicts(viewer.person):
+            raise Refusal(403, "may_not_check")
+        draft = handed_in(ConflictDraft, _draft(form))
+        if draft.empty:
+            return _page(request, texts, form)
+        async with looking_up(state.engine) as tx:
+            found = await check_conflicts(Composer(tx, state.facts, viewer, texts), draft, state.clock())
+        return _page(request, texts, form, found=found)
+    except ValidationError as error:
+        wrong = [texts.error(problem.key, problem.params) for problem in field_problems(error.errors())]
+        return _page(request, texts, form, wrong=list(dict.fromkeys(wrong)), status=422)
+    except Refusal as refusal:
+        return _page(request, texts, form, wrong=[texts.error(refusal.words, refusal.facts)], status=refusal.status)
+    except RecordAway:
+        return _page(request, texts, form, wrong=[texts.error("record_away")], status=503)
+
+
+def _draft(form: dict[str, str]) -> dict[str, Any]:
+    related = [{"name": line} for line in form.get("related_parties", "").splitlines() if line.strip()]
+    return {
+        "customer": {"name": form.get("customer", ""), "uscc": form.get("uscc")},
+        "related_parties": related,
+        "end_user": {"name": form.get("end_user", "")},
+        "channel": {"name": form.get("channel", "")},
+        "project": {"name": form.get("project", ""), "tender_number": form.get("tender_number", "")},
+    }
+
+
+def _texts(request: Request) -> Texts:
+    asked = request.query_params.get("lang")
+    return Texts(language_of(asked)) if asked else texts_for(request)
+
+
+def _page(
+    request: Request,
+    texts: Texts,
+    form: dict[str, str],
+    *,
+    found: ConflictCheck | None = None,
+    wrong: list[str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    part = request.headers.get("x-part") == "result"
+    typed = {name: form.get(name, "") for name in FIELDS}
+    page = render_check(texts.language, typed, token=form.get("token", ""), found=found, wrong=wrong or [], part=part)
+    return HTMLResponse(page, status, headers=dict(CHECK_HEADERS))

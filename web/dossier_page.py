@@ -1,0 +1,332 @@
+"""A dossier as blocks for the printable page (N11): whatever it holds is shown, known parts in their own form.
+
+The dossier is the JSON document that the API answers. Forms, evidence, eligibility and the timeline get a layout
+of their own; every other value is walked through and labelled, so that nothing kept can be missing from the print.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final, Literal, TypeGuard
+from zoneinfo import ZoneInfo
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain.accounts.application import ApplicationForm
+from domain.accounts.eligibility import Eligibility
+from domain.accounts.evidence import Evidence
+from domain.base import Frozen
+from domain.projects.project import ProjectForm
+from domain.subject import SubjectType
+from domain.tasks.task import TaskKind
+from texts.accounts.eligibility import eligibility_lines
+from texts.catalogue import Texts
+from texts.view_lines import EligibilityLine
+from web.forms.form import Section, form_values, layout_of, sections
+
+WIDEST_TABLE: Final = 6
+DEEPEST: Final = 12
+"""Levels of nesting that are laid out; what lies deeper is shown as it is written."""
+
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
+_CODE = re.compile(r"[0-9a-f]{32,}")
+_FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "responsible", "cooperation", "split")
+"""What a reader looks for first in a meeting, a text or a ruling: the record itself keeps no order."""
+_PEOPLE: Final = frozenset({"person", "clerk", "slot", "to", "by", "on_behalf_of", "salesperson", "applicant", "actor",
+                            "responsible", "participants", "no_longer_asked", "names", "was", "now",
+                            "sides"})  # fmt: skip
+_SUBJECTS: Final = frozenset({"suspects", "subject_id", "found", "resumes", "resumed_by"})
+_MONEY: Final = frozenset({"amount", "amount_before", "actual", "required", "difference", "gross_margin"})
+_DAYS: Final = frozenset({"expected_signing", "signed_on", "received_on"})
+_WORDS: Final[dict[str, tuple[str, ...]]] = {
+    "obstacle": ("end_reason.{}", "event.{}"),
+    "code": ("end_reason.{}", "error.{}"),
+    "kind": ("task.{}.title", "evidence.{}", "customer_kind.{}", "finding.{}", "mail.{}.what"),
+    "outcome": ("stage.{}",),
+    "track": ("track.{}",),
+    "how": ("dispute_stage.{}",),
+    "silence": ("silence.{}",),
+    "what": ("silence.{}",),
+    "capacity": ("capacity.{}",),
+    "channel": ("channel.{}",),
+    "event": ("event.{}",),
+    "source": ("source.{}",),
+    "kinds": ("evidence.{}",),
+    "changed": ("evidence.{}",),
+    "found": ("finding.{}",),
+    "because": ("because.{}", "end_reason.{}"),
+    "industry": ("industry.{}",),
+    "subject_type": ("finding.{}",),
+    "clause": ("clause.{}",),
+    "ruling": ("ruling.{}",),
+    "level": ("level.{}",),
+}
+_CODE_WORD = re.compile(r"[a-z]+(_[a-z0-9]+)+")
+_ANYWHERE: Final = (
+    *("source.{}", "evidence.{}", "stage.{}", "project_stage.{}", "dispute_stage.{}", "task.{}.title", "end_reason.{}"),
+    *("event.{}", "finding.{}", "role.{}", "silence.{}", "track.{}", "customer_kind.{}", "level.{}", "error.{}"),
+)
+"""Where the words for a code stand that comes without a name that tells what it is a code of."""
+_STAGES: Final[dict[SubjectType, tuple[str, ...]]] = {
+    SubjectType.APPLICATION: ("stage.{}",),
+    SubjectType.PROJECT: ("project_stage.{}", "dispute_stage.{}", "sales_stage.{}"),
+}
+_STATUSES: Final[dict[SubjectType, tuple[str, ...]]] = {
+    SubjectType.APPLICATION: ("task_status.{}", "detail_value.{}", "stage.{}"),
+    SubjectType.PROJECT: ("project_status.{}", "task_status.{}", "detail_value.{}", "stage.{}"),
+}
+_EVIDENCE = TypeAdapter(list[Evidence])
+
+
+class Step(Frozen):
+    """One line of the timeline."""
+
+    at: str
+    text: str
+    actor: str = ""
+    body: tuple[tuple[str, str], ...] = ()
+
+
+class Block(Frozen):
+    """One labelled part of the page."""
+
+    label: str
+    kind: Literal["text", "list", "table", "group", "parts", "form", "evidence", "eligibility", "timeline"]
+    text: str = ""
+    code: bool = False
+    items: tuple[str, ...] = ()
+    headers: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    blocks: tuple[Block, ...] = ()
+    sections: tuple[Section, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+    eligibility: tuple[EligibilityLine, ...] = ()
+    steps: tuple[Step, ...] = ()
+
+
+class DossierBlocks:
+    """Makes the blocks of one dossier for one reader."""
+
+    def __init__(self, texts: Texts, zone: ZoneInfo, subject: SubjectType = SubjectType.APPLICATION) -> None:
+        self._texts = texts
+        self._zone = zone
+        self._subject = subject
+        self._names: dict[str, str] = {}
+        stages, statuses = _STAGES[subject], _STATUSES[subject]
+        own = {"stage": stages, "stage_from": stages, "status": statuses, "because": (*_WORDS["because"], *stages)}
+        self._words = _WORDS | own
+
+    def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
+        """Loose facts first, then every part in the order of the document; its subject is spread out among them."""
+        shown = dict(dossier)
+        if isinstance(shown.get(self._subject), Mapping):
+            shown = {**shown.pop(self._subject), **shown}
+        self._names = _names_in(dossier)
+        shown = _in_words(shown)
+        rounds = shown.get("rounds")
+        forms = [one.get("form") for one in (shown, *(rounds if isinstance(rounds, list) else ())) if _is_mapping(one)]
+        if shown.get("customer") in [form.get("customer") for form in forms if _is_mapping(form)]:
+            shown.pop("customer", None)  # the same again inside the form
+        loose = {key: value for key, value in shown.items() if _is_plain(value)}
+        parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
+        head = self._group(self._texts.text(f"dossier.section.{self._subject}"), loose, 1)
+        return (head, *parts) if loose else tuple(parts)
+
+    def parts(self, values: Mapping[str, Any]) -> tuple[Block, ...]:
+        """One block for each of `values` that says anything."""
+        said = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+        return tuple(self._block(key, value, 1) for key, value in said.items())
+
+    def _block(self, key: str, value: Any, depth: int) -> Block:
+        label = self._label(key)
+        special = self._special(key, label, value)
+        if special is not None:
+            return special
+        if _is_plain(value) or depth > DEEPEST:
+            text = self._plain(key, value)
+            return Block(label=label, kind="text", text=text, code=bool(_CODE.fullmatch(text)))
+        if isinstance(value, Mapping):
+            return self._group(label, value, depth)
+        if all(_is_plain(item) for item in value):
+            return Block(label=label, kind="list", items=tuple(self._plain(key, item) for item in value))
+        value = [_in_words(item) if isinstance(item, Mapping) and not _is_person(item) else item for item in value]
+        if all(isinstance(item, Mapping) and all(_is_plain(v) for v in item.values()) for item in value):
+            columns = [
+                c for c in dict.fromkeys(c for item in value for c in item) if any(item.get(c) for item in value)
+            ]
+            if len(columns) <= WIDEST_TABLE:
+                rows = tuple(tuple(self._plain(c, item.get(c)) for c in columns) for item in value)
+                return Block(label=label, kind="table", headers=tuple(map(self._label, columns)), rows=rows)
+        return Block(
+            label=label,
+            kind="parts",
+            blocks=tuple(
+                self._group("", item, depth + 1)
+                if isinstance(item, Mapping) and not _is_person(item)
+                else self._block(key, item, depth + 1)
+                for item in value
+            ),
+        )
+
+    def _group(self, label: str, value: Mapping[str, Any], depth: int) -> Block:
+        shown = _in_words(value)
+        shown = {name: shown[name] for name in (*(one for one in _FIRST if one in shown), *shown)}
+        blocks = tuple(
+            self._block(str(key), inner, depth + 1) for key, inner in shown.items() if inner not in (None, "", [], {})
+        )
+        return Block(label=label, kind="group", blocks=blocks)
+
+    def _special(self, key: str, label: str, value: Any) -> Block | None:
+        """Parts that have a layout of their own; None when the value is not of that shape after all."""
+        try:
+            if key == "form" and isinstance(value, Mapping):
+                model = ProjectForm if self._subject is SubjectType.PROJECT else ApplicationForm
+                form = model.model_validate(dict(value))
+                shown = sections(form_values(form), self._texts, layout=layout_of(form))
+                return Block(label=label, kind="form", sections=shown)
+            if key == "evidence" and isinstance(value, list) and value:
+                return Block(label=label, kind="evidence", evidence=tuple(_EVIDENCE.validate_python(value)))
+            if key == "eligibility" and isinstance(value, Mapping) and value.get("clauses"):
+                lines = eligibility_lines(Eligibility.model_validate(dict(value)))
+                return Block(label=label, kind="eligibility", eligibility=lines)
+            if key in ("timeline", "events", "record") and isinstance(value, list) and value:
+                return Block(label=label, kind="timeline", steps=tuple(self._step(entry) for entry in value))
+        except (ValidationError, KeyError, TypeError, AttributeError):
+            return None
+        return None
+
+    def _step(self, entry: Mapping[str, Any]) -> Step:
+        event = str(entry["event"])
+        body = [(self._label(name), self._inline(name, inner)) for name, inner in (entry.get("body") or {}).items()]
+        body += [
+            (self._label(name), self._inline(name, inner))
+            for name, inner in entry.items()
+            if name not in ("at", "event", "text", "actor", "body")
+        ]
+        return Step(
+            at=self._plain("at", entry["at"]),
+            text=str(entry.get("text") or self._texts.label(f"event.{event}", event)),
+            actor=self._plain("actor", entry.get("actor")),
+            body=tuple((name, words) for name, words in body if words),
+        )
+
+    def _inline(self, key: str, value: Any) -> str:
+        """Any value in one line, for the small print of the timeline."""
+        if _is_plain(value):
+            return self._plain(key, value)
+        colon = "：" if self._texts.language == "zh" else ": "
+        if isinstance(value, Mapping):
+            pairs = [
+                f"{self._label(str(name))}{colon}{self._inline(str(name), inner)}"
+                for name, inner in value.items()
+                if inner not in (None, "", [], {})
+            ]
+            return self._texts.join(pairs)
+        return self._texts.join([self._inline(key, item) for item in value])
+
+    def _label(self, key: str) -> str:
+        candidates: tuple[str, ...] = (
+            "dossier.section",
+            "dossier.label",
+            "evidence",
+            "detail",
+            "field",
+            "field.forecast",
+        )
+        if self._subject is SubjectType.PROJECT:
+            # What the forms of a project call it comes before what evidence does.
+            candidates = (*candidates[:2], "field.project", *candidates[2:], "project_page")
+        return next(
+            (self._texts.label(f"{where}.{key}") for where in candidates if self._texts.has(f"{where}.{key}")),
+            self._texts.label(key),
+        )
+
+    def _plain(self, key: str, value: Any) -> str:
+        """One value in the reader's words: people by name, moments in the zone, amounts in RMB, codes by their text."""
+        if value is None:
+            return ""
+        if isinstance(value, bool):
+            return self._texts.text("yes_no.yes" if value else "yes_no.no")
+        if isinstance(value, Mapping):
+            return str(value.get("name") or value.get("id") or "") if _is_person(value) else str(dict(value))
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            return self._texts.moment(value, self._zone)
+        text = str(value)
+        if key == "mails" and self._texts.has(f"mail.{text.partition(':')[0]}.what"):
+            return self._mail(text)
+        if key in _PEOPLE or key in _SUBJECTS:
+            text = self._names.get(text, text)
+        if key in _DAYS:
+            return self._texts.written_date(text)
+        if _MOMENT.fullmatch(text):
+            try:
+                return self._texts.moment(datetime.fromisoformat(text), self._zone)
+            except ValueError:
+                return text
+        if key in _MONEY:
+            try:
+                return self._texts.money(Decimal(text))
+            except InvalidOperation:
+                return text
+        if key == "choice":
+            known = [f"decided.{kind}.{text}" for kind in ("vp_review", "commerce_check", *TaskKind)]
+        else:
+            known = [pattern.format(text) for pattern in self._words.get(key, ())]
+        if _CODE_WORD.fullmatch(text):
+            known += [pattern.format(text) for pattern in _ANYWHERE]
+        return next((self._word(name) for name in known if self._texts.has(name)), text)
+
+    def _word(self, name: str) -> str:
+        """Refusals are kept without what their sentence speaks of: one that needs it gets the general sentence."""
+        place, _, code = name.partition(".")
+        return self._texts.error(code) if place == "error" else self._texts.label(name)
+
+    def _mail(self, key: str) -> str:
+        """A mail by what it says and to whom: the record knows it by a key of both."""
+        kind, *rest = key.split(":")
+        what = self._texts.label(f"mail.{kind}.what", kind)
+        people = [self._names[part] for part in rest if part in self._names]
+        return what + (self._texts.aside(people[-1]) if people else "")
+
+
+def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
+    """`value` with the words for a code in the place of the code, where it holds both."""
+    labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
+    spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
+    spoken |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
+    if isinstance(value.get("text"), str) and "code" in value:  # why it ended, in words and as a code
+        spoken["code"] = value["text"]
+        labels["text"] = value["text"]
+    if isinstance(value.get("label"), str):  # what happens next, in words and as a code
+        spoken["what"] = value["label"]
+        labels["label"] = value["label"]
+    said = {*labels, *(f"{name}_name" for name in spoken)}
+    return {name: spoken.get(name, inner) for name, inner in value.items() if name not in said}
+
+
+def _names_in(value: Any) -> dict[str, str]:
+    """What a dossier calls the people and registrations it names, by id: its record knows them by id alone."""
+    if isinstance(value, Mapping):
+        known = [(value.get(which), value.get("name")) for which in ("id", "subject_id")]
+        own = {id_: name for id_, name in known if isinstance(id_, str) and isinstance(name, str) and name}
+        return {name: words for inner in value.values() for name, words in _names_in(inner).items()} | own
+    if isinstance(value, list | tuple):
+        return {name: words for inner in value for name, words in _names_in(inner).items()}
+    return {}
+
+
+def _is_person(value: Mapping[str, Any]) -> bool:
+    return set(value) == {"id", "name"}
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[str, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return _is_person(value)
+    return isinstance(value, str) or not isinstance(value, Sequence)

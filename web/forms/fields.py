@@ -1,0 +1,307 @@
+"""What an answer carries beside its reason, on a page and back: a person, several, registrations, what matches are, a
+split, a moment, a number (N3, P4, P5, D1–D3)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from api.tasks.wording import field_label
+from domain.accounts.evidence import FACTS
+from domain.base import Frozen
+from domain.conflicts.rulings import CLERKS_RULINGS
+from domain.disputes.dispute import MeetingCall
+from domain.subject import SubjectType
+from domain.tasks.answer_fields import ROW_ID
+from domain.tasks.task import Choice, FieldKind, FieldSpec
+from texts.catalogue import Texts
+from web.forms.form import Field, FieldType, Rows, as_digits, plain_text
+
+BLANK_SHARES: Final = 3
+"""Empty rows offered below the sides of a split."""
+
+_ONE_LINE: Final = frozenset({"number", "place", *(f"{fact}_source" for fact in FACTS.values())})
+"""Texts that are a line and no more."""
+_OTHERS = "_others"
+"""Ends the name of the line in which others are named than those that may be ticked."""
+_BETWEEN = re.compile(r"[\s,;，；、]+")
+
+Named = tuple[tuple[str, str], ...]
+"""What may be chosen: ids, and how they are called."""
+
+
+class Offered(Frozen):
+    """What the controls of a task offer to choose from, and what stands in them before anybody has typed."""
+
+    people: Named = ()
+    """Everybody who may be named where a field does not say who."""
+    labels: dict[str, str] = {}
+    """How those that a field does name are called, by id."""
+    sides: tuple[str, ...] = ()
+    """D3: one row of a split each."""
+    suggested: tuple[str, ...] = ()
+    """D2: who belongs in a meeting; ticked beforehand, since the rule names them."""
+
+    def named(self, spec: FieldSpec) -> Named:
+        known = {**dict(self.people), **self.labels}
+        return tuple((one, known.get(one, one)) for one in spec.options) if spec.options else self.people
+
+
+def specs_of(choices: Iterable[Choice]) -> tuple[FieldSpec, ...]:
+    """Every field that any choice may carry, once."""
+    return tuple({spec.name: spec for choice in choices for spec in choice.fields}.values())
+
+
+def controls(
+    specs: Sequence[FieldSpec],
+    offered: Offered,
+    texts: Texts,
+    zone: ZoneInfo,
+    *,
+    subject: SubjectType,
+    always: bool = False,
+    hints: Mapping[str, str] | None = None,
+    entered: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
+) -> tuple[Field | Rows, ...]:
+    """The inputs of these fields. `entered` is what was typed, when the page is shown again. `always`: there is one
+    choice only, so that what it needs is needed. `hints`: what is said beside a field of that name."""
+    typed, wrong = entered or {}, errors or {}
+
+    def one(spec: FieldSpec) -> Field | Rows | None:
+        label = field_label(spec, subject, texts)
+        error = wrong.get(spec.name, "") or next(
+            (said for name, said in wrong.items() if name.startswith(f"{spec.name}.")), ""
+        )
+        plain = Field(name=spec.name, label=label, type="text", value=typed.get(spec.name, ""),
+                      required=always and spec.required,
+                      error=error)  # fmt: skip
+        match spec.kind:
+            case FieldKind.TEXT:
+                return plain.model_copy(update={"type": "line"}) if spec.name in _ONE_LINE else plain
+            case FieldKind.PERSON:
+                return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.PEOPLE | FieldKind.SUBJECTS:
+                ticked = _listed(spec.name, typed) if typed else list(offered.suggested)
+                key = "page.people_help" if spec.kind is FieldKind.PEOPLE else "page.subjects_help"
+                options = offered.named(spec) if spec.options or not spec.others else ()
+                several = {"type": "several", "options": options, "help": texts.text(key)}
+                if spec.others:
+                    several["others"] = typed.get(f"{spec.name}{_OTHERS}", "")
+                return plain.model_copy(update={**several, "value": "\n".join(ticked)})
+            case FieldKind.MOMENT:
+                help_text = texts.text("page.moment_help", zone=texts.zone_name(zone))
+                return plain.model_copy(update={"type": "moment", "help": help_text})
+            case FieldKind.DATE:
+                return plain.model_copy(update={"type": "date"})
+            case FieldKind.NUMBER:
+                help_text = texts.text("page.number_help")
+                if spec.name == "duration_minutes" and spec.at_least is not None and spec.at_most is not None:
+                    usual = MeetingCall.model_fields[spec.name].default
+                    help_text = texts.text("page.minutes_help", least=spec.at_least, most=spec.at_most, usual=usual)
+                return plain.model_copy(update={"type": "number", "help": help_text})
+            case FieldKind.RULINGS:
+                return _ruling_rows(spec, offered, texts, typed, wrong)
+            case FieldKind.SPLIT:
+                rows = _split_rows(spec, offered, texts, typed, wrong)
+                return rows.model_copy(update={"required": always and spec.required})
+            case FieldKind.MONEY:
+                return plain.model_copy(update={"type": "money"})
+            case FieldKind.CHOICE:
+                return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.FORM | FieldKind.ROWS:  # shown by themselves
+                return None
+
+    def hinted(spec: FieldSpec) -> Field | Rows | None:
+        control, hint = one(spec), (hints or {}).get(spec.name)
+        if control is None or not hint:
+            return control
+        return control.model_copy(update={"help": texts.sentences(hint, control.help) if control.help else hint})
+
+    return tuple(control for control in map(hinted, specs) if control is not None)
+
+
+def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
+    """The fields of an answer from what a page posted; what is left blank is not there. Never raises.
+
+    What cannot be read as its kind is handed on as it was typed, so that the rules say what is wrong with it.
+    """
+    found: dict[str, Any] = {}
+    for spec in specs:
+        raw = posted.get(spec.name, "")
+        match spec.kind:
+            case FieldKind.FORM:
+                continue
+            case FieldKind.PEOPLE | FieldKind.SUBJECTS:
+                value: Any = _listed(spec.name, posted)
+                if spec.others:
+                    more = _BETWEEN.split(posted.get(f"{spec.name}{_OTHERS}", "")[:2000])
+                    value = list(dict.fromkeys([*value, *(one for one in more if one)]))
+            case FieldKind.RULINGS:
+                value = _rulings(spec.name, posted)
+            case FieldKind.SPLIT:
+                shares = _shares(spec.name, posted)
+                value = [{part: text for part, text in share.items() if text} for share in shares]
+            case FieldKind.MOMENT:
+                value = _moment(raw, zone)
+            case FieldKind.NUMBER:
+                value = _number(raw)
+            case FieldKind.MONEY:
+                value = as_digits(raw)
+            case FieldKind.PERSON | FieldKind.CHOICE | FieldKind.DATE:
+                value = raw.strip()
+            case FieldKind.ROWS:
+                value = posted_rows(spec, posted)
+            case _:
+                value = raw if raw.strip() else ""
+        if value not in ("", []):
+            found[spec.name] = value
+    return found
+
+
+def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """The rows of a rows field as a page posted them; a column that was left blank is not there."""
+    columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(spec.name, posted):
+        if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
+            row = rows.setdefault(number, {})
+            said = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
+            if said.strip():
+                row[rest[0]] = said
+    return list(rows.values())
+
+
+def _ruling_rows(
+    spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
+) -> Rows:
+    """One row for each match. What was said comes first: the rows in the order of the problems."""
+    said = {row["id"]: row for row in _rulings(spec.name, typed)}
+    order = [*said, *(one for one in spec.options if one not in said)]
+    labels = dict(offered.named(spec))
+    options = tuple((ruling.value, texts.text(f"rule_on.{ruling}")) for ruling in CLERKS_RULINGS)
+
+    def cell(index: int, part: str, kind: FieldType, value: str) -> Field:
+        name = f"{spec.name}.{index}.{part}"
+        label = texts.text(f"rule_on.{part}") if kind != "hidden" else ""
+        chosen = options if kind == "select" else ()
+        return Field(name=name, label=label, type=kind, value=value, required=False, options=chosen,
+                     error=wrong.get(name, ""))  # fmt: skip
+
+    rows = tuple(
+        (
+            cell(index, "id", "hidden", one),
+            cell(index, "ruling", "select", said.get(one, {}).get("ruling", "")),
+            cell(index, "reason", "line", said.get(one, {}).get("reason", "")),
+        )
+        for index, one in enumerate(order)
+    )
+    return Rows(
+        name=spec.name,
+        label=texts.text(f"field.project.{spec.name}"),
+        help=texts.text("rule_on.help"),
+        rows=rows,
+        captions=tuple(labels.get(one, one) for one in order),
+        required=False,
+        error=wrong.get(spec.name, ""),
+    )
+
+
+def _split_rows(
+    spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
+) -> Rows:
+    """One row for each side, and empty ones. What was typed comes first: the rows in the order of the problems."""
+    given = [(share["person"], share["percent"]) for share in _shares(spec.name, typed)]
+    missing = [side for side in offered.sides if side not in {person for person, _ in given}]
+    rows = [*given, *((side, "") for side in missing)]
+    people = offered.named(spec)
+    # Where the sides alone divide it (D1), there is nobody an empty row could be for.
+    rows += [("", "")] * min(BLANK_SHARES, max(0, len(people) - len(rows)))
+    strangers = tuple((person, person) for person, _ in given if person and person not in dict(people))
+    labels = {part: texts.text(f"field.project.{spec.name}.{part}") for part in ("person", "percent")}
+
+    def cell(index: int, part: str, value: str) -> Field:
+        name = f"{spec.name}.{index}.{part}"
+        select = part == "person"
+        return Field(
+            name=name,
+            label=labels[part],
+            type="select" if select else "percent",
+            value=value,
+            required=False,
+            options=(*people, *strangers) if select else (),
+            error=wrong.get(name, ""),
+        )
+
+    return Rows(
+        name=spec.name,
+        label=texts.text(f"field.project.{spec.name}._title"),
+        help=texts.text("page.split_help"),
+        rows=tuple(
+            (cell(index, "person", person), cell(index, "percent", percent))
+            for index, (person, percent) in enumerate(rows)
+        ),
+        required=False,
+        error=wrong.get(spec.name, ""),
+    )
+
+
+def _numbered(name: str, posted: Mapping[str, str]) -> list[tuple[int, list[str], str]]:
+    """What stands under `name.0`, `name.1.percent`, …: the number, what follows it, the value; in order."""
+    found = []
+    for key, value in posted.items():
+        if key.startswith(f"{name}."):
+            number, *rest = key[len(name) + 1 :].split(".")
+            if number.isascii() and number.isdigit() and len(number) <= 4:
+                found.append((int(number), rest, value))
+    return sorted(found, key=lambda one: one[0])[:5000]
+
+
+def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
+    return list(
+        dict.fromkeys(value.strip() for _, rest, value in _numbered(name, posted) if not rest and value.strip())
+    )
+
+
+def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows with a percentage; one without says that this person has no part."""
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(name, posted):
+        if len(rest) == 1 and rest[0] in ("person", "percent"):
+            rows.setdefault(number, {"person": "", "percent": ""})[rest[0]] = value.strip()
+    written = [{**row, "percent": as_digits(row["percent"]).removesuffix("%").strip()} for row in rows.values()]
+    return [row for row in written if row["percent"]]
+
+
+def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
+    """Rows in which something was said; one that was left alone says nothing."""
+    rows: dict[int, dict[str, str]] = {}
+    for number, rest, value in _numbered(name, posted):
+        if len(rest) == 1 and rest[0] in ("id", "ruling", "reason"):
+            rows.setdefault(number, {})[rest[0]] = value.strip()
+    return [
+        {"id": row.get("id", ""), "ruling": row.get("ruling", ""), "reason": row.get("reason", "")}
+        for row in rows.values()
+        if row.get("ruling") or row.get("reason")
+    ]
+
+
+def _moment(raw: str, zone: ZoneInfo) -> str:
+    """A local time of the business zone, as `datetime-local` sends it or people type it, with its offset."""
+    written = unicodedata.normalize("NFKC", raw).strip()
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        return plain_text(raw).strip()
+    if len(written) <= len("2026-12-14"):  # a day alone is no moment
+        return written
+    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
+
+
+def _number(raw: str) -> int | str:
+    written = as_digits(raw)
+    return int(written) if written.isascii() and written.isdigit() and len(written) <= 9 else raw.strip()

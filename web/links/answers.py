@@ -1,0 +1,51 @@
+"""What a page's form sent, as the answer to a task; and what is wrong with it, beside the right input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.problems import Refusal
+from db.tasks.tasks import TaskRow
+from domain.accounts.named_account import FORM_FIELD
+from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.subject import SubjectType
+from domain.tasks.task import SUPPLY, TaskKind
+from texts.catalogue import Texts
+from web.forms.fields import entered_values, specs_of
+from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
+from web.pages import FormError
+
+_OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
+
+
+def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str, dict[str, Any]]:
+    """Choice, reason and fields of an answer. The only choice of a `supply_information` is to supply."""
+    choice = form.get("choice", SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
+    reason = plain_text(form.get("reason", ""))
+    if task.kind is TaskKind.SUPPLY_INFORMATION:
+        typed = {name: value for name, value in form.items() if name not in _OWN_INPUTS}
+        if task.subject_type == SubjectType.PROJECT:
+            return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
+        return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
+    return choice, reason, entered_values(specs_of(task.choices), form, zone)
+
+
+def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:
+    """The problems of a refusal by the name of the input they belong to."""
+    if not refusal.problems:
+        name = "confirm" if refusal.code == "confirm_missing" else "choice"
+        return (FormError(field=name, message=texts.error(refusal.code)),)
+    return tuple(
+        FormError(
+            field=_without_form(problem.field).removeprefix("fields."),
+            message=texts.error(problem.key, problem.params),
+        )
+        for problem in refusal.problems
+    )
+
+
+def _without_form(field: str) -> str:
+    """`fields.project.amount` is the input `amount`."""
+    return field.removeprefix(f"fields.{FORM_FIELD}.").removeprefix(f"fields.{PROJECT_FORM_FIELD}.")

@@ -1,0 +1,315 @@
+"""What a valid mail link opens, and everything the page behind it shows, read from the record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from api.conflicts.matches_now import matches_now
+from api.reviews.composing import note_of, sets_for
+from api.tasks.wording import with_people
+from db.accounts import accounts, applications
+from db.accounts.applications import ApplicationRow
+from db.connection.engine import AsyncConnection
+from db.disputes import disputes
+from db.disputes.disputes import DisputeRow
+from db.projects import projects
+from db.projects.projects import ProjectRow
+from db.reference_data import Facts
+from db.reviews.reviews import ReviewRow
+from db.tasks import tasks
+from db.tasks.tasks import AskedRow, TaskRow
+from domain.access import may_gather_evidence
+from domain.accounts.background import background_of
+from domain.accounts.eligibility import evaluate
+from domain.accounts.evidence import OF_MATCHES, Evidence
+from domain.accounts.named_account import NO, YES
+from domain.conflicts.project_match import Match
+from domain.conflicts.unusual_names import unusual_names
+from domain.disputes.dispute import TWO_PROJECTS
+from domain.organisation import Language, Organisation, Person
+from domain.policy import Policy
+from domain.projects.project import ProjectStage, Resumption
+from domain.projects.rules import SUSPECTS_FIELD
+from domain.reviews.notes import ReviewNote
+from domain.subject import SubjectType
+from domain.tasks.asking import IN_PERSON
+from domain.tasks.task import FieldKind, TaskKind, TaskStatus
+from texts.accounts.eligibility import eligibility_lines
+from texts.accounts.named_evidence import with_name, with_names
+from texts.catalogue import Texts
+from texts.conflicts.verdicts import level_label, match_sentence
+from texts.projects.project_lines import match_lines, own_line
+from texts.reviews.review_lines import unit_name
+from texts.tasks.decisions import decision_lines, without_others
+from web.forms.fields import Offered, specs_of
+from web.page_models import Weighed
+from web.pages import DecisionPage, Remark, ReviewPage
+
+_WHY = tuple(Resumption.model_fields)
+
+
+class Opened:
+    """What a valid link opens: one task, for the one person it asks."""
+
+    def __init__(
+        self,
+        task: TaskRow,
+        asked: AskedRow,
+        person: Person,
+        organisation: Organisation,
+        row: ApplicationRow | ProjectRow | ReviewRow,
+        dispute: DisputeRow | None,
+    ) -> None:
+        self.task = task
+        self.asked = asked
+        self.person = person
+        self.organisation = organisation
+        self.row = row
+        self.dispute = dispute
+
+    @property
+    def superseded(self) -> bool:
+        """What it asked about has moved on to another round. A dispute has rounds of its own: its texts (D1)."""
+        if isinstance(self.row, ReviewRow):
+            return False  # its rounds are the periods, each a review of its own
+        if isinstance(self.row, ApplicationRow):
+            return self.row.round != self.task.round
+        number = self.dispute.round if self.dispute else self.row.round
+        return number != self.task.round and self.task.status is not TaskStatus.OPEN
+
+
+async def dispute_of(tx: AsyncConnection, task: TaskRow) -> DisputeRow | None:
+    """The dispute that a task of a project is a step of, if it is."""
+    if task.subject_type != SubjectType.PROJECT:
+        return None
+    over = await disputes.of_project(tx, task.subject_id)
+    return next((one for one in over if one.workflow_id == task.workflow_id), None)
+
+
+def about(opened: Opened) -> dict[str, Any]:
+    """What every page about a task knows of its subject."""
+    row = opened.row
+    if isinstance(row, ReviewRow):
+        note = opened.task.note
+        return {
+            "subject_type": SubjectType.REVIEW,
+            "subject_id": row.id,
+            "period": ReviewNote.model_validate(note).period if note else None,
+            "unit_name": unit_name(row.rhythm, row.unit, opened.organisation),
+        }
+    of_project = isinstance(row, ProjectRow)
+    return {
+        "subject_type": SubjectType.PROJECT if of_project else SubjectType.APPLICATION,
+        "subject_id": row.id,
+        "number": row.number or "" if isinstance(row, ProjectRow) else "",
+        "customer_name": row.form.customer.name,
+        "project_name": row.form.name if isinstance(row, ProjectRow) else "",
+    }
+
+
+async def decision_page(
+    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str, now: datetime
+) -> DecisionPage:
+    """The page that asks for one decision on an application or a project, as it is `now`."""
+    row, organisation = opened.row, opened.organisation
+    assert not isinstance(row, ReviewRow)
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    office = organisation.departments_by_id.get(row.department or "")
+    if isinstance(row, ProjectRow):
+        own = await _of_project(tx, opened, row, Texts(language), policy, now)
+    else:
+        own = await _of_application(tx, facts, opened, row, Texts(language))
+    return DecisionPage(
+        **_asking(opened, policy, language, path),
+        round=opened.task.round if opened.dispute else row.round,
+        applicant_name=organisation.name_of(row.salesperson if isinstance(row, ProjectRow) else row.applicant),
+        department_name=office.name if office else "",
+        form=row.form,
+        unusual_names=unusual_names(row.form),
+        **own,
+    )
+
+
+async def review_page(
+    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
+) -> ReviewPage:
+    """The page of a task of a review (R1–R4)."""
+    task, row = opened.task, opened.row
+    assert isinstance(row, ReviewRow)
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    note = note_of(task, row, policy.reviews)
+    return ReviewPage(
+        **{**_asking(opened, policy, language, path), "period": note.period},
+        note=note,
+        sets_for=sets_for(row, task.kind, policy.reviews),
+        revoke_below=policy.reviews.revoke_below,
+    )
+
+
+def _asking(opened: Opened, policy: Policy, language: Language, path: str) -> dict[str, Any]:
+    """What every page that asks for an answer knows."""
+    task, asked = opened.task, opened.asked
+    return {
+        "language": language,
+        "path": path,
+        "time_zone": policy.time_zone,
+        **about(opened),
+        "kind": task.kind,
+        "asked_name": opened.person.name,
+        "capacity": asked.capacity,
+        "on_behalf_of_name": opened.organisation.name_of(asked.on_behalf_of) if asked.on_behalf_of else None,
+        "opened_at": task.opened_at,
+        "due_at": task.due_at,
+        "provisional": task.due_provisional,
+        "choices": task.choices,
+    }
+
+
+async def _of_application(
+    tx: AsyncConnection, facts: Facts, opened: Opened, row: ApplicationRow, texts: Texts
+) -> dict[str, Any]:
+    task, organisation = opened.task, opened.organisation
+    policy = await facts.pinned_policy(tx, row.policy_digest)
+    deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
+    found = await applications.evidence_of(tx, row.id, row.round) if deciding else ()
+    note = _reason(task)
+    named = tuple(with_names(item, organisation) for item in found)
+    return {
+        "evidence": named,
+        "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
+        "offered": Offered(labels={**_called(named, texts), **_yes_and_no(texts)}),
+        "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
+        "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),
+        "accounts_held": await accounts.count_held(tx, row.applicant) if deciding else None,
+        "account_limit": policy.accounts.limit,
+        "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
+        "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
+    }
+
+
+def _yes_and_no(texts: Texts) -> dict[str, str]:
+    """E2: how a clerk says of a fact that it is so, or not."""
+    return {said: texts.text(f"detail_value.{said}") for said in (YES, NO)}
+
+
+def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
+    """How what was found is called, by id: for the clerk who says of each what it is."""
+    return {
+        finding.subject_id: " · ".join(
+            [texts.text(f"finding.{finding.subject_type}"), finding.name, level_label(finding.verdict, texts)]
+        )
+        for item in found
+        if item.kind in OF_MATCHES
+        for finding in item.findings
+    }
+
+
+async def _of_project(
+    tx: AsyncConnection, opened: Opened, row: ProjectRow, texts: Texts, policy: Policy, now: datetime
+) -> dict[str, Any]:
+    """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
+    task, organisation, zone = opened.task, opened.organisation, policy.zone
+    deciding = task.kind not in IN_PERSON
+    matches = await matches_now(tx, row, now=now, bounds=policy.matching) if deciding else ()
+    suspected = (task.note or {}).get(SUSPECTS_FIELD)
+    named = [str(one) for one in suspected] if isinstance(suspected, list) else []
+    stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
+    decided = decision_lines(await tasks.decisions_of(tx, row.id), organisation)
+    return {
+        "stage_label": texts.text(stage),
+        "offered": _offered(opened, matches, texts, zone),
+        "weighed": _weighed(row, matches, named, organisation) if deciding else (),
+        "weaker": await projects.weaker_matches(tx, row.id, row.round) if deciding else 0,
+        "not_compared": await projects.not_compared(tx, row.id, row.round) if deciding else (),
+        "note": with_people(task.note or {}, organisation) | _other_side(opened) | await _resumed(tx, row, texts, zone),
+        "decisions": decided if deciding else without_others(decided),
+        "reason_remark": _resumption(row, texts) or _reason(task),
+    }
+
+
+def _other_side(opened: Opened) -> dict[str, Any]:
+    """D1: with whom it is to be agreed."""
+    if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
+        return {}
+    people = dict.fromkeys(one.person for one in opened.dispute.claimants if one.person != opened.person.id)
+    return {"other_side": [_person_label(person, opened.organisation) for person in people]}
+
+
+def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
+    """U6: both reasons, each under what it is the reason of."""
+    if row.stage is not ProjectStage.RESUME_REVIEW or not row.resumption:
+        return None
+    said = [(texts.text(f"field.project.{name}"), str(row.resumption.get(name, ""))) for name in _WHY]
+    return Remark(text="\n".join(f"{label}{'：' if texts.language == 'zh' else ': '}{why}" for label, why in said))
+
+
+async def _resumed(tx: AsyncConnection, row: ProjectRow, texts: Texts, zone: ZoneInfo) -> dict[str, Any]:
+    """U6: which project it goes on with, by its name and number and since when it is shelved."""
+    old = await projects.find(tx, row.resumes) if row.resumes else None
+    if old is None:
+        return {}
+    state = f"{texts.text(f'project_stage.{old.stage}')} {texts.moment(old.stage_since, zone)}"
+    return {"resumes": " · ".join(part for part in (old.form.name, old.number or "", state) if part)}
+
+
+def _reason(task: TaskRow) -> Remark | None:
+    return Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
+
+
+def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:
+    task, organisation = opened.task, opened.organisation
+    sides = list(dict.fromkeys(one.person for one in opened.dispute.claimants)) if opened.dispute else []
+    specs = specs_of(task.choices)
+    people = {one for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for one in spec.options}
+    labels = {one: _person_label(one, organisation) for one in people}
+    for match in matches:
+        shown = match.model_copy(update={"ruled": with_name(match.ruled, organisation)})
+        parts = (
+            match.name,
+            organisation.name_of(match.salesperson),
+            texts.moment(match.since, zone),
+            match_sentence(shown, texts, zone),
+        )
+        labels[match.subject_id] = " · ".join(part for part in parts if part)
+    this_one = texts.text("project_page.this_one")
+    labels[opened.row.id] = f"{about(opened)['project_name']} · {this_one}"
+    labels[TWO_PROJECTS] = texts.text("project_page.two_projects")
+    # D1: the sides divide it among themselves; a meeting may name others as well.
+    others = [one.id for one in organisation.people if one.active] if task.kind is TaskKind.RECORD_MEETING else []
+    suggested = (task.note or {}).get("participants")
+    ticked = [one.get("person") for one in suggested if isinstance(one, dict)] if isinstance(suggested, list) else []
+    return Offered(
+        people=tuple((one, _person_label(one, organisation)) for one in dict.fromkeys([*sides, *others])),
+        labels=labels,
+        sides=tuple(sides),
+        suggested=tuple(str(one) for one in ticked if one),
+    )
+
+
+def _person_label(person_id: str, organisation: Organisation) -> str:
+    office = organisation.department_of(person_id)
+    return organisation.name_of(person_id) + (f" · {office.name}" if office else "")
+
+
+def _weighed(
+    row: ProjectRow, matches: tuple[Match, ...], suspected: list[str], organisation: Organisation
+) -> tuple[Weighed, ...]:
+    """A5: in the order of registration, this one among them."""
+    mine = own_line(
+        row.form,
+        organisation,
+        salesperson=row.salesperson,
+        status=row.stage.status.value,
+        since=row.registered_at,
+        named_since=row.named_since,
+        live=row.live,
+    )
+    others = [
+        Weighed(line=line, suspected=match.subject_id in suspected)
+        for match in matches
+        for line in match_lines([match], organisation)
+    ]
+    return tuple(sorted([Weighed(line=mine, own=True), *others], key=lambda one: one.line.since))
