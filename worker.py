@@ -25,7 +25,7 @@ from activities.unit_of_work import Recorder
 from db import messages
 from db.connection.engine import make_engine
 from db.connection.listen import Listener
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.running import Presence
 from delivery.nudges import NudgeDelivery
 from delivery.sender import MailSender
@@ -62,7 +62,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
         command_timeout=12,
         planned_once=True,
     )
-    facts = Facts(load_policy(settings.policy_file))
+    facts = ReferenceData(load_policy(settings.policy_file))
     recorder = Recorder(engine, facts, settings.seal_keys)
     listener = Listener(settings.database_url)
     wake = Wake(listener, messages.MAILS, messages.NUDGES)

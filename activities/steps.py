@@ -13,7 +13,7 @@ from domain.projects.silence import Silence, SilenceDue
 from domain.reviews.review import ReviewUnit
 from domain.statements import CorrectContract, RegisterProject, Said, SubmitApplication
 from domain.subject import Subject
-from domain.tasks.task import Ask, Asked, DueAction, DueStep, Taken, TaskKind
+from domain.tasks.task import Ask, Asked, DueAction, DueStep, RecordedDecision, TaskKind
 
 
 class Step(Wire):
@@ -128,7 +128,7 @@ class Recorded(Wire):
 
     accepted: bool
     code: str = ""
-    decision: Taken | None = None
+    decision: RecordedDecision | None = None
     round: int | None = None
     """The round the subject is in now, when the statement began a new one."""
     settled: bool = False
@@ -155,7 +155,7 @@ class Activated(Wire):
     obstacle: Obstacle | None = None
 
 
-class ChaseStep(SubjectStep):
+class ReminderStep(SubjectStep):
     """Carry out the next due step of an open task (N12, U10)."""
 
     task_id: str

@@ -14,8 +14,8 @@ from activities.under_way import UNDER_WAY
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, messages
-from db.connection.engine import all_or_nothing
-from db.reference_data import Facts
+from db.connection.engine import step_transaction
+from db.reference_data import ReferenceData
 from domain.base import Wire
 
 R = TypeVar("R", bound=Wire)
@@ -25,11 +25,11 @@ SYSTEM = "system"
 """The actor of what nobody said."""
 
 
-class Work:
+class UnitOfWork:
     """What one step has in hand: the open transaction, the moment, and what it will leave in the record."""
 
-    def __init__(self, tx: AsyncConnection, facts: Facts, workflow_id: str, now: datetime) -> None:
-        self.tx = tx
+    def __init__(self, connection: AsyncConnection, facts: ReferenceData, workflow_id: str, now: datetime) -> None:
+        self.connection = connection
         self.facts = facts
         self.workflow_id = workflow_id
         self.now = now
@@ -54,43 +54,45 @@ class Work:
 class Recorder:
     """Runs steps. Doing a step again gives its first result and changes nothing."""
 
-    def __init__(self, engine: AsyncEngine, facts: Facts, seal_keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, facts: ReferenceData, seal_keys: Keyring) -> None:
         self._engine = engine
         self._facts = facts
         self.seal_keys = seal_keys
 
     async def read(self, look: Callable[[AsyncConnection], Awaitable[T]]) -> T:
         """Look something up in a transaction of its own, which ends before anything slow begins."""
-        async with self._engine.begin() as tx:
-            return await look(tx)
+        async with self._engine.begin() as connection:
+            return await look(connection)
 
-    async def once(self, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
+    async def once(self, step: Step, result: type[R], apply: Callable[[UnitOfWork], Awaitable[R]]) -> R:
         """Do `work` in one transaction, unless the step with this key was done before.
 
         Raises what the database raises; the step is then retried and nothing of it has happened.
         """
         workflow_id = activity.info().workflow_id or ""
         with UNDER_WAY.attempt(workflow_id, step.key, type(step).__name__):
-            return await self._once(workflow_id, step, result, work)
+            return await self._once(workflow_id, step, result, apply)
 
-    async def _once(self, workflow_id: str, step: Step, result: type[R], work: Callable[[Work], Awaitable[R]]) -> R:
+    async def _once(
+        self, workflow_id: str, step: Step, result: type[R], apply: Callable[[UnitOfWork], Awaitable[R]]
+    ) -> R:
         try:
-            return await self._attempt(workflow_id, step, work)
+            return await self._attempt(workflow_id, step, apply)
         except Exception:
             # Done before, perhaps by another attempt while this one waited for its rows: then `keep_step` ran into the
             # first result, or `work` into what the step had left behind. Of this attempt nothing has happened.
-            async with self._engine.begin() as tx:
-                done = await messages.step_done(tx, workflow_id, step.key)
+            async with self._engine.begin() as connection:
+                done = await messages.step_done(connection, workflow_id, step.key)
             if done is None:
                 raise
             return result.model_validate(done)
 
-    async def _attempt(self, workflow_id: str, step: Step, work: Callable[[Work], Awaitable[R]]) -> R:
-        async with all_or_nothing(self._engine) as tx:
-            in_hand = Work(tx, self._facts, workflow_id, step.now)
-            outcome = await work(in_hand)
-            queued = await messages.keep_step(tx, workflow_id, step.key, outcome, in_hand.mails)
+    async def _attempt(self, workflow_id: str, step: Step, apply: Callable[[UnitOfWork], Awaitable[R]]) -> R:
+        async with step_transaction(self._engine) as connection:
+            in_hand = UnitOfWork(connection, self._facts, workflow_id, step.now)
+            outcome = await apply(in_hand)
+            queued = await messages.keep_step(connection, workflow_id, step.key, outcome, in_hand.mails)
             if queued:
                 in_hand.note("mails_queued", mails=list(queued))
-            await audit.append(tx, in_hand.events, lambda seq, digest: seal_head(seq, digest, self.seal_keys))
+            await audit.append(connection, in_hand.events, lambda seq, digest: seal_head(seq, digest, self.seal_keys))
         return outcome

@@ -12,10 +12,10 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems, system
 from api.accounts import routes as accounts
-from api.auth.token_verifier import Doorkeeper
+from api.auth.token_verifier import TokenVerifier
 from api.conflicts import routes as conflicts
 from api.dossier import DossierPage
-from api.gateway.gateway import FrontDoor, Receipts
+from api.gateway.gateway import Receipts, SignalGateway
 from api.middleware import LimitBody
 from api.projects import routes as projects
 from api.reports import routes as reports
@@ -23,11 +23,12 @@ from api.state import Clock, State, now_utc
 from api.tasks import routes as tasks
 from db import messages
 from db.connection.direct import Direct
-from db.connection.engine import RecordAway, make_engine
+from db.connection.engine import DatabaseUnavailable, make_engine
 from db.connection.listen import Listener
-from db.reference_data import Facts, NoOrganisation
+from db.reference_data import NoOrganisation, ReferenceData
 from db.running import Presence, Process
 from domain.policy import load_policy
+from domain.refusals import RefusalCode
 from runtime.settings import Settings
 from runtime.temporal_client import connect
 
@@ -55,7 +56,7 @@ def create_app(
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
         receipts = Receipts(record, listener)
-        facts = Facts(load_policy(settings.policy_file))
+        facts = ReferenceData(load_policy(settings.policy_file))
         listener.on(messages.NUDGES, lambda _: facts.forget())
         listener.start()
         app.state.parts = State(
@@ -64,8 +65,8 @@ def create_app(
             record=record,
             client=client,
             facts=facts,
-            door=FrontDoor(record, client, settings.seal_keys, receipts, clock),
-            doorkeeper=Doorkeeper(settings),
+            door=SignalGateway(record, client, settings.seal_keys, receipts, clock),
+            token_verifier=TokenVerifier(settings),
             clock=clock,
         )
         try:
@@ -87,9 +88,9 @@ def create_app(
     problems.install(app)
 
     async def away(request: Request, _error: Exception) -> JSONResponse:
-        return problems.as_response(problems.Unavailable("record_away"), problems.texts_for(request))
+        return problems.as_response(problems.Unavailable(RefusalCode.RECORD_AWAY), problems.texts_for(request))
 
-    app.add_exception_handler(RecordAway, away)
+    app.add_exception_handler(DatabaseUnavailable, away)
     app.add_exception_handler(NoOrganisation, away)
     app.add_middleware(LimitBody, largest=LARGEST_BODY)
     if settings.temporal_ui_url:

@@ -11,6 +11,7 @@ from temporalio.converter import PayloadCodec
 
 from api.problems import Refusal
 from crypto.codec import needs_another_key
+from domain.refusals import RefusalCode
 
 
 class CodecPayload(BaseModel):
@@ -41,9 +42,9 @@ async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encod
         ]
         done = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
     except ValueError:
-        raise Refusal(422, "unreadable") from None
+        raise Refusal(422, RefusalCode.UNREADABLE) from None
     if direction == "decode" and any(map(needs_another_key, done)):
-        raise Refusal(422, "unreadable")
+        raise Refusal(422, RefusalCode.UNREADABLE)
     return CodecBody(
         payloads=[
             CodecPayload(

@@ -41,7 +41,7 @@ from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection
 from db.projects.projects import ProjectRow
 from db.reads.detail_reads import AccountState, OpenTask, WholeAccount, WholeApplication
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, Decided, DecisionRow, TaskRow
@@ -102,7 +102,7 @@ class ApplicationParts(NamedTuple):
 class Views:
     """What one viewer is shown, in their language."""
 
-    def __init__(self, facts: Facts, viewer: Viewer, texts: Texts) -> None:
+    def __init__(self, facts: ReferenceData, viewer: Viewer, texts: Texts) -> None:
         self.facts = facts
         self.viewer = viewer
         self.organisation: Organisation = viewer.organisation
@@ -374,17 +374,19 @@ class Views:
 class Composer(Views):
     """Looks up what belongs to a row, and puts it together."""
 
-    def __init__(self, tx: AsyncConnection, facts: Facts, viewer: Viewer, texts: Texts) -> None:
+    def __init__(self, connection: AsyncConnection, facts: ReferenceData, viewer: Viewer, texts: Texts) -> None:
         super().__init__(facts, viewer, texts)
-        self.tx = tx
+        self.connection = connection
         self._standings: dict[str, Standing] = {}
 
     async def standing(self, subject_id: str) -> Standing:
         """Looked up once, because what is shown and whether it may be shown both follow from it."""
         if subject_id not in self._standings:
-            open_tasks = await tasks.of_subject(self.tx, subject_id, open_only=True)
-            asked = await tasks.asked_by(self.tx, [task.id for task in open_tasks])
-            self._standings[subject_id] = Standing(open_tasks, asked, await tasks.decisions_of(self.tx, subject_id))
+            open_tasks = await tasks.of_subject(self.connection, subject_id, open_only=True)
+            asked = await tasks.asked_by(self.connection, [task.id for task in open_tasks])
+            self._standings[subject_id] = Standing(
+                open_tasks, asked, await tasks.decisions_of(self.connection, subject_id)
+            )
         return self._standings[subject_id]
 
     async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
@@ -395,12 +397,14 @@ class Composer(Views):
         """One application. `shown`: what `sees_evidence` said of it."""
         parts = ApplicationParts(
             await self.standing(row.id),
-            await applications.evidence_of(self.tx, row.id, row.round),
-            await audit.of_subject(self.tx, row.id),
-            await accounts.find(self.tx, row.id),
-            await accounts.count_held(self.tx, row.applicant),
+            await applications.evidence_of(self.connection, row.id, row.round),
+            await audit.of_subject(self.connection, row.id),
+            await accounts.find(self.connection, row.id),
+            await accounts.count_held(self.connection, row.applicant),
         )
-        return self.application_of(row, parts, await self.facts.pinned_policy(self.tx, row.policy_digest), shown=shown)
+        return self.application_of(
+            row, parts, await self.facts.pinned_policy(self.connection, row.policy_digest), shown=shown
+        )
 
     async def project(self, row: ProjectRow, *, shown: bool, now: datetime | None = None) -> ProjectView:
         """One project. `shown`: what `sees_evidence` said of it. With `now`, what it may be in conflict with is looked
@@ -411,8 +415,8 @@ class Composer(Views):
         self, task: TaskRow, mine: AskedRow | None, row: ApplicationRow | ProjectRow, *, now: datetime
     ) -> TaskView:
         """One task with everything to decide on, as it is `now`."""
-        decision = await tasks.decision_on(self.tx, task.id)
-        people = (await tasks.asked_by(self.tx, [task.id]))[task.id]
+        decision = await tasks.decision_on(self.connection, task.id)
+        people = (await tasks.asked_by(self.connection, [task.id]))[task.id]
         shown = await self.sees_evidence(row)
         of_project = await self.project(row, shown=shown, now=now) if isinstance(row, ProjectRow) else None
         of_application = await self.application(row, shown=shown) if isinstance(row, ApplicationRow) else None
@@ -434,9 +438,9 @@ class Composer(Views):
 
     async def review_task(self, task: TaskRow, mine: AskedRow | None, row: ReviewRow) -> TaskView:
         """One task of a review. Whoever is asked knows its accounts; nobody else is shown it (X2)."""
-        decision = await tasks.decision_on(self.tx, task.id)
-        people = (await tasks.asked_by(self.tx, [task.id]))[task.id]
-        policy = await self.facts.pinned_policy(self.tx, row.policy_digest)
+        decision = await tasks.decision_on(self.connection, task.id)
+        people = (await tasks.asked_by(self.connection, [task.id]))[task.id]
+        policy = await self.facts.pinned_policy(self.connection, row.policy_digest)
         review = review_view(row, task.kind, self.organisation, policy, self.texts)
         note = note_of(task, row, policy.reviews)
         names = {one.account: one.customer for one in note.accounts}

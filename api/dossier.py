@@ -31,13 +31,15 @@ def dossier_response(request: Request, dossier: Mapping[str, Any], texts: Texts,
     return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
 
 
-async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow) -> dict[str, Any]:
+async def dossier_of(
+    connection: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow
+) -> dict[str, Any]:
     """Forms of every round, what was found, decisions, mails and the whole record of `row`, as plain JSON."""
     shown = await composer.sees_evidence(row)
     if isinstance(row, ProjectRow):
-        own = await _project(tx, composer, row, shown=shown)
+        own = await _project(connection, composer, row, shown=shown)
     else:
-        own = await _application(tx, composer, row, shown=shown)
+        own = await _application(connection, composer, row, shown=shown)
     office = composer.organisation.departments_by_id.get(row.department or "")
     for part in own.values():
         if isinstance(part, dict) and "department" in part and office:
@@ -51,7 +53,7 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
                 "created_at": mail.created_at.isoformat(),
                 "sent_at": mail.sent_at.isoformat() if mail.sent_at else None,
             }
-            for mail in await messages.mails_of(tx, row.id)
+            for mail in await messages.mails_of(connection, row.id)
         ],
         "record": [
             {
@@ -59,16 +61,18 @@ async def dossier_of(tx: AsyncConnection, composer: Composer, row: ApplicationRo
                 "seq": entry.seq,
                 "hash": entry.hash,
             }
-            for entry in await audit.of_subject(tx, row.id)
+            for entry in await audit.of_subject(connection, row.id)
         ],
     }
 
 
-async def _application(tx: AsyncConnection, composer: Composer, row: ApplicationRow, *, shown: bool) -> dict[str, Any]:
+async def _application(
+    connection: AsyncConnection, composer: Composer, row: ApplicationRow, *, shown: bool
+) -> dict[str, Any]:
     view = await composer.application(row, shown=shown)
     rounds = []
-    for one in await applications.rounds(tx, row.id):
-        found = await applications.evidence_of(tx, row.id, one["round"]) if shown else ()
+    for one in await applications.rounds(connection, row.id):
+        found = await applications.evidence_of(connection, row.id, one["round"]) if shown else ()
         rounds.append(
             {
                 "round": one["round"],
@@ -80,12 +84,12 @@ async def _application(tx: AsyncConnection, composer: Composer, row: Application
     return {"application": view.model_dump(mode="json", exclude={"form", "evidence", "timeline"}), "rounds": rounds}
 
 
-async def _project(tx: AsyncConnection, composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any]:
+async def _project(connection: AsyncConnection, composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any]:
     view = await composer.project(row, shown=shown)
     apart = {"form", "customer", "end_user", "channel", "matches", "dispute", "updates", "timeline"}
     rounds = []
-    for one in await projects.rounds(tx, row.id):
-        found = await projects.matches_of(tx, row.id, one["round"]) if shown else ()
+    for one in await projects.rounds(connection, row.id):
+        found = await projects.matches_of(connection, row.id, one["round"]) if shown else ()
         rounds.append(
             {
                 "round": one["round"],
@@ -98,9 +102,9 @@ async def _project(tx: AsyncConnection, composer: Composer, row: ProjectRow, *, 
         "project": view.model_dump(mode="json", exclude=apart),
         "rounds": rounds,
         "disputes": [
-            dispute_view(composer, one).model_dump(mode="json") for one in await disputes.of_project(tx, row.id)
+            dispute_view(composer, one).model_dump(mode="json") for one in await disputes.of_project(connection, row.id)
         ],
         "updates": [
-            update_view(composer, one).model_dump(mode="json") for one in await projects.updates_of(tx, row.id)
+            update_view(composer, one).model_dump(mode="json") for one in await projects.updates_of(connection, row.id)
         ],
     }

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Refusal, as_response, texts_for
+from domain.refusals import RefusalCode
 
 
 class LimitBody:
@@ -27,7 +28,7 @@ class LimitBody:
             body += message.get("body", b"")
             if len(body) > self._largest:
                 texts = texts_for(Request(scope))
-                await as_response(Refusal(413, "too_large"), texts)(scope, receive, send)
+                await as_response(Refusal(413, RefusalCode.TOO_LARGE), texts)(scope, receive, send)
                 return
             if not message.get("more_body"):
                 break

@@ -21,8 +21,9 @@ from domain.conflicts.verdict import Level
 from domain.disputes.dispute import DisputeStage, Origin
 from domain.periods import Period, Rhythm
 from domain.projects.project import ProjectForm, ProjectStage, ProjectStatus, SalesStage, Track
+from domain.refusals import RefusalCode
 from domain.reviews.review import ReviewStage
-from domain.tasks.task import AskedAs, Choice, FieldSpec, TaskKind, TaskStatus
+from domain.tasks.task import AssigneeCapacity, Choice, FieldSpec, TaskKind, TaskStatus
 
 T = TypeVar("T")
 
@@ -70,7 +71,7 @@ class ChoiceView(Choice):
 
 class AskedView(BaseModel):
     person: PersonView
-    capacity: AskedAs
+    capacity: AssigneeCapacity
     on_behalf_of: PersonView | None = None
 
 
@@ -85,7 +86,7 @@ class DecisionView(BaseModel):
     special_reason: bool
     person: PersonView
     on_behalf_of: PersonView | None = None
-    capacity: AskedAs
+    capacity: AssigneeCapacity
     decided_at: datetime
 
 
@@ -563,4 +564,4 @@ def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "id"]) 
                 raise ValueError
         return tuple(str(part) for part in parts)
     except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
-        raise Refusal(422, "cursor_invalid") from None
+        raise Refusal(422, RefusalCode.CURSOR_INVALID) from None

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from domain.accounts.eligibility import refusal_problems, refusals_in
+from domain.refusals import RefusalCode
 from domain.tasks.task import Problem
 from texts.catalogue import Texts, language_of
 
@@ -208,7 +209,7 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)
         errors = error.errors()
         if any(one["type"] == "json_invalid" for one in errors):
-            return as_response(Refusal(400, "json_invalid"), texts_for(request))
+            return as_response(Refusal(400, RefusalCode.JSON_INVALID), texts_for(request))
         in_path = all(one["loc"][:1] == ("path",) for one in errors)
         status, code = (404, "not_found") if in_path else (422, "fields_wrong")
         by_call = (

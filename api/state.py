@@ -12,13 +12,14 @@ from fastapi import Depends, Header, Request, Security
 from fastapi.security import HTTPBearer
 from temporalio.client import Client
 
-from api.auth.token_verifier import Doorkeeper, person_of
-from api.gateway.gateway import Caller, FrontDoor
+from api.auth.token_verifier import TokenVerifier, person_of
+from api.gateway.gateway import Caller, SignalGateway
 from api.problems import Refusal
 from db.connection.direct import Direct
-from db.connection.engine import AsyncConnection, AsyncEngine, looking_up
-from db.reference_data import Facts
+from db.connection.engine import AsyncConnection, AsyncEngine, autocommit
+from db.reference_data import ReferenceData
 from domain.organisation import Organisation, Person
+from domain.refusals import RefusalCode
 from runtime.settings import Settings
 
 Clock = Callable[[], datetime]
@@ -38,9 +39,9 @@ class State:
         engine: AsyncEngine,
         record: Direct,
         client: Client,
-        facts: Facts,
-        door: FrontDoor,
-        doorkeeper: Doorkeeper,
+        facts: ReferenceData,
+        door: SignalGateway,
+        token_verifier: TokenVerifier,
         clock: Clock,
     ) -> None:
         self.settings = settings
@@ -49,7 +50,7 @@ class State:
         self.client = client
         self.facts = facts
         self.door = door
-        self.doorkeeper = doorkeeper
+        self.token_verifier = token_verifier
         self.clock = clock
 
 
@@ -67,13 +68,13 @@ async def state_of(request: Request) -> State:
 StateDep = Annotated[State, Depends(state_of)]
 
 
-async def open_transaction(request: Request) -> AsyncIterator[AsyncConnection]:
+async def open_connection(request: Request) -> AsyncIterator[AsyncConnection]:
     """One connection for one request, given back when the answer is ready."""
-    async with looking_up(parts_of(request).engine) as tx:
-        yield tx
+    async with autocommit(parts_of(request).engine) as connection:
+        yield connection
 
 
-Tx = Annotated[AsyncConnection, Depends(open_transaction)]
+ConnectionDep = Annotated[AsyncConnection, Depends(open_connection)]
 
 
 class Viewer:
@@ -87,11 +88,11 @@ class Viewer:
 async def viewer_by(request: Request, token: str | None) -> Viewer:
     """The person a bearer token names. Raises `Refusal` 401 or 403."""
     state = parts_of(request)
-    login = await state.doorkeeper.login_of(token)
+    login = await state.token_verifier.login_of(token)
     organisation = state.facts.recent_organisation()
     if organisation is None:
-        async with looking_up(state.engine) as tx:
-            organisation = await state.facts.organisation(tx)
+        async with autocommit(state.engine) as connection:
+            organisation = await state.facts.organisation(connection)
     person = person_of(login, organisation)
     request.state.language = person.language
     return Viewer(person, organisation)
@@ -127,7 +128,7 @@ KeyHeader = Annotated[
 async def caller_of(request: Request, viewer: ViewerDep, idempotency_key: KeyHeader = None) -> Caller:
     """The message this request makes. Raises `Refusal` 400 for a key that cannot be one."""
     if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
-        raise Refusal(400, "idempotency_key_invalid")
+        raise Refusal(400, RefusalCode.IDEMPOTENCY_KEY_INVALID)
     body = await request.body()
     return Caller(viewer.person, route=request.scope["path"], key=idempotency_key, body=body, channel="api")
 

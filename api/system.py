@@ -19,9 +19,10 @@ from api.problems import PROBLEM_RESPONSES, Refusal
 from api.state import StateDep, ViewerDep
 from crypto.codec import EncryptionCodec
 from db import messages
-from db.connection.engine import RecordAway, transaction
+from db.connection.engine import DatabaseUnavailable, transaction
 from db.reads import lists
 from domain.access import may_decode
+from domain.refusals import RefusalCode
 from workflows.messages import TASK_QUEUE
 
 router = APIRouter(tags=["system"])
@@ -66,10 +67,10 @@ async def readyz(state: StateDep) -> Any:
     except (RPCError, RuntimeError):
         pass
     try:
-        async with transaction(state.engine) as tx:
-            standing = await lists.processes_standing(tx, state.clock())
+        async with transaction(state.engine) as connection:
+            standing = await lists.processes_standing(connection, state.clock())
         postgresql = True
-    except RecordAway:
+    except DatabaseUnavailable:
         pass
     ready = Readiness(temporal=temporal, postgresql=postgresql, worker=worker, processes_standing=standing)
     return JSONResponse(ready.model_dump(), 200 if temporal and worker and postgresql else 503)
@@ -79,9 +80,9 @@ async def readyz(state: StateDep) -> Any:
 async def metrics(state: StateDep) -> Any:
     """Prometheus figures of this process, and of what waits: the alert that catches every silent failure."""
     try:
-        async with transaction(state.engine) as tx:
-            waiting = await lists.waiting_now(tx, state.clock())
-    except RecordAway:
+        async with transaction(state.engine) as connection:
+            waiting = await lists.waiting_now(connection, state.clock())
+    except DatabaseUnavailable:
         waiting = {}
     figures = "".join(f"# TYPE {name} gauge\n{name} {value}\n" for name, value in waiting.items())
     return PlainTextResponse(generate_latest().decode() + figures, media_type=CONTENT_TYPE_LATEST)
@@ -93,8 +94,8 @@ async def codec(
 ) -> Any:
     """X2: what an authorised operator's Temporal UI needs to show encrypted histories. Every use is recorded."""
     if not may_decode(viewer.person):
-        raise Refusal(403, "forbidden")
-    async with transaction(state.engine) as tx:
+        raise Refusal(403, RefusalCode.FORBIDDEN)
+    async with transaction(state.engine) as connection:
         namespace = request.headers.get("x-namespace", "")[:100]
-        await messages.note_reading(tx, viewer.person.id, "history", namespace, f"codec {direction}")
+        await messages.note_reading(connection, viewer.person.id, "history", namespace, f"codec {direction}")
     return await recode(body, EncryptionCodec(state.settings.payload_keys), direction)

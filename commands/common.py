@@ -14,7 +14,7 @@ import typer
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from db.reference_data import Facts
+    from db.reference_data import ReferenceData
     from runtime.settings import Settings
     from texts.catalogue import Texts
 
@@ -89,13 +89,13 @@ def utf8(path: Path) -> str:
         raise fail(said.text("command.unreadable", file=shown_name(path), why=why)) from None
 
 
-def on_record(home: Path | None, work: Callable[[AsyncEngine, Facts, Settings], Awaitable[Result]]) -> Result:
+def on_record(home: Path | None, work: Callable[[AsyncEngine, ReferenceData, Settings], Awaitable[Result]]) -> Result:
     """Do `work` on the database of these settings. Ends the command with a clear line when it cannot be used."""
     import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 
     from db.connection.engine import make_engine
-    from db.reference_data import Facts
+    from db.reference_data import ReferenceData
     from domain.policy import load_policy
 
     settings = settings_for(home)
@@ -103,7 +103,7 @@ def on_record(home: Path | None, work: Callable[[AsyncEngine, Facts, Settings], 
     async def run() -> Result:
         engine = make_engine(settings.database_url, process="cli", pool_size=1)
         try:
-            return await work(engine, Facts(load_policy(settings.policy_file)), settings)
+            return await work(engine, ReferenceData(load_policy(settings.policy_file)), settings)
         finally:
             await engine.dispose()
 

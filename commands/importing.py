@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from db.imports import Version
-    from db.reference_data import Facts
+    from db.reference_data import ReferenceData
     from domain.organisation import Organisation
     from imports.calendar_file import AnnouncedYear
     from imports.mistakes import Mistake
@@ -90,9 +90,15 @@ def org_show(home: RunningHomeOption = None) -> None:
     from db import imports
     from db.reference_data import NoOrganisation
 
-    async def read(engine: AsyncEngine, facts: Facts, _: Settings) -> tuple[Organisation, Version | None, ZoneInfo]:
-        async with engine.connect() as tx:
-            return await facts.organisation(tx), await imports.newest_organisation(tx), facts.policy.zone
+    async def read(
+        engine: AsyncEngine, facts: ReferenceData, _: Settings
+    ) -> tuple[Organisation, Version | None, ZoneInfo]:
+        async with engine.connect() as connection:
+            return (
+                await facts.organisation(connection),
+                await imports.newest_organisation(connection),
+                facts.policy.zone,
+            )
 
     said = texts()
     try:

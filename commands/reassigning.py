@@ -16,7 +16,7 @@ from commands.common import RunningHomeOption, fail, on_record, operator, texts
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-    from db.reference_data import Facts
+    from db.reference_data import ReferenceData
     from domain.organisation import Organisation
     from runtime.settings import Settings
 
@@ -39,15 +39,15 @@ def reassign(
     if not reason.strip():
         raise fail(said.text("command.reassign.reason_required"))
 
-    async def work(engine: AsyncEngine, facts: Facts, settings: Settings) -> tuple[int, int]:
+    async def work(engine: AsyncEngine, facts: ReferenceData, settings: Settings) -> tuple[int, int]:
         from db.disputes import disputes
         from db.projects import projects
 
-        async with engine.connect() as tx:
-            organisation = await facts.organisation(tx)
+        async with engine.connect() as connection:
+            organisation = await facts.organisation(connection)
             _check(organisation, person, to)
-            processes = [row.workflow_id for row in await projects.open_of(tx, person)]
-            processes += [row.workflow_id for row in await disputes.of_account_holder(tx, person)]
+            processes = [row.workflow_id for row in await projects.open_of(connection, person)]
+            processes += [row.workflow_id for row in await disputes.of_account_holder(connection, person)]
         if not processes:
             raise fail(said.text("command.reassign.nobody", **{"from": person}))
         return len(processes), await _tell(engine, settings, processes, was=person, to=to, reason=reason.strip())
@@ -106,8 +106,8 @@ async def _tell(
     deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
     while waiting and asyncio.get_running_loop().time() < deadline:
         for message_id in sorted(waiting):
-            async with engine.connect() as tx:
-                receipt = await messages.find_receipt(tx, message_id)
+            async with engine.connect() as connection:
+                receipt = await messages.find_receipt(connection, message_id)
             if receipt:
                 waiting.discard(message_id)
                 done += receipt.accepted

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from db.audit import Anchor, Proof
-    from db.reference_data import Facts
+    from db.reference_data import ReferenceData
     from runtime.settings import Settings
 
 
@@ -58,12 +58,12 @@ def prove_record(anchor: Anchor | None, export: Path | None, home: Path | None) 
     from db import audit
 
     def prove(write: Callable[[str], object] | None) -> Proof:
-        async def read(engine: AsyncEngine, _: Facts, settings: Settings) -> Proof:
+        async def read(engine: AsyncEngine, _: ReferenceData, settings: Settings) -> Proof:
             def holds(seq: int, digest: str, seal: str) -> bool:
                 return head_seal_holds(seq, digest, seal, settings.seal_keys)
 
-            async with engine.connect() as tx:
-                return await audit.verify(tx, holds, anchor, write)
+            async with engine.connect() as connection:
+                return await audit.verify(connection, holds, anchor, write)
 
         return on_record(home, read)
 

@@ -56,7 +56,7 @@ class Found(Compared):
 
 
 async def detect(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     asked: Asked,
     against: Sequence[str],
     *,
@@ -78,18 +78,26 @@ async def detect(
 
     Raises `Busy` when too much of the kind is going on.
     """
-    known = await rulings.known_aliases(tx, {party.key for party in asked.parties})
+    known = await rulings.known_aliases(connection, {party.key for party in asked.parties})
     hits, times = await company_hits(
-        tx, asked, against, known, now=now, bounds=bounds, live_only=live_only, near=near, budget=budget or Budget()
+        connection,
+        asked,
+        against,
+        known,
+        now=now,
+        bounds=bounds,
+        live_only=live_only,
+        near=near,
+        budget=budget or Budget(),
     )
-    theirs = await project_hits(tx, asked, against, hits, times, now, bounds, live_only=live_only)
+    theirs = await project_hits(connection, asked, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()
-    named = await named_by(tx, hits)
-    await add_one_hop(tx, asked, against, hits, named, times, now)
+    named = await named_by(connection, hits)
+    await add_one_hop(connection, asked, against, hits, named, times, now)
     mine = keyed(asked.parties)
     found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
-    return await _with_rulings(tx, sorted(found, key=lambda one: (one.since, one.subject_id)))
+    return await _with_rulings(connection, sorted(found, key=lambda one: (one.since, one.subject_id)))
 
 
 def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found], int]:
@@ -180,8 +188,8 @@ def _less(verdict: Verdict) -> Verdict:
     return verdict.model_copy(update={"level": level, "score": verdict.score * 0.9})
 
 
-async def _with_rulings(tx: AsyncConnection, found: Sequence[Found]) -> tuple[Found, ...]:
-    said = await rulings.newest(tx, {link.fingerprint for one in found for link in one.links})
+async def _with_rulings(connection: AsyncConnection, found: Sequence[Found]) -> tuple[Found, ...]:
+    said = await rulings.newest(connection, {link.fingerprint for one in found for link in one.links})
     if not said:
         return tuple(found)
     return tuple(one.model_copy(update={"ruled": ruled_on(one.links, said)}) for one in found)

@@ -20,7 +20,7 @@ from db.accounts.applications import KeyedParty, RegisteredParty
 from db.conflicts import parties
 from db.conflicts.candidates import Candidate, near_to, of_these, projects_named
 from db.projects import projects
-from domain.accounts.uscc import told_apart
+from domain.accounts.uscc import kept_apart
 from domain.conflicts.rulings import LearnedAlias
 from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching
@@ -53,7 +53,7 @@ class Hit(NamedTuple):
 
 
 async def company_hits(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     asked: Asked,
     against: Sequence[str],
     known: Sequence[LearnedAlias],
@@ -69,15 +69,15 @@ async def company_hits(
     Each of ours is judged against what was looked up for it alone. Raises `Busy`.
     """
     ours = [(mine, *learned_names(mine, known)) for mine in asked.parties]
-    looked_up = await _LookedUp.exactly(tx, asked, against, ours, live_only=live_only)
+    looked_up = await _LookedUp.exactly(connection, asked, against, ours, live_only=live_only)
     met: dict[int, list[tuple[RegisteredParty, Hit]]] = {}
     async with turn(len(ours) if near else 0, budget):
         times: Times = {}
         for some in _batches(sorted(range(len(ours)), key=lambda place: _URGENCY[ours[place][0].role])):
             if near and not budget.spent:
-                await looked_up.add_near_to(tx, [ours[place] for place in some])
+                await looked_up.add_near_to(connection, [ours[place] for place in some])
             if asked.subject and looked_up.anything and not times:
-                times = await applications.party_times(tx, asked.subject.type, asked.subject.id)
+                times = await applications.party_times(connection, asked.subject.type, asked.subject.id)
             for place in some:
                 names = ours[place]
                 others = looked_up.by_company(names, exact=not near or budget.spent)
@@ -123,7 +123,7 @@ class _LookedUp:
     @classmethod
     async def exactly(
         cls,
-        tx: AsyncConnection,
+        connection: AsyncConnection,
         asked: Asked,
         against: Sequence[str],
         ours: Sequence[Sequence[Party]],
@@ -134,13 +134,13 @@ class _LookedUp:
         every = keyed(name for names in ours for name in names)
         made = cls(asked, against, {one.name_key for one in every}, live_only=live_only)
         if every:
-            made._add(made._exact, await of_these(tx, against, every, but=asked.id, live_only=live_only))
+            made._add(made._exact, await of_these(connection, against, every, but=asked.id, live_only=live_only))
         return made
 
-    async def add_near_to(self, tx: AsyncConnection, ours: Sequence[Sequence[Party]]) -> None:
+    async def add_near_to(self, connection: AsyncConnection, ours: Sequence[Sequence[Party]]) -> None:
         every = keyed(name for names in ours for name in names)
         found = await near_to(
-            tx, self._against, every, but=self._asked.id, besides=self._besides, live_only=self._live_only
+            connection, self._against, every, but=self._asked.id, besides=self._besides, live_only=self._live_only
         )
         self._add(self._near, found)
 
@@ -220,13 +220,13 @@ def _to_be_looked_at(verdict: Verdict) -> Verdict:
 
 def _one_company(mine: Party, there: Party) -> bool:
     """By code, or by name where no code says otherwise."""
-    if told_apart(mine.uscc, there.uscc):
+    if kept_apart(mine.uscc, there.uscc):
         return False
     return bool(mine.uscc and mine.uscc == there.uscc) or mine.key == there.key
 
 
 async def project_hits(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     asked: Asked,
     against: Sequence[str],
     hits: dict[Key, list[Hit]],
@@ -238,15 +238,15 @@ async def project_hits(
 ) -> dict[Key, ProjectSides]:
     """What the registered projects are; those that are near as projects are added to `hits`."""
     if PROJECT in against:
-        named = await projects_named(tx, *_called(asked), but=asked.id) if asked.project else ()
+        named = await projects_named(connection, *_called(asked), but=asked.id) if asked.project else ()
         wanted = {*named, *(id_ for kind, id_ in hits if kind == PROJECT)}
         mine = [asked.id] if asked.project and asked.subject and asked.subject.type == PROJECT else []
-        known = await projects.by_ids(tx, sorted({*wanted, *mine})) if wanted else ()
+        known = await projects.by_ids(connection, sorted({*wanted, *mine})) if wanted else ()
     else:
         known = ()
     rows = [row for row in known if row.id != asked.id]
     before = [id_ for kind, id_ in hits if kind == EARLIER_PROJECT]
-    earlier = await registers.earlier_projects(tx, before) if before else ()
+    earlier = await registers.earlier_projects(connection, before) if before else ()
     sides: dict[Key, ProjectSides] = {(PROJECT, row.id): ProjectSides.of(row.form) for row in rows}
     sides |= {
         (EARLIER_PROJECT, row.id): ProjectSides(
@@ -276,15 +276,15 @@ def _called(asked: Asked) -> tuple[str, str]:
     return asked.project.name, asked.project.tender_number
 
 
-async def named_by(tx: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
+async def named_by(connection: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
     named: dict[Key, list[RegisteredParty]] = defaultdict(list)
-    for one in await parties.named_by(tx, subjects):
+    for one in await parties.named_by(connection, subjects):
         named[one.subject_type, one.subject_id].append(one)
     return named
 
 
 async def add_one_hop(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     asked: Asked,
     against: Sequence[str],
     hits: dict[Key, list[Hit]],
@@ -311,7 +311,7 @@ async def add_one_hop(
     if not beyond:
         return
     codes = {one.uscc: one.name_key for one, _ in beyond.values() if one.uscc}
-    met = await parties.naming(tx, against, beyond.keys(), codes.keys())
+    met = await parties.naming(connection, against, beyond.keys(), codes.keys())
     own = set(hits)
     place = (min(times.values(), default=now), asked.id)
     for other in met:
@@ -325,11 +325,11 @@ async def add_one_hop(
         ):
             continue
         one, customer = bound
-        if told_apart(one.uscc, other.uscc):
+        if kept_apart(one.uscc, other.uscc):
             continue
         reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
         verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))
         mine = keyed(asked.parties[:1])[0]
         earlier = (other.since, other.subject_id) < place
         hits.setdefault(key, []).append(Hit(verdict, other.name, other.since, earlier, mine=mine, there=other))
-    named.update(await named_by(tx, set(hits) - own))
+    named.update(await named_by(connection, set(hits) - own))

@@ -18,32 +18,32 @@ _HISTORY = frozenset(status.value for status in RegisteredStatus)
 """The states of a project that was once approved."""
 
 
-async def described(tx: AsyncConnection, collisions: Sequence[Found]) -> tuple[Match, ...]:
+async def described(connection: AsyncConnection, collisions: Sequence[Found]) -> tuple[Match, ...]:
     """Each collision with what A5 weighs: when it was registered, the vendor's position, familiarity.
 
     What is over is history only where it was a project; an application that ended, or a registration that was never
     approved, says nothing any more.
     """
-    found = [await _described(tx, one) for one in collisions]
+    found = [await _described(connection, one) for one in collisions]
     return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
-async def as_they_are(tx: AsyncConnection, matches: Sequence[Match]) -> tuple[Match, ...]:
+async def as_they_are(connection: AsyncConnection, matches: Sequence[Match]) -> tuple[Match, ...]:
     """What was found before, as each of it stands at this moment: whose it is, its state, what A5 weighs."""
-    return tuple([await _as_it_is(tx, match) for match in matches])
+    return tuple([await _as_it_is(connection, match) for match in matches])
 
 
-async def _as_it_is(tx: AsyncConnection, match: Match) -> Match:
-    now = await _described(tx, match)
+async def _as_it_is(connection: AsyncConnection, match: Match) -> Match:
+    now = await _described(connection, match)
     if now is None:
         return match
     return now.model_copy(update={"live": match.live and now.live, "ruled": match.ruled, "since": match.since})
 
 
-async def _described(tx: AsyncConnection, one: Found | Match) -> Match | None:
+async def _described(connection: AsyncConnection, one: Found | Match) -> Match | None:
     match one.subject_type:
         case "account":
-            account = await accounts.find(tx, one.subject_id)
+            account = await accounts.find(connection, one.subject_id)
             return (
                 _match(
                     one,
@@ -59,7 +59,7 @@ async def _described(tx: AsyncConnection, one: Found | Match) -> Match | None:
                 else None
             )
         case "application":
-            application = await applications.find(tx, one.subject_id)
+            application = await applications.find(connection, one.subject_id)
             return (
                 _match(
                     one,
@@ -74,7 +74,7 @@ async def _described(tx: AsyncConnection, one: Found | Match) -> Match | None:
                 else None
             )
         case "project":
-            project = await projects.find(tx, one.subject_id)
+            project = await projects.find(connection, one.subject_id)
             return (
                 _match(
                     one,
@@ -94,7 +94,7 @@ async def _described(tx: AsyncConnection, one: Found | Match) -> Match | None:
                 else None
             )
         case _:
-            (earlier,) = await registers.earlier_projects(tx, [one.subject_id]) or (None,)
+            (earlier,) = await registers.earlier_projects(connection, [one.subject_id]) or (None,)
             return (
                 _match(
                     one,

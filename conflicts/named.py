@@ -34,7 +34,7 @@ class Named(NamedTuple):
 
 
 async def look_up(
-    tx: AsyncConnection, names: Sequence[str], row: ProjectRow, *, found: Collection[str], now: datetime
+    connection: AsyncConnection, names: Sequence[str], row: ProjectRow, *, found: Collection[str], now: datetime
 ) -> Named:
     """P5: the live registrations, applications and accounts that somebody names as in conflict with `row`.
 
@@ -46,7 +46,7 @@ async def look_up(
     matches: dict[str, Match] = {}
     problems: list[Problem] = []
     for place, name in enumerate(names):
-        match = None if name in found else await _called(tx, name, row, now)
+        match = None if name in found else await _called(connection, name, row, now)
         if name in found:
             ids[name] = None
         elif match is None:
@@ -62,18 +62,19 @@ async def look_up(
     return Named(tuple(ids), tuple(matches.values()), tuple(problems))
 
 
-async def _called(tx: AsyncConnection, name: str, row: ProjectRow, now: datetime) -> Match | None:
+async def _called(connection: AsyncConnection, name: str, row: ProjectRow, now: datetime) -> Match | None:
     """The one of that id or project number; what is live, if there are several."""
     if not name.isprintable():  # no id is, and the database takes not every character
         return None
-    numbered = await projects.by_number(tx, name.upper())
+    numbered = await projects.by_number(connection, name.upper())
     ways = [(PROJECT, numbered.id)] if numbered else [(type_, name) for type_ in REGISTERED]
     found = [
         Found(subject_type=type_, subject_id=id_, name="", since=now, earlier=False, verdict=_NAMED)
         for type_, id_ in ways
     ]
     known = [
-        match.model_copy(update={"earlier": match.since < row.registered_at}) for match in await described(tx, found)
+        match.model_copy(update={"earlier": match.since < row.registered_at})
+        for match in await described(connection, found)
     ]
     return min(known, key=lambda match: not match.live, default=None)
 

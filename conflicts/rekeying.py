@@ -32,58 +32,63 @@ async def rekey(database_url: str) -> int:
     """
     engine = make_engine(database_url, process="migrate", pool_size=1)
     try:
-        async with engine.begin() as tx:
-            if await name_keys.version(tx, lock=True) == VERSION:
+        async with engine.begin() as connection:
+            if await name_keys.version(connection, lock=True) == VERSION:
                 return 0
-            changed = await _parties(tx) + await _claims(tx) + await _background(tx) + await _aliases(tx)
-            await name_keys.set_version(tx, VERSION)
+            changed = (
+                await _parties(connection)
+                + await _claims(connection)
+                + await _background(connection)
+                + await _aliases(connection)
+            )
+            await name_keys.set_version(connection, VERSION)
             return changed
     finally:
         await engine.dispose()
 
 
-async def _parties(tx: AsyncConnection) -> int:
-    named = [(row_id, Party(name=name)) for row_id, name, _ in await name_keys.names(tx, "party")]
+async def _parties(connection: AsyncConnection) -> int:
+    named = [(row_id, Party(name=name)) for row_id, name, _ in await name_keys.names(connection, "party")]
     for some in _batches(named):
-        await name_keys.set_party_keys(tx, [(row_id, one.key, list(one.grams)) for row_id, one in some])
+        await name_keys.set_party_keys(connection, [(row_id, one.key, list(one.grams)) for row_id, one in some])
     return len(named)
 
 
-async def _claims(tx: AsyncConnection) -> int:
+async def _claims(connection: AsyncConnection) -> int:
     changed = 0
-    for row_id, name, old in await name_keys.names(tx, "claim"):
+    for row_id, name, old in await name_keys.names(connection, "claim"):
         if (new := name_key(name)) != old:
             try:
-                async with tx.begin_nested():
-                    await name_keys.set_key(tx, "claim", row_id, new)
+                async with connection.begin_nested():
+                    await name_keys.set_key(connection, "claim", row_id, new)
                 changed += 1
             except IntegrityError:
                 structlog.get_logger().warning("claim_keeps_its_old_key", claim=row_id)
     return changed
 
 
-async def _background(tx: AsyncConnection) -> int:
+async def _background(connection: AsyncConnection) -> int:
     changed = 0
-    for row_id, name, old in await name_keys.names(tx, "background"):
+    for row_id, name, old in await name_keys.names(connection, "background"):
         if (new := name_key(name)) != old:
             try:
-                async with tx.begin_nested():
-                    await name_keys.set_key(tx, "background", row_id, new)
+                async with connection.begin_nested():
+                    await name_keys.set_key(connection, "background", row_id, new)
                 changed += 1
             except IntegrityError:
                 structlog.get_logger().warning("background_keeps_its_old_key", background=row_id)
     return changed
 
 
-async def _aliases(tx: AsyncConnection) -> int:
+async def _aliases(connection: AsyncConnection) -> int:
     """A pair that is one name by the new rules, or stands there twice, keeps its old keys: nothing is lost by it."""
     changed = 0
-    for alias, name, old, other, other_old in await name_keys.aliases(tx):
+    for alias, name, old, other, other_old in await name_keys.aliases(connection):
         new = (name_key(name), name_key(other))
         if new != (old, other_old) and new[0] != new[1]:
             with contextlib.suppress(IntegrityError):
-                async with tx.begin_nested():
-                    await name_keys.set_alias_keys(tx, alias, *new)
+                async with connection.begin_nested():
+                    await name_keys.set_alias_keys(connection, alias, *new)
                 changed += 1
     return changed
 

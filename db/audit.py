@@ -166,18 +166,18 @@ def _holds(content: Mapping[str, Any], claimed: str) -> bool:
         return False
 
 
-async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHead) -> None:
+async def append(connection: AsyncConnection, events: Sequence[Event], seal_head: SealHead) -> None:
     """Chain `events` onto the record. Last in its transaction: it holds the one lock all writers share."""
     if not events:
         return
-    ((seq, previous),) = await plain.run(tx, _HEAD_LOCKED)
+    ((seq, previous),) = await plain.run(connection, _HEAD_LOCKED)
     numbers, hashes = [], [previous]
     for event in events:
         seq += 1
         numbers.append(seq)
         hashes.append(chain_hash(seq, event, hashes[-1]))
     await plain.run(
-        tx,
+        connection,
         _APPEND,
         seq,
         hashes[-1],
@@ -194,18 +194,18 @@ async def append(tx: AsyncConnection, events: Sequence[Event], seal_head: SealHe
     )
 
 
-async def of_subject(tx: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
+async def of_subject(connection: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
     """Everything recorded of one subject, oldest first."""
-    return tuple(_ENTRY.read(row) for row in await plain.run(tx, _OF_SUBJECT, subject_id))
+    return tuple(_ENTRY.read(row) for row in await plain.run(connection, _OF_SUBJECT, subject_id))
 
 
-async def bodies(tx: AsyncConnection, subject_id: str, event: str) -> tuple[dict[str, Any], ...]:
+async def bodies(connection: AsyncConnection, subject_id: str, event: str) -> tuple[dict[str, Any], ...]:
     """What was recorded of a subject under one event, oldest first."""
-    return tuple(body for (body,) in await plain.run(tx, _BODIES, subject_id, event))
+    return tuple(body for (body,) in await plain.run(connection, _BODIES, subject_id, event))
 
 
 async def verify(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     seal_holds: SealHolds,
     anchor: Anchor | None = None,
     export: Callable[[str], object] | None = None,
@@ -214,13 +214,15 @@ async def verify(
 
     First in its transaction. `export` is handed the same record line by line, in the form `verify_export` reads.
     """
-    await tx.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
-    found = (await tx.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).all()
+    await connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+    found = (await connection.execute(select(audit_head.c.seq, audit_head.c.hash, audit_head.c.seal))).all()
     head = dict(found[0]._mapping) if len(found) == 1 else None
     chain = Chain(anchor)
     last = -(2**63)
     while True:
-        rows = (await tx.execute(select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000))).all()
+        rows = (
+            await connection.execute(select(audit).where(audit.c.seq > last).order_by(audit.c.seq).limit(1000))
+        ).all()
         for row in rows:
             content = dict(row._mapping)
             claimed, content["previous"] = content.pop("hash"), content.pop("previous_hash")

@@ -40,14 +40,14 @@ class Version(Wire):
     imported_by: str
 
 
-async def take_turn(tx: AsyncConnection) -> None:
+async def take_turn(connection: AsyncConnection) -> None:
     """Wait until no other import is under way; holds until the transaction ends."""
-    await tx.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
+    await connection.execute(select(func.pg_advisory_xact_lock(IMPORT_LOCK)))
 
 
-async def newest_organisation(tx: AsyncConnection) -> Version | None:
+async def newest_organisation(connection: AsyncConnection) -> Version | None:
     row = (
-        await tx.execute(
+        await connection.execute(
             select(organisation.c.version, organisation.c.imported_at, organisation.c.imported_by)
             .order_by(organisation.c.version.desc())
             .limit(1)
@@ -56,64 +56,67 @@ async def newest_organisation(tx: AsyncConnection) -> Version | None:
     return Version.model_validate(dict(row._mapping)) if row else None
 
 
-async def newest_calendar(tx: AsyncConnection) -> tuple[int, dict[str, Any]]:
+async def newest_calendar(connection: AsyncConnection) -> tuple[int, dict[str, Any]]:
     """The newest version and its document; 0 and empty before the first."""
     newest = select(calendar.c.version, calendar.c.document).order_by(calendar.c.version.desc()).limit(1)
-    row = (await tx.execute(newest)).one_or_none()
+    row = (await connection.execute(newest)).one_or_none()
     return (row.version, row.document) if row else (0, {})
 
 
-async def known_background(tx: AsyncConnection, name_keys: Sequence[str]) -> tuple[BackgroundRow, ...]:
+async def known_background(connection: AsyncConnection, name_keys: Sequence[str]) -> tuple[BackgroundRow, ...]:
     """Everything the register has under these names."""
     found = []
     for batch in _batches(name_keys):
-        rows = await tx.execute(select(background).where(background.c.name_key.in_(batch)))
+        rows = await connection.execute(select(background).where(background.c.name_key.in_(batch)))
         found += [BackgroundRow.model_validate(dict(row._mapping)) for row in rows]
     return tuple(found)
 
 
 async def known_earlier_projects(
-    tx: AsyncConnection, ids: Sequence[str]
+    connection: AsyncConnection, ids: Sequence[str]
 ) -> dict[str, tuple[EarlierProjectRow, ProjectParties]]:
     """The projects among `ids` that the register has, with the companies each names."""
     projects: list[EarlierProjectRow] = []
     parties: dict[str, list[Any]] = defaultdict(list)
     for batch in _batches(ids):
-        rows = await tx.execute(select(earlier_project).where(earlier_project.c.id.in_(batch)))
+        rows = await connection.execute(select(earlier_project).where(earlier_project.c.id.in_(batch)))
         projects += [EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows]
         named = select(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch))
-        for row in await tx.execute(named.order_by(party.c.id)):
+        for row in await connection.execute(named.order_by(party.c.id)):
             parties[row.subject_id].append(row)
     return {row.id: (row, _parties(row, parties[row.id])) for row in projects}
 
 
-async def known_results(tx: AsyncConnection, accounts: Sequence[str]) -> dict[tuple[str, date], AccountResultRow]:
+async def known_results(
+    connection: AsyncConnection, accounts: Sequence[str]
+) -> dict[tuple[str, date], AccountResultRow]:
     """Everything the results register has of these accounts."""
     found: dict[tuple[str, date], AccountResultRow] = {}
     for batch in _batches(accounts):
-        for row in await tx.execute(select(account_result).where(account_result.c.account_id.in_(batch))):
+        for row in await connection.execute(select(account_result).where(account_result.c.account_id.in_(batch))):
             found[row.account_id, row.month] = AccountResultRow.model_validate(dict(row._mapping))
     return found
 
 
-async def account_names(tx: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
+async def account_names(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, str]:
     """The customer of each of these accounts, whether it is live or was revoked."""
     name = account.c.form["customer"]["name"].astext.label("name")
     found: dict[str, str] = {}
     for batch in _batches(ids):
         found |= {
-            row.id: row.name for row in await tx.execute(select(account.c.id, name).where(account.c.id.in_(batch)))
+            row.id: row.name
+            for row in await connection.execute(select(account.c.id, name).where(account.c.id.in_(batch)))
         }
     return found
 
 
-async def live_accounts_named(tx: AsyncConnection, names: Sequence[str]) -> dict[str, str]:
+async def live_accounts_named(connection: AsyncConnection, names: Sequence[str]) -> dict[str, str]:
     """The live accounts of these customers, by the customer's exact name."""
     name = account.c.form["customer"]["name"].astext
     found: dict[str, str] = {}
     for batch in _batches(names):
         wanted = select(account.c.id, name.label("name")).where(name.in_(batch), account.c.revoked_at.is_(None))
-        found |= {row.name: row.id for row in await tx.execute(wanted)}
+        found |= {row.name: row.id for row in await connection.execute(wanted)}
     return found
 
 
@@ -126,10 +129,12 @@ def _parties(row: EarlierProjectRow, named: Sequence[Any]) -> ProjectParties:
     )
 
 
-async def set_project_parties(tx: AsyncConnection, projects: Sequence[ProjectParties]) -> None:
+async def set_project_parties(connection: AsyncConnection, projects: Sequence[ProjectParties]) -> None:
     """Name the parties of these projects anew. Their place in time is the date of registration (A5)."""
     for batch in _batches([one.project_id for one in projects]):
-        await tx.execute(delete(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch)))
+        await connection.execute(
+            delete(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch))
+        )
     rows: list[Mapping[str, Any]] = [
         {
             "subject_type": EARLIER_PROJECT,
@@ -142,7 +147,7 @@ async def set_project_parties(tx: AsyncConnection, projects: Sequence[ProjectPar
         for named in one.parties
     ]
     if rows:
-        await tx.execute(insert(party), rows)
+        await connection.execute(insert(party), rows)
 
 
 def _batches(values: Sequence[str]) -> Iterator[tuple[str, ...]]:

@@ -89,14 +89,14 @@ class WaitingMail(NamedTuple):
     """This one included."""
 
 
-async def step_done(tx: AsyncConnection, workflow_id: str, key: str) -> dict[str, Any] | None:
+async def step_done(connection: AsyncConnection, workflow_id: str, key: str) -> dict[str, Any] | None:
     """The result of a step done before."""
-    done = await plain.run(tx, _STEP_DONE, workflow_id, key)
+    done = await plain.run(connection, _STEP_DONE, workflow_id, key)
     return dict(done[0][0]) if done else None
 
 
 async def keep_step(
-    tx: AsyncConnection, workflow_id: str, key: str, result: Wire, mails: Sequence[Mail] = ()
+    connection: AsyncConnection, workflow_id: str, key: str, result: Wire, mails: Sequence[Mail] = ()
 ) -> tuple[str, ...]:
     """Keep what a step did, and queue its mails. One with a key already queued is the same mail and is not queued
     again. Returns the keys of the others. Raises `IntegrityError` when the step was done before."""
@@ -108,14 +108,14 @@ async def keep_step(
         [row.link_id for row in mails],
         [row.created_at for row in mails],
     )
-    rows = await plain.run(tx, _KEEP_STEP, *columns, workflow_id, key, result.model_dump_json())
+    rows = await plain.run(connection, _KEEP_STEP, *columns, workflow_id, key, result.model_dump_json())
     new = {row[0] for row in rows}
     return tuple(dict.fromkeys(row.key for row in mails if row.key in new))
 
 
-async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
+async def give_receipt(connection: AsyncConnection, row: Receipt) -> None:
     await plain.run(
-        tx,
+        connection,
         _GIVE_RECEIPT,
         row.message_id,
         row.workflow_id,
@@ -128,46 +128,46 @@ async def give_receipt(tx: AsyncConnection, row: Receipt) -> None:
     )
 
 
-async def settle(tx: AsyncConnection, message_ids: Sequence[str]) -> None:
+async def settle(connection: AsyncConnection, message_ids: Sequence[str]) -> None:
     """The consequences of these messages are visible now: whoever waits for them may be answered."""
     if message_ids:
-        await plain.run(tx, _SETTLE, message_ids)
+        await plain.run(connection, _SETTLE, message_ids)
 
 
-async def find_receipt(tx: AsyncConnection, message_id: str) -> Receipt | None:
-    rows = await plain.run(tx, _RECEIPT, message_id)
+async def find_receipt(connection: AsyncConnection, message_id: str) -> Receipt | None:
+    rows = await plain.run(connection, _RECEIPT, message_id)
     return _SHAPE.read(rows[0]) if rows else None
 
 
-async def take_mails(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[WaitingMail, ...]:
+async def lease_mails(connection: AsyncConnection, limit: int, lease: timedelta) -> tuple[WaitingMail, ...]:
     """Unsent mails that are due, leased so that no other sender takes them before `lease` is over."""
-    rows = await plain.run(tx, _TAKE, limit, lease)
+    rows = await plain.run(connection, _TAKE, limit, lease)
     return tuple(sorted((WaitingMail(*row) for row in rows), key=lambda row: row.id))
 
 
-async def mails_sent(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
+async def mails_sent(connection: AsyncConnection, mail_ids: Sequence[int]) -> None:
     if mail_ids:
-        await plain.run(tx, _SENT, mail_ids)
+        await plain.run(connection, _SENT, mail_ids)
 
 
-async def mails_failed(tx: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
+async def mails_failed(connection: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
     if mail_ids:
-        await plain.run(tx, _FAILED, mail_ids, retry_in, error[:500])
+        await plain.run(connection, _FAILED, mail_ids, retry_in, error[:500])
 
 
-async def mails_untried(tx: AsyncConnection, mail_ids: Sequence[int]) -> None:
+async def mails_untried(connection: AsyncConnection, mail_ids: Sequence[int]) -> None:
     """Put mails that were taken and not tried back into the queue, as they were."""
     if mail_ids:
-        await plain.run(tx, _UNTRIED, mail_ids)
+        await plain.run(connection, _UNTRIED, mail_ids)
 
 
-async def nudge_process(tx: AsyncConnection, workflow_id: str, *, because: str) -> None:
+async def nudge_process(connection: AsyncConnection, workflow_id: str, *, because: str) -> None:
     """Have one running process work out again whom it asks."""
-    await tx.execute(insert(nudge).values(workflow_id=workflow_id, because=because))
-    await tx.execute(select(func.pg_notify(NUDGES, "")))
+    await connection.execute(insert(nudge).values(workflow_id=workflow_id, because=because))
+    await connection.execute(select(func.pg_notify(NUDGES, "")))
 
 
-async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
+async def lease_nudges(connection: AsyncConnection, limit: int, lease: timedelta) -> tuple[Any, ...]:
     """Undelivered nudges that are due, leased as mails are."""
     due = (
         select(nudge.c.id)
@@ -176,24 +176,26 @@ async def take_nudges(tx: AsyncConnection, limit: int, lease: timedelta) -> tupl
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    rows = await tx.execute(
+    rows = await connection.execute(
         update(nudge).where(nudge.c.id.in_(due.scalar_subquery())).values(due=func.now() + lease).returning(nudge)
     )
     return tuple(rows)
 
 
-async def nudge_delivered(tx: AsyncConnection, nudge_id: int) -> None:
-    await tx.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
+async def nudge_delivered(connection: AsyncConnection, nudge_id: int) -> None:
+    await connection.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
 
 
-async def note_reading(tx: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str) -> None:
+async def note_reading(
+    connection: AsyncConnection, person: str, subject_type: str, subject_id: str, through: str
+) -> None:
     """X2: reading a customer is itself recorded."""
-    await plain.run(tx, _NOTE_READING, person, subject_type, subject_id, through)
+    await plain.run(connection, _NOTE_READING, person, subject_type, subject_id, through)
 
 
-async def mails_of(tx: AsyncConnection, subject_id: str) -> tuple[Any, ...]:
+async def mails_of(connection: AsyncConnection, subject_id: str) -> tuple[Any, ...]:
     """Every mail about a subject: to whom, what, when sent."""
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(mail.c.key, mail.c.person, mail.c.created_at, mail.c.sent_at, mail.c.facts["kind"].astext.label("kind"))
         .where(mail.c.subject_id == subject_id)
         .order_by(mail.c.id)

@@ -40,7 +40,7 @@ def policy_digest(rules: Policy) -> str:
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 
 
-class Facts:
+class ReferenceData:
     """Reads the newest versions and keeps what it has parsed, because a version never changes."""
 
     def __init__(self, rules: Policy) -> None:
@@ -52,28 +52,28 @@ class Facts:
         self._calendar: tuple[int, WorkCalendar] | None = None
         self._policies: dict[str, Policy] = {self.digest: rules}
 
-    async def organisation(self, tx: AsyncConnection) -> Organisation:
+    async def organisation(self, connection: AsyncConnection) -> Organisation:
         """The company as it is now. Raises `NoOrganisation`."""
-        ((version,),) = await plain.run(tx, _NEWEST_ORGANISATION)
-        return await self._organisation_of(tx, version)
+        ((version,),) = await plain.run(connection, _NEWEST_ORGANISATION)
+        return await self._organisation_of(connection, version)
 
-    async def of_now(self, tx: AsyncConnection) -> tuple[Organisation, WorkCalendar]:
+    async def of_now(self, connection: AsyncConnection) -> tuple[Organisation, WorkCalendar]:
         """The company and the working days as they are now. Raises `NoOrganisation`."""
-        ((company, days),) = await plain.run(tx, _NEWEST)
-        return await self.of_versions(tx, company, days)
+        ((company, days),) = await plain.run(connection, _NEWEST)
+        return await self.of_versions(connection, company, days)
 
     async def of_versions(
-        self, tx: AsyncConnection, company: int | None, days: int | None
+        self, connection: AsyncConnection, company: int | None, days: int | None
     ) -> tuple[Organisation, WorkCalendar]:
         """The company and the working days of versions that were just found to be the newest. Raises
         `NoOrganisation`."""
-        return await self._organisation_of(tx, company), await self._calendar_of(tx, days)
+        return await self._organisation_of(connection, company), await self._calendar_of(connection, days)
 
-    async def _organisation_of(self, tx: AsyncConnection, version: int | None) -> Organisation:
+    async def _organisation_of(self, connection: AsyncConnection, version: int | None) -> Organisation:
         if version is None:
             raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
         if self._organisation is None or self._organisation[0] != version:
-            document = await tx.scalar(select(organisation.c.document).where(organisation.c.version == version))
+            document = await connection.scalar(select(organisation.c.document).where(organisation.c.version == version))
             self._organisation = (version, Organisation.model_validate(document))
         self._seen_at = time.monotonic()
         return self._organisation[1]
@@ -90,17 +90,19 @@ class Facts:
         """Something was imported (`messages.NUDGES` says so): `recent_organisation` is no longer recent."""
         self._seen_at = float("-inf")
 
-    async def calendar(self, tx: AsyncConnection) -> WorkCalendar:
+    async def calendar(self, connection: AsyncConnection) -> WorkCalendar:
         """The working days as they are known now, the company's own table over the published ones."""
-        ((version,),) = await plain.run(tx, _NEWEST_CALENDAR)
-        return await self._calendar_of(tx, version)
+        ((version,),) = await plain.run(connection, _NEWEST_CALENDAR)
+        return await self._calendar_of(connection, version)
 
-    async def _calendar_of(self, tx: AsyncConnection, newest: int | None) -> WorkCalendar:
+    async def _calendar_of(self, connection: AsyncConnection, newest: int | None) -> WorkCalendar:
         version = newest or 0
         if self._calendar is None or self._calendar[0] != version:
             document: dict[str, Any] = {}
             if version:
-                document = await tx.scalar(select(calendar.c.document).where(calendar.c.version == version)) or {}
+                document = (
+                    await connection.scalar(select(calendar.c.document).where(calendar.c.version == version)) or {}
+                )
             base = {"region": self.policy.calendar_region, "time_zone": self.policy.time_zone}
             self._calendar = (version, WorkCalendar.model_validate(base | document))
         return self._calendar[1]
@@ -109,16 +111,16 @@ class Facts:
         """The policy a process started with, if it was asked for before."""
         return self._policies.get(digest)
 
-    async def pinned_policy(self, tx: AsyncConnection, digest: str) -> Policy:
+    async def pinned_policy(self, connection: AsyncConnection, digest: str) -> Policy:
         """The policy a process started with."""
         if digest not in self._policies:
-            document = await tx.scalar(select(policy.c.document).where(policy.c.digest == digest))
+            document = await connection.scalar(select(policy.c.document).where(policy.c.digest == digest))
             self._policies[digest] = Policy.model_validate(document)
         return self._policies[digest]
 
-    async def pin_policy(self, tx: AsyncConnection) -> str:
+    async def pin_policy(self, connection: AsyncConnection) -> str:
         """Keep the current policy for a process that starts now; returns its digest."""
-        await plain.run(tx, _PIN_POLICY, self.digest, self.policy.version, self._document)
+        await plain.run(connection, _PIN_POLICY, self.digest, self.policy.version, self._document)
         return self.digest
 
 
@@ -129,25 +131,27 @@ class Imported(NamedTuple):
     told: int
 
 
-async def import_organisation(tx: AsyncConnection, company: Organisation, *, now: datetime, by: str) -> Imported:
+async def import_organisation(
+    connection: AsyncConnection, company: Organisation, *, now: datetime, by: str
+) -> Imported:
     """Make `company` the newest version, and nudge every running process."""
-    version = await tx.scalar(
+    version = await connection.scalar(
         insert(organisation)
         .values(document=company.model_dump(mode="json"), imported_at=now, imported_by=by)
         .returning(organisation.c.version)
     )
-    return Imported(int(version or 0), await nudge_running(tx, because=f"organisation {version}"))
+    return Imported(int(version or 0), await nudge_running(connection, because=f"organisation {version}"))
 
 
-async def import_calendar(tx: AsyncConnection, document: dict[str, Any], *, now: datetime, by: str) -> Imported:
+async def import_calendar(connection: AsyncConnection, document: dict[str, Any], *, now: datetime, by: str) -> Imported:
     """Make `document` (fields of `WorkCalendar`) the newest calendar, and nudge every running process."""
-    version = await tx.scalar(
+    version = await connection.scalar(
         insert(calendar).values(document=document, imported_at=now, imported_by=by).returning(calendar.c.version)
     )
-    return Imported(int(version or 0), await nudge_running(tx, because=f"calendar {version}"))
+    return Imported(int(version or 0), await nudge_running(connection, because=f"calendar {version}"))
 
 
-async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
+async def nudge_running(connection: AsyncConnection, *, because: str) -> int:
     """Note for every running process that its facts changed; a dispatcher beside the worker delivers the notes.
 
     Returns how many processes there are.
@@ -169,8 +173,8 @@ async def nudge_running(tx: AsyncConnection, *, because: str) -> int:
             for table, ends in still.items()
         )
     )
-    told = await tx.execute(insert(nudge).from_select(["workflow_id", "because"], running))
-    await tx.execute(select(func.pg_notify("baobei_nudge", "")))
+    told = await connection.execute(insert(nudge).from_select(["workflow_id", "because"], running))
+    await connection.execute(select(func.pg_notify("baobei_nudge", "")))
     return told.rowcount
 
 

@@ -15,7 +15,7 @@ from typing import Self
 import asyncpg
 
 from db.connection.direct import Direct
-from db.connection.engine import RecordAway
+from db.connection.engine import DatabaseUnavailable
 from domain.base import Wire
 
 SEEN_SECONDS = 15.0
@@ -98,7 +98,7 @@ class Presence:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        with contextlib.suppress(RecordAway):
+        with contextlib.suppress(DatabaseUnavailable):
             await self._record.row(_LEFT, self.process.id)
         await self.close()
 
@@ -113,7 +113,7 @@ class Presence:
 
     async def _say(self) -> None:
         mine = self.process
-        with contextlib.suppress(RecordAway):  # the next sign of life says the same
+        with contextlib.suppress(DatabaseUnavailable):  # the next sign of life says the same
             await self._record.row(
                 _SEEN, mine.id, mine.kind, list(mine.payload_keys), list(mine.seal_keys), mine.payload_keys[-1]
             )

@@ -41,8 +41,8 @@ class NudgeDelivery:
 
     async def deliver_due(self) -> int:
         """One batch of nudges. Returns how many were taken."""
-        async with self._engine.begin() as tx:
-            due = await messages.take_nudges(tx, BATCH, LEASE)
+        async with self._engine.begin() as connection:
+            due = await messages.lease_nudges(connection, BATCH, LEASE)
         for row in due:
             try:
                 handle = self._client.get_workflow_handle(row.workflow_id)
@@ -51,6 +51,6 @@ class NudgeDelivery:
                 if error.status is not RPCStatusCode.NOT_FOUND:  # over by now: nothing to tell
                     log.warning("nudge not delivered", workflow_id=row.workflow_id, error=error.status.name)
                     continue
-            async with self._engine.begin() as tx:
-                await messages.nudge_delivered(tx, row.id)
+            async with self._engine.begin() as connection:
+                await messages.nudge_delivered(connection, row.id)
         return len(due)

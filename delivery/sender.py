@@ -16,8 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crypto.links import link_token
 from db import messages
-from db.connection.engine import RecordAway, looking_up
-from db.reference_data import Facts
+from db.connection.engine import DatabaseUnavailable, autocommit
+from db.reference_data import ReferenceData
 from db.reports import reports as made
 from delivery.mime import Attachment, build_message
 from delivery.smtp import MailServer
@@ -58,7 +58,7 @@ class MailSender:
     repeats the mail, recognisably the same.
     """
 
-    def __init__(self, engine: AsyncEngine, facts: Facts, settings: Settings, wake: Wake) -> None:
+    def __init__(self, engine: AsyncEngine, facts: ReferenceData, settings: Settings, wake: Wake) -> None:
         self._engine = engine
         self._facts = facts
         self._settings = settings
@@ -84,9 +84,9 @@ class MailSender:
     async def send_due(self) -> int:
         """One batch of mails that are due. Returns how many were taken from the queue."""
         begun = monotonic()
-        async with looking_up(self._engine) as tx:
-            due = await messages.take_mails(tx, BATCH, LEASE)
-            organisation = await self._facts.organisation(tx) if due else None
+        async with autocommit(self._engine) as connection:
+            due = await messages.lease_mails(connection, BATCH, LEASE)
+            organisation = await self._facts.organisation(connection) if due else None
         sent: list[int] = []
         nobody: list[int] = []
         late: list[int] = []
@@ -103,7 +103,7 @@ class MailSender:
                     await self._send(row, person.name, person.email)
                 SENT.inc()
                 sent.append(row.id)
-            except (SMTPResponseException, RecordAway) as error:
+            except (SMTPResponseException, DatabaseUnavailable) as error:
                 await self._put_back([row], error, _pause(row.attempts))
             except (OSError, SMTPException) as error:
                 # The server is away: the rest of the batch need not find out one by one.
@@ -112,10 +112,10 @@ class MailSender:
             except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
                 await self._put_back([row], error, HOPELESS_PAUSE)
         if sent or nobody or late:
-            async with looking_up(self._engine) as tx:
-                await messages.mails_sent(tx, sent)
-                await messages.mails_failed(tx, nobody, NOBODY, HOPELESS_PAUSE)
-                await messages.mails_untried(tx, late)
+            async with autocommit(self._engine) as connection:
+                await messages.mails_sent(connection, sent)
+                await messages.mails_failed(connection, nobody, NOBODY, HOPELESS_PAUSE)
+                await messages.mails_untried(connection, late)
         return len(due)
 
     async def _send(self, row: messages.WaitingMail, name: str, address: str) -> None:
@@ -139,8 +139,8 @@ class MailSender:
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
         """The sheet of the very part of the report that the mail speaks of."""
-        async with looking_up(self._engine) as tx:
-            report = await made.find(tx, part.kind, part.period.id)
+        async with autocommit(self._engine) as connection:
+            report = await made.find(connection, part.kind, part.period.id)
         if report is None:
             raise LookupError(f"no {part.kind} of {part.period.id} was made")
         texts, cut = Texts(facts.language), part_for(report, part.scope, part.department)
@@ -155,8 +155,8 @@ class MailSender:
     async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
         log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
-        async with looking_up(self._engine) as tx:
-            await messages.mails_failed(tx, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
+        async with autocommit(self._engine) as connection:
+            await messages.mails_failed(connection, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
 
 
 def _pause(attempts: int) -> timedelta:

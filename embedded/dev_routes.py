@@ -29,6 +29,7 @@ from api.codec import CodecBody, recode
 from api.problems import Refusal, Unavailable
 from crypto.codec import EncryptionCodec
 from domain.organisation import Organisation, Person
+from domain.refusals import RefusalCode
 from embedded.mails import ReceivedMail, read_mail, read_mails
 from runtime.settings import Settings
 
@@ -167,7 +168,7 @@ def router(settings: Settings, people: People) -> APIRouter:
     async def forward(leap: FastForward) -> None:
         """Moves the clock of one process, so that a rehearsal need not wait for days or months (N12, U2–U4)."""
         if not settings.rehearsal:
-            raise Refusal(409, "rehearsal_off")
+            raise Refusal(409, RefusalCode.REHEARSAL_OFF)
         from temporalio.service import RPCError
 
         from embedded.rehearsal import NoClock, fast_forward
@@ -176,9 +177,9 @@ def router(settings: Settings, people: People) -> APIRouter:
         try:
             await fast_forward(await connect(settings), leap.workflow_id, leap.duration)
         except NoClock:
-            raise Refusal(409, "no_clock") from None
+            raise Refusal(409, RefusalCode.NO_CLOCK) from None
         except (RPCError, RuntimeError, TimeoutError):
-            raise Unavailable("engine_away") from None
+            raise Unavailable(RefusalCode.ENGINE_AWAY) from None
 
     @routes.get("/mails/{mail_id}", response_class=HTMLResponse)
     def one_mail(mail_id: str) -> HTMLResponse:

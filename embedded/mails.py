@@ -83,10 +83,10 @@ def said_beside(path: Path) -> Path:
 
 @lru_cache(maxsize=4096)
 def _taken_apart(path: Path) -> ReceivedMail:
-    return take_apart(path.stem, path.read_bytes())
+    return parse_mail(path.stem, path.read_bytes())
 
 
-def take_apart(mail_id: str, content: bytes) -> ReceivedMail:
+def parse_mail(mail_id: str, content: bytes) -> ReceivedMail:
     """What a mail says. `mail_id`: the name of its file, which begins with the moment of its arrival."""
     message = cast(EmailMessage, BytesParser(EmailMessage, policy=_Once()).parsebytes(content))
     text, html = _body(message, "plain"), _body(message, "html")

@@ -31,17 +31,17 @@ async def import_sample_once(database_url: str, seal_keys: Keyring, company: Org
         company: the demo's variant of the sample company.
     """
     from db.connection.engine import make_engine, transaction
-    from db.reference_data import Facts, NoOrganisation
+    from db.reference_data import NoOrganisation, ReferenceData
     from domain.policy import load_policy
     from imports.registers import decode_csv, read_background, read_projects
     from imports.run import Imports
 
     engine = make_engine(database_url, process="up", pool_size=1)
-    facts = Facts(load_policy())
+    facts = ReferenceData(load_policy())
     try:
-        async with transaction(engine) as tx:
+        async with transaction(engine) as connection:
             try:
-                await facts.organisation(tx)
+                await facts.organisation(connection)
                 return
             except NoOrganisation:
                 pass

@@ -23,7 +23,7 @@ from db.accounts import registers
 from db.accounts.applications import KeyedParty
 from db.accounts.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
 from db.imports import ProjectParties
-from db.reference_data import Facts, NoOrganisation
+from db.reference_data import NoOrganisation, ReferenceData
 from domain.accounts.register_entries import BackgroundEntry, ProjectEntry, RegisteredStatus
 from domain.base import Frozen
 from domain.organisation import Organisation
@@ -82,34 +82,34 @@ class CalendarImported(Frozen):
 class Imports:
     """Imports, each in a transaction of its own. Raises what the database raises; nothing has happened then."""
 
-    def __init__(self, engine: AsyncEngine, facts: Facts, seal_keys: Keyring) -> None:
+    def __init__(self, engine: AsyncEngine, facts: ReferenceData, seal_keys: Keyring) -> None:
         self._engine = engine
         self._facts = facts
         self._seal_keys = seal_keys
 
     async def organisation(self, company: Organisation, *, now: datetime, by: str) -> OrganisationImported:
         """Make `company` the newest version and tell every running process; who is asked is worked out anew."""
-        async with self._engine.begin() as tx:
-            await imports.take_turn(tx)
-            before = await self._organisation(tx)
+        async with self._engine.begin() as connection:
+            await imports.take_turn(connection)
+            before = await self._organisation(connection)
             if before == company:
-                newest = await imports.newest_organisation(tx)
+                newest = await imports.newest_organisation(connection)
                 return OrganisationImported(
                     version=newest.version if newest else 0, unchanged=True, people=len(company.people)
                 )
-            version, told = await reference_data.import_organisation(tx, company, now=now, by=by)
+            version, told = await reference_data.import_organisation(connection, company, now=now, by=by)
             done = _difference(before, company, version, told)
-            await self._record(tx, "organisation_imported", done.model_dump(mode="json"), now=now, by=by)
+            await self._record(connection, "organisation_imported", done.model_dump(mode="json"), now=now, by=by)
         return done
 
     async def background(self, entries: Sequence[BackgroundEntry], *, now: datetime, by: str) -> RegisterImported:
         """Add to the background register, or correct it (N4, E2): the newest entry of each source about a company."""
-        async with self._engine.begin() as tx:
-            await imports.take_turn(tx)
+        async with self._engine.begin() as connection:
+            await imports.take_turn(connection)
             keyed = [(_background_key(entry), entry) for entry in entries]
             known = {
                 (row.name_key, row.uscc, row.source): BackgroundEntry.model_validate(row.document)
-                for row in await imports.known_background(tx, sorted({key[0] for key, _ in keyed}))
+                for row in await imports.known_background(connection, sorted({key[0] for key, _ in keyed}))
             }
             newest = dict(known)
             for key, entry in keyed:
@@ -125,17 +125,17 @@ class Imports:
             )
             if fresh:
                 rows = [_background_row(key, entry) for key, entry in fresh.items()]
-                await registers.keep_background(tx, rows)
-                await self._record_register(tx, done, entries, now=now, by=by)
+                await registers.keep_background(connection, rows)
+                await self._record_register(connection, done, entries, now=now, by=by)
         return done
 
     async def projects(self, entries: Sequence[ProjectEntry], *, now: datetime, by: str) -> RegisterImported:
         """Add to the project register, or correct it (N3); only active ones take part in conflict detection (P10)."""
-        async with self._engine.begin() as tx:
-            await imports.take_turn(tx)
-            people = _People(await self._organisation(tx))
+        async with self._engine.begin() as connection:
+            await imports.take_turn(connection)
+            people = _People(await self._organisation(connection))
             wanted = {entry.id: self._project(entry, people) for entry in entries}
-            known = await imports.known_earlier_projects(tx, list(wanted))
+            known = await imports.known_earlier_projects(connection, list(wanted))
             fresh = {key: pair for key, pair in wanted.items() if known.get(key) != pair}
             done = RegisterImported(
                 register_name="projects",
@@ -157,9 +157,9 @@ class Imports:
                 ),
             )
             if fresh:
-                await registers.keep_earlier_projects(tx, [row for row, _ in fresh.values()])
-                await imports.set_project_parties(tx, [parties for _, parties in fresh.values()])
-                await self._record_register(tx, done, entries, now=now, by=by)
+                await registers.keep_earlier_projects(connection, [row for row, _ in fresh.values()])
+                await imports.set_project_parties(connection, [parties for _, parties in fresh.values()])
+                await self._record_register(connection, done, entries, now=now, by=by)
         return done
 
     async def results(self, read: ResultsRead, *, now: datetime, by: str) -> RegisterImported:
@@ -167,17 +167,17 @@ class Imports:
 
         Raises `RegisterMistakes` with everything that is wrong with the file.
         """
-        async with self._engine.begin() as tx:
-            await imports.take_turn(tx)
+        async with self._engine.begin() as connection:
+            await imports.take_turn(connection)
             ids = sorted({row.entry.account for row in read.rows if row.entry.account})
             customers = sorted({row.entry.customer for row in read.rows if row.entry.customer})
             wanted = results_by_account(
                 read,
-                names=await imports.account_names(tx, ids),
-                live=await imports.live_accounts_named(tx, customers),
+                names=await imports.account_names(connection, ids),
+                live=await imports.live_accounts_named(connection, customers),
                 this_month=now.astimezone(self._facts.policy.zone).date().replace(day=1),
             )
-            known = await imports.known_results(tx, sorted({account for account, _ in wanted}))
+            known = await imports.known_results(connection, sorted({account for account, _ in wanted}))
             rows = {key: _result_row(key, entry, now=now, by=by) for key, entry in wanted.items()}
             fresh = {key: row for key, row in rows.items() if key not in known or _figures(known[key]) != _figures(row)}
             done = RegisterImported(
@@ -187,15 +187,15 @@ class Imports:
                 changed=sum(key in known for key in fresh),
             )
             if fresh:
-                await registers.keep_results(tx, list(fresh.values()))
-                await self._record_register(tx, done, [row.entry for row in read.rows], now=now, by=by)
+                await registers.keep_results(connection, list(fresh.values()))
+                await self._record_register(connection, done, [row.entry for row in read.rows], now=now, by=by)
         return done
 
     async def calendar(self, years: Sequence[AnnouncedYear], *, now: datetime, by: str) -> CalendarImported:
         """Put announced years into the calendar beside those it has; running processes count their days anew (N12)."""
-        async with self._engine.begin() as tx:
-            await imports.take_turn(tx)
-            version, before = await imports.newest_calendar(tx)
+        async with self._engine.begin() as connection:
+            await imports.take_turn(connection)
+            version, before = await imports.newest_calendar(connection)
             document = merged(before, years)
             done = CalendarImported(
                 version=version,
@@ -205,15 +205,15 @@ class Imports:
             )
             if done.unchanged:
                 return done
-            version, told = await reference_data.import_calendar(tx, document, now=now, by=by)
+            version, told = await reference_data.import_calendar(connection, document, now=now, by=by)
             done = done.model_copy(update={"version": version, "told": told})
             body = done.model_dump(mode="json") | {"digest": _digest(document)}
-            await self._record(tx, "calendar_imported", body, now=now, by=by)
+            await self._record(connection, "calendar_imported", body, now=now, by=by)
         return done
 
-    async def _organisation(self, tx: AsyncConnection) -> Organisation | None:
+    async def _organisation(self, connection: AsyncConnection) -> Organisation | None:
         try:
-            return await self._facts.organisation(tx)
+            return await self._facts.organisation(connection)
         except NoOrganisation:
             return None
 
@@ -235,16 +235,18 @@ class Imports:
         return row, ProjectParties(project_id=entry.id, since=registered_at, live=live, parties=_parties(entry))
 
     async def _record_register(
-        self, tx: AsyncConnection, done: RegisterImported, entries: Iterable[Frozen], *, now: datetime, by: str
+        self, connection: AsyncConnection, done: RegisterImported, entries: Iterable[Frozen], *, now: datetime, by: str
     ) -> None:
         # Counts and a digest: which customers a register names is confidential (X2).
         body = done.model_dump(mode="json", exclude={"unresolved"})
         digest = _digest([entry.model_dump(mode="json") for entry in entries])
-        await self._record(tx, "register_imported", body | {"digest": digest}, now=now, by=by)
+        await self._record(connection, "register_imported", body | {"digest": digest}, now=now, by=by)
 
-    async def _record(self, tx: AsyncConnection, event: str, body: dict[str, Any], *, now: datetime, by: str) -> None:
+    async def _record(
+        self, connection: AsyncConnection, event: str, body: dict[str, Any], *, now: datetime, by: str
+    ) -> None:
         happened = audit.Event(event=event, at=now, actor=by, body=body)
-        await audit.append(tx, [happened], lambda seq, digest: seal_head(seq, digest, self._seal_keys))
+        await audit.append(connection, [happened], lambda seq, digest: seal_head(seq, digest, self._seal_keys))
 
 
 class _People:

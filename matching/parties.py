@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, ConfigDict, StringConstraints
 
 from domain.accounts.application import ApplicationForm
-from domain.accounts.uscc import told_apart
+from domain.accounts.uscc import kept_apart
 from domain.base import Frozen
 from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.policy import Matching, load_policy
@@ -110,7 +110,7 @@ def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) 
         bounds: from which likeness on what is said; as shipped when left out.
     """
     bounds = bounds or shipped()
-    known_apart = told_apart(asked.uscc, registered.uscc)
+    known_apart = kept_apart(asked.uscc, registered.uscc)
     level, score, reasons = Level.NONE, 0.0, []
     if asked.uscc and asked.uscc == registered.uscc:
         level, score = Level.SAME, 1.0

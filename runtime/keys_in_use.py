@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from crypto.keyring import Keyring
-from db.connection.engine import RecordAway
+from db.connection.engine import DatabaseUnavailable
 from db.running import SEEN_SECONDS, Presence, Process, looking, schema_needed
 from runtime.settings import Settings, SettingsError, variable
 
@@ -59,7 +59,7 @@ async def check_before_start(mine: Process, database_url: str) -> None:
                     f"The database {has}, and this {mine.kind} needs {needed}: run `cli.py migrate` first."
                 )
             check_running(mine, await presence.others())
-        except RecordAway:
+        except DatabaseUnavailable:
             log.warning("keys not compared with those of running processes")
 
 
@@ -68,7 +68,7 @@ async def check_processes(mine: Process, presence: Presence, client: Client) -> 
     try:
         used = await presence.payload_keys_used()
         await _nothing_under(client, {key: until for key, until in used.items() if key not in mine.payload_keys})
-    except (RecordAway, RPCError, TimeoutError):
+    except (DatabaseUnavailable, RPCError, TimeoutError):
         log.warning("keys not compared with those of running processes")
 
 

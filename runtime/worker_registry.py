@@ -9,7 +9,7 @@ from activities.accounts.evidence import EvidenceGathering
 from activities.projects.steps import ProjectSteps
 from activities.reviews.steps import ReviewSteps
 from activities.tasks.records import Records
-from activities.tasks.reminders import Chasing
+from activities.tasks.reminders import Reminders
 from activities.unit_of_work import Recorder
 from workflows.contract_correction import ContractCorrection
 from workflows.dispute import ProjectDispute
@@ -30,7 +30,7 @@ WORKFLOWS = [
 
 def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
     """The steps of all processes, on one record."""
-    records, chasing, evidence = Records(recorder), Chasing(recorder), EvidenceGathering(recorder)
+    records, chasing, evidence = Records(recorder), Reminders(recorder), EvidenceGathering(recorder)
     steps, reviews = ProjectSteps(recorder), ReviewSteps(recorder)
     return [
         records.submit_application,
@@ -38,7 +38,7 @@ def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
         records.sift_messages,
         records.move,
         records.activate_account,
-        chasing.chase_task,
+        chasing.remind_or_escalate,
         chasing.refresh_tasks,
         steps.register_project,
         steps.route_project,

@@ -13,7 +13,7 @@ from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind
 from domain.base import Wire
 from domain.conflicts.rulings import Compared
 from domain.organisation import Organisation
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from texts.accounts.named_evidence import with_corrector, with_name
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import match_sentence
@@ -205,7 +205,7 @@ class DecisionLine(Wire):
     special_reason: bool = False
     """N8: the reason is the special reason for going above the account limit."""
     on_behalf_of_name: str | None = None
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     round: int | None = None
     slot_name: str | None = None
 

@@ -16,7 +16,7 @@ from domain.periods import Period
 from domain.projects.project import ProjectForm
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
-from domain.tasks.task import AskedAs, Choice, TaskKind
+from domain.tasks.task import AssigneeCapacity, Choice, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE
 from texts.projects.project_lines import MatchLine
 from texts.view_lines import DecisionLine, EligibilityLine
@@ -77,7 +77,7 @@ class AskingPage(AboutSubject):
 
     kind: TaskKind
     asked_name: str
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     on_behalf_of_name: str | None = None
     opened_at: Moment
     due_at: Moment | None = None
@@ -159,7 +159,7 @@ class ResultPage(AboutSubject):
     """Why it was refused, in the reader's language."""
 
 
-class CalmKind(StrEnum):
+class LinkStatus(StrEnum):
     """Why a link shows no form."""
 
     EXPIRED = "expired"
@@ -182,13 +182,15 @@ class CalmKind(StrEnum):
     @property
     def status(self) -> int:
         """The HTTP status that goes with the page."""
-        return {CalmKind.UNKNOWN: 404, CalmKind.EXPIRED: 410, CalmKind.STORED: 202, CalmKind.AWAY: 503}.get(self, 200)
+        return {LinkStatus.UNKNOWN: 404, LinkStatus.EXPIRED: 410, LinkStatus.STORED: 202, LinkStatus.AWAY: 503}.get(
+            self, 200
+        )
 
 
-class CalmPage(AboutSubject):
+class LinkStatusPage(AboutSubject):
     """A quiet page that says what happened, by whom, and what to do next."""
 
-    kind: CalmKind
+    kind: LinkStatus
     task_kind: TaskKind | None = None
     choice: str = ""
     person_name: str = ""

@@ -26,7 +26,7 @@ from domain.accounts.named_account import FORM_FIELD, note_field
 from domain.organisation import Language
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
-from domain.tasks.task import PASS, REJECT, RETURN, AskedAs, FieldKind, FieldSpec, TaskKind
+from domain.tasks.task import AnswerChoice, AssigneeCapacity, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, LANGUAGES, Texts
 from texts.conflicts.verdicts import because, joined, level_label, ruled_sentence
 from texts.reviews.review_lines import review_title
@@ -38,10 +38,10 @@ from web.forms.form import BLANK_ROWS, Rows, Section, field_id, flatten, form_va
 from web.page_models import (
     AboutSubject,
     AskingPage,
-    CalmKind,
-    CalmPage,
     DecisionPage,
     FormError,
+    LinkStatus,
+    LinkStatusPage,
     PageView,
     Remark,
     ResultKind,
@@ -204,53 +204,53 @@ def render_result(page: ResultPage) -> str:
     return _quiet(page, texts, texts.text(f"page.{page.result}_title"), lines, tone=page.result.value, link=link)
 
 
-def render_calm(page: CalmPage) -> str:
+def render_calm(page: LinkStatusPage) -> str:
     """Why there is nothing to decide here. `page.kind.status` is the HTTP status to send it with."""
     texts = Texts(page.language)
     kind = page.task_kind
     choice = texts.label(choice_key(kind, page.subject_type, page.choice)) if kind and page.choice else ""
     moment = _moment(page, page.at, texts)
-    if page.kind is CalmKind.ANSWERED:
+    if page.kind is LinkStatus.ANSWERED:
         facts = {"person": who(texts, page.person_name, page.on_behalf_of_name), "moment": moment, "choice": choice}
         text = (
             texts.text("calm.answered.text", **facts)
             if all(facts.values())
             else texts.text("calm.answered.text_unknown")
         )
-    elif page.kind is CalmKind.HANDED_ON and moment:
+    elif page.kind is LinkStatus.HANDED_ON and moment:
         text = texts.text("late.handed_on", moment=moment)
-    elif page.kind is CalmKind.DELEGATION_OVER and page.delegate_until:
+    elif page.kind is LinkStatus.DELEGATION_OVER and page.delegate_until:
         text = _delegation_over(page, texts)
     else:
         zone, own = ZoneInfo(page.time_zone), ""
-        if page.kind is CalmKind.WITHDRAWN:
+        if page.kind is LinkStatus.WITHDRAWN:
             own = closed_sentence(
                 texts, zone, subject=page.subject_type, because=page.because, by=page.person_name, at=page.at
             )
         text = own or texts.text(_calm_key(page, "text", texts))
     lines = [text]
-    if page.kind is CalmKind.ANSWERED and page.delegate_until:
+    if page.kind is LinkStatus.ANSWERED and page.delegate_until:
         lines.append(_delegation_over(page, texts))
-    if page.kind in (CalmKind.HANDED_ON, CalmKind.DELEGATION_OVER):
+    if page.kind in (LinkStatus.HANDED_ON, LinkStatus.DELEGATION_OVER):
         lines += [texts.text("late.asked_now", people=texts.join(page.asked_now))] if page.asked_now else []
         lines.append(texts.text("late.ask_commerce"))
     if page.receipt:
         lines.append(f"{texts.text('calm.stored.receipt')} {page.receipt}")
     link = {
-        CalmKind.STORED: (page.path, texts.text("page.look_again")),
-        CalmKind.AWAY: (page.path, texts.text("page.try_again")),
-        **({CalmKind.SUPERSEDED: (page.newer, texts.text("page.newer_text"))} if page.newer else {}),
+        LinkStatus.STORED: (page.path, texts.text("page.look_again")),
+        LinkStatus.AWAY: (page.path, texts.text("page.try_again")),
+        **({LinkStatus.SUPERSEDED: (page.newer, texts.text("page.newer_text"))} if page.newer else {}),
     }.get(page.kind)
     title = texts.text(_calm_key(page, "title", texts))
     return _quiet(page, texts, title, lines, tone=page.kind.value, link=link)
 
 
-def _delegation_over(page: CalmPage, texts: Texts) -> str:
+def _delegation_over(page: LinkStatusPage, texts: Texts) -> str:
     until = _moment(page, page.delegate_until, texts)
     return texts.text("late.delegation_over", person=page.delegate_of, moment=until)
 
 
-def _calm_key(page: CalmPage, part: str, texts: Texts) -> str:
+def _calm_key(page: LinkStatusPage, part: str, texts: Texts) -> str:
     own = f"calm.{page.kind}.{page.subject_type}_{part}"
     return own if texts.has(own) else f"calm.{page.kind}.{part}"
 
@@ -290,7 +290,7 @@ def render_dossier(
 
 
 def _quiet(
-    page: ResultPage | CalmPage,
+    page: ResultPage | LinkStatusPage,
     texts: Texts,
     title: str,
     lines: list[str],
@@ -317,7 +317,7 @@ def _moment(page: PageView, moment: datetime | None, texts: Texts) -> str:
 
 def who_is_asked(page: AskingPage, texts: Texts) -> str:
     """Who is asked, in which capacity."""
-    if page.on_behalf_of_name is None or page.capacity is AskedAs.HOLDER:
+    if page.on_behalf_of_name is None or page.capacity is AssigneeCapacity.HOLDER:
         key = f"page.asked_for.{page.kind}"
         return texts.text(key if texts.has(key) else "page.asked", person=page.asked_name)
     return texts.text(f"page.asked_{page.capacity}", person=page.asked_name, on_behalf_of=page.on_behalf_of_name)
@@ -360,7 +360,10 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
         elif choice.reason_required:
             key = f"page.reason_for.{page.kind}.{choice.choice}"
             if not texts.has(key):
-                keys = {REJECT: "page.reason_reject", RETURN: "page.reason_return"}
+                keys: dict[str, str] = {
+                    AnswerChoice.REJECT: "page.reason_reject",
+                    AnswerChoice.RETURN: "page.reason_return",
+                }
                 key = keys.get(choice.choice, "page.reason_other")
             hints.append(texts.text(key, choice=label))
     needed = sum(choice.special_reason or choice.reason_required for choice in page.choices)
@@ -459,13 +462,12 @@ def render_template(view: PageView, template: str, /, **context: Any) -> str:
 
 __all__ = [
     "PAGE_HEADERS",
-    "PASS",
     "STATIC_DIR",
     "STYLESHEET_URL",
-    "CalmKind",
-    "CalmPage",
     "DecisionPage",
     "FormError",
+    "LinkStatus",
+    "LinkStatusPage",
     "PageView",
     "Remark",
     "ResultKind",

@@ -7,7 +7,7 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from activities.projects.steps import ProjectSteps
     from activities.steps import CorrectContractStep
-    from workflows.desk import take
+    from workflows.desk import execute
     from workflows.messages import StartCorrection
 
 
@@ -22,5 +22,5 @@ class ContractCorrection:
     async def run(self, start: StartCorrection | None = None) -> str:
         start = start or StartCorrection()  # started by hand with nothing: ends in a recorded refusal
         step = CorrectContractStep(key="correct", now=workflow.now(), statement=start.correction)
-        corrected = await take(ProjectSteps.correct_contract, step, "correct the contract")
+        corrected = await execute(ProjectSteps.correct_contract, step, "correct the contract")
         return "corrected" if corrected.accepted else "refused"

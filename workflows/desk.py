@@ -16,23 +16,23 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.steps import (
-        ChaseStep,
         Moved,
         MoveStep,
         OpenTask,
         Recorded,
         RecordStep,
         RefreshStep,
+        ReminderStep,
         Sent,
         SiftStep,
     )
     from activities.tasks.context import SUBJECT_OVER
     from activities.tasks.records import Records
-    from activities.tasks.reminders import Chasing
+    from activities.tasks.reminders import Reminders
     from domain.accounts.named_account import Obstacle
     from domain.statements import Said, Statement, Withdraw
     from domain.subject import Subject, stage_key
-    from domain.tasks.task import Ask, DueAction, Taken
+    from domain.tasks.task import Ask, DueAction, RecordedDecision
     from texts.operators import current_details, timer_summary
     from workflows.messages import (
         DUE_AT,
@@ -77,7 +77,7 @@ G = TypeVar("G", bound=StrEnum)
 S = TypeVar("S", bound=Statement)
 
 
-async def take(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str | None = None) -> R:
+async def execute(step: Callable[[Any, P], Awaitable[R]], argument: P, summary: str | None = None) -> R:
     """Take one step of the process: a local activity, one transaction, retried until the record takes it."""
     return await workflow.execute_local_activity_method(
         step,
@@ -206,7 +206,7 @@ class Desk(Generic[G]):
         obstacle: Obstacle | None = None,
     ) -> Moved:
         """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction."""
-        moved: Moved = await take(
+        moved: Moved = await execute(
             Records.move,
             MoveStep(
                 key=self.next_key(f"move:{stage.value}"),
@@ -224,9 +224,13 @@ class Desk(Generic[G]):
         self.tasks = moved.tasks
         return moved
 
-    async def answers(
-        self, enough: Callable[[Sequence[Taken]], bool], *, until: datetime | None = None, until_says: str = ""
-    ) -> tuple[Taken, ...]:
+    async def wait_for_decisions(
+        self,
+        enough: Callable[[Sequence[RecordedDecision]], bool],
+        *,
+        until: datetime | None = None,
+        until_says: str = "",
+    ) -> tuple[RecordedDecision, ...]:
         """Wait until `enough` has been decided on the open tasks, at most until `until`; what came in time and waited
         for a worker counts. `until_says`: text key of what happens then. Raises `Withdrawn`, and `StoodStill` when
         nobody answers for months (U10)."""
@@ -236,7 +240,7 @@ class Desk(Generic[G]):
             await self._one_event(until, until_says)
         return tuple(self.decisions)
 
-    async def hears(
+    async def wait_for_statement(
         self, *kinds: type[S], until: datetime | None = None, until_says: str = "", or_answer: bool = False
     ) -> tuple[S, Recorded] | None:
         """Wait for an accepted statement of one of `kinds`, at most until `until`; one that came in time and waited
@@ -263,7 +267,7 @@ class Desk(Generic[G]):
     def has_heard(self, kind: type[Statement]) -> bool:
         return any(isinstance(said, kind) for said, _ in self._heard)
 
-    async def meanwhile(
+    async def wait_while_serving(
         self, work: asyncio.Future[Any], *, when_full: Callable[[], Awaitable[bool]] | None = None
     ) -> None:
         """Wait for `work` and go on reading messages. Raises `Withdrawn`, and what `work` or a step raises.
@@ -388,7 +392,7 @@ class Desk(Generic[G]):
         messages = tuple(Sent(kind=unread[position].kind, text=unread[position].text) for position in said)
         digest = sha256("\0".join(f"{one.kind} {one.text}" for one in messages).encode()).hexdigest()[:32]
         step = SiftStep(key=f"sift:{digest}", now=workflow.now(), subject=self.subject, messages=messages)
-        sifted = await take(Records.sift_messages, step, f"{len(messages)} messages")
+        sifted = await execute(Records.sift_messages, step, f"{len(messages)} messages")
         kept = {said[position] for position in sifted.sealed}
         kept.update([position for position, arrived in enumerate(unread) if arrived.kind == FACTS_CHANGED][:1])
         for _ in unread:
@@ -435,7 +439,7 @@ class Desk(Generic[G]):
             subject=self.subject,
             statement=message,
         )
-        return await take(Records.record_statement, step, message.kind)
+        return await execute(Records.record_statement, step, message.kind)
 
     async def _chase(self, task: OpenTask) -> None:
         if task.next_step.action is DueAction.REFRESH:
@@ -448,8 +452,8 @@ class Desk(Generic[G]):
         standing = task.next_step.action if task.next_step.action in (DueAction.WARN, DueAction.LAPSE) else None
         if standing:
             key += f":{standing.value}"
-        step = ChaseStep(key=key, now=workflow.now(), subject=self.subject, task_id=task.id, action=standing)
-        chased = await take(Chasing.chase_task, step, task.next_step.action.value)
+        step = ReminderStep(key=key, now=workflow.now(), subject=self.subject, task_id=task.id, action=standing)
+        chased = await execute(Reminders.remind_or_escalate, step, task.next_step.action.value)
         self.tasks = tuple(chased if task.id == chased.id else task for task in self.tasks)
         if chased.lapsed:
             raise StoodStill
@@ -457,7 +461,7 @@ class Desk(Generic[G]):
     async def _refresh(self, because: str) -> None:
         key = f"refresh:{because}:{self._refreshes}"
         step = RefreshStep(key=key, now=workflow.now(), subject=self.subject)
-        refreshed = await take(Chasing.refresh_tasks, step)
+        refreshed = await execute(Reminders.refresh_tasks, step)
         self._refreshes += 1
         self.tasks = refreshed.tasks
 

@@ -14,11 +14,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.projects.steps import ProjectSteps
     from activities.steps import OpenDisputeStep
     from domain.disputes.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
-    from domain.projects.rules import ProjectNotice
+    from domain.notices import Notice
     from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign
     from domain.subject import Subject, SubjectType
-    from domain.tasks.task import AGREED, CONFIRMED, DISAGREE, Ask, Taken, TaskKind
-    from workflows.desk import Desk, HistoryFull, StoodStill, take
+    from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, RecordedDecision, TaskKind
+    from workflows.desk import Desk, HistoryFull, StoodStill, execute
     from workflows.messages import (
         HAND_BACK,
         DeskState,
@@ -113,7 +113,7 @@ class ProjectDispute:
             origin=self._start.origin,
             claimants=self._start.claimants,
         )
-        opened = await take(ProjectSteps.open_dispute, step, "open")
+        opened = await execute(ProjectSteps.open_dispute, step, "open")
         self._desk.title, self._applicant = opened.title, opened.applicant
         # P8: the VP has asked for the meeting. D4: somebody has stepped in after an agreement.
         if self._start.origin is Origin.OBJECTION or opened.meeting_wanted:
@@ -124,18 +124,22 @@ class ProjectDispute:
     async def _both_sides_negotiate(self) -> None:
         """D1: until both salespeople have confirmed the same text, or somebody wants the meeting (D2)."""
         while self._desk.stage is DisputeStage.NEGOTIATION:
-            decisions = await self._desk.answers(self._something_follows)
-            if self._desk.heard(CallForMeeting) or any(decision.choice == DISAGREE for decision in decisions):
+            decisions = await self._desk.wait_for_decisions(self._something_follows)
+            if self._desk.heard(CallForMeeting) or any(
+                decision.choice == AnswerChoice.DISAGREE for decision in decisions
+            ):
                 await self._call_for_meeting()
-            elif decisions[-1].outcome == AGREED:
-                agreed = await self._desk.move(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+            elif decisions[-1].outcome == AnswerOutcome.AGREED:
+                agreed = await self._desk.move(DisputeStage.AGREED, notices=[Notice.AGREED])
                 self._outcome = agreed.outcome
             else:
                 # A text is on the table; whoever put it there has confirmed it, and the others are asked.
                 await self._ask_for_agreement(*decisions[-1].names)
 
-    def _something_follows(self, decided: Sequence[Taken]) -> bool:
-        return self._desk.has_heard(CallForMeeting) or any(decision.outcome != CONFIRMED for decision in decided)
+    def _something_follows(self, decided: Sequence[RecordedDecision]) -> bool:
+        return self._desk.has_heard(CallForMeeting) or any(
+            decision.outcome != AnswerOutcome.CONFIRMED for decision in decided
+        )
 
     async def _ask_for_agreement(self, *people: str) -> None:
         asks = [Ask(kind=TaskKind.AGREE_SPLIT, slot=person) for person in people]
@@ -146,27 +150,27 @@ class ProjectDispute:
         await self._desk.move(
             DisputeStage.CALLING_MEETING,
             asks=[Ask(kind=TaskKind.CALL_MEETING)],
-            notices=[ProjectNotice.MEETING_WANTED],
+            notices=[Notice.MEETING_WANTED],
         )
 
     async def _commerce_calls_meeting(self) -> None:
         """D2: department GMs, VPs, COO and general manager are invited."""
-        await self._desk.answers(lambda decided: len(decided) == 1)
+        await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
         decides = deciding_salesperson(self._start.origin, self._applicant, self._start.claimants)
         await self._desk.move(
             DisputeStage.MEETING,
             asks=[Ask(kind=TaskKind.RECORD_MEETING, slot=decides)],
-            notices=[ProjectNotice.MEETING_CALLED],
+            notices=[Notice.MEETING_CALLED],
         )
 
     async def _vp_records_meeting(self) -> None:
         """D2, D3: who is responsible, and a split that adds up to exactly 100. D5: or the meeting is called off, and
         commerce is asked to call another."""
-        await self._desk.answers(lambda decided: len(decided) == 1 or self._desk.has_heard(CallOffMeeting))
+        await self._desk.wait_for_decisions(lambda decided: len(decided) == 1 or self._desk.has_heard(CallOffMeeting))
         if self._desk.heard(CallOffMeeting):
             await self._desk.move(DisputeStage.CALLING_MEETING, asks=[Ask(kind=TaskKind.CALL_MEETING)])
             return
-        decided = await self._desk.move(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+        decided = await self._desk.move(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
         self._outcome = decided.outcome
 
     def _handed_back(self) -> DisputeState:

@@ -21,7 +21,7 @@ from domain.projects.project import ProjectStage
 from domain.projects.silence import SilenceDue
 from domain.reviews.review import ReviewStage
 from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication, statement_of
-from domain.tasks.task import Decision, Taken
+from domain.tasks.task import Decision, RecordedDecision
 
 TASK_QUEUE = "baobei"
 
@@ -170,7 +170,7 @@ class DeskState(Wire):
 
     moves: int = 0
     tasks: tuple[OpenTask, ...] = ()
-    decisions: tuple[Taken, ...] = ()
+    decisions: tuple[RecordedDecision, ...] = ()
     settles: tuple[str, ...] = ()
     """Messages that the next move answers for."""
     refreshes: int = 0

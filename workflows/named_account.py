@@ -15,11 +15,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.steps import ActivateStep, GatherStep, SubmitStep
     from activities.tasks.records import Records
     from domain.accounts.application import Stage
-    from domain.accounts.named_account import Notice, Obstacle, approvals_without_special_reason
+    from domain.accounts.named_account import Obstacle, approvals_without_special_reason
+    from domain.notices import Notice
     from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Withdraw
     from domain.subject import Subject, SubjectType
-    from domain.tasks.task import APPROVE, PASS, REJECT, Ask, Decision, Review, TaskKind, review_outcome
-    from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, take
+    from domain.tasks.task import AnswerChoice, Ask, Decision, Review, TaskKind, review_outcome
+    from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, execute
     from workflows.messages import ApplicationState, DeskState, ProcessStatus, StartApplication, signals
 
 
@@ -93,7 +94,7 @@ class NamedAccountApplication:
     async def _submitted(self, start: StartApplication) -> bool:
         """N1: the form is complete and honest; the application exists from here on."""
         step = SubmitStep(key="submit", now=workflow.now(), statement=start.submission)
-        submitted = await take(Records.submit_application, step, "submit")
+        submitted = await execute(Records.submit_application, step, "submit")
         self._desk.title = submitted.title
         self._patience = timedelta(seconds=submitted.source_patience_seconds)
         return submitted.accepted
@@ -102,7 +103,7 @@ class NamedAccountApplication:
         """N3, N4: everything the record and the sources know, side by side; then commerce is asked (N2)."""
         gathering = (EvidenceGathering.gather_registrations, EvidenceGathering.gather_background)
         gathered = await asyncio.gather(
-            *(take(gather, self._gather_step(gather.__name__), gather.__name__) for gather in gathering)
+            *(execute(gather, self._gather_step(gather.__name__), gather.__name__) for gather in gathering)
         )
         if any(answer.ask_outside for answer in gathered):
             await self._ask_outside_sources()
@@ -119,22 +120,22 @@ class NamedAccountApplication:
             summary="credit and litigation from outside",
         )
         try:
-            await self._desk.meanwhile(answer)
+            await self._desk.wait_while_serving(answer)
         except ActivityError:
             step = self._gather_step("outside_sources_unavailable")
-            await take(EvidenceGathering.mark_outside_sources_unavailable, step)
+            await execute(EvidenceGathering.mark_outside_sources_unavailable, step)
 
     async def _commerce_checks(self) -> None:
         """N5: a clerk confirms, corrects or adds, then passes the application on or sends it back."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == PASS:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.PASS:
             await self._ask_vps()
         else:
             await self._desk.move(Stage.RETURNED, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
 
     async def _salesperson_completes(self) -> None:
         """N5: what was missing is supplied; a new round begins and the links of the old one are dead."""
-        await self._desk.answers(lambda decided: len(decided) == 1)
+        await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
         self._approvals = ()
         await self._desk.move(Stage.EVIDENCE)
 
@@ -147,7 +148,9 @@ class NamedAccountApplication:
     async def _both_vps_review(self) -> None:
         """N7: both approve. N9: one rejection is enough, and the other VP's open request is withdrawn."""
         asked = len(self._desk.tasks) + len(self._desk.decisions)
-        decisions = await self._desk.answers(lambda decided: review_outcome(decided, asked) is not Review.PENDING)
+        decisions = await self._desk.wait_for_decisions(
+            lambda decided: review_outcome(decided, asked) is not Review.PENDING
+        )
         if review_outcome(decisions, asked) is Review.REJECTED:
             await self._reject()
             return
@@ -163,7 +166,7 @@ class NamedAccountApplication:
             gm_decision=self._gm_decision,
             settles=self._desk.settle(),
         )
-        activated = await take(Records.activate_account, step, "activate")
+        activated = await execute(Records.activate_account, step, "activate")
         match activated.obstacle:
             case None:
                 self._desk.arrived(Stage.ACTIVE)
@@ -178,8 +181,8 @@ class NamedAccountApplication:
 
     async def _general_manager_approves(self) -> None:
         """N8: above the limit the general manager must approve as well."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == APPROVE:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.APPROVE:
             self._gm_decision = decision.task_id
             await self._activate()
         else:
@@ -192,7 +195,9 @@ class NamedAccountApplication:
     async def _salesperson_may_appeal(self) -> None:
         """N10: one appeal, in time; otherwise the rejection stands."""
         until = self._appeal_until
-        if until and await self._desk.hears(AppealRejection, until=until, until_says="operators.appeal_until"):
+        if until and await self._desk.wait_for_statement(
+            AppealRejection, until=until, until_says="operators.appeal_until"
+        ):
             await self._desk.move(Stage.GM_APPEAL, asks=[Ask(kind=TaskKind.GM_APPEAL)], notices=[Notice.APPEAL_FILED])
         else:
             lapsed = [Notice.CLOSED_REJECTED] if until else []
@@ -200,8 +205,8 @@ class NamedAccountApplication:
 
     async def _general_manager_hears_appeal(self) -> None:
         """N10: the general manager's decision is final."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == REJECT:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.REJECT:
             await self._desk.move(Stage.CLOSED_REJECTED, notices=[Notice.CLOSED_REJECTED])
         else:
             self._gm_decision = decision.task_id

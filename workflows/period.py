@@ -16,7 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.reviews.review import ReviewStage, ReviewUnit
     from domain.subject import SubjectType
     from texts.operators import period_details, static_summary
-    from workflows.desk import STEP_RETRIES, take
+    from workflows.desk import STEP_RETRIES, execute
     from workflows.messages import (
         DEPARTMENT,
         TASK_QUEUE,
@@ -45,7 +45,7 @@ class ReviewPeriod:
         workflow.set_current_details(period_details(period.id, planned.opens_at))
         await self._wait_for_the_working_day(planned.opens_at)
         await self._make_reports(period)  # U1, U9, R2–R4
-        begun = await take(ReviewSteps.plan_reviews, self._step("reviews", period), "reviews")
+        begun = await execute(ReviewSteps.plan_reviews, self._step("reviews", period), "reviews")
         running = [await self._begin(review, period) for review in begun.reviews]  # R1, R2, R4
         ends = await asyncio.gather(*running, return_exceptions=True)
         return PeriodDone(
@@ -59,7 +59,7 @@ class ReviewPeriod:
         step = PlanPeriodStep(
             key="plan", now=workflow.now(), rhythm=start.rhythm, scheduled_at=scheduled or workflow.now()
         )
-        return await take(ReviewSteps.plan_period, step, "plan")
+        return await execute(ReviewSteps.plan_period, step, "plan")
 
     async def _wait_for_the_working_day(self, opens_at: datetime) -> None:
         if opens_at > workflow.now():

@@ -21,8 +21,8 @@ with workflow.unsafe.imports_passed_through():
         SuspectsStep,
     )
     from domain.disputes.dispute import DisputeOutcome, DisputeStage, Origin
+    from domain.notices import Notice
     from domain.projects.project import ProjectStage, Track
-    from domain.projects.rules import ProjectNotice
     from domain.projects.silence import Silence, SilenceDue
     from domain.statements import (
         AnswerTask,
@@ -35,20 +35,8 @@ with workflow.unsafe.imports_passed_through():
         Withdraw,
     )
     from domain.subject import Subject, SubjectType
-    from domain.tasks.task import (
-        ACCEPT,
-        APPROVE,
-        CALL_MEETING,
-        CLEAR,
-        CONFLICT,
-        HOLD,
-        RECEIVED,
-        REROUTE,
-        Ask,
-        Taken,
-        TaskKind,
-    )
-    from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, take
+    from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, RecordedDecision, TaskKind
+    from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, execute
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
         HAND_BACK,
@@ -133,7 +121,7 @@ class ProjectRegistration:
                 except StoodStill:  # U10
                     await self._shelve_what_stands_still()
         except Withdrawn:
-            await self._desk.move(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+            await self._desk.move(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
         except FailureError as error:  # D6: merged into another registration by the outcome of that one's dispute
             if not ended_outside(error):
                 raise
@@ -173,7 +161,7 @@ class ProjectRegistration:
     async def _registered(self, start: StartProject) -> bool:
         """P1, P4: the form is complete; the registration exists, with its place in time, from here on."""
         step = RegisterStep(key="register", now=workflow.now(), statement=start.registration)
-        registered = await take(ProjectSteps.register_project, step, "register")
+        registered = await execute(ProjectSteps.register_project, step, "register")
         self._desk.title = registered.title
         if registered.accepted and registered.resumes:
             await self._desk.move(ProjectStage.RESUME_REVIEW, asks=[Ask(kind=TaskKind.RESUME_REVIEW)])
@@ -181,42 +169,42 @@ class ProjectRegistration:
 
     async def _commerce_reviews_resumption(self) -> None:
         """U6: commerce accepts the reasons, and the project is registered anew; or it stays on the shelf."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == ACCEPT:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.ACCEPT:
             await self._desk.move(ProjectStage.ROUTING)
         else:
-            await self._desk.move(ProjectStage.REJECTED, notices=[ProjectNotice.RESUME_REJECTED])
+            await self._desk.move(ProjectStage.REJECTED, notices=[Notice.RESUME_REJECTED])
 
     async def _find_its_way(self) -> None:
         """P1: under the salesperson's own account. P3: under another's. P4: under none."""
         step = RouteStep(key=f"route:{self._desk.round}", now=workflow.now(), subject=self._desk.subject)
-        routed = await take(ProjectSteps.route_project, step, "whose customer it is")
+        routed = await execute(ProjectSteps.route_project, step, "whose customer it is")
         self._claimants, self._decides = routed.claimants, self._responsible()
         match routed.track:
             case Track.OWN_ACCOUNT:
                 await self._ask_vp()
             case Track.OTHER_ACCOUNT:
                 self._origin = Origin.OTHER_ACCOUNT
-                await self._desk.move(ProjectStage.DISPUTED, notices=[ProjectNotice.REGISTERED_UNDER_ACCOUNT])
+                await self._desk.move(ProjectStage.DISPUTED, notices=[Notice.REGISTERED_UNDER_ACCOUNT])
             case Track.NON_NAMED:
                 await self._desk.move(ProjectStage.ASSIGNMENT, asks=[Ask(kind=TaskKind.ASSIGN_CLERK)])
 
     async def _commerce_manager_assigns(self) -> None:
         """P4: the commerce manager assigns a clerk, or takes it."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
         await self._desk.move(
             ProjectStage.CONFLICT_CHECK, asks=[Ask(kind=TaskKind.CONFLICT_CHECK, slot=decision.names[0])]
         )
 
     async def _clerk_checks_for_conflicts(self) -> None:
         """P4: over customer, related parties, end user and project."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == CLEAR:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.CLEAR:
             await self._ask_vp()  # P6
             return
         key = self._desk.next_key("suspects")
         step = SuspectsStep(key=key, now=workflow.now(), subject=self._desk.subject, task_id=decision.task_id)
-        self._claimants = (await take(ProjectSteps.find_suspects, step, "whose registrations")).claimants
+        self._claimants = (await execute(ProjectSteps.find_suspects, step, "whose registrations")).claimants
         people = dict.fromkeys(claimant.person for claimant in self._claimants)
         asks = [Ask(kind=TaskKind.CONFLICT_CONFIRMATION, slot=person) for person in people]
         await self._desk.move(ProjectStage.CONFLICT_CONFIRMATION, asks=asks)
@@ -225,12 +213,12 @@ class ProjectRegistration:
         """P5: the VP of the project registered before confirms the conflict, or says that there is none."""
         asked = len(self._desk.tasks) + len(self._desk.decisions)
 
-        def enough(decided: Sequence[Taken]) -> bool:
-            return len(decided) >= asked or any(decision.choice == CONFLICT for decision in decided)
+        def enough(decided: Sequence[RecordedDecision]) -> bool:
+            return len(decided) >= asked or any(decision.choice == AnswerChoice.CONFLICT for decision in decided)
 
-        decisions = await self._desk.answers(enough)
-        if any(decision.choice == CONFLICT for decision in decisions):  # P7
-            refused = await self._desk.move(ProjectStage.REFUSED, notices=[ProjectNotice.CONFLICT_REFUSED])
+        decisions = await self._desk.wait_for_decisions(enough)
+        if any(decision.choice == AnswerChoice.CONFLICT for decision in decisions):  # P7
+            refused = await self._desk.move(ProjectStage.REFUSED, notices=[Notice.CONFLICT_REFUSED])
             self._until = refused.until
         else:
             await self._ask_vp()  # P6
@@ -260,7 +248,7 @@ class ProjectRegistration:
 
     async def _shelve_what_stands_still(self) -> None:
         """U10: held or disputed, and nobody has taken it further."""
-        await self._desk.move(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED_STANDING])
+        await self._desk.move(ProjectStage.SHELVED, notices=[Notice.SHELVED_STANDING])
 
     async def _outcome_of_dispute(self) -> DisputeOutcome | None:
         """Of a process of its own. None when that goes on from where it stood, or when somebody with access to the
@@ -285,14 +273,14 @@ class ProjectRegistration:
             static_summary=f"项目争议 Project dispute · {dispute_id}",
         )
         try:
-            await self._desk.meanwhile(dispute, when_full=partial(self._ask_back, dispute))
+            await self._desk.wait_while_serving(dispute, when_full=partial(self._ask_back, dispute))
         except ChildWorkflowError as error:
             if not isinstance(error.cause, TerminatedError | CancelledError):
                 raise
             step = BrokenDisputeStep(
                 key=f"broken:{dispute_id}", now=workflow.now(), subject=self._desk.subject, dispute_id=dispute_id
             )
-            return (await take(ProjectSteps.end_broken_dispute, step, "dispute ended by hand")).outcome
+            return (await execute(ProjectSteps.end_broken_dispute, step, "dispute ended by hand")).outcome
         ended = dispute.result()
         if isinstance(ended, DisputeState):
             self._handed_back = ended
@@ -327,20 +315,20 @@ class ProjectRegistration:
 
     async def _vp_decides(self) -> None:
         """P2: approve, hold for more information, or reject; unless somebody steps in before (D4)."""
-        decisions = await self._desk.answers(self._decided_or_stepped_in)
+        decisions = await self._desk.wait_for_decisions(self._decided_or_stepped_in)
         if self._stepped_in():
             await self._desk.move(ProjectStage.DISPUTED)
             return
         (decision,) = decisions
         match decision.choice:
-            case choice if choice == APPROVE:
+            case choice if choice == AnswerChoice.APPROVE:
                 await self._approve()
-            case choice if choice == HOLD:
+            case choice if choice == AnswerChoice.HOLD:
                 await self._desk.move(ProjectStage.HELD, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
             case _:
-                await self._desk.move(ProjectStage.REJECTED, notices=[ProjectNotice.PROJECT_REJECTED])
+                await self._desk.move(ProjectStage.REJECTED, notices=[Notice.PROJECT_REJECTED])
 
-    def _decided_or_stepped_in(self, decided: Sequence[Taken]) -> bool:
+    def _decided_or_stepped_in(self, decided: Sequence[RecordedDecision]) -> bool:
         return len(decided) == 1 or self._desk.has_heard(CallForMeeting)
 
     async def _approve(self) -> None:
@@ -351,19 +339,19 @@ class ProjectRegistration:
             subject=self._desk.subject,
             settles=self._desk.settle(),
         )
-        approved = await take(ProjectSteps.approve_project, step, "project number")
+        approved = await execute(ProjectSteps.approve_project, step, "project number")
         self._ahead = approved.ahead
         self._desk.updated_at = approved.updated_at or workflow.now()
         self._desk.arrived(ProjectStage.ACTIVE)
 
     async def _salesperson_completes(self) -> None:
         """P2: what was missing is supplied; the project goes back to the VP, by its way again if a company changed."""
-        decisions = await self._desk.answers(self._decided_or_stepped_in)
+        decisions = await self._desk.wait_for_decisions(self._decided_or_stepped_in)
         if self._stepped_in():
             await self._desk.move(ProjectStage.DISPUTED)
             return
         (decision,) = decisions
-        if decision.outcome == REROUTE:
+        if decision.outcome == AnswerOutcome.REROUTE:
             await self._desk.move(ProjectStage.ROUTING)
         else:
             await self._ask_vp()
@@ -373,21 +361,21 @@ class ProjectRegistration:
         objection = None
         if self._until:
             says = "operators.objection_until"
-            objection = await self._desk.hears(ObjectToRefusal, until=self._until, until_says=says)
+            objection = await self._desk.wait_for_statement(ObjectToRefusal, until=self._until, until_says=says)
         if objection:
             asks = [Ask(kind=TaskKind.OBJECTION_REVIEW, slot=self._responsible())]
             await self._desk.move(ProjectStage.OBJECTION, asks=asks)
         else:
-            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.OBJECTION_LAPSED])
+            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[Notice.OBJECTION_LAPSED])
 
     async def _vp_reviews_objection(self) -> None:
         """P8: the applicant's VP has commerce call a coordination meeting, or upholds the refusal."""
-        (decision,) = await self._desk.answers(lambda decided: len(decided) == 1)
-        if decision.choice == CALL_MEETING:
+        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        if decision.choice == AnswerChoice.CALL_MEETING:
             self._origin = Origin.OBJECTION
             await self._desk.move(ProjectStage.DISPUTED)
         else:
-            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.REFUSAL_UPHELD])
+            await self._desk.move(ProjectStage.CLOSED_REFUSED, notices=[Notice.REFUSAL_UPHELD])
 
     async def _live_on(self) -> None:
         """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it.
@@ -396,7 +384,7 @@ class ProjectRegistration:
         """
         while True:
             due = self._ahead[0] if self._ahead else None
-            heard = await self._desk.hears(
+            heard = await self._desk.wait_for_statement(
                 UpdateProject,
                 ReportLoss,
                 ReceiveContract,
@@ -405,15 +393,15 @@ class ProjectRegistration:
                 or_answer=True,
             )
             if heard is None and self._desk.decisions:
-                if self._desk.decisions[-1].choice == RECEIVED:  # U7
-                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+                if self._desk.decisions[-1].choice == AnswerChoice.RECEIVED:  # U7
+                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
                     return
-                await self._stay_active(notices=[ProjectNotice.CONTRACT_SENT_BACK])
+                await self._stay_active(notices=[Notice.CONTRACT_SENT_BACK])
                 continue
             if heard is None:
                 assert due is not None
                 if due.silence is Silence.THREE_MONTHS:  # U4
-                    await self._desk.move(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED])
+                    await self._desk.move(ProjectStage.SHELVED, notices=[Notice.SHELVED])
                     return
                 await self._remind(due)
                 continue
@@ -424,15 +412,15 @@ class ProjectRegistration:
                     self._desk.updated_at = recorded.updated_at or workflow.now()
                     self._desk.full_history = LIFE_HISTORY  # from here on: silence alone hands nothing over
                 case ReportLoss():  # U8
-                    await self._desk.move(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+                    await self._desk.move(ProjectStage.ENDED, notices=[Notice.LOST])
                     return
                 case ReceiveContract() if recorded.asks_commerce:  # U7: never so in runs from before commerce was asked
                     await self._stay_active(asks=[Ask(kind=TaskKind.CONTRACT_REVIEW)])
                 case ReceiveContract():  # U7
-                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+                    await self._desk.move(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
                     return
 
-    async def _stay_active(self, *, asks: Sequence[Ask] = (), notices: Sequence[ProjectNotice] = ()) -> None:
+    async def _stay_active(self, *, asks: Sequence[Ask] = (), notices: Sequence[Notice] = ()) -> None:
         """U7: the contract review application goes to commerce, or comes back from there; the clocks follow the
         record."""
         moved = await self._desk.move(ProjectStage.ACTIVE, asks=asks, notices=notices)
@@ -447,7 +435,7 @@ class ProjectRegistration:
             subject=self._desk.subject,
             silence=due.silence,
         )
-        await take(ProjectSteps.remind_of_silence, step, due.silence.value)
+        await execute(ProjectSteps.remind_of_silence, step, due.silence.value)
         self._ahead = self._ahead[1:]
 
     def _state(self) -> ProjectState:

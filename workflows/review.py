@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.statements import AnswerTask
     from domain.subject import Subject, SubjectType
     from domain.tasks.task import Ask, TaskKind
-    from workflows.desk import Desk, HistoryFull, take
+    from workflows.desk import Desk, HistoryFull, execute
     from workflows.messages import (
         DeskState,
         ProcessStatus,
@@ -87,7 +87,7 @@ class AccountReview:
         step = OpenReviewStep(
             key="open", now=workflow.now(), review_id=start.review_id, period=start.period, unit=start.unit
         )
-        opened = await take(ReviewSteps.open_review, step, "open")
+        opened = await execute(ReviewSteps.open_review, step, "open")
         self._desk.title = opened.title
         self._closes_at, self._updates_until = opened.closes_at, opened.updates_until
         match self._desk.stage:
@@ -116,7 +116,7 @@ class AccountReview:
 
     async def _everybody_answers(self, until: datetime) -> bool:
         """Whether everybody has answered in time."""
-        await self._desk.answers(self._nobody_is_asked, until=until, until_says="operators.review_closes")
+        await self._desk.wait_for_decisions(self._nobody_is_asked, until=until, until_says="operators.review_closes")
         return not self._desk.tasks
 
     def _nobody_is_asked(self, _: Sequence[object]) -> bool:

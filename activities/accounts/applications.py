@@ -12,10 +12,10 @@ from activities.accounts.gathering import everything_again
 from activities.conflicts.collisions import colliding, keyed_parties
 from activities.conflicts.rulings import clerks_rulings
 from activities.steps import Moved, MoveStep, Recorded
-from activities.tasks.context import Answered, Context, ForeignStep, Refused
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.context import Answered, Context, IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import accept
-from activities.unit_of_work import SYSTEM, Work
+from activities.unit_of_work import SYSTEM, UnitOfWork
 from conflicts.detection import Found
 from db import audit
 from db.accounts import accounts, applications
@@ -29,27 +29,28 @@ from domain.accounts.evidence import FACTS, OF_MATCHES, Correction, Evidence, Ev
 from domain.accounts.named_account import (
     FORM_FIELD,
     YES,
-    Notice,
     Rejection,
     above_limit,
     appeal_in_time,
     choices_for,
     may_be_appealed,
     note_field,
+    recipients_of,
     source_field,
     stage_rule,
-    told,
 )
 from domain.conflicts.rulings import MATCHES_FIELD, Ruled, Ruling
+from domain.notices import Notice
 from domain.organisation import LANGUAGES
+from domain.refusals import RefusalCode, Refused
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw
 from domain.subject import Subject, SubjectType
 from domain.tasks.asking import vp_slots
 from domain.tasks.deadlines import appeal_until
-from domain.tasks.task import APPROVE, PASS, REJECT, RETURN, SUPPLY, Ask, Choice, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind
 from texts.accounts.eligibility import in_short
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, MailKind
+from texts.mails.mail import MailFacts
 from texts.view_lines import Essential, EvidenceLine
 
 _SHOWN_WITH_EVIDENCE = frozenset(
@@ -64,20 +65,20 @@ class NotApproved(Exception):
     """The record does not hold the approvals that an activation needs, whatever the process believes."""
 
 
-async def own_application(work: Work, application_id: str, *, lock: bool = True) -> ApplicationRow:
+async def load_application(uow: UnitOfWork, application_id: str, *, lock: bool = True) -> ApplicationRow:
     """The row of the process's own application, locked unless it is only read. Raises `ForeignStep`."""
-    row = await applications.find(work.tx, application_id, lock=lock)
-    if row is None or row.workflow_id != work.workflow_id:
-        raise ForeignStep(f"{work.workflow_id} has no application {application_id}")
-    work.subject_id = row.id
+    row = await applications.find(uow.connection, application_id, lock=lock)
+    if row is None or row.workflow_id != uow.workflow_id:
+        raise IllegalTransition(f"{uow.workflow_id} has no application {application_id}")
+    uow.subject_id = row.id
     return row
 
 
-async def name_parties(work: Work, application_id: str, form: ApplicationForm) -> None:
+async def name_parties(uow: UnitOfWork, application_id: str, form: ApplicationForm) -> None:
     """N14: the companies that the form names take part in conflict detection, each from its place in time on."""
     parties = keyed_parties(form)
-    since = await applications.take_place(work.tx, "application", application_id, parties, now=work.now)
-    await applications.set_parties(work.tx, "application", application_id, parties, since=since, live=True)
+    since = await applications.take_place(uow.connection, "application", application_id, parties, now=uow.now)
+    await applications.set_parties(uow.connection, "application", application_id, parties, since=since, live=True)
 
 
 class ApplicationContext(Context):
@@ -89,12 +90,12 @@ class ApplicationContext(Context):
     _held: int | None = None
 
     @classmethod
-    async def own(cls, work: Work, subject_id: str) -> Self:
-        return await cls.of(work, await own_application(work, subject_id))
+    async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
+        return await cls.of(uow, await load_application(uow, subject_id))
 
     @classmethod
-    async def of(cls, work: Work, row: ApplicationRow) -> Self:
-        context = await cls.with_facts(work, row.policy_digest)
+    async def of(cls, uow: UnitOfWork, row: ApplicationRow) -> Self:
+        context = await cls.with_facts(uow, row.policy_digest)
         context.row = row
         return context
 
@@ -129,29 +130,33 @@ class ApplicationContext(Context):
 
     @property
     def _may_still_be_appealed(self) -> bool:
-        decided = [d for _, d in self.docket.decided if d.choice == REJECT]
+        decided = [d for _, d in self.docket.decided if d.choice == AnswerChoice.REJECT]
         return bool(decided) and may_be_appealed(decided[-1], self.organisation)
 
-    async def entitled(self, stage: str) -> None:
+    async def check_transition(self, stage: str) -> None:
         row = self.row
         this_round = [d for number, d in self.docket.decided if number == row.round]
-        reviews = {d.slot for d in this_round if d.kind is TaskKind.VP_REVIEW and d.choice == APPROVE and d.special}
+        reviews = {
+            d.slot
+            for d in this_round
+            if d.kind is TaskKind.VP_REVIEW and d.choice == AnswerChoice.APPROVE and d.special
+        }
         held = {
-            Stage.RETURNED: any(d.choice == RETURN for d in this_round),
-            Stage.VP_REVIEW: any(d.choice == PASS for d in this_round),
+            Stage.RETURNED: any(d.choice == AnswerChoice.RETURN for d in this_round),
+            Stage.VP_REVIEW: any(d.choice == AnswerChoice.PASS for d in this_round),
             Stage.GM_APPROVAL: len(reviews) >= len(vp_slots(self.organisation)),
-            Stage.REJECTED: any(d.choice == REJECT for d in this_round),
+            Stage.REJECTED: any(d.choice == AnswerChoice.REJECT for d in this_round),
             Stage.GM_APPEAL: row.appeal is not None,
             Stage.CLOSED_REJECTED: row.rejection is not None,
             Stage.WITHDRAWN: row.end_reason is not None,
             Stage.LAPSED: row.stage is Stage.RETURNED and self.stands_still(row.workflow_id),
         }
         if not held.get(Stage(stage), True):
-            raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
+            raise IllegalTransition(f"{row.id}: the record holds nothing that leads to {stage}")
 
     async def enter(self, step: MoveStep) -> Moved:
-        work, row, stage = self.work, self.row, Stage(step.stage)
-        update: dict[str, object] = {"stage": stage, "stage_since": work.now}
+        uow, row, stage = self.uow, self.row, Stage(step.stage)
+        update: dict[str, object] = {"stage": stage, "stage_since": uow.now}
         if stage is Stage.REJECTED:
             update["rejection"] = await self._rejection_on_record()
         if stage is Stage.LAPSED:
@@ -159,9 +164,9 @@ class ApplicationContext(Context):
         if step.obstacle:
             update["end_reason"] = {"code": step.obstacle.value, "rule": step.obstacle.rule}
         if stage.live is not row.stage.live:
-            await applications.set_live(work.tx, "application", row.id, stage.live)
-        await applications.change(work.tx, row.id, **{**update, "stage": stage.value})
-        work.note(
+            await applications.set_live(uow.connection, "application", row.id, stage.live)
+        await applications.change(uow.connection, row.id, **{**update, "stage": stage.value})
+        uow.note(
             "stage_moved",
             stage_from=row.stage.value,
             stage=stage.value,
@@ -175,18 +180,20 @@ class ApplicationContext(Context):
         return Moved(until=self.row.rejection.appeal_until if self.row.rejection else None)
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
-        row, kind = self.row, Notice.STANDING_STILL
-        people = told(kind, self.organisation, applicant=row.applicant, department=row.department, involved=())
-        await Letters(self).notice(MailKind(kind), people, key=task.id, until=until)
+        row, kind = self.row, Notice.APPLICATION_STANDING_STILL
+        people = recipients_of(kind, self.organisation, applicant=row.applicant, department=row.department, involved=())
+        await MailOutbox(self).notice(Notice(kind), people, key=task.id, until=until)
 
-    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         row = self.row
         kind = Notice(notice)
-        people = told(kind, self.organisation, applicant=row.applicant, department=row.department, involved=involved)
+        people = recipients_of(
+            kind, self.organisation, applicant=row.applicant, department=row.department, involved=involved
+        )
         reason, by, appealable = "", "", None
         reasons: dict[str, str] = {}
         if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
-            decided = [d for _, d in self.docket.decided if d.choice == REJECT]
+            decided = [d for _, d in self.docket.decided if d.choice == AnswerChoice.REJECT]
             reason, by = decided[-1].reason, decided[-1].person
             appealable = row.rejection.appeal_until if kind is Notice.REJECTED else None
         elif kind is Notice.APPEAL_FILED and row.appeal:
@@ -196,8 +203,8 @@ class ApplicationContext(Context):
         elif kind is Notice.REFUSED and row.end_reason:
             because = f"end_reason.{row.end_reason['code']}"
             reasons = {language: Texts(language).text(because) for language in LANGUAGES}
-        await Letters(self).notice(
-            MailKind(notice), people, key=step.key, reason=reason, reasons=reasons, by=by, appeal_until=appealable
+        await MailOutbox(self).notice(
+            Notice(notice), people, key=step.key, reason=reason, reasons=reasons, by=by, appeal_until=appealable
         )
 
     def slots(self, ask: Ask) -> Sequence[str]:
@@ -212,14 +219,14 @@ class ApplicationContext(Context):
             return choices_for(kind, matches=[finding.subject_id for finding in await self._matches()])
         if kind is TaskKind.VP_REVIEW:
             if self._held is None:
-                self._held = await accounts.count_held(self.work.tx, self.row.applicant)
+                self._held = await accounts.count_held(self.uow.connection, self.row.applicant)
             above = above_limit(self._held, self.policy.accounts.limit)
         return choices_for(kind, above_limit=above)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         """Why the form came back, or why somebody appeals."""
         if ask.kind is TaskKind.SUPPLY_INFORMATION:
-            returned = [d for _, d in self.docket.decided if d.choice == RETURN]
+            returned = [d for _, d in self.docket.decided if d.choice == AnswerChoice.RETURN]
             return {"reason": returned[-1].reason} if returned else None
         if ask.kind is TaskKind.GM_APPEAL and self.row.appeal:
             return {"reason": str(self.row.appeal["reason"])}
@@ -252,9 +259,9 @@ class ApplicationContext(Context):
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         if task.kind is TaskKind.COMMERCE_CHECK:
             await self._keep_notes(decision, await self._rule_on_matches(decision))
-        return Answered(round=await self._begin_round(said) if decision.choice == SUPPLY else None)
+        return Answered(round=await self._begin_round(said) if decision.choice == AnswerChoice.SUPPLY else None)
 
-    async def take(self, said: Statement) -> Recorded:
+    async def judge(self, said: Statement) -> Recorded:
         match said:
             case Withdraw():
                 return await self._take_withdrawal(said)
@@ -263,48 +270,48 @@ class ApplicationContext(Context):
             case GatherEvidence():
                 return await self._gather_for_commerce(said)
             case _:
-                raise Refused("stage_does_not_allow", stage=self.row.stage.value)
+                raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=self.row.stage.value)
 
     async def _take_withdrawal(self, said: Withdraw) -> Recorded:
         """N13: by the applicant, at any time before the end."""
-        work, row = self.work, self.row
+        uow, row = self.uow, self.row
         if said.person != row.applicant:
-            raise Refused("not_applicant")
+            raise Refused(RefusalCode.NOT_APPLICANT)
         if not can_still_withdraw(row.stage):
-            raise Refused("stage_does_not_allow", stage=row.stage.value)
-        await applications.change(work.tx, row.id, end_reason={"reason": said.reason, "rule": "N13"})
-        work.note("application_withdrawn", said.person, reason=said.reason, channel=said.channel, rule="N13")
-        await accept(work, said)
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
+        await applications.change(uow.connection, row.id, end_reason={"reason": said.reason, "rule": "N13"})
+        uow.note("application_withdrawn", said.person, reason=said.reason, channel=said.channel, rule="N13")
+        await accept(uow, said)
         return Recorded(accepted=True)
 
     async def _take_appeal(self, said: AppealRejection) -> Recorded:
         """N10: once, by the applicant, in time."""
-        work, row = self.work, self.row
+        uow, row = self.uow, self.row
         until = row.rejection.appeal_until if row.rejection else None
         if said.person != row.applicant:
-            raise Refused("not_applicant")
+            raise Refused(RefusalCode.NOT_APPLICANT)
         if row.appeal:
-            raise Refused("appeal_used")
+            raise Refused(RefusalCode.APPEAL_USED)
         if row.stage is not Stage.REJECTED or until is None:
-            raise Refused("stage_does_not_allow", stage=row.stage.value)
-        if not appeal_in_time(said.said_at, work.now, until):
-            raise Refused("appeal_too_late", until=until.isoformat())
-        appeal = {"reason": said.reason, "at": work.now.isoformat()}
-        await applications.change(work.tx, row.id, appeal=appeal)
-        work.note("appeal_accepted", said.person, reason=said.reason, channel=said.channel, rule="N10")
-        await accept(work, said)
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
+        if not appeal_in_time(said.said_at, uow.now, until):
+            raise Refused(RefusalCode.APPEAL_TOO_LATE, until=until.isoformat())
+        appeal = {"reason": said.reason, "at": uow.now.isoformat()}
+        await applications.change(uow.connection, row.id, appeal=appeal)
+        uow.note("appeal_accepted", said.person, reason=said.reason, channel=said.channel, rule="N10")
+        await accept(uow, said)
         return Recorded(accepted=True)
 
     async def _gather_for_commerce(self, said: GatherEvidence) -> Recorded:
         """N15: commerce asks what is so at this moment; those who are asked to decide see it too."""
-        work, row = self.work, self.row
+        uow, row = self.uow, self.row
         person = self.organisation.person(said.person)
         if person is None or not person.active or not may_gather_evidence(person):
-            raise Refused("only_commerce_gathers")
+            raise Refused(RefusalCode.ONLY_COMMERCE_GATHERS)
         if row.stage not in WEIGHED:
-            raise Refused("stage_does_not_allow", stage=row.stage.value)
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
         changed = await self._gather_for_those_asked(by=person.id)
-        await accept(work, said, settled=True, changed=[kind.value for kind in changed])
+        await accept(uow, said, settled=True, changed=[kind.value for kind in changed])
         return Recorded(accepted=True, settled=True)
 
     async def look_again(self, kind: TaskKind) -> None:
@@ -323,7 +330,7 @@ class ApplicationContext(Context):
     def mail_facts(self) -> MailFacts:
         row = self.row
         return MailFacts(
-            kind=MailKind.TASK,
+            kind=Notice.TASK,
             subject_id=row.id,
             customer_name=row.form.customer.name,
             stage_key=self.stage_key(row.stage),
@@ -342,7 +349,7 @@ class ApplicationContext(Context):
     async def _evidence(self) -> tuple[Evidence, ...]:
         """What was gathered in this round."""
         if self._gathered is None:
-            self._gathered = await applications.evidence_of(self.work.tx, self.row.id, self.row.round)
+            self._gathered = await applications.evidence_of(self.uow.connection, self.row.id, self.row.round)
         return self._gathered
 
     async def _matches(self) -> tuple[Finding, ...]:
@@ -357,32 +364,32 @@ class ApplicationContext(Context):
         shown = {finding.subject_id: (finding.subject_type, finding) for finding in await self._matches()}
         return await clerks_rulings(self, decision, shown)
 
-    async def tell_at_submission(self) -> tuple[Found, ...]:
+    async def notify_at_submission(self) -> tuple[Found, ...]:
         """N14: tell the applicant what stands in the way of what they have just submitted. Returns it."""
         found = await colliding(
-            self.work, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
+            self.uow, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
         )
         standing = tuple(one for one in found if one.stands)
         if standing:
-            await self._tell_of(standing, MailKind.SUBMITTED, key=str(self.row.round))
+            await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round))
         return standing
 
-    async def tell_of(self, standing: Sequence[Found]) -> None:
+    async def notify_of_collision(self, standing: Sequence[Found]) -> None:
         """N14: tell the applicant of what stands in the way, unless they know."""
         told = {
             (kind, id_)
-            for body in await audit.bodies(self.work.tx, self.row.id, "earlier_found")
+            for body in await audit.bodies(self.uow.connection, self.row.id, "earlier_found")
             for kind, id_ in body["found"]
         }
         new = [one for one in standing if one.key not in told]
         if new:
-            key = f"{self.row.round}:{self.work.now.isoformat()}"
-            await self._tell_of(new, MailKind.EARLIER_FOUND, key=key)
+            key = f"{self.row.round}:{self.uow.now.isoformat()}"
+            await self._tell_of(new, Notice.EARLIER_FOUND, key=key)
 
-    async def _tell_of(self, standing: Sequence[Found], kind: MailKind, *, key: str) -> None:
+    async def _tell_of(self, standing: Sequence[Found], kind: Notice, *, key: str) -> None:
         """Without saying whose it is (X2)."""
-        await Letters(self).notice(kind, [self.row.applicant], key=key, conflict_notes=_conflict_notes(standing))
-        self.work.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
+        await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=_conflict_notes(standing))
+        self.uow.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
 
     async def gather_again(self, *, since_asked: bool = False, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
         """N15: the evidence as it is at this moment; what has changed is marked, and the applicant told what stands in
@@ -392,13 +399,13 @@ class ApplicationContext(Context):
             since_asked: the marks tell people who are being asked what has changed since they were.
             by: who wanted it.
         """
-        work, row = self.work, self.row
+        uow, row = self.uow, self.row
         before = await self._evidence()
-        found, standing = await everything_again(work, row, self.policy.matching, before, since_asked=since_asked)
-        await applications.keep_evidence(work.tx, row.id, row.round, found)
+        found, standing = await everything_again(uow, row, self.policy.matching, before, since_asked=since_asked)
+        await applications.keep_evidence(uow.connection, row.id, row.round, found)
         self._gathered = applications.in_order(found)
         changed = tuple(item.kind for item in found if item.changed_since)
-        work.note(
+        uow.note(
             "evidence_gathered_again" if changed or by != SYSTEM else "evidence_gathered",
             by,
             round=row.round,
@@ -406,7 +413,7 @@ class ApplicationContext(Context):
             changed=[kind.value for kind in changed],
         )
         if standing:
-            await self.tell_of(standing)
+            await self.notify_of_collision(standing)
         return changed
 
     async def approvals_on_record(self, gm_decision: str | None) -> list[str]:
@@ -421,7 +428,7 @@ class ApplicationContext(Context):
             raise NotApproved(f"{row.id}: withdrawn or over")
         decided = [
             decision for number, decision in self.docket.decided
-            if number == row.round and decision.choice == APPROVE
+            if number == row.round and decision.choice == AnswerChoice.APPROVE
         ]  # fmt: skip
         general = [d for d in decided if d.task_id == gm_decision]
         if gm_decision and not general:
@@ -436,12 +443,12 @@ class ApplicationContext(Context):
 
     async def _rejection_on_record(self) -> Rejection:
         """N9: the latest rejection, and until when it may be appealed (N10)."""
-        decided = [d for _, d in self.docket.decided if d.choice == REJECT]
+        decided = [d for _, d in self.docket.decided if d.choice == AnswerChoice.REJECT]
         if not decided:
             raise NotApproved(f"{self.row.id}: no rejection on record")
         decision = decided[-1]
         appealable = self._may_still_be_appealed
-        until = appeal_until(self.work.now, self.policy, self.calendar) if appealable else None
+        until = appeal_until(self.uow.now, self.policy, self.calendar) if appealable else None
         return Rejection(
             task_id=decision.task_id,
             kind=decision.kind,
@@ -449,7 +456,7 @@ class ApplicationContext(Context):
             on_behalf_of=decision.on_behalf_of,
             capacity=decision.capacity,
             reason=decision.reason,
-            at=self.work.now,
+            at=self.uow.now,
             appeal_until=until,
         )
 
@@ -457,7 +464,7 @@ class ApplicationContext(Context):
         try:
             form = ApplicationForm.model_validate(said.fields[FORM_FIELD])
         except ValidationError:
-            raise Refused("unreadable") from None
+            raise Refused(RefusalCode.UNREADABLE) from None
         problems = refusal_problems(refusals(form, self.policy.eligibility), prefix=f"fields.{FORM_FIELD}.")
         if problems:
             raise Refused(problems[0].key, problems=problems)
@@ -465,34 +472,34 @@ class ApplicationContext(Context):
 
     async def _begin_round(self, said: AnswerTask) -> int:
         """N5: the corrected form begins a new round."""
-        work, row, number = self.work, self.row, self.row.round + 1
+        uow, row, number = self.uow, self.row, self.row.round + 1
         form = self._supplied_form(said)
-        await applications.add_round(work.tx, row.id, number, form, work.now)
-        await applications.change(work.tx, row.id, form=form, round=number)
-        await name_parties(work, row.id, form)
-        work.note("round_begun", said.person, round=number)
+        await applications.add_round(uow.connection, row.id, number, form, uow.now)
+        await applications.change(uow.connection, row.id, form=form, round=number)
+        await name_parties(uow, row.id, form)
+        uow.note("round_begun", said.person, round=number)
         self.row = row.model_copy(update={"form": form, "round": number})
         return number
 
     async def _keep_notes(self, decision: DecisionRow, ruled: Mapping[str, Ruled]) -> None:
         """N5: what the clerk confirmed, corrected or added goes with the evidence, match by match and as notes."""
-        work, row = self.work, self.row
+        uow, row = self.uow, self.row
         found = await self._evidence()
         noted = {item.kind: _noted(item, decision) for item in found}
         changed = [kept for item in found if (kept := _ruled(noted[item.kind], ruled)) != item]
         if changed:
-            await applications.keep_evidence(work.tx, row.id, row.round, changed)
+            await applications.keep_evidence(uow.connection, row.id, row.round, changed)
             self._gathered = None
         kinds = [item.kind for item in found if noted[item.kind] != item]
         if kinds:
-            work.note(
+            uow.note(
                 "evidence_noted",
                 decision.person,
                 kinds=[kind.value for kind in kinds],
                 corrected={
                     FACTS[kind]: {"value": said.value, "source": said.source}
                     for kind in kinds
-                    if (said := noted[kind].corrected) and said.at == work.now
+                    if (said := noted[kind].corrected) and said.at == uow.now
                 },
             )
 

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.accounts.applications import ApplicationContext, own_application
+from activities.accounts.applications import ApplicationContext, load_application
 from activities.accounts.gathering import accounts_held, credit_and_litigation, registrations, with_corrections
 from activities.steps import Gathered, GatherStep
-from activities.tasks.context import ForeignStep
-from activities.unit_of_work import Recorder, Work
+from activities.tasks.context import IllegalTransition
+from activities.unit_of_work import Recorder, UnitOfWork
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from domain.accounts.application import Customer, Stage
@@ -43,11 +43,11 @@ class EvidenceGathering:
         """N3, N14: who else has registered the customer or a related party. The applicant is told of what stands in the
         way and was not to be seen when they submitted."""
 
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            policy = await work.facts.pinned_policy(work.tx, row.policy_digest)  # the application began with it
-            found = await registrations(work, row, policy.matching)
+        async def find(uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]:
+            policy = await uow.facts.pinned_policy(uow.connection, row.policy_digest)  # the application began with it
+            found = await registrations(uow, row, policy.matching)
             if found.standing:
-                await (await ApplicationContext.of(work, row)).tell_of(found.standing)
+                await (await ApplicationContext.of(uow, row)).notify_of_collision(found.standing)
             return found.evidence
 
         return await self._gather(step, find)
@@ -56,9 +56,9 @@ class EvidenceGathering:
     async def gather_background(self, step: GatherStep) -> Gathered:
         """N4, E2: what the salesperson holds, and how the customer stands."""
 
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
-            known = [*await accounts_held(work, row), *await credit_and_litigation(work, row)]
-            return await with_corrections(work, row, known)
+        async def find(uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]:
+            known = [*await accounts_held(uow, row), *await credit_and_litigation(uow, row)]
+            return await with_corrections(uow, row, known)
 
         gathered = await self._gather(step, find)
         return gathered.model_copy(update={"ask_outside": bool(self._outside)})
@@ -66,16 +66,16 @@ class EvidenceGathering:
     @activity.defn
     async def ask_outside_sources(self, step: GatherStep) -> Gathered:
         """N4: credit and litigation from outside, beside what the register says. May be slow; retried by the engine."""
-        asked = await self._recorder.read(lambda tx: applications.find(tx, step.application_id))
+        asked = await self._recorder.read(lambda connection: applications.find(connection, step.application_id))
         if asked is None:
-            raise ForeignStep(f"there is no application {step.application_id}")
+            raise IllegalTransition(f"there is no application {step.application_id}")
         # Before the transaction opens: a slow source must not hold a connection that the other steps need.
         answers = [item for source in self._outside for item in await source.ask(asked.form.customer, step.now)]
 
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+        async def find(uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]:
             if _too_late(step, row):
                 return []
-            known = {item.kind: item for item in await applications.evidence_of(work.tx, row.id, row.round)}
+            known = {item.kind: item for item in await applications.evidence_of(uow.connection, row.id, row.round)}
             for item in answers:
                 before = known.get(item.kind)
                 said = (finding.model_copy(update={"outside": True}) for finding in item.findings)
@@ -89,35 +89,35 @@ class EvidenceGathering:
     async def mark_outside_sources_unavailable(self, step: GatherStep) -> Gathered:
         """N5: an outside source stayed silent; the people who decide are told so."""
 
-        async def find(work: Work, row: ApplicationRow) -> Sequence[Evidence]:
+        async def find(uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]:
             if _too_late(step, row):
                 return []
             return [
                 item.model_copy(update={"available": False})
-                for item in await applications.evidence_of(work.tx, row.id, row.round)
+                for item in await applications.evidence_of(uow.connection, row.id, row.round)
                 if item.kind in (EvidenceKind.CREDIT, EvidenceKind.LITIGATION)
             ]
 
         return await self._gather(step, find)
 
     async def _gather(self, step: GatherStep, find: Find) -> Gathered:
-        async def work(work: Work) -> Gathered:
-            row = await own_application(work, step.application_id, lock=False)
-            found = await find(work, row)
+        async def apply(uow: UnitOfWork) -> Gathered:
+            row = await load_application(uow, step.application_id, lock=False)
+            found = await find(uow, row)
             if found:
-                await applications.keep_evidence(work.tx, row.id, step.round, found)
-            work.note(
+                await applications.keep_evidence(uow.connection, row.id, step.round, found)
+            uow.note(
                 "evidence_gathered",
                 round=step.round,
                 found={item.kind.value: [item.source, len(item.findings), item.available] for item in found},
             )
             return Gathered()
 
-        return await self._recorder.once(step, Gathered, work)
+        return await self._recorder.once(step, Gathered, apply)
 
 
 class Find(Protocol):
-    async def __call__(self, work: Work, row: ApplicationRow) -> Sequence[Evidence]: ...
+    async def __call__(self, uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]: ...
 
 
 def _too_late(step: GatherStep, row: ApplicationRow) -> bool:

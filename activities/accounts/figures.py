@@ -24,7 +24,11 @@ class AccountsInPeriod(NamedTuple):
 
 
 async def account_figures(
-    tx: AsyncConnection, accounts: Sequence[AccountRow], period: Period, organisation: Organisation, policy: Policy
+    connection: AsyncConnection,
+    accounts: Sequence[AccountRow],
+    period: Period,
+    organisation: Organisation,
+    policy: Policy,
 ) -> AccountsInPeriod:
     """The figures of each of `accounts`, in their order, from the record as it is now.
 
@@ -34,10 +38,10 @@ async def account_figures(
     if not accounts:
         return AccountsInPeriod((), ())
     ids = [account.id for account in accounts]
-    targets = await reports.targets_of(tx, ids)
-    contracts = await reports.contracts_under(tx, ids, period.first, period.last, policy.time_zone)
-    months = await reports.months_of_register(tx, ids, period.first, period.last)
-    progress = await reports.plan_progress_of(tx, ids, [f"{month:%Y-%m}" for month in months_of(period)])
+    targets = await reports.targets_of(connection, ids)
+    contracts = await reports.contracts_under(connection, ids, period.first, period.last, policy.time_zone)
+    months = await reports.months_of_register(connection, ids, period.first, period.last)
+    progress = await reports.plan_progress_of(connection, ids, [f"{month:%Y-%m}" for month in months_of(period)])
     figures: list[AccountFigures] = []
     counted: list[ContractRow] = []
     for account in accounts:

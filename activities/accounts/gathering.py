@@ -7,7 +7,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from activities.conflicts.collisions import colliding
-from activities.unit_of_work import Work
+from activities.unit_of_work import UnitOfWork
 from conflicts.budget import Budget
 from conflicts.detection import REGISTERED, Found, closest
 from conflicts.learned import learned_keys
@@ -19,7 +19,7 @@ from db.conflicts import rulings
 from domain.accounts.application import ApplicationForm, RelatedParty
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.register_entries import BackgroundEntry
-from domain.accounts.uscc import told_apart
+from domain.accounts.uscc import kept_apart
 from domain.conflicts.project_match import Match
 from domain.policy import Matching
 from domain.subject import Subject, SubjectType
@@ -38,28 +38,32 @@ class Registrations(NamedTuple):
     """N14: what stands in the way of the application."""
 
 
-async def registrations(work: Work, row: ApplicationRow, bounds: Matching) -> Registrations:
+async def registrations(uow: UnitOfWork, row: ApplicationRow, bounds: Matching) -> Registrations:
     """N3, N14: accounts and live applications for the same customer or a related party; projects now registered by
     other salespeople, and the history of past ones."""
     budget = Budget()
-    found = await colliding(work, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False, budget=budget)
+    found = await colliding(uow, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False, budget=budget)
     gathered = []
     for kind, subject in ((EvidenceKind.ACCOUNTS, "account"), (EvidenceKind.APPLICATIONS, "application")):
         kept, more = closest([one for one in found if one.subject_type == subject and one.live])
         met = {one.subject_id: one.name for one in kept}
-        shown = [_finding(match, met[match.subject_id]) for match in await described(work.tx, kept) if match.live]
-        gathered.append(_evidence(kind, f"{subject}_register", work, shown, more=more))
+        shown = [
+            _finding(match, met[match.subject_id]) for match in await described(uow.connection, kept) if match.live
+        ]
+        gathered.append(_evidence(kind, f"{subject}_register", uow, shown, more=more))
     for kind, live in ((EvidenceKind.PROJECTS, True), (EvidenceKind.PAST_PROJECTS, False)):
         kept, more = closest([one for one in found if one.subject_type in _PROJECTS and one.live is live])
-        projects = [_project_finding(match, row) for match in await described(work.tx, kept) if match.live is live]
-        gathered.append(_evidence(kind, "project_register", work, projects, more=more))
+        projects = [
+            _project_finding(match, row) for match in await described(uow.connection, kept) if match.live is live
+        ]
+        gathered.append(_evidence(kind, "project_register", uow, projects, more=more))
     if budget.left_out:
-        work.note("names_not_compared", count=len(budget.left_out))
+        uow.note("names_not_compared", count=len(budget.left_out))
         gathered[0] = gathered[0].model_copy(update={"not_compared": tuple(budget.left_out)})
     return Registrations(gathered, tuple(one for one in found if one.stands and one.subject_type in _STANDING))
 
 
-async def accounts_held(work: Work, row: ApplicationRow) -> list[Evidence]:
+async def accounts_held(uow: UnitOfWork, row: ApplicationRow) -> list[Evidence]:
     """N4: Named Accounts the salesperson already holds."""
     held = [
         Finding(
@@ -68,21 +72,21 @@ async def accounts_held(work: Work, row: ApplicationRow) -> list[Evidence]:
             name=account.form.customer.name,
             since=account.activated_at,
         )
-        for account in await accounts.held_by(work.tx, row.applicant)
+        for account in await accounts.held_by(uow.connection, row.applicant)
     ]
-    return [_evidence(EvidenceKind.ACCOUNTS_HELD, "account_register", work, held)]
+    return [_evidence(EvidenceKind.ACCOUNTS_HELD, "account_register", uow, held)]
 
 
-async def credit_and_litigation(work: Work, row: ApplicationRow) -> list[Evidence]:
+async def credit_and_litigation(uow: UnitOfWork, row: ApplicationRow) -> list[Evidence]:
     """N4, E2: credit and litigation of the customer and its related parties, from the register that commerce keeps."""
     customer = row.form.customer
     own = [name_key(name) for name in (customer.name, *customer.aliases)]
-    own += learned_keys(own, await rulings.known_aliases(work.tx, own))
+    own += learned_keys(own, await rulings.known_aliases(uow.connection, own))
     others = customer.related_parties
     keys = [*own, *(name_key(party.name) for party in others)]
     codes = [code for code in (customer.uscc, *(party.uscc for party in others)) if code]
     entries: list[tuple[BackgroundEntry, RelatedParty | None]] = []
-    for listed in await registers.background_of(work.tx, keys, codes):
+    for listed in await registers.background_of(uow.connection, keys, codes):
         entry = BackgroundEntry.model_validate(listed.document)
         if _speaks_of(listed, own, customer.uscc):
             entries.append((entry, None))
@@ -90,16 +94,16 @@ async def credit_and_litigation(work: Work, row: ApplicationRow) -> list[Evidenc
         about = (party for party in others if _speaks_of(listed, [name_key(party.name)], party.uscc))
         entries += [(entry, party) for party in islice(about, 1)]
     return [
-        _evidence(EvidenceKind.CREDIT, "background_register", work, [_credit(*one) for one in entries]),
-        _evidence(EvidenceKind.LITIGATION, "background_register", work, [_litigation(*one) for one in entries]),
+        _evidence(EvidenceKind.CREDIT, "background_register", uow, [_credit(*one) for one in entries]),
+        _evidence(EvidenceKind.LITIGATION, "background_register", uow, [_litigation(*one) for one in entries]),
     ]
 
 
-async def with_corrections(work: Work, row: ApplicationRow, found: Sequence[Evidence]) -> list[Evidence]:
+async def with_corrections(uow: UnitOfWork, row: ApplicationRow, found: Sequence[Evidence]) -> list[Evidence]:
     """N5, E2: what a clerk has corrected stands in a later round as well, while it is the same customer."""
     corrected = {
         item.kind: item.corrected
-        for item in (await applications.evidence_of(work.tx, row.id, row.round - 1) if row.round > 1 else ())
+        for item in (await applications.evidence_of(uow.connection, row.id, row.round - 1) if row.round > 1 else ())
         if item.corrected
     }
     if not corrected:
@@ -108,7 +112,7 @@ async def with_corrections(work: Work, row: ApplicationRow, found: Sequence[Evid
         (name_key(form.customer.name), form.customer.uscc)
         for form in [
             ApplicationForm.model_validate(one["form"])
-            for one in await applications.rounds(work.tx, row.id)
+            for one in await applications.rounds(uow.connection, row.id)
             if one["round"] in (row.round - 1, row.round)
         ]
     ]
@@ -118,15 +122,15 @@ async def with_corrections(work: Work, row: ApplicationRow, found: Sequence[Evid
 
 
 async def everything_again(
-    work: Work, row: ApplicationRow, bounds: Matching, before: Sequence[Evidence], *, since_asked: bool
+    uow: UnitOfWork, row: ApplicationRow, bounds: Matching, before: Sequence[Evidence], *, since_asked: bool
 ) -> tuple[tuple[Evidence, ...], tuple[Found, ...]]:
     """N15: all that our own record and registers say at this moment, marked where it is not what it was `before`, with
     what people have said of it and what sources outside have; and what stands in the way (N14).
 
     `since_asked`: as in `Evidence.gathered_again`.
     """
-    found = await registrations(work, row, bounds)
-    now = [*found.evidence, *await accounts_held(work, row), *await credit_and_litigation(work, row)]
+    found = await registrations(uow, row, bounds)
+    now = [*found.evidence, *await accounts_held(uow, row), *await credit_and_litigation(uow, row)]
     known = {item.kind: item for item in before}
     again = []
     for item in now:
@@ -141,13 +145,15 @@ async def everything_again(
 
 def _speaks_of(listed: BackgroundRow, name_keys: Iterable[str], code: str | None) -> bool:
     """Whether an entry of the register is about the company of these names and this code."""
-    if told_apart(listed.uscc, code):
+    if kept_apart(listed.uscc, code):
         return False
     return listed.name_key in name_keys or bool(code and listed.uscc == code)
 
 
-def _evidence(kind: EvidenceKind, source: str, work: Work, findings: Sequence[Finding], *, more: int = 0) -> Evidence:
-    return Evidence(kind=kind, source=source, gathered_at=work.now, findings=tuple(findings), more=more)
+def _evidence(
+    kind: EvidenceKind, source: str, uow: UnitOfWork, findings: Sequence[Finding], *, more: int = 0
+) -> Evidence:
+    return Evidence(kind=kind, source=source, gathered_at=uow.now, findings=tuple(findings), more=more)
 
 
 def _finding(match: Match, met: str) -> Finding:

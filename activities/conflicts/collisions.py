@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError
 
-from activities.unit_of_work import Work
+from activities.unit_of_work import UnitOfWork
 from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget, Busy
 from conflicts.detection import Found, detect
@@ -28,7 +28,7 @@ def keyed_parties(form: ApplicationForm | ProjectForm) -> tuple[KeyedParty, ...]
 
 
 async def colliding(
-    work: Work,
+    uow: UnitOfWork,
     subject: Subject,
     form: ApplicationForm | ProjectForm,
     against: Sequence[str],
@@ -46,7 +46,7 @@ async def colliding(
     asked = Asked.of(form, subject)
     try:
         return await detect(
-            work.tx, asked, against, now=work.now, bounds=bounds, live_only=live_only, near=near, budget=budget
+            uow.connection, asked, against, now=uow.now, bounds=bounds, live_only=live_only, near=near, budget=budget
         )
     except Busy:
         raise ApplicationError("other groups are being looked for", type="Busy", next_retry_delay=AGAIN) from None

@@ -35,13 +35,13 @@ async def rule(
     context: Context, decision: DecisionRow, other_id: str, shown: tuple[str, Compared], ruling: Ruling, reason: str
 ) -> Ruled:
     """Record what was said of one match, and what it teaches (X1)."""
-    work, (other_type, match) = context.work, shown
+    uow, (other_type, match) = context.uow, shown
     rows = [
         RulingRow(
             fingerprint=fingerprint,
             ruling=ruling,
             person=decision.person,
-            at=work.now,
+            at=uow.now,
             reason=reason,
             task_id=decision.task_id,
             subject_id=context.subject.id,
@@ -50,15 +50,15 @@ async def rule(
         )
         for fingerprint in dict.fromkeys(link.fingerprint for link in match.links)
     ]
-    await rulings.add(work.tx, rows)
+    await rulings.add(uow.connection, rows)
     learned = await _learn(context, decision, _one_company(match, ruling), reason)
     taken_back: tuple[LearnedAlias, ...] = ()
     if ruling is Ruling.CLEARED:
         pairs = {(name_key(link.asked), name_key(link.registered)) for link in match.links if link.of_companies}
         taken_back = await rulings.unlearn(
-            work.tx, pairs, at=work.now, by=decision.person, because=reason or Ruling.CLEARED.value
+            uow.connection, pairs, at=uow.now, by=decision.person, because=reason or Ruling.CLEARED.value
         )
-    work.note(
+    uow.note(
         "match_ruled",
         decision.person,
         subject_type=other_type,
@@ -68,15 +68,15 @@ async def rule(
         learned=_names(learned),
         taken_back=_names(taken_back),
     )
-    return Ruled(ruling=ruling, person=decision.person, at=work.now, reason=reason)
+    return Ruled(ruling=ruling, person=decision.person, at=uow.now, reason=reason)
 
 
-async def take_back_aliases(context: Context, task_ids: Sequence[str], *, by: str, because: str) -> None:
+async def revoke_aliases(context: Context, task_ids: Sequence[str], *, by: str, because: str) -> None:
     """A confirmation is overturned: what was learned from it no longer holds (D2, P8)."""
-    work = context.work
-    gone = await rulings.unlearn_of_tasks(work.tx, task_ids, at=work.now, by=by, because=because)
+    uow = context.uow
+    gone = await rulings.unlearn_of_tasks(uow.connection, task_ids, at=uow.now, by=by, because=because)
     if gone:
-        work.note("aliases_taken_back", by, names=_names(gone), reason=because)
+        uow.note("aliases_taken_back", by, names=_names(gone), reason=because)
 
 
 def _one_company(match: Compared, ruling: Ruling) -> Link | None:
@@ -102,12 +102,12 @@ async def _learn(context: Context, decision: DecisionRow, link: Link | None, rea
         other_key=name_key(link.registered),
         other_uscc=link.registered_uscc,
         person=decision.person,
-        at=context.work.now,
+        at=context.uow.now,
         reason=reason,
         subject_id=context.subject.id,
         task_id=decision.task_id,
     )
-    return await rulings.learn(context.work.tx, [alias])
+    return await rulings.learn(context.uow.connection, [alias])
 
 
 def _names(aliases: Iterable[LearnedAlias]) -> list[list[str]]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
-from activities.disputes.meetings import call, check_call, take_calling_off, take_moving
+from activities.disputes.meetings import call, check_call, judge_called_off_meeting, judge_moved_meeting
 from activities.disputes.stepping_in import already_wanted, note_wanted, step_in, wanted_by
-from activities.projects.reassigning import take_side
+from activities.projects.reassigning import judge_side_reassignment
 from activities.steps import Recorded
-from activities.tasks.context import Answered, Refused
+from activities.tasks.context import Answered
 from activities.tasks.receipts import accept
 from db.projects import projects
 from db.tasks.tasks import DecisionRow, TaskRow
@@ -19,8 +19,9 @@ from domain.access import may_call_meeting
 from domain.base import Frozen
 from domain.disputes.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.disputes.split import Split
+from domain.refusals import RefusalCode, Refused
 from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign, Statement
-from domain.tasks.task import AGREE, AGREED, CONFIRMED, DISAGREE, PROPOSED, Problem, TaskKind
+from domain.tasks.task import AnswerChoice, AnswerOutcome, Problem, TaskKind
 
 if TYPE_CHECKING:
     from activities.disputes.disputes import DisputeContext
@@ -31,9 +32,9 @@ M = TypeVar("M", bound=Frozen)
 async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> None:
     """What the form of an answer does not show. Raises `Refused`."""
     if context.project_is_over or context.row.stage.ended:
-        raise Refused("task_withdrawn", closed_because=context.project.stage.value)
+        raise Refused(RefusalCode.TASK_WITHDRAWN, closed_because=context.project.stage.value)
     if said.person in context.sides and said.person != task.slot:
-        raise Refused("own_application")
+        raise Refused(RefusalCode.OWN_APPLICATION)
     match task.kind:
         case TaskKind.AGREE_SPLIT:
             _check_agreement(context, task, said)
@@ -41,7 +42,7 @@ async def check(context: DisputeContext, task: TaskRow, said: AnswerTask) -> Non
             check_call(context, _read(MeetingCall, said), field="fields.")
         case _:
             if context.row.called is None:  # D5: called off in that moment
-                raise Refused("task_withdrawn", closed_because=DisputeStage.CALLING_MEETING.value)
+                raise Refused(RefusalCode.TASK_WITHDRAWN, closed_because=DisputeStage.CALLING_MEETING.value)
             outcome = _read(MeetingOutcome, said)
             if outcome.responsible not in context.sides:
                 raise _wrong("responsible", "D2", "not_among_options", value=outcome.responsible)
@@ -54,7 +55,7 @@ async def _check_goes_on(context: DisputeContext, goes_on: str) -> None:
     """D6: nothing is merged into a registration that is over, unless its contract is signed. Raises `Refused`."""
     if goes_on not in context.registrations[1:]:
         return
-    row = await projects.find(context.work.tx, goes_on)
+    row = await projects.find(context.uow.connection, goes_on)
     over = row is None or row.loss or row.end_reason or row.stage.ended
     if over and not (row and row.contract):
         raise _wrong("goes_on", "D6", "registration_is_over")
@@ -64,8 +65,8 @@ def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -
     """D1: both confirm one text, the one they have before them, for as long as nobody wants the meeting."""
     row = context.row
     if row.wanted is not None or row.all_confirmed:
-        raise Refused("task_withdrawn", closed_because=row.stage.value)
-    if said.choice != AGREE:
+        raise Refused(RefusalCode.TASK_WITHDRAWN, closed_because=row.stage.value)
+    if said.choice != AnswerChoice.AGREE:
         return
     text, table = _text(said), _on_the_table(context)
     if text is not None:
@@ -77,15 +78,15 @@ def _check_agreement(context: DisputeContext, task: TaskRow, said: AnswerTask) -
     unseen = row.proposal is not None and row.proposal["round"] != task.round
     # Whoever was asked before this text came onto the table has not seen it; but the very same words need no reading.
     if unseen and (text is None or table is None or not _same(text, table)):
-        raise Refused("agreement_outdated")
+        raise Refused(RefusalCode.AGREEMENT_OUTDATED)
 
 
 async def answered(context: DisputeContext, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
     """What an accepted answer brings with it."""
     match task.kind:
-        case TaskKind.AGREE_SPLIT if decision.choice == DISAGREE:
+        case TaskKind.AGREE_SPLIT if decision.choice == AnswerChoice.DISAGREE:
             await _want_meeting(context, decision.person, decision.reason)
-            context.work.note("agreement_refused", decision.person, dispute=context.row.id, rule="D2")
+            context.uow.note("agreement_refused", decision.person, dispute=context.row.id, rule="D2")
             return Answered()
         case TaskKind.AGREE_SPLIT:
             return await _agrees(context, task, decision, said)
@@ -99,15 +100,15 @@ async def answered(context: DisputeContext, task: TaskRow, decision: DecisionRow
 
 async def _agrees(context: DisputeContext, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
     """D1: agreeing with the text on the table confirms it; another text takes its place."""
-    work, row = context.work, context.row
+    uow, row = context.uow, context.row
     text, table = _text(said), _on_the_table(context)
     if row.proposal is not None and (text is None or (table is not None and _same(text, table))):
         confirmed = {**row.proposal["confirmed"], task.slot: task.id}
         await context.change(proposal={**row.proposal, "confirmed": confirmed})
         if not context.row.all_confirmed:
-            return Answered(outcome=CONFIRMED)
-        work.note("agreement_confirmed", decision.person, dispute=row.id, sides=list(confirmed), rule="D1")
-        return Answered(outcome=AGREED)
+            return Answered(outcome=AnswerOutcome.CONFIRMED)
+        uow.note("agreement_confirmed", decision.person, dispute=row.id, sides=list(confirmed), rule="D1")
+        return Answered(outcome=AnswerOutcome.AGREED)
     assert text is not None  # `check` has seen to it
     number = row.round + 1
     proposal = {
@@ -118,9 +119,9 @@ async def _agrees(context: DisputeContext, task: TaskRow, decision: DecisionRow,
         "confirmed": {task.slot: task.id},
     }
     await context.change(proposal=proposal)
-    work.note("agreement_proposed", decision.person, dispute=row.id, round=number, rule="D1")
+    uow.note("agreement_proposed", decision.person, dispute=row.id, round=number, rule="D1")
     others = tuple(person for person in context.sides if person != task.slot)
-    return Answered(round=number, outcome=PROPOSED if others else AGREED, names=others)
+    return Answered(round=number, outcome=AnswerOutcome.PROPOSED if others else AnswerOutcome.AGREED, names=others)
 
 
 async def _want_meeting(context: DisputeContext, person: str, reason: str) -> None:
@@ -131,40 +132,40 @@ async def _want_meeting(context: DisputeContext, person: str, reason: str) -> No
 
 
 async def _record(context: DisputeContext, decision: DecisionRow, outcome: MeetingOutcome) -> None:
-    recorded = {"how": "decided", "by": decision.person, "at": context.work.now.isoformat()}
+    recorded = {"how": "decided", "by": decision.person, "at": context.uow.now.isoformat()}
     await context.change(outcome={**outcome.model_dump(mode="json"), **recorded})
-    context.work.note(
+    context.uow.note(
         "meeting_recorded", decision.person, dispute=context.row.id, responsible=outcome.responsible, rule="D2"
     )
 
 
-async def take(context: DisputeContext, said: Statement) -> Recorded:
+async def judge(context: DisputeContext, said: Statement) -> Recorded:
     """D2: a side, a VP concerned or the general manager wants the meeting. D5: commerce moves it or calls it off. Or a
     side is handed on. Raises `Refused`."""
-    row, work = context.row, context.work
+    row, uow = context.row, context.uow
     match said:
         case Reassign():
-            return await take_side(context, said)
+            return await judge_side_reassignment(context, said)
         case MoveMeeting():
-            return await take_moving(context, said)
+            return await judge_moved_meeting(context, said)
         case CallOffMeeting():
-            return await take_calling_off(context, said)
+            return await judge_called_off_meeting(context, said)
         case _:
             pass
     if not isinstance(said, CallForMeeting):
-        raise Refused("stage_does_not_allow", stage=row.stage.value)
+        raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
     if row.stage is DisputeStage.AGREED:  # D4: its process was just about to end
         return await step_in(context, context.project, said, settled=True)
     person, sides = context.organisation.person(said.person), (*context.sides, context.project.salesperson)
-    if person is None or not person.active or not may_call_meeting(person, context.organisation, sides, work.now):
-        raise Refused("may_not_call_meeting")
+    if person is None or not person.active or not may_call_meeting(person, context.organisation, sides, uow.now):
+        raise Refused(RefusalCode.MAY_NOT_CALL_MEETING)
     if row.wanted and not row.stage.ended and not context.project_is_over and row.stage is not DisputeStage.NEGOTIATION:
         raise already_wanted(row.wanted)
     if row.stage is not DisputeStage.NEGOTIATION or context.project_is_over or row.all_confirmed:
-        raise Refused("dispute_not_open", stage=row.stage.value)
+        raise Refused(RefusalCode.DISPUTE_NOT_OPEN, stage=row.stage.value)
     await _want_meeting(context, said.person, said.reason)
     note_wanted(context, row.id, context.row.wanted or {}, channel=said.channel, rule="D2")
-    await accept(work, said)
+    await accept(uow, said)
     return Recorded(accepted=True)
 
 
@@ -174,7 +175,7 @@ def _read(model: type[M], said: AnswerTask) -> M:
     try:
         return model.model_validate(given)
     except ValidationError:
-        raise Refused("unreadable") from None
+        raise Refused(RefusalCode.UNREADABLE) from None
 
 
 def _text(said: AnswerTask) -> Agreement | None:

@@ -6,7 +6,7 @@ from activities.disputes import meetings
 from activities.disputes.disputes import DisputeContext, outcome_on_record, shelved
 from activities.projects.projects import ProjectContext
 from activities.steps import BrokenDispute
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db.disputes import disputes
 from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
@@ -15,12 +15,12 @@ from domain.tasks.task import TaskStatus
 
 async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> BrokenDispute:
     """Close it on record, for its project to open another; what it had settled by then stands. Raises `ForeignStep`."""
-    work, project = context.work, context.row
-    row = await disputes.find(work.tx, dispute_id, lock=True)
+    uow, project = context.uow, context.row
+    row = await disputes.find(uow.connection, dispute_id, lock=True)
     if row is None:  # it was ended before it began
         return BrokenDispute()
     if row.project_id != project.id or project.stage is not ProjectStage.DISPUTED:
-        raise ForeignStep(f"{project.id} has no dispute {dispute_id}")
+        raise IllegalTransition(f"{project.id} has no dispute {dispute_id}")
     if row.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
         return BrokenDispute(outcome=outcome_on_record(row, project))
     if row.stage is DisputeStage.SHELVED:
@@ -29,7 +29,7 @@ async def end_broken_dispute(context: ProjectContext, dispute_id: str) -> Broken
     # Nobody else is told: the dispute that takes its place asks the same people anew.
     its_own = [task for task in context.docket.open_tasks if task.workflow_id == row.workflow_id]
     stage = DisputeStage.WITHDRAWN
-    await context.docket.close(its_own, TaskStatus.WITHDRAWN, at=work.now, because=stage.value)
-    await disputes.change(work.tx, row.id, stage=stage, stage_since=work.now)
-    work.note("dispute_closed", dispute=row.id, stage=stage.value, broken_off=True)
+    await context.docket.close(its_own, TaskStatus.WITHDRAWN, at=uow.now, because=stage.value)
+    await disputes.change(uow.connection, row.id, stage=stage, stage_since=uow.now)
+    uow.note("dispute_closed", dispute=row.id, stage=stage.value, broken_off=True)
     return BrokenDispute()

@@ -16,9 +16,9 @@ from activities.projects.matches import confirmed_conflicts
 from activities.projects.projects import ProjectContext
 from activities.projects.reassigning import hand_on_sides
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, Recorded
-from activities.tasks.context import Answered, Context, ForeignStep
-from activities.tasks.mail_outbox import Letters
-from activities.unit_of_work import Work
+from activities.tasks.context import Answered, Context, IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
+from activities.unit_of_work import UnitOfWork
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.projects import projects
@@ -34,60 +34,61 @@ from domain.disputes.dispute import (
     deciding_salesperson,
     ended_by,
 )
+from domain.notices import Notice
 from domain.projects.project import ProjectStage, Track
-from domain.projects.rules import ProjectNotice, meeting_participants, project_choices, told_of_project
+from domain.projects.rules import meeting_participants, project_choices, recipients_of_project
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import AGREE, CALL_MEETING, Ask, Choice, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind
 from texts.disputes.dispute_lines import participants_row, text_rows
-from texts.mails.mail import MailFacts, MailKind
+from texts.mails.mail import MailFacts
 from texts.projects.project_lines import project_essentials
 
 _RULES = {DisputeStage.NEGOTIATION: "D1", DisputeStage.AGREED: "D1"}
 """The rule of each stage; the meeting's is D2."""
 
 
-async def open_dispute(work: Work, step: OpenDisputeStep) -> DisputeOpened:
+async def open_dispute(uow: UnitOfWork, step: OpenDisputeStep) -> DisputeOpened:
     """P3, P8: both sides, and what each has registered when, are on record. Raises `ForeignStep`.
 
     Who the sides are is read from what was found for the project: the engine's word for it is not taken.
     """
-    project = await projects.find(work.tx, step.project_id, lock=True)
-    if project is None or project.stage is not ProjectStage.DISPUTED or not _named_after(project, work, step):
-        raise ForeignStep(f"{work.workflow_id} has no disputed project {step.project_id}")
-    work.subject_id = project.id
-    before = await disputes.of_project(work.tx, project.id)
+    project = await projects.find(uow.connection, step.project_id, lock=True)
+    if project is None or project.stage is not ProjectStage.DISPUTED or not _named_after(project, uow, step):
+        raise IllegalTransition(f"{uow.workflow_id} has no disputed project {step.project_id}")
+    uow.subject_id = project.id
+    before = await disputes.of_project(uow.connection, project.id)
     waits = agreement_waits(project)
-    found = await projects.matches_of(work.tx, project.id, project.round)
+    found = await projects.matches_of(uow.connection, project.id, project.round)
     known = {(match.subject_type, match.subject_id, match.salesperson) for match in found}
     claimed = {(one.subject_type, one.subject_id, one.person) for one in step.claimants}
     if not claimed or not claimed <= known or (step.origin is Origin.OTHER_ACCOUNT) != _of_another(project):
-        raise ForeignStep(f"{project.id}: the record knows of no such dispute")
+        raise IllegalTransition(f"{project.id}: the record knows of no such dispute")
     if any(not other.stage.ended for other in before):
-        raise ForeignStep(f"{project.id} has an open dispute already")
+        raise IllegalTransition(f"{project.id} has an open dispute already")
     row = DisputeRow(
         id=step.dispute_id,
         project_id=project.id,
-        workflow_id=work.workflow_id,
+        workflow_id=uow.workflow_id,
         origin=step.origin,
         stage=DisputeStage.NEGOTIATION,
         round=1,
-        opened_at=work.now,
-        stage_since=work.now,
-        claimants=await _claimants(work, step, project, before),
-        meeting={"wanted": dict(waits)} if waits else await _wanted_by_objection(work, step, project),
+        opened_at=uow.now,
+        stage_since=uow.now,
+        claimants=await _claimants(uow, step, project, before),
+        meeting={"wanted": dict(waits)} if waits else await _wanted_by_objection(uow, step, project),
     )
-    await disputes.add(work.tx, row)
+    await disputes.add(uow.connection, row)
     sides = row.sides
-    work.note(
+    uow.note(
         "dispute_opened",
         dispute=row.id,
         origin=row.origin.value,
         claimants=[one.model_dump(mode="json") for one in row.claimants],
         rule=row.origin.value,
     )
-    organisation = await work.facts.organisation(work.tx)
-    policy = await work.facts.pinned_policy(work.tx, project.policy_digest)
+    organisation = await uow.facts.organisation(uow.connection)
+    policy = await uow.facts.pinned_policy(uow.connection, project.policy_digest)
     title = f"{row.id} · {'、'.join(organisation.name_of(person) for person in sides)}"
     if policy.privacy.customer_name_in_engine:
         title += f" · {project.customer_name}"
@@ -117,17 +118,17 @@ def _of_another(project: ProjectRow) -> bool:
     return project.track is Track.OTHER_ACCOUNT
 
 
-def _named_after(project: ProjectRow, work: Work, step: OpenDisputeStep) -> bool:
+def _named_after(project: ProjectRow, uow: UnitOfWork, step: OpenDisputeStep) -> bool:
     number = step.dispute_id.removeprefix(f"{project.id}-")
     return (
-        work.workflow_id == f"dispute-{step.dispute_id}"
+        uow.workflow_id == f"dispute-{step.dispute_id}"
         and step.dispute_id == f"{project.id}-{number}"
         and re.fullmatch(r"[1-9][0-9]*", number) is not None
     )
 
 
 async def _claimants(
-    work: Work, step: OpenDisputeStep, project: ProjectRow, before: Sequence[DisputeRow]
+    uow: UnitOfWork, step: OpenDisputeStep, project: ProjectRow, before: Sequence[DisputeRow]
 ) -> tuple[Claimant, ...]:
     """D1: the sides, the project's own first. P5: of registrations, those whose conflict was confirmed. D4: where an
     agreement waits, those who have agreed: one of them may have become responsible since."""
@@ -138,23 +139,23 @@ async def _claimants(
     )
     if step.origin is not Origin.OBJECTION:
         return (mine, *step.claimants)
-    decided = await tasks.decisions_of(work.tx, project.id)
-    asked = await tasks.of_subject(work.tx, project.id)
-    found = await projects.matches_of(work.tx, project.id, project.round)
+    decided = await tasks.decisions_of(uow.connection, project.id)
+    asked = await tasks.of_subject(uow.connection, project.id)
+    found = await projects.matches_of(uow.connection, project.id, project.round)
     confirmed = confirmed_conflicts(project.round, decided, asked, found)
     return (mine, *(one for one in step.claimants if one.subject_id in confirmed))
 
 
-async def _wanted_by_objection(work: Work, step: OpenDisputeStep, project: ProjectRow) -> dict[str, Any] | None:
+async def _wanted_by_objection(uow: UnitOfWork, step: OpenDisputeStep, project: ProjectRow) -> dict[str, Any] | None:
     """P8: the VP who reviewed the objection has the meeting called, for the reasons of whoever objects."""
     if step.origin is not Origin.OBJECTION:
         return None
-    decided = [d for _, d in await tasks.decisions_of(work.tx, project.id)]
-    reviewed = [d for d in decided if d.kind is TaskKind.OBJECTION_REVIEW and d.choice == CALL_MEETING]
+    decided = [d for _, d in await tasks.decisions_of(uow.connection, project.id)]
+    reviewed = [d for d in decided if d.kind is TaskKind.OBJECTION_REVIEW and d.choice == AnswerChoice.CALL_MEETING]
     if not reviewed or project.objection is None:
-        raise ForeignStep(f"{project.id}: nobody has the meeting called")
+        raise IllegalTransition(f"{project.id}: nobody has the meeting called")
     reason = "\n".join(text for text in (str(project.objection["reason"]), reviewed[-1].reason) if text)
-    return {"wanted": {"by": reviewed[-1].person, "reason": reason, "at": work.now.isoformat()}}
+    return {"wanted": {"by": reviewed[-1].person, "reason": reason, "at": uow.now.isoformat()}}
 
 
 class DisputeContext(Context):
@@ -165,24 +166,24 @@ class DisputeContext(Context):
     project: ProjectRow
 
     @classmethod
-    async def own(cls, work: Work, subject_id: str) -> Self:
-        known = await disputes.find(work.tx, subject_id)
-        if known is None or known.workflow_id != work.workflow_id:
-            raise ForeignStep(f"{work.workflow_id} has no dispute {subject_id}")
+    async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
+        known = await disputes.find(uow.connection, subject_id)
+        if known is None or known.workflow_id != uow.workflow_id:
+            raise IllegalTransition(f"{uow.workflow_id} has no dispute {subject_id}")
         # The project first, as its own process does: the two never wait for each other.
-        project = await projects.find(work.tx, known.project_id, lock=True)
-        row = await disputes.find(work.tx, subject_id, lock=True)
+        project = await projects.find(uow.connection, known.project_id, lock=True)
+        row = await disputes.find(uow.connection, subject_id, lock=True)
         assert project is not None
         assert row is not None
-        work.subject_id = project.id
-        context = await cls.with_facts(work, project.policy_digest)
+        uow.subject_id = project.id
+        context = await cls.with_facts(uow, project.policy_digest)
         context.row, context.project = row, project
         return context
 
     @classmethod
     def beside(cls, project: ProjectContext, row: DisputeRow) -> Self:
         """The dispute of a project in a step of that project's own process."""
-        context = cls(project.work, project.organisation, project.calendar, project.policy, project.docket)
+        context = cls(project.uow, project.organisation, project.calendar, project.policy, project.docket)
         context.row, context.project = row, project.row
         return context
 
@@ -227,10 +228,10 @@ class DisputeContext(Context):
 
     async def change(self, **values: Any) -> None:
         """Set columns of the dispute; the context shows them from then on."""
-        await disputes.change(self.work.tx, self.row.id, **values)
+        await disputes.change(self.uow.connection, self.row.id, **values)
         self.row = self.row.model_copy(update=values)
 
-    async def entitled(self, stage: str) -> None:
+    async def check_transition(self, stage: str) -> None:
         row, to = self.row, DisputeStage(stage)
         negotiating = row.stage is DisputeStage.NEGOTIATION
         held = {
@@ -244,7 +245,7 @@ class DisputeContext(Context):
             DisputeStage.SHELVED: self.stands_still(row.workflow_id),
         }
         if not held[to]:
-            raise ForeignStep(f"{row.id}: the record holds nothing that leads to {stage}")
+            raise IllegalTransition(f"{row.id}: the record holds nothing that leads to {stage}")
 
     async def _everybody_has_agreed(self) -> bool:
         """D1: every side has confirmed the text on the table, in a decision of its own."""
@@ -253,16 +254,16 @@ class DisputeContext(Context):
         agreed = {
             decision.task_id
             for _, decision in self.docket.decided
-            if decision.kind is TaskKind.AGREE_SPLIT and decision.choice == AGREE
+            if decision.kind is TaskKind.AGREE_SPLIT and decision.choice == AnswerChoice.AGREE
         }
         assert self.row.proposal is not None
         return agreed >= set(self.row.proposal["confirmed"].values())
 
     async def enter(self, step: MoveStep) -> Moved:
-        work, stage, before = self.work, DisputeStage(step.stage), self.row
+        uow, stage, before = self.uow, DisputeStage(step.stage), self.row
         if before.stage.ended:  # agreed or decided just before the withdrawal
             return Moved()
-        update: dict[str, Any] = {"stage": stage, "stage_since": work.now}
+        update: dict[str, Any] = {"stage": stage, "stage_since": uow.now}
         outcome = None
         match stage:
             case DisputeStage.NEGOTIATION if before.proposal:
@@ -279,7 +280,7 @@ class DisputeContext(Context):
                 outcome = shelved(self.project)
         await self.change(**update)
         rule = _RULES.get(stage, "D2")
-        work.note(
+        uow.note(
             "stage_moved",
             dispute=before.id,
             stage_from=before.stage.value,
@@ -288,7 +289,7 @@ class DisputeContext(Context):
             round=self.row.round,
         )
         if stage.ended:
-            work.note("dispute_closed", dispute=before.id, stage=stage.value, rule=rule)
+            uow.note("dispute_closed", dispute=before.id, stage=stage.value, rule=rule)
         return Moved(outcome=outcome)
 
     def _agreed(self) -> dict[str, Any]:
@@ -298,7 +299,7 @@ class DisputeContext(Context):
             "cooperation": proposal["cooperation"],
             "split": proposal["split"],
             "responsible": proposal.get("responsible") or self.project.salesperson,  # not named before 0.2
-            "at": self.work.now.isoformat(),
+            "at": self.uow.now.isoformat(),
         }
 
     @property
@@ -321,20 +322,20 @@ class DisputeContext(Context):
 
         A project withdrawn meanwhile binds nobody.
         """
-        work, project, responsible = self.work, self.project, str(outcome["responsible"])
+        uow, project, responsible = self.uow, self.project, str(outcome["responsible"])
         if not self.project_is_over:
             agreement = {**outcome, "dispute": self.row.id}
             update: dict[str, Any] = {"agreement": agreement}
             if responsible != project.salesperson:
                 office = self.organisation.department_of(responsible)
                 update |= {"salesperson": responsible, "department": office.id if office else project.department}
-            await projects.change(work.tx, project.id, **update)
+            await projects.change(uow.connection, project.id, **update)
             self.project = project.model_copy(update=update)
-            await hand_on_sides(work, self.docket, project.id, project.salesperson, responsible, but=self.row.id)
+            await hand_on_sides(uow, self.docket, project.id, project.salesperson, responsible, but=self.row.id)
             others = () if outcome.get("goes_on") == TWO_PROJECTS else self.registrations[1:]
             for other in others:
                 await bind(self, other, agreement)
-            work.note("split_bound", dispute=self.row.id, projects=[project.id, *others], rule="D2")
+            uow.note("split_bound", dispute=self.row.id, projects=[project.id, *others], rule="D2")
         return outcome_on_record(self.row.model_copy(update={"stage": stage, "outcome": outcome}), project)
 
     async def _tell_of_withdrawal(self, step: MoveStep) -> None:
@@ -357,28 +358,28 @@ class DisputeContext(Context):
         told = [person for person in dict.fromkeys(people) if person not in told_already]
         # D5: who was invited hears of it once, and their calendar with them.
         await meetings.end_with_the_dispute(self, key=key)
-        await Letters(self, self.stage_key(DisputeStage.WITHDRAWN)).notice(
-            MailKind.PROJECT_WITHDRAWN,
+        await MailOutbox(self, self.stage_key(DisputeStage.WITHDRAWN)).notice(
+            Notice.PROJECT_WITHDRAWN,
             [person for person in told if person not in invited],
             key=key,
             reason=str(ended.get("reason", "")),
             by=str(ended.get("by", "")) or self.project.applicant,
         )
 
-    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         del involved  # who is told of a meeting is who was called to it, not who was asked about it
         if self.project_is_over:
             return
-        kind, meeting = ProjectNotice(notice), self.row.called or {}
+        kind, meeting = Notice(notice), self.row.called or {}
         reason, by = "", ""
         match kind:
-            case ProjectNotice.MEETING_WANTED if self.row.wanted:
+            case Notice.MEETING_WANTED if self.row.wanted:
                 reason, by = str(self.row.wanted["reason"]), str(self.row.wanted["by"])
-            case ProjectNotice.MEETING_CALLED:
+            case Notice.MEETING_CALLED:
                 by, reason = str(meeting["called_by"]), str(meeting.get("missing_because", ""))
-            case ProjectNotice.MEETING_RECORDED if self.row.outcome:
+            case Notice.MEETING_RECORDED if self.row.outcome:
                 by = str(self.row.outcome["by"])
-        people = told_of_project(
+        people = recipients_of_project(
             kind,
             self.organisation,
             salesperson=self.sides[0],
@@ -386,7 +387,7 @@ class DisputeContext(Context):
             involved=meeting.get("participants", ()),
         )
         # Two disputes over one project have moves of the same name.
-        await meetings.tell(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
+        await meetings.notify(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
 
     def stands_since(self, task: TaskRow) -> datetime:
         """U10: nobody can record a meeting before it was held."""
@@ -394,15 +395,15 @@ class DisputeContext(Context):
         return max(task.opened_at, datetime.fromisoformat(str(called))) if called else task.opened_at
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
-        people = told_of_project(
-            ProjectNotice.STANDING_STILL,
+        people = recipients_of_project(
+            Notice.STANDING_STILL,
             self.organisation,
             salesperson=self.project.salesperson,
             claimants=self.row.claimants,
             involved=(self.row.called or {}).get("participants", ()),
         )
         key = f"{self.row.id}:{task.id}"
-        await Letters(self).notice(MailKind.STANDING_STILL, people, key=key, until=until)
+        await MailOutbox(self).notice(Notice.STANDING_STILL, people, key=key, until=until)
 
     def slots(self, ask: Ask) -> Sequence[str]:
         # A side may have been handed to somebody else since the process was told whom to ask (A6).
@@ -437,12 +438,12 @@ class DisputeContext(Context):
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         return await answers.answered(self, task, decision, said)
 
-    async def take(self, said: Statement) -> Recorded:
-        return await answers.take(self, said)
+    async def judge(self, said: Statement) -> Recorded:
+        return await answers.judge(self, said)
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(
-            kind=MailKind.TASK,
+            kind=Notice.TASK,
             subject_type=SubjectType.PROJECT,
             subject_id=self.project.id,
             project_number=self.project.number or "",

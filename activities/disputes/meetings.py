@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from activities.disputes import notes
 from activities.steps import Recorded
-from activities.tasks.context import Refused
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import accept
 from domain.access import SEES_EVERYTHING, may_move_meeting
 from domain.disputes.dispute import DisputeStage, MeetingCall
 from domain.disputes.meetings import empty_seats, may_be_invited
+from domain.notices import Notice
 from domain.organisation import LANGUAGES
-from domain.projects.rules import ProjectNotice
+from domain.refusals import RefusalCode, Refused
 from domain.statements import CallOffMeeting, MoveMeeting
 from domain.tasks.task import Problem, TaskKind
 from texts.catalogue import Texts
-from texts.mails.mail import MailKind
 
 if TYPE_CHECKING:
     from activities.disputes.disputes import DisputeContext
@@ -37,8 +36,8 @@ def invitable(context: DisputeContext, starts_at: datetime | None = None) -> tup
         *(person.id for person in organisation.people if person.roles & SEES_EVERYTHING),
         *(one.person for task in context.docket.tasks for one in context.docket.asked_before(task.id)),
     ]
-    coming = [delegation.start for delegation in organisation.delegations if delegation.start > context.work.now]
-    moments = _moments(context, starts_at) if starts_at else (context.work.now, *coming)
+    coming = [delegation.start for delegation in organisation.delegations if delegation.start > context.uow.now]
+    moments = _moments(context, starts_at) if starts_at else (context.uow.now, *coming)
     return may_be_invited(organisation, context.sides, seen_by, moments)
 
 
@@ -47,7 +46,7 @@ def check_call(context: DisputeContext, meeting: MeetingCall, *, field: str = ""
     not see the case. Raises `Refused`. `field`: what stands before the names of the fields."""
     organisation, moments = context.organisation, _moments(context, meeting.starts_at)
     problems = []
-    if meeting.starts_at <= context.work.now:
+    if meeting.starts_at <= context.uow.now:
         problems.append(Problem(field=f"{field}starts_at", rule="D2", key="meeting_in_the_past"))
     may = invitable(context, meeting.starts_at)
     for stranger in (person for person in dict.fromkeys(meeting.participants) if person not in may):
@@ -72,12 +71,12 @@ async def call(context: DisputeContext, person: str, meeting: MeetingCall) -> No
         "participants": people,
         "missing": list(empty_seats(context.organisation, context.sides, people, moments)),
         "called_by": person,
-        "called_at": context.work.now.isoformat(),
+        "called_at": context.uow.now.isoformat(),
         "sequence": int(before.get("sequence", -1)) + 1,
         "called_off": None,
     }
     await context.change(meeting={**before, **meeting.model_dump(mode="json"), **called})
-    context.work.note(
+    context.uow.note(
         "meeting_called",
         person,
         dispute=context.row.id,
@@ -88,54 +87,52 @@ async def call(context: DisputeContext, person: str, meeting: MeetingCall) -> No
     )
 
 
-async def take_moving(context: DisputeContext, said: MoveMeeting) -> Recorded:
+async def judge_moved_meeting(context: DisputeContext, said: MoveMeeting) -> Recorded:
     """D5: another time, place or company; who was invited and is not any more is told that as well."""
-    row, work = _open_meeting(context, said.person), context.work
+    row, uow = _open_meeting(context, said.person), context.uow
     if said.meeting is None:
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
     check_call(context, said.meeting)
     await call(context, said.person, said.meeting)
     await _show_in_task(context)
     now = set(said.meeting.participants)
     left_out = [person for person in (row.called or {})["participants"] if person not in now]
     key = f"{row.id}:{said.message_id}"
-    await tell(
-        context, ProjectNotice.MEETING_MOVED, said.meeting.participants, key=key, reason=said.reason, by=said.person
-    )
-    await tell(
+    await notify(context, Notice.MEETING_MOVED, said.meeting.participants, key=key, reason=said.reason, by=said.person)
+    await notify(
         context,
-        ProjectNotice.MEETING_CALLED_OFF,
+        Notice.MEETING_CALLED_OFF,
         left_out,
         key=key,
         reason=said.reason,
         by=said.person,
         meeting={**(row.meeting or {}), "sequence": (context.row.meeting or {})["sequence"]},
     )
-    work.note("meeting_moved", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D5")
-    await accept(work, said, settled=True)
+    uow.note("meeting_moved", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D5")
+    await accept(uow, said, settled=True)
     return Recorded(accepted=True, settled=True)
 
 
-async def take_calling_off(context: DisputeContext, said: CallOffMeeting) -> Recorded:
+async def judge_called_off_meeting(context: DisputeContext, said: CallOffMeeting) -> Recorded:
     """D5: it does not take place; the process then asks commerce to call another."""
-    row, work = _open_meeting(context, said.person), context.work
-    await context.change(meeting=called_off(row.meeting or {}, by=said.person, reason=said.reason, at=work.now))
-    await tell(
+    row, uow = _open_meeting(context, said.person), context.uow
+    await context.change(meeting=called_off(row.meeting or {}, by=said.person, reason=said.reason, at=uow.now))
+    await notify(
         context,
-        ProjectNotice.MEETING_CALLED_OFF,
+        Notice.MEETING_CALLED_OFF,
         (row.called or {})["participants"],
         key=f"{row.id}:{said.message_id}",
         reason=said.reason,
         by=said.person,
     )
-    work.note("meeting_called_off", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D5")
-    await accept(work, said)
+    uow.note("meeting_called_off", said.person, dispute=row.id, reason=said.reason, channel=said.channel, rule="D5")
+    await accept(uow, said)
     return Recorded(accepted=True)
 
 
-async def tell(
+async def notify(
     context: DisputeContext,
-    kind: ProjectNotice,
+    kind: Notice,
     people: Iterable[str],
     *,
     key: str,
@@ -150,7 +147,7 @@ async def tell(
         readers = [p for p in told if (known := context.organisation.person(p)) and known.language == language]
         if readers:
             shown = notes.shown_with(context, kind, Texts(language), meeting)
-            await Letters(context).notice(MailKind(kind.value), readers, key=key, reason=reason, by=by, **shown)
+            await MailOutbox(context).notice(kind, readers, key=key, reason=reason, by=by, **shown)
 
 
 async def end_with_the_dispute(context: DisputeContext, *, key: str, but: Collection[str] = ()) -> None:
@@ -162,9 +159,9 @@ async def end_with_the_dispute(context: DisputeContext, *, key: str, but: Collec
     people = [person for person in row.called["participants"] if person not in but]
     by, ended = str(row.called["called_by"]), context.project.end_reason or {}
     reason = str(ended.get("reason", ""))
-    await context.change(meeting=called_off(row.meeting or {}, by=by, reason=reason, at=context.work.now))
-    await tell(context, ProjectNotice.MEETING_CALLED_OFF, people, key=key, reason=reason, by=str(ended.get("by", by)))
-    context.work.note("meeting_called_off", dispute=row.id, rule="D5")
+    await context.change(meeting=called_off(row.meeting or {}, by=by, reason=reason, at=context.uow.now))
+    await notify(context, Notice.MEETING_CALLED_OFF, people, key=key, reason=reason, by=str(ended.get("by", by)))
+    context.uow.note("meeting_called_off", dispute=row.id, rule="D5")
 
 
 def called_off(meeting: dict[str, Any], *, by: str, reason: str, at: datetime) -> dict[str, Any]:
@@ -177,12 +174,12 @@ def _open_meeting(context: DisputeContext, person: str) -> Any:
     """The dispute, with a meeting that was called and whose outcome nobody has recorded. Raises `Refused`."""
     known, row = context.organisation.person(person), context.row
     if known is None or not known.active or not may_move_meeting(known):
-        raise Refused("only_commerce_moves_meeting")
+        raise Refused(RefusalCode.ONLY_COMMERCE_MOVES_MEETING)
     if person in context.sides:
-        raise Refused("own_application")
+        raise Refused(RefusalCode.OWN_APPLICATION)
     held = row.stage is DisputeStage.MEETING and row.called is not None and row.outcome is None
     if not held or context.project_is_over:
-        raise Refused("meeting_not_called", stage=row.stage.value)
+        raise Refused(RefusalCode.MEETING_NOT_CALLED, stage=row.stage.value)
     return row
 
 
@@ -194,4 +191,4 @@ async def _show_in_task(context: DisputeContext) -> None:
 
 
 def _moments(context: DisputeContext, starts_at: datetime | None) -> Sequence[datetime]:
-    return (context.work.now, starts_at) if starts_at else (context.work.now,)
+    return (context.uow.now, starts_at) if starts_at else (context.uow.now,)

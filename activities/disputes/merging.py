@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from activities.projects.projects import ProjectContext
 from activities.projects.reassigning import carry_over
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.mail_outbox import MailOutbox
 from db import messages
 from db.accounts import applications
 from db.projects import projects
 from domain.disputes.dispute import merged_reason
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskStatus
-from texts.mails.mail import MailKind
 
 if TYPE_CHECKING:
     from activities.disputes.disputes import DisputeContext
@@ -24,12 +24,12 @@ async def bind(dispute: DisputeContext, project_id: str, agreement: dict[str, An
 
     One that is over keeps its salesperson: what they did is done. Its own process learns by a nudge.
     """
-    work, mine = dispute.work, dispute.work.subject_id
-    row = await projects.find(work.tx, project_id, lock=True)
+    uow, mine = dispute.uow, dispute.uow.subject_id
+    row = await projects.find(uow.connection, project_id, lock=True)
     if row is None:
         return
     try:
-        other = await ProjectContext.of(work, row)
+        other = await ProjectContext.of(uow, row)
         if row.stage.ended or row.loss or row.contract or row.end_reason:  # over, or with its next step
             await other.change(agreement=agreement)
             return
@@ -40,25 +40,25 @@ async def bind(dispute: DisputeContext, project_id: str, agreement: dict[str, An
         if row.id in agreement.get("ends", ()):
             await _merge(other, agreement)
         else:
-            work.note("outcome_carried", dispute=agreement["dispute"], responsible=responsible, rule="D6")
+            uow.note("outcome_carried", dispute=agreement["dispute"], responsible=responsible, rule="D6")
             await carry_over(other, row.salesperson, but=dispute.row.id)
-        await messages.nudge_process(work.tx, row.workflow_id, because="dispute outcome")
+        await messages.nudge_process(uow.connection, row.workflow_id, because="dispute outcome")
     finally:
-        work.subject_id = mine
+        uow.subject_id = mine
 
 
 async def _merge(other: ProjectContext, agreement: dict[str, Any]) -> None:
-    work, before = other.work, other.row
-    await other.change(stage=ProjectStage.MERGED, stage_since=work.now, end_reason=merged_reason(agreement))
-    await applications.set_live(work.tx, "project", before.id, False)  # P10
+    uow, before = other.uow, other.row
+    await other.change(stage=ProjectStage.MERGED, stage_since=uow.now, end_reason=merged_reason(agreement))
+    await applications.set_live(uow.connection, "project", before.id, False)  # P10
     still_open = other.docket.open_tasks
     asked = {task.id: other.docket.asked_before(task.id) for task in still_open}
-    await other.docket.close(still_open, TaskStatus.WITHDRAWN, at=work.now, because=ProjectStage.MERGED.value)
-    letters = Letters(other, other.stage_key(ProjectStage.MERGED))
+    await other.docket.close(still_open, TaskStatus.WITHDRAWN, at=uow.now, because=ProjectStage.MERGED.value)
+    letters = MailOutbox(other, other.stage_key(ProjectStage.MERGED))
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, people)
-    work.note(
+        await letters.to_asked(Notice.TASK_WITHDRAWN, task, people)
+    uow.note(
         "stage_moved",
         stage_from=before.stage.value,
         stage=ProjectStage.MERGED.value,

@@ -16,7 +16,8 @@ from db.disputes import disputes
 from db.projects import projects
 from domain.disputes.dispute import TWO_PROJECTS, MeetingCall
 from domain.email_address import is_email_address
-from domain.projects.rules import ProjectNotice, meeting_participants
+from domain.notices import Notice
+from domain.projects.rules import meeting_participants
 from domain.tasks.task import TaskKind
 from matching.parties import parties_of
 from texts.catalogue import Texts
@@ -81,9 +82,9 @@ async def precedents(context: DisputeContext) -> list[JsonValue]:
     """Past rulings on the same customer, also under a name that somebody has found to be its own: when, who, which
     split. Nothing that is not about that customer (X2)."""
     names = [party for party in parties_of(context.project.form) if party.role in ("customer", "alias")]
-    known = await rulings.known_aliases(context.work.tx, {name.key for name in names})
+    known = await rulings.known_aliases(context.uow.connection, {name.key for name in names})
     customer = keyed([*names, *(other for name in names for other in learned_names(name, known))])
-    found = await disputes.precedents(context.work.tx, customer, but=context.row.id)
+    found = await disputes.precedents(context.uow.connection, customer, but=context.row.id)
     waits = (context.project.agreement or {}).get("dispute") if agreement_waits(context.project) else None
     return [
         {
@@ -110,28 +111,28 @@ async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
         live=project.live,
     )
     claimed = {(one.subject_type, one.subject_id) for one in context.others}
-    found = await projects.matches_of(context.work.tx, project.id, project.round)
+    found = await projects.matches_of(context.uow.connection, project.id, project.round)
     others = [match for match in found if (match.subject_type, match.subject_id) in claimed]
-    lines = [mine, *match_lines(await as_they_are(context.work.tx, others), context.organisation)]
+    lines = [mine, *match_lines(await as_they_are(context.uow.connection, others), context.organisation)]
     return tuple(sorted(lines, key=lambda line: line.since))
 
 
 def shown_with(
-    context: DisputeContext, kind: ProjectNotice, texts: Texts, meeting: Mapping[str, Any] | None = None
+    context: DisputeContext, kind: Notice, texts: Texts, meeting: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What a notice shows beside its sentence, in the reader's language: fields of `MailFacts`. `meeting`: another one
     than that on record."""
     row, organisation = context.row, context.organisation
     called = meeting or row.meeting
     match kind:
-        case ProjectNotice.MEETING_CALLED | ProjectNotice.MEETING_MOVED | ProjectNotice.MEETING_CALLED_OFF if called:
+        case Notice.MEETING_CALLED | Notice.MEETING_MOVED | Notice.MEETING_CALLED_OFF if called:
             rows = meeting_rows(called, organisation, texts, context.policy.zone)
-            off = kind is ProjectNotice.MEETING_CALLED_OFF
+            off = kind is Notice.MEETING_CALLED_OFF
             return {"facts": rows, "invitation": _invitation(context, called, texts, off=off)}
-        case ProjectNotice.MEETING_WANTED if row.wanted and "on_behalf_of" in row.wanted:
+        case Notice.MEETING_WANTED if row.wanted and "on_behalf_of" in row.wanted:
             by, behalf = (organisation.name_of(str(row.wanted[one])) for one in ("by", "on_behalf_of"))
             return {"decided_by_name": texts.text("late.for", person=by, on_behalf_of=behalf)}
-        case ProjectNotice.AGREED | ProjectNotice.MEETING_RECORDED if row.outcome:
+        case Notice.AGREED | Notice.MEETING_RECORDED if row.outcome:
             return {"facts": (*outcome_rows(row.outcome, organisation), *_registration_rows(context, texts))}
         case _:
             return {}
@@ -173,7 +174,7 @@ def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts
         description=call.note,
         organiser=organiser,
         attendees=[one for one in attendees if one],
-        now=context.work.now,
+        now=context.uow.now,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from activities.steps import Recorded
-from activities.tasks.context import Context, Refused
+from activities.tasks.context import Context
 from activities.tasks.receipts import accept
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
@@ -15,8 +15,9 @@ from db.projects.projects import ProjectRow
 from domain.access import may_call_meeting, steps_in_for
 from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
+from domain.refusals import RefusalCode, Refused
 from domain.statements import CallForMeeting
-from domain.tasks.task import APPROVE, REJECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 
 WAITS = "waits"
 """Of the agreement of a project: who wants the meeting in spite of it, why and when. Its outcome takes its place."""
@@ -34,42 +35,38 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
 
     `settled`: no move of the process that hears it answers for it.
     """
-    work = context.work
+    uow = context.uow
     agreed = await agreed_over(context, project)
     if agreed is None:
-        running = [one for one in await disputes.of_project(work.tx, project.id) if not one.stage.ended]
+        running = [one for one in await disputes.of_project(uow.connection, project.id) if not one.stage.ended]
         for wanted in (one.wanted for one in running if one.wanted):  # another's call has led to the next dispute
             raise already_wanted(wanted)
-        raise Refused("dispute_not_open", stage=project.stage.value)
+        raise Refused(RefusalCode.DISPUTE_NOT_OPEN, stage=project.stage.value)
     person = context.organisation.person(said.person)
-    if (
-        person is None
-        or not person.active
-        or not may_call_meeting(person, context.organisation, agreed.sides, work.now)
-    ):
-        raise Refused("may_not_call_meeting")
-    if steps_in_for(person, context.organisation, agreed.sides, work.now) is None:
-        raise Refused("agreement_binds")
+    if person is None or not person.active or not may_call_meeting(person, context.organisation, agreed.sides, uow.now):
+        raise Refused(RefusalCode.MAY_NOT_CALL_MEETING)
+    if steps_in_for(person, context.organisation, agreed.sides, uow.now) is None:
+        raise Refused(RefusalCode.AGREEMENT_BINDS)
     if agreement_waits(project):  # somebody was quicker, and the process is on its way to the meeting
-        await accept(work, said, settled=True)
+        await accept(uow, said, settled=True)
         return Recorded(accepted=True, settled=True)
     if _decided(context, project):
-        raise Refused("project_decided")
+        raise Refused(RefusalCode.PROJECT_DECIDED)
     wanted = wanted_by(context, agreed.sides, said.person, said.reason)
-    await projects.change(work.tx, project.id, agreement={**(project.agreement or {}), WAITS: wanted})
+    await projects.change(uow.connection, project.id, agreement={**(project.agreement or {}), WAITS: wanted})
     note_wanted(context, agreed.id, wanted, channel=said.channel, rule="D4")
-    await accept(work, said, settled=settled)
+    await accept(uow, said, settled=settled)
     return Recorded(accepted=True, settled=settled)
 
 
 def already_wanted(wanted: Mapping[str, Any]) -> Refused:
     """D2: the meeting is on its way; nothing is to be added."""
-    return Refused("meeting_already_wanted", by=str(wanted["by"]), at=str(wanted["at"]))
+    return Refused(RefusalCode.MEETING_ALREADY_WANTED, by=str(wanted["by"]), at=str(wanted["at"]))
 
 
 def wanted_by(context: Context, sides: Collection[str], person: str, reason: str) -> dict[str, str]:
     """D2, D4: who wants the meeting, on whose behalf, why and when."""
-    now, known = context.work.now, context.organisation.person(person)
+    now, known = context.uow.now, context.organisation.person(person)
     principal = steps_in_for(known, context.organisation, sides, now) if known else None
     behalf = {"on_behalf_of": principal} if principal and principal != person else {}
     return {"by": person, **behalf, "reason": reason, "at": now.isoformat()}
@@ -78,7 +75,7 @@ def wanted_by(context: Context, sides: Collection[str], person: str, reason: str
 def note_wanted(context: Context, dispute_id: str, wanted: Mapping[str, str], *, channel: str, rule: str) -> None:
     """Put on record who has asked for the meeting."""
     behalf = {"on_behalf_of": wanted["on_behalf_of"]} if "on_behalf_of" in wanted else {}
-    context.work.note(
+    context.uow.note(
         "meeting_wanted",
         wanted["by"],
         dispute=dispute_id,
@@ -91,7 +88,7 @@ def note_wanted(context: Context, dispute_id: str, wanted: Mapping[str, str], *,
 
 async def agreed_over(context: Context, project: ProjectRow) -> DisputeRow | None:
     """The dispute in which both have agreed, while `project` is not decided and nothing else has bound it since."""
-    over = await disputes.of_project(context.work.tx, project.id)
+    over = await disputes.of_project(context.uow.connection, project.id)
     open_one = any(not one.stage.ended for one in over)
     agreed = next((one for one in reversed(over) if one.stage is DisputeStage.AGREED), None)
     if open_one or agreed is None or project.stage not in _UNDECIDED or project.end_reason:
@@ -102,6 +99,8 @@ async def agreed_over(context: Context, project: ProjectRow) -> DisputeRow | Non
 def _decided(context: Context, project: ProjectRow) -> bool:
     """Approved or rejected, the process being about to say so."""
     return any(
-        number == project.round and decision.kind is TaskKind.PROJECT_APPROVAL and decision.choice in (APPROVE, REJECT)
+        number == project.round
+        and decision.kind is TaskKind.PROJECT_APPROVAL
+        and decision.choice in (AnswerChoice.APPROVE, AnswerChoice.REJECT)
         for number, decision in context.docket.decided
     )

@@ -18,7 +18,7 @@ from domain.conflicts.rulings import Ruled, Ruling
 from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Claimant
 from domain.projects.rules import SUSPECTS_FIELD
-from domain.tasks.task import CONFLICT, SUSPECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 
 if TYPE_CHECKING:
     from activities.projects.projects import ProjectContext
@@ -29,23 +29,23 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
 
     What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
     """
-    work, row = context.work, context.row
+    uow, row = context.uow, context.row
     budget = Budget()
     collisions = await colliding(
-        work, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False, budget=budget
+        uow, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False, budget=budget
     )
     kept, more = closest(without_origin(collisions))
     if more:
-        work.note("weaker_matches_left_out", count=more)
+        uow.note("weaker_matches_left_out", count=more)
     if budget.left_out:
-        work.note("names_not_compared", count=len(budget.left_out))
-    found = await described(work.tx, kept)
+        uow.note("names_not_compared", count=len(budget.left_out))
+    found = await described(uow.connection, kept)
     known = {(match.subject_type, match.subject_id) for match in found}
     missing = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
-    named = await as_they_are(work.tx, [match for match in missing if _named(match)])
+    named = await as_they_are(uow.connection, [match for match in missing if _named(match)])
     gone = [match.model_copy(update={"live": False}) for match in missing if not _named(match)]
     matches = (*found, *named, *gone)
-    await projects.keep_matches(work.tx, row.id, row.round, matches, weaker=more, not_compared=budget.left_out)
+    await projects.keep_matches(uow.connection, row.id, row.round, matches, weaker=more, not_compared=budget.left_out)
     return matches
 
 
@@ -57,7 +57,7 @@ def _named(match: Match) -> bool:
 async def suspects(context: ProjectContext) -> tuple[Match, ...]:
     """P4, P10: what may be in conflict: another's, registered before, and live at this moment."""
     still_there = await colliding(
-        context.work, context.subject, context.row.form, REGISTERED, bounds=context.policy.matching
+        context.uow, context.subject, context.row.form, REGISTERED, bounds=context.policy.matching
     )
     live = {(one.subject_type, one.subject_id) for one in still_there}
     return tuple(
@@ -76,18 +76,18 @@ async def rule_on_matches(context: ProjectContext, task: TaskRow, decision: Deci
     said: dict[str, Ruled] = {}
     if task.kind is TaskKind.CONFLICT_CHECK:
         said |= await clerks_rulings(context, decision, shown)
-        ruling, about = Ruling.SUSPECTED, named_in(decision.fields) if decision.choice == SUSPECT else []
+        ruling, about = Ruling.SUSPECTED, named_in(decision.fields) if decision.choice == AnswerChoice.SUSPECT else []
     else:
         # Each VP is asked about what belongs to their own salesperson; the slot says whose.
         suspected = named_in(task.note or {})
         about = [one for one in suspected if one in shown and shown[one][1].salesperson == task.slot]
-        ruling = Ruling.CONFLICT if decision.choice == CONFLICT else Ruling.CLEARED
+        ruling = Ruling.CONFLICT if decision.choice == AnswerChoice.CONFLICT else Ruling.CLEARED
     for one in about:
         if one in shown:
             said[one] = await rule(context, decision, one, shown[one], ruling, decision.reason)
     if said:
         changed = [match.model_copy(update={"ruled": said.get(match.subject_id, match.ruled)}) for match in matches]
-        await projects.keep_matches(context.work.tx, context.row.id, context.row.round, changed)
+        await projects.keep_matches(context.uow.connection, context.row.id, context.row.round, changed)
 
 
 def confirmed_conflicts(
@@ -100,7 +100,7 @@ def confirmed_conflicts(
     confirmed = [
         subject_id
         for of_round, decision in decided
-        if of_round == number and decision.choice == CONFLICT
+        if of_round == number and decision.choice == AnswerChoice.CONFLICT
         for subject_id in noted.get(decision.task_id, ())
         if salesperson_of.get(subject_id) == decision.slot
     ]

@@ -9,7 +9,7 @@ from typing import Any, Self
 from pydantic import JsonValue, ValidationError
 
 from activities.conflicts.collisions import keyed_parties
-from activities.conflicts.rulings import take_back_aliases
+from activities.conflicts.rulings import revoke_aliases
 from activities.disputes.stepping_in import agreement_waits
 from activities.projects.matches import (
     accounts_concerned,
@@ -20,11 +20,11 @@ from activities.projects.matches import (
     rule_on_matches,
     suspects,
 )
-from activities.projects.statements import active, receive_contract, refuse_wrong_contract, take
+from activities.projects.statements import active, judge, receive_contract, refuse_wrong_contract
 from activities.steps import Moved, MoveStep, Recorded
-from activities.tasks.context import Answered, Context, ForeignStep, Refused
-from activities.tasks.mail_outbox import Letters
-from activities.unit_of_work import Work
+from activities.tasks.context import Answered, Context, IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
+from activities.unit_of_work import UnitOfWork
 from conflicts.named import look_up
 from db.accounts import applications
 from db.disputes import disputes
@@ -34,6 +34,7 @@ from db.tasks.tasks import DecisionRow, TaskRow
 from domain.conflicts.project_match import Match
 from domain.disputes.credit import shares_of
 from domain.disputes.dispute import TWO_PROJECTS, Claimant, DisputeStage, dispute_is_of, merged_reason
+from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.project import ProjectForm, ProjectStage, Track
@@ -42,34 +43,18 @@ from domain.projects.rules import (
     CLERK_FIELD,
     PROJECT_FORM_FIELD,
     SUSPECTS_FIELD,
-    ProjectNotice,
     project_choices,
     project_stage_rule,
-    told_of_project,
+    recipients_of_project,
 )
 from domain.projects.silence import Silence, SilenceDue, silence_ahead
+from domain.refusals import RefusalCode, Refused
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks.deadlines import objection_until
-from domain.tasks.task import (
-    ACCEPT,
-    ASSIGN,
-    CALL_MEETING,
-    CLEAR,
-    CONFLICT,
-    HOLD,
-    NO_CONFLICT,
-    RECEIVED,
-    REJECT,
-    REROUTE,
-    SUSPECT,
-    UPHOLD_REFUSAL,
-    Ask,
-    Choice,
-    TaskKind,
-)
+from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, Choice, TaskKind
 from matching.projects import another_project, renamed
-from texts.mails.mail import MailFacts, MailKind
+from texts.mails.mail import MailFacts
 from texts.projects.project_lines import (
     contract_lines,
     credit_lines,
@@ -93,16 +78,16 @@ class ProjectContext(Context):
     """P5: the ids of what the clerk's answer names."""
 
     @classmethod
-    async def own(cls, work: Work, subject_id: str) -> Self:
-        row = await projects.find(work.tx, subject_id, lock=True)
-        if row is None or row.workflow_id != work.workflow_id:
-            raise ForeignStep(f"{work.workflow_id} has no project {subject_id}")
-        return await cls.of(work, row)
+    async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
+        row = await projects.find(uow.connection, subject_id, lock=True)
+        if row is None or row.workflow_id != uow.workflow_id:
+            raise IllegalTransition(f"{uow.workflow_id} has no project {subject_id}")
+        return await cls.of(uow, row)
 
     @classmethod
-    async def of(cls, work: Work, row: ProjectRow) -> Self:
-        work.subject_id = row.id
-        context = await cls.with_facts(work, row.policy_digest)
+    async def of(cls, uow: UnitOfWork, row: ProjectRow) -> Self:
+        uow.subject_id = row.id
+        context = await cls.with_facts(uow, row.policy_digest)
         context.row = row
         return context
 
@@ -136,14 +121,14 @@ class ProjectContext(Context):
 
     async def change(self, **values: Any) -> None:
         """Set columns of the registration; the context shows them from then on."""
-        await projects.change(self.work.tx, self.row.id, **values)
+        await projects.change(self.uow.connection, self.row.id, **values)
         self.row = self.row.model_copy(update=values)
 
     async def matches(self) -> tuple[Match, ...]:
         """What was found in this round (P4)."""
-        return await projects.matches_of(self.work.tx, self.row.id, self.row.round)
+        return await projects.matches_of(self.uow.connection, self.row.id, self.row.round)
 
-    async def entitled(self, stage: str) -> None:
+    async def check_transition(self, stage: str) -> None:
         row, to = self.row, ProjectStage(stage)
         decided = [
             d for number, d in self.docket.decided
@@ -155,33 +140,33 @@ class ProjectContext(Context):
         held: dict[ProjectStage, dict[ProjectStage, bool]] = {
             ProjectStage.RESUME_REVIEW: {ProjectStage.RESUME_REVIEW: row.resumes is not None and not decided},
             ProjectStage.ROUTING: {
-                ProjectStage.RESUME_REVIEW: ACCEPT in choices,
+                ProjectStage.RESUME_REVIEW: AnswerChoice.ACCEPT in choices,
                 ProjectStage.HELD: not decided and row.track is None,
             },
             ProjectStage.ASSIGNMENT: {ProjectStage.ROUTING: row.track is Track.NON_NAMED},
-            ProjectStage.CONFLICT_CHECK: {ProjectStage.ASSIGNMENT: ASSIGN in choices},
-            ProjectStage.CONFLICT_CONFIRMATION: {ProjectStage.CONFLICT_CHECK: SUSPECT in choices},
+            ProjectStage.CONFLICT_CHECK: {ProjectStage.ASSIGNMENT: AnswerChoice.ASSIGN in choices},
+            ProjectStage.CONFLICT_CONFIRMATION: {ProjectStage.CONFLICT_CHECK: AnswerChoice.SUSPECT in choices},
             ProjectStage.DISPUTED: {
                 ProjectStage.ROUTING: row.track is Track.OTHER_ACCOUNT,
-                ProjectStage.OBJECTION: CALL_MEETING in choices,
+                ProjectStage.OBJECTION: AnswerChoice.CALL_MEETING in choices,
                 **dict.fromkeys((ProjectStage.APPROVAL, ProjectStage.HELD), agreement_waits(row) is not None),
             },
             ProjectStage.APPROVAL: {
                 ProjectStage.ROUTING: row.track is Track.OWN_ACCOUNT,
-                ProjectStage.CONFLICT_CHECK: CLEAR in choices,
+                ProjectStage.CONFLICT_CHECK: AnswerChoice.CLEAR in choices,
                 ProjectStage.CONFLICT_CONFIRMATION: await self._nobody_sees_a_conflict(choices),
                 ProjectStage.DISPUTED: await self._own_dispute_settled(),
                 ProjectStage.HELD: not decided and row.track is not None,
             },
-            ProjectStage.HELD: {ProjectStage.APPROVAL: HOLD in choices and agreement_waits(row) is None},
-            ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: CONFLICT in choices},
+            ProjectStage.HELD: {ProjectStage.APPROVAL: AnswerChoice.HOLD in choices and agreement_waits(row) is None},
+            ProjectStage.REFUSED: {ProjectStage.CONFLICT_CONFIRMATION: AnswerChoice.CONFLICT in choices},
             ProjectStage.OBJECTION: {ProjectStage.REFUSED: row.objection is not None},
             ProjectStage.CLOSED_REFUSED: {
-                ProjectStage.REFUSED: row.objection is None and until is not None and until <= self.work.now,
-                ProjectStage.OBJECTION: UPHOLD_REFUSAL in choices,
+                ProjectStage.REFUSED: row.objection is None and until is not None and until <= self.uow.now,
+                ProjectStage.OBJECTION: AnswerChoice.UPHOLD_REFUSAL in choices,
             },
             ProjectStage.REJECTED: dict.fromkeys(
-                (ProjectStage.APPROVAL, ProjectStage.RESUME_REVIEW), REJECT in choices
+                (ProjectStage.APPROVAL, ProjectStage.RESUME_REVIEW), AnswerChoice.REJECT in choices
             ),
             ProjectStage.ENDED: {ProjectStage.ACTIVE: row.loss is not None},
             ProjectStage.CONTRACT_SIGNED: {ProjectStage.ACTIVE: row.contract is not None},
@@ -195,11 +180,11 @@ class ProjectContext(Context):
             ProjectStage.MERGED: {ProjectStage.DISPUTED: self._merged_into() != ""},
         }
         if not held.get(to, {}).get(row.stage, False):
-            raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
+            raise IllegalTransition(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
 
     async def _nobody_sees_a_conflict(self, choices: Collection[str]) -> bool:
         """P6: every VP asked has said that there is none."""
-        if NO_CONFLICT not in choices or CONFLICT in choices:
+        if AnswerChoice.NO_CONFLICT not in choices or AnswerChoice.CONFLICT in choices:
             return False
         still_open = self.docket.open_tasks
         return all(task.kind is not TaskKind.CONFLICT_CONFIRMATION for task in still_open)
@@ -208,7 +193,7 @@ class ProjectContext(Context):
         """D1, D2: by a dispute over this project; the meeting over another may have bound it again since. An agreement
         that waits for the meeting settles nothing (D4)."""
         bound = self.row.agreement is not None and agreement_waits(self.row) is None
-        return bound and await disputes.settled(self.work.tx, self.row.id)
+        return bound and await disputes.settled(self.uow.connection, self.row.id)
 
     def _merged_into(self) -> str:
         """D6: the registration that goes on in place of this one, as the meeting over it has decided."""
@@ -227,24 +212,24 @@ class ProjectContext(Context):
         if self.row.stage is not ProjectStage.ACTIVE or self.row.updated_at is None or waits_for_commerce:
             return False
         shelved = silence_ahead(self.row.updated_at, 0, self.policy, self.calendar)[-1]
-        return shelved.at <= self.work.now
+        return shelved.at <= self.uow.now
 
     async def _dispute_stood_still(self) -> bool:
         """U10: nobody has settled the newest dispute over it."""
-        over = await disputes.of_project(self.work.tx, self.row.id)
+        over = await disputes.of_project(self.uow.connection, self.row.id)
         return bool(over) and over[-1].stage is DisputeStage.SHELVED
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
-        await self.tell_people(ProjectNotice.STANDING_STILL, key=task.id, until=until)
+        await self.notify_people(Notice.STANDING_STILL, key=task.id, until=until)
 
     async def enter(self, step: MoveStep) -> Moved:
-        work, stage, before = self.work, ProjectStage(step.stage), self.row.stage
+        uow, stage, before = self.uow, ProjectStage(step.stage), self.row.stage
         if stage is before is ProjectStage.ACTIVE:
             return await self._stay_active()
-        update: dict[str, Any] = {"stage": stage, "stage_since": work.now}
+        update: dict[str, Any] = {"stage": stage, "stage_since": uow.now}
         until = None
         if stage is ProjectStage.REFUSED:
-            until = objection_until(work.now, self.policy, self.calendar)
+            until = objection_until(uow.now, self.policy, self.calendar)
             update |= {"refusal": await self._refusal_on_record(until.isoformat()), "objection": None}
         elif stage in (ProjectStage.REJECTED, ProjectStage.CLOSED_REFUSED):
             update["end_reason"] = await self._reason_on_record(stage)
@@ -255,10 +240,10 @@ class ProjectContext(Context):
         elif stage is ProjectStage.SHELVED:
             update["end_reason"] = {"reason": "", "rule": "U10"}
         if before is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:  # U6: a new date of registration
-            update |= {"registered_at": work.now, "named_since": None}
-            await applications.set_since(work.tx, "project", self.row.id, work.now)
+            update |= {"registered_at": uow.now, "named_since": None}
+            await applications.set_since(uow.connection, "project", self.row.id, uow.now)
         await self.change(**update)
-        await applications.set_live(work.tx, "project", self.row.id, stage.live)  # P10
+        await applications.set_live(uow.connection, "project", self.row.id, stage.live)  # P10
         # One that was registered before may have been recorded only after this one had found its way (P4, A5).
         decided_on = stage in _DECIDED_ON_MATCHES and before is not ProjectStage.ROUTING  # which has just looked
         if stage is ProjectStage.CONFLICT_CHECK or decided_on:
@@ -267,7 +252,7 @@ class ProjectContext(Context):
         apart = (self.row.agreement or {}).get("goes_on", TWO_PROJECTS) == TWO_PROJECTS
         if stage is ProjectStage.APPROVAL and before is ProjectStage.DISPUTED and self.row.refusal and apart:
             await self._overturn_refusal()
-        work.note(
+        uow.note(
             "stage_moved",
             stage_from=before.value,
             stage=stage.value,
@@ -280,24 +265,24 @@ class ProjectContext(Context):
     async def _stay_active(self) -> Moved:
         """U7: handed in or sent back, the salesperson has been heard of or has to act: the clocks of silence (U2–U5)
         begin anew. They stand still while commerce has the application; N12 reminds commerce meanwhile."""
-        await self.change(updated_at=self.work.now, silences=0)
-        return Moved(ahead=self.ahead(), updated_at=self.work.now)
+        await self.change(updated_at=self.uow.now, silences=0)
+        return Moved(ahead=self.ahead(), updated_at=self.uow.now)
 
     async def _overturn_refusal(self) -> None:
         """P8, D6: they are two projects, the meeting says: what the confirmation has taught is taken back."""
-        confirmed = [d for _, d in self.docket.decided if d.choice == CONFLICT]
+        confirmed = [d for _, d in self.docket.decided if d.choice == AnswerChoice.CONFLICT]
         settled = self.row.agreement or {}
         by = str(settled.get("by") or self.row.salesperson)
-        await take_back_aliases(self, [d.task_id for d in confirmed], by=by, because=str(settled.get("summary", "D2")))
+        await revoke_aliases(self, [d.task_id for d in confirmed], by=by, because=str(settled.get("summary", "D2")))
 
     async def _refusal_on_record(self, until: str) -> dict[str, JsonValue]:
         """P7: who confirmed the conflict, why, and with what."""
         decided = [d for _, d in self.docket.decided]
-        confirmed = next(d for d in reversed(decided) if d.choice == CONFLICT)
+        confirmed = next(d for d in reversed(decided) if d.choice == AnswerChoice.CONFLICT)
         return {
             "by": confirmed.person,
             "reason": confirmed.reason,
-            "at": self.work.now.isoformat(),
+            "at": self.uow.now.isoformat(),
             "suspects": list(self._confirmed(await self.matches())),
             "objection_until": until,
         }
@@ -306,37 +291,37 @@ class ProjectContext(Context):
         return confirmed_conflicts(self.row.round, self.docket.decided, self.docket.tasks, found)
 
     async def _reason_on_record(self, stage: ProjectStage) -> dict[str, JsonValue]:
-        choice = REJECT if stage is ProjectStage.REJECTED else UPHOLD_REFUSAL
+        choice = AnswerChoice.REJECT if stage is ProjectStage.REJECTED else AnswerChoice.UPHOLD_REFUSAL
         decided = [d for _, d in self.docket.decided if d.choice == choice]
         rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
-    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
-        await self.tell_people(ProjectNotice(notice), key=step.key, involved=involved)
+    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+        await self.notify_people(Notice(notice), key=step.key, involved=involved)
 
-    async def tell_people(
-        self, kind: ProjectNotice, *, key: str, involved: Sequence[str] = (), by: str = "", **more: Any
+    async def notify_people(
+        self, kind: Notice, *, key: str, involved: Sequence[str] = (), by: str = "", **more: Any
     ) -> None:
         """Queue the mails of one notice, with the reason and the date that belong to it. `more`: of `MailFacts`."""
         row = self.row
         because = self._because(kind)
         if kind in _OF_SILENCE and self.ahead():
             more |= {"until": self.ahead()[-1].at, "since": row.updated_at}
-        elif kind is ProjectNotice.CONFLICT_REFUSED:
+        elif kind is Notice.CONFLICT_REFUSED:
             more["until"] = self.objection_until
         # The applicant as well, where a dispute has made another salesperson responsible (P2, D2).
-        if kind in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
+        if kind in (Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED):
             involved = (row.applicant,)
-        elif kind is ProjectNotice.PROJECT_WITHDRAWN:
+        elif kind is Notice.PROJECT_WITHDRAWN:
             involved = (*involved, row.applicant)
-        elif kind in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):  # D3: each with a part of it
+        elif kind in (Notice.CONTRACT_SIGNED, Notice.CONTRACT_CORRECTED):  # D3: each with a part of it
             involved = tuple(share.person for share in shares_of(row.agreement, row.salesperson))
-        elif kind in (ProjectNotice.STANDING_STILL, ProjectNotice.SHELVED_STANDING):  # who has held it waits for it
-            held = [d for number, d in self.docket.decided if number == row.round and d.choice == HOLD]
+        elif kind in (Notice.STANDING_STILL, Notice.SHELVED_STANDING):  # who has held it waits for it
+            held = [d for number, d in self.docket.decided if number == row.round and d.choice == AnswerChoice.HOLD]
             involved = tuple(d.person for d in held)
         if kind in _WITH_ESSENTIALS:
             more["essentials"] = project_essentials(row.form)
-        people = told_of_project(
+        people = recipients_of_project(
             kind,
             self.organisation,
             salesperson=row.salesperson,
@@ -347,34 +332,34 @@ class ProjectContext(Context):
         )
         more = {"reason": str(because.get("reason", "")), "facts": await self._facts_of(kind), **more}
         by = by or str(because.get("by", ""))
-        await Letters(self).notice(MailKind(kind.value), people, key=key, by=by, **more)
+        await MailOutbox(self).notice(kind, people, key=key, by=by, **more)
 
-    def _because(self, kind: ProjectNotice) -> Mapping[str, Any]:
+    def _because(self, kind: Notice) -> Mapping[str, Any]:
         """Where the record holds why something was decided, and by whom."""
         row = self.row
         found = {
-            ProjectNotice.CONFLICT_REFUSED: row.refusal,
-            ProjectNotice.PROJECT_REJECTED: row.end_reason,
-            ProjectNotice.REFUSAL_UPHELD: row.end_reason,
-            ProjectNotice.RESUME_REJECTED: row.end_reason,
-            ProjectNotice.PROJECT_WITHDRAWN: row.end_reason,
-            ProjectNotice.LOST: row.loss,
-            ProjectNotice.CONTRACT_SIGNED: row.contract,
-            ProjectNotice.CONTRACT_CORRECTED: ((row.contract or {}).get("corrections") or [{}])[-1],
-            ProjectNotice.CONTRACT_SENT_BACK: (row.contract_application or {}).get("sent_back"),
+            Notice.CONFLICT_REFUSED: row.refusal,
+            Notice.PROJECT_REJECTED: row.end_reason,
+            Notice.REFUSAL_UPHELD: row.end_reason,
+            Notice.RESUME_REJECTED: row.end_reason,
+            Notice.PROJECT_WITHDRAWN: row.end_reason,
+            Notice.LOST: row.loss,
+            Notice.CONTRACT_SIGNED: row.contract,
+            Notice.CONTRACT_CORRECTED: ((row.contract or {}).get("corrections") or [{}])[-1],
+            Notice.CONTRACT_SENT_BACK: (row.contract_application or {}).get("sent_back"),
         }
         return found.get(kind) or {}
 
-    async def _facts_of(self, kind: ProjectNotice) -> tuple[Essential, ...]:
+    async def _facts_of(self, kind: Notice) -> tuple[Essential, ...]:
         """The rows that only a notice of this kind has."""
         row = self.row
-        if kind in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
+        if kind in (Notice.CONTRACT_SIGNED, Notice.CONTRACT_CORRECTED):
             credited = credit_lines(row.credits(self.organisation), row.salesperson)
             return (*contract_lines(row.contract or {}), *credited)
-        if kind is ProjectNotice.LOST:
+        if kind is Notice.LOST:
             return loss_lines(row.loss or {})
         if kind in _OF_SILENCE:
-            last = await projects.updates_of(self.work.tx, row.id, limit=1)
+            last = await projects.updates_of(self.uow.connection, row.id, limit=1)
             return silence_lines(last[0] if last else None, self.ahead(), self.policy.zone)
         return ()
 
@@ -383,17 +368,19 @@ class ProjectContext(Context):
         """P8: until when a refusal may be objected to."""
         return datetime.fromisoformat(str(self.row.refusal["objection_until"])) if self.row.refusal else None
 
-    async def _other_sides(self, kind: ProjectNotice) -> tuple[Claimant, ...]:
+    async def _other_sides(self, kind: Notice) -> tuple[Claimant, ...]:
         """P3, P7, P2: whose account or registration this one meets. U8: who has been a side of its disputes."""
-        if kind is ProjectNotice.LOST:
-            return tuple(one for over in await disputes.of_project(self.work.tx, self.row.id) for one in over.claimants)
-        told = (ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED)
+        if kind is Notice.LOST:
+            return tuple(
+                one for over in await disputes.of_project(self.uow.connection, self.row.id) for one in over.claimants
+            )
+        told = (Notice.REGISTERED_UNDER_ACCOUNT, Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED)
         if kind in told:
             return await accounts_concerned(self) if self.row.track is Track.OTHER_ACCOUNT else ()
-        if kind is ProjectNotice.CONFLICT_REFUSED:
+        if kind is Notice.CONFLICT_REFUSED:
             return await claimants_of(self, (self.row.refusal or {}).get("suspects", []))
-        if kind is ProjectNotice.SHELVED_STANDING:
-            over = await disputes.of_project(self.work.tx, self.row.id)
+        if kind is Notice.SHELVED_STANDING:
+            over = await disputes.of_project(self.uow.connection, self.row.id)
             return over[-1].claimants if over and over[-1].stage is DisputeStage.SHELVED else ()
         return ()
 
@@ -426,10 +413,10 @@ class ProjectContext(Context):
         decided = [d for _, d in self.docket.decided]
         match ask.kind:
             case TaskKind.SUPPLY_INFORMATION:
-                held = [d for d in decided if d.choice == HOLD]
+                held = [d for d in decided if d.choice == AnswerChoice.HOLD]
                 return {"reason": held[-1].reason} if held else None
             case TaskKind.CONFLICT_CONFIRMATION:
-                suspected = [d for d in decided if d.choice == SUSPECT]
+                suspected = [d for d in decided if d.choice == AnswerChoice.SUSPECT]
                 if not suspected:
                     return None
                 # One VP may supervise several of them: each task is about those of one salesperson, and says which.
@@ -461,24 +448,24 @@ class ProjectContext(Context):
     @property
     def today(self) -> date:
         """The day of this step in the business time zone."""
-        return self.work.now.astimezone(self.policy.zone).date()
+        return self.uow.now.astimezone(self.policy.zone).date()
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
         if agreement_waits(self.row):  # D4: somebody has stepped in, and the process is on its way to the meeting
-            raise Refused("task_withdrawn", closed_because=ProjectStage.DISPUTED.value)
+            raise Refused(RefusalCode.TASK_WITHDRAWN, closed_because=ProjectStage.DISPUTED.value)
         if task.kind is TaskKind.SUPPLY_INFORMATION:
             self._supplied_form(said)
         elif task.kind is TaskKind.CONTRACT_REVIEW:
             active(self)
-            if said.choice == RECEIVED:
+            if said.choice == AnswerChoice.RECEIVED:
                 refuse_wrong_contract(self, received(said.fields), of_task=True)
-        elif task.kind is TaskKind.CONFLICT_CHECK and said.choice == SUSPECT:
+        elif task.kind is TaskKind.CONFLICT_CHECK and said.choice == AnswerChoice.SUSPECT:
             await self._look_up_suspects(said)
 
     async def _look_up_suspects(self, said: AnswerTask) -> None:
         """P5: what the clerk names and detection has not found is kept beside what it has."""
-        work, row = self.work, self.row
-        named = await look_up(work.tx, named_in(said.fields), row, found=self._found, now=work.now)
+        uow, row = self.uow, self.row
+        named = await look_up(uow.connection, named_in(said.fields), row, found=self._found, now=uow.now)
         if named.problems:
             raise Refused(named.problems[0].key, problems=named.problems)
         self._suspects = list(named.ids)
@@ -486,7 +473,7 @@ class ProjectContext(Context):
         known = {match.subject_id for match in matches}
         added = [match for match in named.matches if match.subject_id not in known]
         if added:
-            await projects.keep_matches(work.tx, row.id, row.round, [*matches, *added])
+            await projects.keep_matches(uow.connection, row.id, row.round, [*matches, *added])
 
     def kept(self, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """A suspect named by its project number is kept by its id."""
@@ -498,12 +485,12 @@ class ProjectContext(Context):
                 return await self._begin_round(said)
             case TaskKind.ASSIGN_CLERK:
                 clerk = str(decision.fields[CLERK_FIELD])
-                self.work.note("clerk_assigned", decision.person, clerk=clerk, rule="P4")
+                self.uow.note("clerk_assigned", decision.person, clerk=clerk, rule="P4")
                 return Answered(names=(clerk,))
             case TaskKind.CONFLICT_CHECK | TaskKind.CONFLICT_CONFIRMATION:
                 await rule_on_matches(self, task, decision)
                 return Answered()
-            case TaskKind.CONTRACT_REVIEW if decision.choice == RECEIVED:
+            case TaskKind.CONTRACT_REVIEW if decision.choice == AnswerChoice.RECEIVED:
                 contract = received(decision.fields)
                 await receive_contract(self, contract, decision.person, channel=said.channel, of_task=True)
                 return Answered()
@@ -515,48 +502,48 @@ class ProjectContext(Context):
 
     async def _send_contract_back(self, decision: DecisionRow) -> None:
         """U7: the salesperson hands it in again, or goes on with the project."""
-        why = {"reason": decision.reason, "by": decision.person, "at": self.work.now.isoformat()}
+        why = {"reason": decision.reason, "by": decision.person, "at": self.uow.now.isoformat()}
         await self.change(contract_application={**(self.row.contract_application or {}), "sent_back": why})
-        self.work.note("contract_sent_back", decision.person, reason=decision.reason, rule="U7")
+        self.uow.note("contract_sent_back", decision.person, reason=decision.reason, rule="U7")
 
     def _supplied_form(self, said: AnswerTask) -> ProjectForm:
         try:
             return ProjectForm.model_validate(said.fields[PROJECT_FORM_FIELD])
         except ValidationError:
-            raise Refused("unreadable") from None
+            raise Refused(RefusalCode.UNREADABLE) from None
 
     async def _begin_round(self, said: AnswerTask) -> Answered:
         """P2, P4: the completed form begins a new round. One that is another by its companies, or under no account by
         what conflict detection compares of the project itself, finds its way anew (P1, P3, P4)."""
-        work, before = self.work, self.row
+        uow, before = self.uow, self.row
         form, number = self._supplied_form(said), before.round + 1
-        await projects.add_round(work.tx, before.id, number, form, work.now)
+        await projects.add_round(uow.connection, before.id, number, form, uow.now)
         parties = keyed_parties(form)
         # Under an account nobody but the VP judges the project itself, who is shown what is found anew.
         of_itself = before.track is Track.NON_NAMED and another_project(before.form, form)
         reroute = of_itself or parties != keyed_parties(before.form)
         update: dict[str, Any] = {"form": form, "round": number}
         if renamed(before.form, form):
-            update["named_since"] = work.now
+            update["named_since"] = uow.now
         if reroute:
             # A company named only now has its place in time from now on (A5); one named before keeps it.
-            await applications.set_parties(work.tx, "project", before.id, parties, since=work.now, live=True)
+            await applications.set_parties(uow.connection, "project", before.id, parties, since=uow.now, live=True)
             update |= {"track": None, "account_id": None}
             if await self._own_dispute_settled():
                 update["agreement"] = None
             update |= {"refusal": None, "objection": None}
         else:
-            weaker = await projects.weaker_matches(work.tx, before.id, before.round)
-            left_out = await projects.not_compared(work.tx, before.id, before.round)
+            weaker = await projects.weaker_matches(uow.connection, before.id, before.round)
+            left_out = await projects.not_compared(uow.connection, before.id, before.round)
             await projects.keep_matches(
-                work.tx, before.id, number, await self.matches(), weaker=weaker, not_compared=left_out
+                uow.connection, before.id, number, await self.matches(), weaker=weaker, not_compared=left_out
             )
         await self.change(**update)
-        work.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
-        return Answered(round=number, outcome=REROUTE if reroute else "")
+        uow.note("project_round_begun", said.person, round=number, rerouted=reroute, rule="P2")
+        return Answered(round=number, outcome=AnswerOutcome.REROUTE if reroute else "")
 
-    async def take(self, said: Statement) -> Recorded:
-        return await take(self, said)
+    async def judge(self, said: Statement) -> Recorded:
+        return await judge(self, said)
 
     def ahead(self) -> tuple[SilenceDue, ...]:
         """U2–U5: what happens by itself from here on; nothing while commerce has the contract to review (U7)."""
@@ -567,7 +554,7 @@ class ProjectContext(Context):
     def mail_facts(self) -> MailFacts:
         row = self.row
         return MailFacts(
-            kind=MailKind.TASK,
+            kind=Notice.TASK,
             subject_type=self.type,
             subject_id=row.id,
             project_number=row.number or "",
@@ -608,7 +595,5 @@ _WITH_MATCHES = frozenset(
     }
 )
 """A5: whoever decides sees what else is registered, when, and how well everyone knows the customer."""
-_OF_SILENCE = (ProjectNotice.SILENT_TWO_WEEKS, ProjectNotice.SILENT_ONE_MONTH)
-_WITH_ESSENTIALS = frozenset(
-    {ProjectNotice.REGISTERED_UNDER_ACCOUNT, ProjectNotice.LOST, ProjectNotice.PROJECT_APPROVED}
-)
+_OF_SILENCE = (Notice.SILENT_TWO_WEEKS, Notice.SILENT_ONE_MONTH)
+_WITH_ESSENTIALS = frozenset({Notice.REGISTERED_UNDER_ACCOUNT, Notice.LOST, Notice.PROJECT_APPROVED})

@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from activities.steps import OpenTask, Recorded
 from activities.tasks.asking import known_to_workflow, people_of, with_deadline
-from activities.tasks.context import Context, Refused
+from activities.tasks.context import Context
 from activities.tasks.docket import Docket
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import accept
-from activities.unit_of_work import Work
+from activities.unit_of_work import UnitOfWork
 from db import messages
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.tasks import tasks
+from domain.notices import Notice
 from domain.organisation import Person, Role
-from domain.projects.rules import BOUND_BY_AN_OUTCOME, ProjectNotice
+from domain.projects.rules import BOUND_BY_AN_OUTCOME
+from domain.refusals import RefusalCode, Refused
 from domain.statements import Reassign
 from domain.tasks.task import Ask
-from texts.mails.mail import MailKind
 
 if TYPE_CHECKING:
     from activities.disputes.disputes import DisputeContext
@@ -30,43 +31,43 @@ OPERATOR = "operator:"
 """Who runs a command is named so; no person of the organisation can be."""
 
 
-async def take_reassignment(context: ProjectContext, said: Reassign) -> Recorded:
+async def judge_reassignment(context: ProjectContext, said: Reassign) -> Recorded:
     """A2, A6: an operator hands the project to another salesperson, with a reason. Raises `Refused`."""
-    row, work = context.row, context.work
+    row, uow = context.row, context.uow
     successor = _successor(context, said)
     if row.stage.ended:
-        raise Refused("project_stage_does_not_allow", stage=row.stage.value)
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
     if said.was and row.salesperson != said.was:  # a dispute, or the command given twice, was quicker
-        raise Refused("not_salesperson_of_project", salesperson=row.salesperson)
+        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT, salesperson=row.salesperson)
     before = row.salesperson
     await context.change(salesperson=successor.id, department=successor.department)
-    work.note("project_reassigned", said.person, was=before, now=successor.id, reason=said.reason, rule="A6")
-    moved = await _reassign_tasks(context, work.workflow_id, {before: successor.id})
+    uow.note("project_reassigned", said.person, was=before, now=successor.id, reason=said.reason, rule="A6")
+    moved = await _reassign_tasks(context, uow.workflow_id, {before: successor.id})
     await _reassign_disputes(context, before)
-    await context.tell_people(
-        ProjectNotice.REASSIGNED, key=said.message_id, involved=[before], reason=said.reason, by=said.person
+    await context.notify_people(
+        Notice.REASSIGNED, key=said.message_id, involved=[before], reason=said.reason, by=said.person
     )
-    await accept(work, said, settled=True, salesperson=successor.id)
+    await accept(uow, said, settled=True, salesperson=successor.id)
     return Recorded(accepted=True, settled=True, tasks=moved)
 
 
-async def take_side(context: DisputeContext, said: Reassign) -> Recorded:
+async def judge_side_reassignment(context: DisputeContext, said: Reassign) -> Recorded:
     """D1, D2: an account holder leaves, and another salesperson speaks for their side. Raises `Refused`.
 
     The account itself stays where an approved application has put it (A2).
     """
-    row, work = context.row, context.work
+    row, uow = context.row, context.uow
     successor = _successor(context, said)
     if row.stage.ended or context.project_is_over:
-        raise Refused("dispute_not_open", stage=row.stage.value)
+        raise Refused(RefusalCode.DISPUTE_NOT_OPEN, stage=row.stage.value)
     if not any(one.person == said.was and one.subject_type == "account" for one in row.claimants):
-        raise Refused("not_party_of_dispute")
+        raise Refused(RefusalCode.NOT_PARTY_OF_DISPUTE)
     await context.change(**_handed_on(row, said.was, successor.id))
-    work.note(
+    uow.note(
         "side_handed_on", said.person, dispute=row.id, was=said.was, now=successor.id, reason=said.reason, rule="D1"
     )
-    moved = await _reassign_tasks(context, work.workflow_id, {said.was: successor.id})
-    await accept(work, said, settled=True, salesperson=successor.id)
+    moved = await _reassign_tasks(context, uow.workflow_id, {said.was: successor.id})
+    await accept(uow, said, settled=True, salesperson=successor.id)
     return Recorded(accepted=True, settled=True, tasks=moved)
 
 
@@ -81,32 +82,34 @@ async def carry_over(context: ProjectContext, before: str, *, but: str) -> None:
         if task.workflow_id == row.workflow_id and task.kind in BOUND_BY_AN_OUTCOME:
             note = await context.note_for(Ask(kind=task.kind, slot=task.slot))
             await docket.change(task, note=note)
-    await hand_on_sides(context.work, docket, row.id, before, row.salesperson, but=but)
+    await hand_on_sides(context.uow, docket, row.id, before, row.salesperson, but=but)
 
 
-async def hand_on_sides(work: Work, docket: Docket, project_id: str, before: str, successor: str, *, but: str) -> None:
+async def hand_on_sides(
+    uow: UnitOfWork, docket: Docket, project_id: str, before: str, successor: str, *, but: str
+) -> None:
     """D6: whoever an outcome has made responsible for a registration speaks for it in its running disputes, `but` the
     one that has decided so."""
     if before != successor:
-        running = [dispute for dispute in await disputes.open_with(work.tx, project_id) if dispute.id != but]
-        await _hand_on(work, docket, running, before, successor, because="dispute outcome", only=project_id)
+        running = [dispute for dispute in await disputes.open_with(uow.connection, project_id) if dispute.id != but]
+        await _hand_on(uow, docket, running, before, successor, because="dispute outcome", only=project_id)
 
 
 def _successor(context: Context, said: Reassign) -> Person:
     """An active salesperson, named by an operator. Raises `Refused`."""
     if not said.person.startswith(OPERATOR):
-        raise Refused("not_operator")
+        raise Refused(RefusalCode.NOT_OPERATOR)
     successor = context.organisation.person(said.to)
     if successor is None or not successor.active or Role.SALESPERSON not in successor.roles:
-        raise Refused("reassign_unknown", person=said.to)
+        raise Refused(RefusalCode.REASSIGN_UNKNOWN, person=said.to)
     return successor
 
 
 async def _reassign_tasks(context: Context, workflow_id: str, slots: Mapping[str, str]) -> tuple[OpenTask, ...]:
     """The open tasks of a process, those of the salespeople in `slots` now being their successors'."""
-    work = context.work
+    uow = context.uow
     still_open = [task for task in context.docket.open_tasks if task.workflow_id == workflow_id]
-    letters, moved = Letters(context), []
+    letters, moved = MailOutbox(context), []
     for task in still_open:
         if slots.get(task.slot, task.slot) != task.slot:
             task = await context.docket.change(task, slot=slots[task.slot])
@@ -115,24 +118,24 @@ async def _reassign_tasks(context: Context, workflow_id: str, slots: Mapping[str
         now = {person.person for person in people}
         gone = [person for person in before_that if person.person not in now]
         fresh = [person for person in people if person.person not in {one.person for one in before_that}]
-        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
-        await tasks.ask_people(work.tx, people)
+        await tasks.remove_assignees(uow.connection, task.id, [person.person for person in gone], at=uow.now)
+        await tasks.add_assignees(uow.connection, people)
         task = await with_deadline(context, task, people)
-        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
-        moved.append(known_to_workflow(task, people, context, work.now))
+        await letters.to_asked(Notice.TASK, task, fresh, each_link=True)
+        await letters.to_asked(Notice.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
+        moved.append(known_to_workflow(task, people, context, uow.now))
     return tuple(moved)
 
 
 async def _reassign_disputes(context: ProjectContext, before: str) -> None:
     """D1, D2: the successor speaks for their side of a running dispute, whose own process then asks them."""
-    work, row = context.work, context.row
-    running = await disputes.open_with(work.tx, row.id)
-    await _hand_on(work, context.docket, running, before, row.salesperson, because="reassigned")
+    uow, row = context.uow, context.row
+    running = await disputes.open_with(uow.connection, row.id)
+    await _hand_on(uow, context.docket, running, before, row.salesperson, because="reassigned")
 
 
 async def _hand_on(
-    work: Work,
+    uow: UnitOfWork,
     docket: Docket,
     running: Sequence[DisputeRow],
     before: str,
@@ -142,11 +145,11 @@ async def _hand_on(
     only: str = "",
 ) -> None:
     for dispute in running:
-        await disputes.change(work.tx, dispute.id, **_handed_on(dispute, before, successor, only))
+        await disputes.change(uow.connection, dispute.id, **_handed_on(dispute, before, successor, only))
         for task in docket.open_tasks:
             if task.workflow_id == dispute.workflow_id and task.slot == before:
                 await docket.change(task, slot=successor)
-        await messages.nudge_process(work.tx, dispute.workflow_id, because=because)
+        await messages.nudge_process(uow.connection, dispute.workflow_id, because=because)
 
 
 def _handed_on(dispute: DisputeRow, before: str, successor: str, only: str = "") -> dict[str, Any]:

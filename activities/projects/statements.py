@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from activities.disputes.stepping_in import step_in
-from activities.projects.reassigning import take_reassignment
+from activities.projects.reassigning import judge_reassignment
 from activities.steps import Recorded
-from activities.tasks.context import Refused
 from activities.tasks.receipts import accept
 from db.projects import projects
 from db.projects.projects import UpdateRow
@@ -15,6 +14,7 @@ from domain.access import may_receive_contract
 from domain.accounts.named_account import appeal_in_time
 from domain.projects.contract_review import application_problems, on_record, receipt_problems
 from domain.projects.project import ContractReview, ProjectStage
+from domain.refusals import RefusalCode, Refused
 from domain.statements import (
     CallForMeeting,
     ObjectToRefusal,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from activities.projects.projects import ProjectContext
 
 
-async def take(context: ProjectContext, said: Statement) -> Recorded:
+async def judge(context: ProjectContext, said: Statement) -> Recorded:
     """Judge a statement that is no answer, and record what becomes of it. Raises `Refused`."""
     match said:
         case UpdateProject():
@@ -47,51 +47,51 @@ async def take(context: ProjectContext, said: Statement) -> Recorded:
         case Withdraw():
             return await _take_withdrawal(context, said)
         case Reassign():
-            return await take_reassignment(context, said)
+            return await judge_reassignment(context, said)
         case _:
-            raise Refused("project_stage_does_not_allow", stage=context.row.stage.value)
+            raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=context.row.stage.value)
 
 
 def active(context: ProjectContext) -> None:
     """Active, and nothing on record that ends it with the next step. Raises `Refused`."""
     row = context.row
     if row.stage is not ProjectStage.ACTIVE or row.loss or row.contract:
-        raise Refused("project_not_active", stage=row.stage.value, status=row.stage.status.value)
+        raise Refused(RefusalCode.PROJECT_NOT_ACTIVE, stage=row.stage.value, status=row.stage.status.value)
 
 
 def _by_its_salesperson(context: ProjectContext, person: str) -> None:
     if person != context.row.salesperson:
-        raise Refused("not_salesperson_of_project")
+        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
 
 
 async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded:
     """U1, U5: by the responsible salesperson; all three clocks start again."""
-    work, row, update = context.work, context.row, said.update
+    uow, row, update = context.uow, context.row, said.update
     _by_its_salesperson(context, said.person)
     active(context)
     if update is None:
-        raise Refused("unreadable")
-    number = await projects.last_update_number(work.tx, row.id) + 1
+        raise Refused(RefusalCode.UNREADABLE)
+    number = await projects.last_update_number(uow.connection, row.id) + 1
     await projects.add_update(
-        work.tx,
+        uow.connection,
         UpdateRow(
             project_id=row.id,
             number=number,
             message_id=said.message_id,
             person=said.person,
             said_at=said.said_at,
-            recorded_at=work.now,
+            recorded_at=uow.now,
             **update.model_dump(),
         ),
     )
     news = update.model_dump(include={"stage", "amount", "expected_signing"}, exclude_none=True)
     form: dict[str, Any] = {"form": row.form.model_copy(update=news)} if news else {}
-    await context.change(updated_at=work.now, silences=0, **form)
-    work.note("project_updated", said.person, number=number, channel=said.channel, rule="U1")
+    await context.change(updated_at=uow.now, silences=0, **form)
+    uow.note("project_updated", said.person, number=number, channel=said.channel, rule="U1")
     ahead = context.ahead()
     events = [{"at": due.at.isoformat(), "what": due.silence.value} for due in ahead]
-    await accept(work, said, settled=True, number=number, next_events=events)
-    return Recorded(accepted=True, settled=True, ahead=ahead, updated_at=work.now)
+    await accept(uow, said, settled=True, number=number, next_events=events)
+    return Recorded(accepted=True, settled=True, ahead=ahead, updated_at=uow.now)
 
 
 async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:
@@ -99,11 +99,11 @@ async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:
     _by_its_salesperson(context, said.person)
     active(context)
     if said.loss is None:
-        raise Refused("unreadable")
-    loss = {**said.loss.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
+        raise Refused(RefusalCode.UNREADABLE)
+    loss = {**said.loss.model_dump(mode="json"), "by": said.person, "at": context.uow.now.isoformat()}
     await context.change(loss=loss)
-    context.work.note("project_lost", said.person, reason=said.loss.reason, channel=said.channel, rule="U8")
-    await accept(context.work, said)
+    context.uow.note("project_lost", said.person, reason=said.loss.reason, channel=said.channel, rule="U8")
+    await accept(context.uow, said)
     return Recorded(accepted=True)
 
 
@@ -113,21 +113,21 @@ async def _take_contract(context: ProjectContext, said: ReceiveContract) -> Reco
     row, person = context.row, context.organisation.person(said.person)
     handed_in = said.person == row.salesperson
     if person is None or not (handed_in or may_receive_contract(person, own=context.own_people)):
-        raise Refused("not_commerce_or_salesperson")
+        raise Refused(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
     active(context)
     if said.contract is None:
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
     if not handed_in:
         await receive_contract(context, said.contract, said.person, channel=said.channel)
-        await accept(context.work, said)
+        await accept(context.uow, said)
         return Recorded(accepted=True)
     if row.contract_with_commerce:
-        raise Refused("contract_review_open")
+        raise Refused(RefusalCode.CONTRACT_REVIEW_OPEN)
     _refuse_if_wrong(application_problems(said.contract, today=context.today))
-    given = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.work.now.isoformat()}
+    given = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.uow.now.isoformat()}
     await context.change(contract_application=given)
-    context.work.note("contract_handed_in", said.person, channel=said.channel, rule="U7")
-    await accept(context.work, said)
+    context.uow.note("contract_handed_in", said.person, channel=said.channel, rule="U7")
+    await accept(context.uow, said)
     return Recorded(accepted=True, asks_commerce=True)
 
 
@@ -136,10 +136,10 @@ async def receive_contract(
 ) -> None:
     """U7: put on record what commerce has received. Raises `Refused` with everything that is wrong with it."""
     refuse_wrong_contract(context, contract, of_task=of_task)
-    now = context.work.now
+    now = context.uow.now
     kept = on_record(contract, today=context.today, by=by, at=now.isoformat())
     await context.change(contract=kept)
-    context.work.note("contract_received", by, channel=channel, rule="U7", amount=kept["amount"])
+    context.uow.note("contract_received", by, channel=channel, rule="U7", amount=kept["amount"])
 
 
 def refuse_wrong_contract(context: ProjectContext, contract: ContractReview, *, of_task: bool) -> None:
@@ -155,18 +155,18 @@ def _refuse_if_wrong(problems: tuple[Problem, ...]) -> None:
 
 async def _take_objection(context: ProjectContext, said: ObjectToRefusal) -> Recorded:
     """P8: once, by the applicant, in time."""
-    row, work = context.row, context.work
+    row, uow = context.row, context.uow
     _by_its_salesperson(context, said.person)
     if row.objection:
-        raise Refused("objection_used")
+        raise Refused(RefusalCode.OBJECTION_USED)
     if row.stage is not ProjectStage.REFUSED or not row.refusal:
-        raise Refused("project_stage_does_not_allow", stage=row.stage.value)
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
     until = context.objection_until
-    if until is None or not appeal_in_time(said.said_at, work.now, until):
-        raise Refused("objection_too_late", until=until.isoformat() if until else None)
-    await context.change(objection={"reason": said.reason, "at": work.now.isoformat()})
-    work.note("objection_accepted", said.person, reason=said.reason, channel=said.channel, rule="P8")
-    await accept(work, said)
+    if until is None or not appeal_in_time(said.said_at, uow.now, until):
+        raise Refused(RefusalCode.OBJECTION_TOO_LATE, until=until.isoformat() if until else None)
+    await context.change(objection={"reason": said.reason, "at": uow.now.isoformat()})
+    uow.note("objection_accepted", said.person, reason=said.reason, channel=said.channel, rule="P8")
+    await accept(uow, said)
     return Recorded(accepted=True)
 
 
@@ -178,8 +178,8 @@ async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
     row = context.row
     _by_its_salesperson(context, said.person)
     if row.stage.ended or row.stage is ProjectStage.ACTIVE or row.end_reason:
-        raise Refused("project_stage_does_not_allow", stage=row.stage.value)
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
     await context.change(end_reason={"reason": said.reason, "by": said.person})
-    context.work.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
-    await accept(context.work, said)
+    context.uow.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
+    await accept(context.uow, said)
     return Recorded(accepted=True)

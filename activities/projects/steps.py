@@ -30,24 +30,25 @@ from activities.steps import (
     Suspects,
     SuspectsStep,
 )
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from activities.tasks.receipts import give_receipt
-from activities.unit_of_work import Recorder, Work
+from activities.unit_of_work import Recorder, UnitOfWork
 from crypto.seal import seal_holds
 from db import messages
 from db.accounts import applications
 from db.projects import projects
 from db.projects.projects import AlreadyResumed, ProjectRow
 from db.tasks import tasks
+from domain.notices import Notice
 from domain.projects.project import ProjectStage, Track
-from domain.projects.rules import SUSPECTS_FIELD, ProjectNotice, track_of
+from domain.projects.rules import SUSPECTS_FIELD, track_of
 from domain.projects.silence import Silence
 from domain.statements import RegisterProject
-from domain.tasks.task import APPROVE, SUSPECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 
 _REMINDERS = {
-    Silence.TWO_WEEKS: ProjectNotice.SILENT_TWO_WEEKS,
-    Silence.ONE_MONTH: ProjectNotice.SILENT_ONE_MONTH,
+    Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS,
+    Silence.ONE_MONTH: Notice.SILENT_ONE_MONTH,
 }
 
 
@@ -61,45 +62,47 @@ class ProjectSteps:
     async def register_project(self, step: RegisterStep) -> Registered:
         """P1, P4, U6: the registration exists, with its place in time, unless its seal is broken."""
 
-        async def work(work: Work) -> Registered:
+        async def apply(uow: UnitOfWork) -> Registered:
             said = step.statement
-            work.subject_id = said.project_id or None
-            sealed = seal_holds(said, self._recorder.seal_keys) and said.workflow_id == work.workflow_id
+            uow.subject_id = said.project_id or None
+            sealed = seal_holds(said, self._recorder.seal_keys) and said.workflow_id == uow.workflow_id
             if not sealed or said.form is None:
-                work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
+                uow.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
                 return Registered(accepted=False, project_id=said.project_id)
-            organisation = await work.facts.organisation(work.tx)
+            organisation = await uow.facts.organisation(uow.connection)
             person = organisation.person(said.person)
-            code = "person_inactive" if person is None or not person.active else await self._refusal(work, said)
+            code = "person_inactive" if person is None or not person.active else await self._refusal(uow, said)
             if person is None or code:
-                return await self._refuse(work, said, code)
+                return await self._refuse(uow, said, code)
             row = ProjectRow(
                 id=said.project_id,
-                workflow_id=work.workflow_id,
+                workflow_id=uow.workflow_id,
                 applicant=person.id,
                 salesperson=person.id,
                 department=person.department,
                 stage=ProjectStage.RESUME_REVIEW if said.resumes else ProjectStage.ROUTING,
                 round=1,
                 form=said.form,
-                policy_digest=await work.facts.pin_policy(work.tx),
-                registered_at=work.now,
-                stage_since=work.now,
+                policy_digest=await uow.facts.pin_policy(uow.connection),
+                registered_at=uow.now,
+                stage_since=uow.now,
                 resumes=said.resumes,
                 resumption=said.resumption.model_dump(mode="json") if said.resumption else None,
             )
             try:
-                await projects.add(work.tx, row)
+                await projects.add(uow.connection, row)
             except AlreadyResumed:
-                return await self._refuse(work, said, "resume_running")
+                return await self._refuse(uow, said, "resume_running")
             parties = keyed_parties(said.form)
-            await applications.set_parties(work.tx, "project", row.id, parties, since=work.now, live=row.stage.live)
-            work.note(
+            await applications.set_parties(
+                uow.connection, "project", row.id, parties, since=uow.now, live=row.stage.live
+            )
+            uow.note(
                 "project_registered",
                 person.id,
                 resumes=said.resumes,
                 channel=said.channel,
-                policy=work.facts.policy.version,
+                policy=uow.facts.policy.version,
             )
             receipt = {
                 "id": row.id,
@@ -108,8 +111,8 @@ class ProjectSteps:
                 "stage": row.stage.value,
                 "resumes": said.resumes,
             }
-            await give_receipt(work, said, True, receipt)
-            named = work.facts.policy.privacy.customer_name_in_engine
+            await give_receipt(uow, said, True, receipt)
+            named = uow.facts.policy.privacy.customer_name_in_engine
             return Registered(
                 accepted=True,
                 project_id=row.id,
@@ -118,102 +121,102 @@ class ProjectSteps:
                 resumes=said.resumes is not None,
             )
 
-        return await self._recorder.once(step, Registered, work)
+        return await self._recorder.once(step, Registered, apply)
 
-    async def _refusal(self, work: Work, said: RegisterProject) -> str:
+    async def _refusal(self, uow: UnitOfWork, said: RegisterProject) -> str:
         """U6: only a shelved project is resumed, and by its salesperson."""
         if said.resumes is None:
             return ""
         if said.resumption is None:
             return "unreadable"
-        old = await projects.find(work.tx, said.resumes, lock=True)
+        old = await projects.find(uow.connection, said.resumes, lock=True)
         if old is None or old.stage is not ProjectStage.SHELVED:
             return "project_not_shelved"
         return "" if old.salesperson == said.person else "not_salesperson_of_project"
 
-    async def _refuse(self, work: Work, said: RegisterProject, code: str) -> Registered:
-        work.note("registration_refused", said.person, code=code)
-        await give_receipt(work, said, False, {"status": "refused", "code": code, "problems": []})
+    async def _refuse(self, uow: UnitOfWork, said: RegisterProject, code: str) -> Registered:
+        uow.note("registration_refused", said.person, code=code)
+        await give_receipt(uow, said, False, {"status": "refused", "code": code, "problems": []})
         return Registered(accepted=False, project_id=said.project_id)
 
     @activity.defn
     async def route_project(self, step: RouteStep) -> Routed:
         """P1, P3, P4: whose customer it is; and everything else registered for it, with what A5 weighs."""
 
-        async def work(work: Work) -> Routed:
-            context = await ProjectContext.own(work, step.subject.id)
+        async def apply(uow: UnitOfWork) -> Routed:
+            context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
             row = context.row
             if row.stage is not ProjectStage.ROUTING:
-                raise ForeignStep(f"{row.id} is not looking for its way: {row.stage.value}")
+                raise IllegalTransition(f"{row.id} is not looking for its way: {row.stage.value}")
             matches = await find_matches(context)
             accounts = accounts_touched(matches)
             track = track_of(row.salesperson, [match.salesperson for match in accounts])
             await context.change(track=track, account_id=accounts[0].subject_id if accounts else None)
-            work.note("project_routed", track=track.value, accounts=[match.subject_id for match in accounts])
+            uow.note("project_routed", track=track.value, accounts=[match.subject_id for match in accounts])
             if matches:
-                work.note("matches_found", found=[[match.subject_type, match.subject_id] for match in matches])
+                uow.note("matches_found", found=[[match.subject_type, match.subject_id] for match in matches])
             claimants = await accounts_concerned(context) if track is Track.OTHER_ACCOUNT else ()
             return Routed(track=track, claimants=claimants)
 
-        return await self._recorder.once(step, Routed, work)
+        return await self._recorder.once(step, Routed, apply)
 
     @activity.defn
     async def find_suspects(self, step: SuspectsStep) -> Suspects:
         """P5: the registrations that the clerk suspects, and whose they are."""
 
-        async def work(work: Work) -> Suspects:
-            context = await ProjectContext.own(work, step.subject.id)
+        async def apply(uow: UnitOfWork) -> Suspects:
+            context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
-            task = await tasks.find(work.tx, step.task_id)
-            decision = await tasks.decision_on(work.tx, step.task_id)
-            own = task is not None and task.workflow_id == work.workflow_id
-            if not own or decision is None or decision.choice != SUSPECT:
-                raise ForeignStep(f"{context.row.id}: nobody has suspected a conflict")
+            task = await tasks.find(uow.connection, step.task_id)
+            decision = await tasks.decision_on(uow.connection, step.task_id)
+            own = task is not None and task.workflow_id == uow.workflow_id
+            if not own or decision is None or decision.choice != AnswerChoice.SUSPECT:
+                raise IllegalTransition(f"{context.row.id}: nobody has suspected a conflict")
             suspected = decision.fields.get(SUSPECTS_FIELD)
             named = [str(one) for one in suspected] if isinstance(suspected, list) else []
             await find_matches(context)  # whose they are now: one may have been handed on since the registration
-            work.note("conflict_suspected", decision.person, suspects=list(named), rule="P5")
+            uow.note("conflict_suspected", decision.person, suspects=list(named), rule="P5")
             return Suspects(claimants=await claimants_of(context, named))
 
-        return await self._recorder.once(step, Suspects, work)
+        return await self._recorder.once(step, Suspects, apply)
 
     @activity.defn
     async def approve_project(self, step: ApproveProjectStep) -> ApprovedProject:
         """P9: the number is issued in the transaction that makes the project active, so that no year has a gap."""
 
-        async def work(work: Work) -> ApprovedProject:
-            context = await ProjectContext.own(work, step.subject.id)
+        async def apply(uow: UnitOfWork) -> ApprovedProject:
+            context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
             row = context.row
-            decided = [d for number, d in await tasks.decisions_of(work.tx, row.id) if number == row.round]
-            approved = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL and d.choice == APPROVE]
+            decided = [d for number, d in await tasks.decisions_of(uow.connection, row.id) if number == row.round]
+            approved = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL and d.choice == AnswerChoice.APPROVE]
             if row.stage is not ProjectStage.APPROVAL or not approved or row.end_reason:
-                raise ForeignStep(f"{row.id}: no approval on record")
-            year = work.now.astimezone(ZoneInfo(context.policy.time_zone)).year
+                raise IllegalTransition(f"{row.id}: no approval on record")
+            year = uow.now.astimezone(ZoneInfo(context.policy.time_zone)).year
             # Last of all rows: everybody who approves waits for this one until the transaction ends.
-            number = context.policy.projects.number(year, await projects.next_number(work.tx, year))
+            number = context.policy.projects.number(year, await projects.next_number(uow.connection, year))
             await context.change(
                 stage=ProjectStage.ACTIVE,
-                stage_since=work.now,
+                stage_since=uow.now,
                 number=number,
-                number_issued_at=work.now,
-                updated_at=work.now,
+                number_issued_at=uow.now,
+                updated_at=uow.now,
                 silences=0,
             )
-            work.note("project_approved", approved[-1].person, number=number, rule="P9")
-            await context.tell_people(ProjectNotice.PROJECT_APPROVED, key=step.key, by=approved[-1].person)
-            await messages.settle(work.tx, step.settles)
-            return ApprovedProject(number=number, ahead=context.ahead(), updated_at=work.now)
+            uow.note("project_approved", approved[-1].person, number=number, rule="P9")
+            await context.notify_people(Notice.PROJECT_APPROVED, key=step.key, by=approved[-1].person)
+            await messages.settle(uow.connection, step.settles)
+            return ApprovedProject(number=number, ahead=context.ahead(), updated_at=uow.now)
 
-        return await self._recorder.once(step, ApprovedProject, work)
+        return await self._recorder.once(step, ApprovedProject, apply)
 
     @activity.defn
     async def remind_of_silence(self, step: SilenceStep) -> Reminded:
         """U2: the salesperson and the department GM. U3: the VP as well. Once each, until the next update."""
 
-        async def work(work: Work) -> Reminded:
-            context = await ProjectContext.own(work, step.subject.id)
+        async def apply(uow: UnitOfWork) -> Reminded:
+            context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
             ahead = context.ahead()
             due = ahead[0] if ahead else None
@@ -221,34 +224,34 @@ class ProjectSteps:
                 context.row.stage is not ProjectStage.ACTIVE
                 or due is None
                 or due.silence is not step.silence
-                or due.at > work.now
+                or due.at > uow.now
             ):
-                raise ForeignStep(f"{context.row.id}: {step.silence.value} is not due")
+                raise IllegalTransition(f"{context.row.id}: {step.silence.value} is not due")
             await context.change(silences=context.row.silences + 1)
-            await context.tell_people(_REMINDERS[step.silence], key=step.key)
-            work.note("silence_reminded", silence=step.silence.value, rule=step.silence.rule)
+            await context.notify_people(_REMINDERS[step.silence], key=step.key)
+            uow.note("silence_reminded", silence=step.silence.value, rule=step.silence.rule)
             return Reminded()
 
-        return await self._recorder.once(step, Reminded, work)
+        return await self._recorder.once(step, Reminded, apply)
 
     @activity.defn
     async def correct_contract(self, step: CorrectContractStep) -> ContractCorrected:
         """U7: commerce corrects the amount of a contract on record; what stood there before is kept."""
         keys = self._recorder.seal_keys
-        return await self._recorder.once(step, ContractCorrected, lambda work: correct_contract(work, step, keys))
+        return await self._recorder.once(step, ContractCorrected, lambda uow: correct_contract(uow, step, keys))
 
     @activity.defn
     async def open_dispute(self, step: OpenDisputeStep) -> DisputeOpened:
         """D1, D2: the two sides of a dispute, and what each has registered when (A5)."""
-        return await self._recorder.once(step, DisputeOpened, lambda work: open_dispute(work, step))
+        return await self._recorder.once(step, DisputeOpened, lambda uow: open_dispute(uow, step))
 
     @activity.defn
     async def end_broken_dispute(self, step: BrokenDisputeStep) -> BrokenDispute:
         """D1, D2: a dispute whose process was ended by hand is closed, unless it had come to its end."""
 
-        async def work(work: Work) -> BrokenDispute:
-            context = await ProjectContext.own(work, step.subject.id)
+        async def apply(uow: UnitOfWork) -> BrokenDispute:
+            context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
             return await end_broken_dispute(context, step.dispute_id)
 
-        return await self._recorder.once(step, BrokenDispute, work)
+        return await self._recorder.once(step, BrokenDispute, apply)

@@ -28,7 +28,7 @@ _SAID_IN = {
 
 
 async def account_notes(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     kind: TaskKind,
     accounts: Sequence[AccountRow],
     period: Period,
@@ -40,11 +40,11 @@ async def account_notes(
         return ()
     ids = [account.id for account in accounts]
     said: dict[str, list[AccountReviewRow]] = defaultdict(list)
-    for row in await reviews.said_of(tx, ids, _SAID_IN[kind], _periods_shown(kind, period, policy)):
+    for row in await reviews.said_of(connection, ids, _SAID_IN[kind], _periods_shown(kind, period, policy)):
         said[row.account_id].append(row)
     figures: dict[str, AccountFigures] = {}
     if kind in (TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW):
-        found = await account_figures(tx, accounts, period, organisation, policy)
+        found = await account_figures(connection, accounts, period, organisation, policy)
         figures = {row.account: row for row in found.figures}
     return tuple(
         AccountNote(

@@ -11,34 +11,35 @@ from pydantic import JsonValue
 
 from activities.reviews.notes import account_notes
 from activities.steps import Moved, MoveStep, Recorded
-from activities.tasks.context import Answered, Context, ForeignStep, Refused
-from activities.tasks.mail_outbox import Letters
-from activities.unit_of_work import Work
+from activities.tasks.context import Answered, Context, IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
+from activities.unit_of_work import UnitOfWork
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow
 from db.reviews import reviews
 from db.reviews.reviews import AccountReviewRow, ReviewRow, TargetRow
 from db.tasks.tasks import DecisionRow, TaskRow
+from domain.notices import Notice
 from domain.organisation import Organisation
 from domain.periods import Period, read_period
+from domain.refusals import RefusalCode, Refused
 from domain.reviews.notes import ReviewNote
 from domain.reviews.review import (
     ACCOUNTS_FIELD,
     KEEP,
     REVOKE,
-    START,
     ReviewStage,
+    recipients_of_revocation,
     review_choices,
     target_period,
-    told_of_revocation,
     unit_of,
     updates_until,
 )
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks.answer_fields import given_rows
-from domain.tasks.task import Ask, Choice, TaskKind, TaskStatus
-from texts.mails.mail import MailFacts, MailKind
+from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind, TaskStatus
+from texts.mails.mail import MailFacts
 from texts.reviews.review_lines import account_lines, unit_name
 
 RULES = {ReviewStage.DONE: "R1–R4", ReviewStage.MISSED: "R6"}
@@ -54,7 +55,7 @@ class ReviewContext(Context):
 
     type = SubjectType.REVIEW
     left_open = TaskStatus.MISSED
-    left_open_mail = MailKind.MISSED
+    left_open_mail = Notice.MISSED
     row: ReviewRow
     period: Period
     live: tuple[AccountRow, ...]
@@ -63,15 +64,15 @@ class ReviewContext(Context):
     """The live accounts that are reviewed here."""
 
     @classmethod
-    async def own(cls, work: Work, subject_id: str) -> Self:
-        row = await reviews.find(work.tx, subject_id, lock=True)
-        if row is None or row.workflow_id != work.workflow_id:
-            raise ForeignStep(f"{work.workflow_id} has no review {subject_id}")
-        work.subject_id = row.id
-        context = await cls.with_facts(work, row.policy_digest)
+    async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
+        row = await reviews.find(uow.connection, subject_id, lock=True)
+        if row is None or row.workflow_id != uow.workflow_id:
+            raise IllegalTransition(f"{uow.workflow_id} has no review {subject_id}")
+        uow.subject_id = row.id
+        context = await cls.with_facts(uow, row.policy_digest)
         context.row = row
         context.period = read_period(row.period, context.policy.reviews)
-        context.live = await reviews.live_accounts(work.tx)
+        context.live = await reviews.live_accounts(uow.connection)
         context.accounts = tuple(
             one
             for one in context.live
@@ -104,13 +105,13 @@ class ReviewContext(Context):
     def round(self) -> int:
         return 1
 
-    async def entitled(self, stage: str) -> None:
+    async def check_transition(self, stage: str) -> None:
         row, to = self.row, ReviewStage(stage)
         known = self.docket.tasks
         open_now = [task for task in known if task.status is TaskStatus.OPEN]
         missed = any(task.status is TaskStatus.MISSED for task in known)
-        late = row.closes_at <= self.work.now
-        started = any(d.choice == START for _, d in self.docket.decided)
+        late = row.closes_at <= self.uow.now
+        started = any(d.choice == AnswerChoice.START for _, d in self.docket.decided)
         allowed = {
             row.stage: not known,
             ReviewStage.DEPARTMENT_REVIEW: row.stage is ReviewStage.UPDATES,
@@ -119,21 +120,21 @@ class ReviewContext(Context):
             ReviewStage.MISSED: late or (missed and not open_now),
         }
         if not allowed.get(to, False):
-            raise ForeignStep(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
+            raise IllegalTransition(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
 
     async def enter(self, step: MoveStep) -> Moved:
         before, stage = self.row.stage, ReviewStage(step.stage)
-        update: dict[str, Any] = {"stage": stage, "stage_since": self.work.now}
-        await reviews.change(self.work.tx, self.row.id, **update)
+        update: dict[str, Any] = {"stage": stage, "stage_since": self.uow.now}
+        await reviews.change(self.uow.connection, self.row.id, **update)
         self.row = self.row.model_copy(update=update)
-        self.work.note("stage_moved", stage_from=before.value, stage=stage.value, rule=RULES.get(stage))
+        self.uow.note("stage_moved", stage_from=before.value, stage=stage.value, rule=RULES.get(stage))
         return Moved()
 
-    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         raise NotImplementedError("whoever is told something of a review is told by a report")
 
     def slots(self, ask: Ask) -> Sequence[str]:
-        if self.row.closes_at <= self.work.now:
+        if self.row.closes_at <= self.uow.now:
             return ()  # R6: what would open in the moment it closes is nobody's miss
         match ask.kind:
             case TaskKind.WEEKLY_UPDATE:
@@ -168,7 +169,9 @@ class ReviewContext(Context):
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         asked_about = self._asked_about(ask.kind, ask.slot)
-        notes = await account_notes(self.work.tx, ask.kind, asked_about, self.period, self.organisation, self.policy)
+        notes = await account_notes(
+            self.uow.connection, ask.kind, asked_about, self.period, self.organisation, self.policy
+        )
         silent = [
             self.organisation.name_of(task.slot)
             for task in self.docket.tasks
@@ -213,12 +216,12 @@ class ReviewContext(Context):
                 kind=task.kind,
                 period=self.row.period,
                 person=decision.person,
-                at=self.work.now,
+                at=self.uow.now,
                 fields=dict(row),
             )
             for account_id, row in rows.items()
         ]
-        await reviews.keep_said(self.work.tx, said)
+        await reviews.keep_said(self.uow.connection, said)
 
     async def _set_targets(self, task: TaskRow, decision: DecisionRow, rows: Mapping[str, Mapping[str, str]]) -> None:
         """R2, R4: what is to be reached next, for every account that stays."""
@@ -234,26 +237,26 @@ class ReviewContext(Context):
                 requirements=row.get("requirements", ""),
                 task_id=task.id,
                 set_by=decision.person,
-                set_at=self.work.now,
+                set_at=self.uow.now,
             )
             for account_id, row in rows.items()
             if row.get("decision", KEEP) == KEEP
         ]
-        await reviews.set_targets(self.work.tx, targets)
+        await reviews.set_targets(self.uow.connection, targets)
 
     async def _revoke(self, task: TaskRow, account: AccountRow, decision: DecisionRow, reason: str) -> None:
         """R5: the claim is free and the count goes down at this moment; running projects stay (A4)."""
-        work = self.work
-        await accounts.revoke(work.tx, account.id, work.now)
-        await applications.set_live(work.tx, "account", account.id, False)
-        work.note("account_revoked", decision.person, account=account.id, reason=reason, rule="R5")
-        people = told_of_revocation(
+        uow = self.uow
+        await accounts.revoke(uow.connection, account.id, uow.now)
+        await applications.set_live(uow.connection, "account", account.id, False)
+        uow.note("account_revoked", decision.person, account=account.id, reason=reason, rule="R5")
+        people = recipients_of_revocation(
             self.organisation,
             salesperson=account.salesperson,
             department=department_of(account, self.organisation),
         )
-        await Letters(self).notice(
-            MailKind.REVOKED,
+        await MailOutbox(self).notice(
+            Notice.REVOKED,
             people,
             key=account.id,
             by=decision.person,
@@ -263,13 +266,13 @@ class ReviewContext(Context):
             accounts=account_lines(task.note, account.id),
         )
 
-    async def take(self, said: Statement) -> Recorded:
+    async def judge(self, said: Statement) -> Recorded:
         del said  # only answers are heard
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(
-            kind=MailKind.TASK,
+            kind=Notice.TASK,
             subject_type=self.type,
             subject_id=self.row.id,
             number=self.row.id,

@@ -15,8 +15,8 @@ from activities.steps import (
     ReportsMade,
     ReviewOpened,
 )
-from activities.tasks.context import ForeignStep
-from activities.unit_of_work import Recorder, Work
+from activities.tasks.context import IllegalTransition
+from activities.unit_of_work import Recorder, UnitOfWork
 from db.reviews import reviews
 from db.reviews.reviews import PeriodRow, ReviewRow
 from domain.periods import Period, closes_at, last_finished, opens_at
@@ -38,97 +38,97 @@ class ReviewSteps:
         A run that was started by hand may name any moment; one to come is taken for now.
         """
 
-        async def work(work: Work) -> PlannedPeriod:
-            policy, (_, calendar) = work.facts.policy, await work.facts.of_now(work.tx)
-            moment = min(step.scheduled_at, work.now)
+        async def apply(uow: UnitOfWork) -> PlannedPeriod:
+            policy, (_, calendar) = uow.facts.policy, await uow.facts.of_now(uow.connection)
+            moment = min(step.scheduled_at, uow.now)
             period = last_finished(step.rhythm, moment, policy.reviews, calendar)
             opens = opens_at(period, policy.reviews, calendar)
-            begun = max(opens, work.now)
+            begun = max(opens, uow.now)
             row = PeriodRow(
                 rhythm=period.rhythm,
                 period=period.id,
-                workflow_id=work.workflow_id,
+                workflow_id=uow.workflow_id,
                 opens_at=begun,
                 closes_at=closes_at(period, begun, policy.reviews, calendar),
-                policy_digest=await work.facts.pin_policy(work.tx),
+                policy_digest=await uow.facts.pin_policy(uow.connection),
             )
-            known = await reviews.begin_period(work.tx, row)
-            ours = known.workflow_id == work.workflow_id
+            known = await reviews.begin_period(uow.connection, row)
+            ours = known.workflow_id == uow.workflow_id
             if ours:
-                work.note("period_begun", period=period.id, rhythm=period.rhythm.value, opens_at=opens.isoformat())
+                uow.note("period_begun", period=period.id, rhythm=period.rhythm.value, opens_at=opens.isoformat())
             return PlannedPeriod(ours=ours, period=period, opens_at=opens)
 
-        return await self._recorder.once(step, PlannedPeriod, work)
+        return await self._recorder.once(step, PlannedPeriod, apply)
 
     @activity.defn
     async def make_reports(self, step: PeriodStep) -> ReportsMade:
         """U1, U9, R2–R4: what is told of the period, kept and sent."""
 
-        async def work(work: Work) -> ReportsMade:
-            row = await _own(work, step.period)
-            organisation, calendar = await work.facts.of_now(work.tx)
-            policy = await work.facts.pinned_policy(work.tx, row.policy_digest)
+        async def apply(uow: UnitOfWork) -> ReportsMade:
+            row = await _own(uow, step.period)
+            organisation, calendar = await uow.facts.of_now(uow.connection)
+            policy = await uow.facts.pinned_policy(uow.connection, row.policy_digest)
             for kind in reports_of(step.period.rhythm):
-                await make_report(work, kind, step.period, organisation, policy, calendar)
+                await make_report(uow, kind, step.period, organisation, policy, calendar)
             return ReportsMade()
 
-        return await self._recorder.once(step, ReportsMade, work)
+        return await self._recorder.once(step, ReportsMade, apply)
 
     @activity.defn
     async def plan_reviews(self, step: PeriodStep) -> PeriodReviews:
         """R1, R2, R4: whose reviews the period has: of those who hold accounts."""
 
-        async def work(work: Work) -> PeriodReviews:
-            await _own(work, step.period)
-            organisation = await work.facts.organisation(work.tx)
-            held = [department_of(one, organisation) for one in await reviews.live_accounts(work.tx)]
+        async def apply(uow: UnitOfWork) -> PeriodReviews:
+            await _own(uow, step.period)
+            organisation = await uow.facts.organisation(uow.connection)
+            held = [department_of(one, organisation) for one in await reviews.live_accounts(uow.connection)]
             return PeriodReviews(reviews=review_units(step.period.rhythm, step.period.id, held, organisation))
 
-        return await self._recorder.once(step, PeriodReviews, work)
+        return await self._recorder.once(step, PeriodReviews, apply)
 
     @activity.defn
     async def open_review(self, step: OpenReviewStep) -> ReviewOpened:
         """R1, R2, R4: the review exists; nobody has been asked yet. Raises `ForeignStep`."""
 
-        async def work(work: Work) -> ReviewOpened:
+        async def apply(uow: UnitOfWork) -> ReviewOpened:
             period, unit = step.period, step.unit
-            begun = await reviews.find_period(work.tx, period.rhythm, period.id)
+            begun = await reviews.find_period(uow.connection, period.rhythm, period.id)
             named = review_id(period.id, unit)
-            if begun is None or step.review_id != named or work.workflow_id != f"review-{named}":
-                raise ForeignStep(f"{work.workflow_id}: the record knows of no review {step.review_id}")
-            if await reviews.find(work.tx, step.review_id) is not None:
-                raise ForeignStep(f"{step.review_id} has been opened already")
-            work.subject_id = step.review_id
-            policy = await work.facts.pinned_policy(work.tx, begun.policy_digest)
-            organisation, calendar = await work.facts.of_now(work.tx)
+            if begun is None or step.review_id != named or uow.workflow_id != f"review-{named}":
+                raise IllegalTransition(f"{uow.workflow_id}: the record knows of no review {step.review_id}")
+            if await reviews.find(uow.connection, step.review_id) is not None:
+                raise IllegalTransition(f"{step.review_id} has been opened already")
+            uow.subject_id = step.review_id
+            policy = await uow.facts.pinned_policy(uow.connection, begun.policy_digest)
+            organisation, calendar = await uow.facts.of_now(uow.connection)
             # The system may have been away since the period was begun: whoever is asked has time all the same (R6).
-            closes = max(begun.closes_at, closes_at(period, work.now, policy.reviews, calendar))
+            closes = max(begun.closes_at, closes_at(period, uow.now, policy.reviews, calendar))
             row = ReviewRow(
                 id=step.review_id,
-                workflow_id=work.workflow_id,
+                workflow_id=uow.workflow_id,
                 rhythm=period.rhythm,
                 period=period.id,
                 unit=unit,
                 stage=FIRST_STAGE[period.rhythm],
-                stage_since=work.now,
-                opened_at=work.now,
+                stage_since=uow.now,
+                opened_at=uow.now,
                 closes_at=closes,
                 policy_digest=begun.policy_digest,
             )
-            await reviews.add(work.tx, row)
-            work.note("review_opened", period=period.id, unit=unit, closes_at=closes.isoformat())
+            await reviews.add(uow.connection, row)
+            uow.note("review_opened", period=period.id, unit=unit, closes_at=closes.isoformat())
             return ReviewOpened(
                 title=f"{period.id} · {unit_name(period.rhythm, unit, organisation)}",
                 closes_at=closes,
-                updates_until=updates_until(work.now, closes, policy.reviews, calendar),
+                updates_until=updates_until(uow.now, closes, policy.reviews, calendar),
             )
 
-        return await self._recorder.once(step, ReviewOpened, work)
+        return await self._recorder.once(step, ReviewOpened, apply)
 
 
-async def _own(work: Work, period: Period) -> PeriodRow:
+async def _own(uow: UnitOfWork, period: Period) -> PeriodRow:
     """The period that this run has begun. Raises `ForeignStep`."""
-    row = await reviews.find_period(work.tx, period.rhythm, period.id)
-    if row is None or row.workflow_id != work.workflow_id:
-        raise ForeignStep(f"{work.workflow_id} has not begun {period.id}")
+    row = await reviews.find_period(uow.connection, period.rhythm, period.id)
+    if row is None or row.workflow_id != uow.workflow_id:
+        raise IllegalTransition(f"{uow.workflow_id} has not begun {period.id}")
     return row

@@ -8,26 +8,26 @@ from datetime import datetime, timedelta
 
 from activities.steps import OpenTask
 from activities.tasks.context import Context
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.mail_outbox import MailOutbox
 from db.tasks.tasks import AskedRow, TaskRow
+from domain.notices import Notice
 from domain.tasks.asking import who_is_asked
 from domain.tasks.deadlines import asked_anew_by, due_at, due_step, stand_in_due
 from domain.tasks.task import Ask, Asked, DueAction, DueStep, TaskKind, TaskStatus
-from texts.mails.mail import MailKind
 
 
 async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, ...]:
     """Open what is asked, in the current round, and write to everyone asked."""
-    work = context.work
+    uow = context.uow
     opened = []
-    letters = Letters(context)
+    letters = MailOutbox(context)
     each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
     for number, ask in enumerate(each):
-        task_id = _short_hash(work.workflow_id, str(context.round), work.now.isoformat(), ask.kind, str(number))
-        until = expected_by(ask.kind, work.now, context)
+        task_id = _short_hash(uow.workflow_id, str(context.round), uow.now.isoformat(), ask.kind, str(number))
+        until = expected_by(ask.kind, uow.now, context)
         row = TaskRow(
             id=task_id,
-            workflow_id=work.workflow_id,
+            workflow_id=uow.workflow_id,
             subject_type=context.subject.type.value,
             subject_id=context.subject.id,
             kind=ask.kind,
@@ -36,14 +36,14 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
             status=TaskStatus.OPEN,
             choices=await context.choices_now(ask.kind, ask.slot),
             note=await context.note_for(ask),
-            opened_at=work.now,
+            opened_at=uow.now,
             due_at=until,
             due_provisional=context.calendar.is_provisional(until.astimezone(context.policy.zone).date()),
         )
         people = await people_of(row, context, already=())
         await context.docket.open(row, people)
-        await letters.to_asked(MailKind.TASK, row, people)
-        work.note(
+        await letters.to_asked(Notice.TASK, row, people)
+        uow.note(
             "task_opened",
             task=task_id,
             kind=ask.kind.value,
@@ -52,13 +52,13 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
             asked=[person.model_dump(mode="json", include={"person", "capacity", "on_behalf_of"}) for person in people],
             due_at=row.due_at.isoformat(),
         )
-        opened.append(known_to_workflow(row, people, context, work.now))
+        opened.append(known_to_workflow(row, people, context, uow.now))
     return tuple(opened)
 
 
 async def people_of(task: TaskRow, context: Context, *, already: Sequence[AskedRow]) -> tuple[AskedRow, ...]:
     """Who a task asks at this moment, each with the link they have or a new one."""
-    now = context.work.now
+    now = context.uow.now
     asked = who_is_asked(
         Ask(kind=task.kind, slot=task.slot),
         context.organisation,

@@ -17,23 +17,24 @@ from temporalio.exceptions import ApplicationError
 
 from activities.steps import Moved, MoveStep, Recorded
 from activities.tasks.docket import Docket
-from activities.unit_of_work import Work
+from activities.unit_of_work import UnitOfWork
 from db.reads.step_snapshot import opening
 from db.tasks.tasks import DecisionRow, TaskRow
 from domain.calendar import WorkCalendar
+from domain.notices import Notice
 from domain.organisation import Organisation
 from domain.policy import Policy
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType, stage_key
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.standstill import closes_at, standstill_step
-from domain.tasks.task import Ask, Choice, DueAction, DueStep, Problem, TaskKind, TaskStatus
-from texts.mails.mail import MailFacts, MailKind
+from domain.tasks.task import Ask, Choice, DueAction, DueStep, TaskKind, TaskStatus
+from texts.mails.mail import MailFacts
 
 SUBJECT_OVER = "SubjectOver"
 
 
-class ForeignStep(ApplicationError):
+class IllegalTransition(ApplicationError):
     """A process tries a step on a subject that is not its own, or moves one that is over.
 
     Only a process started by hand does that. No retry helps, and the process fails for everyone to see.
@@ -53,16 +54,6 @@ class SubjectOver(ApplicationError):
         super().__init__(f"the record has ended it: {stage}", stage, type=SUBJECT_OVER, non_retryable=True)
 
 
-class Refused(Exception):
-    """A statement changes nothing, and this is why: a text key under `error.` and what belongs to it."""
-
-    def __init__(self, code: str, *, problems: tuple[Problem, ...] = (), **facts: Any) -> None:
-        super().__init__(code)
-        self.code = code
-        self.problems = problems
-        self.facts = facts
-
-
 class Answered(NamedTuple):
     """What an accepted answer brought with it."""
 
@@ -79,12 +70,12 @@ class Context(ABC):
     type: ClassVar[SubjectType]
     left_open: ClassVar[TaskStatus] = TaskStatus.WITHDRAWN
     """What becomes of tasks that nobody has answered when the process goes on."""
-    left_open_mail: ClassVar[MailKind] = MailKind.TASK_WITHDRAWN
+    left_open_mail: ClassVar[Notice] = Notice.TASK_WITHDRAWN
 
     def __init__(
-        self, work: Work, organisation: Organisation, calendar: WorkCalendar, policy: Policy, docket: Docket
+        self, uow: UnitOfWork, organisation: Organisation, calendar: WorkCalendar, policy: Policy, docket: Docket
     ) -> None:
-        self.work = work
+        self.uow = uow
         self.organisation = organisation
         self.calendar = calendar
         self.policy = policy
@@ -93,19 +84,19 @@ class Context(ABC):
 
     @classmethod
     @abstractmethod
-    async def own(cls, work: Work, subject_id: str) -> Self:
+    async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
         """The process's own subject, its row locked. Raises `ForeignStep`."""
 
     @classmethod
-    async def with_facts(cls, work: Work, policy_digest: str) -> Self:
+    async def with_facts(cls, uow: UnitOfWork, policy_digest: str) -> Self:
         """A context of the step's subject, which is locked, with the facts of this moment and the policy that the
         process began with."""
-        found = await opening(work.tx, work.subject_id or "")
-        organisation, calendar = await work.facts.of_versions(
-            work.tx, found.organisation_version, found.calendar_version
+        found = await opening(uow.connection, uow.subject_id or "")
+        organisation, calendar = await uow.facts.of_versions(
+            uow.connection, found.organisation_version, found.calendar_version
         )
-        policy = await work.facts.pinned_policy(work.tx, policy_digest)
-        return cls(work, organisation, calendar, policy, Docket(work.tx, found))
+        policy = await uow.facts.pinned_policy(uow.connection, policy_digest)
+        return cls(uow, organisation, calendar, policy, Docket(uow.connection, found))
 
     @property
     @abstractmethod
@@ -149,7 +140,7 @@ class Context(ABC):
     def round(self) -> int: ...
 
     @abstractmethod
-    async def entitled(self, stage: str) -> None:
+    async def check_transition(self, stage: str) -> None:
         """Whether the record holds what leads to `stage`. Raises `ForeignStep`.
 
         Whoever can write to the engine can start a process by hand with an invented state; what was decided is read
@@ -161,7 +152,7 @@ class Context(ABC):
         """Go to a stage; the context shows it from then on. Returns what the process goes on with, without tasks."""
 
     @abstractmethod
-    async def tell(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
         """Queue the mails of one notice. `involved`: everyone asked or heard in this round."""
 
     def slots(self, ask: Ask) -> Sequence[str]:
@@ -188,7 +179,7 @@ class Context(ABC):
     def stands_still(self, workflow_id: str) -> bool:
         """U10: whether a process waits for something that nobody has answered in time, warning included."""
         waiting = [self.standing(task) for task in self.docket.open_tasks if task.workflow_id == workflow_id]
-        return any(step and step.action is DueAction.LAPSE and step.at <= self.work.now for step in waiting)
+        return any(step and step.action is DueAction.LAPSE and step.at <= self.uow.now for step in waiting)
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
         """U10: tell the people concerned when the matter is shelved or closed."""
@@ -227,7 +218,7 @@ class Context(ABC):
         """What an accepted answer brings with it, in its own transaction."""
 
     @abstractmethod
-    async def take(self, said: Statement) -> Recorded:
+    async def judge(self, said: Statement) -> Recorded:
         """Judge a statement that is no answer. Raises `Refused`."""
 
     @abstractmethod

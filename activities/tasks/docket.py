@@ -17,8 +17,8 @@ from domain.tasks.task import TaskStatus
 class Docket:
     """Whoever opens one has locked the subject, so that nobody else changes its tasks before the step is recorded."""
 
-    def __init__(self, tx: AsyncConnection, found: Opening) -> None:
-        self._tx = tx
+    def __init__(self, connection: AsyncConnection, found: Opening) -> None:
+        self._tx = connection
         self._found = found
         self.tasks = found.tasks
         """All tasks of the subject, oldest first."""

@@ -9,18 +9,19 @@ from activities.tasks.context import Context
 from db.messages import Mail
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
+from domain.notices import Notice
 from domain.organisation import Person
 from domain.subject import SubjectType
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import TaskKind
 from texts.catalogue import Texts
-from texts.mails.mail import ASKING, MailFacts, MailKind
-from texts.reviews.review_lines import told_in_mail
+from texts.mails.mail import ASKING, MailFacts
+from texts.reviews.review_lines import note_in_mail
 from texts.tasks.decisions import decision_lines, without_others
 from texts.view_lines import DecisionLine
 
 
-class Letters:
+class MailOutbox:
     """Queues the mails of one step about one subject."""
 
     def __init__(self, context: Context, stage_key: str | None = None) -> None:
@@ -33,7 +34,7 @@ class Letters:
 
     async def to_asked(
         self,
-        kind: MailKind,
+        kind: Notice,
         task: TaskRow,
         people: Iterable[AskedRow],
         *,
@@ -51,7 +52,7 @@ class Letters:
         asking = kind in ASKING
         evidence = await self._evidence_for(task.kind) if asking else {}
         if asking and self._context.type is SubjectType.REVIEW:
-            evidence = {**evidence, **told_in_mail(task.note)}
+            evidence = {**evidence, **note_in_mail(task.note)}
         note = task.note or {}
         for asked in people:
             reader = self._organisation.person(asked.person)
@@ -80,11 +81,11 @@ class Letters:
             "reason": decision.reason,
         }
         key = f"decided_for_you:{decision.task_id}"
-        await self._queue(key, MailKind.DECIDED_FOR_YOU, decision.on_behalf_of or "", more)
+        await self._queue(key, Notice.DECIDED_FOR_YOU, decision.on_behalf_of or "", more)
 
     async def notice(
         self,
-        kind: MailKind,
+        kind: Notice,
         people: Sequence[str],
         *,
         key: str,
@@ -104,21 +105,21 @@ class Letters:
             await self._queue(whose, kind, person, {**named, "conflict_note": note, **own})
 
     async def _queue(
-        self, key: str, kind: MailKind, person_id: str, more: Mapping[str, Any], link_id: str | None = None
+        self, key: str, kind: Notice, person_id: str, more: Mapping[str, Any], link_id: str | None = None
     ) -> None:
         person = self._organisation.person(person_id)
         if person is None or not person.active:
             return
         facts = await self._facts(kind, person, more)
-        work = self._context.work
-        work.mails.append(
+        uow = self._context.uow
+        uow.mails.append(
             Mail(
                 key=key,
                 subject_id=self._context.subject.id,
                 person=person.id,
                 facts=facts.model_dump(mode="json", exclude_defaults=True),
                 link_id=link_id,
-                created_at=work.now,
+                created_at=uow.now,
             )
         )
 
@@ -127,7 +128,7 @@ class Letters:
             self._evidence[kind] = await self._context.mail_evidence(kind)
         return self._evidence[kind]
 
-    async def _facts(self, kind: MailKind, person: Person, more: Mapping[str, Any]) -> MailFacts:
+    async def _facts(self, kind: Notice, person: Person, more: Mapping[str, Any]) -> MailFacts:
         context = self._context
         if self._decisions is None:
             self._decisions = decision_lines(context.docket.decided, self._organisation)

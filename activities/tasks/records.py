@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from temporalio import activity
 
-from activities.accounts.applications import ApplicationContext, name_parties, own_application
+from activities.accounts.applications import ApplicationContext, load_application, name_parties
 from activities.conflicts.collisions import colliding, keyed_parties
 from activities.steps import (
     Activated,
@@ -19,11 +19,11 @@ from activities.steps import (
     Submitted,
 )
 from activities.tasks.answers import StatementTaking
-from activities.tasks.context import ForeignStep
-from activities.tasks.mail_outbox import Letters
+from activities.tasks.context import IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import give_receipt
 from activities.tasks.stage_move import move
-from activities.unit_of_work import Recorder, Work
+from activities.unit_of_work import Recorder, UnitOfWork
 from crypto.seal import seal_holds
 from db import messages
 from db.accounts import accounts, applications
@@ -31,8 +31,8 @@ from db.accounts.accounts import AccountRow, ClaimTaken
 from db.accounts.applications import ApplicationRow
 from domain.accounts.application import Stage
 from domain.accounts.eligibility import refusals
-from domain.accounts.named_account import Notice, Obstacle, above_limit, told
-from texts.mails.mail import MailKind
+from domain.accounts.named_account import Obstacle, above_limit, recipients_of
+from domain.notices import Notice
 
 _OBSTACLES = {"application": Obstacle.APPLICATION, "account": Obstacle.ACCOUNT}
 """N14: what may stand in the way of an account, by its type."""
@@ -50,36 +50,36 @@ class Records:
         """N1: register the application, unless its seal is broken or a rule refuses it (E2, E3); then answer the
         applicant."""
 
-        async def work(work: Work) -> Submitted:
+        async def apply(uow: UnitOfWork) -> Submitted:
             said, form = step.statement, step.statement.form
-            work.subject_id = said.application_id or None
-            sealed = seal_holds(said, self._recorder.seal_keys) and said.workflow_id == work.workflow_id
+            uow.subject_id = said.application_id or None
+            sealed = seal_holds(said, self._recorder.seal_keys) and said.workflow_id == uow.workflow_id
             if not sealed or form is None:
-                work.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
+                uow.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
                 return Submitted(accepted=False, application_id=said.application_id)
-            organisation = await work.facts.organisation(work.tx)
+            organisation = await uow.facts.organisation(uow.connection)
             person = organisation.person(said.person)
-            policy = work.facts.policy
+            policy = uow.facts.policy
             refused = refusals(form, policy.eligibility)
             if refused or person is None or not person.active:
-                work.note("submission_refused", said.person, rules=list(refused))
-                await give_receipt(work, said, False, {"rules": list(refused)})
+                uow.note("submission_refused", said.person, rules=list(refused))
+                await give_receipt(uow, said, False, {"rules": list(refused)})
                 return Submitted(accepted=False, application_id=said.application_id)
             row = ApplicationRow(
                 id=said.application_id,
-                workflow_id=work.workflow_id,
+                workflow_id=uow.workflow_id,
                 applicant=person.id,
                 department=person.department,
                 stage=Stage.EVIDENCE,
                 round=1,
                 form=form,
-                policy_digest=await work.facts.pin_policy(work.tx),
-                submitted_at=work.now,
-                stage_since=work.now,
+                policy_digest=await uow.facts.pin_policy(uow.connection),
+                submitted_at=uow.now,
+                stage_since=uow.now,
             )
-            await applications.add(work.tx, row)
-            await name_parties(work, row.id, form)
-            work.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
+            await applications.add(uow.connection, row)
+            await name_parties(uow, row.id, form)
+            uow.note("application_submitted", person.id, round=1, policy=policy.version, channel=said.channel)
             named = policy.privacy.customer_name_in_engine
             return Submitted(
                 accepted=True,
@@ -89,12 +89,12 @@ class Records:
                 to_be_answered=True,
             )
 
-        async def answer(work: Work) -> Submitted:
+        async def answer(uow: UnitOfWork) -> Submitted:
             said = step.statement
-            context = await ApplicationContext.of(work, await own_application(work, said.application_id, lock=False))
-            row, standing = context.row, await context.tell_at_submission()
+            context = await ApplicationContext.of(uow, await load_application(uow, said.application_id, lock=False))
+            row, standing = context.row, await context.notify_at_submission()
             await give_receipt(
-                work,
+                uow,
                 said,
                 True,
                 {
@@ -108,7 +108,7 @@ class Records:
             )
             return submitted
 
-        submitted = await self._recorder.once(step, Submitted, work)
+        submitted = await self._recorder.once(step, Submitted, apply)
         if submitted.to_be_answered:
             # N14: not before it is recorded, when whoever was recorded earlier is to be seen.
             await self._recorder.once(step.model_copy(update={"key": f"{step.key}:answer"}), Submitted, answer)
@@ -117,44 +117,44 @@ class Records:
     @activity.defn
     async def record_statement(self, step: RecordStep) -> Recorded:
         """Take what somebody said to a process: an answer to a task, a withdrawal, an update, …; or say why not."""
-        return await self._recorder.once(step, Recorded, lambda work: self._statements.hear(work, step))
+        return await self._recorder.once(step, Recorded, lambda uow: self._statements.hear(uow, step))
 
     @activity.defn
     async def sift_messages(self, step: SiftStep) -> Sifted:
         """Give up what nobody sealed among many messages; those to be read are recorded one by one, as ever."""
-        return await self._recorder.once(step, Sifted, lambda work: self._statements.sift(work, step))
+        return await self._recorder.once(step, Sifted, lambda uow: self._statements.sift(uow, step))
 
     @activity.defn
     async def move(self, step: MoveStep) -> Moved:
         """Go to a stage: close what is open, open what is asked, tell who must be told."""
-        return await self._recorder.once(step, Moved, lambda work: move(work, step))
+        return await self._recorder.once(step, Moved, lambda uow: move(uow, step))
 
     @activity.defn
     async def activate_account(self, step: ActivateStep) -> Activated:
         """N7, N8, N14: count, claims and account in one transaction; constraints hold what timing cannot."""
 
-        async def work(work: Work) -> Activated:
-            context = await ApplicationContext.own(work, step.application_id)
+        async def apply(uow: UnitOfWork) -> Activated:
+            context = await ApplicationContext.load_for_update(uow, step.application_id)
             row = context.row
             if context.over:
-                raise ForeignStep(f"{row.id} is over: {row.stage.value}")
+                raise IllegalTransition(f"{row.id} is over: {row.stage.value}")
             approved = await context.approvals_on_record(step.gm_decision)
             applicant = context.organisation.person(row.applicant)
             if applicant is None or not applicant.active:
-                work.note("applicant_left", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
+                uow.note("applicant_left", because=Obstacle.APPLICANT_LEFT.value, rule=Obstacle.APPLICANT_LEFT.rule)
                 return Activated(obstacle=Obstacle.APPLICANT_LEFT)
-            taken = await accounts.slots_taken(work.tx, row.applicant, lock=True)
+            taken = await accounts.slots_taken(uow.connection, row.applicant, lock=True)
             if above_limit(len(taken), context.policy.accounts.limit) and step.gm_decision is None:
-                work.note("account_limit_reached", held=len(taken), limit=context.policy.accounts.limit, rule="N8")
+                uow.note("account_limit_reached", held=len(taken), limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
             # A likeness is for people to judge, who have seen it: what refuses by itself is a name or a code.
             others = await colliding(
-                work, context.subject, row.form, tuple(_OBSTACLES), bounds=context.policy.matching, near=False
+                uow, context.subject, row.form, tuple(_OBSTACLES), bounds=context.policy.matching, near=False
             )
             standing = next((one for one in others if one.stands), None)
             if standing:
                 obstacle = _OBSTACLES[standing.subject_type]
-                work.note("claim_refused", because=obstacle.value, rule="N14")
+                uow.note("claim_refused", because=obstacle.value, rule="N14")
                 return Activated(obstacle=obstacle)
             account = AccountRow(
                 id=row.id,
@@ -165,28 +165,28 @@ class Records:
                 slot=accounts.free_slot(taken),
                 account_limit=context.policy.accounts.limit,
                 gm_decision=step.gm_decision,
-                activated_at=work.now,
+                activated_at=uow.now,
             )
             parties = keyed_parties(row.form)
             try:
-                await accounts.activate(work.tx, account, parties)
+                await accounts.activate(uow.connection, account, parties)
             except ClaimTaken:
-                work.note("claim_refused", because=Obstacle.ACCOUNT.value, rule="N14")
+                uow.note("claim_refused", because=Obstacle.ACCOUNT.value, rule="N14")
                 return Activated(obstacle=Obstacle.ACCOUNT)
-            await applications.set_live(work.tx, "application", row.id, False)
-            await applications.set_parties(work.tx, "account", account.id, parties, since=work.now, live=True)
-            await applications.change(work.tx, row.id, stage=Stage.ACTIVE.value, stage_since=work.now)
-            work.note("account_activated", account=account.id, slot=account.slot, approvals=approved, rule="N7")
+            await applications.set_live(uow.connection, "application", row.id, False)
+            await applications.set_parties(uow.connection, "account", account.id, parties, since=uow.now, live=True)
+            await applications.change(uow.connection, row.id, stage=Stage.ACTIVE.value, stage_since=uow.now)
+            uow.note("account_activated", account=account.id, slot=account.slot, approvals=approved, rule="N7")
             context.row = row.model_copy(update={"stage": Stage.ACTIVE})
-            people = told(
+            people = recipients_of(
                 Notice.ACTIVATED,
                 context.organisation,
                 applicant=row.applicant,
                 department=row.department,
                 involved=(),
             )
-            await Letters(context).notice(MailKind.ACTIVATED, people, key=str(row.round))
-            await messages.settle(work.tx, step.settles)
+            await MailOutbox(context).notice(Notice.ACTIVATED, people, key=str(row.round))
+            await messages.settle(uow.connection, step.settles)
             return Activated(account_id=account.id)
 
-        return await self._recorder.once(step, Activated, work)
+        return await self._recorder.once(step, Activated, apply)

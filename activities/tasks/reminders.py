@@ -7,95 +7,95 @@ from datetime import datetime
 
 from temporalio import activity
 
-from activities.steps import ChaseStep, OpenTask, Refreshed, RefreshStep
+from activities.steps import OpenTask, Refreshed, RefreshStep, ReminderStep
 from activities.tasks.asking import known_to_workflow, people_of, with_deadline
-from activities.tasks.context import Context, ForeignStep
-from activities.tasks.mail_outbox import Letters
-from activities.tasks.stage_move import own
-from activities.unit_of_work import Recorder, Work
+from activities.tasks.context import Context, IllegalTransition
+from activities.tasks.mail_outbox import MailOutbox
+from activities.tasks.stage_move import load_for_update
+from activities.unit_of_work import Recorder, UnitOfWork
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, TaskRow
+from domain.notices import Notice
 from domain.tasks.asking import refilled_slots
 from domain.tasks.deadlines import due_step
-from domain.tasks.task import AskedAs, DueAction, TaskKind, TaskStatus
-from texts.mails.mail import MailKind
+from domain.tasks.task import AssigneeCapacity, DueAction, TaskKind, TaskStatus
 
 
-class Chasing:
+class Reminders:
     """Keeps what is open from waiting in silence."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
-    @activity.defn
-    async def chase_task(self, step: ChaseStep) -> OpenTask:
+    @activity.defn(name="chase_task")  # the name that running processes know it by
+    async def remind_or_escalate(self, step: ReminderStep) -> OpenTask:
         """N12: carry out the next due step of a task: remind everyone asked, or ask a stand-in as well."""
 
-        async def work(work: Work) -> OpenTask:
+        async def apply(uow: UnitOfWork) -> OpenTask:
             # The subject first, as answers do: a reminder and an answer never wait for each other.
-            context = await own(work, step.subject)
+            context = await load_for_update(uow, step.subject)
             context.goes_on()
             task = context.docket.find(step.task_id)
-            if task is None or task.workflow_id != work.workflow_id:
-                raise ForeignStep(f"{work.workflow_id} has no task {step.task_id}")
+            if task is None or task.workflow_id != uow.workflow_id:
+                raise IllegalTransition(f"{uow.workflow_id} has no task {step.task_id}")
             if step.action in (DueAction.WARN, DueAction.LAPSE):
                 return await self._end_standstill(context, task, step.action)
             due = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
             before = _asked_now(context, task)
             if task.status is not TaskStatus.OPEN:
-                task = _past_due(task, context, work.now)
-            if task.status is not TaskStatus.OPEN or due.at > work.now:  # a year's days off were published meanwhile
-                return known_to_workflow(task, _named(before, context), context, work.now)
+                task = _past_due(task, context, uow.now)
+            if task.status is not TaskStatus.OPEN or due.at > uow.now:  # a year's days off were published meanwhile
+                return known_to_workflow(task, _named(before, context), context, uow.now)
             task = await context.docket.change(task, chased=task.chased + 1)
             people, fresh, gone = await _follow(context, task, before)
             await context.look_again(task.kind)
             task = await with_deadline(context, task, people)
-            letters = Letters(context)
-            await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
+            letters = MailOutbox(context)
+            await letters.to_asked(Notice.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
             if due.action is DueAction.REMIND:
-                await letters.to_asked(MailKind.REMINDER, task, people, times=task.chased)
-                work.note("reminder_sent", task=task.id, number=task.chased, to=[p.person for p in people], rule="N12")
+                await letters.to_asked(Notice.REMINDER, task, people, times=task.chased)
+                uow.note("reminder_sent", task=task.id, number=task.chased, to=[p.person for p in people], rule="N12")
             else:
-                stand_ins = [person for person in fresh if person.capacity is AskedAs.STAND_IN]
-                await letters.to_asked(MailKind.STAND_IN, task, stand_ins)
+                stand_ins = [person for person in fresh if person.capacity is AssigneeCapacity.STAND_IN]
+                await letters.to_asked(Notice.STAND_IN, task, stand_ins)
                 others = [person for person in fresh if person not in stand_ins]
-                await letters.to_asked(MailKind.TASK, task, others, each_link=True)
+                await letters.to_asked(Notice.TASK, task, others, each_link=True)
                 overdue = [person for person in people if person not in fresh]
                 if stand_ins:
                     names = [person.person for person in stand_ins]
-                    await letters.to_asked(MailKind.STAND_IN_ASKED, task, overdue, by=names)
-                work.note("stand_in_asked", task=task.id, asked=[p.person for p in fresh], rule="N12")
-            return known_to_workflow(task, people, context, work.now)
+                    await letters.to_asked(Notice.STAND_IN_ASKED, task, overdue, by=names)
+                uow.note("stand_in_asked", task=task.id, asked=[p.person for p in fresh], rule="N12")
+            return known_to_workflow(task, people, context, uow.now)
 
-        return await self._recorder.once(step, OpenTask, work)
+        return await self._recorder.once(step, OpenTask, apply)
 
     async def _end_standstill(self, context: Context, task: TaskRow, action: DueAction) -> OpenTask:
         """U10: warn the people concerned, or say that the matter is over; neither before its time."""
-        work, due = context.work, context.standing(task)
-        reached = task.status is TaskStatus.OPEN and due is not None and due.action is action and due.at <= work.now
+        uow, due = context.uow, context.standing(task)
+        reached = task.status is TaskStatus.OPEN and due is not None and due.action is action and due.at <= uow.now
         if reached and action is DueAction.WARN:
             # Every side of a dispute has a task of its own; the warning is of the dispute.
             for one in context.docket.open_tasks:
-                if one.workflow_id == work.workflow_id:
-                    await context.docket.change(one, warned_at=work.now)
-            task = task.model_copy(update={"warned_at": work.now})
+                if one.workflow_id == uow.workflow_id:
+                    await context.docket.change(one, warned_at=uow.now)
+            task = task.model_copy(update={"warned_at": uow.now})
             until = context.closes_unless_answered(task)
             assert until is not None
             await context.warn(task, until)
-            work.note("standstill_warned", task=task.id, until=until.isoformat(), rule="U10")
+            uow.note("standstill_warned", task=task.id, until=until.isoformat(), rule="U10")
         if task.status is not TaskStatus.OPEN:
-            task = _past_due(task, context, work.now)
-        known = known_to_workflow(task, _named(_asked_now(context, task), context), context, work.now)
+            task = _past_due(task, context, uow.now)
+        known = known_to_workflow(task, _named(_asked_now(context, task), context), context, uow.now)
         return known.model_copy(update={"lapsed": reached and action is DueAction.LAPSE})
 
     @activity.defn
     async def refresh_tasks(self, step: RefreshStep) -> Refreshed:
         """Follow the organisation and the calendar as they are now: move open tasks to whoever is to be asked."""
 
-        async def work(work: Work) -> Refreshed:
-            context = await own(work, step.subject)
+        async def apply(uow: UnitOfWork) -> Refreshed:
+            context = await load_for_update(uow, step.subject)
             context.goes_on()
-            everything = [task for task in context.docket.tasks if task.workflow_id == work.workflow_id]
+            everything = [task for task in context.docket.tasks if task.workflow_id == uow.workflow_id]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
             decided = await _decided_slots(context, everything, reviews)
@@ -108,12 +108,12 @@ class Chasing:
                 )
             return Refreshed(tasks=tuple(refreshed))
 
-        return await self._recorder.once(step, Refreshed, work)
+        return await self._recorder.once(step, Refreshed, apply)
 
     async def _refresh(
         self, context: Context, task: TaskRow, ever_asked: tuple[AskedRow, ...], slot: str | None
     ) -> OpenTask:
-        work = context.work
+        uow = context.uow
         task = await context.docket.change(
             task,
             slot=task.slot if slot is None else slot,
@@ -122,17 +122,17 @@ class Chasing:
         before = tuple(person for person in ever_asked if person.removed_at is None)
         people, fresh, gone = await _follow(context, task, before)
         task = await with_deadline(context, task, people)
-        letters = Letters(context)
-        await letters.to_asked(MailKind.TASK, task, fresh, each_link=True)
-        await letters.to_asked(MailKind.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
+        letters = MailOutbox(context)
+        await letters.to_asked(Notice.TASK, task, fresh, each_link=True)
+        await letters.to_asked(Notice.TASK_WITHDRAWN, task, gone, each_link=True, handed_on=True)
         if fresh or gone:
-            work.note(
+            uow.note(
                 "tasks_refreshed",
                 task=task.id,
                 asked=[person.person for person in fresh],
                 no_longer_asked=[person.person for person in gone],
             )
-        return known_to_workflow(task, people, context, work.now)
+        return known_to_workflow(task, people, context, uow.now)
 
 
 async def _decided_slots(
@@ -160,16 +160,16 @@ async def _follow(
     context: Context, task: TaskRow, before: tuple[AskedRow, ...]
 ) -> tuple[tuple[AskedRow, ...], tuple[AskedRow, ...], tuple[AskedRow, ...]]:
     """Ask whom the task asks now, `before` having been asked so far. Returns everyone, who is new and who is off."""
-    work = context.work
+    uow = context.uow
     people = await people_of(task, context, already=before)
     known = {person.person: person for person in before}
     now = {person.person for person in people}
     fresh = tuple(person for person in people if person.person not in known)
     gone = tuple(person for person in before if person.person not in now)
     if gone:
-        await tasks.take_off(work.tx, task.id, [person.person for person in gone], at=work.now)
+        await tasks.remove_assignees(uow.connection, task.id, [person.person for person in gone], at=uow.now)
     changed = [p for p in people if p.model_copy(update={"name": ""}) != known.get(p.person)]
-    await tasks.ask_people(work.tx, changed)
+    await tasks.add_assignees(uow.connection, changed)
     return people, fresh, gone
 
 

@@ -16,11 +16,11 @@ from api.gateway.receipts import outcome, stored
 from api.models import ApplicationSummary, ApplicationView, Page, Result, Stored, Submitted, cursor_of, parse_cursor
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.reviews.composing import MOST_SAID
-from api.state import CallerDep, State, StateDep, Tx, Viewer, ViewerDep
+from api.state import CallerDep, ConnectionDep, State, StateDep, Viewer, ViewerDep
 from db import messages
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
-from db.connection.engine import AsyncConnection, looking_up
+from db.connection.engine import AsyncConnection, autocommit
 from db.projects.projects import ProjectRow
 from db.reads import detail_reads, gateway_reads, lists
 from db.reports import reports
@@ -30,6 +30,7 @@ from domain.accounts.eligibility import refusal_problems
 from domain.accounts.figures import SignedContract
 from domain.base import Text
 from domain.names import at_the_door
+from domain.refusals import RefusalCode
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
@@ -64,18 +65,18 @@ async def submit_application(
 ) -> Any:
     """N1: submit an application. Every wrong field is named at once; E2 and E3 refuse, on record."""
     if not may_apply(viewer.person):
-        raise Refusal(403, "only_salespeople_apply", rule="N1")
+        raise Refusal(403, RefusalCode.ONLY_SALESPEOPLE_APPLY, rule="N1")
     named = state.facts.policy.privacy.customer_name_in_engine
     application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
     texts = texts_for(request)
     if receipt is None:
         return stored(caller, texts, id=application_id, workflow_id=f"application-{application_id}")
     if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, "idempotency_reused")
+        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
     if not receipt.accepted:
         if not receipt.result["rules"]:  # whoever submitted has left meanwhile
-            raise Refusal(403, "person_inactive")
-        raise Refusal(422, "fields_wrong", problems=refusal_problems(receipt.result["rules"]))
+            raise Refusal(403, RefusalCode.PERSON_INACTIVE)
+        raise Refusal(422, RefusalCode.FIELDS_WRONG, problems=refusal_problems(receipt.result["rules"]))
     conflicts = receipt.result.get("conflicts", [])
     notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
     return Submitted(
@@ -91,7 +92,7 @@ async def submit_application(
 async def list_applications(
     viewer: ViewerDep,
     state: StateDep,
-    tx: Tx,
+    connection: ConnectionDep,
     request: Request,
     stage: Annotated[Stage | None, Query()] = None,
     applicant: PersonQuery = None,
@@ -100,31 +101,33 @@ async def list_applications(
 ) -> Any:
     """The applications the caller may see, newest first."""
     rows = await lists.applications_seen(
-        tx,
+        connection,
         scope_of(viewer.person, viewer.organisation),
         stage=stage.value if stage else None,
         applicant=applicant,
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    await lists.note_listed(tx, viewer.person.id, "application", [row.id for row in page])
+    await lists.note_listed(connection, viewer.person.id, "application", [row.id for row in page])
     return Page(
         items=[composer.summary(row) for row in page],
         next_cursor=cursor_of(page[-1].submitted_at, page[-1].id) if more else None,
     )
 
 
-async def seen_application(tx: AsyncConnection, viewer: Viewer, application_id: str, through: str) -> ApplicationRow:
+async def seen_application(
+    connection: AsyncConnection, viewer: Viewer, application_id: str, through: str
+) -> ApplicationRow:
     """The application if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
-    row = await applications.find(tx, application_id)
+    row = await applications.find(connection, application_id)
     if row is None:
-        raise Refusal(404, "not_found")
-    involved = bool(await lists.was_asked(tx, viewer.person.id, [row.id]))
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    involved = bool(await lists.was_asked(connection, viewer.person.id, [row.id]))
     if not _sees(viewer, row, involved=involved):
-        raise Refusal(404, "not_found")
-    await messages.note_reading(tx, viewer.person.id, "application", row.id, through)
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    await messages.note_reading(connection, viewer.person.id, "application", row.id, through)
     return row
 
 
@@ -138,12 +141,12 @@ async def read_application(application_id: SubjectId, viewer: ViewerDep, state: 
     """Where one application stands, why, and what comes next."""
     whole = await detail_reads.application(state.record, application_id, viewer.person.id, TIMELINE_HIDES - TOLD_APART)
     if whole is None or not _sees(viewer, whole.row, involved=whole.involved):
-        raise Refusal(404, "not_found")
+        raise Refusal(404, RefusalCode.NOT_FOUND)
     await gateway_reads.note_read(state.record, viewer.person.id, [("application", whole.row.id, "api")])
     policy = state.facts.known_policy(whole.row.policy_digest)
     if policy is None:
-        async with looking_up(state.engine) as tx:
-            policy = await state.facts.pinned_policy(tx, whole.row.policy_digest)
+        async with autocommit(state.engine) as connection:
+            policy = await state.facts.pinned_policy(connection, whole.row.policy_digest)
     return Views(state.facts, viewer, texts_for(request)).whole_application(whole, policy)
 
 
@@ -154,18 +157,18 @@ async def read_application(application_id: SubjectId, viewer: ViewerDep, state: 
     responses={200: {"content": {"text/html": {}, "application/json": {}}}},
 )
 async def read_dossier(
-    application_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+    application_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
     """N11: everything about one application in one document, JSON or printable HTML as `Accept` asks."""
-    row = await seen_application(tx, viewer, application_id, "dossier")
+    row = await seen_application(connection, viewer, application_id, "dossier")
     texts = texts_for(request)
-    dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
+    dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
 
 
 async def own_process(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
-    async with looking_up(state.engine) as tx:
-        return await seen_application(tx, viewer, application_id, "api")
+    async with autocommit(state.engine) as connection:
+        return await seen_application(connection, viewer, application_id, "api")
 
 
 @router.post(
@@ -180,7 +183,7 @@ async def withdraw_application(
     """N13: the applicant withdraws, at any time before activation."""
     row = await own_process(state, viewer, application_id)
     if not may_withdraw(viewer.person, row.applicant):
-        raise Refusal(403, "not_applicant", rule="N13")
+        raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N13")
     return outcome(
         caller,
         await state.door.say(caller, Withdraw, row.workflow_id, "withdraw", reason=body.reason),
@@ -200,7 +203,7 @@ async def appeal_rejection(
     """N10: the applicant puts a rejection before the general manager."""
     row = await own_process(state, viewer, application_id)
     if not may_appeal(viewer.person, row.applicant):
-        raise Refusal(403, "not_applicant", rule="N10")
+        raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N10")
     return outcome(
         caller,
         await state.door.say(caller, AppealRejection, row.workflow_id, "appeal", reason=body.reason),
@@ -220,7 +223,7 @@ async def gather_evidence(
     """N15: commerce has the evidence gathered again; what has changed is marked wherever it is shown."""
     row = await own_process(state, viewer, application_id)
     if not may_gather_evidence(viewer.person):
-        raise Refusal(403, "only_commerce_gathers", rule="N15")
+        raise Refusal(403, RefusalCode.ONLY_COMMERCE_GATHERS, rule="N15")
     return outcome(
         caller,
         await state.door.say(caller, GatherEvidence, row.workflow_id, "gather_evidence"),
@@ -232,7 +235,7 @@ async def gather_evidence(
 async def list_accounts(
     viewer: ViewerDep,
     state: StateDep,
-    tx: Tx,
+    connection: ConnectionDep,
     request: Request,
     salesperson: PersonQuery = None,
     revoked: Annotated[bool, Query(description="Those that were revoked (R5) as well.")] = False,
@@ -241,16 +244,16 @@ async def list_accounts(
 ) -> Any:
     """The Named Accounts the caller may see, newest first; those that were revoked only where they are asked for."""
     rows = await lists.accounts_seen(
-        tx,
+        connection,
         scope_of(viewer.person, viewer.organisation),
         salesperson=salesperson,
         revoked=revoked,
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    await lists.note_listed(tx, viewer.person.id, "account", [row.id for row in page])
+    await lists.note_listed(connection, viewer.person.id, "account", [row.id for row in page])
     return Page(
         items=[composer.account(row) for row in page],
         next_cursor=cursor_of(page[-1].activated_at, page[-1].id) if more else None,
@@ -269,13 +272,15 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
         involved=whole.involved,
         in_reports=True,
     ):
-        raise Refusal(404, "not_found")
+        raise Refusal(404, RefusalCode.NOT_FOUND)
     under_it: Sequence[ProjectRow] = ()
     signed: Sequence[SignedContract] = ()
     if whole.has_projects:
-        async with looking_up(state.engine) as tx:
-            under_it = await lists.projects_seen(tx, scope, account_id=account_id)
-            found = await reports.contracts_under(tx, [account_id], date.min, date.max, state.facts.policy.time_zone)
+        async with autocommit(state.engine) as connection:
+            under_it = await lists.projects_seen(connection, scope, account_id=account_id)
+            found = await reports.contracts_under(
+                connection, [account_id], date.min, date.max, state.facts.policy.time_zone
+            )
             signed = found.get(account_id, ())
     read = [("account", account_id, "api"), *(("project", one.id, "list") for one in under_it)]
     await gateway_reads.note_read(state.record, viewer.person.id, read)

@@ -8,6 +8,7 @@ import time
 from jwt import PyJWK, PyJWKClient, PyJWKSet
 
 from api.problems import Unavailable
+from domain.refusals import RefusalCode
 
 FETCH_SECONDS = 5.0
 """How long the issuer may take to answer."""
@@ -47,11 +48,11 @@ class IssuerKeys:
             if self._since_tried() >= COOL_DOWN_SECONDS or self._flight:
                 await self._fetched()
             elif self._tried_at > self._fetched_at:  # it gave no answer: the key may be one that it has made since
-                raise Unavailable("issuer_away")
+                raise Unavailable(RefusalCode.ISSUER_AWAY)
         elif time.monotonic() - self._fetched_at >= RENEWED_SECONDS and self._since_tried() >= COOL_DOWN_SECONDS:
             self._begin()
         if self.held is None:
-            raise Unavailable("issuer_away")
+            raise Unavailable(RefusalCode.ISSUER_AWAY)
         return self._keys.get(key_id)
 
     def _since_tried(self) -> float:
@@ -66,7 +67,7 @@ class IssuerKeys:
         """Wait for the fetch under way, or for a new one. Raises `Unavailable` when it brings nothing."""
         await asyncio.shield(self._begin())
         if self._tried_at > self._fetched_at:
-            raise Unavailable("issuer_away")
+            raise Unavailable(RefusalCode.ISSUER_AWAY)
 
     async def _fetch(self) -> None:
         try:

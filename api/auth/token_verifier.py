@@ -12,6 +12,7 @@ from jwt.exceptions import ExpiredSignatureError, PyJWTError
 from api.auth.issuer_keys import IssuerKeys
 from api.problems import Refusal
 from domain.organisation import Organisation, Person
+from domain.refusals import RefusalCode
 from runtime.settings import Settings
 
 ALGORITHMS = ("RS256", "ES256")
@@ -21,7 +22,7 @@ MOST_BELIEVED = 2000
 """Tokens remembered as verified."""
 
 
-class Believed(NamedTuple):
+class VerifiedToken(NamedTuple):
     """What a verified token says."""
 
     login: str
@@ -29,20 +30,20 @@ class Believed(NamedTuple):
     """Seconds since 1970."""
 
 
-class Doorkeeper:
+class TokenVerifier:
     """Verifies tokens against the issuer's key set, which it fetches and keeps; new keys are found by their id."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keys = IssuerKeys(settings.oidc_jwks_url)
         # Verified tokens, believed no longer than the key set they were verified with: one request in many verifies.
-        self._believed: dict[str, Believed] = {}
+        self._believed: dict[str, VerifiedToken] = {}
         self._believed_by: PyJWKSet | None = None
 
     async def login_of(self, token: str | None) -> str:
         """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""
         if token is None or not token.strip():
-            raise Refusal(401, "token_missing", headers=CHALLENGE)
+            raise Refusal(401, RefusalCode.TOKEN_MISSING, headers=CHALLENGE)
         token = token.strip()
         held = self._keys.held
         if held is not self._believed_by:
@@ -54,22 +55,22 @@ class Doorkeeper:
                 self._believe(token, known)
         return known.login
 
-    def _believe(self, token: str, known: Believed) -> None:
+    def _believe(self, token: str, known: VerifiedToken) -> None:
         if len(self._believed) >= MOST_BELIEVED:
             del self._believed[next(iter(self._believed))]  # the one remembered longest
         self._believed[token] = known
 
-    def _read(self, claims: dict[str, Any]) -> Believed:
+    def _read(self, claims: dict[str, Any]) -> VerifiedToken:
         login = claims.get(self._settings.oidc_person_claim)
         if not isinstance(login, str) or not login:
-            raise Refusal(401, "token_invalid", headers=CHALLENGE)
-        return Believed(login, int(claims["exp"]))
+            raise Refusal(401, RefusalCode.TOKEN_INVALID, headers=CHALLENGE)
+        return VerifiedToken(login, int(claims["exp"]))
 
     async def _verified(self, token: str) -> dict[str, Any]:
         try:
             key = await self._keys.key(str(jwt.get_unverified_header(token)["kid"]))
             if key is None:
-                raise Refusal(401, "token_invalid", headers=CHALLENGE)
+                raise Refusal(401, RefusalCode.TOKEN_INVALID, headers=CHALLENGE)
             return jwt.decode(
                 token,
                 key.key,
@@ -80,17 +81,17 @@ class Doorkeeper:
                 options={"require": ["exp", "iat", "iss", "aud", self._settings.oidc_person_claim]},
             )
         except ExpiredSignatureError:
-            raise Refusal(401, "token_expired", headers=CHALLENGE) from None
+            raise Refusal(401, RefusalCode.TOKEN_EXPIRED, headers=CHALLENGE) from None
         except (PyJWTError, LookupError, ValueError, TypeError, RecursionError):
             # LookupError: no key is named. TypeError: a key of another kind than `alg`.
-            raise Refusal(401, "token_invalid", headers=CHALLENGE) from None
+            raise Refusal(401, RefusalCode.TOKEN_INVALID, headers=CHALLENGE) from None
 
 
 def person_of(login: str, organisation: Organisation) -> Person:
     """The active person who goes by `login`. Raises `Refusal` 403."""
     person = organisation.by_login.get(login)
     if person is None:
-        raise Refusal(403, "person_unknown")
+        raise Refusal(403, RefusalCode.PERSON_UNKNOWN)
     if not person.active:
-        raise Refusal(403, "person_inactive")
+        raise Refusal(403, RefusalCode.PERSON_INACTIVE)
     return person

@@ -30,10 +30,10 @@ MOST_MATCHES: Final = 20
 async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
     """What is registered at this moment for what the caller has typed; that they have looked is noted."""
     bounds = composer.facts.policy.matching
-    all_found, left_out = await look(composer.tx, Asked.about(draft), now=now, bounds=bounds)
+    all_found, left_out = await look(composer.connection, Asked.about(draft), now=now, bounds=bounds)
     found = without_origin(all_found)
     kept, more = closest(found, MOST_MATCHES)
-    matches = await described(composer.tx, kept)
+    matches = await described(composer.connection, kept)
     seen = await _seen(composer, matches)
     shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
     verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
@@ -52,7 +52,7 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
 
 async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, str]]:
     """Which of these the caller may see; each is noted, also that they met what they may not see."""
-    tx, person = composer.tx, composer.viewer.person
+    connection, person = composer.connection, composer.viewer.person
     scope = scope_of(person, composer.organisation)
     by_kind: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
@@ -67,10 +67,10 @@ async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, 
                 if scope.covers(applicant=match.salesperson, department=None, involved=False)
             }
         else:
-            theirs = set(await lists.seen_among(tx, scope, kind, ids))
+            theirs = set(await lists.seen_among(connection, scope, kind, ids))
         seen |= {(kind, one) for one in theirs}
-        await lists.note_listed(tx, person.id, kind, sorted(theirs), through="check")
-        await lists.note_listed(tx, person.id, kind, sorted(set(ids) - theirs), through="check, masked")
+        await lists.note_listed(connection, person.id, kind, sorted(theirs), through="check")
+        await lists.note_listed(connection, person.id, kind, sorted(set(ids) - theirs), through="check, masked")
     return seen
 
 

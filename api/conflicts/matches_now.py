@@ -25,29 +25,29 @@ _DECIDED_ON_MATCHES = frozenset({ProjectStage.APPROVAL, ProjectStage.OBJECTION})
 
 
 async def look(
-    tx: AsyncConnection, asked: Asked, *, now: datetime, bounds: Matching
+    connection: AsyncConnection, asked: Asked, *, now: datetime, bounds: Matching
 ) -> tuple[tuple[Found, ...], list[str]]:
     """What is registered, and the names that nothing near was looked for: with too much going on, all of them."""
     budget = Budget(MOST_PAIRS, SECONDS, PATIENCE_SECONDS)
     try:
-        return await detect(tx, asked, REGISTERED, now=now, bounds=bounds, budget=budget), budget.left_out
+        return await detect(connection, asked, REGISTERED, now=now, bounds=bounds, budget=budget), budget.left_out
     except Busy:
-        found = await detect(tx, asked, REGISTERED, now=now, bounds=bounds, near=False)
+        found = await detect(connection, asked, REGISTERED, now=now, bounds=bounds, near=False)
         return found, [party.name for party in asked.parties]
 
 
 async def matches_now(
-    tx: AsyncConnection, row: ProjectRow, *, now: datetime | None, bounds: Matching
+    connection: AsyncConnection, row: ProjectRow, *, now: datetime | None, bounds: Matching
 ) -> tuple[Match, ...]:
     """What was found, each as it stands; with `now` also what was registered since, while somebody is to decide on it.
 
     Nothing is kept: the process does that itself when somebody is asked or reminded.
     """
-    kept = await as_they_are(tx, await projects.matches_of(tx, row.id, row.round))
+    kept = await as_they_are(connection, await projects.matches_of(connection, row.id, row.round))
     if now is None or row.stage not in _DECIDED_ON_MATCHES:
         return kept
     asked = Asked.of(row.form, Subject(type=SubjectType.PROJECT, id=row.id))
-    found, _ = await look(tx, asked, now=now, bounds=bounds)
+    found, _ = await look(connection, asked, now=now, bounds=bounds)
     known = {(match.subject_type, match.subject_id) for match in kept}
     fresh, _ = closest([one for one in without_origin(found) if one.key not in known])
-    return (*kept, *await described(tx, fresh))
+    return (*kept, *await described(connection, fresh))

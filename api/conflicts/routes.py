@@ -10,10 +10,11 @@ from api.composing import Composer
 from api.conflicts.composing import check_conflicts
 from api.models import ConflictCheck
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
-from api.state import StateDep, Tx, ViewerDep
+from api.state import ConnectionDep, StateDep, ViewerDep
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft
 from domain.names import at_the_door
+from domain.refusals import RefusalCode
 from domain.tasks.task import Problem
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["conflicts"])
@@ -21,7 +22,11 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["conflic
 
 @router.post("/conflicts/check", response_model=ConflictCheck)
 async def check(
-    draft: Annotated[ConflictDraft, at_the_door], viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+    draft: Annotated[ConflictDraft, at_the_door],
+    viewer: ViewerDep,
+    state: StateDep,
+    connection: ConnectionDep,
+    request: Request,
 ) -> Any:
     """What is registered for a customer, its related parties, an end user or a project, and why it may be the same.
 
@@ -30,7 +35,9 @@ async def check(
     take no part (P10).
     """
     if not may_check_conflicts(viewer.person):
-        raise Refusal(403, "may_not_check", rule="X2")
+        raise Refusal(403, RefusalCode.MAY_NOT_CHECK, rule="X2")
     if draft.empty:
-        raise Refusal(422, "fields_wrong", problems=[Problem(field="customer", rule="P4", key="nothing_to_check")])
-    return await check_conflicts(Composer(tx, state.facts, viewer, texts_for(request)), draft, state.clock())
+        raise Refusal(
+            422, RefusalCode.FIELDS_WRONG, problems=[Problem(field="customer", rule="P4", key="nothing_to_check")]
+        )
+    return await check_conflicts(Composer(connection, state.facts, viewer, texts_for(request)), draft, state.clock())

@@ -34,6 +34,7 @@ from domain.accounts.application import ApplicationForm, Stage
 from domain.base import Wire
 from domain.organisation import Person
 from domain.projects.project import ContractCorrection, ProjectForm, ProjectStage, Resumption
+from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, CorrectContract, RegisterProject, Statement, SubmitApplication
 from domain.subject import SubjectType
 from texts.operators import static_summary
@@ -121,7 +122,7 @@ class Caller:
         self.message_id = hashlib.sha256("\0".join((person.id, route, unique)).encode()).hexdigest()[:40]
 
 
-class FrontDoor:
+class SignalGateway:
     """Seals statements and signals them. It decides nothing."""
 
     def __init__(
@@ -229,14 +230,14 @@ class FrontDoor:
         """
         statement = kind.model_validate({**self._said(caller, workflow_id), **fields})
         if statement.unreadable:
-            raise Refusal(422, "unreadable")
+            raise Refusal(422, RefusalCode.UNREADABLE)
         return await self._say(caller, statement, signal)
 
     async def heard(self, caller: Caller) -> Receipt | None:
         """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
         receipt = await gateway_reads.find_receipt(self._record, caller.message_id)
         if receipt and receipt.body_hash != caller.body_hash:
-            raise Refusal(422, "idempotency_reused")
+            raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
         return receipt
 
     def _said(self, caller: Caller, workflow_id: str) -> dict[str, object]:
@@ -251,9 +252,9 @@ class FrontDoor:
 
     async def _known(self, caller: Caller) -> Receipt | None:
         """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
-        bound = await gateway_reads.claim(self._record, caller.message_id, caller.person.id, caller.body_hash)
+        bound = await gateway_reads.bind_message(self._record, caller.message_id, caller.person.id, caller.body_hash)
         if bound.body_hash != caller.body_hash:
-            raise Refusal(422, "idempotency_reused")
+            raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
         return bound.receipt
 
     async def _start(
@@ -294,7 +295,7 @@ class FrontDoor:
             except WorkflowAlreadyStartedError:
                 pass  # the same request, sent again
             except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
-                raise Unavailable("engine_away") from error
+                raise Unavailable(RefusalCode.ENGINE_AWAY) from error
             return await self._receipts.wait(caller.message_id, heard)
 
     async def _say(self, caller: Caller, statement: Statement, signal: str) -> Receipt | None:
@@ -308,15 +309,15 @@ class FrontDoor:
                 async with asyncio.timeout(ENGINE_SECONDS):
                     await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
             except (RuntimeError, TimeoutError) as error:
-                raise Unavailable("engine_away") from error
+                raise Unavailable(RefusalCode.ENGINE_AWAY) from error
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     ended_by_this = await self._receipts.find(caller.message_id)
                     if ended_by_this:  # the same request, sent before and recorded since we looked
                         return ended_by_this
                     if await gateway_reads.dispute_is_open(self._record, statement.workflow_id):
-                        raise Unavailable("engine_away") from error  # between two runs of its registration
+                        raise Unavailable(RefusalCode.ENGINE_AWAY) from error  # between two runs of its registration
                     words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
-                    raise Refusal(409, "process_over", words=words) from error
-                raise Unavailable("engine_away") from error
+                    raise Refusal(409, RefusalCode.PROCESS_OVER, words=words) from error
+                raise Unavailable(RefusalCode.ENGINE_AWAY) from error
             return await self._receipts.wait(caller.message_id, heard)

@@ -12,6 +12,7 @@ from api.models import Result, Stored
 from api.problems import Refusal
 from db.messages import Receipt
 from db.tasks.closings import DELEGATION_OVER, HANDED_ON
+from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from domain.tasks.task import Problem
 from texts.catalogue import Texts
@@ -68,7 +69,7 @@ def outcome(
     if receipt is None:
         return stored(caller, texts)
     if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, "idempotency_reused")
+        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
     if not receipt.accepted:
         raise refused(receipt.result, subject)
     return Result(

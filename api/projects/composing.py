@@ -38,12 +38,12 @@ _ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract_appli
 
 async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now: datetime | None = None) -> ProjectView:
     """One project. `shown` and `now` as in `Composer.project`."""
-    tx, organisation = composer.tx, composer.organisation
+    connection, organisation = composer.connection, composer.organisation
     open_tasks, asked, decided = await composer.standing(row.id)
-    over = await disputes.of_project(tx, row.id)
-    policy = await composer.facts.pinned_policy(tx, row.policy_digest)
-    found = await matches_now(tx, row, now=now, bounds=policy.matching) if shown else ()
-    entries = await audit.of_subject(tx, row.id)
+    over = await disputes.of_project(connection, row.id)
+    policy = await composer.facts.pinned_policy(connection, row.policy_digest)
+    found = await matches_now(connection, row, now=now, bounds=policy.matching) if shown else ()
+    entries = await audit.of_subject(connection, row.id)
     ahead = await silences(composer, row)
     events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, over)]
     standing = _standstill_events(composer, open_tasks, over, policy)
@@ -55,7 +55,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now:
         channel=row.form.channel.model_dump(mode="json") if row.form.channel else None,
         form=row.form,
         policy=policy.version,
-        resumed_by=await lists.resumed_by(tx, row.id) if row.stage is ProjectStage.SHELVED else None,
+        resumed_by=await lists.resumed_by(connection, row.id) if row.stage is ProjectStage.SHELVED else None,
         **{name: with_people(getattr(row, name), organisation) for name in _ASIDE},
         refusal=_refusal(composer, row, shown=shown),
         credits=[credit_view(one) for one in row.credits(organisation)],
@@ -63,9 +63,9 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now:
         unusual_names=list(unusual_names(row.form)),
         matches=[match_view(composer, match) for match in found],
         weighed=_weighed(composer, row, found) if shown else [],
-        weaker_matches=await projects.weaker_matches(tx, row.id, row.round) if shown else 0,
-        not_compared=list(await projects.not_compared(tx, row.id, row.round)) if shown else [],
-        updates=[update_view(composer, one) for one in await projects.updates_of(tx, row.id)],
+        weaker_matches=await projects.weaker_matches(connection, row.id, row.round) if shown else 0,
+        not_compared=list(await projects.not_compared(connection, row.id, row.round)) if shown else [],
+        updates=[update_view(composer, one) for one in await projects.updates_of(connection, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
         what_next=_what_next(composer, row, open_tasks, asked, ahead, standing, policy),
@@ -149,8 +149,8 @@ async def silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...
     """U2–U5: what happens by itself to an active project that nobody updates."""
     if row.stage is not ProjectStage.ACTIVE or row.updated_at is None or row.contract_with_commerce:
         return ()
-    policy = await composer.facts.pinned_policy(composer.tx, row.policy_digest)
-    return silence_ahead(row.updated_at, row.silences, policy, await composer.facts.calendar(composer.tx))
+    policy = await composer.facts.pinned_policy(composer.connection, row.policy_digest)
+    return silence_ahead(row.updated_at, row.silences, policy, await composer.facts.calendar(composer.connection))
 
 
 def _refusal(composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any] | None:

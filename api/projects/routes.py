@@ -30,10 +30,10 @@ from api.models import (
     parse_cursor,
 )
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
-from api.state import CallerDep, State, StateDep, Tx, Viewer, ViewerDep
+from api.state import CallerDep, ConnectionDep, State, StateDep, Viewer, ViewerDep
 from api.tasks.routes import check_answer
 from db import messages
-from db.connection.engine import AsyncConnection, looking_up
+from db.connection.engine import AsyncConnection, autocommit
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.messages import Receipt
@@ -56,6 +56,7 @@ from domain.projects.project import (
     ProjectUpdate,
     Resumption,
 )
+from domain.refusals import RefusalCode
 from domain.statements import (
     CallForMeeting,
     CallOffMeeting,
@@ -67,7 +68,7 @@ from domain.statements import (
     Withdraw,
 )
 from domain.subject import SubjectType
-from domain.tasks.task import AGREE, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from workflows.messages import project_workflow_id
 
@@ -97,7 +98,7 @@ async def register_project(
 ) -> Any:
     """P1, P3, P4: register a project. Every wrong field is named at once."""
     if not may_register(viewer.person):
-        raise Refusal(403, "only_salespeople_register", rule="P1")
+        raise Refusal(403, RefusalCode.ONLY_SALESPEOPLE_REGISTER, rule="P1")
     named = state.facts.policy.privacy.customer_name_in_engine
     project_id, receipt = await state.door.register(caller, form, customer_shown=named)
     return _registered(caller, project_id, receipt, texts_for(request))
@@ -107,7 +108,7 @@ async def register_project(
 async def list_projects(
     viewer: ViewerDep,
     state: StateDep,
-    tx: Tx,
+    connection: ConnectionDep,
     request: Request,
     status: Annotated[ProjectStatus | None, Query()] = None,
     salesperson: PersonQuery = None,
@@ -116,37 +117,41 @@ async def list_projects(
 ) -> Any:
     """The projects the caller may see, the newest registration first."""
     rows = await lists.projects_seen(
-        tx,
+        connection,
         scope_at(viewer.person, viewer.organisation, state.clock()),
         stages=[stage.value for stage in ProjectStage if stage.status is status] if status else None,
         salesperson=salesperson,
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    await lists.note_listed(tx, viewer.person.id, "project", [row.id for row in page])
+    await lists.note_listed(connection, viewer.person.id, "project", [row.id for row in page])
     return Page(
         items=[composer.project_summary(row) for row in page],
         next_cursor=cursor_of(page[-1].registered_at, page[-1].id) if more else None,
     )
 
 
-async def seen_project(tx: AsyncConnection, state: State, viewer: Viewer, project_id: str, through: str) -> ProjectRow:
+async def seen_project(
+    connection: AsyncConnection, state: State, viewer: Viewer, project_id: str, through: str
+) -> ProjectRow:
     """The project if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
-    row = await projects.find(tx, project_id)
+    row = await projects.find(connection, project_id)
     scope = scope_at(viewer.person, viewer.organisation, state.clock())
-    if row is None or not await lists.sees_project(tx, scope, row.id):
-        raise Refusal(404, "not_found")
-    await messages.note_reading(tx, viewer.person.id, "project", row.id, through)
+    if row is None or not await lists.sees_project(connection, scope, row.id):
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    await messages.note_reading(connection, viewer.person.id, "project", row.id, through)
     return row
 
 
 @router.get("/projects/{project_id}", response_model=ProjectView)
-async def read_project(project_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+async def read_project(
+    project_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
+) -> Any:
     """Where one project stands, why, what comes next by itself and what prevents it."""
-    row = await seen_project(tx, state, viewer, project_id, "api")
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    row = await seen_project(connection, state, viewer, project_id, "api")
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     return await composer.project(row, shown=await composer.sees_evidence(row), now=state.clock())
 
 
@@ -156,12 +161,12 @@ async def read_project(project_id: SubjectId, viewer: ViewerDep, state: StateDep
     responses={200: {"content": {"text/html": {}, "application/json": {}}}},
 )
 async def read_project_dossier(
-    project_id: SubjectId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request
+    project_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
     """N11: everything about one project in one document, JSON or printable HTML as `Accept` asks."""
-    row = await seen_project(tx, state, viewer, project_id, "dossier")
+    row = await seen_project(connection, state, viewer, project_id, "dossier")
     texts = texts_for(request)
-    dossier = await dossier_of(tx, Composer(tx, state.facts, viewer, texts), row)
+    dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
 
 
@@ -195,7 +200,7 @@ async def receive_contract(
     row = await _project(state, viewer, project_id)
     own = frozenset({row.applicant, row.salesperson})
     if viewer.person.id != row.salesperson and not may_receive_contract(viewer.person, own=own):
-        raise Refusal(403, "not_commerce_or_salesperson", rule="U7")
+        raise Refusal(403, RefusalCode.NOT_COMMERCE_OR_SALESPERSON, rule="U7")
     receipt = await state.door.say(caller, ReceiveContract, row.workflow_id, "receive_contract", contract=body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
@@ -213,7 +218,7 @@ async def correct_contract(
     corrected one counts in R2–R4 from then on."""
     row = await _project(state, viewer, project_id)
     if not may_receive_contract(viewer.person, own=frozenset({row.applicant, row.salesperson})):
-        raise Refusal(403, "not_commerce", rule="U7")
+        raise Refusal(403, RefusalCode.NOT_COMMERCE, rule="U7")
     receipt = await state.door.correct_contract(caller, row.id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
@@ -245,23 +250,25 @@ async def agree_on_split(
 ) -> Any:
     """D1, D3: put a text on the table, or confirm the one that lies there: the caller's open task is answered."""
     texts = texts_for(request)
-    async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, state, viewer, project_id, "api")
-        task = await _asked_to_agree(tx, viewer, row)
+    async with autocommit(state.engine) as connection:
+        row = await seen_project(connection, state, viewer, project_id, "api")
+        task = await _asked_to_agree(connection, viewer, row)
         # After the task: a repetition that finds it answered by the first request finds that one's receipt as well.
         earlier = await state.door.heard(caller)
-        dispute = await _open_dispute(tx, row)
+        dispute = await _open_dispute(connection, row)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
     if dispute is None:
-        raise Refusal(409, "dispute_not_open")
+        raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     if task is None and viewer.person.id not in _sides(row, dispute):
-        raise Refusal(403, "not_party_of_dispute", rule="D1")
+        raise Refusal(403, RefusalCode.NOT_PARTY_OF_DISPUTE, rule="D1")
     if task is None:  # a side that is not asked: its own text is on the table, or the meeting is to decide
         raise refused({"code": "task_withdrawn"}, SubjectType.PROJECT)
     fields = body.model_dump(mode="json")
-    check_answer(task, AGREE, "", fields)
-    receipt = await state.door.answer(caller, task.workflow_id, task.id, choice=AGREE, reason="", fields=fields)
+    check_answer(task, AnswerChoice.AGREE, "", fields)
+    receipt = await state.door.answer(
+        caller, task.workflow_id, task.id, choice=AnswerChoice.AGREE, reason="", fields=fields
+    )
     return outcome(caller, receipt, texts, SubjectType.PROJECT)
 
 
@@ -273,17 +280,17 @@ async def call_for_meeting(
     and the general manager, or their delegates, may step in until the project is decided, also after an agreement,
     which then waits."""
     texts = texts_for(request)
-    async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, state, viewer, project_id, "api")
+    async with autocommit(state.engine) as connection:
+        row = await seen_project(connection, state, viewer, project_id, "api")
         earlier = await state.door.heard(caller)
-        over = await disputes.of_project(tx, row.id)
+        over = await disputes.of_project(connection, row.id)
     if earlier:
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
     dispute = over[-1] if over else None
     if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute), state.clock()):
-        raise Refusal(403, "may_not_call_meeting", rule="D2")
+        raise Refusal(403, RefusalCode.MAY_NOT_CALL_MEETING, rule="D2")
     if dispute is None or dispute.stage in (DisputeStage.DECIDED, DisputeStage.WITHDRAWN) or row.stage.ended:
-        raise Refusal(409, "dispute_not_open")
+        raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     # Once both have agreed, the registration itself hears who steps in.
     hears = row.workflow_id if dispute.stage.ended else dispute.workflow_id
     signal = "call_for_meeting"
@@ -332,7 +339,12 @@ async def withdraw_project(
 
 @router.get("/project-numbers/{number}", response_model=NumberCheck)
 async def check_number(
-    number: Number, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request, purpose: Annotated[Purpose, Query()]
+    number: Number,
+    viewer: ViewerDep,
+    state: StateDep,
+    connection: ConnectionDep,
+    request: Request,
+    purpose: Annotated[Purpose, Query()],
 ) -> Any:
     """P9: whether a project number counts for early ordering, early shipping or contract review, and why.
 
@@ -341,16 +353,16 @@ async def check_number(
     """
     texts = texts_for(request)
     # Every number issued is of this shape (the policy sees to it); anything else need not be looked for.
-    row = await projects.by_number(tx, number) if re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) else None
+    row = await projects.by_number(connection, number) if re.fullmatch(r"[A-Za-z0-9-]{1,32}", number) else None
     if row is None:
         return NumberCheck(allowed=False, reason=texts.text("number_check.unknown"))
     status = row.stage.status
-    if not await lists.sees_project(tx, scope_at(viewer.person, viewer.organisation, state.clock()), row.id):
+    if not await lists.sees_project(connection, scope_at(viewer.person, viewer.organisation, state.clock()), row.id):
         allowed = status is ProjectStatus.ACTIVE
         return NumberCheck(
             allowed=allowed, reason=texts.text(f"number_check.{'allowed' if allowed else 'not_in_force'}")
         )
-    await messages.note_reading(tx, viewer.person.id, "project", row.id, f"number for {purpose}")
+    await messages.note_reading(connection, viewer.person.id, "project", row.id, f"number for {purpose}")
     key = "allowed" if status is ProjectStatus.ACTIVE else row.stage.value
     known = f"number_check.{key}" if texts.has(f"number_check.{key}") else "number_check.not_active"
     return NumberCheck(
@@ -367,7 +379,7 @@ def _registered(
     if receipt is None:
         return stored(caller, texts, id=project_id, workflow_id=project_workflow_id(project_id))
     if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, "idempotency_reused")
+        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
     if not receipt.accepted:
         raise refused(receipt.result, SubjectType.PROJECT)
     stage = ProjectStage(receipt.result["stage"])
@@ -378,43 +390,43 @@ def _registered(
 
 async def _called_meeting(state: State, viewer: Viewer, project_id: str) -> str:
     """The process whose meeting commerce moves or calls off. Raises `Refusal`."""
-    async with looking_up(state.engine) as tx:
-        row = await seen_project(tx, state, viewer, project_id, "api")
-        over = await disputes.of_project(tx, row.id)
+    async with autocommit(state.engine) as connection:
+        row = await seen_project(connection, state, viewer, project_id, "api")
+        over = await disputes.of_project(connection, row.id)
     if not may_move_meeting(viewer.person):
-        raise Refusal(403, "only_commerce_moves_meeting", rule="D5")
+        raise Refusal(403, RefusalCode.ONLY_COMMERCE_MOVES_MEETING, rule="D5")
     if not over:
-        raise Refusal(409, "meeting_not_called")
+        raise Refusal(409, RefusalCode.MEETING_NOT_CALLED)
     return over[-1].workflow_id
 
 
 async def _project(state: State, viewer: Viewer, project_id: str) -> ProjectRow:
-    async with looking_up(state.engine) as tx:
-        return await seen_project(tx, state, viewer, project_id, "api")
+    async with autocommit(state.engine) as connection:
+        return await seen_project(connection, state, viewer, project_id, "api")
 
 
 async def _by_its_salesperson(state: State, viewer: Viewer, project_id: str, rule: str) -> ProjectRow:
     """Raises `Refusal` 403 for anybody but the responsible salesperson, 404 for those who may not know of it."""
     row = await _project(state, viewer, project_id)
     if viewer.person.id != row.salesperson:
-        raise Refusal(403, "not_salesperson_of_project", rule=rule)
+        raise Refusal(403, RefusalCode.NOT_SALESPERSON_OF_PROJECT, rule=rule)
     return row
 
 
-async def _open_dispute(tx: AsyncConnection, row: ProjectRow) -> DisputeRow | None:
-    return next((one for one in await disputes.of_project(tx, row.id) if not one.stage.ended), None)
+async def _open_dispute(connection: AsyncConnection, row: ProjectRow) -> DisputeRow | None:
+    return next((one for one in await disputes.of_project(connection, row.id) if not one.stage.ended), None)
 
 
 def _sides(row: ProjectRow, dispute: DisputeRow | None) -> Iterable[str]:
     return [row.salesperson, *(one.person for one in (dispute.claimants if dispute else ()))]
 
 
-async def _asked_to_agree(tx: AsyncConnection, viewer: Viewer, row: ProjectRow) -> TaskRow | None:
+async def _asked_to_agree(connection: AsyncConnection, viewer: Viewer, row: ProjectRow) -> TaskRow | None:
     """The caller's open task that asks them to agree; the newest text's."""
     still_open = [
-        task for task in await tasks.of_subject(tx, row.id, open_only=True) if task.kind is TaskKind.AGREE_SPLIT
+        task for task in await tasks.of_subject(connection, row.id, open_only=True) if task.kind is TaskKind.AGREE_SPLIT
     ]
-    asked = await tasks.asked_by(tx, [task.id for task in still_open])
+    asked = await tasks.asked_by(connection, [task.id for task in still_open])
     mine = [
         task
         for task in still_open

@@ -13,12 +13,13 @@ from api.accounts.routes import Cursor, Limit
 from api.models import Page, cursor_of, parse_cursor
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.reports.models import ReportEntry, ReportView, report_view, shows_proposals
-from api.state import StateDep, Tx, Viewer, ViewerDep
+from api.state import ConnectionDep, StateDep, Viewer, ViewerDep
 from db import messages
 from db.reports import reports
 from db.reports.reports import MadeReport
 from domain.access import Scope, report_scope
 from domain.periods import read_period
+from domain.refusals import RefusalCode
 from domain.reports.report import Report, ReportKind, part_for, to_management
 from domain.tasks.task import Problem
 from reports.charts import chart
@@ -67,7 +68,7 @@ class Reading:
         kind: Annotated[str, Path(max_length=40, description=", ".join(KINDS))],
         viewer: ViewerDep,
         state: StateDep,
-        tx: Tx,
+        connection: ConnectionDep,
         request: Request,
         period: PeriodQuery = None,
         department: DepartmentQuery = None,
@@ -75,7 +76,7 @@ class Reading:
         self.texts = texts_for(request)
         self.policy = state.facts.policy
         self._kind, self._period, self._department = kind, period, department
-        self._viewer, self._tx = viewer, tx
+        self._viewer, self._tx = viewer, connection
 
     async def seen(self, through: Through) -> Seen:
         """X2: the reading is recorded. Raises `Refusal` for what there is not, and for whom it is not."""
@@ -87,10 +88,10 @@ class Reading:
         report = await self._found(kind)
         scope = report_scope(viewer.person, viewer.organisation, to_management=to_management(report.period.rhythm))
         if scope is None:
-            raise Refusal(403, "may_not_read_reports", rule="X2")
+            raise Refusal(403, RefusalCode.MAY_NOT_READ_REPORTS, rule="X2")
         theirs = {*scope.departments, viewer.person.department}
         if department is not None and not scope.everything and department not in theirs:
-            raise Refusal(403, "not_your_department", rule="X2")
+            raise Refusal(403, RefusalCode.NOT_YOUR_DEPARTMENT, rule="X2")
         await messages.note_reading(self._tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
         cut = part_for(report, scope, department)
         return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
@@ -102,13 +103,13 @@ class Reading:
                 read_period(period, self.policy.reviews)
             except ValueError:
                 problem = Problem(field="period", rule=None, key="period_unknown")
-                raise Refusal(422, "fields_wrong", problems=[problem]) from None
+                raise Refusal(422, RefusalCode.FIELDS_WRONG, problems=[problem]) from None
         else:
             newest = await reports.newest(self._tx, kind)
             period = newest.period.id if newest else None
         report = await reports.find(self._tx, kind, period) if period else None
         if report is None:
-            raise Refusal(404, "report_not_made")
+            raise Refusal(404, RefusalCode.REPORT_NOT_MADE)
         return report
 
 
@@ -118,7 +119,7 @@ ReadingDep = Annotated[Reading, Depends()]
 @router.get("/reports", response_model=Page[ReportEntry])
 async def list_reports(
     viewer: ViewerDep,
-    tx: Tx,
+    connection: ConnectionDep,
     kind: Annotated[str | None, Query(max_length=40, description=", ".join(KINDS))] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
@@ -127,7 +128,7 @@ async def list_reports(
     _may_read(viewer)
     wanted = _kind(kind) if kind is not None else None
     after = parse_cursor(cursor, "moment", "id", "id")
-    rows = await reports.reports_made(tx, kind=wanted, after=after, limit=limit + 1)
+    rows = await reports.reports_made(connection, kind=wanted, after=after, limit=limit + 1)
     page, more = rows[:limit], len(rows) > limit
     return Page(
         items=[_entry(row) for row in page],
@@ -153,7 +154,7 @@ async def read_chart(reading: ReadingDep) -> Response:
     seen = await reading.seen(Through.CHART)
     drawn = chart(seen.report, reading.texts, seen.part)
     if drawn is None:
-        raise Refusal(404, "report_has_no_chart")
+        raise Refusal(404, RefusalCode.REPORT_HAS_NO_CHART)
     # Opened by itself, an SVG is a page of ours: it may load and run nothing.
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return Response(drawn, media_type=SVG, headers=headers)
@@ -173,18 +174,20 @@ def _entry(row: MadeReport) -> ReportEntry:
 
 def _may_read(viewer: Viewer) -> None:
     if report_scope(viewer.person, viewer.organisation, to_management=False) is None:
-        raise Refusal(403, "may_not_read_reports", rule="X2")
+        raise Refusal(403, RefusalCode.MAY_NOT_READ_REPORTS, rule="X2")
 
 
 def _kind(name: str) -> ReportKind:
     if name not in KINDS:
-        raise Refusal(404, "report_kind_unknown", facts={"known": list(KINDS)})
+        raise Refusal(404, RefusalCode.REPORT_KIND_UNKNOWN, facts={"known": list(KINDS)})
     return KINDS[name]
 
 
 def _department(viewer: Viewer, department: str) -> None:
     if department not in viewer.organisation.departments_by_id:
-        raise Refusal(422, "fields_wrong", problems=[Problem(field="department", rule=None, key="department_unknown")])
+        raise Refusal(
+            422, RefusalCode.FIELDS_WRONG, problems=[Problem(field="department", rule=None, key="department_unknown")]
+        )
 
 
 def _part(viewer: Viewer, scope: Scope, department: str | None, texts: Texts) -> str:

@@ -15,7 +15,7 @@ from domain.accounts.named_account import above_limit
 from domain.calendar import WorkCalendar
 from domain.policy import Policy
 from domain.tasks.standstill import closes_at
-from domain.tasks.task import AskedAs, TaskStatus
+from domain.tasks.task import AssigneeCapacity, TaskStatus
 
 if TYPE_CHECKING:
     from api.composing import Views
@@ -72,7 +72,7 @@ def by_when(views: Views, open_tasks: Open, asked: AskedByTask, policy: Policy) 
     texts, zone = views.texts, views.facts.policy.zone
     first = min(open_tasks, key=lambda task: task.due_at)
     deadline = policy.deadlines.get(first.kind)
-    stood_in = any(one.capacity is AskedAs.STAND_IN for one in asked[first.id] if one.removed_at is None)
+    stood_in = any(one.capacity is AssigneeCapacity.STAND_IN for one in asked[first.id] if one.removed_at is None)
     due = texts.moment(first.due_at, zone)
     if deadline is None:  # of a kind that the policy it began with does not know
         return texts.text("what_next.due", due=due)

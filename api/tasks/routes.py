@@ -14,12 +14,12 @@ from api.composing import Composer
 from api.gateway.receipts import outcome, refused
 from api.models import Page, ReceiptView, Result, Stored, TaskSummary, TaskView, cursor_of, parse_cursor
 from api.problems import FORM_RULE, PROBLEM_RESPONSES, Refusal, field_problems, texts_for
-from api.state import CallerDep, StateDep, Tx, Viewer, ViewerDep
+from api.state import CallerDep, ConnectionDep, StateDep, Viewer, ViewerDep
 from conflicts.named import look_up
 from db import messages
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
-from db.connection.engine import AsyncConnection, AsyncEngine, looking_up
+from db.connection.engine import AsyncConnection, AsyncEngine, autocommit
 from db.messages import Receipt
 from db.projects import projects
 from db.projects.projects import ProjectRow
@@ -38,6 +38,7 @@ from domain.organisation import Organisation
 from domain.policy import EligibilityRules
 from domain.projects.project import ProjectForm
 from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.refusals import RefusalCode
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import MOST_CHOSEN, answer_problems
@@ -75,7 +76,7 @@ class AnswerBody(BaseModel):
 async def list_tasks(
     viewer: ViewerDep,
     state: StateDep,
-    tx: Tx,
+    connection: ConnectionDep,
     request: Request,
     status: Annotated[TaskStatus | None, Query()] = None,
     limit: Limit = 50,
@@ -83,15 +84,15 @@ async def list_tasks(
 ) -> Any:
     """The caller's tasks, open ones first."""
     rows = await lists.tasks_asked(
-        tx,
+        connection,
         viewer.person.id,
         status=status.value if status else None,
         after=parse_cursor(cursor, "number", "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     page, more = rows[:limit], len(rows) > limit
-    titles = await _titles(tx, composer, [task for task, _ in page])
+    titles = await _titles(connection, composer, [task for task, _ in page])
     last = page[-1][0] if page else None
     return Page(
         items=[composer.task_summary(task, mine, titles.get(task.subject_id, "")) for task, mine in page],
@@ -101,55 +102,59 @@ async def list_tasks(
     )
 
 
-async def _titles(tx: AsyncConnection, composer: Composer, listed: Sequence[TaskRow]) -> dict[str, str]:
+async def _titles(connection: AsyncConnection, composer: Composer, listed: Sequence[TaskRow]) -> dict[str, str]:
     """What the subjects of these tasks are called; a list that names them counts as reading them (X2)."""
     viewer = composer.viewer
     ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
-    called = await applications.customer_names(tx, ids[SubjectType.APPLICATION])
-    await lists.note_listed(tx, viewer.person.id, "application", list(called))
+    called = await applications.customer_names(connection, ids[SubjectType.APPLICATION])
+    await lists.note_listed(connection, viewer.person.id, "application", list(called))
     of_projects = ids[SubjectType.PROJECT]
-    named = await lists.project_names(tx, of_projects) if of_projects else {}
-    await lists.note_listed(tx, viewer.person.id, "project", list(named))
-    reviewed = {row.id: composer.review_title(row) for row in await account_reviews.among(tx, ids[SubjectType.REVIEW])}
+    named = await lists.project_names(connection, of_projects) if of_projects else {}
+    await lists.note_listed(connection, viewer.person.id, "project", list(named))
+    reviewed = {
+        row.id: composer.review_title(row) for row in await account_reviews.among(connection, ids[SubjectType.REVIEW])
+    }
     return {**called, **named, **reviewed}
 
 
-async def my_task(tx: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
+async def my_task(connection: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
     """A task that asks or asked the viewer. Raises `Refusal` 404: what asks others is not theirs to know."""
-    task = await tasks.find(tx, task_id)
-    asked = (await tasks.asked_by(tx, [task_id]))[task_id] if task else ()
+    task = await tasks.find(connection, task_id)
+    asked = (await tasks.asked_by(connection, [task_id]))[task_id] if task else ()
     mine = next((one for one in asked if one.person == viewer.person.id), None)
     if task is None or mine is None:
-        raise Refusal(404, "not_found")
+        raise Refusal(404, RefusalCode.NOT_FOUND)
     return task, mine
 
 
 @router.get("/tasks/{task_id}", response_model=TaskView)
-async def read_task(task_id: TaskId, viewer: ViewerDep, state: StateDep, tx: Tx, request: Request) -> Any:
+async def read_task(
+    task_id: TaskId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
+) -> Any:
     """One task with the evidence to decide on."""
-    task, mine = await my_task(tx, viewer, task_id)
+    task, mine = await my_task(connection, viewer, task_id)
     if mine.removed_at is not None:  # no longer asked: theirs to know only if they decided it
-        decision = await tasks.decision_on(tx, task.id)
+        decision = await tasks.decision_on(connection, task.id)
         if decision is None or decision.person != viewer.person.id:
-            raise Refusal(404, "not_found")
-    row = await subject_of(tx, task)
+            raise Refusal(404, RefusalCode.NOT_FOUND)
+    row = await subject_of(connection, task)
     if row is None:
-        raise Refusal(404, "not_found")
-    await messages.note_reading(tx, viewer.person.id, task.subject_type, row.id, "task")
-    composer = Composer(tx, state.facts, viewer, texts_for(request))
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    await messages.note_reading(connection, viewer.person.id, task.subject_type, row.id, "task")
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
     if isinstance(row, ReviewRow):
-        await lists.note_listed(tx, viewer.person.id, "account", accounts_named(task), "task")
+        await lists.note_listed(connection, viewer.person.id, "account", accounts_named(task), "task")
         return await composer.review_task(task, mine, row)
     return await composer.task(task, mine, row, now=state.clock())
 
 
-async def subject_of(tx: AsyncConnection, task: TaskRow) -> SubjectRow | None:
+async def subject_of(connection: AsyncConnection, task: TaskRow) -> SubjectRow | None:
     """What a task is about. A dispute's tasks are about its project."""
     if task.subject_type == SubjectType.REVIEW:
-        return await reviews.find(tx, task.subject_id)
+        return await reviews.find(connection, task.subject_id)
     if task.subject_type == SubjectType.PROJECT:
-        return await projects.find(tx, task.subject_id)
-    return await applications.find(tx, task.subject_id)
+        return await projects.find(connection, task.subject_id)
+    return await applications.find(connection, task.subject_id)
 
 
 def accounts_named(task: TaskRow) -> list[str]:
@@ -158,15 +163,15 @@ def accounts_named(task: TaskRow) -> list[str]:
 
 
 async def refuse_closed(
-    tx: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow, now: datetime
+    connection: AsyncConnection, organisation: Organisation, task: TaskRow, mine: AskedRow, now: datetime
 ) -> None:
     """Raise `Refusal` 409 with what was decided already, by whom and when; 403 for one no longer asked."""
     subject = SubjectType(task.subject_type)
     if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
-        newer = await tasks.newer_text(tx, task, mine.person)
+        newer = await tasks.newer_text(connection, task, mine.person)
         raise refused({"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}, subject)
     if task.status is not TaskStatus.OPEN:
-        closing = (await closing_of(tx, task)).told_to(mine)
+        closing = (await closing_of(connection, task)).told_to(mine)
         code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}.get(task.status)
         told = {"code": code or "task_withdrawn", "task_kind": task.kind.value, **closing.facts(organisation)}
         why, over = no_longer_asked(mine, organisation, now)
@@ -218,9 +223,9 @@ async def names_problems(
         return ()
     if len(names) > MOST_CHOSEN or set(names) <= set(offered.options):
         return ()
-    async with looking_up(engine) as tx:
-        row = await projects.find(tx, task.subject_id)
-        return (await look_up(tx, names, row, found=offered.options, now=now)).problems if row else ()
+    async with autocommit(engine) as connection:
+        row = await projects.find(connection, task.subject_id)
+        return (await look_up(connection, names, row, found=offered.options, now=now)).problems if row else ()
 
 
 @router.post("/tasks/{task_id}/answer", response_model=Result, responses={202: {"model": Stored}})
@@ -228,15 +233,15 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
     """Answer a task. 200 recorded, 202 stored, 409 with what was decided already, by whom and when."""
     found = await gateway_reads.asked(state.record, task_id, caller.person.id, caller.message_id)
     if found is None:
-        raise Refusal(404, "not_found")
+        raise Refusal(404, RefusalCode.NOT_FOUND)
     task = found.task
     subject = SubjectType(task.subject_type)
     if found.receipt:  # the same request, sent before
         return outcome(caller, found.receipt, texts_for(request), subject)
     if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
-        async with looking_up(state.engine) as tx:
-            organisation = await state.facts.organisation(tx)
-            await refuse_closed(tx, organisation, task, found.mine, state.clock())
+        async with autocommit(state.engine) as connection:
+            organisation = await state.facts.organisation(connection)
+            await refuse_closed(connection, organisation, task, found.mine, state.clock())
     named = await names_problems(state.engine, task, body.choice, body.fields, state.clock())
     check_answer(task, body.choice, body.reason, body.fields, state.facts.policy.eligibility, named)
     receipt = await state.door.answer(
@@ -272,4 +277,4 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, r
         )
     if known:
         return ReceiptView(receipt=receipt, status="stored", detail=texts.text("receipt.stored"))
-    raise Refusal(404, "not_found")
+    raise Refusal(404, RefusalCode.NOT_FOUND)

@@ -46,7 +46,7 @@ from crypto.keyring import Keyring
 from crypto.seal import seal
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from db.tables import account, mail, project, project_update, report, review, review_period, task, task_person
 from db.tasks import tasks
 from domain.calendar import WorkCalendar
@@ -140,7 +140,7 @@ class YearTrial:
         rules = policy.reviews.model_copy(update={"fiscal_year_starts": month.first.month})
         policy = policy.model_copy(update={"reviews": rules})
         year = period_at(Rhythm.YEARLY, month.first, rules)
-        facts = Facts(policy)
+        facts = ReferenceData(policy)
         async with engine.begin() as tx:
             await import_organisation(tx, company(), now=start, by="bench")
             business = Business(await facts.pin_policy(tx), SEED)

@@ -52,22 +52,22 @@ class ClaimTaken(Exception):
     """Another live account holds a claim to this customer or one of its related parties (N14)."""
 
 
-async def held_by(tx: AsyncConnection, salesperson: str) -> tuple[AccountRow, ...]:
+async def held_by(connection: AsyncConnection, salesperson: str) -> tuple[AccountRow, ...]:
     """The live accounts of one salesperson (A3), oldest first."""
-    return tuple(_ACCOUNT.read(row) for row in await plain.run(tx, _HELD_BY, salesperson))
+    return tuple(_ACCOUNT.read(row) for row in await plain.run(connection, _HELD_BY, salesperson))
 
 
-async def slots_taken(tx: AsyncConnection, salesperson: str, *, lock: bool = False) -> frozenset[int]:
+async def slots_taken(connection: AsyncConnection, salesperson: str, *, lock: bool = False) -> frozenset[int]:
     """The slot numbers that the live accounts of a salesperson sit in, one each. `lock` makes others who count for
     activation wait their turn."""
     if lock:
-        await plain.run(tx, _LOCK, salesperson)
-    return frozenset(slot for (slot,) in await plain.run(tx, _SLOTS, salesperson))
+        await plain.run(connection, _LOCK, salesperson)
+    return frozenset(slot for (slot,) in await plain.run(connection, _SLOTS, salesperson))
 
 
-async def count_held(tx: AsyncConnection, salesperson: str) -> int:
+async def count_held(connection: AsyncConnection, salesperson: str) -> int:
     """How many live accounts a salesperson holds."""
-    return len(await slots_taken(tx, salesperson))
+    return len(await slots_taken(connection, salesperson))
 
 
 def free_slot(taken: frozenset[int]) -> int:
@@ -75,7 +75,7 @@ def free_slot(taken: frozenset[int]) -> int:
     return next(number for number in range(1, len(taken) + 2) if number not in taken)
 
 
-async def activate(tx: AsyncConnection, row: AccountRow, parties: Sequence[KeyedParty]) -> None:
+async def activate(connection: AsyncConnection, row: AccountRow, parties: Sequence[KeyedParty]) -> None:
     """Add the account and its claims. Raises `ClaimTaken` and leaves nothing behind when one is held already."""
     # Sorted, so that two activations of overlapping groups wait for each other instead of dead-locking.
     keyed = sorted({(p.uscc or "", p.name_key): p for p in parties}.items())
@@ -91,21 +91,21 @@ async def activate(tx: AsyncConnection, row: AccountRow, parties: Sequence[Keyed
         for number, (_, named) in enumerate(keyed, start=1)
     ]
     try:
-        async with tx.begin_nested():
-            await plain.run(tx, _ADD, plain.json_text([row]))
-            await plain.run(tx, _ADD_CLAIMS, plain.json_text(claims))
+        async with connection.begin_nested():
+            await plain.run(connection, _ADD, plain.json_text([row]))
+            await plain.run(connection, _ADD_CLAIMS, plain.json_text(claims))
     except IntegrityError as error:
         if "ex_claim" in str(error.orig):
             raise ClaimTaken from error
         raise
 
 
-async def find(tx: AsyncConnection, account_id: str) -> AccountRow | None:
-    rows = await plain.run(tx, _FIND, account_id)
+async def find(connection: AsyncConnection, account_id: str) -> AccountRow | None:
+    rows = await plain.run(connection, _FIND, account_id)
     return _ACCOUNT.read(rows[0]) if rows else None
 
 
-async def revoke(tx: AsyncConnection, account_id: str, at: datetime) -> None:
+async def revoke(connection: AsyncConnection, account_id: str, at: datetime) -> None:
     """R5: the account counts no more and its claims are free, from this transaction on. Nothing for one revoked
     already."""
-    await plain.run(tx, _REVOKE, account_id, at)
+    await plain.run(connection, _REVOKE, account_id, at)

@@ -85,14 +85,16 @@ _KEEP_EVIDENCE = f"""{plain.insertion(evidence)}
 _EVIDENCE_OF = "SELECT document FROM evidence WHERE application_id = $1 AND round = $2"
 
 
-async def add(tx: AsyncConnection, row: ApplicationRow) -> None:
+async def add(connection: AsyncConnection, row: ApplicationRow) -> None:
     """Register a new application and its first round."""
     first = _round(row.id, row.round, row.form, row.submitted_at)
-    await plain.run(tx, _ADD, first, plain.json_text([row]))
+    await plain.run(connection, _ADD, first, plain.json_text([row]))
 
 
-async def add_round(tx: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime) -> None:
-    await plain.run(tx, _ADD_ROUND, _round(application_id, number, form, at))
+async def add_round(
+    connection: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime
+) -> None:
+    await plain.run(connection, _ADD_ROUND, _round(application_id, number, form, at))
 
 
 def _round(application_id: str, number: int, form: ApplicationForm, at: datetime) -> str:
@@ -100,20 +102,20 @@ def _round(application_id: str, number: int, form: ApplicationForm, at: datetime
     return plain.json_text([row])
 
 
-async def find(tx: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:
+async def find(connection: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:
     """One application; `lock` keeps others from changing it until the transaction ends."""
-    rows = await plain.run(tx, f"{_FIND} FOR UPDATE" if lock else _FIND, application_id)
+    rows = await plain.run(connection, f"{_FIND} FOR UPDATE" if lock else _FIND, application_id)
     return _APPLICATION.read(rows[0]) if rows else None
 
 
-async def change(tx: AsyncConnection, application_id: str, **values: Any) -> None:
+async def change(connection: AsyncConnection, application_id: str, **values: Any) -> None:
     """Set columns of one application; models become JSON."""
-    await plain.change(tx, application, application_id, values)
+    await plain.change(connection, application, application_id, values)
 
 
-async def rounds(tx: AsyncConnection, application_id: str) -> tuple[dict[str, Any], ...]:
+async def rounds(connection: AsyncConnection, application_id: str) -> tuple[dict[str, Any], ...]:
     """Every round's form as it was submitted (N11)."""
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(application_round.c.round, application_round.c.submitted_at, application_round.c.form)
         .where(application_round.c.application_id == application_id)
         .order_by(application_round.c.round)
@@ -122,7 +124,7 @@ async def rounds(tx: AsyncConnection, application_id: str) -> tuple[dict[str, An
 
 
 async def set_parties(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     subject_type: str,
     subject_id: str,
     parties: Sequence[KeyedParty],
@@ -131,9 +133,9 @@ async def set_parties(
     live: bool,
 ) -> None:
     """Name the parties of a subject anew. One that was named before keeps its place in time (N14)."""
-    places = await party_times(tx, subject_type, subject_id)
+    places = await party_times(connection, subject_type, subject_id)
     if places:
-        await plain.run(tx, _FORGET_PARTIES, subject_type, subject_id)
+        await plain.run(connection, _FORGET_PARTIES, subject_type, subject_id)
     rows = [
         {
             "subject_type": subject_type,
@@ -144,11 +146,11 @@ async def set_parties(
         }
         for named in parties
     ]
-    await plain.run(tx, _NAME_PARTIES, plain.json_text(rows))
+    await plain.run(connection, _NAME_PARTIES, plain.json_text(rows))
 
 
 async def take_place(
-    tx: AsyncConnection, subject_type: str, subject_id: str, parties: Sequence[KeyedParty], *, now: datetime
+    connection: AsyncConnection, subject_type: str, subject_id: str, parties: Sequence[KeyedParty], *, now: datetime
 ) -> datetime:
     """The moment from which a subject names companies it has not named before: `now`, or right after the last other
     live one of its type that names one of them (N14).
@@ -159,39 +161,41 @@ async def take_place(
     """
     keys = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
-    await plain.run(tx, _TAKE_TURNS, [*keys, *codes])
-    ((last,),) = await plain.run(tx, _NAMED_LAST, subject_type, subject_id, keys, codes)
+    await plain.run(connection, _TAKE_TURNS, [*keys, *codes])
+    ((last,),) = await plain.run(connection, _NAMED_LAST, subject_type, subject_id, keys, codes)
     return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
 async def party_times(
-    tx: AsyncConnection, subject_type: str, subject_id: str
+    connection: AsyncConnection, subject_type: str, subject_id: str
 ) -> dict[tuple[str, str | None], datetime]:
     """Since when a subject has named each of its parties, by name key and code."""
-    rows = await plain.run(tx, _PARTY_TIMES, subject_type, subject_id)
+    rows = await plain.run(connection, _PARTY_TIMES, subject_type, subject_id)
     return {(name_key, uscc): since for name_key, uscc, since in rows}
 
 
-async def set_live(tx: AsyncConnection, subject_type: str, subject_id: str, live: bool) -> None:
+async def set_live(connection: AsyncConnection, subject_type: str, subject_id: str, live: bool) -> None:
     """Let the parties of a subject take part in conflict detection, or no longer."""
-    await plain.run(tx, _SET_LIVE, subject_type, subject_id, live)
+    await plain.run(connection, _SET_LIVE, subject_type, subject_id, live)
 
 
-async def set_since(tx: AsyncConnection, subject_type: str, subject_id: str, since: datetime) -> None:
+async def set_since(connection: AsyncConnection, subject_type: str, subject_id: str, since: datetime) -> None:
     """Give all parties of a subject a new place in time (U6)."""
     mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
-    await tx.execute(update(party).where(mine).values(since=since))
+    await connection.execute(update(party).where(mine).values(since=since))
 
 
-async def keep_evidence(tx: AsyncConnection, application_id: str, number: int, found: Sequence[Evidence]) -> None:
+async def keep_evidence(
+    connection: AsyncConnection, application_id: str, number: int, found: Sequence[Evidence]
+) -> None:
     """Keep what a source said in this round, in place of what it said before."""
     rows = [{"application_id": application_id, "round": number, "kind": item.kind, "document": item} for item in found]
-    await plain.run(tx, _KEEP_EVIDENCE, plain.json_text(rows))
+    await plain.run(connection, _KEEP_EVIDENCE, plain.json_text(rows))
 
 
-async def evidence_of(tx: AsyncConnection, application_id: str, number: int) -> tuple[Evidence, ...]:
+async def evidence_of(connection: AsyncConnection, application_id: str, number: int) -> tuple[Evidence, ...]:
     """The evidence of one round, in the order of its kinds."""
-    rows = await plain.run(tx, _EVIDENCE_OF, application_id, number)
+    rows = await plain.run(connection, _EVIDENCE_OF, application_id, number)
     return in_order([Evidence.model_validate(document) for (document,) in rows])
 
 
@@ -200,8 +204,10 @@ def in_order(found: Iterable[Evidence]) -> tuple[Evidence, ...]:
     return tuple(sorted(found, key=lambda item: _KINDS.index(item.kind)))
 
 
-async def customer_names(tx: AsyncConnection, application_ids: Sequence[str]) -> dict[str, str]:
+async def customer_names(connection: AsyncConnection, application_ids: Sequence[str]) -> dict[str, str]:
     """The customer's name of each of these applications."""
     name = application.c.form["customer"]["name"].astext
-    rows = await tx.execute(select(application.c.id, name.label("name")).where(application.c.id.in_(application_ids)))
+    rows = await connection.execute(
+        select(application.c.id, name.label("name")).where(application.c.id.in_(application_ids))
+    )
     return {row.id: row.name for row in rows}

@@ -61,36 +61,36 @@ _BACKGROUND_OF = f"""
     ORDER BY id"""
 
 
-async def keep_background(tx: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
+async def keep_background(connection: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
     """Add or correct entries; importing the same file again changes nothing."""
     statement = upsert(background)
     statement = statement.on_conflict_do_update(
         constraint="uq_background_name_key_uscc_source",
         set_={"name": statement.excluded.name, "document": statement.excluded.document},
     )
-    await tx.execute(statement, [row.model_dump() for row in rows])
+    await connection.execute(statement, [row.model_dump() for row in rows])
 
 
 async def background_of(
-    tx: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
+    connection: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
 ) -> tuple[BackgroundRow, ...]:
     """Entries on any of these companies."""
-    return tuple(_BACKGROUND.read(row) for row in await plain.run(tx, _BACKGROUND_OF, name_keys, codes))
+    return tuple(_BACKGROUND.read(row) for row in await plain.run(connection, _BACKGROUND_OF, name_keys, codes))
 
 
-async def keep_earlier_projects(tx: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:
+async def keep_earlier_projects(connection: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:
     """Add or correct projects; importing the same file again changes nothing."""
     statement = upsert(earlier_project)
     columns = [name for name in EarlierProjectRow.model_fields if name != "id"]
     statement = statement.on_conflict_do_update(
         index_elements=["id"], set_={name: statement.excluded[name] for name in columns}
     )
-    await tx.execute(statement, [row.model_dump() for row in rows])
+    await connection.execute(statement, [row.model_dump() for row in rows])
 
 
-async def earlier_projects(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[EarlierProjectRow, ...]:
+async def earlier_projects(connection: AsyncConnection, project_ids: Sequence[str]) -> tuple[EarlierProjectRow, ...]:
     """These projects, oldest registration first."""
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(earlier_project)
         .where(earlier_project.c.id.in_(project_ids))
         .order_by(earlier_project.c.registered_at, earlier_project.c.id)
@@ -98,19 +98,19 @@ async def earlier_projects(tx: AsyncConnection, project_ids: Sequence[str]) -> t
     return tuple(EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def keep_results(tx: AsyncConnection, rows: Sequence[AccountResultRow]) -> None:
+async def keep_results(connection: AsyncConnection, rows: Sequence[AccountResultRow]) -> None:
     """Add or correct results: of an account and a month there is one row, and the newest import is right."""
     statement = upsert(account_result)
     columns = [name for name in AccountResultRow.model_fields if name not in ("account_id", "month")]
     statement = statement.on_conflict_do_update(
         index_elements=["account_id", "month"], set_={name: statement.excluded[name] for name in columns}
     )
-    await tx.execute(statement, [row.model_dump() for row in rows])
+    await connection.execute(statement, [row.model_dump() for row in rows])
 
 
-async def results_of_account(tx: AsyncConnection, account_id: str) -> tuple[AccountResultRow, ...]:
+async def results_of_account(connection: AsyncConnection, account_id: str) -> tuple[AccountResultRow, ...]:
     """Everything the register has of one account, month by month."""
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(account_result).where(account_result.c.account_id == account_id).order_by(account_result.c.month)
     )
     return tuple(AccountResultRow.model_validate(dict(row._mapping)) for row in rows)

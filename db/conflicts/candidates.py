@@ -107,7 +107,7 @@ MOST_PROJECTS = 50
 
 
 async def candidates(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     subject_types: Sequence[str],
     parties: Sequence[KeyedParty],
     *,
@@ -122,10 +122,10 @@ async def candidates(
         live_only: leave out what does not take part in conflict detection any more (P10).
         near: beside those of the same name or code, also those with a near name.
     """
-    found = list(await of_these(tx, subject_types, parties, but=but, live_only=live_only))
+    found = list(await of_these(connection, subject_types, parties, but=but, live_only=live_only))
     if near:
         names = {named.name_key for named in parties}
-        found += await near_to(tx, subject_types, parties, but=but, besides=names, live_only=live_only)
+        found += await near_to(connection, subject_types, parties, but=but, besides=names, live_only=live_only)
     return tuple(sorted(merged(found), key=lambda one: (one.since, one.subject_id)))
 
 
@@ -138,7 +138,12 @@ def merged(found: Iterable[Candidate]) -> list[Candidate]:
 
 
 async def of_these(
-    tx: AsyncConnection, subject_types: Sequence[str], parties: Sequence[KeyedParty], *, but: str, live_only: bool
+    connection: AsyncConnection,
+    subject_types: Sequence[str],
+    parties: Sequence[KeyedParty],
+    *,
+    but: str,
+    live_only: bool,
 ) -> tuple[Candidate, ...]:
     """Registered parties with the name or the code of one of `parties`; arguments as those of `candidates`."""
     by_name: dict[str, set[str]] = {named.name_key: {named.name_key} for named in parties}
@@ -150,14 +155,14 @@ async def of_these(
     nobody: set[str] = set()
     return tuple(
         one.model_copy(update={"met_by": frozenset(met_by)})
-        for row in await plain.run(tx, f"{_EXACT}{_LIVE if live_only else ''}", *values)
+        for row in await plain.run(connection, f"{_EXACT}{_LIVE if live_only else ''}", *values)
         for one in [_PARTY.read(row, met_by=())]
         for met_by in [by_name.get(one.name_key, nobody) | by_code.get(one.uscc or "", nobody)]
     )
 
 
 async def near_to(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     subject_types: Sequence[str],
     parties: Sequence[KeyedParty],
     *,
@@ -170,11 +175,11 @@ async def near_to(
     Args:
         besides: the name keys that `of_these` looks up.
     """
-    probes = _probes(parties, await _counts(tx))
+    probes = _probes(parties, await _counts(connection))
     if not probes:
         return ()
     values = sorted(besides), *map(list, zip(*(probe[1:] for probe in probes), strict=True))
-    rows = await plain.run(tx, near_sql(live_only=live_only), subject_types, but, *values)
+    rows = await plain.run(connection, near_sql(live_only=live_only), subject_types, but, *values)
     return tuple(_PARTY.read(row, met_by={probes[place - 1].key for place in places}) for places, *row in rows)
 
 
@@ -217,14 +222,16 @@ def _array(grams: Sequence[int]) -> str:
     return f"{{{','.join(map(str, grams))}}}"
 
 
-async def _counts(tx: AsyncConnection) -> Mapping[int, float]:
+async def _counts(connection: AsyncConnection) -> Mapping[int, float]:
     """About how many rows have each of the common grams; any other gram is in hardly any row."""
-    kept: dict[str, tuple[float, dict[int, float]]] = tx.sync_connection.info if tx.sync_connection else {}
+    kept: dict[str, tuple[float, dict[int, float]]] = (
+        connection.sync_connection.info if connection.sync_connection else {}
+    )
     at, counts = kept.get(_KEPT, (-COUNTS_SECONDS, {}))
     if time.monotonic() - at >= COUNTS_SECONDS:
         counts = {
             gram: share * total
-            for grams, shares, total in await plain.run(tx, _COMMON)
+            for grams, shares, total in await plain.run(connection, _COMMON)
             for gram, share in zip(grams, shares, strict=False)  # the last shares are the bounds of the others
         }
         kept[_KEPT] = time.monotonic(), counts
@@ -246,12 +253,12 @@ def _rarest(grams: Sequence[int], counts: Mapping[int, float], most: int) -> lis
     return found
 
 
-async def projects_named(tx: AsyncConnection, name: str, tender_number: str, *, but: str) -> tuple[str, ...]:
+async def projects_named(connection: AsyncConnection, name: str, tender_number: str, *, but: str) -> tuple[str, ...]:
     """Ids of registered projects, live or not, with a near name or the same tender number, oldest first (P4).
 
     Args:
         but: the id of the project that asks.
     """
     return tuple(
-        row[0] for row in await plain.run(tx, _PROJECTS_NAMED, but, name, tender_number.strip(), MOST_PROJECTS)
+        row[0] for row in await plain.run(connection, _PROJECTS_NAMED, but, name, tender_number.strip(), MOST_PROJECTS)
     )

@@ -19,35 +19,35 @@ _SET_ALIAS = "UPDATE learned_alias SET name_key = $2, other_key = $3 WHERE id = 
 _SET_PARTY = "UPDATE party SET name_key = $2, grams = $3::integer[] WHERE ctid = $1::text::tid"
 
 
-async def version(tx: AsyncConnection, *, lock: bool = False) -> int:
+async def version(connection: AsyncConnection, *, lock: bool = False) -> int:
     """By which version of the rules the keys were made; `lock` makes others who ask for it wait."""
-    row = await plain.run(tx, f"SELECT version FROM name_keys WHERE id = 1{' FOR UPDATE' if lock else ''}")
+    row = await plain.run(connection, f"SELECT version FROM name_keys WHERE id = 1{' FOR UPDATE' if lock else ''}")
     return int(row[0][0])
 
 
-async def set_version(tx: AsyncConnection, number: int) -> None:
-    await plain.run(tx, "UPDATE name_keys SET version = $1 WHERE id = 1", number)
+async def set_version(connection: AsyncConnection, number: int) -> None:
+    await plain.run(connection, "UPDATE name_keys SET version = $1 WHERE id = 1", number)
 
 
-async def names(tx: AsyncConnection, table: Named) -> Sequence[tuple[str, str, str]]:
+async def names(connection: AsyncConnection, table: Named) -> Sequence[tuple[str, str, str]]:
     """Place, name and key of every row."""
-    return [(place, name, key) for place, name, key in await plain.run(tx, _NAMES.format(table=table))]
+    return [(place, name, key) for place, name, key in await plain.run(connection, _NAMES.format(table=table))]
 
 
-async def set_key(tx: AsyncConnection, table: Named, place: str, key: str) -> None:
-    await plain.run(tx, _SET_KEY.format(table=table), place, key)
+async def set_key(connection: AsyncConnection, table: Named, place: str, key: str) -> None:
+    await plain.run(connection, _SET_KEY.format(table=table), place, key)
 
 
-async def aliases(tx: AsyncConnection) -> Sequence[tuple[int, str, str, str, str]]:
+async def aliases(connection: AsyncConnection) -> Sequence[tuple[int, str, str, str, str]]:
     """Id, name, key, other name and its key of every pair that was learned."""
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in await plain.run(tx, _ALIASES)]
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in await plain.run(connection, _ALIASES)]
 
 
-async def set_alias_keys(tx: AsyncConnection, alias: int, key: str, other_key: str) -> None:
-    await plain.run(tx, _SET_ALIAS, alias, key, other_key)
+async def set_alias_keys(connection: AsyncConnection, alias: int, key: str, other_key: str) -> None:
+    await plain.run(connection, _SET_ALIAS, alias, key, other_key)
 
 
-async def set_party_keys(tx: AsyncConnection, rows: Sequence[tuple[str, str, list[int]]]) -> None:
+async def set_party_keys(connection: AsyncConnection, rows: Sequence[tuple[str, str, list[int]]]) -> None:
     """Key and grams of these rows of `party`."""
     for place, key, grams in rows:
-        await plain.run(tx, _SET_PARTY, place, key, grams)
+        await plain.run(connection, _SET_PARTY, place, key, grams)

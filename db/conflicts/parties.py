@@ -20,19 +20,19 @@ _NAMING = f"""
     ORDER BY since, subject_id, id"""
 
 
-async def named_by(tx: AsyncConnection, subjects: Collection[tuple[str, str]]) -> tuple[RegisteredParty, ...]:
+async def named_by(connection: AsyncConnection, subjects: Collection[tuple[str, str]]) -> tuple[RegisteredParty, ...]:
     """Every company that these subjects name, each given by its type and id."""
     if not subjects:
         return ()
     types, ids = zip(*sorted(subjects), strict=True)
-    return tuple(_PARTY.read(row) for row in await plain.run(tx, _NAMED_BY, list(types), list(ids)))
+    return tuple(_PARTY.read(row) for row in await plain.run(connection, _NAMED_BY, list(types), list(ids)))
 
 
 async def naming(
-    tx: AsyncConnection, subject_types: Sequence[str], name_keys: Collection[str], codes: Collection[str]
+    connection: AsyncConnection, subject_types: Sequence[str], name_keys: Collection[str], codes: Collection[str]
 ) -> tuple[RegisteredParty, ...]:
     """Live parties that go by one of these names or codes exactly, oldest first."""
     if not (name_keys or codes):
         return ()
-    rows = await plain.run(tx, _NAMING, subject_types, sorted(name_keys), sorted(codes))
+    rows = await plain.run(connection, _NAMING, subject_types, sorted(name_keys), sorted(codes))
     return tuple(_PARTY.read(row) for row in rows)

@@ -58,54 +58,54 @@ _UNLEARN_PAIRS = (
 _UNLEARN_OF_TASKS = _UNLEARN % "task_id = ANY($1::text[])"
 
 
-async def add(tx: AsyncConnection, rows: Sequence[RulingRow]) -> None:
+async def add(connection: AsyncConnection, rows: Sequence[RulingRow]) -> None:
     """Keep what was said; what was said before stays, and the newest counts."""
     if rows:
-        await plain.run(tx, _ADD, plain.json_text(rows))
+        await plain.run(connection, _ADD, plain.json_text(rows))
 
 
-async def newest(tx: AsyncConnection, fingerprints: Collection[str]) -> dict[str, Ruled]:
+async def newest(connection: AsyncConnection, fingerprints: Collection[str]) -> dict[str, Ruled]:
     """The last that was said of each of these, where anything was."""
     if not fingerprints:
         return {}
-    rows = await plain.run(tx, _NEWEST, sorted(fingerprints))
+    rows = await plain.run(connection, _NEWEST, sorted(fingerprints))
     return {
         fingerprint: Ruled(ruling=Ruling(said), person=person, at=at, reason=reason)
         for fingerprint, said, person, at, reason in rows
     }
 
 
-async def learn(tx: AsyncConnection, aliases: Sequence[LearnedAlias]) -> tuple[LearnedAlias, ...]:
+async def learn(connection: AsyncConnection, aliases: Sequence[LearnedAlias]) -> tuple[LearnedAlias, ...]:
     """Two names each that are one company from now on. Returns those that were not known before."""
     if not aliases:
         return ()
-    return tuple(_ALIAS.read(row) for row in await plain.run(tx, _LEARN, plain.json_text(aliases)))
+    return tuple(_ALIAS.read(row) for row in await plain.run(connection, _LEARN, plain.json_text(aliases)))
 
 
-async def known_aliases(tx: AsyncConnection, name_keys: Collection[str]) -> tuple[LearnedAlias, ...]:
+async def known_aliases(connection: AsyncConnection, name_keys: Collection[str]) -> tuple[LearnedAlias, ...]:
     """Everything learned of companies that go by one of these names, by whatever way round, the oldest first."""
     if not name_keys:
         return ()
-    return tuple(_ALIAS.read(row) for row in await plain.run(tx, _KNOWN, sorted(name_keys)))
+    return tuple(_ALIAS.read(row) for row in await plain.run(connection, _KNOWN, sorted(name_keys)))
 
 
 async def unlearn(
-    tx: AsyncConnection, pairs: Collection[tuple[str, str]], *, at: datetime, by: str, because: str
+    connection: AsyncConnection, pairs: Collection[tuple[str, str]], *, at: datetime, by: str, because: str
 ) -> tuple[LearnedAlias, ...]:
     """These pairs of name keys are two companies after all. Returns what was taken back."""
     if not pairs:
         return ()
     both_ways = sorted({*pairs, *((other, one) for one, other in pairs)})
     keys, other_keys = zip(*both_ways, strict=True)
-    rows = await plain.run(tx, _UNLEARN_PAIRS, list(keys), at, by, because, list(other_keys))
+    rows = await plain.run(connection, _UNLEARN_PAIRS, list(keys), at, by, because, list(other_keys))
     return tuple(_ALIAS.read(row) for row in rows)
 
 
 async def unlearn_of_tasks(
-    tx: AsyncConnection, task_ids: Collection[str], *, at: datetime, by: str, because: str
+    connection: AsyncConnection, task_ids: Collection[str], *, at: datetime, by: str, because: str
 ) -> tuple[LearnedAlias, ...]:
     """What was learned by answers to these tasks no longer holds. Returns what was taken back."""
     if not task_ids:
         return ()
-    rows = await plain.run(tx, _UNLEARN_OF_TASKS, sorted(task_ids), at, by, because)
+    rows = await plain.run(connection, _UNLEARN_OF_TASKS, sorted(task_ids), at, by, because)
     return tuple(_ALIAS.read(row) for row in rows)

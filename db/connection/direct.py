@@ -12,7 +12,7 @@ import asyncpg
 from pydantic_core import from_json
 from sqlalchemy.engine import make_url
 
-from db.connection.engine import PLANNED_ONCE, RecordAway, is_away
+from db.connection.engine import PLANNED_ONCE, DatabaseUnavailable, is_away
 
 IDLE_SECONDS = 300.0
 """A connection unused for longer is opened anew: something between here and the server may have forgotten it."""
@@ -63,10 +63,10 @@ class Direct:
             row = await connection.fetchrow(sql, *values)
             sound = True
         except TimeoutError as error:
-            raise RecordAway from error
+            raise DatabaseUnavailable from error
         except Exception as error:
             if is_away(error) or connection.is_closed():  # in the middle of an answer: told in any words
-                raise RecordAway from error
+                raise DatabaseUnavailable from error
             sound = True
             raise
         finally:
@@ -97,7 +97,7 @@ class Direct:
             async with asyncio.timeout(self._timeout):
                 await self._places.acquire()
         except TimeoutError as error:
-            raise RecordAway from error
+            raise DatabaseUnavailable from error
 
     async def _opened(self) -> asyncpg.Connection:
         """A new connection. Raises `RecordAway`."""
@@ -116,7 +116,7 @@ class Direct:
                     self._drop(connection)
                     raise
         except Exception as error:  # whatever a driver says that loses the server while it connects: nothing was asked
-            raise RecordAway from error
+            raise DatabaseUnavailable from error
         return connection
 
     def _give_back(self, connection: asyncpg.Connection, *, sound: bool) -> None:

@@ -30,12 +30,12 @@ from db.connection import plain
 __all__ = [
     "AsyncConnection",
     "AsyncEngine",
-    "RecordAway",
-    "all_or_nothing",
+    "DatabaseUnavailable",
+    "autocommit",
     "away_told",
     "is_away",
-    "looking_up",
     "make_engine",
+    "step_transaction",
     "transaction",
 ]
 
@@ -118,7 +118,7 @@ def _ask_after_idling(engine: AsyncEngine) -> None:
             raise DisconnectionError from error
 
 
-class RecordAway(Exception):
+class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or is not ready; nothing was done."""
 
 
@@ -144,13 +144,13 @@ def _unencodable(error: BaseException | None) -> bool:
 
 @contextlib.asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction at the edge. Raises `RecordAway` instead of what the driver says of a lost database."""
+    """One transaction at the edge. Raises `DatabaseUnavailable` instead of what the driver says of a lost database."""
     async with away_told(), engine.begin() as tx:
         yield tx
 
 
 @contextlib.asynccontextmanager
-async def all_or_nothing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def step_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """The transaction of one step. Raises what SQLAlchemy raises.
 
     As `engine.begin()`, but BEGIN and COMMIT go straight to the driver, as most statements of a step do
@@ -187,7 +187,7 @@ async def _undo(tx: AsyncConnection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def looking_up(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """For reading at the edge, and for changes of one statement: each stands for itself, so BEGIN and COMMIT are saved.
 
     Reading loses nothing by it: in a transaction, too, each statement sees what was committed when it began. Raises
@@ -205,10 +205,10 @@ def _without_transactions(engine: AsyncEngine) -> AsyncEngine:
 
 @contextlib.asynccontextmanager
 async def away_told() -> AsyncIterator[None]:
-    """Raises `RecordAway` instead of what the driver says of a lost database."""
+    """Raises `DatabaseUnavailable` instead of what the driver says of a lost database."""
     try:
         yield
     except Exception as error:
         if is_away(error):
-            raise RecordAway from error
+            raise DatabaseUnavailable from error
         raise

@@ -66,49 +66,51 @@ class DisputeRow(Wire):
         return self.meeting if held else None
 
 
-async def add(tx: AsyncConnection, row: DisputeRow) -> None:
-    await tx.execute(insert(dispute).values(**_plain(row.model_dump() | {"claimants": row.claimants})))
+async def add(connection: AsyncConnection, row: DisputeRow) -> None:
+    await connection.execute(insert(dispute).values(**_plain(row.model_dump() | {"claimants": row.claimants})))
 
 
-async def find(tx: AsyncConnection, dispute_id: str, *, lock: bool = False) -> DisputeRow | None:
+async def find(connection: AsyncConnection, dispute_id: str, *, lock: bool = False) -> DisputeRow | None:
     """One dispute; `lock` keeps others from changing it until the transaction ends."""
-    row = (await tx.execute(_DISPUTE_LOCKED if lock else _DISPUTE, {"dispute": dispute_id})).one_or_none()
+    row = (await connection.execute(_DISPUTE_LOCKED if lock else _DISPUTE, {"dispute": dispute_id})).one_or_none()
     return DisputeRow.model_validate(dict(row._mapping)) if row else None
 
 
-async def of_project(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
+async def of_project(connection: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The disputes over one project, oldest first."""
-    rows = await tx.execute(_OF_PROJECT, {"project": project_id})
+    rows = await connection.execute(_OF_PROJECT, {"project": project_id})
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def settled(tx: AsyncConnection, project_id: str) -> bool:
+async def settled(connection: AsyncConnection, project_id: str) -> bool:
     """D1, D2: whether a dispute over this project has come to an outcome and none is running."""
-    found = await of_project(tx, project_id)
+    found = await of_project(connection, project_id)
     outcomes = (DisputeStage.AGREED, DisputeStage.DECIDED)
     return any(one.stage in outcomes for one in found) and all(one.stage.ended for one in found)
 
 
-async def open_with(tx: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
+async def open_with(connection: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The running disputes in which this project is a side, its own or another's, kept from change by others."""
     is_a_side = or_(
         dispute.c.project_id == project_id,
         dispute.c.claimants.contains([{"subject_type": "project", "subject_id": project_id}]),
     )
     running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
-    rows = await tx.execute(select(dispute).where(is_a_side, running).order_by(dispute.c.id).with_for_update())
+    rows = await connection.execute(select(dispute).where(is_a_side, running).order_by(dispute.c.id).with_for_update())
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def of_account_holder(tx: AsyncConnection, person: str) -> tuple[DisputeRow, ...]:
+async def of_account_holder(connection: AsyncConnection, person: str) -> tuple[DisputeRow, ...]:
     """The running disputes in which somebody speaks for a Named Account (P3)."""
     speaks = dispute.c.claimants.contains([{"subject_type": "account", "person": person}])
     running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
-    rows = await tx.execute(select(dispute).where(speaks, running).order_by(dispute.c.id))
+    rows = await connection.execute(select(dispute).where(speaks, running).order_by(dispute.c.id))
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but: str) -> tuple[DisputeRow, ...]:
+async def precedents(
+    connection: AsyncConnection, customer: Sequence[KeyedParty], *, but: str
+) -> tuple[DisputeRow, ...]:
     """D2: how earlier disputes over projects of the same customer ended, the latest first.
 
     `customer`: the customer under each of its names; `but`: the dispute that asks. Two different codes of one kind are
@@ -126,7 +128,7 @@ async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but
         same,
     )
     ended = dispute.c.stage.in_((DisputeStage.AGREED.value, DisputeStage.DECIDED.value))
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(dispute)
         .where(ended, dispute.c.id != but, of_customer)
         .order_by(dispute.c.stage_since.desc(), dispute.c.id.desc())
@@ -135,9 +137,9 @@ async def precedents(tx: AsyncConnection, customer: Sequence[KeyedParty], *, but
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def change(tx: AsyncConnection, dispute_id: str, **values: Any) -> None:
+async def change(connection: AsyncConnection, dispute_id: str, **values: Any) -> None:
     """Set columns of one dispute; models, and sequences of them, become JSON."""
-    await tx.execute(update(dispute).where(dispute.c.id == dispute_id).values(**_plain(values)))
+    await connection.execute(update(dispute).where(dispute.c.id == dispute_id).values(**_plain(values)))
 
 
 def _plain(values: dict[str, Any]) -> dict[str, Any]:

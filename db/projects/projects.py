@@ -142,70 +142,70 @@ class AlreadyResumed(Exception):
     """Another registration resumes this shelved project, or has resumed it (U6)."""
 
 
-async def add(tx: AsyncConnection, row: ProjectRow) -> None:
+async def add(connection: AsyncConnection, row: ProjectRow) -> None:
     """Register a new project and its first round.
 
     Raises `AlreadyResumed`, and leaves nothing behind, when what it resumes has been resumed.
     """
     statement = insert(project).values(**_plain(row.model_dump(exclude={"form"}) | {"form": row.form}))
     if row.resumes is None:
-        await tx.execute(statement)
+        await connection.execute(statement)
     else:
         try:
-            async with tx.begin_nested():
-                await tx.execute(statement)
+            async with connection.begin_nested():
+                await connection.execute(statement)
         except IntegrityError as error:
             if "uq_project_resumes" in str(error.orig):
                 raise AlreadyResumed(row.resumes) from error
             raise
-    await add_round(tx, row.id, row.round, row.form, row.registered_at)
+    await add_round(connection, row.id, row.round, row.form, row.registered_at)
 
 
-async def add_round(tx: AsyncConnection, project_id: str, number: int, form: ProjectForm, at: datetime) -> None:
-    await tx.execute(
+async def add_round(connection: AsyncConnection, project_id: str, number: int, form: ProjectForm, at: datetime) -> None:
+    await connection.execute(
         insert(project_round).values(
             project_id=project_id, round=number, form=form.model_dump(mode="json"), submitted_at=at
         )
     )
 
 
-async def find(tx: AsyncConnection, project_id: str, *, lock: bool = False) -> ProjectRow | None:
+async def find(connection: AsyncConnection, project_id: str, *, lock: bool = False) -> ProjectRow | None:
     """One registration; `lock` keeps others from changing it until the transaction ends."""
-    return _one(await tx.execute(_PROJECT_LOCKED if lock else _PROJECT, {"project": project_id}))
+    return _one(await connection.execute(_PROJECT_LOCKED if lock else _PROJECT, {"project": project_id}))
 
 
-async def by_number(tx: AsyncConnection, number: str) -> ProjectRow | None:
+async def by_number(connection: AsyncConnection, number: str) -> ProjectRow | None:
     """The registration that bears this project number (P9)."""
-    return _one(await tx.execute(_BY_NUMBER, {"number": number}))
+    return _one(await connection.execute(_BY_NUMBER, {"number": number}))
 
 
-async def by_ids(tx: AsyncConnection, project_ids: Sequence[str]) -> tuple[ProjectRow, ...]:
+async def by_ids(connection: AsyncConnection, project_ids: Sequence[str]) -> tuple[ProjectRow, ...]:
     """These registrations, the first registered first (A5)."""
     if not project_ids:
         return ()
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(project).where(project.c.id.in_(project_ids)).order_by(project.c.registered_at, project.c.id)
     )
     return tuple(_row(row) for row in rows)
 
 
-async def open_of(tx: AsyncConnection, salesperson: str) -> tuple[ProjectRow, ...]:
+async def open_of(connection: AsyncConnection, salesperson: str) -> tuple[ProjectRow, ...]:
     """What a salesperson is responsible for and has not ended, the first registered first."""
-    return tuple(_row(row) for row in await tx.execute(_OPEN_OF, {"salesperson": salesperson}))
+    return tuple(_row(row) for row in await connection.execute(_OPEN_OF, {"salesperson": salesperson}))
 
 
-async def change(tx: AsyncConnection, project_id: str, **values: Any) -> None:
+async def change(connection: AsyncConnection, project_id: str, **values: Any) -> None:
     """Set columns of one registration; models become JSON."""
-    await tx.execute(update(project).where(project.c.id == project_id).values(**_plain(values)))
+    await connection.execute(update(project).where(project.c.id == project_id).values(**_plain(values)))
 
 
-async def rounds(tx: AsyncConnection, project_id: str) -> tuple[dict[str, Any], ...]:
+async def rounds(connection: AsyncConnection, project_id: str) -> tuple[dict[str, Any], ...]:
     """Every round's form as it was submitted. Without what was found: that is for those who decide (X2)."""
-    return tuple(dict(row._mapping) for row in await tx.execute(_ROUNDS, {"project": project_id}))
+    return tuple(dict(row._mapping) for row in await connection.execute(_ROUNDS, {"project": project_id}))
 
 
 async def keep_matches(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     project_id: str,
     number: int,
     matches: Sequence[Match],
@@ -225,49 +225,51 @@ async def keep_matches(
     if not_compared is not None:
         found["not_compared"] = list(not_compared)
     mine = (project_round.c.project_id == project_id, project_round.c.round == number)
-    await tx.execute(update(project_round).where(*mine).values(**found))
+    await connection.execute(update(project_round).where(*mine).values(**found))
 
 
-async def matches_of(tx: AsyncConnection, project_id: str, number: int) -> tuple[Match, ...]:
+async def matches_of(connection: AsyncConnection, project_id: str, number: int) -> tuple[Match, ...]:
     """What was found in one round, in the order it was kept."""
-    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    row = (await connection.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
     return tuple(Match.model_validate(match) for match in row.matches) if row else ()
 
 
-async def weaker_matches(tx: AsyncConnection, project_id: str, number: int) -> int:
+async def weaker_matches(connection: AsyncConnection, project_id: str, number: int) -> int:
     """How many weaker matches the list of that round leaves out."""
-    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    row = (await connection.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
     return int(row.weaker_matches) if row else 0
 
 
-async def not_compared(tx: AsyncConnection, project_id: str, number: int) -> tuple[str, ...]:
+async def not_compared(connection: AsyncConnection, project_id: str, number: int) -> tuple[str, ...]:
     """The companies of that round that were looked for only by their name and code: too many are like them."""
-    row = (await tx.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
+    row = (await connection.execute(_MATCHES, {"project": project_id, "number": number})).one_or_none()
     return tuple(row.not_compared) if row else ()
 
 
-async def add_update(tx: AsyncConnection, row: UpdateRow) -> None:
-    await tx.execute(_ADD_UPDATE, row.model_dump())
+async def add_update(connection: AsyncConnection, row: UpdateRow) -> None:
+    await connection.execute(_ADD_UPDATE, row.model_dump())
 
 
-async def updates_of(tx: AsyncConnection, project_id: str, *, limit: int | None = None) -> tuple[UpdateRow, ...]:
+async def updates_of(
+    connection: AsyncConnection, project_id: str, *, limit: int | None = None
+) -> tuple[UpdateRow, ...]:
     """The updates of one project, newest first; with a `limit`, no more than that are read."""
     query = _UPDATES if limit is None else _UPDATES.limit(limit)
-    rows = await tx.execute(query, {"project": project_id})
+    rows = await connection.execute(query, {"project": project_id})
     return tuple(UpdateRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def last_update_number(tx: AsyncConnection, project_id: str) -> int:
+async def last_update_number(connection: AsyncConnection, project_id: str) -> int:
     """How many updates a project has had."""
-    return int(await tx.scalar(_LAST_UPDATE, {"project": project_id}) or 0)
+    return int(await connection.scalar(_LAST_UPDATE, {"project": project_id}) or 0)
 
 
-async def next_number(tx: AsyncConnection, year: int) -> int:
+async def next_number(connection: AsyncConnection, year: int) -> int:
     """P9: the next in the sequence of a year, from 1.
 
     Others who ask for the same year wait until this transaction ends; when it is rolled back, they get the same one.
     """
-    return int((await tx.execute(_NEXT_NUMBER, {"of_year": year})).scalar_one())
+    return int((await connection.execute(_NEXT_NUMBER, {"of_year": year})).scalar_one())
 
 
 def _one(rows: Any) -> ProjectRow | None:

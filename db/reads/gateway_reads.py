@@ -61,7 +61,7 @@ class Sent(NamedTuple):
     receipt: Receipt | None
 
 
-class Claim(NamedTuple):
+class BoundMessage(NamedTuple):
     """What an idempotency key is bound to."""
 
     body_hash: str
@@ -84,14 +84,14 @@ async def dispute_is_open(record: Direct, workflow_id: str) -> bool:
     return row is not None and not DisputeStage(row[0]).ended
 
 
-async def claim(record: Direct, message_id: str, person: str, body_hash: str) -> Claim:
+async def bind_message(record: Direct, message_id: str, person: str, body_hash: str) -> BoundMessage:
     """Bind a key to a body, or find what it is bound to. Of two racing callers the second waits for the first."""
     row = await record.row(_CLAIM, message_id, person, body_hash)
     if row is None or row[0] is None:
         row = await record.row(_BOUND, message_id)
     if row is None:  # deleted meanwhile: bound to a body that nobody knows
-        return Claim("", None)
-    return Claim(row[0], _receipt(row[1:]))
+        return BoundMessage("", None)
+    return BoundMessage(row[0], _receipt(row[1:]))
 
 
 async def find_receipt(record: Direct, message_id: str) -> Receipt | None:

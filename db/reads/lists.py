@@ -38,8 +38,8 @@ from db.tables import account, application, dispute, mail, nudge, project, readi
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.access import Scope
 from domain.accounts.application import WORKED_ON
+from domain.notices import Notice
 from domain.projects.project import WORKED_ON_PROJECT, ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.tasks.task import TaskStatus
 
 Cursor = tuple[str, ...]
@@ -49,34 +49,46 @@ COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
 """Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
 _SIDES = func.jsonb_path_query_array(dispute.c.claimants, literal_column("'$[*].person'::jsonpath"))
 """D1: the salespeople of a dispute."""
-_REGISTERED = {"kind": ProjectNotice.REGISTERED_UNDER_ACCOUNT.value}
+_REGISTERED = {"kind": Notice.REGISTERED_UNDER_ACCOUNT.value}
 _WAS_ASKED = f"""
     SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
     WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {COUNTS}"""
 
 
 async def applications_seen(
-    tx: AsyncConnection, scope: Scope, *, stage: str | None, applicant: str | None, after: Cursor | None, limit: int
+    connection: AsyncConnection,
+    scope: Scope,
+    *,
+    stage: str | None,
+    applicant: str | None,
+    after: Cursor | None,
+    limit: int,
 ) -> tuple[ApplicationRow, ...]:
     """Applications in `scope`, newest first, after the one a cursor names."""
     seen = _seen(scope, application.c.applicant, application.c.department, application.c.id)
     wanted = [*_is(application.c.stage, stage), *_is(application.c.applicant, applicant)]
-    rows = await _newest(tx, application, application.c.submitted_at, [seen, *wanted], after, limit)
+    rows = await _newest(connection, application, application.c.submitted_at, [seen, *wanted], after, limit)
     return tuple(ApplicationRow.model_validate(row) for row in rows)
 
 
 async def accounts_seen(
-    tx: AsyncConnection, scope: Scope, *, salesperson: str | None, revoked: bool, after: Cursor | None, limit: int
+    connection: AsyncConnection,
+    scope: Scope,
+    *,
+    salesperson: str | None,
+    revoked: bool,
+    after: Cursor | None,
+    limit: int,
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
     seen = _seen_account(scope)
     wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
-    rows = await _newest(tx, account, account.c.activated_at, [seen, *wanted], after, limit)
+    rows = await _newest(connection, account, account.c.activated_at, [seen, *wanted], after, limit)
     return tuple(AccountRow.model_validate(row) for row in rows)
 
 
 async def projects_seen(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     scope: Scope,
     *,
     stages: Sequence[str] | None = None,
@@ -89,16 +101,16 @@ async def projects_seen(
     wanted = [*_is(project.c.salesperson, salesperson), *_is(project.c.account_id, account_id)]
     if stages is not None:
         wanted.append(project.c.stage.in_(stages))
-    rows = await _newest(tx, project, project.c.registered_at, [_seen_project(scope), *wanted], after, limit)
+    rows = await _newest(connection, project, project.c.registered_at, [_seen_project(scope), *wanted], after, limit)
     return tuple(ProjectRow.model_validate(row) for row in rows)
 
 
-async def sees_project(tx: AsyncConnection, scope: Scope, project_id: str) -> bool:
+async def sees_project(connection: AsyncConnection, scope: Scope, project_id: str) -> bool:
     """Whether one project is in `scope`, by the very condition that filters lists."""
-    return bool(await tx.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
+    return bool(await connection.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
 
 
-async def seen_among(tx: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
+async def seen_among(connection: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
     """Which of these applications, accounts or projects are in `scope`, by the very conditions that filter lists."""
     if not ids:
         return frozenset()
@@ -110,24 +122,24 @@ async def seen_among(tx: AsyncConnection, scope: Scope, kind: str, ids: Sequence
         "account": (account.c.id, _seen_account(scope)),
         "project": (project.c.id, _seen_project(scope)),
     }[kind]
-    return frozenset(await tx.scalars(select(one).where(one.in_(ids), seen)))
+    return frozenset(await connection.scalars(select(one).where(one.in_(ids), seen)))
 
 
-async def project_names(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
+async def project_names(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
     """The name of each of these projects."""
     name = project.c.form["name"].astext
-    rows = await tx.execute(select(project.c.id, name.label("name")).where(project.c.id.in_(project_ids)))
+    rows = await connection.execute(select(project.c.id, name.label("name")).where(project.c.id.in_(project_ids)))
     return {row.id: row.name for row in rows}
 
 
-async def resumed_by(tx: AsyncConnection, project_id: str) -> str | None:
+async def resumed_by(connection: AsyncConnection, project_id: str) -> str | None:
     """U6: the registration that resumes this project, or tries to; the newest when one came to nothing."""
     newest = select(project.c.id).where(project.c.resumes == project_id).order_by(project.c.registered_at.desc())
-    return typed(str | None, await tx.scalar(newest.limit(1)))
+    return typed(str | None, await connection.scalar(newest.limit(1)))
 
 
 async def tasks_asked(
-    tx: AsyncConnection, person: str, *, status: str | None, after: Cursor | None, limit: int
+    connection: AsyncConnection, person: str, *, status: str | None, after: Cursor | None, limit: int
 ) -> tuple[tuple[TaskRow, AskedRow], ...]:
     """The tasks that ask or asked `person`, open ones first, then the newest."""
     closed = case((task.c.status == TaskStatus.OPEN.value, 0), else_=1)
@@ -143,18 +155,18 @@ async def tasks_asked(
         rank, opened_at, task_id = int(after[0]), datetime.fromisoformat(after[1]), after[2]
         later = and_(closed == rank, tuple_(task.c.opened_at, task.c.id) < (opened_at, task_id))
         query = query.where(or_(closed > rank, later))
-    rows = await tx.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
+    rows = await connection.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
     return tuple((TaskRow.model_validate(dict(row._mapping)), _asked(row)) for row in rows)
 
 
-async def was_asked(tx: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
+async def was_asked(connection: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
     """Which of these subjects have a task that asks `person`, or asked them until it closed, or that they decided."""
-    rows = await plain.run(tx, _WAS_ASKED, person, subject_ids)
+    rows = await plain.run(connection, _WAS_ASKED, person, subject_ids)
     return frozenset(subject_id for (subject_id,) in rows)
 
 
 async def note_listed(
-    tx: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str], through: str = "list"
+    connection: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str], through: str = "list"
 ) -> None:
     """X2: a page of a list names customers, so each of them counts as read."""
     rows = [
@@ -162,10 +174,10 @@ async def note_listed(
         for subject_id in subject_ids
     ]
     if rows:
-        await tx.execute(insert(reading).values(rows))
+        await connection.execute(insert(reading).values(rows))
 
 
-async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
+async def waiting_now(connection: AsyncConnection, now: datetime) -> dict[str, int]:
     """How much waits: open tasks, those past their deadline, processes that nobody is asked in, mails and nudges not
     out yet."""
     open_tasks = select(func.count()).where(task.c.status == TaskStatus.OPEN.value)
@@ -176,7 +188,9 @@ async def waiting_now(tx: AsyncConnection, now: datetime) -> dict[str, int]:
         "baobei_mails_unsent": select(func.count()).select_from(mail).where(mail.c.sent_at.is_(None)),
         "baobei_nudges_undelivered": select(func.count()).select_from(nudge).where(nudge.c.sent_at.is_(None)),
     }
-    row = (await tx.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))).one()
+    row = (
+        await connection.execute(select(*(query.scalar_subquery().label(name) for name, query in counts.items())))
+    ).one()
     return {name: int(value) for name, value in row._mapping.items()}
 
 
@@ -184,10 +198,10 @@ STANDING_AFTER = timedelta(minutes=1)
 """From here on a process that is to go on by itself is said to stand."""
 
 
-async def processes_standing(tx: AsyncConnection, now: datetime) -> int:
+async def processes_standing(connection: AsyncConnection, now: datetime) -> int:
     """How many processes have had nobody to ask for more than a minute, at a stage where somebody is to be asked, or
     where they look something up and go on."""
-    return int((await tx.execute(select(_all_standing(now)))).scalar_one())
+    return int((await connection.execute(select(_all_standing(now)))).scalar_one())
 
 
 def _all_standing(now: datetime) -> ColumnElement[int]:
@@ -208,7 +222,7 @@ def _is(column: ColumnElement[Any], wanted: str | None) -> list[ColumnElement[bo
 
 
 async def _newest(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     table: Table,
     moment: ColumnElement[datetime],
     wanted: Sequence[ColumnElement[bool]],
@@ -219,7 +233,7 @@ async def _newest(
     query = select(table).where(*wanted)
     if after:
         query = query.where(tuple_(moment, table.c.id) < (datetime.fromisoformat(after[0]), after[1]))
-    rows = await tx.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
+    rows = await connection.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
     return [dict(row._mapping) for row in rows]
 
 
@@ -249,7 +263,7 @@ def _seen_project(scope: Scope) -> ColumnElement[bool]:
         and_(
             project.c.loss.is_not(None),
             exists().where(
-                mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains({"kind": ProjectNotice.LOST.value})
+                mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains({"kind": Notice.LOST.value})
             ),
         ),
     )

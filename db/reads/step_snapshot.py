@@ -35,9 +35,9 @@ class Opening(NamedTuple):
     decided: Decided
 
 
-async def opening(tx: AsyncConnection, subject_id: str) -> Opening:
+async def opening(connection: AsyncConnection, subject_id: str) -> Opening:
     """Everything of one subject, which the caller has locked in a statement before: this one sees what then holds."""
-    ((company, days, tasks, asked, decided),) = await plain.run(tx, _OPENING, subject_id)
+    ((company, days, tasks, asked, decided),) = await plain.run(connection, _OPENING, subject_id)
     return Opening(
         company,
         days,

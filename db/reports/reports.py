@@ -37,7 +37,7 @@ from domain.reports.making import Missed, ProjectNow, Terms, TermsUpdated, as_at
 from domain.reports.report import Report, ReportKind, Said
 from domain.reviews.review import UNASSIGNED, PlanProgress
 from domain.subject import SubjectType
-from domain.tasks.task import AskedAs, TaskKind, TaskStatus
+from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
 
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 _NAMES = {
@@ -84,7 +84,7 @@ class MadeReport(Wire):
     made_at: datetime
 
 
-async def keep(tx: AsyncConnection, made: Report) -> bool:
+async def keep(connection: AsyncConnection, made: Report) -> bool:
     """Keep a report; one that is there already stays as it is (X3). Returns whether it was kept."""
     statement = upsert(report).values(
         kind=made.kind.value,
@@ -92,18 +92,18 @@ async def keep(tx: AsyncConnection, made: Report) -> bool:
         made_at=made.made_at,
         document=made.model_dump(mode="json"),
     )
-    kept = await tx.execute(statement.on_conflict_do_nothing().returning(report.c.kind))
+    kept = await connection.execute(statement.on_conflict_do_nothing().returning(report.c.kind))
     return kept.first() is not None
 
 
-async def find(tx: AsyncConnection, kind: ReportKind, period: str) -> Report | None:
+async def find(connection: AsyncConnection, kind: ReportKind, period: str) -> Report | None:
     query = select(report.c.document).where(report.c.kind == kind.value, report.c.period == period)
-    document = await tx.scalar(query)
+    document = await connection.scalar(query)
     return _REPORT.validate_python(document) if document else None
 
 
 async def newest(
-    tx: AsyncConnection, kind: ReportKind, *, rhythms: Sequence[Rhythm] = (), before: datetime | None = None
+    connection: AsyncConnection, kind: ReportKind, *, rhythms: Sequence[Rhythm] = (), before: datetime | None = None
 ) -> MadeReport | None:
     """The report of that kind that was made last; of these rhythms, and before a moment, where they are given."""
     wanted = [report.c.kind == kind.value]
@@ -111,52 +111,56 @@ async def newest(
         wanted.append(or_(*(report.c.period.like(_NAMES[one]) for one in rhythms)))
     if before:
         wanted.append(report.c.made_at < before)
-    found = await _made(tx, wanted, limit=1)
+    found = await _made(connection, wanted, limit=1)
     return found[0] if found else None
 
 
 async def reports_made(
-    tx: AsyncConnection, *, kind: ReportKind | None, after: tuple[str, ...] | None, limit: int
+    connection: AsyncConnection, *, kind: ReportKind | None, after: tuple[str, ...] | None, limit: int
 ) -> tuple[MadeReport, ...]:
     """The reports there are, the last made first, after the one that a cursor names."""
     wanted = [] if kind is None else [report.c.kind == kind.value]
     if after:
         place = (datetime.fromisoformat(after[0]), after[1], after[2])
         wanted.append(tuple_(report.c.made_at, report.c.kind, report.c.period) < place)
-    return await _made(tx, wanted, limit=limit)
+    return await _made(connection, wanted, limit=limit)
 
 
-async def _made(tx: AsyncConnection, wanted: Sequence[ColumnElement[bool]], *, limit: int) -> tuple[MadeReport, ...]:
+async def _made(
+    connection: AsyncConnection, wanted: Sequence[ColumnElement[bool]], *, limit: int
+) -> tuple[MadeReport, ...]:
     newest_first = [column.desc() for column in (report.c.made_at, report.c.kind, report.c.period)]
     columns = (report.c.made_at, report.c.kind, report.c.document["period"].label("period"))
-    rows = await tx.execute(select(*columns).where(*wanted).order_by(*newest_first).limit(limit))
+    rows = await connection.execute(select(*columns).where(*wanted).order_by(*newest_first).limit(limit))
     return tuple(MadeReport.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def active_within(tx: AsyncConnection, start: datetime, end: datetime) -> tuple[ProjectNow, ...]:
+async def active_within(connection: AsyncConnection, start: datetime, end: datetime) -> tuple[ProjectNow, ...]:
     """U1: the projects that were active at some time from `start` up to `end`, as they were then."""
-    return await _as_they_were(tx, end, await _projects(tx, _active_within(start, end)))
+    return await _as_they_were(connection, end, await _projects(connection, _active_within(start, end)))
 
 
-async def active_at(tx: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
+async def active_at(connection: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
     """U9: the approved projects that were open at `moment`, as they were then."""
-    return await _as_they_were(tx, moment, await _projects(tx, _active_within(moment, moment)))
+    return await _as_they_were(connection, moment, await _projects(connection, _active_within(moment, moment)))
 
 
-async def approved_since(tx: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
+async def approved_since(connection: AsyncConnection, moment: datetime) -> tuple[ProjectNow, ...]:
     """U9: the projects that were approved at `moment` or later, and are open."""
-    return await _projects(tx, project.c.number_issued_at >= moment, project.c.stage == ProjectStage.ACTIVE.value)
+    return await _projects(
+        connection, project.c.number_issued_at >= moment, project.c.stage == ProjectStage.ACTIVE.value
+    )
 
 
-async def projects_now(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, ProjectNow]:
+async def projects_now(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, ProjectNow]:
     """Approved projects, wherever they stand now."""
-    return {one.id: one for one in await _projects(tx, project.c.id.in_(project_ids))} if project_ids else {}
+    return {one.id: one for one in await _projects(connection, project.c.id.in_(project_ids))} if project_ids else {}
 
 
-async def updates_within(tx: AsyncConnection, start: datetime, end: datetime) -> dict[str, tuple[Said, ...]]:
+async def updates_within(connection: AsyncConnection, start: datetime, end: datetime) -> dict[str, tuple[Said, ...]]:
     """U1: what was said from `start` up to `end`, by project, the first first."""
     columns = project_update.c
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(columns.project_id, columns.recorded_at, columns.progress, columns.problems, columns.next_steps)
         .where(columns.recorded_at >= start, columns.recorded_at < end)
         .order_by(columns.project_id, columns.number)
@@ -168,10 +172,10 @@ async def updates_within(tx: AsyncConnection, start: datetime, end: datetime) ->
     return {project_id: tuple(updates) for project_id, updates in found.items()}
 
 
-async def last_updates(tx: AsyncConnection, start: datetime, end: datetime) -> dict[str, datetime]:
+async def last_updates(connection: AsyncConnection, start: datetime, end: datetime) -> dict[str, datetime]:
     """When each project that was active within was updated last before `end`; none for those never updated."""
     columns = project_update.c
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(columns.project_id, func.max(columns.recorded_at).label("at"))
         .join(project, project.c.id == columns.project_id)
         .where(_active_within(start, end), columns.recorded_at < end)
@@ -180,16 +184,16 @@ async def last_updates(tx: AsyncConnection, start: datetime, end: datetime) -> d
     return {row.project_id: row.at for row in rows}
 
 
-async def accounts_within(tx: AsyncConnection, start: datetime, end: datetime) -> tuple[AccountRow, ...]:
+async def accounts_within(connection: AsyncConnection, start: datetime, end: datetime) -> tuple[AccountRow, ...]:
     """R3, R4: the accounts that were one at some time from `start` up to `end`."""
     columns = account.c
     there = and_(columns.activated_at < end, or_(columns.revoked_at.is_(None), columns.revoked_at >= start))
-    rows = await tx.execute(select(account).where(there).order_by(columns.id))
+    rows = await connection.execute(select(account).where(there).order_by(columns.id))
     return tuple(AccountRow.model_validate(dict(row._mapping)) for row in rows)
 
 
 async def missed_steps(
-    tx: AsyncConnection, rhythms: Sequence[Rhythm], since: datetime | None, until: datetime
+    connection: AsyncConnection, rhythms: Sequence[Rhythm], since: datetime | None, until: datetime
 ) -> tuple[Missed, ...]:
     """R6: what nobody did of the reviews that closed after `since`, up to `until`. One that is still open then is
     missed, whether or not its process has said so yet; one that was opened when it had closed is nobody's miss."""
@@ -202,7 +206,7 @@ async def missed_steps(
     ]
     if since:
         wanted.append(columns.closes_at > since)
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(
             task.c.kind.label("task"),
             columns.id.label("review"),
@@ -217,7 +221,7 @@ async def missed_steps(
         .where(*wanted)
         .order_by(
             task.c.id,
-            task_person.c.capacity != AskedAs.HOLDER.value,
+            task_person.c.capacity != AssigneeCapacity.HOLDER.value,
             task_person.c.asked_at,
             task_person.c.person,
         )
@@ -237,13 +241,13 @@ def _active_within(start: datetime, end: datetime) -> ColumnElement[bool]:
 
 
 async def _as_they_were(
-    tx: AsyncConnection, moment: datetime, projects: Sequence[ProjectNow]
+    connection: AsyncConnection, moment: datetime, projects: Sequence[ProjectNow]
 ) -> tuple[ProjectNow, ...]:
     """Those that were updated since, as they were before (U9)."""
     columns = project_update.c
     since = select(columns.project_id).where(columns.recorded_at >= moment).distinct()
     said: dict[str, list[TermsUpdated]] = defaultdict(list)
-    for row in await tx.execute(
+    for row in await connection.execute(
         select(
             columns.project_id,
             columns.recorded_at.label("at"),
@@ -255,14 +259,14 @@ async def _as_they_were(
         .order_by(columns.project_id, columns.number)
     ):
         said[row.project_id].append(TermsUpdated.model_validate(dict(row._mapping)))
-    submitted = await _submitted(tx, list(said))
+    submitted = await _submitted(connection, list(said))
     return tuple(as_at(moment, one, submitted[one.id], said[one.id]) if one.id in said else one for one in projects)
 
 
-async def _submitted(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[str, Terms]:
+async def _submitted(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, Terms]:
     """What the forms of these projects said when they were submitted last (P2)."""
     columns = project_round.c
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(columns.project_id, columns.form)
         .ext(distinct_on(columns.project_id))
         .where(columns.project_id.in_(project_ids))
@@ -276,15 +280,15 @@ async def _submitted(tx: AsyncConnection, project_ids: Sequence[str]) -> dict[st
     }
 
 
-async def _projects(tx: AsyncConnection, *wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
+async def _projects(connection: AsyncConnection, *wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
     query = select(*_PROJECT_NOW).where(project.c.number.is_not(None), *wanted).order_by(project.c.id)
-    return tuple(ProjectNow.model_validate(dict(row._mapping)) for row in await tx.execute(query))
+    return tuple(ProjectNow.model_validate(dict(row._mapping)) for row in await connection.execute(query))
 
 
-async def targets_of(tx: AsyncConnection, accounts: Sequence[str]) -> dict[str, dict[str, TargetSet]]:
+async def targets_of(connection: AsyncConnection, accounts: Sequence[str]) -> dict[str, dict[str, TargetSet]]:
     """Everything that was set for these accounts, by account and period (R2, R4)."""
     columns = account_target.c
-    rows = await tx.execute(select(account_target).where(columns.account_id.in_(accounts)))
+    rows = await connection.execute(select(account_target).where(columns.account_id.in_(accounts)))
     found: dict[str, dict[str, TargetSet]] = defaultdict(dict)
     for row in rows:
         found[row.account_id][row.period] = TargetSet(
@@ -297,12 +301,12 @@ async def targets_of(tx: AsyncConnection, accounts: Sequence[str]) -> dict[str, 
 
 
 async def contracts_under(
-    tx: AsyncConnection, accounts: Sequence[str], first: date, last: date, time_zone: str
+    connection: AsyncConnection, accounts: Sequence[str], first: date, last: date, time_zone: str
 ) -> dict[str, tuple[SignedContract, ...]]:
     """U7: the contracts of registered projects under these accounts that count for a day from `first` to `last`, by
     account, in the order of their days."""
     on = signed_on(time_zone)
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(
             project.c.account_id.label("account"),
             project.c.id.label("project"),
@@ -324,11 +328,11 @@ async def contracts_under(
 
 
 async def months_of_register(
-    tx: AsyncConnection, accounts: Sequence[str], first: date, last: date
+    connection: AsyncConnection, accounts: Sequence[str], first: date, last: date
 ) -> dict[str, dict[date, MonthResults]]:
     """What the results register says of these accounts, by account and month (R2, R3)."""
     columns = account_result.c
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(account_result).where(columns.account_id.in_(accounts), columns.month.between(first, last))
     )
     found: dict[str, dict[date, MonthResults]] = defaultdict(dict)
@@ -338,12 +342,12 @@ async def months_of_register(
 
 
 async def plan_progress_of(
-    tx: AsyncConnection, accounts: Sequence[str], months: Sequence[str]
+    connection: AsyncConnection, accounts: Sequence[str], months: Sequence[str]
 ) -> dict[str, dict[str, PlanProgress]]:
     """What the VP said of the action plans of these months (R2), by account and month; of each, what was said last."""
     columns = account_review.c
     said = columns.fields["plan_progress"].astext.label("said")
-    rows = await tx.execute(
+    rows = await connection.execute(
         select(columns.account_id, columns.period, said)
         .where(columns.account_id.in_(accounts), columns.period.in_(months))
         .where(columns.kind == TaskKind.MONTHLY_REVIEW.value, said.in_([one.value for one in PlanProgress]))

@@ -11,9 +11,9 @@ from db.reviews.reviews import ReviewRow
 from db.tables import review
 
 
-async def among(tx: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewRow, ...]:
+async def among(connection: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewRow, ...]:
     """These reviews."""
     if not review_ids:
         return ()
-    rows = await tx.execute(select(review).where(review.c.id.in_(review_ids)))
+    rows = await connection.execute(select(review).where(review.c.id.in_(review_ids)))
     return tuple(ReviewRow.model_validate(row._mapping) for row in rows)

@@ -74,61 +74,61 @@ class TargetRow(Wire):
     set_at: datetime
 
 
-async def begin_period(tx: AsyncConnection, row: PeriodRow) -> PeriodRow:
+async def begin_period(connection: AsyncConnection, row: PeriodRow) -> PeriodRow:
     """Begin a period, once: returns the row as it stands, which is another's when somebody was faster."""
-    await tx.execute(upsert(review_period).values(row.model_dump()).on_conflict_do_nothing())
-    found = await find_period(tx, row.rhythm, row.period)
+    await connection.execute(upsert(review_period).values(row.model_dump()).on_conflict_do_nothing())
+    found = await find_period(connection, row.rhythm, row.period)
     assert found is not None
     return found
 
 
-async def find_period(tx: AsyncConnection, rhythm: Rhythm, period: str) -> PeriodRow | None:
+async def find_period(connection: AsyncConnection, rhythm: Rhythm, period: str) -> PeriodRow | None:
     mine = and_(review_period.c.rhythm == rhythm.value, review_period.c.period == period)
-    row = (await tx.execute(select(review_period).where(mine))).one_or_none()
+    row = (await connection.execute(select(review_period).where(mine))).one_or_none()
     return PeriodRow.model_validate(row._mapping) if row else None
 
 
-async def add(tx: AsyncConnection, row: ReviewRow) -> None:
-    await tx.execute(insert(review).values(row.model_dump()))
+async def add(connection: AsyncConnection, row: ReviewRow) -> None:
+    await connection.execute(insert(review).values(row.model_dump()))
 
 
-async def find(tx: AsyncConnection, review_id: str, *, lock: bool = False) -> ReviewRow | None:
+async def find(connection: AsyncConnection, review_id: str, *, lock: bool = False) -> ReviewRow | None:
     wanted = select(review).where(review.c.id == review_id)
-    row = (await tx.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
+    row = (await connection.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
     return ReviewRow.model_validate(row._mapping) if row else None
 
 
-async def change(tx: AsyncConnection, review_id: str, **values: Any) -> None:
-    await tx.execute(update(review).where(review.c.id == review_id).values(**values))
+async def change(connection: AsyncConnection, review_id: str, **values: Any) -> None:
+    await connection.execute(update(review).where(review.c.id == review_id).values(**values))
 
 
-async def live_accounts(tx: AsyncConnection) -> tuple[AccountRow, ...]:
+async def live_accounts(connection: AsyncConnection) -> tuple[AccountRow, ...]:
     """Every account that is not revoked, by salesperson, the oldest first."""
     order = (account.c.salesperson, account.c.activated_at, account.c.id)
-    rows = await tx.execute(select(account).where(account.c.revoked_at.is_(None)).order_by(*order))
+    rows = await connection.execute(select(account).where(account.c.revoked_at.is_(None)).order_by(*order))
     return tuple(AccountRow.model_validate(row._mapping) for row in rows)
 
 
-async def keep_said(tx: AsyncConnection, rows: Sequence[AccountReviewRow]) -> None:
+async def keep_said(connection: AsyncConnection, rows: Sequence[AccountReviewRow]) -> None:
     if rows:
-        await tx.execute(insert(account_review), [row.model_dump() for row in rows])
+        await connection.execute(insert(account_review), [row.model_dump() for row in rows])
 
 
 async def said_of(
-    tx: AsyncConnection, accounts: Sequence[str], kind: TaskKind, periods: Sequence[str]
+    connection: AsyncConnection, accounts: Sequence[str], kind: TaskKind, periods: Sequence[str]
 ) -> tuple[AccountReviewRow, ...]:
     """What was said of these accounts in answer to tasks of a kind, in reviews of these periods, oldest first."""
     columns = account_review.c
     wanted = and_(columns.account_id.in_(accounts), columns.kind == kind.value, columns.period.in_(periods))
-    rows = await tx.execute(select(account_review).where(wanted).order_by(columns.at, columns.task_id))
+    rows = await connection.execute(select(account_review).where(wanted).order_by(columns.at, columns.task_id))
     return tuple(AccountReviewRow.model_validate(row._mapping) for row in rows)
 
 
-async def set_targets(tx: AsyncConnection, rows: Sequence[TargetRow]) -> None:
+async def set_targets(connection: AsyncConnection, rows: Sequence[TargetRow]) -> None:
     """Set targets, or set them anew: the last word counts; the earlier ones stay with what was said."""
     if not rows:
         return
     statement = upsert(account_target)
     values = {name: statement.excluded[name] for name in TargetRow.model_fields if name not in ("account_id", "period")}
     statement = statement.on_conflict_do_update(index_elements=["account_id", "period"], set_=values)
-    await tx.execute(statement, [row.model_dump() for row in rows])
+    await connection.execute(statement, [row.model_dump() for row in rows])

@@ -14,12 +14,17 @@ from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.base import Wire
 from domain.organisation import Organisation
 from domain.subject import SubjectType
-from domain.tasks.task import AGREE, CONFLICT, DISAGREE, REJECT, AskedAs, TaskStatus
+from domain.tasks.task import AnswerChoice, AssigneeCapacity, TaskStatus
 
 WITHDRAWN, MEETING, SIGNED, LOST = "withdrawn", "calling_meeting", "contract_signed", "ended"
 DELEGATION_OVER, HANDED_ON = "delegation_over", "handed_on"
 """Why a task that is open no longer asks somebody."""
-_LED_THERE = {"rejected": REJECT, "refused": CONFLICT, "agreed": AGREE, MEETING: DISAGREE}
+_LED_THERE = {
+    "rejected": AnswerChoice.REJECT,
+    "refused": AnswerChoice.CONFLICT,
+    "agreed": AnswerChoice.AGREE,
+    MEETING: AnswerChoice.DISAGREE,
+}
 """The choice that leads a process to the stage at which it closes what is still open."""
 
 
@@ -58,26 +63,26 @@ class Closing(Wire):
         }
 
 
-async def closing_of(tx: AsyncConnection, row: TaskRow) -> Closing:
+async def closing_of(connection: AsyncConnection, row: TaskRow) -> Closing:
     """How `row`, which is not open, ended."""
-    decided = await tasks.decision_on(tx, row.id) if row.status is TaskStatus.ANSWERED else None
+    decided = await tasks.decision_on(connection, row.id) if row.status is TaskStatus.ANSWERED else None
     because = row.closed_because or ""
-    by = await _closed_by(tx, row, because) if decided is None else None
+    by = await _closed_by(connection, row, because) if decided is None else None
     return Closing(decided=decided, because=because, by=by, at=row.closed_at)
 
 
-async def _closed_by(tx: AsyncConnection, row: TaskRow, because: str) -> str | None:
+async def _closed_by(connection: AsyncConnection, row: TaskRow, because: str) -> str | None:
     if because == WITHDRAWN:
-        return await _scalar(tx, _withdrawn_by(row))
+        return await _scalar(connection, _withdrawn_by(row))
     if because == MEETING:
         wanted = dispute.c.meeting["wanted"]["by"].astext
-        found = await _scalar(tx, select(wanted).where(dispute.c.workflow_id == row.workflow_id))
+        found = await _scalar(connection, select(wanted).where(dispute.c.workflow_id == row.workflow_id))
         if found:
             return found
     if because == SIGNED and row.subject_type == SubjectType.PROJECT:  # U7: it came on paper
-        return await _scalar(tx, select(project.c.contract["by"].astext).where(project.c.id == row.subject_id))
+        return await _scalar(connection, select(project.c.contract["by"].astext).where(project.c.id == row.subject_id))
     if because == LOST and row.subject_type == SubjectType.PROJECT:  # U8
-        return await _scalar(tx, select(project.c.loss["by"].astext).where(project.c.id == row.subject_id))
+        return await _scalar(connection, select(project.c.loss["by"].astext).where(project.c.id == row.subject_id))
     if because not in _LED_THERE:
         return None
     latest = (
@@ -87,7 +92,7 @@ async def _closed_by(tx: AsyncConnection, row: TaskRow, because: str) -> str | N
         .where(decision.c.choice == _LED_THERE[because], decision.c.decided_at <= row.closed_at)
         .order_by(decision.c.decided_at.desc())
     )
-    return await _scalar(tx, latest.limit(1))
+    return await _scalar(connection, latest.limit(1))
 
 
 def _withdrawn_by(row: TaskRow) -> Any:
@@ -98,8 +103,8 @@ def _withdrawn_by(row: TaskRow) -> Any:
     return select(application.c.applicant).where(application.c.id == row.subject_id)
 
 
-async def _scalar(tx: AsyncConnection, query: Any) -> str | None:
-    found = await tx.scalar(query)
+async def _scalar(connection: AsyncConnection, query: Any) -> str | None:
+    found = await connection.scalar(query)
     return None if found is None else str(found)
 
 
@@ -114,7 +119,7 @@ def no_longer_asked(mine: AskedRow | None, organisation: Organisation, now: date
     """
     if mine is None:
         return "not_asked", {}
-    if mine.capacity is AskedAs.DELEGATE and mine.on_behalf_of:
+    if mine.capacity is AssigneeCapacity.DELEGATE and mine.on_behalf_of:
         given = [one for one in organisation.delegations if one.person == mine.on_behalf_of]
         mine_of_them = [one for one in given if one.delegate == mine.person]
         if not any(one.in_force(now) for one in mine_of_them):

@@ -101,84 +101,84 @@ _DECISION_ON = f"""
     SELECT {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id WHERE decision.task_id = $1"""
 
 
-async def open_task(tx: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
-    await plain.run(tx, _OPEN, plain.json_text(people), plain.json_text([row]))
+async def open_task(connection: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
+    await plain.run(connection, _OPEN, plain.json_text(people), plain.json_text([row]))
 
 
-async def ask_people(tx: AsyncConnection, people: Sequence[AskedRow]) -> None:
+async def add_assignees(connection: AsyncConnection, people: Sequence[AskedRow]) -> None:
     """Ask further people; one who was asked before and taken off is asked again."""
     if people:
-        await plain.run(tx, _ASK, plain.json_text(people))
+        await plain.run(connection, _ASK, plain.json_text(people))
 
 
-async def take_off(tx: AsyncConnection, task_id: str, people: Sequence[str], *, at: datetime) -> None:
+async def remove_assignees(connection: AsyncConnection, task_id: str, people: Sequence[str], *, at: datetime) -> None:
     """These people are no longer asked; their links are dead."""
-    await tx.execute(
+    await connection.execute(
         update(task_person)
         .where(task_person.c.task_id == task_id, task_person.c.person.in_(people))
         .values(removed_at=at)
     )
 
 
-async def find(tx: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
-    rows = await plain.run(tx, f"{_FIND} FOR UPDATE" if lock else _FIND, task_id)
+async def find(connection: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
+    rows = await plain.run(connection, f"{_FIND} FOR UPDATE" if lock else _FIND, task_id)
     return _TASK.read(rows[0]) if rows else None
 
 
-async def of_subject(tx: AsyncConnection, subject_id: str, *, open_only: bool = False) -> tuple[TaskRow, ...]:
+async def of_subject(connection: AsyncConnection, subject_id: str, *, open_only: bool = False) -> tuple[TaskRow, ...]:
     """The tasks of one subject, oldest first."""
-    rows = await plain.run(tx, _OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, subject_id)
+    rows = await plain.run(connection, _OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, subject_id)
     return tuple(_TASK.read(row) for row in rows)
 
 
-async def asked_by(tx: AsyncConnection, task_ids: Sequence[str]) -> dict[str, tuple[AskedRow, ...]]:
+async def asked_by(connection: AsyncConnection, task_ids: Sequence[str]) -> dict[str, tuple[AskedRow, ...]]:
     """Who is or was asked by each task, those asked now first."""
     found: dict[str, tuple[AskedRow, ...]] = dict.fromkeys(task_ids, ())
     if task_ids:
-        for row in await plain.run(tx, _ASKED_BY, task_ids):
+        for row in await plain.run(connection, _ASKED_BY, task_ids):
             asked = _ASKED.read(row)
             found[asked.task_id] += (asked,)
     return found
 
 
-async def asked_by_link(tx: AsyncConnection, link_id: str) -> AskedRow | None:
-    row = (await tx.execute(select(task_person).where(task_person.c.link_id == link_id))).one_or_none()
+async def asked_by_link(connection: AsyncConnection, link_id: str) -> AskedRow | None:
+    row = (await connection.execute(select(task_person).where(task_person.c.link_id == link_id))).one_or_none()
     return AskedRow.model_validate(dict(row._mapping)) if row else None
 
 
 async def close(
-    tx: AsyncConnection, task_ids: Sequence[str], status: TaskStatus, *, at: datetime, because: str
+    connection: AsyncConnection, task_ids: Sequence[str], status: TaskStatus, *, at: datetime, because: str
 ) -> None:
     if task_ids:
-        await plain.run(tx, _CLOSE, task_ids, status, at, because)
+        await plain.run(connection, _CLOSE, task_ids, status, at, because)
 
 
-async def change(tx: AsyncConnection, task_id: str, **values: Any) -> None:
-    await plain.change(tx, task, task_id, values)
+async def change(connection: AsyncConnection, task_id: str, **values: Any) -> None:
+    await plain.change(connection, task, task_id, values)
 
 
-async def newer_text(tx: AsyncConnection, task: TaskRow, person: str) -> AskedRow | None:
+async def newer_text(connection: AsyncConnection, task: TaskRow, person: str) -> AskedRow | None:
     """D1: where `person` is asked about the newest text, once another has taken the place of the one that `task` asked
     about."""
     if task.kind is not TaskKind.AGREE_SPLIT or task.closed_because != DisputeStage.NEGOTIATION.value:
         return None
-    still_open = await of_subject(tx, task.subject_id, open_only=True)
+    still_open = await of_subject(connection, task.subject_id, open_only=True)
     newer = [one.id for one in still_open if one.kind is task.kind and one.workflow_id == task.workflow_id]
-    asked = (one for each in (await asked_by(tx, newer)).values() for one in each)
+    asked = (one for each in (await asked_by(connection, newer)).values() for one in each)
     return next((one for one in asked if one.person == person and one.removed_at is None), None)
 
 
-async def decide(tx: AsyncConnection, row: DecisionRow) -> bool:
+async def decide(connection: AsyncConnection, row: DecisionRow) -> bool:
     """Take the first answer, which closes the task. False when it has one already: the unique constraint decides, not
     timing."""
-    return bool(await plain.run(tx, _DECIDE, plain.json_text([row])))
+    return bool(await plain.run(connection, _DECIDE, plain.json_text([row])))
 
 
-async def decisions_of(tx: AsyncConnection, subject_id: str) -> Decided:
+async def decisions_of(connection: AsyncConnection, subject_id: str) -> Decided:
     """Every decision on a subject."""
-    return tuple((row[0], _DECISION.read(row[1:])) for row in await plain.run(tx, _DECISIONS, subject_id))
+    return tuple((row[0], _DECISION.read(row[1:])) for row in await plain.run(connection, _DECISIONS, subject_id))
 
 
-async def decision_on(tx: AsyncConnection, task_id: str) -> DecisionRow | None:
-    rows = await plain.run(tx, _DECISION_ON, task_id)
+async def decision_on(connection: AsyncConnection, task_id: str) -> DecisionRow | None:
+    rows = await plain.run(connection, _DECISION_ON, task_id)
     return _DECISION.read(rows[0]) if rows else None

@@ -12,14 +12,11 @@ from enum import StrEnum
 from domain.accounts.application import Stage
 from domain.accounts.evidence import FACTS, EvidenceKind
 from domain.base import Wire
+from domain.notices import Notice
 from domain.organisation import Organisation, Role
 from domain.tasks.task import (
-    APPROVE,
-    PASS,
-    REJECT,
-    RETURN,
-    SUPPLY,
-    AskedAs,
+    AnswerChoice,
+    AssigneeCapacity,
     Choice,
     Decision,
     FieldKind,
@@ -64,18 +61,28 @@ def fact_fields() -> Iterator[FieldSpec]:
 def choices_for(kind: TaskKind, *, above_limit: bool = False, matches: Sequence[str] = ()) -> tuple[Choice, ...]:
     """What may be answered. Above the account limit an approving VP must state a special reason (N8). `matches`: what
     was found that the clerk may say something of by itself (N3, N14)."""
-    reject = Choice(choice=REJECT, reason_required=True)
+    reject = Choice(choice=AnswerChoice.REJECT, reason_required=True)
     match kind:
         case TaskKind.COMMERCE_CHECK:
             notes = tuple(FieldSpec(name=note_field(evidence)) for evidence in EvidenceKind)
             fields = (*notes, *fact_fields(), *rulings_field(matches))
-            return (Choice(choice=PASS, fields=fields), Choice(choice=RETURN, reason_required=True, fields=fields))
+            return (
+                Choice(choice=AnswerChoice.PASS, fields=fields),
+                Choice(choice=AnswerChoice.RETURN, reason_required=True, fields=fields),
+            )
         case TaskKind.SUPPLY_INFORMATION:
-            return (Choice(choice=SUPPLY, fields=(FieldSpec(name=FORM_FIELD, kind=FieldKind.FORM, required=True),)),)
+            return (
+                Choice(
+                    choice=AnswerChoice.SUPPLY, fields=(FieldSpec(name=FORM_FIELD, kind=FieldKind.FORM, required=True),)
+                ),
+            )
         case TaskKind.VP_REVIEW:
-            return (Choice(choice=APPROVE, reason_required=above_limit, special_reason=above_limit), reject)
+            return (
+                Choice(choice=AnswerChoice.APPROVE, reason_required=above_limit, special_reason=above_limit),
+                reject,
+            )
         case TaskKind.GM_APPROVAL | TaskKind.GM_APPEAL:
-            return (Choice(choice=APPROVE), reject)
+            return (Choice(choice=AnswerChoice.APPROVE), reject)
         case _:
             raise ValueError(f"no application asks for {kind}")
 
@@ -87,7 +94,7 @@ def above_limit(accounts_held: int, limit: int) -> bool:
 
 def approvals_without_special_reason(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
     """N8: approvals given before the salesperson reached the limit; those VPs are asked again for a special reason."""
-    return tuple(d for d in decisions if d.choice == APPROVE and not d.special)
+    return tuple(d for d in decisions if d.choice == AnswerChoice.APPROVE and not d.special)
 
 
 class Rejection(Wire):
@@ -97,7 +104,7 @@ class Rejection(Wire):
     kind: TaskKind
     person: str
     on_behalf_of: str | None = None
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     reason: str
     at: datetime
     appeal_until: datetime | None = None
@@ -131,22 +138,7 @@ class Obstacle(StrEnum):
         return {Obstacle.ABOVE_LIMIT: "N8", Obstacle.APPLICANT_LEFT: "A2"}.get(self, "N14")
 
 
-class Notice(StrEnum):
-    """Something people are told, without being asked anything."""
-
-    SUBMITTED = "submitted"
-    REJECTED = "rejected"
-    APPEAL_FILED = "appeal_filed"
-    ACTIVATED = "activated"
-    WITHDRAWN = "withdrawn"
-    CLOSED_REJECTED = "closed_rejected"
-    REFUSED = "refused"
-    STANDING_STILL = "application_standing_still"
-    """U10: closed soon, unless it is completed."""
-    LAPSED = "lapsed"
-
-
-def told(
+def recipients_of(
     notice: Notice, organisation: Organisation, *, applicant: str, department: str | None, involved: Iterable[str]
 ) -> tuple[str, ...]:
     """Who is told. `involved` are the people who were asked or have decided so far. Only active people, once each."""
@@ -168,7 +160,7 @@ def told(
             people = [applicant, *involved]
         case Notice.CLOSED_REJECTED | Notice.REFUSED:
             people = [applicant, *department_gm, *vps, *commerce]
-        case Notice.STANDING_STILL | Notice.LAPSED:
+        case Notice.APPLICATION_STANDING_STILL | Notice.LAPSED:
             people = [applicant, *department_gm, *commerce]
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)

@@ -44,6 +44,6 @@ def check_code(code: str) -> str:
     return number
 
 
-def told_apart(one: str | None, other: str | None) -> bool:
+def kept_apart(one: str | None, other: str | None) -> bool:
     """Whether the codes say that they are of two companies: both are known, of one kind, and differ."""
     return bool(one and other) and one != other and len(one or "") == len(other or "")

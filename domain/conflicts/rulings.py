@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
-from domain.accounts.uscc import told_apart
+from domain.accounts.uscc import kept_apart
 from domain.base import Frozen, OptionalText, Wire
 from domain.conflicts.verdict import Level, Reason, Verdict
 
@@ -84,7 +84,7 @@ class Link(Wire):
     @property
     def teaches(self) -> bool:
         """Whether somebody who says that the two are one company says more than their names and codes do."""
-        apart = told_apart(self.asked_uscc, self.registered_uscc)
+        apart = kept_apart(self.asked_uscc, self.registered_uscc)
         return bool(self.asked and self.registered) and not self.exact and not apart
 
 

@@ -7,37 +7,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
-from enum import StrEnum
 
 from domain.disputes.dispute import TWO_PROJECTS, Claimant
+from domain.notices import Notice
 from domain.organisation import Organisation, Role
 from domain.projects.contract_review import CONTRACT_FIELDS
 from domain.projects.project import ProjectStage, Track
-from domain.tasks.task import (
-    ACCEPT,
-    AGREE,
-    APPROVE,
-    ASSIGN,
-    CALL_MEETING,
-    CALLED,
-    CLEAR,
-    CONFLICT,
-    DISAGREE,
-    HOLD,
-    NO_CONFLICT,
-    RECEIVED,
-    RECORD,
-    REJECT,
-    SEND_BACK,
-    SUPPLY,
-    SUSPECT,
-    UPHOLD_REFUSAL,
-    Choice,
-    FieldKind,
-    FieldSpec,
-    TaskKind,
-    rulings_field,
-)
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind, rulings_field
 
 PROJECT_TASK_RULES: dict[TaskKind, str] = {
     TaskKind.SUPPLY_INFORMATION: "P2",
@@ -92,24 +68,24 @@ def _offered(
     match kind:
         case TaskKind.SUPPLY_INFORMATION:
             form = FieldSpec(name=PROJECT_FORM_FIELD, kind=FieldKind.FORM, required=True)
-            return (Choice(choice=SUPPLY, fields=(form,)),)
+            return (Choice(choice=AnswerChoice.SUPPLY, fields=(form,)),)
         case TaskKind.ASSIGN_CLERK:
             clerk = FieldSpec(name=CLERK_FIELD, kind=FieldKind.PERSON, required=True, options=tuple(people))
-            return (Choice(choice=ASSIGN, fields=(clerk,)),)
+            return (Choice(choice=AnswerChoice.ASSIGN, fields=(clerk,)),)
         case TaskKind.CONFLICT_CHECK:
             found = FieldSpec(
                 name=SUSPECTS_FIELD, kind=FieldKind.SUBJECTS, required=True, options=tuple(suspects), others=True
             )
             said = rulings_field(matches)
-            suspect = Choice(choice=SUSPECT, reason_required=True, fields=(found, *said))
-            return (Choice(choice=CLEAR, fields=said), suspect)
+            suspect = Choice(choice=AnswerChoice.SUSPECT, reason_required=True, fields=(found, *said))
+            return (Choice(choice=AnswerChoice.CLEAR, fields=said), suspect)
         case TaskKind.CONFLICT_CONFIRMATION:
-            return (Choice(choice=CONFLICT, reason_required=True), Choice(choice=NO_CONFLICT))
+            return (Choice(choice=AnswerChoice.CONFLICT, reason_required=True), Choice(choice=AnswerChoice.NO_CONFLICT))
         case TaskKind.PROJECT_APPROVAL:
             return (
-                Choice(choice=APPROVE),
-                Choice(choice=HOLD, reason_required=True),
-                Choice(choice=REJECT, reason_required=True),
+                Choice(choice=AnswerChoice.APPROVE),
+                Choice(choice=AnswerChoice.HOLD, reason_required=True),
+                Choice(choice=AnswerChoice.REJECT, reason_required=True),
             )
         case TaskKind.AGREE_SPLIT:
             new = not text_on_the_table
@@ -124,7 +100,10 @@ def _offered(
                 FieldSpec(name="cooperation", required=new, needs=("responsible", "split")),
                 FieldSpec(name="split", kind=FieldKind.SPLIT, required=new, needs=("responsible", "cooperation")),
             )
-            return (Choice(choice=AGREE, fields=text), Choice(choice=DISAGREE, reason_required=True))
+            return (
+                Choice(choice=AnswerChoice.AGREE, fields=text),
+                Choice(choice=AnswerChoice.DISAGREE, reason_required=True),
+            )
         case TaskKind.CALL_MEETING:
             meeting = (
                 FieldSpec(name="starts_at", kind=FieldKind.MOMENT, required=True),
@@ -141,7 +120,7 @@ def _offered(
                 FieldSpec(name="missing_because"),
                 FieldSpec(name="note"),
             )
-            return (Choice(choice=CALLED, fields=meeting),)
+            return (Choice(choice=AnswerChoice.CALLED, fields=meeting),)
         case TaskKind.RECORD_MEETING:
             which = FieldSpec(name="goes_on", kind=FieldKind.CHOICE, options=(*registrations, TWO_PROJECTS))
             outcome = (
@@ -150,54 +129,25 @@ def _offered(
                 *((which,) if len(registrations) > 1 else ()),
                 FieldSpec(name="summary", required=True),
             )
-            return (Choice(choice=RECORD, fields=outcome),)
+            return (Choice(choice=AnswerChoice.RECORD, fields=outcome),)
         case TaskKind.OBJECTION_REVIEW:
-            return (Choice(choice=CALL_MEETING), Choice(choice=UPHOLD_REFUSAL, reason_required=True))
+            return (
+                Choice(choice=AnswerChoice.CALL_MEETING),
+                Choice(choice=AnswerChoice.UPHOLD_REFUSAL, reason_required=True),
+            )
         case TaskKind.RESUME_REVIEW:
-            return (Choice(choice=ACCEPT), Choice(choice=REJECT, reason_required=True))
+            return (Choice(choice=AnswerChoice.ACCEPT), Choice(choice=AnswerChoice.REJECT, reason_required=True))
         case TaskKind.CONTRACT_REVIEW:
-            return (Choice(choice=RECEIVED, fields=CONTRACT_FIELDS), Choice(choice=SEND_BACK, reason_required=True))
+            return (
+                Choice(choice=AnswerChoice.RECEIVED, fields=CONTRACT_FIELDS),
+                Choice(choice=AnswerChoice.SEND_BACK, reason_required=True),
+            )
         case _:
             raise ValueError(f"no project asks for {kind}")
 
 
-class ProjectNotice(StrEnum):
-    """Something people are told about a project, without being asked anything."""
-
-    REGISTERED_UNDER_ACCOUNT = "registered_under_account"
-    """P3: another salesperson has registered a project under a Named Account."""
-    CONFLICT_REFUSED = "conflict_refused"
-    """P7: conflict notice and refusal."""
-    REFUSAL_UPHELD = "refusal_upheld"
-    OBJECTION_LAPSED = "objection_lapsed"
-    PROJECT_APPROVED = "project_approved"
-    PROJECT_REJECTED = "project_rejected"
-    RESUME_REJECTED = "resume_rejected"
-    AGREED = "agreed"
-    """D1: recorded, and reported to the VPs and the general manager."""
-    MEETING_WANTED = "meeting_wanted"
-    MEETING_CALLED = "meeting_called"
-    """D2: who, when and where, with a calendar invitation."""
-    MEETING_MOVED = "meeting_moved"
-    MEETING_CALLED_OFF = "meeting_called_off"
-    """D5: everybody who was invited is told, and their calendars with them."""
-    MEETING_RECORDED = "meeting_recorded"
-    SILENT_TWO_WEEKS = "silent_two_weeks"
-    SILENT_ONE_MONTH = "silent_one_month"
-    SHELVED = "shelved"
-    STANDING_STILL = "standing_still"
-    """U10: held or disputed, and shelved soon unless somebody takes it further."""
-    SHELVED_STANDING = "shelved_standing"
-    LOST = "lost"
-    CONTRACT_SIGNED = "contract_signed"
-    CONTRACT_SENT_BACK = "contract_sent_back"
-    CONTRACT_CORRECTED = "contract_corrected"
-    PROJECT_WITHDRAWN = "project_withdrawn"
-    REASSIGNED = "reassigned"
-
-
-def told_of_project(
-    notice: ProjectNotice,
+def recipients_of_project(
+    notice: Notice,
     organisation: Organisation,
     *,
     salesperson: str,
@@ -219,39 +169,39 @@ def told_of_project(
     commerce = [person.id for person in organisation.holders(Role.COMMERCE_MANAGER)]
     people: list[str]
     match notice:
-        case ProjectNotice.REGISTERED_UNDER_ACCOUNT:  # P3
+        case Notice.REGISTERED_UNDER_ACCOUNT:  # P3
             people = [*others, *vps, *managers, *gms]
-        case ProjectNotice.CONFLICT_REFUSED:  # P7
+        case Notice.CONFLICT_REFUSED:  # P7
             people = [salesperson, *vps]
-        case ProjectNotice.REFUSAL_UPHELD | ProjectNotice.OBJECTION_LAPSED | ProjectNotice.RESUME_REJECTED:
+        case Notice.REFUSAL_UPHELD | Notice.OBJECTION_LAPSED | Notice.RESUME_REJECTED:
             people = [salesperson]
-        case ProjectNotice.PROJECT_APPROVED:  # P2, P9
+        case Notice.PROJECT_APPROVED:  # P2, P9
             people = [*sides, *involved, *own_gm, *commerce]
-        case ProjectNotice.PROJECT_REJECTED:  # P2
+        case Notice.PROJECT_REJECTED:  # P2
             people = [*sides, *involved]
-        case ProjectNotice.AGREED | ProjectNotice.MEETING_WANTED:  # D1, D2
+        case Notice.AGREED | Notice.MEETING_WANTED:  # D1, D2
             people = [*sides, *vps, *managers, *gms]
-        case ProjectNotice.MEETING_CALLED | ProjectNotice.MEETING_MOVED | ProjectNotice.MEETING_CALLED_OFF:  # D2, D5
+        case Notice.MEETING_CALLED | Notice.MEETING_MOVED | Notice.MEETING_CALLED_OFF:  # D2, D5
             people = [*involved]
-        case ProjectNotice.MEETING_RECORDED:
+        case Notice.MEETING_RECORDED:
             people = [*sides, *vps, *managers, *gms, *involved]
-        case ProjectNotice.SILENT_TWO_WEEKS:  # U2
+        case Notice.SILENT_TWO_WEEKS:  # U2
             people = [salesperson, *own_gm]
-        case ProjectNotice.SILENT_ONE_MONTH:  # U3
+        case Notice.SILENT_ONE_MONTH:  # U3
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
-        case ProjectNotice.SHELVED:  # U4
+        case Notice.SHELVED:  # U4
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
-        case ProjectNotice.STANDING_STILL | ProjectNotice.SHELVED_STANDING:  # U10
+        case Notice.STANDING_STILL | Notice.SHELVED_STANDING:  # U10
             people = [*sides, *gms, *vps, *involved]
-        case ProjectNotice.LOST:  # U8
+        case Notice.LOST:  # U8
             people = [*gms, *_gms_of(organisation, departments), *product_managers(organisation, products)]
-        case ProjectNotice.CONTRACT_SIGNED | ProjectNotice.CONTRACT_CORRECTED:  # U7, D3
+        case Notice.CONTRACT_SIGNED | Notice.CONTRACT_CORRECTED:  # U7, D3
             people = [salesperson, *involved, *own_gm, *_department_gms(organisation, involved), *commerce]
-        case ProjectNotice.CONTRACT_SENT_BACK:  # U7
+        case Notice.CONTRACT_SENT_BACK:  # U7
             people = [salesperson]
-        case ProjectNotice.PROJECT_WITHDRAWN:
+        case Notice.PROJECT_WITHDRAWN:
             people = [salesperson, *others, *involved]
-        case ProjectNotice.REASSIGNED:
+        case Notice.REASSIGNED:
             people = [salesperson, *own_gm, *involved]
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)

@@ -14,7 +14,7 @@ from domain.calendar import WorkCalendar
 from domain.organisation import Organisation, Role
 from domain.periods import Period, Rhythm, after, period_at
 from domain.policy import Reviews
-from domain.tasks.task import Choice, FieldKind, FieldSpec, TaskKind
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
 
 
 class ReviewStage(StrEnum):
@@ -60,7 +60,6 @@ REVIEW_TASK_RULES = {
 ACCOUNTS_FIELD = "accounts"
 """The field of an answer that holds one row for each account."""
 
-REPORT, PLAN, TARGETS, START, DECIDE = "report", "plan", "set_targets", "start", "decide"
 KEEP, REVOKE = "keep", "revoke"
 
 
@@ -87,16 +86,16 @@ def review_choices(kind: TaskKind, accounts: Sequence[str]) -> tuple[Choice, ...
     columns: tuple[FieldSpec, ...]
     match kind:
         case TaskKind.WEEKLY_UPDATE:
-            choice = REPORT
+            choice = AnswerChoice.REPORT
             columns = (
                 FieldSpec(name="work", kind=text, required=True),
                 FieldSpec(name="progress", kind=text, required=True),
                 FieldSpec(name="problems", kind=text),
             )
         case TaskKind.WEEKLY_REVIEW:
-            choice, columns = PLAN, (FieldSpec(name="plan", kind=text, required=True),)
+            choice, columns = AnswerChoice.PLAN, (FieldSpec(name="plan", kind=text, required=True),)
         case TaskKind.MONTHLY_REVIEW:
-            choice = TARGETS
+            choice = AnswerChoice.SET_TARGETS
             progress = tuple(one.value for one in PlanProgress)
             columns = (
                 FieldSpec(name="plan_progress", kind=FieldKind.CHOICE, required=True, options=progress),
@@ -104,9 +103,9 @@ def review_choices(kind: TaskKind, accounts: Sequence[str]) -> tuple[Choice, ...
                 *_targets(),
             )
         case TaskKind.START_REVIEW:
-            return (Choice(choice=START, rule=REVIEW_TASK_RULES[kind]),)
+            return (Choice(choice=AnswerChoice.START, rule=REVIEW_TASK_RULES[kind]),)
         case TaskKind.ANNUAL_REVIEW:
-            choice = DECIDE
+            choice = AnswerChoice.DECIDE
             columns = (
                 FieldSpec(name="decision", kind=FieldKind.CHOICE, required=True, options=(KEEP, REVOKE)),
                 *_targets(unless=("decision", REVOKE)),
@@ -124,14 +123,9 @@ def _targets(unless: tuple[str, str] | None = None) -> tuple[FieldSpec, ...]:
     return tuple(FieldSpec(name=name, kind=FieldKind.MONEY, required=True, unless=unless) for name in names)
 
 
-class ReviewNotice(StrEnum):
-    """Who is told what beside those who are asked."""
-
-    REVOKED = "revoked"
-    """R5."""
-
-
-def told_of_revocation(organisation: Organisation, *, salesperson: str, department: str | None) -> tuple[str, ...]:
+def recipients_of_revocation(
+    organisation: Organisation, *, salesperson: str, department: str | None
+) -> tuple[str, ...]:
     """R5: the salesperson, their department GM and VP, the sales VPs and commerce."""
     office = organisation.departments_by_id.get(department or "")
     commerce = [
@@ -141,7 +135,7 @@ def told_of_revocation(organisation: Organisation, *, salesperson: str, departme
     return tuple(dict.fromkeys(person for person in (*people, *commerce) if person))
 
 
-SAID_ALONE = frozenset({REPORT, DECIDE})
+SAID_ALONE = frozenset({AnswerChoice.REPORT, AnswerChoice.DECIDE})
 """Choices from which nothing follows while others are still asked."""
 
 UNASSIGNED = "UNASSIGNED"

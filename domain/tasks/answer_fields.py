@@ -14,7 +14,7 @@ from domain.base import Moment, Money, OptionalText
 from domain.conflicts.rulings import MatchRulings
 from domain.disputes.split import Split
 from domain.organisation import PersonId
-from domain.tasks.task import RETURN, Choice, FieldKind, FieldSpec, Problem
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, Problem
 
 MOST_CHOSEN = 50
 """More people or registrations are not named by one answer."""
@@ -84,7 +84,7 @@ def answer_problems(
         )
     problems: list[Problem] = []
     if offered.reason_required and not reason.strip():
-        key, rule = "reason_required", offered.rule or ("N5" if choice == RETURN else "N9")
+        key, rule = "reason_required", offered.rule or ("N5" if choice == AnswerChoice.RETURN else "N9")
         if offered.special_reason:
             key, rule = "special_reason_required", "N8"
         problems.append(Problem(field="reason", rule=rule, key=key))

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from domain.organisation import Organisation, Role
 from domain.policy import Policy
-from domain.tasks.task import Ask, Asked, AskedAs, TaskKind
+from domain.tasks.task import Ask, Asked, AssigneeCapacity, TaskKind
 
 IN_PERSON = frozenset({TaskKind.SUPPLY_INFORMATION, TaskKind.AGREE_SPLIT, TaskKind.WEEKLY_UPDATE})
 """What a salesperson is asked about their own matters: nobody is their delegate for it."""
@@ -78,7 +78,7 @@ def who_is_asked(
     found = _People(organisation, now, may_be_delegate=counts_here)
     once = ask.kind is TaskKind.VP_REVIEW or ask.kind in _OF_A_VP | _OF_COMMERCE_ON_PROJECTS
     may_hold = counts_here if once else may_be_asked
-    found.add_with_delegates(_holders(ask, organisation, may_hold), AskedAs.HOLDER)
+    found.add_with_delegates(_holders(ask, organisation, may_hold), AssigneeCapacity.HOLDER)
     if standing_in or not found.asked:
         roles = _stand_in_roles(ask.kind, policy, nobody_left=not found.asked)
         stand_ins: tuple[str, ...] = ()
@@ -86,7 +86,7 @@ def who_is_asked(
             stand_ins = _first_held(roles, organisation, counts_here)
         # Whoever only stood in for a VP is better than nobody.
         stand_ins = stand_ins or _first_held(roles, organisation, may_stand_in)
-        found.add_with_delegates(stand_ins, AskedAs.STAND_IN, on_behalf_of=_principal(ask, organisation))
+        found.add_with_delegates(stand_ins, AssigneeCapacity.STAND_IN, on_behalf_of=_principal(ask, organisation))
     return tuple(found.asked)
 
 
@@ -126,18 +126,22 @@ class _People:
         self._now = now
         self._may_be_delegate = may_be_delegate
 
-    def add(self, people: Iterable[str], capacity: AskedAs, on_behalf_of: str | None = None) -> tuple[str, ...]:
+    def add(
+        self, people: Iterable[str], capacity: AssigneeCapacity, on_behalf_of: str | None = None
+    ) -> tuple[str, ...]:
         """Ask those of `people` who are not asked yet, and say who they are."""
         known = {asked.person for asked in self.asked}
         added = tuple(person for person in dict.fromkeys(people) if person not in known)
         self.asked += [Asked(person=person, capacity=capacity, on_behalf_of=on_behalf_of) for person in added]
         return added
 
-    def add_with_delegates(self, people: Iterable[str], capacity: AskedAs, on_behalf_of: str | None = None) -> None:
+    def add_with_delegates(
+        self, people: Iterable[str], capacity: AssigneeCapacity, on_behalf_of: str | None = None
+    ) -> None:
         for principal in self.add(people, capacity, on_behalf_of):
             delegations = self._organisation.delegations_in_force(principal, self._now)
             delegates = [d.delegate for d in delegations if self._may_be_delegate(d.delegate)]
-            self.add(delegates, AskedAs.DELEGATE, on_behalf_of=principal)
+            self.add(delegates, AssigneeCapacity.DELEGATE, on_behalf_of=principal)
 
 
 def _in_person(
@@ -155,13 +159,13 @@ def _in_person(
         return _is_active(organisation, person) and person not in other_side
 
     found = _People(organisation, now, may_be_asked)
-    found.add(filter(may_be_asked, (salesperson,)), AskedAs.HOLDER)
+    found.add(filter(may_be_asked, (salesperson,)), AssigneeCapacity.HOLDER)
     if not found.asked:
         superiors = list(filter(may_be_asked, _superiors(organisation, salesperson)))
-        found.add(superiors[:1], AskedAs.STAND_IN, on_behalf_of=salesperson)
+        found.add(superiors[:1], AssigneeCapacity.STAND_IN, on_behalf_of=salesperson)
     if standing_in or not found.asked:
         roles = _stand_in_roles(kind, policy, nobody_left=not found.asked)
-        found.add(_first_held(roles, organisation, may_be_asked), AskedAs.STAND_IN, on_behalf_of=salesperson)
+        found.add(_first_held(roles, organisation, may_be_asked), AssigneeCapacity.STAND_IN, on_behalf_of=salesperson)
     return tuple(found.asked)
 
 

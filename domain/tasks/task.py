@@ -99,6 +99,45 @@ def rulings_field(matches: Sequence[str]) -> tuple[FieldSpec, ...]:
     return (FieldSpec(name=MATCHES_FIELD, kind=FieldKind.RULINGS, options=tuple(matches)),) if matches else ()
 
 
+class AnswerChoice(StrEnum):
+    """What may be answered to a task; which of these, its kind and the moment decide."""
+
+    PASS = "pass"
+    RETURN = "return"
+    SUPPLY = "supply"
+    APPROVE = "approve"
+    REJECT = "reject"
+    HOLD = "hold"
+    ASSIGN = "assign"
+    CLEAR = "clear"
+    SUSPECT = "suspect"
+    CONFLICT = "conflict"
+    NO_CONFLICT = "no_conflict"
+    AGREE = "agree"
+    DISAGREE = "disagree"
+    CALLED = "called"
+    RECORD = "record"
+    CALL_MEETING = "call_meeting"
+    UPHOLD_REFUSAL = "uphold_refusal"
+    ACCEPT = "accept"
+    RECEIVED = "received"
+    SEND_BACK = "send_back"
+    REPORT = "report"
+    PLAN = "plan"
+    SET_TARGETS = "set_targets"
+    START = "start"
+    DECIDE = "decide"
+
+
+class AnswerOutcome(StrEnum):
+    """What the record made of an accepted answer."""
+
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    AGREED = "agreed"
+    REROUTE = "reroute"
+
+
 class Choice(Wire):
     """One possible answer, as the portal and the page offer it."""
 
@@ -111,7 +150,7 @@ class Choice(Wire):
     fields: tuple[FieldSpec, ...] = ()
 
 
-class AskedAs(StrEnum):
+class AssigneeCapacity(StrEnum):
     """In which capacity somebody is asked."""
 
     HOLDER = "holder"
@@ -123,7 +162,7 @@ class Asked(Wire):
     """One person who is asked by a task."""
 
     person: str
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     on_behalf_of: str | None = None
     name: str = ""
     """The person's name, for those who read the process."""
@@ -170,11 +209,11 @@ class Decision(Wire):
     reason: str = ""
     person: str
     on_behalf_of: str | None = None
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     decided_at: datetime
 
 
-class Taken(Decision):
+class RecordedDecision(Decision):
     """An accepted answer, and what the record made of it for the process to go on with."""
 
     outcome: str = ""
@@ -192,15 +231,6 @@ class Problem(Wire):
     params: dict[str, str] = {}
 
 
-PASS, RETURN, SUPPLY, APPROVE, REJECT = "pass", "return", "supply", "approve", "reject"
-HOLD, ASSIGN, CLEAR, SUSPECT, CONFLICT, NO_CONFLICT = "hold", "assign", "clear", "suspect", "conflict", "no_conflict"
-AGREE, DISAGREE, CALLED, RECORD = "agree", "disagree", "called", "record"
-CALL_MEETING, UPHOLD_REFUSAL, ACCEPT = "call_meeting", "uphold_refusal", "accept"
-RECEIVED, SEND_BACK = "received", "send_back"
-PROPOSED, CONFIRMED, AGREED, REROUTE = "proposed", "confirmed", "agreed", "reroute"
-"""What the record makes of an answer: `Taken.outcome`."""
-
-
 class Review(StrEnum):
     """How far a parallel review has come."""
 
@@ -211,6 +241,6 @@ class Review(StrEnum):
 
 def review_outcome(decisions: Sequence[Decision], asked: int) -> Review:
     """When enough have decided: one rejection is enough (N9), otherwise all `asked` must approve (N7)."""
-    if any(decision.choice == REJECT for decision in decisions):
+    if any(decision.choice == AnswerChoice.REJECT for decision in decisions):
         return Review.REJECTED
     return Review.APPROVED if len(decisions) >= asked else Review.PENDING

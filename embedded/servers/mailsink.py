@@ -20,7 +20,7 @@ from typing import Self
 
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, read_mails, said_beside, take_apart
+from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, parse_mail, read_mails, said_beside
 from embedded.processes.ports import HOST
 from embedded.processes.processes import Command
 from embedded.servers.service import Service, project_root, tcp_answers
@@ -103,7 +103,7 @@ class MailSink:
             file.flush()
             os.fsync(file.fileno())
         with contextlib.suppress(OSError, ValueError):  # it can be made from the mail again
-            said_beside(final).write_text(take_apart(name, whole).model_dump_json(), encoding="utf-8")
+            said_beside(final).write_text(parse_mail(name, whole).model_dump_json(), encoding="utf-8")
         partial.rename(final)
         folder = os.open(self.directory, os.O_RDONLY)
         try:

@@ -10,7 +10,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from domain.accounts.application import Stage
-from domain.accounts.named_account import Notice
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.projects.silence import SilenceDue
 from domain.tasks.task import Ask, TaskKind
@@ -202,7 +202,7 @@ async def test_a_dispute_that_asks_twice_is_refused(monkeypatch: pytest.MonkeyPa
 
 async def test_r6_a_review_that_no_longer_closes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     async def waits_for_ever(self: AccountReview, _: object) -> bool:
-        await self._desk.answers(self._nobody_is_asked)
+        await self._desk.wait_for_decisions(self._nobody_is_asked)
         return True
 
     monkeypatch.setattr(AccountReview, "_everybody_answers", waits_for_ever)

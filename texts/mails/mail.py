@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -13,10 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import escape
 
 from domain.base import Frozen, Moment, Wire
+from domain.notices import Notice
 from domain.organisation import Language
 from domain.periods import Period
 from domain.subject import SubjectType
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
 from texts.lines import header_text, one_line, paragraphs
 from texts.projects.project_lines import MatchLine
@@ -35,70 +35,14 @@ _LINK: Final = "\x00link\x00"
 """Stand for what each reader has of their own. No text can hold one: lines have no control characters."""
 
 
-class MailKind(StrEnum):
-    """Why somebody is written to."""
-
-    TASK = "task"
-    REMINDER = "reminder"
-    STAND_IN = "stand_in"
-    """Asked in somebody's stead after the deadline (N12)."""
-    STAND_IN_ASKED = "stand_in_asked"
-    """The reader has not decided in time, and somebody is asked in their stead (N12)."""
-    TASK_WITHDRAWN = "task_withdrawn"
-    DECIDED_FOR_YOU = "decided_for_you"
-    """A delegate or stand-in decided on the reader's behalf."""
-    SUBMITTED = "submitted"
-    EARLIER_FOUND = "earlier_found"
-    REJECTED = "rejected"
-    APPEAL_FILED = "appeal_filed"
-    ACTIVATED = "activated"
-    WITHDRAWN = "withdrawn"
-    CLOSED_REJECTED = "closed_rejected"
-    REFUSED = "refused"
-    REGISTERED_UNDER_ACCOUNT = "registered_under_account"
-    CONFLICT_REFUSED = "conflict_refused"
-    REFUSAL_UPHELD = "refusal_upheld"
-    OBJECTION_LAPSED = "objection_lapsed"
-    PROJECT_APPROVED = "project_approved"
-    PROJECT_REJECTED = "project_rejected"
-    RESUME_REJECTED = "resume_rejected"
-    AGREED = "agreed"
-    MEETING_WANTED = "meeting_wanted"
-    MEETING_CALLED = "meeting_called"
-    MEETING_MOVED = "meeting_moved"
-    MEETING_CALLED_OFF = "meeting_called_off"
-    MEETING_RECORDED = "meeting_recorded"
-    SILENT_TWO_WEEKS = "silent_two_weeks"
-    SILENT_ONE_MONTH = "silent_one_month"
-    SHELVED = "shelved"
-    STANDING_STILL = "standing_still"
-    """U10."""
-    SHELVED_STANDING = "shelved_standing"
-    APPLICATION_STANDING_STILL = "application_standing_still"
-    LAPSED = "lapsed"
-    LOST = "lost"
-    CONTRACT_SIGNED = "contract_signed"
-    CONTRACT_SENT_BACK = "contract_sent_back"
-    CONTRACT_CORRECTED = "contract_corrected"
-    PROJECT_WITHDRAWN = "project_withdrawn"
-    REASSIGNED = "reassigned"
-    REVOKED = "revoked"
-    """R5."""
-    MISSED = "missed"
-    """R6."""
-    WEEKLY_DIGEST = "weekly_digest"
-    FORECAST = "forecast"
-    ACCOUNTS = "accounts"
-
-
-ASKING: Final = frozenset({MailKind.TASK, MailKind.REMINDER, MailKind.STAND_IN})
+ASKING: Final = frozenset({Notice.TASK, Notice.REMINDER, Notice.STAND_IN})
 """Mails that ask for a decision: their link is personal."""
 
 
 class MailFacts(Wire):
     """Everything one mail says, already looked up: names, not ids."""
 
-    kind: MailKind
+    kind: Notice
     language: Language = DEFAULT_LANGUAGE
     to_name: str = ""
     subject_type: SubjectType = SubjectType.APPLICATION
@@ -113,7 +57,7 @@ class MailFacts(Wire):
     applicant_name: str = ""
     department_name: str = ""
     task_kind: TaskKind | None = None
-    capacity: AskedAs = AskedAs.HOLDER
+    capacity: AssigneeCapacity = AssigneeCapacity.HOLDER
     on_behalf_of_name: str | None = None
     due_at: Moment | None = None
     closes_at: Moment | None = None
@@ -294,12 +238,12 @@ def _review(facts: MailFacts, texts: Texts) -> str:
 
 def _essentials_title(facts: MailFacts) -> str:
     if facts.subject_type is SubjectType.REVIEW:
-        return "mail.section.review_figures" if facts.kind is MailKind.REVOKED else "mail.section.review_accounts"
+        return "mail.section.review_figures" if facts.kind is Notice.REVOKED else "mail.section.review_accounts"
     return "mail.section.project_essentials" if facts.subject_type is SubjectType.PROJECT else "mail.section.essentials"
 
 
 def _essentials(facts: MailFacts, texts: Texts) -> list[tuple[str, str]]:
-    if facts.kind is MailKind.REVOKED:
+    if facts.kind is Notice.REVOKED:
         return [row for line in facts.accounts for row in line.rows(texts)]
     rows = [(texts.label(e.label_key), one_line(e.shown(texts))) for e in facts.essentials]
     rows += [(one_line(line.customer), one_line(line.sentence(texts))) for line in facts.accounts]
@@ -349,12 +293,12 @@ def _capital(words: str) -> str:
 def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
     kind = facts.task_kind
     task = texts.text(task_title(kind, facts.subject_type) if kind else "page.a_task")
-    if facts.kind is MailKind.REJECTED:
+    if facts.kind is Notice.REJECTED:
         if facts.appeal_until is None:
             return texts.text("mail.rejected.intro_final")
         return texts.text("mail.rejected.intro", until=texts.moment(facts.appeal_until, zone))
-    if facts.kind is MailKind.TASK_WITHDRAWN and facts.handed_on:
-        over = facts.capacity is AskedAs.DELEGATE and facts.on_behalf_of_name
+    if facts.kind is Notice.TASK_WITHDRAWN and facts.handed_on:
+        over = facts.capacity is AssigneeCapacity.DELEGATE and facts.on_behalf_of_name
         key = "mail.task_withdrawn.intro_delegation_over" if over else "mail.task_withdrawn.intro_handed_on"
         return texts.text(key, task=task, person=one_line(facts.on_behalf_of_name or ""))
     if report := facts.report:
@@ -376,7 +320,7 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
     )
 
 
-def _by_label(kind: MailKind, texts: Texts) -> str:
+def _by_label(kind: Notice, texts: Texts) -> str:
     """Not everybody by whom something came about has decided it: an appeal is filed, a meeting called."""
     return f"by.{kind}" if texts.has(f"mail.label.by.{kind}") else "decided_by"
 

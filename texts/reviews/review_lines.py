@@ -176,7 +176,7 @@ def account_lines(note: Mapping[str, Any] | None, account: str | None = None) ->
     return tuple(AccountLine.of(one) for one in known if account in (None, one.account))
 
 
-def told_in_mail(note: Mapping[str, Any] | None) -> dict[str, Any]:
+def note_in_mail(note: Mapping[str, Any] | None) -> dict[str, Any]:
     """What a mail that asks for an answer says of the accounts: fields of `MailFacts`."""
     lines = account_lines(note)
     return {

@@ -17,10 +17,11 @@ from api.conflicts.composing import check_conflicts
 from api.models import ConflictCheck
 from api.problems import Refusal, field_problems, texts_for
 from api.state import StateDep, viewer_by
-from db.connection.engine import RecordAway, looking_up
+from db.connection.engine import DatabaseUnavailable, autocommit
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft
 from domain.names import handed_in
+from domain.refusals import RefusalCode
 from texts.catalogue import Texts, language_of
 from web.pages import CHECK_HEADERS, render_check
 
@@ -45,19 +46,19 @@ async def look(state: StateDep, request: Request) -> HTMLResponse:
         viewer = await viewer_by(request, form.get("token"))
         texts = _texts(request)
         if not may_check_conflicts(viewer.person):
-            raise Refusal(403, "may_not_check")
+            raise Refusal(403, RefusalCode.MAY_NOT_CHECK)
         draft = handed_in(ConflictDraft, _draft(form))
         if draft.empty:
             return _page(request, texts, form)
-        async with looking_up(state.engine) as tx:
-            found = await check_conflicts(Composer(tx, state.facts, viewer, texts), draft, state.clock())
+        async with autocommit(state.engine) as connection:
+            found = await check_conflicts(Composer(connection, state.facts, viewer, texts), draft, state.clock())
         return _page(request, texts, form, found=found)
     except ValidationError as error:
         wrong = [texts.error(problem.key, problem.params) for problem in field_problems(error.errors())]
         return _page(request, texts, form, wrong=list(dict.fromkeys(wrong)), status=422)
     except Refusal as refusal:
         return _page(request, texts, form, wrong=[texts.error(refusal.words, refusal.facts)], status=refusal.status)
-    except RecordAway:
+    except DatabaseUnavailable:
         return _page(request, texts, form, wrong=[texts.error("record_away")], status=503)
 
 

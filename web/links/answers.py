@@ -11,7 +11,7 @@ from db.tasks.tasks import TaskRow
 from domain.accounts.named_account import FORM_FIELD
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
-from domain.tasks.task import SUPPLY, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
 from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
@@ -22,7 +22,7 @@ _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 
 def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str, dict[str, Any]]:
     """Choice, reason and fields of an answer. The only choice of a `supply_information` is to supply."""
-    choice = form.get("choice", SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
+    choice = form.get("choice", AnswerChoice.SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
     reason = plain_text(form.get("reason", ""))
     if task.kind is TaskKind.SUPPLY_INFORMATION:
         typed = {name: value for name, value in form.items() if name not in _OWN_INPUTS}

@@ -17,7 +17,7 @@ from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, TaskRow
@@ -51,7 +51,7 @@ from web.pages import DecisionPage, Remark, ReviewPage
 _WHY = tuple(Resumption.model_fields)
 
 
-class Opened:
+class OpenedLink:
     """What a valid link opens: one task, for the one person it asks."""
 
     def __init__(
@@ -81,15 +81,15 @@ class Opened:
         return number != self.task.round and self.task.status is not TaskStatus.OPEN
 
 
-async def dispute_of(tx: AsyncConnection, task: TaskRow) -> DisputeRow | None:
+async def dispute_of(connection: AsyncConnection, task: TaskRow) -> DisputeRow | None:
     """The dispute that a task of a project is a step of, if it is."""
     if task.subject_type != SubjectType.PROJECT:
         return None
-    over = await disputes.of_project(tx, task.subject_id)
+    over = await disputes.of_project(connection, task.subject_id)
     return next((one for one in over if one.workflow_id == task.workflow_id), None)
 
 
-def about(opened: Opened) -> dict[str, Any]:
+def about(opened: OpenedLink) -> dict[str, Any]:
     """What every page about a task knows of its subject."""
     row = opened.row
     if isinstance(row, ReviewRow):
@@ -111,17 +111,23 @@ def about(opened: Opened) -> dict[str, Any]:
 
 
 async def decision_page(
-    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str, now: datetime
+    connection: AsyncConnection,
+    facts: ReferenceData,
+    opened: OpenedLink,
+    *,
+    language: Language,
+    path: str,
+    now: datetime,
 ) -> DecisionPage:
     """The page that asks for one decision on an application or a project, as it is `now`."""
     row, organisation = opened.row, opened.organisation
     assert not isinstance(row, ReviewRow)
-    policy = await facts.pinned_policy(tx, row.policy_digest)
+    policy = await facts.pinned_policy(connection, row.policy_digest)
     office = organisation.departments_by_id.get(row.department or "")
     if isinstance(row, ProjectRow):
-        own = await _of_project(tx, opened, row, Texts(language), policy, now)
+        own = await _of_project(connection, opened, row, Texts(language), policy, now)
     else:
-        own = await _of_application(tx, facts, opened, row, Texts(language))
+        own = await _of_application(connection, facts, opened, row, Texts(language))
     return DecisionPage(
         **_asking(opened, policy, language, path),
         round=opened.task.round if opened.dispute else row.round,
@@ -134,12 +140,12 @@ async def decision_page(
 
 
 async def review_page(
-    tx: AsyncConnection, facts: Facts, opened: Opened, *, language: Language, path: str
+    connection: AsyncConnection, facts: ReferenceData, opened: OpenedLink, *, language: Language, path: str
 ) -> ReviewPage:
     """The page of a task of a review (R1–R4)."""
     task, row = opened.task, opened.row
     assert isinstance(row, ReviewRow)
-    policy = await facts.pinned_policy(tx, row.policy_digest)
+    policy = await facts.pinned_policy(connection, row.policy_digest)
     note = note_of(task, row, policy.reviews)
     return ReviewPage(
         **{**_asking(opened, policy, language, path), "period": note.period},
@@ -149,7 +155,7 @@ async def review_page(
     )
 
 
-def _asking(opened: Opened, policy: Policy, language: Language, path: str) -> dict[str, Any]:
+def _asking(opened: OpenedLink, policy: Policy, language: Language, path: str) -> dict[str, Any]:
     """What every page that asks for an answer knows."""
     task, asked = opened.task, opened.asked
     return {
@@ -169,12 +175,12 @@ def _asking(opened: Opened, policy: Policy, language: Language, path: str) -> di
 
 
 async def _of_application(
-    tx: AsyncConnection, facts: Facts, opened: Opened, row: ApplicationRow, texts: Texts
+    connection: AsyncConnection, facts: ReferenceData, opened: OpenedLink, row: ApplicationRow, texts: Texts
 ) -> dict[str, Any]:
     task, organisation = opened.task, opened.organisation
-    policy = await facts.pinned_policy(tx, row.policy_digest)
+    policy = await facts.pinned_policy(connection, row.policy_digest)
     deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
-    found = await applications.evidence_of(tx, row.id, row.round) if deciding else ()
+    found = await applications.evidence_of(connection, row.id, row.round) if deciding else ()
     note = _reason(task)
     named = tuple(with_names(item, organisation) for item in found)
     return {
@@ -182,8 +188,8 @@ async def _of_application(
         "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
         "offered": Offered(labels={**_called(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
-        "decisions": decision_lines(await tasks.decisions_of(tx, row.id), organisation),
-        "accounts_held": await accounts.count_held(tx, row.applicant) if deciding else None,
+        "decisions": decision_lines(await tasks.decisions_of(connection, row.id), organisation),
+        "accounts_held": await accounts.count_held(connection, row.applicant) if deciding else None,
         "account_limit": policy.accounts.limit,
         "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
         "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
@@ -208,29 +214,31 @@ def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
 
 
 async def _of_project(
-    tx: AsyncConnection, opened: Opened, row: ProjectRow, texts: Texts, policy: Policy, now: datetime
+    connection: AsyncConnection, opened: OpenedLink, row: ProjectRow, texts: Texts, policy: Policy, now: datetime
 ) -> dict[str, Any]:
     """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
     task, organisation, zone = opened.task, opened.organisation, policy.zone
     deciding = task.kind not in IN_PERSON
-    matches = await matches_now(tx, row, now=now, bounds=policy.matching) if deciding else ()
+    matches = await matches_now(connection, row, now=now, bounds=policy.matching) if deciding else ()
     suspected = (task.note or {}).get(SUSPECTS_FIELD)
     named = [str(one) for one in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
-    decided = decision_lines(await tasks.decisions_of(tx, row.id), organisation)
+    decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
     return {
         "stage_label": texts.text(stage),
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
-        "weaker": await projects.weaker_matches(tx, row.id, row.round) if deciding else 0,
-        "not_compared": await projects.not_compared(tx, row.id, row.round) if deciding else (),
-        "note": with_people(task.note or {}, organisation) | _other_side(opened) | await _resumed(tx, row, texts, zone),
+        "weaker": await projects.weaker_matches(connection, row.id, row.round) if deciding else 0,
+        "not_compared": await projects.not_compared(connection, row.id, row.round) if deciding else (),
+        "note": with_people(task.note or {}, organisation)
+        | _other_side(opened)
+        | await _resumed(connection, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or _reason(task),
     }
 
 
-def _other_side(opened: Opened) -> dict[str, Any]:
+def _other_side(opened: OpenedLink) -> dict[str, Any]:
     """D1: with whom it is to be agreed."""
     if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
         return {}
@@ -246,9 +254,9 @@ def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
     return Remark(text="\n".join(f"{label}{'：' if texts.language == 'zh' else ': '}{why}" for label, why in said))
 
 
-async def _resumed(tx: AsyncConnection, row: ProjectRow, texts: Texts, zone: ZoneInfo) -> dict[str, Any]:
+async def _resumed(connection: AsyncConnection, row: ProjectRow, texts: Texts, zone: ZoneInfo) -> dict[str, Any]:
     """U6: which project it goes on with, by its name and number and since when it is shelved."""
-    old = await projects.find(tx, row.resumes) if row.resumes else None
+    old = await projects.find(connection, row.resumes) if row.resumes else None
     if old is None:
         return {}
     state = f"{texts.text(f'project_stage.{old.stage}')} {texts.moment(old.stage_since, zone)}"
@@ -259,7 +267,7 @@ def _reason(task: TaskRow) -> Remark | None:
     return Remark(text=str(task.note["reason"])) if task.note and task.note.get("reason") else None
 
 
-def _offered(opened: Opened, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:
+def _offered(opened: OpenedLink, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:
     task, organisation = opened.task, opened.organisation
     sides = list(dict.fromkeys(one.person for one in opened.dispute.claimants)) if opened.dispute else []
     specs = specs_of(task.choices)

@@ -15,7 +15,7 @@ from api.state import State, StateDep, page_caller
 from api.tasks.routes import accounts_named, check_answer, names_problems, subject_of
 from crypto.links import ForgedLink, link_id_of, link_token
 from db import messages
-from db.connection.engine import AsyncConnection, RecordAway, looking_up
+from db.connection.engine import AsyncConnection, DatabaseUnavailable, autocommit
 from db.messages import Receipt
 from db.reads import lists
 from db.reviews.reviews import ReviewRow
@@ -24,18 +24,19 @@ from db.tasks.closings import DELEGATION_OVER, Closing, closing_of, no_longer_as
 from db.tasks.tasks import DecisionRow
 from domain.access import may_gather_evidence
 from domain.organisation import Language, Person
+from domain.refusals import RefusalCode
 from domain.statements import GatherEvidence
 from domain.subject import SubjectType
 from domain.tasks.task import TaskStatus
 from texts.catalogue import Texts, language_of
 from web.links.answers import entered_fields, field_errors
-from web.links.decision_pages import Opened, about, decision_page, dispute_of, review_page
+from web.links.decision_pages import OpenedLink, about, decision_page, dispute_of, review_page
 from web.pages import (
     PAGE_HEADERS,
-    CalmKind,
-    CalmPage,
     DecisionPage,
     FormError,
+    LinkStatus,
+    LinkStatusPage,
     ResultKind,
     ResultPage,
     ReviewPage,
@@ -48,10 +49,12 @@ from web.reviews.page import render_review
 router = APIRouter(include_in_schema=False)
 
 
-class Calm(Exception):
+class LinkClosed(Exception):
     """There is nothing to answer here; show a calm page instead."""
 
-    def __init__(self, page: CalmPage, opened: Opened | None = None, decision: DecisionRow | None = None) -> None:
+    def __init__(
+        self, page: LinkStatusPage, opened: OpenedLink | None = None, decision: DecisionRow | None = None
+    ) -> None:
         super().__init__(page.kind)
         self.page = page
         self.opened = opened
@@ -69,16 +72,16 @@ class Calm(Exception):
 async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
     """Show what is asked; nothing changes, whoever or whatever opens it, however often."""
     try:
-        async with looking_up(state.engine) as tx:
-            opened = await _open(tx, state, token, request)
-            await messages.note_reading(tx, opened.person.id, opened.task.subject_type, opened.row.id, "link")
+        async with autocommit(state.engine) as connection:
+            opened = await _open(connection, state, token, request)
+            await messages.note_reading(connection, opened.person.id, opened.task.subject_type, opened.row.id, "link")
             if isinstance(opened.row, ReviewRow):
-                await lists.note_listed(tx, opened.person.id, "account", accounts_named(opened.task), "link")
-            page = await _page(tx, state, opened, request)
-    except Calm as calm:
+                await lists.note_listed(connection, opened.person.id, "account", accounts_named(opened.task), "link")
+            page = await _page(connection, state, opened, request)
+    except LinkClosed as calm:
         return _answer(render_calm(calm.page), calm.page.kind.status)
-    except RecordAway:
-        return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
+    except DatabaseUnavailable:
+        return _answer(render_calm(_calm(LinkStatus.AWAY, request)), 503)
     return _answer(_rendered(page))
 
 
@@ -88,13 +91,13 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
     body = await request.body()
     try:
         form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
-        async with looking_up(state.engine) as tx:
-            opened = await _open(tx, state, token, request)
+        async with autocommit(state.engine) as connection:
+            opened = await _open(connection, state, token, request)
         if form.get("gather_again") and may_gather_evidence(opened.person):
             return await _gathered_again(state, token, opened, request, form)
         choice, reason, fields = entered_fields(opened.task, form, state.facts.policy.zone)
         texts = Texts(_language(request, opened.person))
-        errors = () if form.get("confirm") else field_errors(Refusal(422, "confirm_missing"), texts)
+        errors = () if form.get("confirm") else field_errors(Refusal(422, RefusalCode.CONFIRM_MISSING), texts)
         try:
             named = await names_problems(state.engine, opened.task, choice, fields, state.clock())
             check_answer(opened.task, choice, reason, fields, state.facts.policy.eligibility, named)
@@ -110,59 +113,59 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         except Unavailable:
             raise
         except Refusal as refusal:
-            async with looking_up(state.engine) as tx:
-                await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
+            async with autocommit(state.engine) as connection:
+                await _open(connection, state, token, request)  # closed meanwhile: the calm page says what happened
             message = refusal.said(texts, state.facts.policy.zone)
             page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
             return _answer(render_result(page), refusal.status)
         return await _became(state, opened, request, form, caller, receipt, choice)
-    except Calm as calm:
+    except LinkClosed as calm:
         if calm.repeats(body):
             return _answer(render_calm(calm.page))
         # To whoever meant to decide, a page that is calm but not a success.
         return _answer(render_calm(calm.page), max(calm.page.kind.status, 409))
-    except (RecordAway, Unavailable):
-        return _answer(render_calm(_calm(CalmKind.AWAY, request)), 503)
+    except (DatabaseUnavailable, Unavailable):
+        return _answer(render_calm(_calm(LinkStatus.AWAY, request)), 503)
 
 
-async def _open(tx: AsyncConnection, state: State, token: str, request: Request) -> Opened:
+async def _open(connection: AsyncConnection, state: State, token: str, request: Request) -> OpenedLink:
     """Check a link against the record. Raises `Calm`."""
-    unknown = Calm(_calm(CalmKind.UNKNOWN, request))
+    unknown = LinkClosed(_calm(LinkStatus.UNKNOWN, request))
     try:
-        asked = await tasks.asked_by_link(tx, link_id_of(token, state.settings.link_keys))
+        asked = await tasks.asked_by_link(connection, link_id_of(token, state.settings.link_keys))
     except ForgedLink:
         raise unknown from None
-    task = await tasks.find(tx, asked.task_id) if asked else None
-    row = await subject_of(tx, task) if task else None
-    organisation = await state.facts.organisation(tx)
+    task = await tasks.find(connection, asked.task_id) if asked else None
+    row = await subject_of(connection, task) if task else None
+    organisation = await state.facts.organisation(connection)
     person = organisation.person(asked.person) if asked else None
     if asked is None or task is None or row is None or person is None or not person.active:
         raise unknown
-    opened = Opened(task, asked, person, organisation, row, await dispute_of(tx, task))
-    closing = (await closing_of(tx, task)).told_to(asked) if task.status is not TaskStatus.OPEN else Closing()
+    opened = OpenedLink(task, asked, person, organisation, row, await dispute_of(connection, task))
+    closing = (await closing_of(connection, task)).told_to(asked) if task.status is not TaskStatus.OPEN else Closing()
     if task.status is TaskStatus.ANSWERED:
-        page = _closed(CalmKind.ANSWERED, request, opened, closing)
-        raise Calm(page.model_copy(update=_delegation_over(opened, state.clock())), opened, closing.decided)
+        page = _closed(LinkStatus.ANSWERED, request, opened, closing)
+        raise LinkClosed(page.model_copy(update=_delegation_over(opened, state.clock())), opened, closing.decided)
     if opened.superseded:
-        newer = await tasks.newer_text(tx, task, person.id)
-        page = _closed(CalmKind.SUPERSEDED, request, opened, closing)
+        newer = await tasks.newer_text(connection, task, person.id)
+        page = _closed(LinkStatus.SUPERSEDED, request, opened, closing)
         path = f"/d/{link_token(newer.link_id, state.settings.link_keys)}" if newer else ""
-        raise Calm(page.model_copy(update={"newer": path}))
+        raise LinkClosed(page.model_copy(update={"newer": path}))
     if task.status is TaskStatus.MISSED:
-        raise Calm(_closed(CalmKind.MISSED, request, opened, closing))
+        raise LinkClosed(_closed(LinkStatus.MISSED, request, opened, closing))
     if task.status is TaskStatus.WITHDRAWN:
-        raise Calm(_closed(CalmKind.WITHDRAWN, request, opened, closing))
+        raise LinkClosed(_closed(LinkStatus.WITHDRAWN, request, opened, closing))
     if asked.removed_at is not None:
-        raise Calm(await _with_others(tx, request, opened, state.clock()))
+        raise LinkClosed(await _with_others(connection, request, opened, state.clock()))
     if state.clock() >= asked.link_expires_at:
-        raise Calm(_closed(CalmKind.EXPIRED, request, opened, closing))
+        raise LinkClosed(_closed(LinkStatus.EXPIRED, request, opened, closing))
     return opened
 
 
 async def _page(
-    tx: AsyncConnection,
+    connection: AsyncConnection,
     state: State,
-    opened: Opened,
+    opened: OpenedLink,
     request: Request,
     entered: dict[str, str] | None = None,
     errors: tuple[FormError, ...] = (),
@@ -170,10 +173,10 @@ async def _page(
     language = _language(request, opened.person)
     page: DecisionPage | ReviewPage
     if isinstance(opened.row, ReviewRow):
-        page = await review_page(tx, state.facts, opened, language=language, path=request.url.path)
+        page = await review_page(connection, state.facts, opened, language=language, path=request.url.path)
     else:
         now = state.clock()
-        page = await decision_page(tx, state.facts, opened, language=language, path=request.url.path, now=now)
+        page = await decision_page(connection, state.facts, opened, language=language, path=request.url.path, now=now)
     return page.model_copy(update={"entered": entered or {}, "errors": errors})
 
 
@@ -182,7 +185,7 @@ def _rendered(page: DecisionPage | ReviewPage) -> str:
 
 
 async def _gathered_again(
-    state: State, token: str, opened: Opened, request: Request, form: dict[str, str]
+    state: State, token: str, opened: OpenedLink, request: Request, form: dict[str, str]
 ) -> HTMLResponse:
     """N15: the same page with the evidence of this moment, and everything typed kept. Nothing is answered."""
     caller = page_caller(opened.person, opened.asked.link_id, f"gather_again={form['gather_again']}".encode())
@@ -191,31 +194,31 @@ async def _gathered_again(
     except Unavailable:
         raise
     except Refusal as refusal:
-        async with looking_up(state.engine) as tx:
-            await _open(tx, state, token, request)  # closed meanwhile: the calm page says what happened
+        async with autocommit(state.engine) as connection:
+            await _open(connection, state, token, request)  # closed meanwhile: the calm page says what happened
         message = refusal.said(Texts(_language(request, opened.person)), state.facts.policy.zone)
         page = ResultPage(result=ResultKind.REFUSED, message=message, **_shared(request, opened))
         return _answer(render_result(page), refusal.status)
     if receipt is None:
-        stored = CalmPage(kind=CalmKind.STORED, receipt=caller.message_id, **_shared(request, opened))
+        stored = LinkStatusPage(kind=LinkStatus.STORED, receipt=caller.message_id, **_shared(request, opened))
         return _answer(render_calm(stored), 202)
-    async with looking_up(state.engine) as tx:
-        again = await _open(tx, state, token, request)  # what may be said of it may be more than it was
-        shown = await _page(tx, state, again, request, form)
+    async with autocommit(state.engine) as connection:
+        again = await _open(connection, state, token, request)  # what may be said of it may be more than it was
+        shown = await _page(connection, state, again, request, form)
     return _answer(_rendered(shown))
 
 
 async def _again(
-    state: State, opened: Opened, request: Request, form: dict[str, str], errors: tuple[FormError, ...]
+    state: State, opened: OpenedLink, request: Request, form: dict[str, str], errors: tuple[FormError, ...]
 ) -> HTMLResponse:
-    async with looking_up(state.engine) as tx:
-        page = await _page(tx, state, opened, request, form, errors)
+    async with autocommit(state.engine) as connection:
+        page = await _page(connection, state, opened, request, form, errors)
     return _answer(_rendered(page), 422)
 
 
 async def _became(
     state: State,
-    opened: Opened,
+    opened: OpenedLink,
     request: Request,
     form: dict[str, str],
     caller: Caller,
@@ -226,7 +229,7 @@ async def _became(
     language = _language(request, opened.person)
     shared = _shared(request, opened)
     if receipt is None:
-        return _answer(render_calm(CalmPage(kind=CalmKind.STORED, receipt=caller.message_id, **shared)), 202)
+        return _answer(render_calm(LinkStatusPage(kind=LinkStatus.STORED, receipt=caller.message_id, **shared)), 202)
     if receipt.accepted:
         page = ResultPage(
             result=ResultKind.ACCEPTED,
@@ -236,8 +239,8 @@ async def _became(
             **shared,
         )
         return _answer(render_result(page))
-    async with looking_up(state.engine) as tx:
-        decision = await tasks.decision_on(tx, opened.task.id)
+    async with autocommit(state.engine) as connection:
+        decision = await tasks.decision_on(connection, opened.task.id)
     if decision is not None:
         name = opened.organisation.name_of(decision.person)
         page = ResultPage(
@@ -257,7 +260,7 @@ async def _became(
     return _answer(render_result(ResultPage(result=ResultKind.REFUSED, message=message, **shared)), 409)
 
 
-def _shared(request: Request, opened: Opened) -> dict[str, Any]:
+def _shared(request: Request, opened: OpenedLink) -> dict[str, Any]:
     """What every page about an answer knows."""
     return {
         "language": _language(request, opened.person),
@@ -267,23 +270,25 @@ def _shared(request: Request, opened: Opened) -> dict[str, Any]:
     }
 
 
-async def _with_others(tx: AsyncConnection, request: Request, opened: Opened, now: datetime) -> CalmPage:
+async def _with_others(
+    connection: AsyncConnection, request: Request, opened: OpenedLink, now: datetime
+) -> LinkStatusPage:
     """The task is open and no longer asks the reader: why, since when, and who is asked now."""
     organisation = opened.organisation
     code, facts = no_longer_asked(opened.asked, organisation, now)
     told = facts["closed"]
-    asked = (await tasks.asked_by(tx, [opened.task.id]))[opened.task.id]
-    page = _closed(CalmKind.HANDED_ON, request, opened, Closing(at=datetime.fromisoformat(told["at"])))
+    asked = (await tasks.asked_by(connection, [opened.task.id]))[opened.task.id]
+    page = _closed(LinkStatus.HANDED_ON, request, opened, Closing(at=datetime.fromisoformat(told["at"])))
     return page.model_copy(
         update={
-            "kind": CalmKind.DELEGATION_OVER if code == DELEGATION_OVER else CalmKind.HANDED_ON,
+            "kind": LinkStatus.DELEGATION_OVER if code == DELEGATION_OVER else LinkStatus.HANDED_ON,
             **_delegation_over(opened, now),
             "asked_now": tuple(organisation.name_of(one.person) for one in asked if one.removed_at is None),
         }
     )
 
 
-def _delegation_over(opened: Opened, now: datetime) -> dict[str, Any]:
+def _delegation_over(opened: OpenedLink, now: datetime) -> dict[str, Any]:
     """What a page tells a delegate whose time is over; nothing to anybody else."""
     code, facts = no_longer_asked(opened.asked, opened.organisation, now)
     if opened.asked.removed_at is None or code != DELEGATION_OVER:
@@ -292,10 +297,10 @@ def _delegation_over(opened: Opened, now: datetime) -> dict[str, Any]:
     return {"delegate_of": told["on_behalf_of"], "delegate_until": datetime.fromisoformat(told["at"])}
 
 
-def _closed(kind: CalmKind, request: Request, opened: Opened, closing: Closing) -> CalmPage:
+def _closed(kind: LinkStatus, request: Request, opened: OpenedLink, closing: Closing) -> LinkStatusPage:
     decision = closing.decided
     by = decision.person if decision else closing.by
-    return CalmPage(
+    return LinkStatusPage(
         kind=kind,
         language=_language(request, opened.person),
         path=request.url.path,
@@ -310,12 +315,12 @@ def _closed(kind: CalmKind, request: Request, opened: Opened, closing: Closing) 
     )
 
 
-def _behalf(opened: Opened, decision: DecisionRow) -> str:
+def _behalf(opened: OpenedLink, decision: DecisionRow) -> str:
     return opened.organisation.name_of(decision.on_behalf_of) if decision.on_behalf_of else ""
 
 
-def _calm(kind: CalmKind, request: Request) -> CalmPage:
-    return CalmPage(kind=kind, language=_language(request, None), path=request.url.path)
+def _calm(kind: LinkStatus, request: Request) -> LinkStatusPage:
+    return LinkStatusPage(kind=kind, language=_language(request, None), path=request.url.path)
 
 
 def _language(request: Request, person: Person | None) -> Language:

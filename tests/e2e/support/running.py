@@ -150,8 +150,10 @@ class Running:
         async def prove() -> audit.Proof:
             engine = make_engine(settings["BAOBEI_DATABASE_URL"], process="test", pool_size=1)
             try:
-                async with engine.begin() as tx:
-                    return await audit.verify(tx, lambda seq, digest, seal: head_seal_holds(seq, digest, seal, keys))
+                async with engine.begin() as connection:
+                    return await audit.verify(
+                        connection, lambda seq, digest, seal: head_seal_holds(seq, digest, seal, keys)
+                    )
             finally:
                 await engine.dispose()
 

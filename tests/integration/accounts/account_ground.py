@@ -24,7 +24,7 @@ def form_of(customer: str) -> ApplicationForm:
 
 
 async def add_account(
-    tx: AsyncConnection, account_id: str, customer: str, *, salesperson: str = "yang.fan", **more: Any
+    connection: AsyncConnection, account_id: str, customer: str, *, salesperson: str = "yang.fan", **more: Any
 ) -> None:
     """A Named Account that went through its application; the policy is pinned already."""
     form = form_of(customer)
@@ -40,18 +40,18 @@ async def add_account(
         submitted_at=SINCE,
         stage_since=SINCE,
     )
-    await applications.add(tx, row)
+    await applications.add(connection, row)
     held = AccountRow(
         id=account_id,
         application_id=account_id,
         salesperson=salesperson,
         department="north",
         form=form,
-        slot=accounts.free_slot(await accounts.slots_taken(tx, salesperson)),
+        slot=accounts.free_slot(await accounts.slots_taken(connection, salesperson)),
         account_limit=5,
         gm_decision=None,
         activated_at=SINCE,
     )
     await accounts.activate(
-        tx, held.model_copy(update=more), [KeyedParty(role="customer", name=customer, name_key=customer)]
+        connection, held.model_copy(update=more), [KeyedParty(role="customer", name=customer, name_key=customer)]
     )

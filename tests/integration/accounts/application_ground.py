@@ -13,7 +13,7 @@ from db.messages import find_receipt
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind
 from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication
-from domain.tasks.task import APPROVE, PASS, REJECT, Ask, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from tests.integration.tasks.race_ground import DELEGATE, NOW, VPS, Ground, Racer
 
 CLERK = "gao.yuan"
@@ -48,8 +48,8 @@ class Applying:
         racer = self.racer
         said = self.ground.says(SubmitApplication, racer, racer.applicant, application_id=racer.id, form=racer.form)
         await self._step(self.ground.records.submit_application, SubmitStep(**self._key("submit"), statement=said))
-        async with self.ground.engine.connect() as tx:
-            receipt = await find_receipt(tx, said.message_id)
+        async with self.ground.engine.connect() as connection:
+            receipt = await find_receipt(connection, said.message_id)
         assert receipt is not None
         return receipt.result
 
@@ -72,13 +72,13 @@ class Applying:
 
     async def to_vps(self, **fields: Any) -> Applying:
         """The clerk passes it on with `fields`, and both VPs are asked (N6)."""
-        assert (await self.answer(CLERK, PASS, **fields)).accepted
+        assert (await self.answer(CLERK, AnswerChoice.PASS, **fields)).accepted
         await self.move(Stage.VP_REVIEW, TaskKind.VP_REVIEW)
         return self
 
     async def rejected(self) -> None:
         """N9: by one of the VPs."""
-        assert (await self.answer(VPS[0], REJECT, slot=VPS[0], reason="前景不明")).accepted
+        assert (await self.answer(VPS[0], AnswerChoice.REJECT, slot=VPS[0], reason="前景不明")).accepted
         await self.move(Stage.REJECTED)
 
     async def to_appeal(self) -> None:
@@ -89,7 +89,7 @@ class Applying:
     async def approve(self) -> None:
         """Both VPs do."""
         for slot, person in DECIDES.items():
-            assert (await self.answer(person, APPROVE, slot=slot)).accepted
+            assert (await self.answer(person, AnswerChoice.APPROVE, slot=slot)).accepted
 
     async def activate(self, gm_decision: str | None = None) -> Activated:
         step = ActivateStep(**self._key("activate"), application_id=self.racer.id, gm_decision=gm_decision)
@@ -117,8 +117,8 @@ class Applying:
         return int(number)
 
     async def evidence(self, kind: EvidenceKind) -> Evidence:
-        async with self.ground.engine.connect() as tx:
-            found = await applications.evidence_of(tx, self.racer.id, await self.round())
+        async with self.ground.engine.connect() as connection:
+            found = await applications.evidence_of(connection, self.racer.id, await self.round())
         return next(item for item in found if item.kind is kind)
 
     async def mails_to(self, person: str) -> Sequence[tuple[str, dict[str, Any]]]:

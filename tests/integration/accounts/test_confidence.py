@@ -17,7 +17,7 @@ from temporalio.client import Client
 
 from api.composing import Composer
 from api.dossier import dossier_of
-from api.gateway.gateway import Caller, FrontDoor, Receipts
+from api.gateway.gateway import Caller, Receipts, SignalGateway
 from api.models import parse_cursor
 from api.problems import Refusal, Unavailable
 from api.state import Viewer
@@ -27,10 +27,10 @@ from db import audit
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from db.connection.direct import Direct
-from db.connection.engine import RecordAway, is_away, looking_up, make_engine
+from db.connection.engine import DatabaseUnavailable, autocommit, is_away, make_engine
 from db.connection.listen import Listener
 from db.reads import lists
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from domain.access import scope_of
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
@@ -44,7 +44,7 @@ from texts.catalogue import Texts
 ORGANISATION = sample_organisation()
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
 FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
-FACTS = Facts(load_policy())
+FACTS = ReferenceData(load_policy())
 KEYS = Keyring.parse("k1:" + base64.b64encode(bytes(32)).decode())
 A_WHILE = 30
 """Seconds after which something hangs, however busy the machine."""
@@ -55,7 +55,7 @@ async def row(engine: AsyncEngine) -> ApplicationRow:
     """An application of yang.fan in the evidence stage, with a finding about another's customer; li.ming was asked."""
     person = ORGANISATION.person("yang.fan")
     assert person is not None
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         made = ApplicationRow(
             id="a1",
             workflow_id="application-a1",
@@ -64,11 +64,11 @@ async def row(engine: AsyncEngine) -> ApplicationRow:
             stage=Stage.EVIDENCE,
             round=1,
             form=FORM,
-            policy_digest=await FACTS.pin_policy(tx),
+            policy_digest=await FACTS.pin_policy(connection),
             submitted_at=NOW,
             stage_since=NOW,
         )
-        await applications.add(tx, made)
+        await applications.add(connection, made)
         found = [
             Evidence(
                 kind=kind,
@@ -79,7 +79,7 @@ async def row(engine: AsyncEngine) -> ApplicationRow:
             )
             for kind, detail in ((EvidenceKind.ACCOUNTS, {}), (EvidenceKind.LITIGATION, {"lawsuit_with_us": "yes"}))
         ]
-        await applications.keep_evidence(tx, "a1", 1, found)
+        await applications.keep_evidence(connection, "a1", 1, found)
         noted = [
             audit.Event(event=name, at=NOW, actor="system", subject_id="a1", body=body)
             for name, body in (
@@ -87,14 +87,14 @@ async def row(engine: AsyncEngine) -> ApplicationRow:
                 ("evidence_gathered", {"counts": {"accounts": 1}}),
             )
         ]
-        await audit.append(tx, noted, lambda _seq, _digest: "seal")
-        await tx.execute(
+        await audit.append(connection, noted, lambda _seq, _digest: "seal")
+        await connection.execute(
             text(
                 "INSERT INTO task VALUES ('t', 'application-a1', 'application', 'a1', 'vp_review', 'li.ming', 1,"
                 " 'open', '[]', NULL, now(), now(), false)"
             )
         )
-        await tx.execute(
+        await connection.execute(
             text("INSERT INTO task_person VALUES ('t', 'liu.yang', 'delegate', 'li.ming', 'link', now(), now())")
         )
     return made
@@ -110,9 +110,9 @@ def viewer(person_id: str) -> Viewer:
 async def test_x2_neither_dossier_nor_record_tells_of_others_while_evidence_is_gathered(
     person: str, row: ApplicationRow, engine: AsyncEngine
 ) -> None:
-    async with engine.connect() as tx:
-        dossier = await dossier_of(tx, Composer(tx, FACTS, viewer(person), Texts("zh")), row)
-        full = await dossier_of(tx, Composer(tx, FACTS, viewer("gao.yuan"), Texts("zh")), row)
+    async with engine.connect() as connection:
+        dossier = await dossier_of(connection, Composer(connection, FACTS, viewer(person), Texts("zh")), row)
+        full = await dossier_of(connection, Composer(connection, FACTS, viewer("gao.yuan"), Texts("zh")), row)
     assert not dossier["rounds"][0]["evidence"]
     assert "A-9" not in json.dumps(dossier)
     assert "counts" not in json.dumps(dossier)
@@ -127,29 +127,29 @@ async def test_x2_whoever_was_taken_off_a_task_reads_no_further_unless_they_deci
     row: ApplicationRow, engine: AsyncEngine
 ) -> None:
     async def sees() -> tuple[bool, bool, bool, bool]:
-        async with engine.connect() as tx:
+        async with engine.connect() as connection:
             scope = scope_of(viewer("liu.yang").person, ORGANISATION)
             return (
-                bool(await lists.was_asked(tx, "liu.yang", ["a1"])),
-                bool(await lists.applications_seen(tx, scope, stage=None, applicant=None, after=None, limit=9)),
-                bool(await lists.tasks_asked(tx, "liu.yang", status=None, after=None, limit=9)),
-                await Composer(tx, FACTS, viewer("liu.yang"), Texts("zh")).sees_evidence(row),
+                bool(await lists.was_asked(connection, "liu.yang", ["a1"])),
+                bool(await lists.applications_seen(connection, scope, stage=None, applicant=None, after=None, limit=9)),
+                bool(await lists.tasks_asked(connection, "liu.yang", status=None, after=None, limit=9)),
+                await Composer(connection, FACTS, viewer("liu.yang"), Texts("zh")).sees_evidence(row),
             )
 
     assert await sees() == (True, True, True, True)
-    async with engine.begin() as tx:
-        await tx.execute(text("UPDATE task_person SET removed_at = now()"))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE task_person SET removed_at = now()"))
     assert await sees() == (False, False, False, False)
-    async with engine.begin() as tx:
-        await tx.execute(text("UPDATE task SET status = 'withdrawn'"))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE task SET status = 'withdrawn'"))
     assert await sees() == (False, False, False, False)
 
 
 async def test_x2_every_row_of_a_list_is_recorded_as_read(engine: AsyncEngine) -> None:
-    async with engine.begin() as tx:
-        await lists.note_listed(tx, "gao.yuan", "application", ["a1", "a2"])
-        await lists.note_listed(tx, "gao.yuan", "application", [])
-        rows = (await tx.execute(text("SELECT person, subject_id, through FROM reading ORDER BY id"))).all()
+    async with engine.begin() as connection:
+        await lists.note_listed(connection, "gao.yuan", "application", ["a1", "a2"])
+        await lists.note_listed(connection, "gao.yuan", "application", [])
+        rows = (await connection.execute(text("SELECT person, subject_id, through FROM reading ORDER BY id"))).all()
     assert [tuple(one) for one in rows] == [("gao.yuan", "a1", "list"), ("gao.yuan", "a2", "list")]
 
 
@@ -171,15 +171,15 @@ def test_a_crafted_cursor_is_refused(parts: list[object]) -> None:
 
 async def test_a_value_the_driver_cannot_write_is_no_outage(engine: AsyncEngine) -> None:
     with pytest.raises(DBAPIError) as wrong:
-        async with engine.connect() as tx:
-            await tx.execute(text("SELECT CAST(:n AS integer)"), {"n": 99999999999})
+        async with engine.connect() as connection:
+            await connection.execute(text("SELECT CAST(:n AS integer)"), {"n": 99999999999})
     assert not is_away(wrong.value)
 
 
 async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: str) -> None:
     client = await Client.connect("127.0.0.1:1", lazy=True, data_converter=data_converter(KEYS))
     record = Direct(database_url, process="test")
-    door = FrontDoor(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
+    door = SignalGateway(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
     person = viewer("yang.fan").person
 
     def caller() -> Caller:
@@ -198,13 +198,13 @@ async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: s
 
 async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str) -> None:
     engine = make_engine(database_url, process="test", pool_size=1, command_timeout=0.5, pool_timeout=0.5)
-    async with looking_up(engine) as tx:
-        pid = int((await tx.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+    async with autocommit(engine) as connection:
+        pid = int((await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one())
     os.kill(pid, signal.SIGSTOP)
     try:
-        with pytest.raises(RecordAway):
-            async with asyncio.timeout(A_WHILE), looking_up(engine) as tx:
-                await tx.execute(text("SELECT 1"))
+        with pytest.raises(DatabaseUnavailable):
+            async with asyncio.timeout(A_WHILE), autocommit(engine) as connection:
+                await connection.execute(text("SELECT 1"))
     finally:
         os.kill(pid, signal.SIGCONT)
     await engine.dispose()
@@ -216,7 +216,7 @@ async def test_x3_a_record_that_hangs_is_told_as_away_to_single_statements_too(d
         pid = ((await record.row(asked)) or [0])[0]
         os.kill(pid, signal.SIGSTOP)
         try:
-            with pytest.raises(RecordAway):
+            with pytest.raises(DatabaseUnavailable):
                 async with asyncio.timeout(A_WHILE):
                     await record.row(asked)
         finally:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep
+from activities.steps import ReminderStep
 from db.accounts import registers
 from db.accounts.registers import BackgroundRow
 from domain.accounts.application import Stage
@@ -19,7 +19,7 @@ from domain.accounts.evidence import EvidenceKind
 from domain.accounts.named_account import Obstacle
 from domain.accounts.register_entries import BackgroundEntry
 from domain.statements import GatherEvidence
-from domain.tasks.task import RETURN, SUPPLY, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from matching.names.names import name_key
 from tests.integration.accounts.application_ground import CLERK, Applying, account_of
 from tests.integration.tasks.race_ground import GENERAL_MANAGER, KEYS, NOW, VPS, Ground, form, salesperson, uscc
@@ -53,8 +53,8 @@ async def known(ground: Ground, name: str, *, lawsuit: bool = False, arrears: bo
         source=entry.source,
         document=entry.model_dump(mode="json"),
     )
-    async with ground.engine.begin() as tx:
-        await registers.keep_background(tx, [row])
+    async with ground.engine.begin() as connection:
+        await registers.keep_background(connection, [row])
 
 
 async def e2(mine: Applying) -> dict[str, bool | None]:
@@ -152,8 +152,8 @@ async def test_n15_a_stand_in_is_asked_on_what_is_so_when_they_are_asked(ground:
     )
     for number in range(3):
         mine.later(days=10)
-        step = ChaseStep(key=f"chase:{number}", now=mine.now, subject=mine.racer.subject, task_id=task_id)
-        await ground.run(ground.chasing.chase_task, step, mine.racer.workflow_id)
+        step = ReminderStep(key=f"chase:{number}", now=mine.now, subject=mine.racer.subject, task_id=task_id)
+        await ground.run(ground.chasing.remind_or_escalate, step, mine.racer.workflow_id)
     kind, facts = (await mine.mails_to(GENERAL_MANAGER))[-1]
     assert kind == "stand_in"
     (line,) = [one for one in facts["evidence_lines"] if one["kind"] == "credit"]
@@ -203,10 +203,10 @@ async def test_e2_and_n15_a_company_that_no_register_knows_is_no_information_unt
 async def test_n5_what_a_clerk_has_corrected_stands_in_the_next_round_of_the_same_customer(ground: Ground) -> None:
     mine = await applied(ground)
     fields = {"lawsuit_with_us": "no", "lawsuit_with_us_source": "裁判文书网"}
-    assert (await mine.answer(CLERK, RETURN, reason="请补充", **fields)).accepted
+    assert (await mine.answer(CLERK, AnswerChoice.RETURN, reason="请补充", **fields)).accepted
     await mine.move(Stage.RETURNED, TaskKind.SUPPLY_INFORMATION)
     supplied = mine.racer.form.model_dump(mode="json")
-    assert (await mine.answer(salesperson(0), SUPPLY, application=supplied)).round == 2
+    assert (await mine.answer(salesperson(0), AnswerChoice.SUPPLY, application=supplied)).round == 2
     await mine.to_commerce()
     assert await e2(mine) == {"E2-lawsuit": True, "E2-arrears": None}
 

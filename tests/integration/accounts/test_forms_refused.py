@@ -28,7 +28,7 @@ KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 
 @pytest.fixture
 async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
-    async with filled(engine) as tx:
+    async with filled(engine) as connection:
         row = tasks.TaskRow(
             id="back",
             workflow_id="application-a1",
@@ -43,8 +43,8 @@ async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
             due_at=NOW + timedelta(days=5),
             due_provisional=False,
         )
-        await tasks.open_task(tx, row, [asked("back", APPLICANT)])
-        await tx.commit()
+        await tasks.open_task(connection, row, [asked("back", APPLICANT)])
+        await connection.commit()
     async with door(engine, database_url) as asking:
         yield asking
 

@@ -11,13 +11,13 @@ from pydantic import SecretBytes
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep, OpenTask, Recorded, RecordStep, RefreshStep
+from activities.steps import OpenTask, Recorded, RecordStep, RefreshStep, ReminderStep
 from crypto.keyring import Keyring
 from db.reference_data import import_organisation
 from db.tables import application, task, task_person
 from domain.organisation import Delegation, Organisation
 from domain.statements import AnswerTask
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from embedded.welcome import sample_organisation
 from tests.integration.tasks.race_ground import GENERAL_MANAGER, NOW, VPS, Ground, Racer, form, salesperson
 
@@ -71,8 +71,8 @@ class Company:
     ) -> Organisation:
         """Import it anew; a delegation is (who, to whom, until when)."""
         company = sample_organisation()
-        async with self._ground.engine.begin() as tx:
-            now = await self._ground.facts.organisation(tx)
+        async with self._ground.engine.begin() as connection:
+            now = await self._ground.facts.organisation(connection)
             company = company.model_copy(
                 update={
                     "people": tuple(p.model_copy(update={"active": p.id not in gone}) for p in now.people),
@@ -83,11 +83,11 @@ class Company:
                     ),
                 }
             )
-            await import_organisation(tx, company, now=at, by="test")
+            await import_organisation(connection, company, now=at, by="test")
         return company
 
 
-async def refresh(ground: Ground, *, at: datetime = NOW) -> dict[str, dict[str, AskedAs]]:
+async def refresh(ground: Ground, *, at: datetime = NOW) -> dict[str, dict[str, AssigneeCapacity]]:
     """Who is asked by each open task, by slot, and in which capacity."""
     step = RefreshStep(key=f"refresh:{at.isoformat()}", now=at, subject=BOTH.subject)
     refreshed = await ground.run(ground.chasing.refresh_tasks, step, BOTH.workflow_id)
@@ -95,11 +95,11 @@ async def refresh(ground: Ground, *, at: datetime = NOW) -> dict[str, dict[str, 
 
 
 async def chase(ground: Ground, task_id: str, *, at: datetime) -> OpenTask:
-    step = ChaseStep(key=f"chase:{task_id}:{at.isoformat()}", now=at, subject=BOTH.subject, task_id=task_id)
-    return await ground.run(ground.chasing.chase_task, step, BOTH.workflow_id)
+    step = ReminderStep(key=f"chase:{task_id}:{at.isoformat()}", now=at, subject=BOTH.subject, task_id=task_id)
+    return await ground.run(ground.chasing.remind_or_escalate, step, BOTH.workflow_id)
 
 
-def capacities(task: OpenTask) -> dict[str, AskedAs]:
+def capacities(task: OpenTask) -> dict[str, AssigneeCapacity]:
     return {one.person: one.capacity for one in task.asked}
 
 
@@ -124,7 +124,7 @@ async def test_n6_the_vp_who_has_approved_keeps_their_slot_and_the_successor_is_
     await ground.register([BOTH])
     assert (await approves(ground, VPS[0], review(VPS[0]))).accepted
     await Company(ground).changes(sales_vps=named, gone={VPS[1]})
-    assert await refresh(ground) == {SUCCESSOR: {SUCCESSOR: AskedAs.HOLDER}}
+    assert await refresh(ground) == {SUCCESSOR: {SUCCESSOR: AssigneeCapacity.HOLDER}}
     assert await mails(ground, "task") == [SUCCESSOR]
     assert (await approves(ground, VPS[0], review(VPS[1]))).code == "not_asked"
     assert (await approves(ground, SUCCESSOR, review(VPS[1]))).accepted
@@ -159,8 +159,8 @@ async def test_n6_n8_asked_again_for_a_special_reason_successors_follow_in_the_s
     company = Company(ground)
     await company.changes(sales_vps=(SUCCESSOR, VPS[1]), gone={VPS[0]}, at=later)
     assert await refresh(ground, at=later) == {
-        SUCCESSOR: {SUCCESSOR: AskedAs.HOLDER},
-        VPS[1]: {VPS[1]: AskedAs.HOLDER},
+        SUCCESSOR: {SUCCESSOR: AssigneeCapacity.HOLDER},
+        VPS[1]: {VPS[1]: AssigneeCapacity.HOLDER},
     }
     await company.changes(sales_vps=(SUCCESSOR, OTHER_SUCCESSOR), gone=VPS, at=later + MINUTE)
     assert [*await refresh(ground, at=later + MINUTE)] == [SUCCESSOR, OTHER_SUCCESSOR]
@@ -177,12 +177,15 @@ async def test_n12_a_general_manager_asked_as_delegate_is_still_asked_as_stand_i
     await ground.register([BOTH])
     ends = STOOD_IN + timedelta(days=1)
     await Company(ground).changes(delegations=[(VPS[0], GENERAL_MANAGER, ends)])
-    assert (await refresh(ground))[VPS[0]] == {VPS[0]: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.DELEGATE}
+    assert (await refresh(ground))[VPS[0]] == {
+        VPS[0]: AssigneeCapacity.HOLDER,
+        GENERAL_MANAGER: AssigneeCapacity.DELEGATE,
+    }
     for moment in (REMINDED, REMINDED_AGAIN, STOOD_IN):
         last = await chase(ground, review(VPS[0]), at=moment)
-    assert (last.chased, capacities(last)[GENERAL_MANAGER]) == (3, AskedAs.DELEGATE)
+    assert (last.chased, capacities(last)[GENERAL_MANAGER]) == (3, AssigneeCapacity.DELEGATE)
     after = await refresh(ground, at=ends)
-    assert after[VPS[0]] == {VPS[0]: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.STAND_IN}
+    assert after[VPS[0]] == {VPS[0]: AssigneeCapacity.HOLDER, GENERAL_MANAGER: AssigneeCapacity.STAND_IN}
     assert (await approves(ground, GENERAL_MANAGER, review(VPS[0]), at=ends + MINUTE)).accepted
     assert await ground.rows("SELECT capacity FROM decision") == [("stand_in",)]
 
@@ -193,18 +196,18 @@ async def test_n12_a_general_manager_asked_for_want_of_the_vp_is_taken_off_when_
     await ground.register([BOTH])
     company = Company(ground)
     await company.changes(gone={VPS[0]})
-    assert (await refresh(ground))[VPS[0]] == {GENERAL_MANAGER: AskedAs.STAND_IN}
+    assert (await refresh(ground))[VPS[0]] == {GENERAL_MANAGER: AssigneeCapacity.STAND_IN}
     await company.changes(sales_vps=(SUCCESSOR, VPS[1]), gone={VPS[0]}, at=NOW + MINUTE)
-    assert (await refresh(ground, at=NOW + MINUTE))[SUCCESSOR] == {SUCCESSOR: AskedAs.HOLDER}
+    assert (await refresh(ground, at=NOW + MINUTE))[SUCCESSOR] == {SUCCESSOR: AssigneeCapacity.HOLDER}
     assert await mails(ground, "task_withdrawn") == [GENERAL_MANAGER]
     assert (await approves(ground, GENERAL_MANAGER, review(VPS[0]), at=NOW + MINUTE)).code == "not_asked"
     for moment in (REMINDED, REMINDED_AGAIN, STOOD_IN):
         last = await chase(ground, review(VPS[0]), at=moment)
-    assert capacities(last) == {SUCCESSOR: AskedAs.HOLDER, GENERAL_MANAGER: AskedAs.STAND_IN}
+    assert capacities(last) == {SUCCESSOR: AssigneeCapacity.HOLDER, GENERAL_MANAGER: AssigneeCapacity.STAND_IN}
     await company.changes(sales_vps=(OTHER_SUCCESSOR, VPS[1]), gone={VPS[0]}, at=STOOD_IN)
     assert (await refresh(ground, at=STOOD_IN))[OTHER_SUCCESSOR] == {
-        OTHER_SUCCESSOR: AskedAs.HOLDER,
-        GENERAL_MANAGER: AskedAs.STAND_IN,
+        OTHER_SUCCESSOR: AssigneeCapacity.HOLDER,
+        GENERAL_MANAGER: AssigneeCapacity.STAND_IN,
     }
 
 
@@ -221,7 +224,9 @@ async def test_n8_n10_a_vp_who_is_the_general_managers_delegate_does_not_decide_
     await Company(ground).changes(
         delegations=[(GENERAL_MANAGER, VPS[0], for_ever), (GENERAL_MANAGER, SUCCESSOR, for_ever)]
     )
-    assert await refresh(ground) == {"": {GENERAL_MANAGER: AskedAs.HOLDER, SUCCESSOR: AskedAs.DELEGATE}}
+    assert await refresh(ground) == {
+        "": {GENERAL_MANAGER: AssigneeCapacity.HOLDER, SUCCESSOR: AssigneeCapacity.DELEGATE}
+    }
     assert (await approves(ground, VPS[0], BOTH.task_id(kind))).code == "not_asked"
     assert (await approves(ground, GENERAL_MANAGER, BOTH.task_id(kind))).accepted
 
@@ -259,8 +264,8 @@ async def test_whoever_is_asked_again_gets_a_mail_with_the_new_link_each_time(gr
 async def test_the_record_names_only_mails_that_were_really_queued(ground: Ground) -> None:
     await ground.register([BOTH])
     for again in range(2):  # the second has another key, as after a repair by hand, and tells nobody anything new
-        async with ground.engine.begin() as tx:
-            await tx.execute(update(task).values(chased=0))
+        async with ground.engine.begin() as connection:
+            await connection.execute(update(task).values(chased=0))
         await chase(ground, review(VPS[0]), at=REMINDED + again * MINUTE)
     noted = await ground.rows("SELECT body->'mails' FROM audit WHERE event = 'mails_queued'")
     assert [len(keys) for (keys,) in noted] == [1]
@@ -283,11 +288,11 @@ async def test_n12_whoever_a_delegation_brings_together_with_the_stand_in_is_wri
 @pytest.mark.parametrize("status", ["answered", "withdrawn"])
 async def test_n12_nobody_is_reminded_of_a_task_that_is_closed(ground: Ground, status: str) -> None:
     await ground.register([BOTH])
-    async with ground.engine.begin() as tx:
-        await tx.execute(update(task).values(status=status, closed_at=NOW))
+    async with ground.engine.begin() as connection:
+        await connection.execute(update(task).values(status=status, closed_at=NOW))
     left = await chase(ground, review(VPS[0]), at=STOOD_IN)
     assert left.next_step.at > STOOD_IN  # a process that does not know would otherwise come back at once, for ever
-    assert capacities(left) == {VPS[0]: AskedAs.HOLDER}
+    assert capacities(left) == {VPS[0]: AssigneeCapacity.HOLDER}
     assert await ground.rows("SELECT count(*) FROM mail") == [(0,)]
     assert await ground.rows("SELECT sum(chased) FROM task") == [(0,)]
 

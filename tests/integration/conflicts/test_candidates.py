@@ -30,14 +30,14 @@ NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
 FULL = "中国石油天然气集团有限公司"
 
 
-async def register(tx: AsyncConnection, subject_id: str, *names: str, live: bool = True) -> None:
+async def register(connection: AsyncConnection, subject_id: str, *names: str, live: bool = True) -> None:
     parties = keyed([Party(name=name) for name in names])
-    await applications.set_parties(tx, "account", subject_id, parties, since=NOW, live=live)
+    await applications.set_parties(connection, "account", subject_id, parties, since=NOW, live=live)
 
 
-async def found(tx: AsyncConnection, name: str, **more: Any) -> list[str]:
+async def found(connection: AsyncConnection, name: str, **more: Any) -> list[str]:
     asked = keyed([Party(name=name)])
-    return [one.name for one in await candidates.candidates(tx, ["account"], asked, **{"but": ""} | more)]
+    return [one.name for one in await candidates.candidates(connection, ["account"], asked, **{"but": ""} | more)]
 
 
 @pytest.mark.parametrize(
@@ -52,38 +52,38 @@ async def found(tx: AsyncConnection, name: str, **more: Any) -> list[str]:
 )
 async def test_a_name_is_found_by_its_near_ones(engine: AsyncEngine, asked: str) -> None:
     """N3: abbreviation, other script, other form, a slip of typing, a branch."""
-    async with engine.begin() as tx:
-        await register(tx, "a", FULL)
-        await register(tx, "b", "苏州云岭精密制造股份有限公司")
-        assert await found(tx, asked) == [FULL]
+    async with engine.begin() as connection:
+        await register(connection, "a", FULL)
+        await register(connection, "b", "苏州云岭精密制造股份有限公司")
+        assert await found(connection, asked) == [FULL]
 
 
 async def test_what_is_not_live_is_found_only_where_history_is_asked_for(engine: AsyncEngine) -> None:
     """P10: from the transaction that makes it live until the one that ends it."""
-    async with engine.begin() as tx:
-        await register(tx, "a", FULL, live=False)
-        assert await found(tx, "中石油") == []
-        assert await found(tx, "中石油", live_only=False) == [FULL]
-        await applications.set_live(tx, "account", "a", True)
-        assert await found(tx, "中石油") == [FULL]
-        assert await found(tx, "中石油", but="a") == []
-        assert await found(tx, FULL) == [FULL]
+    async with engine.begin() as connection:
+        await register(connection, "a", FULL, live=False)
+        assert await found(connection, "中石油") == []
+        assert await found(connection, "中石油", live_only=False) == [FULL]
+        await applications.set_live(connection, "account", "a", True)
+        assert await found(connection, "中石油") == [FULL]
+        assert await found(connection, "中石油", but="a") == []
+        assert await found(connection, FULL) == [FULL]
 
 
 async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: AsyncEngine) -> None:
     """N3: by grams that only groups and institutions have."""
-    async with engine.begin() as tx:
-        await register(tx, "g", "中国大唐集团有限公司")
+    async with engine.begin() as connection:
+        await register(connection, "g", "中国大唐集团有限公司")
         for number in range(300):
-            await register(tx, f"o{number}", f"大唐{chr(0x5000 + number)}环境产业股份有限公司")
-        assert "中国大唐集团有限公司" in await found(tx, "大唐环境产业集团股份有限公司")
+            await register(connection, f"o{number}", f"大唐{chr(0x5000 + number)}环境产业股份有限公司")
+        assert "中国大唐集团有限公司" in await found(connection, "大唐环境产业集团股份有限公司")
 
 
-async def plan(tx: AsyncConnection, name: str, *, live_only: bool) -> str:
-    probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(tx))
+async def plan(connection: AsyncConnection, name: str, *, live_only: bool) -> str:
+    probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(connection))
     near = candidates.near_sql(live_only=live_only)
     values: Sequence[Any] = (["account"], "", [], *map(list, zip(*(probe[1:] for probe in probes), strict=True)))
-    raw = await tx.get_raw_connection()
+    raw = await connection.get_raw_connection()
     assert raw.driver_connection is not None
     rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
     return json.dumps(rows[0][0])
@@ -111,35 +111,35 @@ async def test_the_index_is_used_and_few_rows_are_looked_at(many_names: ManyName
     """Issue: indexes it really uses. Among 20,000 names a check reads some hundreds."""
     names = many_names.names
     engine = make_engine(many_names.url, process="test", pool_size=1)
-    async with engine.connect() as tx:
+    async with engine.connect() as connection:
         for asked in ("中石油", names[777], "云岭精密"):
             for live_only in (True, False):
-                used = await plan(tx, asked, live_only=live_only)
+                used = await plan(connection, asked, live_only=live_only)
                 assert "ix_party_grams" in used
                 assert "ix_party_name_key" in used
                 assert "Seq Scan" not in used
-            near = await found(tx, asked)
+            near = await found(connection, asked)
             assert len(near) <= candidates.NEAREST + candidates.NEAREST_HEADS + 1
-        assert FULL in await found(tx, "中石油")
-        assert names[777] in await found(tx, names[777])
+        assert FULL in await found(connection, "中石油")
+        assert names[777] in await found(connection, names[777])
     await engine.dispose()
 
 
 async def test_new_names_are_looked_up_by_the_index_before_anybody_has_tidied_up(engine: AsyncEngine) -> None:
     """Names that waited in a list beside the index made the planner read the whole table for each look-up."""
-    async with engine.begin() as tx:
-        await register(tx, "a", *invented(1000))
-        await tx.execute(text("ANALYZE party"))
-        assert "ix_party_grams" in await plan(tx, "云岭精密", live_only=True)
+    async with engine.begin() as connection:
+        await register(connection, "a", *invented(1000))
+        await connection.execute(text("ANALYZE party"))
+        assert "ix_party_grams" in await plan(connection, "云岭精密", live_only=True)
 
 
 async def test_a_plan_for_all_values_uses_the_index_too(many_names: ManyNames) -> None:
     """The worker's connections have every statement planned once."""
     engine = make_engine(many_names.url, process="test", pool_size=1)
     worker = make_engine(many_names.url, process="test", pool_size=1, planned_once=True)
-    async with engine.connect() as tx, worker.connect() as planned_once:
+    async with engine.connect() as connection, worker.connect() as planned_once:
         for asked in ("中石油", many_names.names[777], "云岭精密"):
-            assert await found(planned_once, asked) == await found(tx, asked)
+            assert await found(planned_once, asked) == await found(connection, asked)
         raw = await planned_once.get_raw_connection()
         assert raw.driver_connection is not None
         near = candidates.near_sql(live_only=True)
@@ -156,13 +156,13 @@ async def test_a_plan_for_all_values_uses_the_index_too(many_names: ManyNames) -
 
 async def test_many_projects_of_one_company_crowd_no_other_name_out(engine: AsyncEngine) -> None:
     """N3: hundreds of past projects of the customer itself, and one account under a name that is only near."""
-    async with engine.begin() as tx:
-        await register(tx, "a", "中石油")
+    async with engine.begin() as connection:
+        await register(connection, "a", "中石油")
         for number in range(candidates.NEAREST + 50):
-            await register(tx, f"p{number}", FULL, live=False)
-            await register(tx, f"q{number}", "中国石油天然气股份有限公司", live=False)
+            await register(connection, f"p{number}", FULL, live=False)
+            await register(connection, f"q{number}", "中国石油天然气股份有限公司", live=False)
         for asked in (FULL, "中国石油集团"):
-            assert "中石油" in await found(tx, asked, live_only=False)
+            assert "中石油" in await found(connection, asked, live_only=False)
 
 
 async def test_common_grams_are_left_out_only_as_long_as_a_rare_one_is_left() -> None:
@@ -175,22 +175,22 @@ async def test_common_grams_are_left_out_only_as_long_as_a_rare_one_is_left() ->
 
 @pytest.mark.parametrize("name", ["'; DROP TABLE party; --", "%_\\", "😀", "(.*)+", "有限公司", "1" * 200, "é" * 200])
 async def test_any_name_is_looked_for_and_finds_itself(engine: AsyncEngine, name: str) -> None:
-    async with engine.begin() as tx:
-        await register(tx, "a", name)
-        assert await found(tx, name) == [name]
+    async with engine.begin() as connection:
+        await register(connection, "a", name)
+        assert await found(connection, name) == [name]
 
 
 async def test_keys_and_grams_of_before_are_made_anew_once(engine: AsyncEngine, database_url: str) -> None:
     """N14: what an older version has stored is found as well."""
-    async with engine.begin() as tx:
-        await register(tx, "a", "臺灣積體電路製造股份有限公司")
-        await tx.execute(text("UPDATE party SET name_key = 'old', grams = '{}'"))
-        assert await found(tx, "台积电") == []
+    async with engine.begin() as connection:
+        await register(connection, "a", "臺灣積體電路製造股份有限公司")
+        await connection.execute(text("UPDATE party SET name_key = 'old', grams = '{}'"))
+        assert await found(connection, "台积电") == []
     assert await rekey(database_url) == 1
     assert await rekey(database_url) == 0
-    async with engine.connect() as tx:
-        assert await found(tx, "台积电") == ["臺灣積體電路製造股份有限公司"]
-        assert await found(tx, "台湾积体电路制造") == ["臺灣積體電路製造股份有限公司"]
+    async with engine.connect() as connection:
+        assert await found(connection, "台积电") == ["臺灣積體電路製造股份有限公司"]
+        assert await found(connection, "台湾积体电路制造") == ["臺灣積體電路製造股份有限公司"]
 
 
 async def test_n14_rows_with_unseen_characters_are_keyed_anew_in_batches(
@@ -199,15 +199,15 @@ async def test_n14_rows_with_unseen_characters_are_keyed_anew_in_batches(
     """N14: what stood under a key of its own before is one customer with the plain name afterwards."""
     monkeypatch.setattr(rekeying, "BATCH", 2)
     odd = [f"云{unseen}岭精密" for unseen in "\u034f\u180b\u17b4\u0301\u3164"]
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         for number, name in enumerate(odd):
-            await register(tx, f"a{number}", name)
-        await tx.execute(text("UPDATE party SET name_key = name, grams = '{}'"))
-        await tx.execute(text("UPDATE name_keys SET version = 2"))
-        assert await found(tx, "云岭精密有限公司") == []
+            await register(connection, f"a{number}", name)
+        await connection.execute(text("UPDATE party SET name_key = name, grams = '{}'"))
+        await connection.execute(text("UPDATE name_keys SET version = 2"))
+        assert await found(connection, "云岭精密有限公司") == []
     assert await rekey(database_url) == len(odd)
-    async with engine.connect() as tx:
-        assert sorted(await found(tx, "云岭精密有限公司")) == sorted(odd)
+    async with engine.connect() as connection:
+        assert sorted(await found(connection, "云岭精密有限公司")) == sorted(odd)
 
 
 async def test_projects_are_found_by_a_near_name_and_by_their_tender_number(engine: AsyncEngine) -> None:
@@ -216,12 +216,14 @@ async def test_projects_are_found_by_a_near_name_and_by_their_tender_number(engi
         "INSERT INTO project (id, workflow_id, applicant, salesperson, stage, round, form, policy_digest,"
         " registered_at, stage_since) VALUES (:id, :id, 'p', 'p', 'active', 1, cast(:form AS jsonb), 'd', now(), now())"
     )
-    async with engine.begin() as tx:
-        await tx.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
         for number, (name, tender) in enumerate(
             [("长江新区体育馆智能化工程", "ZB-1"), ("门禁", "ZB-2"), ("云桌面", "")]
         ):
-            await tx.execute(add, {"id": f"p{number}", "form": json.dumps({"name": name, "tender_number": tender})})
-        assert await projects_named(tx, "长江新区体育馆智能化工程（第二次）招标公告", "", but="") == ("p0",)
-        assert await projects_named(tx, "灾备中心", " ZB-2 ", but="") == ("p1",)
-        assert await projects_named(tx, "云桌面", "", but="p2") == ()
+            await connection.execute(
+                add, {"id": f"p{number}", "form": json.dumps({"name": name, "tender_number": tender})}
+            )
+        assert await projects_named(connection, "长江新区体育馆智能化工程（第二次）招标公告", "", but="") == ("p0",)
+        assert await projects_named(connection, "灾备中心", " ZB-2 ", but="") == ("p1",)
+        assert await projects_named(connection, "云桌面", "", but="p2") == ()

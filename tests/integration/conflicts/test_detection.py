@@ -20,12 +20,12 @@ PETRO, SINOPEC = "中国石油天然气集团有限公司", "中国石油化工�
 
 async def found(engine: AsyncEngine, asked: str, *registered: str) -> dict[str, Found]:
     """Every match by the name it was found by."""
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         for name in registered:
             parties = keyed([Party(name=name)])
-            await applications.set_parties(tx, "account", name, parties, since=NOW, live=True)
+            await applications.set_parties(connection, "account", name, parties, since=NOW, live=True)
         draft = ConflictDraft.model_validate({"customer": {"name": asked}})
-        matches = await detect(tx, Asked.about(draft), ("account",), now=NOW, bounds=load_policy().matching)
+        matches = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=load_policy().matching)
     return {one.name: one for one in matches}
 
 

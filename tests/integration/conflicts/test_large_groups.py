@@ -53,17 +53,17 @@ async def test_p4_what_a_budget_leaves_out_is_kept_and_the_very_names_are_found_
     monkeypatch.setattr(matches, "Budget", lambda: Budget(pairs=1))
     mine = await ground.registered("mine", FAN, of_group(*BRANCHES), NOW + timedelta(days=1))
     await mine.routes()
-    async with engine.connect() as tx:
-        found = {one.subject_id: one for one in await projects.matches_of(tx, "mine", 1)}
-        left_out = await projects.not_compared(tx, "mine", 1)
+    async with engine.connect() as connection:
+        found = {one.subject_id: one for one in await projects.matches_of(connection, "mine", 1)}
+        left_out = await projects.not_compared(connection, "mine", 1)
     assert found.keys() == {"near", "exact"}
     assert found["exact"].declared
     assert set(left_out) == set(BRANCHES)
     monkeypatch.setattr(matches, "Budget", Budget)
     whole = await ground.registered("whole", FAN, of_group(*BRANCHES), NOW + timedelta(days=2))
     await whole.routes()
-    async with engine.connect() as tx:
-        assert await projects.not_compared(tx, "whole", 1) == ()
+    async with engine.connect() as connection:
+        assert await projects.not_compared(connection, "whole", 1) == ()
 
 
 async def test_x3_a_step_that_does_not_get_its_turn_holds_nothing_and_is_done_when_it_comes_again(
@@ -85,17 +85,17 @@ async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
 ) -> None:
     monkeypatch.setattr(hits, "AT_ONCE", 2)
     names = [GROUP, *BRANCHES]
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         for number, name in enumerate(["云岭集团", "云岭集团北京分公司", "云岭", "云岭集团有限公司上海分公司"]):
             for twice in ("a", "b"):
                 parties = keyed([Party(name=name)])
-                await applications.set_parties(tx, "account", f"{twice}{number}", parties, since=NOW, live=True)
+                await applications.set_parties(connection, "account", f"{twice}{number}", parties, since=NOW, live=True)
         bounds = load_policy().matching
 
         async def looked(*asked: str) -> dict[str, tuple[str, float]]:
             related = [{"name": name} for name in asked[1:]]
             draft = ConflictDraft.model_validate({"customer": {"name": asked[0], "related_parties": related}})
-            found = await detect(tx, Asked.about(draft), ("account",), now=NOW, bounds=bounds)
+            found = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=bounds)
             return {one.subject_id: (one.verdict.level, one.verdict.score) for one in found}
 
         whole = await looked(*names)
@@ -114,19 +114,19 @@ async def test_x3_a_process_that_nobody_is_asked_in_for_a_minute_is_counted(
     later = NOW + timedelta(seconds=61)
 
     async def standing() -> int:
-        async with engine.connect() as tx:
-            now = (await lists.waiting_now(tx, NOW + timedelta(seconds=59)))["baobei_processes_standing"]
+        async with engine.connect() as connection:
+            now = (await lists.waiting_now(connection, NOW + timedelta(seconds=59)))["baobei_processes_standing"]
             assert now == 0
-            return await lists.processes_standing(tx, later)
+            return await lists.processes_standing(connection, later)
 
     assert await standing() == 1, "still routing"
     await mine.routes()
     moved: Moved = await mine.is_checked()
     assert moved.tasks
     assert await standing() == 0, "somebody is asked"
-    async with engine.begin() as tx:
-        await tx.execute(text("UPDATE task SET status = 'decided', closed_at = :at"), {"at": NOW})
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE task SET status = 'decided', closed_at = :at"), {"at": NOW})
     assert await standing() == 1, "answered, and nothing has followed"
-    async with engine.begin() as tx:
-        await projects.change(tx, "mine", stage=ProjectStage.ACTIVE)
+    async with engine.begin() as connection:
+        await projects.change(connection, "mine", stage=ProjectStage.ACTIVE)
     assert await standing() == 0, "an active project goes on by itself"

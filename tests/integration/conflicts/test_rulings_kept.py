@@ -25,7 +25,7 @@ from domain.disputes.dispute import DisputeStage, Origin
 from domain.policy import load_policy
 from domain.projects.project import Company, ProjectForm, ProjectStage
 from domain.statements import ObjectToRefusal
-from domain.tasks.task import CALL_MEETING, CLEAR, CONFLICT, NO_CONFLICT, SUSPECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.projects.project_ground import (
     CLERK,
     COMMERCE,
@@ -57,16 +57,16 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
 
 
 async def match(made: Registration, other: str, number: int = 1) -> Match:
-    async with made.ground.engine.connect() as tx:
-        found = {one.subject_id: one for one in await projects.matches_of(tx, made.id, number)}
+    async with made.ground.engine.connect() as connection:
+        found = {one.subject_id: one for one in await projects.matches_of(connection, made.id, number)}
     return found[other]
 
 
 async def looked_up(ground: ProjectGround, name: str) -> dict[str, Found]:
     """What somebody who types this name as their customer would find."""
     draft = ConflictDraft.model_validate({"customer": {"name": name}})
-    async with ground.engine.connect() as tx:
-        found = await detect(tx, Asked.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
+    async with ground.engine.connect() as connection:
+        found = await detect(connection, Asked.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
     return {one.subject_id: one for one in found}
 
 
@@ -100,7 +100,7 @@ async def test_n3_one_hop_further_than_declared_is_shown_as_the_weaker_thing(gro
     assert (far.verdict.level, far.conflict, far.earlier) == (Level.LOOK, False, True)
     (reason,) = far.verdict.reasons
     assert (reason.key, reason.params) == ("one_hop", {"party": MEMBER, "through": GROUP})
-    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == SUSPECT]
+    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == AnswerChoice.SUSPECT]
     assert suspect.fields[0].options == ("bound", "far")
 
 
@@ -121,10 +121,10 @@ async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_chan
     await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
     mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂"))
     assert (await match(mine, "theirs")).ruled is None
-    bare = await mine.answers(CLERK, CLEAR, matches=[{"id": "theirs", "ruling": "cleared"}])
+    bare = await mine.answers(CLERK, AnswerChoice.CLEAR, matches=[{"id": "theirs", "ruling": "cleared"}])
     assert (bare.accepted, bare.code) == (False, "ruling_reason_required")
     rows = [{"id": "theirs", "ruling": "cleared", "reason": "机房与食堂，两个项目"}]
-    assert (await mine.answers(CLERK, CLEAR, matches=rows)).accepted
+    assert (await mine.answers(CLERK, AnswerChoice.CLEAR, matches=rows)).accepted
     said = (await match(mine, "theirs")).ruled
     assert said is not None
     assert (said.ruling, said.person, said.at, said.reason) == (Ruling.CLEARED, CLERK, NOW, "机房与食堂，两个项目")
@@ -136,7 +136,7 @@ async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_chan
     assert seen.cleared
     assert seen.ruled == said
     assert (await match(again, "mine")).ruled is None  # nobody has said anything of these two
-    (suspect,) = [choice for choice in (await again.task()).choices if choice.choice == SUSPECT]
+    (suspect,) = [choice for choice in (await again.task()).choices if choice.choice == AnswerChoice.SUSPECT]
     assert "theirs" in suspect.fields[0].options, "what is cleared remains visible, and can still be suspected"
 
     for number, changed in enumerate(
@@ -157,16 +157,16 @@ async def test_p4_the_newest_ruling_counts(ground: ProjectGround) -> None:
     await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
     mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂"))
     rows = [{"id": "theirs", "ruling": "cleared"}]
-    assert (await mine.answers(CLERK, CLEAR, "两个项目", matches=rows)).accepted
+    assert (await mine.answers(CLERK, AnswerChoice.CLEAR, "两个项目", matches=rows)).accepted
     again = await in_check(ground, "again", LEI, form("云岭精工", name="云岭食堂"))
-    answer = await again.answers(CLERK, SUSPECT, "细看是同一机房", suspects=["theirs"])
+    answer = await again.answers(CLERK, AnswerChoice.SUSPECT, "细看是同一机房", suspects=["theirs"])
     assert answer.decision is not None
     await again.suspects(answer.decision.task_id)
     said = (await match(again, "theirs")).ruled
     assert said is not None
     assert (said.ruling, said.reason) == (Ruling.SUSPECTED, "细看是同一机房")
     await again.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
-    assert (await again.answers(EAST_VP, NO_CONFLICT, "食堂不归我们")).accepted
+    assert (await again.answers(EAST_VP, AnswerChoice.NO_CONFLICT, "食堂不归我们")).accepted
     third = await in_check(ground, "third", TAO, form("云岭精工", name="云岭食堂"))
     said = (await match(third, "theirs")).ruled
     assert said is not None
@@ -178,9 +178,11 @@ async def test_p4_two_names_that_a_clerk_finds_to_be_one_company_are_so_from_the
     mine = await one_hop_away(ground)
     assert "far" not in await looked_up(ground, "远洋控股有限公司")
     rows = [{"id": "far", "ruling": "same_company", "reason": "已更名，营业执照已核"}]
-    assert (await mine.answers(CLERK, CLEAR, matches=rows)).accepted
-    async with ground.engine.connect() as tx:
-        (alias,) = await rulings.known_aliases(tx, [(await match(mine, "far")).links[0].asked.removesuffix("有限公司")])
+    assert (await mine.answers(CLERK, AnswerChoice.CLEAR, matches=rows)).accepted
+    async with ground.engine.connect() as connection:
+        (alias,) = await rulings.known_aliases(
+            connection, [(await match(mine, "far")).links[0].asked.removesuffix("有限公司")]
+        )
     assert {alias.name, alias.other} == {GROUP, MEMBER}
     assert (alias.person, alias.at, alias.reason, alias.subject_id) == (CLERK, NOW, "已更名，营业执照已核", "mine")
     for name, other in ((GROUP, "far"), (MEMBER, "bound"), (MEMBER, "mine")):
@@ -194,11 +196,11 @@ async def test_p4_two_names_that_a_clerk_finds_to_be_one_company_are_so_from_the
 async def confirmed(ground: ProjectGround) -> Registration:
     """P5, P7: the VP of 郭涛 has confirmed the conflict with a project that only the names bind to it."""
     mine = await one_hop_away(ground)
-    answer = await mine.answers(CLERK, SUSPECT, "疑为同一家", suspects=["far"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "疑为同一家", suspects=["far"])
     assert answer.decision is not None
     await mine.suspects(answer.decision.task_id)
     await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, TAO))
-    assert (await mine.answers(NORTH_VP, CONFLICT, "就是同一家")).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.CONFLICT, "就是同一家")).accepted
     await mine.moves(ProjectStage.REFUSED)
     return mine
 
@@ -211,7 +213,7 @@ async def test_p5_a_confirmed_conflict_teaches_and_a_meeting_that_overturns_it_t
     assert (await looked_up(ground, GROUP))["far"].verdict.level is Level.SAME
     assert (await mine.say(ObjectToRefusal, FAN, reason="两家公司")).accepted
     await mine.moves(ProjectStage.OBJECTION, (TaskKind.OBJECTION_REVIEW, FAN))
-    assert (await mine.answers(NORTH_VP, CALL_MEETING)).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.CALL_MEETING)).accepted
     await mine.moves(ProjectStage.DISPUTED)
     assert (await looked_up(ground, GROUP))["far"].verdict.level is Level.SAME
     settled = {"dispute": "mine-1", "by": EAST_VP, "summary": "会议认定为两家公司"}
@@ -227,9 +229,9 @@ async def test_p5_a_confirmed_conflict_teaches_and_a_meeting_that_overturns_it_t
         claimants=(),
         outcome=settled,
     )
-    async with ground.engine.begin() as tx:
-        await disputes.add(tx, over)
-        await projects.change(tx, "mine", agreement=settled)
+    async with ground.engine.begin() as connection:
+        await disputes.add(connection, over)
+        await projects.change(connection, "mine", agreement=settled)
     await mine.asks_vp()
     assert (await looked_up(ground, GROUP))["far"].verdict.level is Level.LOOK
     ((by, why, at),) = await ground.rows("SELECT removed_by, removed_because, removed_at FROM learned_alias")
@@ -241,11 +243,11 @@ async def test_p5_what_rests_on_more_than_the_names_teaches_no_alias(ground: Pro
     """P5: of two projects of one customer, a confirmed conflict says nothing of any other name."""
     await ground.active("theirs", JING, form("云岭精工", name="云岭一期", end_user=Company(name="甲后勤")), NOW - DAY)
     mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂", end_user=Company(name="乙后勤")))
-    answer = await mine.answers(CLERK, SUSPECT, "x", suspects=["theirs"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "x", suspects=["theirs"])
     assert answer.decision is not None
     await mine.suspects(answer.decision.task_id)
     await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
-    assert (await mine.answers(EAST_VP, CONFLICT, "同一项目")).accepted
+    assert (await mine.answers(EAST_VP, AnswerChoice.CONFLICT, "同一项目")).accepted
     assert await ground.rows("SELECT * FROM learned_alias") == []
     assert [one for (one,) in await ground.rows("SELECT DISTINCT ruling FROM ruling ORDER BY 1")] == [
         "conflict",
@@ -285,5 +287,5 @@ async def test_the_commerce_manager_may_be_the_clerk(ground: ProjectGround) -> N
     await mine.routes()
     await mine.is_checked(COMMERCE)
     rows = [{"id": "theirs", "ruling": "cleared", "reason": "两个项目"}]
-    assert (await mine.answers(COMMERCE, CLEAR, matches=rows)).accepted
+    assert (await mine.answers(COMMERCE, AnswerChoice.CLEAR, matches=rows)).accepted
     assert (await match(mine, "theirs")).cleared

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.conflicts.collisions import keyed_parties
 from activities.projects.steps import ProjectSteps
 from activities.steps import DisputeOpened, Moved, MoveStep, OpenDisputeStep, OpenTask, Recorded, RecordStep, Step
-from activities.tasks.context import ForeignStep, SubjectOver
+from activities.tasks.context import IllegalTransition, SubjectOver
 from activities.unit_of_work import Recorder
 from crypto.keyring import Keyring
 from crypto.seal import seal
@@ -26,11 +26,11 @@ from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant, DisputeStage, MeetingCall, Origin
+from domain.notices import Notice
 from domain.projects.project import ProjectForm, ProjectStage, Track
-from domain.projects.rules import ProjectNotice
 from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Said, Statement, Withdraw
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import AGREE, CALL_MEETING, CONFLICT, Ask, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.integration.tasks.race_ground import NOW, Ground
 from tests.verdicts import verdict
@@ -107,13 +107,13 @@ class DisputeGround(Ground):
             for holder in holders or (HOLDER,)
         ]
         row = self.project(project_id, form=form, track=_TRACKS[origin], stage=ProjectStage.DISPUTED, **columns)
-        async with self.engine.begin() as tx:
-            await projects.add(tx, row)
-            await applications.set_parties(tx, "project", row.id, keyed_parties(form), since=NOW, live=True)
-            await projects.keep_matches(tx, row.id, 1, found)
+        async with self.engine.begin() as connection:
+            await projects.add(connection, row)
+            await applications.set_parties(connection, "project", row.id, keyed_parties(form), since=NOW, live=True)
+            await projects.keep_matches(connection, row.id, 1, found)
             for match in found if kind == "project" else ():
                 theirs = self.project(match.subject_id, applicant=match.salesperson, salesperson=match.salesperson)
-                await projects.add(tx, theirs)
+                await projects.add(connection, theirs)
         claimants = tuple(
             Claimant(person=m.salesperson, subject_type=kind, subject_id=m.subject_id, since=m.since) for m in found
         )
@@ -136,26 +136,26 @@ class DisputeGround(Ground):
         return ProjectRow.model_validate(values | columns)
 
     async def registered(self, row: ProjectRow) -> None:
-        async with self.engine.begin() as tx:
-            await projects.add(tx, row)
+        async with self.engine.begin() as connection:
+            await projects.add(connection, row)
 
     async def project_now(self, project_id: str) -> ProjectRow:
-        async with self.engine.connect() as tx:
-            row = await projects.find(tx, project_id)
+        async with self.engine.connect() as connection:
+            row = await projects.find(connection, project_id)
         assert row is not None
         return row
 
     async def objection_reviewed(self, project_id: str) -> None:
         """P5, P8: the conflicts are confirmed, and the applicant's VP has reviewed the objection and has the meeting
         called."""
-        async with self.engine.connect() as tx:
-            found = await projects.matches_of(tx, project_id, 1)
+        async with self.engine.connect() as connection:
+            found = await projects.matches_of(connection, project_id, 1)
         for match in found:
             await self.confirmed(project_id, match.salesperson, match.subject_id)
-        await self.decided(project_id, TaskKind.OBJECTION_REVIEW, APPLICANT, CALL_MEETING, APPLICANTS_VP)
+        await self.decided(project_id, TaskKind.OBJECTION_REVIEW, APPLICANT, AnswerChoice.CALL_MEETING, APPLICANTS_VP)
 
     async def confirmed(
-        self, project_id: str, slot: str, *suspects: str, choice: str = CONFLICT, by: str = HOLDERS_VP
+        self, project_id: str, slot: str, *suspects: str, choice: str = AnswerChoice.CONFLICT, by: str = HOLDERS_VP
     ) -> None:
         """P5: what the VP of a salesperson's registrations has said of the conflict with them."""
         kind = TaskKind.CONFLICT_CONFIRMATION
@@ -236,7 +236,7 @@ class DisputeGround(Ground):
         step = RecordStep.model_validate(
             {"key": f"record:{sealed.fingerprint}", "now": now, "subject": subject, "statement": sealed}
         )
-        return await self.run(self.records.record_statement, step, f"project-{project_id}", final=(ForeignStep,))
+        return await self.run(self.records.record_statement, step, f"project-{project_id}", final=(IllegalTransition,))
 
     async def project_moves(self, project_id: str, stage: ProjectStage, *asks: Ask) -> Moved:
         """The project's own process goes to a stage."""
@@ -248,7 +248,7 @@ class DisputeGround(Ground):
             stage=stage.value,
             asks=asks,
         )
-        final = (ForeignStep, SubjectOver)
+        final = (IllegalTransition, SubjectOver)
         return await self.run(self.records.move, step, f"project-{project_id}", final=final)
 
     async def told(self, kind: str, project_id: str) -> list[str]:
@@ -304,12 +304,12 @@ class Dispute:
         await self.moves(
             DisputeStage.CALLING_MEETING,
             asks=[(TaskKind.CALL_MEETING, "")],
-            notices=[ProjectNotice.MEETING_WANTED],
+            notices=[Notice.MEETING_WANTED],
         )
 
     async def meets(self, decides: str = HOLDER) -> None:
         await self.moves(
-            DisputeStage.MEETING, asks=[(TaskKind.RECORD_MEETING, decides)], notices=[ProjectNotice.MEETING_CALLED]
+            DisputeStage.MEETING, asks=[(TaskKind.RECORD_MEETING, decides)], notices=[Notice.MEETING_CALLED]
         )
 
     async def moves(
@@ -317,7 +317,7 @@ class Dispute:
         stage: DisputeStage,
         *,
         asks: Sequence[tuple[TaskKind, str]] = (),
-        notices: Sequence[ProjectNotice] = (),
+        notices: Sequence[Notice] = (),
     ) -> Moved:
         step = MoveStep(
             key=f"move:{stage}:{next(self.ground.numbers)}",
@@ -346,7 +346,7 @@ class Dispute:
         return await self.hears(said)
 
     async def agrees(self, slot: str, fields: dict[str, Any] | None = None) -> Recorded:
-        return await self.answers(slot, AGREE, fields)
+        return await self.answers(slot, AnswerChoice.AGREE, fields)
 
     async def calls_for_meeting(self, person: str) -> Recorded:
         return await self.hears(self.says(CallForMeeting, person, reason="双方分歧较大"))
@@ -385,14 +385,14 @@ class Dispute:
         return await self._run(self.ground.records.record_statement, step)
 
     async def row(self) -> DisputeRow:
-        async with self.ground.engine.connect() as tx:
-            row = await disputes.find(tx, self.id)
+        async with self.ground.engine.connect() as connection:
+            row = await disputes.find(connection, self.id)
         assert row is not None
         return row
 
     async def task(self, slot: str) -> TaskRow:
-        async with self.ground.engine.connect() as tx:
-            row = await tasks.find(tx, self.tasks[slot].id)
+        async with self.ground.engine.connect() as connection:
+            row = await tasks.find(connection, self.tasks[slot].id)
         assert row is not None
         return row
 
@@ -406,7 +406,7 @@ class Dispute:
         return [event for (event,) in await self.ground.rows(query, workflow=self.workflow_id)]
 
     async def _run(self, method: Callable[[Any], Awaitable[R]], step: Step) -> R:
-        return await self.ground.run(method, step, self.workflow_id, final=(ForeignStep,))
+        return await self.ground.run(method, step, self.workflow_id, final=(IllegalTransition,))
 
 
 _TRACKS = {Origin.OTHER_ACCOUNT: Track.OTHER_ACCOUNT, Origin.OBJECTION: Track.NON_NAMED}

@@ -11,14 +11,14 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import Recorded
-from activities.tasks.context import ForeignStep, SubjectOver
+from activities.tasks.context import IllegalTransition, SubjectOver
 from db.projects import projects
 from domain.disputes.dispute import TWO_PROJECTS, DisputeStage, Origin
+from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.project import ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.statements import AnswerTask, CallForMeeting, UpdateProject
-from domain.tasks.task import APPROVE, CALLED, HOLD, NO_CONFLICT, RECORD, SUPPLY, Ask, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from embedded.welcome import sample_organisation
 from tests.integration.disputes.dispute_ground import (
     APPLICANT,
@@ -62,7 +62,7 @@ async def confirmed_by_both(ground: DisputeGround, project_id: str) -> Dispute:
     await dispute.agrees(APPLICANT, text())
     await dispute.asks(HOLDER)
     await dispute.agrees(HOLDER)
-    await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     return dispute
 
 
@@ -94,7 +94,7 @@ async def objected_to(ground: DisputeGround, project_id: str = "p1") -> Dispute:
 
 async def meets(dispute: Dispute, decides: str) -> None:
     await dispute.wants_meeting()
-    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await dispute.meets(decides)
 
 
@@ -108,9 +108,9 @@ async def in_meeting(ground: DisputeGround) -> Dispute:
 
 
 async def records(dispute: Dispute, **said: Any) -> Any:
-    recorded = await dispute.answers(APPLICANT, RECORD, ruling(**said), person=APPLICANTS_VP)
+    recorded = await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(**said), person=APPLICANTS_VP)
     assert recorded.accepted, recorded.code
-    return await dispute.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    return await dispute.moves(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
 
 
 async def rows_told(ground: DisputeGround, kind: str, person: str) -> dict[str, str]:
@@ -141,9 +141,9 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
     """D4: nobody decides the project until the meeting has; its outcome takes the place of what was agreed."""
     first = await agreed(ground, "p1")
     assert (await steps_in(ground, "p1", person)).accepted
-    assert (await decides(ground, first, APPROVE)).code == "task_withdrawn"
+    assert (await decides(ground, first, AnswerChoice.APPROVE)).code == "task_withdrawn"
     await ground.project_moves("p1", ProjectStage.DISPUTED)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await ground.project_moves("p1", ProjectStage.APPROVAL, APPROVAL)
     second = Dispute(ground, "p1", first.claimants, first.origin, number=2)
     opened = await second.opens()
@@ -155,10 +155,10 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
     assert (note["reason"], note["wanted_by"]["person"]) == ("金额较大", person)
     assert note["agreement"]["cooperation"] == text()["cooperation"], "what the two had agreed on"
     assert note["precedents"] == [], "an agreement that waits is no ruling"
-    assert (await second.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await second.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await second.meets(HOLDER)
-    assert (await second.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VP)).accepted
-    await second.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    assert (await second.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VP)).accepted
+    await second.moves(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
     await ground.project_moves("p1", ProjectStage.APPROVAL, APPROVAL)
     after = await ground.project_now("p1")
     assert after.agreement is not None
@@ -168,7 +168,7 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
 
 async def test_d4_a_held_project_is_not_decided_either(ground: DisputeGround) -> None:
     dispute = await agreed(ground, "p1")
-    assert (await decides(ground, dispute, HOLD, "请补充招标编号")).accepted
+    assert (await decides(ground, dispute, AnswerChoice.HOLD, "请补充招标编号")).accepted
     await ground.project_moves("p1", ProjectStage.HELD, Ask(kind=TaskKind.SUPPLY_INFORMATION))
     assert (await steps_in(ground, "p1", APPLICANTS_VP)).accepted
     await ground.project_moves("p1", ProjectStage.DISPUTED)
@@ -181,9 +181,9 @@ async def test_d4_nobody_else_steps_in_and_nobody_once_the_project_is_decided(gr
         assert (await steps_in(ground, "p1", side)).code == "agreement_binds"
     for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, "no.body"):
         assert (await steps_in(ground, "p1", stranger)).code == "may_not_call_meeting", stranger
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await ground.project_moves("p1", ProjectStage.DISPUTED)
-    assert (await decides(ground, dispute, APPROVE)).accepted
+    assert (await decides(ground, dispute, AnswerChoice.APPROVE)).accepted
     assert (await steps_in(ground, "p1", GENERAL_MANAGER)).code == "project_decided"
 
 
@@ -222,7 +222,7 @@ async def test_d4_between_the_agreement_and_the_vps_task_somebody_steps_in_as_we
     assert (await dispute.calls_for_meeting(APPLICANT)).code == "agreement_binds"
     heard = await dispute.calls_for_meeting(APPLICANTS_VP)
     assert (heard.accepted, heard.settled) == (True, True)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await ground.project_moves("p1", ProjectStage.APPROVAL, APPROVAL)
     second = Dispute(ground, "p1", dispute.claimants, dispute.origin, number=2)
     assert (await second.opens()).meeting_wanted
@@ -246,7 +246,7 @@ async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left
         confirmed, vp, manager = (*said[3 - turn :], *said[: 3 - turn])
         if confirmed.accepted:
             assert (vp.code, manager.code) == ("dispute_not_open", "dispute_not_open")
-            with pytest.raises(ForeignStep):
+            with pytest.raises(IllegalTransition):
                 await dispute.wants_meeting()
             await dispute.moves(DisputeStage.AGREED)
             await ground.project_moves(project_id, ProjectStage.APPROVAL, APPROVAL)
@@ -256,7 +256,7 @@ async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left
             await ground.project_moves(project_id, ProjectStage.DISPUTED)
             return "agreed"
         assert (confirmed.code, vp.accepted, manager.accepted) == ("task_withdrawn", True, True)
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(DisputeStage.AGREED)
         await dispute.wants_meeting()
         return "meeting"
@@ -267,7 +267,7 @@ async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left
 async def test_d4_two_step_in_while_the_vp_approves_and_one_outcome_is_left(ground: DisputeGround) -> None:
     async def one_round(project_id: str) -> str:
         dispute = await agreed(ground, project_id)
-        approving = decides(ground, dispute, APPROVE)
+        approving = decides(ground, dispute, AnswerChoice.APPROVE)
         stepping = [steps_in(ground, project_id, person) for person in (APPLICANTS_VP, GENERAL_MANAGER)]
         if int(project_id[1:]) % 2:
             approved, *called = await race(approving, *stepping)
@@ -275,7 +275,7 @@ async def test_d4_two_step_in_while_the_vp_approves_and_one_outcome_is_left(grou
             *called, approved = await race(*stepping, approving)
         if approved.accepted:
             assert {one.code for one in called} == {"project_decided"}
-            with pytest.raises(ForeignStep):
+            with pytest.raises(IllegalTransition):
                 await ground.project_moves(project_id, ProjectStage.DISPUTED)
             return "approved"
         assert approved.code == "task_withdrawn"
@@ -301,7 +301,7 @@ async def test_d1_the_agreement_names_who_is_responsible(ground: DisputeGround) 
     await dispute.agrees(APPLICANT, text(responsible=HOLDER))
     await dispute.asks(HOLDER)
     await dispute.agrees(HOLDER)
-    moved = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    moved = await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     assert moved.outcome is not None
     assert (moved.outcome.responsible, moved.outcome.decided_by_vp_of) == (HOLDER, HOLDER)
     after = await ground.project_now("p1")
@@ -366,8 +366,8 @@ async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_re
     """D6: not approved when the meeting was held, it has asked the VP of its former salesperson; who decides now reads
     the outcome, and whatever its process asks later goes to them as well."""
     dispute = await objected_to(ground)
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, THEIRS, stage=ProjectStage.ROUTING, track="own_account")
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, THEIRS, stage=ProjectStage.ROUTING, track="own_account")
     await ground.project_moves(THEIRS, ProjectStage.APPROVAL, APPROVAL)
     assert await asked_now(ground, THEIRS) == [
         ("project_approval", HOLDER, person) for person in (HOLDERS_VPS_DELEGATE, HOLDERS_VP)
@@ -378,14 +378,18 @@ async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_re
     assert note["agreement"]["split"] == split(fan="30", jing="70")
     assert await ground.told("task_withdrawn", THEIRS) == [HOLDERS_VPS_DELEGATE, HOLDERS_VP]
     assert APPLICANTS_VP in await ground.told("task", THEIRS)
-    held: dict[str, Any] = {"task_id": (await opened(ground, THEIRS))[0], "choice": HOLD, "reason": "请补充招标编号"}
+    held: dict[str, Any] = {
+        "task_id": (await opened(ground, THEIRS))[0],
+        "choice": AnswerChoice.HOLD,
+        "reason": "请补充招标编号",
+    }
     assert (await ground.project_hears(THEIRS, AnswerTask, HOLDERS_VP, **held)).code == "not_asked"
     assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANTS_VP, **held)).accepted
     await ground.project_moves(THEIRS, ProjectStage.HELD, Ask(kind=TaskKind.SUPPLY_INFORMATION))
     assert await asked_now(ground, THEIRS) == [("supply_information", "", APPLICANT)]
     supplied: dict[str, Any] = {
         "task_id": (await opened(ground, THEIRS))[0],
-        "choice": SUPPLY,
+        "choice": AnswerChoice.SUPPLY,
         "fields": {"project": FORM.model_dump(mode="json")},
     }
     assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANT, **supplied)).accepted
@@ -395,11 +399,11 @@ async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_re
 
 async def test_d6_its_new_salesperson_speaks_for_a_registration_in_other_disputes(ground: DisputeGround) -> None:
     dispute = await objected_to(ground)
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, THEIRS, stage=ProjectStage.DISPUTED, track="other_account")
-        found = await projects.matches_of(tx, "p1", 1)
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, THEIRS, stage=ProjectStage.DISPUTED, track="other_account")
+        found = await projects.matches_of(connection, "p1", 1)
         account = found[0].model_copy(update={"subject_type": "account", "subject_id": "a9", "salesperson": THIRD})
-        await projects.keep_matches(tx, THEIRS, 1, [account])
+        await projects.keep_matches(connection, THEIRS, 1, [account])
     claimant = dispute.claimants[0].model_copy(
         update={"person": THIRD, "subject_type": "account", "subject_id": "a9", "since": account.since}
     )
@@ -420,14 +424,14 @@ async def test_d6_two_projects_go_on_each_by_itself(ground: DisputeGround) -> No
     assert (theirs.stage, theirs.salesperson, theirs.agreement) == (ProjectStage.ACTIVE, HOLDER, None)
     assert mine.agreement is not None
     assert (mine.agreement["goes_on"], mine.agreement["ends"]) == (TWO_PROJECTS, [])
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await ground.project_moves("p1", ProjectStage.MERGED)
 
 
 async def test_d6_a_registration_that_is_over_keeps_what_was_done(ground: DisputeGround) -> None:
     dispute = await objected_to(ground)
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, THEIRS, stage=ProjectStage.CONTRACT_SIGNED)
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, THEIRS, stage=ProjectStage.CONTRACT_SIGNED)
     await records(dispute, responsible=APPLICANT)
     theirs = await ground.project_now(THEIRS)
     assert (theirs.stage, theirs.salesperson) == (ProjectStage.CONTRACT_SIGNED, HOLDER)
@@ -446,17 +450,17 @@ async def test_d6_nothing_is_merged_into_a_registration_that_came_to_nothing_mea
 ) -> None:
     """D6: otherwise nothing would go on at all; one whose contract is signed has gone on to its end."""
     dispute = await objected_to(ground)
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, THEIRS, **columns)
-    recorded = await dispute.answers(APPLICANT, RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, THEIRS, **columns)
+    recorded = await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)
     assert recorded.code == code
     if code:
-        assert (await dispute.answers(APPLICANT, RECORD, ruling(), person=APPLICANTS_VP)).accepted
+        assert (await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(), person=APPLICANTS_VP)).accepted
 
 
 async def test_d6_which_goes_on_is_one_of_them(ground: DisputeGround) -> None:
     dispute = await objected_to(ground)
-    refused = await dispute.answers(APPLICANT, RECORD, ruling(goes_on="p9"), person=APPLICANTS_VP)
+    refused = await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(goes_on="p9"), person=APPLICANTS_VP)
     assert refused.code == "not_among_options"
 
 
@@ -465,7 +469,7 @@ async def test_d6_a_merge_and_an_update_at_the_same_moment_leave_one_outcome(gro
 
     async def one_round(project_id: str) -> str:
         dispute = await objected_to(ground, project_id)
-        recorded = await dispute.answers(APPLICANT, RECORD, ruling(), person=APPLICANTS_VP)
+        recorded = await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(), person=APPLICANTS_VP)
         assert recorded.accepted
         theirs = f"{project_id}-of-{HOLDER}"
         merging = dispute.moves(DisputeStage.DECIDED)
@@ -486,7 +490,7 @@ async def test_p5_p8_a_registration_whose_vp_saw_no_conflict_is_no_party(ground:
     dispute = await ground.disputed("p1", HOLDER, THIRD, origin=Origin.OBJECTION, objection={"reason": "不同机房"})
     other = f"p1-of-{THIRD}"
     await ground.confirmed("p1", HOLDER, THEIRS, other)
-    await ground.confirmed("p1", THIRD, THEIRS, other, choice=NO_CONFLICT, by=APPLICANTS_VP)
+    await ground.confirmed("p1", THIRD, THEIRS, other, choice=AnswerChoice.NO_CONFLICT, by=APPLICANTS_VP)
     await ground.decided("p1", TaskKind.OBJECTION_REVIEW, APPLICANT, "call_meeting", APPLICANTS_VP)
     opened = await dispute.opens()
     assert opened.sides == (APPLICANT, HOLDER)
@@ -506,7 +510,7 @@ async def test_d5_whoever_belongs_in_the_meeting_is_there_or_said_to_be_missing(
     without = [person for person in everybody if person != HOLDERS_VP]
 
     async def called(people: list[str]) -> str:
-        return (await dispute.answers("", CALLED, meeting(participants=people), person=COMMERCE)).code
+        return (await dispute.answers("", AnswerChoice.CALLED, meeting(participants=people), person=COMMERCE)).code
 
     operator = next(person.id for person in sample_organisation().people if Role.OPERATOR in person.roles)
     assert await called([*everybody, operator]) == "not_among_options"
@@ -526,7 +530,7 @@ async def test_d5_who_is_missing_is_told_with_the_reason(ground: DisputeGround) 
     await dispute.wants_meeting()
     here = [APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER]
     fields = meeting(participants=here, missing_because="刘洋在国外出差")
-    assert (await dispute.answers("", CALLED, fields, person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, fields, person=COMMERCE)).accepted
     await dispute.meets()
     told = await rows_told(ground, "meeting_called", HOLDERS_GM)
     assert (told["mail.label.missing"], told["field.project.missing_because"]) == ("刘洋", "刘洋在国外出差")
@@ -552,19 +556,19 @@ async def test_d5_a_meeting_is_moved_and_everybody_who_was_told_is_told(ground: 
     assert "METHOD:CANCEL\r\n" in off
     assert "STATUS:CANCELLED\r\n" in off
     assert (await dispute.note(HOLDER))["meeting"]["starts_at"] == "2026-12-05T09:30:00+08:00"
-    assert (await dispute.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VP)).accepted
+    assert (await dispute.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VP)).accepted
 
 
 async def test_d5_a_meeting_is_called_off_and_another_is_called(ground: DisputeGround) -> None:
     dispute = await in_meeting(ground)
     assert (await dispute.calls_meeting_off()).accepted
-    assert (await dispute.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VP)).code == "task_withdrawn"
+    assert (await dispute.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VP)).code == "task_withdrawn"
     assert await ground.told("meeting_called_off", "p1") == sorted(meeting()["participants"])
     dispute.now += timedelta(minutes=5)
     await dispute.moves(DisputeStage.CALLING_MEETING, asks=[(TaskKind.CALL_MEETING, "")])
     assert (await dispute.calls_meeting_off()).code == "meeting_not_called"
     assert (await dispute.moves_meeting(meeting())).code == "meeting_not_called"
-    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await dispute.meets()
     query = "SELECT facts->>'invitation' FROM mail WHERE facts->>'kind' = 'meeting_called' AND person = :person"
     invitations = [invitation for (invitation,) in await ground.rows(query, person=COO)]

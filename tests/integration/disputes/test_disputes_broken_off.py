@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import BrokenDispute, BrokenDisputeStep
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db.tasks import tasks
 from domain.disputes.dispute import DisputeStage
-from domain.projects.rules import ProjectNotice
+from domain.notices import Notice
 from domain.subject import Subject, SubjectType
 from tests.integration.disputes.dispute_ground import APPLICANT, HOLDER, Dispute, DisputeGround, text
 from tests.integration.tasks.race_ground import KEYS
@@ -35,7 +35,7 @@ async def ends(dispute: Dispute, *, by: str = "", dispute_id: str = "") -> Broke
         dispute_id=dispute_id or dispute.id,
     )
     run = ground.project_steps.end_broken_dispute
-    return await ground.run(run, step, by or f"project-{dispute.project_id}", final=(ForeignStep,))
+    return await ground.run(run, step, by or f"project-{dispute.project_id}", final=(IllegalTransition,))
 
 
 async def test_d1_it_is_closed_with_its_tasks_and_another_takes_its_place(ground: DisputeGround) -> None:
@@ -45,8 +45,8 @@ async def test_d1_it_is_closed_with_its_tasks_and_another_takes_its_place(ground
     assert (await ends(dispute)).outcome is None
     assert (await dispute.row()).stage is DisputeStage.WITHDRAWN
     assert (await dispute.agrees(HOLDER, text())).code == "task_withdrawn"
-    async with ground.engine.connect() as tx:
-        assert await tasks.of_subject(tx, "p1", open_only=True) == ()
+    async with ground.engine.connect() as connection:
+        assert await tasks.of_subject(connection, "p1", open_only=True) == ()
     second = Dispute(ground, "p1", dispute.claimants, dispute.origin, number=2)
     await second.negotiates()
     assert (await second.agrees(HOLDER, text())).accepted
@@ -58,7 +58,7 @@ async def test_d1_what_it_had_settled_stands(ground: DisputeGround) -> None:
     await dispute.agrees(APPLICANT, text())
     await dispute.asks(HOLDER)
     await dispute.agrees(HOLDER)
-    agreed = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    agreed = await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     assert agreed.outcome is not None
     assert (await ends(dispute)).outcome == agreed.outcome
 
@@ -67,8 +67,8 @@ async def test_x3_nobody_closes_the_dispute_of_another(ground: DisputeGround) ->
     dispute, other = await ground.disputed("p1"), await ground.disputed("p2")
     await dispute.negotiates()
     for stranger in (dispute.workflow_id, "project-p2"):
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await ends(dispute, by=stranger)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await ends(other, dispute_id=dispute.id)
     assert (await dispute.row()).stage is DisputeStage.NEGOTIATION

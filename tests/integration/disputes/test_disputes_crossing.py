@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import Moved, MoveStep
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db.projects import projects
 from domain.disputes.dispute import Claimant, DisputeStage, Origin
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import CALLED, RECORD, Ask, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from tests.integration.disputes.dispute_ground import (
     APPLICANT,
     APPLICANTS_VP,
@@ -44,21 +44,21 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
 async def objected_to(ground: DisputeGround) -> Dispute:
     """P8: the meeting over a project refused for a conflict with `THEIRS` has spoken; the process has not moved on."""
     mine = await ground.disputed("p1", origin=Origin.OBJECTION, objection={"reason": "不同机房的项目"})
-    async with ground.engine.begin() as tx:
-        (found,) = await projects.matches_of(tx, "p1", 1)
-        await projects.keep_matches(tx, "p1", 1, [found.model_copy(update={"subject_id": THEIRS})])
+    async with ground.engine.begin() as connection:
+        (found,) = await projects.matches_of(connection, "p1", 1)
+        await projects.keep_matches(connection, "p1", 1, [found.model_copy(update={"subject_id": THEIRS})])
     mine.claimants = (Claimant(person=HOLDER, subject_type="project", subject_id=THEIRS, since=NOW),)
     await ground.objection_reviewed("p1")
     await mine.opens()
     await mine.wants_meeting()
-    assert (await mine.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await mine.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await mine.meets(APPLICANT)
-    assert (await mine.answers(APPLICANT, RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)).accepted
+    assert (await mine.answers(APPLICANT, AnswerChoice.RECORD, ruling(goes_on=THEIRS), person=APPLICANTS_VP)).accepted
     return mine
 
 
 async def is_decided(dispute: Dispute) -> None:
-    await dispute.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    await dispute.moves(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
 
 
 async def goes_to_the_vp(ground: DisputeGround, project_id: str) -> Moved:
@@ -69,7 +69,7 @@ async def goes_to_the_vp(ground: DisputeGround, project_id: str) -> Moved:
         stage=ProjectStage.APPROVAL.value,
         asks=(Ask(kind=TaskKind.PROJECT_APPROVAL, slot=THIRD),),
     )
-    return await ground.run(ground.records.move, step, f"project-{project_id}", final=(ForeignStep,))
+    return await ground.run(ground.records.move, step, f"project-{project_id}", final=(IllegalTransition,))
 
 
 async def test_d1_d2_p8_another_ruling_in_the_moment_a_dispute_is_settled_stops_nothing(ground: DisputeGround) -> None:
@@ -80,7 +80,7 @@ async def test_d1_d2_p8_another_ruling_in_the_moment_a_dispute_is_settled_stops_
     await theirs.agrees(HOLDER, text(responsible=HOLDER, jing="60", clark="40"))
     await theirs.asks(THIRD)
     await theirs.agrees(THIRD)
-    await theirs.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    await theirs.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     await is_decided(mine)
     assert len((await goes_to_the_vp(ground, THEIRS)).tasks) == 1
     after = await ground.project_now(THEIRS)
@@ -95,12 +95,12 @@ async def test_d1_d2_a_ruling_on_another_project_settles_no_dispute_of_its_own(g
     mine = await objected_to(ground)
     await theirs.negotiates()
     await is_decided(mine)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await goes_to_the_vp(ground, THEIRS)
     await theirs.agrees(HOLDER, text(responsible=HOLDER, jing="60", clark="40"))
     await theirs.asks(THIRD)
     await theirs.agrees(THIRD)
-    await theirs.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    await theirs.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     assert len((await goes_to_the_vp(ground, THEIRS)).tasks) == 1
     after = await ground.project_now(THEIRS)
     assert after.agreement is not None

@@ -11,10 +11,10 @@ from activities.steps import Recorded, RecordStep, RefreshStep
 from crypto.seal import seal
 from db.reference_data import import_organisation
 from domain.disputes.dispute import DisputeStage, Origin
-from domain.projects.rules import ProjectNotice
+from domain.notices import Notice
 from domain.statements import Reassign
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import AGREED, CALLED, RECORD, TaskKind
+from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind
 from tests.integration.disputes.dispute_ground import (
     APPLICANT,
     APPLICANTS_VP,
@@ -71,7 +71,7 @@ async def hands_on(dispute: Dispute, to: str, *, project: str = "", was: str = "
 
 
 async def is_agreed(dispute: Dispute) -> None:
-    moved = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    moved = await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     assert moved.outcome is not None
     assert moved.outcome.stage is DisputeStage.AGREED
 
@@ -86,7 +86,7 @@ async def test_d1_a6_what_somebody_confirmed_before_they_left_stands(ground: Dis
     assert (await dispute.row()).claimants[0].person == THIRD
     confirmed = await dispute.agrees(HOLDER)
     assert confirmed.decision is not None
-    assert confirmed.decision.outcome == AGREED
+    assert confirmed.decision.outcome == AnswerOutcome.AGREED
     await is_agreed(dispute)
     assert (await ground.project_now("p1")).salesperson == THIRD
 
@@ -127,12 +127,12 @@ async def test_d2_p8_the_meeting_can_make_whoever_took_over_the_other_registrati
     await ground.objection_reviewed("p1")
     await dispute.opens()
     await dispute.wants_meeting()
-    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await dispute.meets(APPLICANT)
     assert (await hands_on(dispute, THIRD, project=f"p1-of-{HOLDER}")).accepted
     ruled = ruling(responsible=THIRD, split=split(fan="30", clark="70"))
-    assert (await dispute.answers(APPLICANT, RECORD, ruled, person=APPLICANTS_VP)).code == ""
-    moved = await dispute.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    assert (await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruled, person=APPLICANTS_VP)).code == ""
+    moved = await dispute.moves(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
     assert moved.outcome is not None
     assert (await ground.project_now("p1")).salesperson == THIRD
 
@@ -173,8 +173,8 @@ async def test_d1_a2_whoever_follows_an_account_holder_who_leaves_speaks_for_the
     assert list(dispute.tasks) == [THIRD]
     agreed = await dispute.agrees(THIRD)
     assert agreed.decision is not None
-    assert agreed.decision.outcome == AGREED
-    moved = await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    assert agreed.decision.outcome == AnswerOutcome.AGREED
+    moved = await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
     assert moved.outcome is not None
     assert moved.outcome.decided_by_vp_of == THIRD
     assert "side_handed_on" in await dispute.events()
@@ -186,12 +186,12 @@ async def test_d2_a2_the_successors_vp_records_the_meeting(ground: DisputeGround
     await dispute.negotiates()
     assert (await dispute.calls_for_meeting(APPLICANT)).accepted
     await dispute.wants_meeting()
-    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     assert (await account_holder_leaves(dispute, THIRD)).accepted
     await dispute.meets(HOLDER)  # as the process was told before
     assert [one.person for one in dispute.tasks[THIRD].asked] == [APPLICANTS_VP]
     ruled = ruling(responsible=THIRD, split=split(fan="30", clark="70"))
-    assert (await dispute.answers(THIRD, RECORD, ruled, person=APPLICANTS_VP)).code == ""
+    assert (await dispute.answers(THIRD, AnswerChoice.RECORD, ruled, person=APPLICANTS_VP)).code == ""
 
 
 async def test_a2_a_side_is_handed_on_by_an_operator_to_a_salesperson_and_once(ground: DisputeGround) -> None:
@@ -225,9 +225,9 @@ async def test_x3_an_import_tells_the_dispute_and_not_the_project_that_waits_for
 
 async def told_of_an_import(ground: DisputeGround) -> list[str]:
     """The processes told when the organisation is imported anew."""
-    async with ground.engine.begin() as tx:
-        now = await ground.facts.organisation(tx)
-        done = await import_organisation(tx, now, now=NOW, by="test")
+    async with ground.engine.begin() as connection:
+        now = await ground.facts.organisation(connection)
+        done = await import_organisation(connection, now, now=NOW, by="test")
     query = "SELECT workflow_id FROM nudge WHERE because = :because ORDER BY workflow_id"
     told = [found for (found,) in await ground.rows(query, because=f"organisation {done.version}")]
     assert done.told == len(told)

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db.conflicts import rulings
 from domain.accounts.application import Customer
 from domain.conflicts.rulings import LearnedAlias
 from domain.disputes.dispute import DisputeStage, Origin
+from domain.notices import Notice
 from domain.projects.project import ProjectForm
-from domain.projects.rules import ProjectNotice
 from domain.statements import AnswerTask
-from domain.tasks.task import AGREED, CALLED, CONFIRMED, DISAGREE, PROPOSED, RECORD
+from domain.tasks.task import AnswerChoice, AnswerOutcome
 from matching.names.names import name_key
 from tests.integration.disputes.dispute_ground import (
     APPLICANT,
@@ -54,19 +54,19 @@ LEADERS = (APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER
 
 
 async def agreed(dispute: Dispute) -> Any:
-    return await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+    return await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
 
 
 async def decided(dispute: Dispute) -> Any:
-    return await dispute.moves(DisputeStage.DECIDED, notices=[ProjectNotice.MEETING_RECORDED])
+    return await dispute.moves(DisputeStage.DECIDED, notices=[Notice.MEETING_RECORDED])
 
 
 async def to_the_meeting(dispute: Dispute, **called: Any) -> None:
     """D2: nobody agrees, and commerce calls the meeting."""
     await dispute.negotiates()
-    assert (await dispute.answers(APPLICANT, DISAGREE, reason="我方先报备")).accepted
+    assert (await dispute.answers(APPLICANT, AnswerChoice.DISAGREE, reason="我方先报备")).accepted
     await dispute.wants_meeting()
-    assert (await dispute.answers("", CALLED, meeting(**called), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(**called), person=COMMERCE)).accepted
     await dispute.meets()
 
 
@@ -82,7 +82,7 @@ async def test_d1_both_confirm_one_text_which_is_recorded_and_reported(ground: D
 
     proposed = await dispute.agrees(APPLICANT, text())
     assert proposed.decision is not None
-    assert (proposed.decision.outcome, proposed.decision.names) == (PROPOSED, (HOLDER,))
+    assert (proposed.decision.outcome, proposed.decision.names) == (AnswerOutcome.PROPOSED, (HOLDER,))
     await dispute.asks(HOLDER)
     note = await dispute.note(HOLDER)
     assert note["proposal"] == {
@@ -98,7 +98,7 @@ async def test_d1_both_confirm_one_text_which_is_recorded_and_reported(ground: D
 
     confirmed = await dispute.agrees(HOLDER)
     assert confirmed.decision is not None
-    assert confirmed.decision.outcome == AGREED
+    assert confirmed.decision.outcome == AnswerOutcome.AGREED
     moved = await agreed(dispute)
     assert moved.outcome.model_dump(mode="json") == {
         "stage": "agreed",
@@ -130,8 +130,8 @@ async def test_d1_a_counter_proposal_takes_the_place_of_the_text_and_the_old_one
     await dispute.asks(HOLDER)
     countered = await dispute.agrees(HOLDER, text(fan="50", jing="50"))
     assert countered.decision is not None
-    assert (countered.decision.outcome, countered.decision.names) == (PROPOSED, (APPLICANT,))
-    with pytest.raises(ForeignStep):
+    assert (countered.decision.outcome, countered.decision.names) == (AnswerOutcome.PROPOSED, (APPLICANT,))
+    with pytest.raises(IllegalTransition):
         await agreed(dispute)
     await dispute.asks(APPLICANT)
     assert (await dispute.note(APPLICANT))["proposal"]["split"][1]["percent"] == "50"
@@ -140,7 +140,7 @@ async def test_d1_a_counter_proposal_takes_the_place_of_the_text_and_the_old_one
     # The same shares in another order and another writing are the same text.
     same = await dispute.agrees(APPLICANT, text(jing="50.00", fan="50.0"))
     assert same.decision is not None
-    assert same.decision.outcome == AGREED
+    assert same.decision.outcome == AnswerOutcome.AGREED
     await agreed(dispute)
     project = await ground.project_now("p1")
     assert project.agreement is not None
@@ -200,16 +200,16 @@ async def test_d1_three_sides_agree_only_when_all_three_have_confirmed_the_very_
     await dispute.asks(HOLDER, THIRD)
     second = await dispute.agrees(HOLDER)
     assert second.decision is not None
-    assert second.decision.outcome == CONFIRMED
-    with pytest.raises(ForeignStep):
+    assert second.decision.outcome == AnswerOutcome.CONFIRMED
+    with pytest.raises(IllegalTransition):
         await agreed(dispute)
     # The third has another text: who confirmed the old one is asked again.
     third = await dispute.agrees(THIRD, text(fan="30", jing="30", clark="40"))
     assert third.decision is not None
-    assert (third.decision.outcome, third.decision.names) == (PROPOSED, (APPLICANT, HOLDER))
+    assert (third.decision.outcome, third.decision.names) == (AnswerOutcome.PROPOSED, (APPLICANT, HOLDER))
     await dispute.asks(APPLICANT, HOLDER)
     outcomes = [(await dispute.agrees(person)).decision for person in (HOLDER, APPLICANT)]
-    assert [taken and taken.outcome for taken in outcomes] == [CONFIRMED, AGREED]
+    assert [taken and taken.outcome for taken in outcomes] == [AnswerOutcome.CONFIRMED, AnswerOutcome.AGREED]
     await agreed(dispute)
     project = await ground.project_now("p1")
     assert project.agreement is not None
@@ -220,7 +220,7 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
     """D2: commerce calls it, who is invited gets it for the calendar, the VP's delegate records, and it binds."""
     dispute = await ground.disputed("p1")
     await dispute.negotiates()
-    refused = await dispute.answers(APPLICANT, DISAGREE, reason="我方先报备")
+    refused = await dispute.answers(APPLICANT, AnswerChoice.DISAGREE, reason="我方先报备")
     assert refused.accepted
     assert (await dispute.agrees(HOLDER, text())).code == "task_withdrawn", "the meeting is wanted"
     await dispute.wants_meeting()
@@ -233,14 +233,16 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
     assert suggested == ["zhao.lei", HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, COO, GENERAL_MANAGER]
     assert note["precedents"] == []
 
-    past = await dispute.answers("", CALLED, meeting(starts_at="2026-12-01T10:00:00+08:00"), person=COMMERCE)
+    past = await dispute.answers(
+        "", AnswerChoice.CALLED, meeting(starts_at="2026-12-01T10:00:00+08:00"), person=COMMERCE
+    )
     assert past.code == "meeting_in_the_past"
     stranger = await dispute.answers(
-        "", CALLED, meeting(participants=[*meeting()["participants"], "no.body"]), person=COMMERCE
+        "", AnswerChoice.CALLED, meeting(participants=[*meeting()["participants"], "no.body"]), person=COMMERCE
     )
     assert stranger.code == "not_among_options"
-    assert (await dispute.answers("", CALLED, meeting(), person=APPLICANT)).code == "own_application"
-    assert (await dispute.answers("", CALLED, meeting(), person=COMMERCE)).accepted
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=APPLICANT)).code == "own_application"
+    assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     await dispute.meets()
     assert await ground.told("meeting_called", "p1") == sorted(meeting()["participants"])
     mail = await ground.mail("meeting_called", "p1", COO)
@@ -261,10 +263,10 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
         (ruling(split=split(fan="30", nobody="70")), "split_names_stranger"),
         (ruling(summary="  "), "missing"),
     ):
-        assert (await dispute.answers(HOLDER, RECORD, wrong, person=HOLDERS_VP)).code == code
-    assert (await dispute.answers(HOLDER, RECORD, ruling(), person=APPLICANTS_VP)).code == "not_asked"
-    assert (await dispute.answers(HOLDER, RECORD, ruling(), person=HOLDER)).code == "not_asked"
-    recorded = await dispute.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VPS_DELEGATE)
+        assert (await dispute.answers(HOLDER, AnswerChoice.RECORD, wrong, person=HOLDERS_VP)).code == code
+    assert (await dispute.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=APPLICANTS_VP)).code == "not_asked"
+    assert (await dispute.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDER)).code == "not_asked"
+    recorded = await dispute.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VPS_DELEGATE)
     assert recorded.decision is not None
     assert recorded.decision.on_behalf_of == HOLDERS_VP
     moved = await decided(dispute)
@@ -291,7 +293,7 @@ async def test_d2_sides_their_vps_and_the_general_manager_call_for_the_meeting_a
         await dispute.negotiates()
         for stranger in (THIRD, COMMERCE, COO, HOLDERS_GM, "no.body"):
             assert (await dispute.calls_for_meeting(stranger)).code == "may_not_call_meeting", stranger
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.wants_meeting()
         assert (await dispute.calls_for_meeting(person)).accepted, person
         await dispute.wants_meeting()
@@ -302,11 +304,11 @@ async def test_d2_sides_their_vps_and_the_general_manager_call_for_the_meeting_a
 async def test_p8_the_applicants_vp_records_and_both_registrations_are_bound(ground: DisputeGround) -> None:
     """P8, D2: no negotiation; the objection's reason reaches commerce, the outcome both registrations."""
     dispute = await ground.disputed("p1", origin=Origin.OBJECTION, objection={"reason": "不同机房的项目"})
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await dispute.opens()  # nobody has the meeting called yet
     await ground.objection_reviewed("p1")
     await dispute.opens()
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await dispute.asks(APPLICANT, HOLDER)
     await dispute.wants_meeting()
     note = await dispute.note("")
@@ -314,10 +316,10 @@ async def test_p8_the_applicants_vp_records_and_both_registrations_are_bound(gro
     evidence = await ground.mail("task", "p1", COMMERCE)
     assert [line["salesperson_name"] for line in evidence["matches"]] == ["徐静", "杨帆"], "A5: who was first"
     assert evidence["matches"][1]["vendor_registered"] is True
-    await dispute.answers("", CALLED, meeting(), person=COMMERCE)
+    await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)
     await dispute.meets(APPLICANT)
     assert [asked.person for asked in dispute.tasks[APPLICANT].asked] == [APPLICANTS_VP]
-    await dispute.answers(APPLICANT, RECORD, ruling(responsible=APPLICANT), person=APPLICANTS_VP)
+    await dispute.answers(APPLICANT, AnswerChoice.RECORD, ruling(responsible=APPLICANT), person=APPLICANTS_VP)
     moved = await decided(dispute)
     assert moved.outcome.decided_by_vp_of == APPLICANT
     mine, theirs = [await ground.project_now(name) for name in ("p1", f"p1-of-{HOLDER}")]
@@ -334,19 +336,19 @@ async def test_d2_a_vp_who_is_a_side_records_nothing_on_it(ground: DisputeGround
     await dispute.opens()
     await dispute.wants_meeting()
     here = meeting(participants=[APPLICANTS_GM, APPLICANTS_VP, COO, GENERAL_MANAGER])
-    await dispute.answers("", CALLED, here, person=COMMERCE)
+    await dispute.answers("", AnswerChoice.CALLED, here, person=COMMERCE)
     await dispute.meets(APPLICANT)
     assert [asked.person for asked in dispute.tasks[APPLICANT].asked] == [GENERAL_MANAGER]
     mine = ruling(responsible=APPLICANTS_VP, split=[{"person": APPLICANTS_VP, "percent": "100"}])
-    assert (await dispute.answers(APPLICANT, RECORD, mine, person=APPLICANTS_VP)).code == "not_asked"
-    assert (await dispute.answers(APPLICANT, RECORD, mine, person=GENERAL_MANAGER)).accepted
+    assert (await dispute.answers(APPLICANT, AnswerChoice.RECORD, mine, person=APPLICANTS_VP)).code == "not_asked"
+    assert (await dispute.answers(APPLICANT, AnswerChoice.RECORD, mine, person=GENERAL_MANAGER)).accepted
 
 
 async def test_d2_past_rulings_on_the_same_customer_are_precedents(ground: DisputeGround) -> None:
     """D2: by name or credit code, of other customers never; when, who and which split."""
     first = await ground.disputed("p1")
     await to_the_meeting(first)
-    await first.answers(HOLDER, RECORD, ruling(), person=HOLDERS_VP)
+    await first.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VP)
     await decided(first)
     other = await ground.disputed("p2", form=_of_customer("别的客户有限公司"))
     await to_the_meeting(other)
@@ -405,10 +407,10 @@ async def test_d2_precedents_are_found_under_a_name_that_somebody_has_found_to_b
     before = await ground.disputed("before", form=_of_customer(full))
     await to_the_meeting(before)
     assert (await before.note(HOLDER))["precedents"] == []
-    async with ground.engine.begin() as tx:
+    async with ground.engine.begin() as connection:
         (key, name), (other_key, other) = sorted((name_key(one), one) for one in ("中石油", full))
         await rulings.learn(
-            tx,
+            connection,
             [
                 LearnedAlias(
                     name_key=key,

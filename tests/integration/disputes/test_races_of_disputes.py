@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import MoveStep, Recorded
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from domain.disputes.dispute import DisputeStage, Origin
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.statements import AnswerTask, CallForMeeting, Withdraw
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import AGREED, CALLED, DISAGREE, PROPOSED, TaskKind
+from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind
 from tests.integration.disputes.dispute_ground import (
     APPLICANT,
     COMMERCE,
@@ -79,15 +79,15 @@ async def test_d1_two_texts_at_once_leave_one_on_the_table(ground: DisputeGround
     async def both_propose(dispute: Dispute) -> str:
         mine, theirs = text(fan="60", jing="40"), text(fan="40", jing="60")
         first, second = await at_once(dispute, dispute.agrees(APPLICANT, mine), dispute.agrees(HOLDER, theirs))
-        assert sorted([outcome(first), outcome(second)]) == ["agreement_outdated", PROPOSED]
+        assert sorted([outcome(first), outcome(second)]) == ["agreement_outdated", AnswerOutcome.PROPOSED]
         proposer, other = (APPLICANT, HOLDER) if first.accepted else (HOLDER, APPLICANT)
         row = await dispute.row()
         assert row.proposal is not None
         assert (row.proposal["by"], set(row.proposal["confirmed"])) == (proposer, {proposer})
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(DisputeStage.AGREED)
         await dispute.asks(other)
-        assert outcome(await dispute.agrees(other)) == AGREED
+        assert outcome(await dispute.agrees(other)) == AnswerOutcome.AGREED
         await dispute.moves(DisputeStage.AGREED)
         agreement = (await ground.project_now(dispute.project_id)).agreement
         assert agreement is not None
@@ -100,7 +100,7 @@ async def test_d1_two_texts_at_once_leave_one_on_the_table(ground: DisputeGround
 async def test_d1_the_same_text_from_both_at_once_is_an_agreement(ground: DisputeGround) -> None:
     async def both_send_the_same(dispute: Dispute) -> str:
         said = await at_once(dispute, dispute.agrees(APPLICANT, text()), dispute.agrees(HOLDER, text()))
-        assert sorted(map(outcome, said)) == [AGREED, PROPOSED]
+        assert sorted(map(outcome, said)) == [AnswerOutcome.AGREED, AnswerOutcome.PROPOSED]
         await dispute.moves(DisputeStage.AGREED)
         events = await dispute.events()
         return f"{events.count('agreement_proposed')} {events.count('agreement_confirmed')}"
@@ -118,11 +118,11 @@ async def test_d1_d2_an_agreement_and_a_call_for_the_meeting_at_once_end_in_one_
         assert confirmed.accepted != called.accepted
         assert (confirmed.code, called.code) in (("", "dispute_not_open"), ("task_withdrawn", ""))
         if confirmed.accepted:
-            with pytest.raises(ForeignStep):
+            with pytest.raises(IllegalTransition):
                 await dispute.wants_meeting()
             await dispute.moves(DisputeStage.AGREED)
             return "agreed"
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(DisputeStage.AGREED)
         await dispute.wants_meeting()
         return "meeting"
@@ -135,7 +135,9 @@ async def test_d2_a_text_and_a_refusal_at_once_end_in_the_meeting(ground: Disput
 
     async def one_refuses(dispute: Dispute) -> str:
         proposed, refused = await at_once(
-            dispute, dispute.agrees(APPLICANT, text()), dispute.answers(HOLDER, DISAGREE, reason="我方先报备")
+            dispute,
+            dispute.agrees(APPLICANT, text()),
+            dispute.answers(HOLDER, AnswerChoice.DISAGREE, reason="我方先报备"),
         )
         assert refused.accepted
         assert proposed.accepted or proposed.code == "task_withdrawn"
@@ -154,13 +156,13 @@ async def test_d1_of_three_sides_one_confirms_while_another_counters(ground: Dis
         await dispute.asks(HOLDER, THIRD)
         counter = text(fan="30", jing="30", clark="40")
         confirmed, countered = await at_once(dispute, dispute.agrees(HOLDER), dispute.agrees(THIRD, counter))
-        assert outcome(countered) == PROPOSED
+        assert outcome(countered) == AnswerOutcome.PROPOSED
         assert confirmed.accepted or confirmed.code == "agreement_outdated"
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(DisputeStage.AGREED)
         await dispute.asks(APPLICANT, HOLDER)
         both = await at_once(dispute, dispute.agrees(APPLICANT), dispute.agrees(HOLDER))
-        assert AGREED in map(outcome, both)
+        assert AnswerOutcome.AGREED in map(outcome, both)
         await dispute.moves(DisputeStage.AGREED)
         agreement = (await ground.project_now(dispute.project_id)).agreement
         assert agreement is not None
@@ -179,13 +181,13 @@ async def test_d1_a_confirmation_races_the_withdrawal_of_the_project(ground: Dis
         confirmed, withdrawn = await at_once(dispute, dispute.agrees(HOLDER), ground.withdraw(dispute.project_id))
         assert withdrawn.accepted
         if confirmed.accepted:  # the process was just about to say so when it was told to stop
-            await dispute.moves(DisputeStage.AGREED, notices=[ProjectNotice.AGREED])
+            await dispute.moves(DisputeStage.AGREED, notices=[Notice.AGREED])
         else:
             assert confirmed.code == "task_withdrawn"
         await dispute.moves(DisputeStage.WITHDRAWN)
         assert (await ground.project_now(dispute.project_id)).agreement is None
         assert await ground.told("agreed", dispute.project_id) == []
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(DisputeStage.AGREED)
         return (await dispute.row()).stage.value
 
@@ -201,7 +203,7 @@ async def test_x3_a_statement_delivered_many_times_at_once_is_heard_once(ground:
         assert row.proposal is not None
         return f"{outcome(first)} {row.proposal['round']}"
 
-    assert await raced(ground, repeated, races=40) == {f"{PROPOSED} 2"}
+    assert await raced(ground, repeated, races=40) == {f"{AnswerOutcome.PROPOSED} 2"}
 
 
 async def test_forged_and_borrowed_statements_change_nothing(ground: DisputeGround) -> None:
@@ -248,24 +250,24 @@ async def test_a_process_started_by_hand_opens_and_moves_nothing(ground: Dispute
         {"project_id": "nothing"},
         {"project_id": "calm"},
     ):
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.opens(**wrong)
     calm = Dispute(ground, "calm", dispute.claimants, Origin.OTHER_ACCOUNT)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await calm.opens()
     await dispute.negotiates()
     second = Dispute(ground, "p1", dispute.claimants, Origin.OTHER_ACCOUNT, number=2)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await second.opens()
     for stage in set(DisputeStage) - {DisputeStage.NEGOTIATION}:
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await dispute.moves(stage)
     step = MoveStep(
         key="move", now=dispute.now, subject=Subject(type=SubjectType.DISPUTE, id=dispute.id), stage="negotiation"
     )
     for stranger in ("dispute-p1-2", "project-p1", ""):
-        with pytest.raises(ForeignStep):
-            await ground.run(ground.records.move, step, stranger, final=(ForeignStep,))
+        with pytest.raises(IllegalTransition):
+            await ground.run(ground.records.move, step, stranger, final=(IllegalTransition,))
     assert (await dispute.row()).stage is DisputeStage.NEGOTIATION
     assert (await ground.project_now("p1")).agreement is None
 
@@ -274,9 +276,9 @@ async def test_everyone_asked_or_invited_is_told_when_the_project_is_withdrawn(g
     """N13, D2: the meeting does not take place; its participants and the other side know."""
     dispute = await ground.disputed("p1")
     await dispute.negotiates()
-    await dispute.answers(APPLICANT, DISAGREE, reason="我方先报备")
+    await dispute.answers(APPLICANT, AnswerChoice.DISAGREE, reason="我方先报备")
     await dispute.wants_meeting()
-    await dispute.answers("", CALLED, meeting(), person=COMMERCE)
+    await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)
     await dispute.meets()
     held = dispute.tasks[HOLDER]
     assert held.kind is TaskKind.RECORD_MEETING

@@ -16,11 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from crypto.keyring import Keyring
 from db import messages
 from db.connection.listen import Listener
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from db.tables import mail
 from delivery.sender import MailSender
 from delivery.wake import Wake
 from domain.accounts.application import Stage
+from domain.notices import Notice
 from domain.policy import load_policy
 from embedded.mails import read_mails
 from embedded.processes.ports import free_row
@@ -28,7 +29,7 @@ from embedded.servers.mailsink import MailSinkService
 from embedded.servers.service import until
 from embedded.welcome import sample_organisation
 from runtime.settings import Settings
-from texts.mails.mail import MailFacts, MailKind
+from texts.mails.mail import MailFacts
 
 KEYS = Keyring.parse("k1:cdPUBaVTjNr1ksC6Ov5SpqQ4v+TKL1ZUBOIgk3CuBeU=")
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -36,7 +37,7 @@ NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 
 def queued(key: str, facts: dict[str, Any] | None = None) -> dict[str, Any]:
     told = MailFacts(
-        kind=MailKind.ACTIVATED,
+        kind=Notice.ACTIVATED,
         language="zh",
         to_name="李明",
         subject_id=key,
@@ -64,9 +65,9 @@ class Post:
         self.engine, self.sink, self.sending = engine, sink, sending
 
     async def queue(self, *mails: dict[str, Any]) -> None:
-        async with self.engine.begin() as tx:
-            await tx.execute(insert(mail), list(mails))
-            await tx.execute(text(f"NOTIFY {messages.MAILS}"))
+        async with self.engine.begin() as connection:
+            await connection.execute(insert(mail), list(mails))
+            await connection.execute(text(f"NOTIFY {messages.MAILS}"))
 
     async def arrived(self, *keys: str) -> None:
         async def there() -> bool:
@@ -76,14 +77,14 @@ class Post:
         assert await until(there, 20, give_up=self.sending.done), [one.subject for one in read_mails(self.sink.mails)]
 
     async def row(self, key: str) -> Any:
-        async with self.engine.connect() as tx:
-            return (await tx.execute(mail.select().where(mail.c.key == key))).one()
+        async with self.engine.connect() as connection:
+            return (await connection.execute(mail.select().where(mail.c.key == key))).one()
 
 
 @pytest.fixture
 async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
-    async with engine.begin() as tx:
-        await import_organisation(tx, sample_organisation(), now=NOW, by="test")
+    async with engine.begin() as connection:
+        await import_organisation(connection, sample_organisation(), now=NOW, by="test")
     sink = MailSinkService(tmp_path, free_row(1))
     settings = Settings(
         embedded=True,
@@ -95,7 +96,7 @@ async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncI
         link_keys=KEYS,
     )
     listener = Listener(database_url)
-    sender = MailSender(engine, Facts(load_policy()), settings, Wake(listener, messages.MAILS))
+    sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, messages.MAILS))
     listener.start()
     await sink.start()
     sending = asyncio.create_task(sender.run())

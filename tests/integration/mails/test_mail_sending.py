@@ -23,7 +23,7 @@ from crypto.links import link_id_of
 from db import messages
 from db.connection.listen import Listener
 from db.messages import Mail
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from delivery.sender import LEASE, MailSender
 from delivery.wake import Wake
 from domain.policy import load_policy
@@ -54,7 +54,7 @@ class Post:
             link_keys=KEYS,
         )
         listener = Listener(database_url)
-        self.sender = MailSender(engine, Facts(load_policy()), settings, Wake(listener, messages.MAILS))
+        self.sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, messages.MAILS))
 
     async def queue(self, *keys: str, person: str = "li.ming", facts: dict[str, Any] | None = None) -> None:
         told = {"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"}
@@ -69,17 +69,17 @@ class Post:
             )
             for key in keys
         ]
-        async with self.engine.begin() as tx:
-            await messages.keep_step(tx, "application-a1", uuid4().hex, Moved(), mails)
+        async with self.engine.begin() as connection:
+            await messages.keep_step(connection, "application-a1", uuid4().hex, Moved(), mails)
 
     async def due_at_once(self) -> None:
-        async with self.engine.begin() as tx:
-            await tx.execute(text("UPDATE mail SET due = now()"))
+        async with self.engine.begin() as connection:
+            await connection.execute(text("UPDATE mail SET due = now()"))
 
     async def rows(self) -> list[Any]:
-        async with self.engine.connect() as tx:
+        async with self.engine.connect() as connection:
             return list(
-                await tx.execute(
+                await connection.execute(
                     text(
                         "SELECT key, attempts, sent_at, last_error, due > now() AS later,"
                         " extract(epoch FROM due - now()) / 60 AS minutes FROM mail"
@@ -91,8 +91,8 @@ class Post:
 @pytest.fixture
 async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncIterator[Post]:
     made = Post(engine, database_url, tmp_path)
-    async with engine.begin() as tx:
-        await import_organisation(tx, sample_organisation(), now=NOW, by="test")
+    async with engine.begin() as connection:
+        await import_organisation(connection, sample_organisation(), now=NOW, by="test")
     yield made
     made.sender.hang_up()
 
@@ -112,8 +112,10 @@ async def test_x3_a_repeated_mail_is_the_same_mail_with_the_same_link(post: Post
     async with MailSink(post.folder, port=post.port) as sink:
         await post.queue("one")
         await post.sender.send_due()
-        async with post.engine.begin() as tx:  # as after a crash between the server's acceptance and our note of it
-            await tx.execute(text("UPDATE mail SET sent_at = NULL, due = now()"))
+        async with (
+            post.engine.begin() as connection
+        ):  # as after a crash between the server's acceptance and our note of it
+            await connection.execute(text("UPDATE mail SET sent_at = NULL, due = now()"))
         await post.sender.send_due()
         first, second = sink.mails("li.ming@example.com")
     assert first.message_id == second.message_id
@@ -124,7 +126,7 @@ async def test_x3_a_repeated_mail_is_the_same_mail_with_the_same_link(post: Post
 async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
     await post.queue(*(f"mail-{number}" for number in range(30)))
     async with MailSink(post.folder, port=post.port) as sink:
-        other = MailSender(post.engine, Facts(load_policy()), post.sender._settings, post.sender._wake)
+        other = MailSender(post.engine, ReferenceData(load_policy()), post.sender._settings, post.sender._wake)
         while sum(await asyncio.gather(post.sender.send_due(), other.send_due())):
             continue
         other.hang_up()

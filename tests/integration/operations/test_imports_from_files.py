@@ -21,7 +21,7 @@ from db.accounts import registers
 from db.accounts.applications import KeyedParty, RegisteredParty
 from db.conflicts import candidates
 from db.imports import BATCH
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.tables import audit as audit_table
 from domain.accounts.register_entries import BackgroundEntry, ProjectEntry
 from domain.calendar import DayKind
@@ -44,34 +44,34 @@ SINCE: dict[str, Any] = {"now": NOW, "by": "operator:root"}
 
 
 @pytest.fixture
-def facts() -> Facts:
-    return Facts(load_policy())
+def facts() -> ReferenceData:
+    return ReferenceData(load_policy())
 
 
 @pytest.fixture
-def imports(engine: AsyncEngine, facts: Facts) -> Imports:
+def imports(engine: AsyncEngine, facts: ReferenceData) -> Imports:
     return Imports(engine, facts, KEYS)
 
 
 async def recorded(engine: AsyncEngine) -> list[str]:
     """The names of all events; the record they stand in holds."""
-    async with engine.connect() as tx:
-        proof = await audit.verify(tx, lambda seq, digest, seal: head_seal_holds(seq, digest, seal, KEYS))
+    async with engine.connect() as connection:
+        proof = await audit.verify(connection, lambda seq, digest, seal: head_seal_holds(seq, digest, seal, KEYS))
         assert proof.faults == ()
-        return list(await tx.scalars(select(audit_table.c.event).order_by(audit_table.c.seq)))
+        return list(await connection.scalars(select(audit_table.c.event).order_by(audit_table.c.seq)))
 
 
 async def count(engine: AsyncEngine, table: str) -> int:
-    async with engine.connect() as tx:
-        return int(await tx.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
+    async with engine.connect() as connection:
+        return int(await connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0)
 
 
 async def running(engine: AsyncEngine, *stages: str) -> None:
     """Applications at these stages; only their workflow ids matter here."""
-    async with engine.begin() as tx:
-        await tx.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
         for number, stage in enumerate(stages):
-            await tx.execute(
+            await connection.execute(
                 text(
                     "INSERT INTO application (id, workflow_id, applicant, stage, round, form, policy_digest,"
                     " submitted_at, stage_since)"
@@ -92,7 +92,7 @@ def changed_company() -> Organisation:
 
 
 async def test_an_organisation_is_imported_once_and_says_what_is_different(
-    engine: AsyncEngine, imports: Imports, facts: Facts
+    engine: AsyncEngine, imports: Imports, facts: ReferenceData
 ) -> None:
     first = await imports.organisation(COMPANY, **SINCE)
     assert (first.version, len(first.added), first.left, first.parts) == (1, len(COMPANY.people), (), ())
@@ -111,16 +111,16 @@ async def test_an_organisation_is_imported_once_and_says_what_is_different(
         "parts": ("company",),
         "told": 0,
     }
-    async with engine.connect() as tx:
-        assert await facts.organisation(tx) == changed_company()
+    async with engine.connect() as connection:
+        assert await facts.organisation(connection) == changed_company()
     assert await recorded(engine) == ["organisation_imported"] * 2
 
 
 async def test_running_processes_are_told_and_ended_ones_are_not(engine: AsyncEngine, imports: Imports) -> None:
     await running(engine, "commerce_check", "vp_review", "active", "withdrawn")
     done = await imports.organisation(COMPANY, **SINCE)
-    async with engine.connect() as tx:
-        told = list(await tx.scalars(text("SELECT workflow_id FROM nudge ORDER BY id")))
+    async with engine.connect() as connection:
+        told = list(await connection.scalars(text("SELECT workflow_id FROM nudge ORDER BY id")))
     assert told == ["application-0", "application-1"]
     assert done.told == 2
     assert (await imports.calendar([AnnouncedYear(year=2027, days={date(2027, 2, 6): DayKind.OFF})], **SINCE)).told == 2
@@ -128,13 +128,15 @@ async def test_running_processes_are_told_and_ended_ones_are_not(engine: AsyncEn
 
 async def test_two_imports_of_one_organisation_at_once_make_one_version(engine: AsyncEngine) -> None:
     done = await asyncio.gather(
-        *(Imports(engine, Facts(load_policy()), KEYS).organisation(COMPANY, **SINCE) for _ in range(4))
+        *(Imports(engine, ReferenceData(load_policy()), KEYS).organisation(COMPANY, **SINCE) for _ in range(4))
     )
     assert sorted(one.unchanged for one in done) == [False, True, True, True]
     assert await recorded(engine) == ["organisation_imported"]
 
 
-async def test_an_import_that_cannot_leave_its_trace_has_not_happened(engine: AsyncEngine, facts: Facts) -> None:
+async def test_an_import_that_cannot_leave_its_trace_has_not_happened(
+    engine: AsyncEngine, facts: ReferenceData
+) -> None:
     with pytest.raises(IndexError):
         await Imports(engine, facts, Keyring(())).organisation(COMPANY, **SINCE)
     with pytest.raises(IndexError):
@@ -161,8 +163,8 @@ async def test_background_is_added_corrected_and_never_overwritten_by_older_or_o
     for order in ([newer, other, older], [older, other, newer]):
         done = await imports.background(order, **SINCE)
         assert done.older == 1
-    async with engine.connect() as tx:
-        rows = await registers.background_of(tx, [name_key(company.name)], [])
+    async with engine.connect() as connection:
+        rows = await registers.background_of(connection, [name_key(company.name)], [])
     assert [BackgroundEntry.model_validate(row.document) for row in rows] == [newer, other]
     assert await recorded(engine) == ["register_imported"] * 2
 
@@ -171,8 +173,8 @@ async def test_the_record_of_an_import_names_no_customer(engine: AsyncEngine, im
     """X2: an import leaves counts and a digest behind."""
     await imports.background(BACKGROUND, **SINCE)
     await imports.projects(PROJECTS, **SINCE)
-    async with engine.connect() as tx:
-        bodies = list(await tx.scalars(select(audit_table.c.body).order_by(audit_table.c.seq)))
+    async with engine.connect() as connection:
+        bodies = list(await connection.scalars(select(audit_table.c.body).order_by(audit_table.c.seq)))
     assert bodies[1] | {"digest": ""} == {
         "register_name": "projects",
         "rows": 6,
@@ -188,8 +190,8 @@ async def test_the_record_of_an_import_names_no_customer(engine: AsyncEngine, im
 
 async def parties_of(engine: AsyncEngine, project: ProjectEntry, live_only: bool = True) -> list[RegisteredParty]:
     named = KeyedParty(role="customer", name=project.customer_name, name_key=name_key(project.customer_name))
-    async with engine.connect() as tx:
-        found = await candidates.candidates(tx, ["earlier_project"], [named], but="", live_only=live_only)
+    async with engine.connect() as connection:
+        found = await candidates.candidates(connection, ["earlier_project"], [named], but="", live_only=live_only)
     return [party for party in found if party.subject_id == project.id]
 
 
@@ -208,9 +210,11 @@ async def test_projects_are_imported_with_their_companies_and_salespeople(
     sold = project("2026-044")
     [customer] = await parties_of(engine, sold)
     assert customer.since == datetime.fromisoformat("2026-10-09T00:00:00+08:00")
-    async with engine.connect() as tx:
-        [row] = await registers.earlier_projects(tx, [sold.id])
-        roles = await tx.execute(text("SELECT role, name, uscc FROM party WHERE subject_id = '2026-044' ORDER BY id"))
+    async with engine.connect() as connection:
+        [row] = await registers.earlier_projects(connection, [sold.id])
+        roles = await connection.execute(
+            text("SELECT role, name, uscc FROM party WHERE subject_id = '2026-044' ORDER BY id")
+        )
         assert [tuple(role) for role in roles] == [
             ("customer", "上海汇川信息技术有限公司", "91310000132200821H"),
             ("related_party", "青岛海棠物流有限公司", "91370200264574251E"),
@@ -248,8 +252,8 @@ async def test_a_salesperson_who_is_nobody_or_two_people_stays_as_written_until_
     await imports.organisation(COMPANY, **SINCE)
     done = await imports.projects([live], **SINCE)
     assert (done.changed, done.unresolved) == (1, ())
-    async with engine.connect() as tx:
-        assert [row.salesperson for row in await registers.earlier_projects(tx, [live.id])] == ["huang.lei"]
+    async with engine.connect() as connection:
+        assert [row.salesperson for row in await registers.earlier_projects(connection, [live.id])] == ["huang.lei"]
 
 
 async def test_a_project_of_the_customer_itself_names_it_once(engine: AsyncEngine, imports: Imports) -> None:
@@ -274,20 +278,20 @@ async def test_a_large_register_is_imported_in_one_go(engine: AsyncEngine, impor
 
 
 async def test_announced_years_add_up_and_make_deadlines_certain(
-    engine: AsyncEngine, imports: Imports, facts: Facts
+    engine: AsyncEngine, imports: Imports, facts: ReferenceData
 ) -> None:
     """N12: from the next version on, working days of that year are counted as announced."""
     day = date(2027, 2, 14)
-    async with engine.connect() as tx:
-        assert (await facts.calendar(tx)).is_provisional(day)
+    async with engine.connect() as connection:
+        assert (await facts.calendar(connection)).is_provisional(day)
     first = AnnouncedYear(year=2027, days={day: DayKind.WORKING})
     later = AnnouncedYear(year=2028, days={date(2028, 1, 29): DayKind.WORKING}, published=False)
     done = await imports.calendar([first, later], **SINCE)
     assert (done.version, done.years, done.provisional) == (1, (2027, 2028), (2028,))
     assert (await imports.calendar([first], **SINCE)).unchanged
     assert (await imports.calendar([later.model_copy(update={"published": True})], **SINCE)).version == 2
-    async with engine.connect() as tx:
-        known = await facts.calendar(tx)
+    async with engine.connect() as connection:
+        known = await facts.calendar(connection)
     assert known.is_working_day(day)
     assert known.published_years == {2027, 2028}
     assert await recorded(engine) == ["calendar_imported"] * 2

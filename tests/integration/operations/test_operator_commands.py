@@ -79,9 +79,9 @@ def run_apart(environ: dict[str, str]) -> Run:
 
 
 async def counts(engine: AsyncEngine) -> dict[str, int]:
-    async with engine.connect() as tx:
+    async with engine.connect() as connection:
         tables = ("organisation", "calendar", "background", "earlier_project", "party", "audit")
-        return {name: int(await tx.scalar(text(f"SELECT count(*) FROM {name}")) or 0) for name in tables}
+        return {name: int(await connection.scalar(text(f"SELECT count(*) FROM {name}")) or 0) for name in tables}
 
 
 async def test_an_organisation_is_imported_shown_and_not_imported_twice(run: Run, run_apart: Run) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import pytest
 
-from api.auth.token_verifier import LEEWAY_SECONDS, Doorkeeper
+from api.auth.token_verifier import LEEWAY_SECONDS, TokenVerifier
 from api.problems import Refusal, Unavailable
 from runtime.settings import Settings
 from tests.e2e.support.issuer import AUDIENCE, NAME, Issuer, SigningKey
@@ -30,8 +30,10 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture
-def door(issuer: Issuer) -> Doorkeeper:
-    return Doorkeeper(Settings(embedded=True, oidc_issuer=NAME, oidc_audience=AUDIENCE, oidc_jwks_url=issuer.jwks_url))
+def door(issuer: Issuer) -> TokenVerifier:
+    return TokenVerifier(
+        Settings(embedded=True, oidc_issuer=NAME, oidc_audience=AUDIENCE, oidc_jwks_url=issuer.jwks_url)
+    )
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def later(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     return moved
 
 
-async def refused(door: Doorkeeper, token: str) -> str:
+async def refused(door: TokenVerifier, token: str) -> str:
     with pytest.raises(Refusal) as refusal:
         await door.login_of(token)
     assert refusal.value.status == 401
@@ -66,7 +68,7 @@ async def refused(door: Doorkeeper, token: str) -> str:
 
 
 async def test_a_key_that_the_issuer_has_withdrawn_is_believed_five_minutes_at_most(
-    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     stolen, fresh = issuer.keys[0], SigningKey("ES256")
     assert await door.login_of(stolen.token("li.ming")) == "li.ming"
@@ -77,7 +79,7 @@ async def test_a_key_that_the_issuer_has_withdrawn_is_believed_five_minutes_at_m
 
 
 async def test_a_new_key_is_found_by_its_id_and_a_flood_of_unknown_ids_is_not_passed_on(
-    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     assert await door.login_of(issuer.keys[0].token("li.ming")) == "li.ming"
     issuer.keys.append(SigningKey("ES256"))
@@ -90,7 +92,7 @@ async def test_a_new_key_is_found_by_its_id_and_a_flood_of_unknown_ids_is_not_pa
 
 
 async def test_a_slow_issuer_holds_nobody_up_whose_key_is_known(
-    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     """Tokens under ids that nobody knows wait for one fetch together, while everybody else is answered from memory."""
     key = issuer.keys[0]
@@ -110,7 +112,7 @@ async def test_a_slow_issuer_holds_nobody_up_whose_key_is_known(
 
 
 async def test_an_issuer_that_gives_no_answer_is_not_asked_again_at_once(
-    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     key, unknown = issuer.keys[0], SigningKey("ES256")
     assert await door.login_of(key.token("li.ming")) == "li.ming"
@@ -133,7 +135,7 @@ async def test_an_issuer_that_gives_no_answer_is_not_asked_again_at_once(
 
 
 async def test_known_keys_are_renewed_beside_the_requests(
-    door: Doorkeeper, issuer: Issuer, clock: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     key = issuer.keys[0]
     assert await door.login_of(key.token("li.ming")) == "li.ming"
@@ -151,7 +153,7 @@ async def test_known_keys_are_renewed_beside_the_requests(
 
 
 async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_key_are_refused(
-    door: Doorkeeper, issuer: Issuer
+    door: TokenVerifier, issuer: Issuer
 ) -> None:
     key = issuer.keys[0]
     wrong: list[dict[str, Any]] = [{"aud": "another-portal"}, {"iss": "https://elsewhere.example/"}, {"sub": 7}]
@@ -169,7 +171,7 @@ async def test_tokens_for_others_from_others_too_old_or_signed_with_the_public_k
 
 
 async def test_a_token_verified_before_still_expires_and_says_nothing_for_another(
-    door: Doorkeeper, issuer: Issuer, later: SimpleNamespace
+    door: TokenVerifier, issuer: Issuer, later: SimpleNamespace
 ) -> None:
     key = issuer.keys[0]
     token = key.token("li.ming", exp=time.time() + 240)
@@ -185,7 +187,7 @@ async def test_a_token_verified_before_still_expires_and_says_nothing_for_anothe
 
 
 async def test_no_more_tokens_are_remembered_than_there_is_room_for(
-    door: Doorkeeper, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+    door: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("api.auth.token_verifier.MOST_BELIEVED", 2)
     for login in ("li.ming", "wang.fang", "gao.yuan", "yang.fan", "li.ming"):

@@ -13,7 +13,7 @@ from fastapi import FastAPI, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.steps import Moved
-from api.gateway.gateway import FrontDoor, Receipts
+from api.gateway.gateway import Receipts, SignalGateway
 from api.state import State, Viewer, viewer_of
 from db import messages
 from db.connection.direct import Direct
@@ -154,8 +154,8 @@ async def door(
         record=record,
         client=client,
         facts=RULES,
-        door=FrontDoor(record, client, KEYS, receipts, lambda: NOW),
-        doorkeeper=cast(Any, None),
+        door=SignalGateway(record, client, KEYS, receipts, lambda: NOW),
+        token_verifier=cast(Any, None),
         clock=lambda: NOW,
     )
 
@@ -177,21 +177,23 @@ async def door(
         yield ask
 
 
-async def fill(tx: AsyncConnection) -> None:
+async def fill(connection: AsyncConnection) -> None:
     """Five projects of yang.fan: one that asks a clerk, one disputed with xu.jing, one whose meeting the COO is
     invited to, one lost and told, one lost and not told; and one of guo.tao."""
-    await projects.add(tx, row("p1", stage=ProjectStage.CONFLICT_CHECK))
-    await projects.keep_matches(tx, "p1", 1, [MATCH])
-    await tasks.open_task(tx, task("t1", TaskKind.CONFLICT_CHECK, subject="p1", slot=CLERK), [asked("t1", CLERK)])
-    await projects.add(tx, row("p2", stage=ProjectStage.DISPUTED, account_id="account-1"))
-    await disputes.add(tx, dispute("p2"))
-    await projects.add(tx, row("p3", stage=ProjectStage.DISPUTED))
+    await projects.add(connection, row("p1", stage=ProjectStage.CONFLICT_CHECK))
+    await projects.keep_matches(connection, "p1", 1, [MATCH])
+    await tasks.open_task(
+        connection, task("t1", TaskKind.CONFLICT_CHECK, subject="p1", slot=CLERK), [asked("t1", CLERK)]
+    )
+    await projects.add(connection, row("p2", stage=ProjectStage.DISPUTED, account_id="account-1"))
+    await disputes.add(connection, dispute("p2"))
+    await projects.add(connection, row("p3", stage=ProjectStage.DISPUTED))
     meeting = {"starts_at": "2026-12-03T09:30:00+08:00", "place": "三楼", "participants": ["liu.yang"]}
-    await disputes.add(tx, dispute("p3", DisputeStage.MEETING, meeting=meeting))
+    await disputes.add(connection, dispute("p3", DisputeStage.MEETING, meeting=meeting))
     for project_id in ("p4", "p5"):
         loss = {"reason": "价格", "competitor": "", "by": APPLICANT, "at": NOW.isoformat()}
-        await projects.add(tx, row(project_id, stage=ProjectStage.ENDED, loss=loss))
+        await projects.add(connection, row(project_id, stage=ProjectStage.ENDED, loss=loss))
     told = Mail(key="k", subject_id="p4", person="tang.bo", facts={"kind": "lost"}, link_id=None, created_at=NOW)
-    await messages.keep_step(tx, "project-p4", "lost", Moved(), [told])
-    await projects.add(tx, row("p6", applicant=OTHER, salesperson=OTHER, department="finance-industry"))
-    await tx.commit()
+    await messages.keep_step(connection, "project-p4", "lost", Moved(), [told])
+    await projects.add(connection, row("p6", applicant=OTHER, salesperson=OTHER, department="finance-industry"))
+    await connection.commit()

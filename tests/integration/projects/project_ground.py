@@ -29,7 +29,7 @@ from activities.steps import (
     Suspects,
     SuspectsStep,
 )
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from activities.unit_of_work import Recorder
 from crypto.keyring import Keyring
 from crypto.seal import seal
@@ -43,12 +43,13 @@ from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.accounts.application import Stage
 from domain.base import Wire
+from domain.notices import Notice
 from domain.projects.project import ProjectForm, ProjectStage, Resumption
-from domain.projects.rules import ProjectNotice, project_choices
+from domain.projects.rules import project_choices
 from domain.projects.silence import Silence
 from domain.statements import AnswerTask, RegisterProject, Statement
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import APPROVE, ASSIGN, CLEAR, SUSPECT, Ask, TaskKind
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.integration.tasks.race_ground import NOW, Ground, Racer
 from tests.integration.tasks.race_ground import form as account_form
@@ -104,7 +105,7 @@ class ProjectGround(Ground):
         made = await self.registered(project_id, person, given, now)
         await made.routes()
         await made.is_checked()
-        assert (await made.answers(CLERK, CLEAR)).accepted
+        assert (await made.answers(CLERK, AnswerChoice.CLEAR)).accepted
         await made.asks_vp()
         return made
 
@@ -118,36 +119,36 @@ class ProjectGround(Ground):
         given = account_form(names[0], aliases=names[1:], **more)
         racer = Racer(id=account_id, applicant=salesperson, form=given, approved=False, stage=Stage.ACTIVE)
         await self.register([racer])
-        async with self.engine.begin() as tx:
+        async with self.engine.begin() as connection:
             row = AccountRow(
                 id=account_id,
                 application_id=account_id,
                 salesperson=salesperson,
                 department=None,
                 form=given,
-                slot=accounts.free_slot(await accounts.slots_taken(tx, salesperson)),
+                slot=accounts.free_slot(await accounts.slots_taken(connection, salesperson)),
                 account_limit=5,
                 gm_decision=None,
                 activated_at=NOW - timedelta(days=100),
             )
             parties = keyed_parties(given)
-            await accounts.activate(tx, row, parties)
+            await accounts.activate(connection, row, parties)
             since = row.activated_at
-            await applications.set_parties(tx, "account", account_id, parties, since=since, live=True)
+            await applications.set_parties(connection, "account", account_id, parties, since=since, live=True)
 
     async def revoked(self, account_id: str) -> None:
         """R5: the customer is nobody's account any more."""
-        async with self.engine.begin() as tx:
-            await tx.execute(account.update().where(account.c.id == account_id).values(revoked_at=NOW))
-            await tx.execute(claim.update().where(claim.c.account_id == account_id).values(live=False))
-            await applications.set_live(tx, "account", account_id, False)
+        async with self.engine.begin() as connection:
+            await connection.execute(account.update().where(account.c.id == account_id).values(revoked_at=NOW))
+            await connection.execute(claim.update().where(claim.c.account_id == account_id).values(live=False))
+            await applications.set_live(connection, "account", account_id, False)
 
     async def imported(self, row: EarlierProjectRow, given: ProjectForm) -> None:
         """A project of the register that there was before."""
-        async with self.engine.begin() as tx:
-            await registers.keep_earlier_projects(tx, [row])
+        async with self.engine.begin() as connection:
+            await registers.keep_earlier_projects(connection, [row])
             await applications.set_parties(
-                tx,
+                connection,
                 "earlier_project",
                 row.id,
                 keyed_parties(given),
@@ -193,13 +194,15 @@ class ProjectGround(Ground):
             ]
             if stage is ProjectStage.APPROVAL:
                 vp = (NORTH_VP, "holder", None)
-                self._add_task(rows, one, TaskKind.PROJECT_APPROVAL, FAN, vp, choice=APPROVE if approved else "")
+                self._add_task(
+                    rows, one, TaskKind.PROJECT_APPROVAL, FAN, vp, choice=AnswerChoice.APPROVE if approved else ""
+                )
             elif "contract_application" in columns:
                 clerks = ((CLERK, "holder", None), (OTHER_CLERK, "holder", None))
                 self._add_task(rows, one, TaskKind.CONTRACT_REVIEW, "", *clerks)
             elif stage is ProjectStage.CONFLICT_CONFIRMATION:
                 clerk = (CLERK, "holder", None)
-                self._add_task(rows, one, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=SUSPECT)
+                self._add_task(rows, one, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=AnswerChoice.SUSPECT)
                 vp, delegate = (EAST_VP, "holder", None), (EAST_VPS_DELEGATE, "delegate", EAST_VP)
                 self._add_task(rows, one, TaskKind.CONFLICT_CONFIRMATION, JING, vp, delegate)
         await self.insert(rows)
@@ -307,7 +310,7 @@ class Registration:
     async def is_checked(self, clerk: str = CLERK) -> Moved:
         """P4: the commerce manager assigns a clerk, who is asked to look for conflicts."""
         await self.moves(ProjectStage.ASSIGNMENT, (TaskKind.ASSIGN_CLERK, ""))
-        assigned = await self.answers(COMMERCE, ASSIGN, clerk=clerk)
+        assigned = await self.answers(COMMERCE, AnswerChoice.ASSIGN, clerk=clerk)
         assert assigned.decision is not None
         return await self.moves(ProjectStage.CONFLICT_CHECK, (TaskKind.CONFLICT_CHECK, assigned.decision.names[0]))
 
@@ -317,7 +320,7 @@ class Registration:
 
     async def is_approved(self) -> ApprovedProject:
         """By the VP who is asked."""
-        assert (await self.answers(self.asked()[0], APPROVE)).accepted
+        assert (await self.answers(self.asked()[0], AnswerChoice.APPROVE)).accepted
         return await self.approves()
 
     async def approves(self) -> ApprovedProject:
@@ -334,16 +337,12 @@ class Registration:
         step = SilenceStep(key=self._key("silence"), now=self.now, subject=self.subject, silence=silence)
         return await self.run(self.ground.project_steps.remind_of_silence, step)
 
-    async def moves(
-        self, stage: ProjectStage, *asks: tuple[TaskKind, str], notices: Sequence[ProjectNotice] = ()
-    ) -> Moved:
+    async def moves(self, stage: ProjectStage, *asks: tuple[TaskKind, str], notices: Sequence[Notice] = ()) -> Moved:
         moved = await self.run(self.ground.records.move, self.move_step(stage, *asks, notices=notices))
         self.tasks = moved.tasks
         return moved
 
-    def move_step(
-        self, stage: ProjectStage, *asks: tuple[TaskKind, str], notices: Sequence[ProjectNotice] = ()
-    ) -> MoveStep:
+    def move_step(self, stage: ProjectStage, *asks: tuple[TaskKind, str], notices: Sequence[Notice] = ()) -> MoveStep:
         return MoveStep(
             key=self._key(f"move:{stage}"),
             now=self.now,
@@ -400,11 +399,11 @@ class Registration:
         return first
 
     async def once(self, method: Callable[[Any], Awaitable[R]], step: Step) -> R:
-        return await self.ground.run(method, step, self.workflow_id, final=(ForeignStep,))
+        return await self.ground.run(method, step, self.workflow_id, final=(IllegalTransition,))
 
     async def row(self) -> ProjectRow:
-        async with self.ground.engine.connect() as tx:
-            row = await projects.find(tx, self.id)
+        async with self.ground.engine.connect() as connection:
+            row = await projects.find(connection, self.id)
         assert row is not None
         return row
 
@@ -419,8 +418,8 @@ class Registration:
 
     async def task(self, slot: str | None = None) -> TaskRow:
         (known,) = [one for one in self.tasks if slot is None or one.slot == slot]
-        async with self.ground.engine.connect() as tx:
-            row = await tasks.find(tx, known.id)
+        async with self.ground.engine.connect() as connection:
+            row = await tasks.find(connection, known.id)
         assert row is not None
         return row
 

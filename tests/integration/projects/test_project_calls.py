@@ -55,7 +55,7 @@ from workflows.project import ProjectRegistration
 
 
 @pytest.fixture
-async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with filled(engine) as connection:
         yield connection
 
@@ -67,10 +67,10 @@ async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
 
 
 async def test_d2_x3_a_dispute_between_two_runs_of_its_registration_asks_for_the_same_again(
-    engine: AsyncEngine, database_url: str, tx: AsyncConnection
+    engine: AsyncEngine, database_url: str, connection: AsyncConnection
 ) -> None:
     """The registration has asked for it back and begins it again in a moment: nothing is over."""
-    await fill(tx)
+    await fill(connection)
     temporal = Path(sys.executable).with_name("temporal")
     async with (
         await WorkflowEnvironment.start_local(
@@ -82,8 +82,8 @@ async def test_d2_x3_a_dispute_between_two_runs_of_its_registration_asks_for_the
         held_up = await call(APPLICANT, "POST", "/projects/p2/meeting", wants, headers={"Idempotency-Key": "m1"})
         assert (held_up.status_code, held_up.json()["code"]) == (503, "engine_away")
         assert held_up.headers["retry-after"]
-        await tx.execute(text("UPDATE dispute SET stage = 'shelved' WHERE id = 'p2-1'"))
-        await tx.commit()
+        await connection.execute(text("UPDATE dispute SET stage = 'shelved' WHERE id = 'p2-1'"))
+        await connection.commit()
         late = await call(APPLICANT, "POST", "/projects/p2/withdraw", wants, headers={"Idempotency-Key": "m2"})
         assert (late.status_code, late.json()["code"]) == (409, "process_over")
 
@@ -150,9 +150,9 @@ BODIES: dict[str, Any] = {
 }
 
 
-async def test_whoever_may_not_is_told_so_before_the_engine_is_asked(tx: AsyncConnection, call: Call) -> None:
+async def test_whoever_may_not_is_told_so_before_the_engine_is_asked(connection: AsyncConnection, call: Call) -> None:
     """P1, P8, D1, D2, U1, U6, U7, U8: 403 with the rule, 404 for what one may not know of."""
-    await fill(tx)
+    await fill(connection)
     for person, path, body, status, code in TURNED_AWAY:
         answer = await call(person, "POST", path, BODIES[body])
         assert (answer.status_code, answer.json()["code"]) == (status, code), (person, path)
@@ -180,15 +180,15 @@ class EngineWithoutDisputes:
 
 
 async def test_d4_whoever_steps_in_as_the_dispute_ends_is_heard_by_the_project(
-    tx: AsyncConnection, engine: AsyncEngine, database_url: str
+    connection: AsyncConnection, engine: AsyncEngine, database_url: str
 ) -> None:
     """D4: the two have agreed while the request was on its way; the project is not decided, so it is not too late."""
-    await fill(tx)
+    await fill(connection)
 
     async def both_agree() -> None:
-        await disputes.change(tx, "p2-1", stage=DisputeStage.AGREED, outcome=AGREED)
-        await projects.change(tx, "p2", agreement=AGREED, stage=ProjectStage.APPROVAL)
-        await tx.commit()
+        await disputes.change(connection, "p2-1", stage=DisputeStage.AGREED, outcome=AGREED)
+        await projects.change(connection, "p2", agreement=AGREED, stage=ProjectStage.APPROVAL)
+        await connection.commit()
 
     here = EngineWithoutDisputes(both_agree)
     async with door(engine, database_url, client=here) as call:
@@ -197,10 +197,10 @@ async def test_d4_whoever_steps_in_as_the_dispute_ends_is_heard_by_the_project(
 
 
 async def test_d4_x2_a_vps_delegate_sees_the_dispute_in_their_time(
-    tx: AsyncConnection, engine: AsyncEngine, database_url: str
+    connection: AsyncConnection, engine: AsyncEngine, database_url: str
 ) -> None:
     """D4: they act on the VP's behalf; before and after they know nothing of it, and an operator never does."""
-    await fill(tx)
+    await fill(connection)
     operator = next(person.id for person in ORGANISATION.people if Role.OPERATOR in person.roles)
 
     async def sees(delegate: str, principal: str, begins: timedelta) -> list[str]:
@@ -222,9 +222,9 @@ async def test_d4_x2_a_vps_delegate_sees_the_dispute_in_their_time(
 
 
 async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_decide_on(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
-    await fill(tx)
+    await fill(connection)
     (one,) = (await call(CLERK, "GET", "/tasks")).json()["items"]
     assert one["subject"] == {"type": "project", "id": "p1", "title": FORM.name}
     assert one["rule"] == "P4"
@@ -241,8 +241,8 @@ async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_d
     }
 
 
-async def test_projects_are_listed_by_status_and_salesperson_and_paged(tx: AsyncConnection, call: Call) -> None:
-    await fill(tx)
+async def test_projects_are_listed_by_status_and_salesperson_and_paged(connection: AsyncConnection, call: Call) -> None:
+    await fill(connection)
     lost = (await call(CLERK, "GET", f"/projects?status={ProjectStatus.ENDED}")).json()["items"]
     assert {one["id"] for one in lost} == {"p4", "p5"}
     theirs = (await call(CLERK, "GET", f"/projects?salesperson={OTHER}")).json()["items"]
@@ -256,11 +256,11 @@ async def test_projects_are_listed_by_status_and_salesperson_and_paged(tx: Async
     assert sorted(found) == ["p1", "p2", "p3", "p4", "p5", "p6"]
 
 
-async def test_u6_a_shelved_project_names_what_resumes_it(tx: AsyncConnection, call: Call) -> None:
-    await projects.add(tx, row("old", stage=ProjectStage.SHELVED))
+async def test_u6_a_shelved_project_names_what_resumes_it(connection: AsyncConnection, call: Call) -> None:
+    await projects.add(connection, row("old", stage=ProjectStage.SHELVED))
     why = {"why_silent": "x", "why_resume": "y"}
-    await projects.add(tx, row("new", stage=ProjectStage.RESUME_REVIEW, resumes="old", resumption=why))
-    await tx.commit()
+    await projects.add(connection, row("new", stage=ProjectStage.RESUME_REVIEW, resumes="old", resumption=why))
+    await connection.commit()
     assert (await call(APPLICANT, "GET", "/projects/old")).json()["resumed_by"] == "new"
     new = (await call(APPLICANT, "GET", "/projects/new")).json()
     assert (new["resumes"], new["resumption"]["why_silent"]) == ("old", "x")
@@ -277,28 +277,28 @@ async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> N
     assert {"answer_task", "call_for_meeting", "move_meeting", "call_off_meeting"} <= set(dispute.HEARS)
 
 
-async def test_x2_the_list_and_the_single_row_are_one_condition(tx: AsyncConnection) -> None:
-    await fill(tx)
+async def test_x2_the_list_and_the_single_row_are_one_condition(connection: AsyncConnection) -> None:
+    await fill(connection)
 
     async def listed(person: Person) -> set[str]:
-        return {one.id for one in await lists.projects_seen(tx, scope_of(person, ORGANISATION))}
+        return {one.id for one in await lists.projects_seen(connection, scope_of(person, ORGANISATION))}
 
     async def single(person: Person) -> set[str]:
         scope = scope_of(person, ORGANISATION)
-        return {one for one in ("p1", "p2", "p3", "p4", "p5", "p6") if await lists.sees_project(tx, scope, one)}
+        return {one for one in ("p1", "p2", "p3", "p4", "p5", "p6") if await lists.sees_project(connection, scope, one)}
 
     for person in ORGANISATION.people:
         assert await listed(person) == await single(person)
 
 
-async def test_a_dossier_prints(tx: AsyncConnection, call: Call) -> None:
+async def test_a_dossier_prints(connection: AsyncConnection, call: Call) -> None:
     """N11."""
-    await fill(tx)
-    await tasks.close(tx, ["t1"], TaskStatus.WITHDRAWN, at=NOW, because="x")
+    await fill(connection)
+    await tasks.close(connection, ["t1"], TaskStatus.WITHDRAWN, at=NOW, because="x")
     share = [{"person": APPLICANT, "percent": str(Decimal("62.50"))}, {"person": HOLDER, "percent": "37.50"}]
     agreement = {"how": "agreed", "responsible": APPLICANT, "split": share, "cooperation": "联合投标"}
-    await projects.change(tx, "p2", agreement=agreement)
-    await tx.commit()
+    await projects.change(connection, "p2", agreement=agreement)
+    await connection.commit()
     plain = (await call(CLERK, "GET", "/projects/p2/dossier")).json()
     assert plain["project"]["agreement"]["split"][1]["person"] == {"id": HOLDER, "name": "徐静"}
     assert [one["stage"] for one in plain["disputes"]] == ["negotiation"]

@@ -11,15 +11,15 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import CorrectContractStep
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db.accounts import applications
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.reports import reports
 from domain.disputes.dispute import Claimant, DisputeStage, Origin
+from domain.notices import Notice
 from domain.projects.project import ContractCorrection, ProjectStage, SalesStage
-from domain.projects.rules import ProjectNotice
 from domain.projects.silence import Silence
 from domain.statements import (
     AnswerTask,
@@ -32,7 +32,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks.task import ACCEPT, CLEAR, RECEIVED, REJECT, SEND_BACK, SUSPECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.projects.project_ground import (
     CLERK,
     COMMERCE,
@@ -75,7 +75,7 @@ async def shelved(ground: ProjectGround, project_id: str = "old") -> Registratio
     """U4: three months of silence."""
     made = await ground.active(project_id, FAN, form("云岭精工"))
     made.now = THREE_MONTHS
-    await made.moves(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED])
+    await made.moves(ProjectStage.SHELVED, notices=[Notice.SHELVED])
     return made
 
 
@@ -116,8 +116,8 @@ async def test_u1_an_update_is_kept_and_restarts_the_clocks(ground: ProjectGroun
     assert row.form.expected_signing == form("云岭精工").expected_signing
     mine.now += 7 * DAY
     assert (await mine.say(UpdateProject, FAN, update=WEEKLY)).accepted
-    async with ground.engine.connect() as tx:
-        newest, first = await projects.updates_of(tx, "p1")
+    async with ground.engine.connect() as connection:
+        newest, first = await projects.updates_of(connection, "p1")
     assert (newest.number, newest.stage, newest.recorded_at) == (2, None, mine.now)
     assert (first.number, first.stage, first.amount, first.person) == (1, "tender", Decimal("3000000.00"), FAN)
     assert (await mine.row()).form.amount == Decimal("3000000.00")
@@ -147,7 +147,7 @@ async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: Pro
         (TWO_WEEKS, Silence.THREE_MONTHS),
     ):
         mine.now = early
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.reminds(silence)
     await mine.reminds(Silence.TWO_WEEKS)
     assert await mine.told("silent_two_weeks") == sorted([FAN, NORTH_GM])
@@ -159,9 +159,9 @@ async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: Pro
         "silence_ahead.one_month": "2027-01-01",
         "silence_ahead.three_months": "2027-03-01",
     }
-    with pytest.raises(ForeignStep):  # once, under whatever key
+    with pytest.raises(IllegalTransition):  # once, under whatever key
         await mine.reminds(Silence.TWO_WEEKS)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.reminds(Silence.ONE_MONTH)
     mine.now = ONE_MONTH
     await mine.reminds(Silence.ONE_MONTH)
@@ -190,21 +190,21 @@ async def test_u4_shelved_after_three_months_and_not_a_moment_before(ground: Pro
     mine = await ground.active("p1", FAN, form("云岭精工"))
     for early in (NOW, TWO_WEEKS, THREE_MONTHS - timedelta(microseconds=1)):
         mine.now = early
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.moves(ProjectStage.SHELVED)
     assert (await mine.say(UpdateProject, FAN, update=WEEKLY)).accepted
     mine.now = THREE_MONTHS
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.SHELVED)
     assert (await mine.stage(), await mine.live()) == (ProjectStage.ACTIVE, True)
     mine.now = datetime(2027, 6, 1, 2, tzinfo=UTC)
-    await mine.moves(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED])
+    await mine.moves(ProjectStage.SHELVED, notices=[Notice.SHELVED])
     row = await mine.row()
     assert (row.stage, row.end_reason, row.silences) == (ProjectStage.SHELVED, {"reason": "", "rule": "U4"}, 3)
     assert row.number is not None
     assert await mine.told("shelved") == sorted([FAN, NORTH_GM, NORTH_VP])
     assert not await mine.live()
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.reminds(Silence.ONE_MONTH)
 
 
@@ -219,28 +219,30 @@ async def test_u6_a_resumption_is_a_new_registration_with_a_new_place_in_time(gr
     assert (new.asked(), await new.live()) == ([CLERK, OTHER_CLERK], False)
     assert (await new.task()).note == {"reason": f"{WHY.why_silent}\n{WHY.why_resume}", "resumes": "old"}
     between = await ground.registered("between", JING, form("云岭精工"), new.now + DAY)
-    with pytest.raises(ForeignStep):  # nobody has accepted
+    with pytest.raises(IllegalTransition):  # nobody has accepted
         await new.moves(ProjectStage.ROUTING)
     new.now += 5 * DAY
-    assert (await new.answers(CLERK, ACCEPT)).accepted
+    assert (await new.answers(CLERK, AnswerChoice.ACCEPT)).accepted
     await new.moves(ProjectStage.ROUTING)
     row = await new.row()
     assert (row.resumes, row.registered_at, row.round, row.number) == ("old", new.now, 1, None)
     assert await new.live()
-    async with ground.engine.connect() as tx:
-        assert set((await applications.party_times(tx, "project", "new")).values()) == {new.now}
+    async with ground.engine.connect() as connection:
+        assert set((await applications.party_times(connection, "project", "new")).values()) == {new.now}
     await new.routes()
     await new.is_checked()
     (_, suspect) = (await new.task()).choices
     assert suspect.fields[0].options == ("between",)
-    assert (await new.answers(CLERK, CLEAR)).accepted
+    assert (await new.answers(CLERK, AnswerChoice.CLEAR)).accepted
     await new.asks_vp()
     assert (await new.is_approved()).number == "P2027-00001"
     kept = await old.row()
     assert (kept.stage, kept.number) == (ProjectStage.SHELVED, "P2026-00001")
     await between.routes()
     await between.is_checked()
-    assert [choice.fields[0].options for choice in (await between.task()).choices if choice.choice == SUSPECT] == [()]
+    assert [
+        choice.fields[0].options for choice in (await between.task()).choices if choice.choice == AnswerChoice.SUSPECT
+    ] == [()]
 
 
 async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(ground: ProjectGround) -> None:
@@ -250,8 +252,8 @@ async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(groun
     async def refused(project_id: str, of: Registration, person: str = FAN, **said: Any) -> str:
         new = ground.registration(project_id, of.now)
         assert not (await new.resumes(of, person, **said)).accepted
-        async with ground.engine.connect() as tx:
-            assert await projects.find(tx, project_id) is None
+        async with ground.engine.connect() as connection:
+            assert await projects.find(connection, project_id) is None
         ((result,),) = await ground.rows(
             "SELECT result FROM receipt WHERE workflow_id = :workflow", workflow=new.workflow_id
         )
@@ -264,8 +266,8 @@ async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(groun
     new = await resumed(ground, old)
     assert await refused("n5", old) == "resume_running"
     # Rejected by commerce, it stays on the shelf, and may be tried again.
-    assert (await new.answers(CLERK, REJECT, "理由不充分")).accepted
-    await new.moves(ProjectStage.REJECTED, notices=[ProjectNotice.RESUME_REJECTED])
+    assert (await new.answers(CLERK, AnswerChoice.REJECT, "理由不充分")).accepted
+    await new.moves(ProjectStage.REJECTED, notices=[Notice.RESUME_REJECTED])
     assert await new.told("resume_rejected") == [FAN]
     assert (await new.mail("resume_rejected", FAN))["reason"] == "理由不充分"
     assert (await new.row()).end_reason == {"reason": "理由不充分", "by": CLERK, "rule": "U6"}
@@ -282,7 +284,7 @@ async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_am
     for person in (LEI, NORTH_VP, NORTH_GM, PRODUCTS[0]):
         assert (await mine.say(ReceiveContract, person, contract=CONTRACT)).code == "not_commerce_or_salesperson"
     assert (await mine.say(ReceiveContract, CLERK)).code == "unreadable"
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.CONTRACT_SIGNED)
     said = mine.says(ReceiveContract, CLERK, contract={"amount": "0.00", "received_on": "2026-12-02"})
     assert not (await mine.hears(said)).accepted
@@ -295,9 +297,9 @@ async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_am
     assert (heard.accepted, heard.asks_commerce) == (True, False)
     # Whatever comes between that and the move is too late.
     assert (await mine.say(ReportLoss, FAN, loss={"reason": "丢了"})).code == "project_not_active"
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.ENDED)
-    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
     row = await mine.row()
     assert row.contract == {**CONTRACT, "signed_on": None, "by": CLERK, "at": NOW.isoformat()}
     assert row.stage.status == "contract_signed"
@@ -312,11 +314,11 @@ async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> No
     mine.now += 10 * DAY
     heard = await mine.say(ReceiveContract, FAN, contract={"amount": "9900000.00"})
     assert (heard.accepted, heard.asks_commerce) == (True, True)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.CONTRACT_SIGNED)
     moved = await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     assert (moved.ahead, mine.asked()) == ((), [CLERK, OTHER_CLERK])
-    with pytest.raises(ForeignStep):  # asked once
+    with pytest.raises(IllegalTransition):  # asked once
         await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     task = await mine.task()
     assert task.note is not None
@@ -335,12 +337,12 @@ async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> No
         ({"signed_on": "2026-12-11", "received_on": "2026-12-10"}, {"fields.signed_on"}),
         ({"number": " "}, {"fields.number"}),
     ):
-        said = mine.says(AnswerTask, CLERK, task_id=task.id, choice=RECEIVED, fields={**right, **wrong})
+        said = mine.says(AnswerTask, CLERK, task_id=task.id, choice=AnswerChoice.RECEIVED, fields={**right, **wrong})
         assert not (await mine.hears(said)).accepted
         assert {one["field"] for one in (await mine.receipt(said))["problems"]} == fields
-    assert (await mine.answers(FAN, RECEIVED, **right)).code == "own_application"
-    assert (await mine.answers(CLERK, RECEIVED, **right, signed_on="2026-12-09")).accepted
-    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+    assert (await mine.answers(FAN, AnswerChoice.RECEIVED, **right)).code == "own_application"
+    assert (await mine.answers(CLERK, AnswerChoice.RECEIVED, **right, signed_on="2026-12-09")).accepted
+    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
     contract = (await mine.row()).contract
     assert contract is not None
     assert contract == {
@@ -359,13 +361,13 @@ async def test_u7_sent_back_the_salesperson_learns_why_and_the_clocks_begin_anew
     await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     mine.now = THREE_MONTHS + 30 * DAY
     for silence in Silence:
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.reminds(silence)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.SHELVED)
-    assert (await mine.answers(CLERK, SEND_BACK)).code == "reason_required"
-    assert (await mine.answers(CLERK, SEND_BACK, "缺少签字页")).accepted
-    moved = await mine.moves(ProjectStage.ACTIVE, notices=[ProjectNotice.CONTRACT_SENT_BACK])
+    assert (await mine.answers(CLERK, AnswerChoice.SEND_BACK)).code == "reason_required"
+    assert (await mine.answers(CLERK, AnswerChoice.SEND_BACK, "缺少签字页")).accepted
+    moved = await mine.moves(ProjectStage.ACTIVE, notices=[Notice.CONTRACT_SENT_BACK])
     assert moved.updated_at == mine.now
     assert moved.ahead is not None
     assert [due.silence for due in moved.ahead] == list(Silence)
@@ -392,12 +394,12 @@ async def test_u7_u8_a_loss_while_commerce_has_the_contract_closes_its_task(grou
     await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     asked = mine.tasks
     assert (await mine.say(ReportLoss, FAN, loss={"reason": "客户取消"})).accepted
-    late = await mine.answers(CLERK, RECEIVED, number="1", amount="1.00")
+    late = await mine.answers(CLERK, AnswerChoice.RECEIVED, number="1", amount="1.00")
     assert late.code == "project_not_active"
-    await mine.moves(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+    await mine.moves(ProjectStage.ENDED, notices=[Notice.LOST])
     assert await mine.told("task_withdrawn") == sorted([CLERK, OTHER_CLERK])
     mine.tasks = asked
-    assert (await mine.answers(CLERK, RECEIVED, number="1", amount="1.00")).code == "task_withdrawn"
+    assert (await mine.answers(CLERK, AnswerChoice.RECEIVED, number="1", amount="1.00")).code == "task_withdrawn"
     row = await mine.row()
     assert (row.stage, row.contract) == (ProjectStage.ENDED, None)
 
@@ -438,8 +440,8 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
     assert (rows["contract_label.amount"], rows["contract_label.amount_before"]) == ("2600000.00", "2500000.00")
     assert told["reason"] == "录入时少一位"
     day = NOW.date()
-    async with ground.engine.connect() as tx:
-        contracts = await reports.contracts_under(tx, ["acc"], day, day, "Asia/Shanghai")
+    async with ground.engine.connect() as connection:
+        contracts = await reports.contracts_under(connection, ["acc"], day, day, "Asia/Shanghai")
     assert [one.amount for one in contracts["acc"]] == [Decimal("2600000.00")]
 
 
@@ -485,10 +487,10 @@ async def corrects(mine: Registration, person: str, which: str, amount: str, rea
 async def test_d3_u7_whoever_has_a_share_in_a_contract_is_told_what_it_brings_them(ground: ProjectGround) -> None:
     mine = await ground.active("p1", FAN, form("云岭精工"))
     shares = [{"person": FAN, "percent": "66.67"}, {"person": JING, "percent": "33.33"}]
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, "p1", agreement={"how": "agreed", "split": shares})
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, "p1", agreement={"how": "agreed", "split": shares})
     assert (await mine.say(ReceiveContract, CLERK, contract={**CONTRACT, "amount": "100.01"})).accepted
-    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[ProjectNotice.CONTRACT_SIGNED])
+    await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
     assert await mine.told("contract_signed") == sorted([FAN, JING, NORTH_GM, EAST_GM, COMMERCE])
     query = "SELECT facts FROM mail WHERE person = :p AND facts->>'kind' = 'contract_signed'"
     ((facts,),) = await ground.rows(query, p=JING)
@@ -498,11 +500,11 @@ async def test_d3_u7_whoever_has_a_share_in_a_contract_is_told_what_it_brings_th
 async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(ground: ProjectGround) -> None:
     """U8: with its essentials, the reason and the competitor, and to nobody else."""
     mine = await ground.active("p1", FAN, form("云岭精工"))
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.ENDED)
     assert (await mine.say(ReportLoss, FAN)).code == "unreadable"
     assert (await mine.say(ReportLoss, FAN, loss={"reason": "价格过高", "competitor": "神州数码"})).accepted
-    await mine.moves(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+    await mine.moves(ProjectStage.ENDED, notices=[Notice.LOST])
     assert await mine.told("lost") == sorted([NORTH_GM, *PRODUCTS])
     for person in (NORTH_GM, *PRODUCTS):
         told = await mine.mail("lost", person)
@@ -521,9 +523,9 @@ async def test_u8_a_loss_is_told_to_the_gm_of_the_other_side_of_its_dispute(grou
         {"person": person, "subject_type": "project", "subject_id": person, "since": NOW.isoformat()}
         for person in (FAN, JING)
     ]
-    async with ground.engine.begin() as tx:
+    async with ground.engine.begin() as connection:
         await disputes.add(
-            tx,
+            connection,
             DisputeRow(
                 id="p1-1",
                 workflow_id="dispute-p1-1",
@@ -537,7 +539,7 @@ async def test_u8_a_loss_is_told_to_the_gm_of_the_other_side_of_its_dispute(grou
             ),
         )
     assert (await mine.say(ReportLoss, FAN, loss={"reason": "价格过高"})).accepted
-    await mine.moves(ProjectStage.ENDED, notices=[ProjectNotice.LOST])
+    await mine.moves(ProjectStage.ENDED, notices=[Notice.LOST])
     assert await mine.told("lost") == sorted([NORTH_GM, EAST_GM, *PRODUCTS])
     assert (await mine.mail("lost", EAST_GM))["facts"] == [
         {"label_key": "field.project.competitor", "value": "project_page.competitor_not_named", "words": True}
@@ -570,16 +572,16 @@ async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: Proj
     heard = await mine.say(Reassign, "operator:ops", to=LEI, reason="离职")
     assert heard.code == "project_stage_does_not_allow"
     for stage in ProjectStage:
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.moves(stage)
     assert await ground.everything() == before
-    async with ground.engine.connect() as tx:
-        assert await projects.open_of(tx, FAN) == ()
+    async with ground.engine.connect() as connection:
+        assert await projects.open_of(connection, FAN) == ()
     other = await ground.registered("p2", JING, form("云岭精工"), mine.now + DAY)
     await other.routes()
     await other.is_checked()
-    assert (await other.answers(CLERK, SUSPECT, "相同", suspects=["p1"])).code == "suspect_over"
-    assert (await other.answers(CLERK, CLEAR)).accepted
+    assert (await other.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["p1"])).code == "suspect_over"
+    assert (await other.answers(CLERK, AnswerChoice.CLEAR)).accepted
 
 
 # ---- Handing on ----------------------------------------------------------------------------------------------------

@@ -19,10 +19,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.steps import ApprovedProject, ApproveProjectStep, Recorded, RegisterStep
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from db import messages
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.statements import (
     AnswerTask,
     ReceiveContract,
@@ -32,7 +32,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks.task import APPROVE, CONFLICT, NO_CONFLICT, RECEIVED, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.projects.project_ground import (
     CLERK,
     COMMERCE,
@@ -80,7 +80,7 @@ async def tried(step: Any) -> Any:
     """What a step gives, or that it was none of this process's."""
     try:
         return await step
-    except ForeignStep as error:
+    except IllegalTransition as error:
         return error
 
 
@@ -100,8 +100,8 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     lost: Counter[str] = Counter()
     settle = messages.settle
 
-    async def may_be_lost(tx: AsyncConnection, settles: Sequence[str]) -> None:
-        await settle(tx, settles)
+    async def may_be_lost(connection: AsyncConnection, settles: Sequence[str]) -> None:
+        await settle(connection, settles)
         (project_id,) = settles
         if project_id in doomed or (chance.random() < 0.3 and lost[project_id] < 3):
             lost[project_id] += 1
@@ -112,7 +112,7 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     async def approve(one: Registration) -> list[Any]:
         step = ApproveProjectStep(key="approve:7", now=one.now, subject=one.subject, settles=(one.id,))
         attempts = (
-            ground.run(ground.project_steps.approve_project, step, one.workflow_id, final=(ForeignStep,))
+            ground.run(ground.project_steps.approve_project, step, one.workflow_id, final=(IllegalTransition,))
             if one.id not in doomed
             else _lost(ground, one, step)
             for _ in range(1 + chance.randrange(2))
@@ -168,12 +168,12 @@ async def test_u4_u5_an_update_against_the_shelf(ground: ProjectGround) -> None:
         said = one.says(UpdateProject, FAN, update=WEEKLY)
         steps = [
             tried(one.once(ground.records.record_statement, one.record_step(said))),
-            tried(one.once(ground.records.move, one.move_step(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED]))),
+            tried(one.once(ground.records.move, one.move_step(ProjectStage.SHELVED, notices=[Notice.SHELVED]))),
         ]
         heard, moved = await race(*steps) if chance.random() < 0.5 else (await race(*reversed(steps)))[::-1]
         row, receipt = await one.row(), await one.receipt(said)
         updates = await ground.rows("SELECT count(*) FROM project_update WHERE project_id = :id", id=one.id)
-        if isinstance(moved, ForeignStep):
+        if isinstance(moved, IllegalTransition):
             assert heard.accepted
             assert (row.stage, row.updated_at, updates, await one.live()) == (
                 ProjectStage.ACTIVE,
@@ -199,7 +199,7 @@ async def test_p2_an_approval_against_a_withdrawal(ground: ProjectGround) -> Non
 
     async def approve(one: Registration) -> Any:
         task_id = one.task_id(TaskKind.PROJECT_APPROVAL)
-        said = one.says(AnswerTask, NORTH_VP, task_id=task_id, choice=APPROVE)
+        said = one.says(AnswerTask, NORTH_VP, task_id=task_id, choice=AnswerChoice.APPROVE)
         heard = await one.once(ground.records.record_statement, one.record_step(said))
         return await tried(one.once(ground.project_steps.approve_project, one.approve_step())) if heard.accepted else 0
 
@@ -207,7 +207,7 @@ async def test_p2_an_approval_against_a_withdrawal(ground: ProjectGround) -> Non
         said = one.says(Withdraw, FAN, reason="客户取消")
         heard = await one.once(ground.records.record_statement, one.record_step(said))
         if heard.accepted:
-            moved = one.move_step(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+            moved = one.move_step(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
             await one.once(ground.records.move, moved)
         return heard
 
@@ -241,8 +241,8 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
     async def one_round(number: int, one: Registration) -> str:
         task_id = one.task_id(TaskKind.CONFLICT_CONFIRMATION)
         said = [
-            one.says(AnswerTask, EAST_VP, task_id=task_id, choice=CONFLICT, reason="同一项目"),
-            one.says(AnswerTask, EAST_VPS_DELEGATE, task_id=task_id, choice=NO_CONFLICT),
+            one.says(AnswerTask, EAST_VP, task_id=task_id, choice=AnswerChoice.CONFLICT, reason="同一项目"),
+            one.says(AnswerTask, EAST_VPS_DELEGATE, task_id=task_id, choice=AnswerChoice.NO_CONFLICT),
         ]
         if number % 2:
             said.reverse()
@@ -262,8 +262,11 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
                 one.once(ground.records.move, one.move_step(ProjectStage.APPROVAL, (TaskKind.PROJECT_APPROVAL, FAN)))
             ),
         )
-        refused, on = (not isinstance(end, ForeignStep) for end in ends)
-        assert (refused, on) == (statement.choice == CONFLICT, statement.choice == NO_CONFLICT)
+        refused, on = (not isinstance(end, IllegalTransition) for end in ends)
+        assert (refused, on) == (
+            statement.choice == AnswerChoice.CONFLICT,
+            statement.choice == AnswerChoice.NO_CONFLICT,
+        )
         assert await one.live() == on
         return statement.choice
 
@@ -285,7 +288,9 @@ async def ends(ground: ProjectGround, one: Registration, said: Statement) -> Rec
 
 def received_by(one: Registration, clerk: str, amount: str) -> AnswerTask:
     fields = {"number": f"HT-{clerk}", "amount": amount}
-    return one.says(AnswerTask, clerk, task_id=one.task_id(TaskKind.CONTRACT_REVIEW), choice=RECEIVED, fields=fields)
+    return one.says(
+        AnswerTask, clerk, task_id=one.task_id(TaskKind.CONTRACT_REVIEW), choice=AnswerChoice.RECEIVED, fields=fields
+    )
 
 
 async def test_u7_u8_a_loss_against_a_contract(ground: ProjectGround) -> None:

@@ -47,7 +47,7 @@ from texts.catalogue import LANGUAGES, Texts
 
 
 @pytest.fixture
-async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with filled(engine) as connection:
         yield connection
 
@@ -81,7 +81,7 @@ the loss (U8)."""
 
 
 async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_stand(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     """A5: kept before the vendor's position was, it is shown all the same, with whose it is and its state by now."""
     theirs = FORM.model_copy(
@@ -89,8 +89,8 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     )
     since = datetime(2026, 9, 2, 2, tzinfo=UTC)
     other = row("theirs", applicant=HOLDER, salesperson=HOLDER, registered_at=since, stage=ProjectStage.SHELVED)
-    await projects.add(tx, other.model_copy(update={"form": theirs}))
-    await fill(tx)
+    await projects.add(connection, other.model_copy(update={"form": theirs}))
+    await fill(connection)
     found = (await call(CLERK, "GET", "/tasks/t1")).json()["project"]
     told = [(one["order"], one["own"], one["subject_id"], one["vendor_position"]) for one in found["weighed"]]
     assert told == [(1, False, "theirs", "支持徐静团队"), (2, True, "p1", FORM.vendor_position)]
@@ -101,13 +101,17 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
 
 @pytest.mark.parametrize("path", ["/tasks/t7", "/projects/p7"])
 async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
-    tx: AsyncConnection, call: Call, path: str
+    connection: AsyncConnection, call: Call, path: str
 ) -> None:
     """P2, P4, A5: of the moment of reading; and it is not for the applicant (X2)."""
-    await projects.add(tx, row("p7", stage=ProjectStage.APPROVAL))
-    await tasks.open_task(tx, task("t7", TaskKind.PROJECT_APPROVAL, subject="p7", slot=APPLICANT), [asked("t7", VP)])
-    await applications.set_parties(tx, "project", "p7", keyed_parties(FORM), since=NOW - timedelta(days=1), live=True)
-    await tx.commit()
+    await projects.add(connection, row("p7", stage=ProjectStage.APPROVAL))
+    await tasks.open_task(
+        connection, task("t7", TaskKind.PROJECT_APPROVAL, subject="p7", slot=APPLICANT), [asked("t7", VP)]
+    )
+    await applications.set_parties(
+        connection, "project", "p7", keyed_parties(FORM), since=NOW - timedelta(days=1), live=True
+    )
+    await connection.commit()
 
     async def found() -> list[tuple[str, bool]]:
         read = (await call(VP, "GET", path)).json()
@@ -116,21 +120,21 @@ async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
 
     assert await found() == []
     later = row("p8", applicant=HOLDER, salesperson=HOLDER, department="east", registered_at=NOW)
-    await projects.add(tx, later)
-    await applications.set_parties(tx, "project", "p8", keyed_parties(FORM), since=NOW, live=True)
-    await tx.commit()
+    await projects.add(connection, later)
+    await applications.set_parties(connection, "project", "p8", keyed_parties(FORM), since=NOW, live=True)
+    await connection.commit()
     assert await found() == [("p8", False)]
     assert (await call(APPLICANT, "GET", "/projects/p7")).json()["matches"] == []
-    await projects.change(tx, "p7", stage=ProjectStage.ACTIVE)
-    await tx.commit()
+    await projects.change(connection, "p7", stage=ProjectStage.ACTIVE)
+    await connection.commit()
     assert await found() == [], "what was decided was decided on what there was"
 
 
 async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
-    await projects.add(tx, row("over", applicant=HOLDER, salesperson=HOLDER, stage=ProjectStage.SHELVED))
-    await fill(tx)
+    await projects.add(connection, row("over", applicant=HOLDER, salesperson=HOLDER, stage=ProjectStage.SHELVED))
+    await fill(connection)
     said = {"choice": "suspect", "reason": "同一项目", "fields": {"suspects": ["P2026-99999", "over", "p1"]}}
     answer = await call(CLERK, "POST", "/tasks/t1/answer", said)
     assert answer.status_code == 422
@@ -145,48 +149,52 @@ async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
         )
 
 
-async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(tx: AsyncConnection, call: Call) -> None:
-    await fill(tx)
+async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(
+    connection: AsyncConnection, call: Call
+) -> None:
+    await fill(connection)
     everything = SEES[CLERK].split()
     for person, theirs in SEES.items():
         listed = (await call(person, "GET", "/projects")).json()["items"]
         assert sorted(one["id"] for one in listed) == theirs.split(), person
         answers = {one: (await call(person, "GET", f"/projects/{one}")).status_code for one in everything}
         assert answers == {one: 200 if one in theirs.split() else 404 for one in everything}, person
-        read = await tx.execute(text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person})
+        read = await connection.execute(
+            text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person}
+        )
         assert {tuple(one) for one in read} == {(one, how) for one in theirs.split() for how in ("list", "api")}
 
 
 async def test_d4_a_vp_who_was_told_sees_it_a_moment_before_the_dispute_is_on_record(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     """P3, D4: the mail goes out with the registration; its dispute is a process of its own and opens after that."""
-    await projects.add(tx, row("p7", stage=ProjectStage.DISPUTED))
+    await projects.add(connection, row("p7", stage=ProjectStage.DISPUTED))
     told = Mail(
         key="k7", subject_id="p7", person=OTHER_VP, facts={"kind": "registered_under_account"}, link_id=None,
         created_at=NOW,
     )  # fmt: skip
-    await messages.keep_step(tx, "project-p7", "told", Moved(), [told])
-    await tx.commit()
+    await messages.keep_step(connection, "project-p7", "told", Moved(), [told])
+    await connection.commit()
     assert (await call(OTHER_VP, "GET", "/projects/p7")).status_code == 200
     assert (await call("chen.jing", "GET", "/projects/p7")).status_code == 404
-    await projects.change(tx, "p7", stage=ProjectStage.APPROVAL)
-    await tx.commit()
+    await projects.change(connection, "p7", stage=ProjectStage.APPROVAL)
+    await connection.commit()
     assert (await call(OTHER_VP, "GET", "/projects/p7")).status_code == 404
 
 
-async def test_p4_what_was_not_compared_is_said_to_those_who_decide(tx: AsyncConnection, call: Call) -> None:
+async def test_p4_what_was_not_compared_is_said_to_those_who_decide(connection: AsyncConnection, call: Call) -> None:
     """P4, X2: the clerk can ask for it; the salesperson is told nothing of how many registrations are alike."""
-    await fill(tx)
-    await projects.keep_matches(tx, "p1", 1, [], not_compared=["云岭北京", "云岭上海"])
-    await tx.commit()
+    await fill(connection)
+    await projects.keep_matches(connection, "p1", 1, [], not_compared=["云岭北京", "云岭上海"])
+    await connection.commit()
     assert (await call(CLERK, "GET", "/projects/p1")).json()["not_compared"] == ["云岭北京", "云岭上海"]
     assert (await call(APPLICANT, "GET", "/projects/p1")).json()["not_compared"] == []
 
 
-async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Call) -> None:
+async def test_x2_evidence_is_for_those_who_decide(connection: AsyncConnection, call: Call) -> None:
     """A5, P4: the clerk sees what was found, the salesperson neither that nor why somebody suspects."""
-    await fill(tx)
+    await fill(connection)
     suspicion = DecisionRow(
         task_id="t1",
         kind=TaskKind.CONFLICT_CHECK,
@@ -198,11 +206,11 @@ async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Ca
         said_at=NOW,
         decided_at=NOW,
     )
-    assert await tasks.decide(tx, suspicion)
+    assert await tasks.decide(connection, suspicion)
     refusal = {"by": OTHER_VP, "reason": "同一项目", "at": NOW.isoformat(), "suspects": ["theirs"],
                "objection_until": "2027-01-01T10:00:00+08:00"}  # fmt: skip
-    await projects.change(tx, "p1", stage=ProjectStage.REFUSED, refusal=refusal)
-    await tx.commit()
+    await projects.change(connection, "p1", stage=ProjectStage.REFUSED, refusal=refusal)
+    await connection.commit()
     for path in ("/projects/p1", "/projects/p1/dossier"):
         theirs = (await call(APPLICANT, "GET", path)).text
         assert "别人的项目" not in theirs
@@ -219,16 +227,16 @@ async def test_x2_evidence_is_for_those_who_decide(tx: AsyncConnection, call: Ca
 
 
 async def test_u2_to_u5_the_salesperson_sees_what_comes_next_by_itself_and_what_prevents_it(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     updated = datetime(2026, 11, 30, 2, 0, tzinfo=UTC)  # 10:00 in Shanghai
     numbered = {"number": "P2026-0001", "number_issued_at": updated}
-    await projects.add(tx, row("p", stage=ProjectStage.ACTIVE, updated_at=updated, silences=1, **numbered))
+    await projects.add(connection, row("p", stage=ProjectStage.ACTIVE, updated_at=updated, silences=1, **numbered))
     for number in (1, 2):
         said = {"person": APPLICANT, "said_at": NOW, "recorded_at": NOW, "next_steps": "评审"}
         weekly = {"project_id": "p", "number": number, "message_id": f"m{number}", "progress": f"第{number}次", **said}
-        await projects.add_update(tx, UpdateRow.model_validate(weekly))
-    await tx.commit()
+        await projects.add_update(connection, UpdateRow.model_validate(weekly))
+    await connection.commit()
     seen = (await call(APPLICANT, "GET", "/projects/p")).json()
     ahead = [(event["what"], event["rule"], event["at"][:10]) for event in seen["next_events"]]
     assert ahead == [("one_month", "U3", "2026-12-30"), ("three_months", "U4", "2027-02-28")]
@@ -237,12 +245,12 @@ async def test_u2_to_u5_the_salesperson_sees_what_comes_next_by_itself_and_what_
     assert [one["progress"] for one in seen["updates"]] == ["第2次", "第1次"]
 
 
-async def test_x4_every_stage_says_where_it_stands_and_what_is_next(tx: AsyncConnection) -> None:
+async def test_x4_every_stage_says_where_it_stands_and_what_is_next(connection: AsyncConnection) -> None:
     person = ORGANISATION.person(APPLICANT)
     assert person is not None
     for language in LANGUAGES:
         texts = Texts(language)
-        composer = Composer(tx, RULES, Viewer(person, ORGANISATION), texts)
+        composer = Composer(connection, RULES, Viewer(person, ORGANISATION), texts)
         for stage in ProjectStage:
             shown = await composer.project(row("p", stage=stage, updated_at=NOW), shown=False)
             assert shown.stage_label == texts.text(f"project_stage.{stage}")
@@ -251,32 +259,34 @@ async def test_x4_every_stage_says_where_it_stands_and_what_is_next(tx: AsyncCon
             assert bool(shown.next_events) is (stage is ProjectStage.ACTIVE)
 
 
-async def test_a2_an_account_lists_the_projects_under_it(tx: AsyncConnection, call: Call) -> None:
-    await fill(tx)
+async def test_a2_an_account_lists_the_projects_under_it(connection: AsyncConnection, call: Call) -> None:
+    await fill(connection)
     (one,) = (await call(CLERK, "GET", "/accounts/account-1")).json()["projects"]
     assert (one["id"], one["status"]) == ("p2", "disputed")
 
 
 async def test_p9_a_number_counts_while_its_project_is_active_and_tells_no_more_than_it_must(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     """P9: also to whoever may see the project; that they have read it is recorded (X2)."""
-    await with_numbers(tx)
+    await with_numbers(connection)
     for stage in ProjectStage:
         said = (await call(CLERK, "GET", f"/project-numbers/{number_of(stage)}?purpose=early_order")).json()
         assert said["allowed"] is (stage is ProjectStage.ACTIVE)
         assert said["project"] == {"id": stage, "name": FORM.name, "number": number_of(stage), "status": stage.status}
         assert ("P9" in said["reason"]) or stage in PROJECT_ENDED
         assert FORM.customer.name not in json.dumps(said, ensure_ascii=False)
-    read = await tx.execute(text("SELECT DISTINCT subject_id FROM reading WHERE person = :clerk"), {"clerk": CLERK})
+    read = await connection.execute(
+        text("SELECT DISTINCT subject_id FROM reading WHERE person = :clerk"), {"clerk": CLERK}
+    )
     assert {one for (one,) in read} == set(ProjectStage)
 
 
 async def test_p9_x2_a_number_tells_whoever_may_not_see_its_project_yes_or_no_and_nothing_else(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     """P9, X2: numbers can be counted up. Neither name nor state."""
-    await with_numbers(tx)
+    await with_numbers(connection)
     reasons = set()
     for stage in ProjectStage:
         answer = await call("peter.wong", "GET", f"/project-numbers/{number_of(stage)}?purpose=contract_review")
@@ -287,7 +297,7 @@ async def test_p9_x2_a_number_tells_whoever_may_not_see_its_project_yes_or_no_an
         if stage is not ProjectStage.ACTIVE:
             reasons.add(said["reason"])
     assert len(reasons) == 1
-    read = await tx.execute(text("SELECT count(*) FROM reading WHERE person = 'peter.wong'"))
+    read = await connection.execute(text("SELECT count(*) FROM reading WHERE person = 'peter.wong'"))
     assert read.scalar_one() == 0
 
 
@@ -295,11 +305,11 @@ def number_of(stage: ProjectStage) -> str:
     return f"P-{stage}".replace("_", "-")
 
 
-async def with_numbers(tx: AsyncConnection) -> None:
+async def with_numbers(connection: AsyncConnection) -> None:
     """A project at every stage, each with a number."""
     for stage in ProjectStage:
-        await projects.add(tx, row(stage, stage=stage, number=number_of(stage), number_issued_at=NOW))
-    await tx.commit()
+        await projects.add(connection, row(stage, stage=stage, number=number_of(stage), number_issued_at=NOW))
+    await connection.commit()
 
 
 async def test_p9_an_unknown_number_is_a_no_with_its_reason(call: Call) -> None:
@@ -312,13 +322,13 @@ async def test_p9_an_unknown_number_is_a_no_with_its_reason(call: Call) -> None:
 
 
 async def test_x2_coo_and_management_read_what_their_reports_speak_of_and_nothing_else(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     """U9, R3: accounts and approved projects stand in reports to them; a registration under way does not."""
-    await fill(tx)
+    await fill(connection)
     approved = {"number": "P2026-0007", "number_issued_at": NOW, "updated_at": NOW}
-    await projects.add(tx, row("p7", stage=ProjectStage.ACTIVE, **approved))
-    await tx.commit()
+    await projects.add(connection, row("p7", stage=ProjectStage.ACTIVE, **approved))
+    await connection.commit()
     for person in ("liu.yang", "sun.li"):
         assert (await call(person, "GET", "/projects/p7")).status_code == 200
         assert "p7" in [one["id"] for one in (await call(person, "GET", "/projects")).json()["items"]]

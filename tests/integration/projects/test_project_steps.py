@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep, RecordStep, Sent, SiftStep, Step
-from activities.tasks.context import ForeignStep
+from activities.steps import RecordStep, ReminderStep, Sent, SiftStep, Step
+from activities.tasks.context import IllegalTransition
 from db.accounts import applications
 from db.accounts.registers import EarlierProjectRow
 from db.projects import projects
@@ -20,23 +20,11 @@ from db.reference_data import import_organisation
 from db.tables import audit
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant
+from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.project import Company, ProjectStage, Track
-from domain.projects.rules import ProjectNotice
 from domain.statements import AnswerTask, ObjectToRefusal, Reassign, RegisterProject, ReportLoss, Withdraw
-from domain.tasks.task import (
-    CALL_MEETING,
-    CLEAR,
-    CONFLICT,
-    HOLD,
-    NO_CONFLICT,
-    REJECT,
-    REROUTE,
-    SUPPLY,
-    SUSPECT,
-    UPHOLD_REFUSAL,
-    TaskKind,
-)
+from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind
 from tests.integration.projects.project_ground import (
     CLERK,
     COMMERCE,
@@ -77,7 +65,7 @@ async def suspected(ground: ProjectGround) -> tuple[Registration, Registration, 
     mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
     await mine.routes()
     await mine.is_checked()
-    answer = await mine.answers(CLERK, SUSPECT, "名称与地点相同", suspects=["east", "finance"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "名称与地点相同", suspects=["east", "finance"])
     assert answer.decision is not None
     found = await mine.suspects(answer.decision.task_id)
     assert [(one.person, one.subject_id) for one in found.claimants] == [(JING, "east"), (TAO, "finance")]
@@ -91,8 +79,8 @@ async def suspected(ground: ProjectGround) -> tuple[Registration, Registration, 
 async def refused(ground: ProjectGround) -> Registration:
     """P7: the VP of 徐静's project has confirmed the conflict."""
     mine, _, _ = await suspected(ground)
-    assert (await mine.answers(EAST_VP, CONFLICT, "同一项目", slot=JING)).accepted
-    moved = await mine.moves(ProjectStage.REFUSED, notices=[ProjectNotice.CONFLICT_REFUSED])
+    assert (await mine.answers(EAST_VP, AnswerChoice.CONFLICT, "同一项目", slot=JING)).accepted
+    moved = await mine.moves(ProjectStage.REFUSED, notices=[Notice.CONFLICT_REFUSED])
     assert moved.until is not None
     return mine
 
@@ -132,7 +120,7 @@ async def test_p3_a_project_that_touches_anothers_account_is_registered_and_they
     (claimant,) = routed.claimants
     assert routed.track is Track.OTHER_ACCOUNT
     assert claimant == Claimant(person=JING, subject_type="account", subject_id="a1", since=claimant.since)
-    await mine.moves(ProjectStage.DISPUTED, notices=[ProjectNotice.REGISTERED_UNDER_ACCOUNT])
+    await mine.moves(ProjectStage.DISPUTED, notices=[Notice.REGISTERED_UNDER_ACCOUNT])
     row = await mine.row()
     assert (row.stage.status, row.account_id) == ("disputed", "a1")
     people = await mine.told("registered_under_account")
@@ -178,13 +166,13 @@ async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was
     ground: ProjectGround,
 ) -> None:
     """高远 sold and is a clerk now: what they registered is another's today, and still not theirs to decide on."""
-    async with ground.engine.begin() as tx:
-        now = await ground.facts.organisation(tx)
+    async with ground.engine.begin() as connection:
+        now = await ground.facts.organisation(connection)
         people = tuple(
             one.model_copy(update={"roles": one.roles | {Role.SALESPERSON}}) if one.id == CLERK else one
             for one in now.people
         )
-        await import_organisation(tx, now.model_copy(update={"people": people}), now=NOW, by="test")
+        await import_organisation(connection, now.model_copy(update={"people": people}), now=NOW, by="test")
     mine = await ground.registered("p1", CLERK, form("云岭精工"))
     await mine.routes()
     assert (await mine.say(Reassign, "operator:ops", to=LEI, reason="转岗")).accepted
@@ -193,7 +181,7 @@ async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was
     assert (await mine.answers(COMMERCE, "assign", clerk=OTHER_CLERK)).accepted
     await mine.moves(ProjectStage.CONFLICT_CHECK, (TaskKind.CONFLICT_CHECK, CLERK))
     assert mine.asked() == [COMMERCE]
-    assert (await mine.answers(CLERK, CLEAR)).code == "not_asked"
+    assert (await mine.answers(CLERK, AnswerChoice.CLEAR)).code == "not_asked"
 
 
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:
@@ -220,8 +208,8 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     mine = await ground.registered("mine", FAN, form("新写法", code=code, end_user=Company(name="云岭精工")))
     await ground.registered("later", LEI, form("云岭精工"), NOW + DAY)
     await mine.routes()
-    async with ground.engine.connect() as tx:
-        found = {one.subject_id: one for one in await projects.matches_of(tx, "mine", 1)}
+    async with ground.engine.connect() as connection:
+        found = {one.subject_id: one for one in await projects.matches_of(connection, "mine", 1)}
     assert list(found) == ["old", "gone", "own", "earlier", "later"]
     assert {one: (found[one].live, found[one].earlier) for one in found} == {
         "old": (True, True),
@@ -238,7 +226,7 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     assert keys >= {"same_uscc", "same_name", "end_user_is_customer", "same_project_name"}
     assert found["old"].amount == Decimal("880000.00")
     await mine.is_checked()
-    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == SUSPECT]
+    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == AnswerChoice.SUSPECT]
     assert suspect.fields[0].options == ("old", "earlier")
     asked = await mine.mail("task", CLERK)
     lines, own = asked["matches"], asked["own"]
@@ -253,7 +241,7 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     # One that ends while the clerk is at work can be suspected no more (P10).
     await earlier.say(ReportLoss, JING, loss={"reason": "预算取消"})
     await earlier.moves(ProjectStage.ENDED)
-    answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["earlier"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["earlier"])
     assert (answer.accepted, answer.code) == (False, "suspect_over")
 
 
@@ -266,10 +254,10 @@ async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGrou
     mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
     await mine.routes()
     await mine.is_checked()
-    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == SUSPECT]
+    (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == AnswerChoice.SUSPECT]
     assert (suspect.fields[0].options, suspect.fields[0].others) == ((), True)
-    assert (await mine.answers(CLERK, SUSPECT, suspects=[number])).code == "reason_required"
-    answer = await mine.answers(CLERK, SUSPECT, "同一机房，客户换了名称", suspects=[number.lower(), "a1"])
+    assert (await mine.answers(CLERK, AnswerChoice.SUSPECT, suspects=[number])).code == "reason_required"
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "同一机房，客户换了名称", suspects=[number.lower(), "a1"])
     assert answer.decision is not None
     found = await mine.suspects(answer.decision.task_id)
     assert [(one.person, one.subject_type, one.subject_id) for one in found.claimants] == [
@@ -282,8 +270,8 @@ async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGrou
         assert (await mine.task(person)).note == {"reason": "同一机房，客户换了名称", "suspects": [about]}
     lines = (await mine.mail("task", EAST_VP))["matches"]
     assert [line["verdict"]["reasons"][0]["key"] for line in lines] == ["named_by_clerk"] * 2
-    assert (await mine.answers(EAST_VP, CONFLICT, "是同一项目", slot=JING)).accepted
-    await mine.moves(ProjectStage.REFUSED, notices=[ProjectNotice.CONFLICT_REFUSED])
+    assert (await mine.answers(EAST_VP, AnswerChoice.CONFLICT, "是同一项目", slot=JING)).accepted
+    await mine.moves(ProjectStage.REFUSED, notices=[Notice.CONFLICT_REFUSED])
     assert ((await mine.row()).refusal or {})["suspects"] == ["theirs"], "only what was confirmed is a party"
     assert EAST_VP in await mine.told("conflict_refused")
 
@@ -300,7 +288,12 @@ async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: Proj
     before = await ground.everything()
     names = ["nobody", "over", "mine", "own", "P2099-00001", "x\u200by"]
     said = mine.says(
-        AnswerTask, CLERK, task_id=mine.tasks[0].id, choice=SUSPECT, reason="相同", fields={"suspects": names}
+        AnswerTask,
+        CLERK,
+        task_id=mine.tasks[0].id,
+        choice=AnswerChoice.SUSPECT,
+        reason="相同",
+        fields={"suspects": names},
     )
     assert (await mine.hears(said)).code == "suspect_unknown"
     problems = (await mine.receipt(said))["problems"]
@@ -313,7 +306,7 @@ async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: Proj
         ("fields.suspects.5", "P5", "suspect_unknown", "x\u200by"),
     ]
     assert await ground.everything() == before
-    assert (await mine.answers(CLERK, CLEAR)).accepted
+    assert (await mine.answers(CLERK, AnswerChoice.CLEAR)).accepted
 
 
 async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_clerk_looks(
@@ -329,10 +322,10 @@ async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_
     await first.routes()
     await mine.is_checked()
     assert [line["earlier"] for line in (await mine.mail("task", CLERK))["matches"]] == [True]
-    answer = await mine.answers(CLERK, SUSPECT, "同一项目", suspects=["first"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "同一项目", suspects=["first"])
     assert (answer.accepted, answer.code) == (True, "")
     await first.is_checked()
-    (suspect,) = [choice for choice in (await first.task()).choices if choice.choice == SUSPECT]
+    (suspect,) = [choice for choice in (await first.task()).choices if choice.choice == AnswerChoice.SUSPECT]
     assert suspect.fields[0].options == (), "it came first"
 
 
@@ -354,7 +347,7 @@ async def test_p5_who_is_asked_is_whose_the_registration_is_now(ground: ProjectG
     await mine.routes()
     await mine.is_checked()
     assert (await theirs.say(Reassign, "operator:ops", to=TAO, reason="徐静离职")).accepted
-    answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["east"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["east"])
     assert answer.decision is not None
     assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [TAO]
 
@@ -365,25 +358,25 @@ async def test_p5_whatever_becomes_of_what_was_suspected_somebody_is_asked(groun
     mine = await ground.registered("mine", FAN, form("云岭精工"))
     await mine.routes()
     await mine.is_checked()
-    answer = await mine.answers(CLERK, SUSPECT, "相同", suspects=["east"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["east"])
     assert answer.decision is not None
     assert (await theirs.say(Withdraw, JING, reason="客户取消")).accepted
     await theirs.moves(ProjectStage.WITHDRAWN)
     assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [JING]
     await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
     assert [line["live"] for line in (await mine.mail("task", EAST_VP))["matches"]] == [False]
-    assert (await mine.answers(EAST_VP, NO_CONFLICT)).accepted
+    assert (await mine.answers(EAST_VP, AnswerChoice.NO_CONFLICT)).accepted
     await mine.asks_vp()
 
 
 async def test_p6_without_a_conflict_it_goes_to_the_applicants_vp(ground: ProjectGround) -> None:
     mine, _, _ = await suspected(ground)
-    assert (await mine.answers(EAST_VPS_DELEGATE, NO_CONFLICT, slot=JING)).accepted
+    assert (await mine.answers(EAST_VPS_DELEGATE, AnswerChoice.NO_CONFLICT, slot=JING)).accepted
     before = await ground.everything()
-    with pytest.raises(ForeignStep):  # the other VP has said nothing yet
+    with pytest.raises(IllegalTransition):  # the other VP has said nothing yet
         await mine.asks_vp()
     assert await ground.everything() == before
-    assert (await mine.answers(NORTH_VP, NO_CONFLICT, slot=TAO)).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.NO_CONFLICT, slot=TAO)).accepted
     await mine.asks_vp()
     assert mine.asked() == [NORTH_VP]
 
@@ -418,18 +411,18 @@ async def test_p7_a_confirmed_conflict_is_refused_to_the_applicant_and_the_vps_c
 async def test_p8_the_applicant_objects_once_and_their_vp_has_the_meeting_called(ground: ProjectGround) -> None:
     mine = await refused(ground)
     assert (await mine.say(ObjectToRefusal, LEI, reason="我的客户")).code == "not_salesperson_of_project"
-    with pytest.raises(ForeignStep):  # nobody has objected
+    with pytest.raises(IllegalTransition):  # nobody has objected
         await mine.moves(ProjectStage.OBJECTION, (TaskKind.OBJECTION_REVIEW, FAN))
     mine.now = NOW + 30 * DAY
     assert (await mine.say(ObjectToRefusal, FAN, reason="不是同一机房")).accepted
     assert (await mine.say(ObjectToRefusal, FAN, reason="再说一次")).code == "objection_used"
     mine.now = NOW + 40 * DAY
-    with pytest.raises(ForeignStep):  # it may not lapse over the objection
+    with pytest.raises(IllegalTransition):  # it may not lapse over the objection
         await mine.moves(ProjectStage.CLOSED_REFUSED)
     await mine.moves(ProjectStage.OBJECTION, (TaskKind.OBJECTION_REVIEW, FAN))
     assert mine.asked() == [NORTH_VP]
     assert (await mine.task()).note == {"reason": "不是同一机房", "refusal": (await mine.row()).refusal}
-    assert (await mine.answers(NORTH_VP, CALL_MEETING)).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.CALL_MEETING)).accepted
     assert not await mine.live()
     await mine.moves(ProjectStage.DISPUTED)
     assert (await mine.row()).stage.status == "disputed"
@@ -450,7 +443,7 @@ async def test_p8_an_objection_comes_in_time_or_not_at_all(
     heard = await mine.hears(said)
     assert (heard.accepted, heard.code) == (accepted, "" if accepted else "objection_too_late")
     if not accepted:
-        await mine.moves(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.OBJECTION_LAPSED])
+        await mine.moves(ProjectStage.CLOSED_REFUSED, notices=[Notice.OBJECTION_LAPSED])
         assert await mine.told("objection_lapsed") == [FAN]
         assert await mine.stage() is ProjectStage.CLOSED_REFUSED
         assert (await mine.say(ObjectToRefusal, FAN, reason="晚了")).accepted is False
@@ -459,7 +452,7 @@ async def test_p8_an_objection_comes_in_time_or_not_at_all(
 async def test_p8_a_refusal_does_not_lapse_before_its_time(ground: ProjectGround) -> None:
     mine = await refused(ground)
     mine.now = NOW + 30 * DAY
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.CLOSED_REFUSED)
     assert await mine.stage() is ProjectStage.REFUSED
 
@@ -468,9 +461,9 @@ async def test_p8_an_objection_that_is_not_upheld_ends_it(ground: ProjectGround)
     mine = await refused(ground)
     assert (await mine.say(ObjectToRefusal, FAN, reason="不是同一机房")).accepted
     await mine.moves(ProjectStage.OBJECTION, (TaskKind.OBJECTION_REVIEW, FAN))
-    assert (await mine.answers(NORTH_VP, UPHOLD_REFUSAL)).code == "reason_required"
-    assert (await mine.answers(NORTH_VP, UPHOLD_REFUSAL, "确为同一项目")).accepted
-    await mine.moves(ProjectStage.CLOSED_REFUSED, notices=[ProjectNotice.REFUSAL_UPHELD])
+    assert (await mine.answers(NORTH_VP, AnswerChoice.UPHOLD_REFUSAL)).code == "reason_required"
+    assert (await mine.answers(NORTH_VP, AnswerChoice.UPHOLD_REFUSAL, "确为同一项目")).accepted
+    await mine.moves(ProjectStage.CLOSED_REFUSED, notices=[Notice.REFUSAL_UPHELD])
     assert await mine.told("refusal_upheld") == [FAN]
     told = await mine.mail("refusal_upheld", FAN)
     assert (told["reason"], told["decided_by_name"]) == ("确为同一项目", "李明")
@@ -486,7 +479,7 @@ async def test_p2_approved_with_a_number_the_result_reaches_the_salesperson(grou
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
     assert (await mine.answers(FAN, "approve")).code == "own_application"
     assert (await mine.answers(EAST_VP, "approve")).code == "not_asked"
-    with pytest.raises(ForeignStep):  # nobody has approved
+    with pytest.raises(IllegalTransition):  # nobody has approved
         await mine.approves()
     approved = await mine.is_approved()
     row = await mine.row()
@@ -502,30 +495,30 @@ async def test_p2_held_supplied_and_back_before_the_vp(ground: ProjectGround) ->
     """P2: the same companies, so nothing is checked again; what was found stays before the VP."""
     await ground.active("theirs", JING, form("云岭精工"), NOW - DAY)
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    assert (await mine.answers(NORTH_VP, HOLD)).code == "reason_required"
-    assert (await mine.answers(NORTH_VP, HOLD, "预算来源不清")).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD)).code == "reason_required"
+    assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD, "预算来源不清")).accepted
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     assert mine.asked() == [FAN]
     assert (await mine.task()).note == {"reason": "预算来源不清"}
     assert (await mine.row()).stage.status == "held"
     assert await mine.live()
-    with pytest.raises(ForeignStep):  # nothing was supplied
+    with pytest.raises(IllegalTransition):  # nothing was supplied
         await mine.asks_vp()
-    unreadable = await mine.answers(FAN, SUPPLY, project={"name": "缺了其余"})
+    unreadable = await mine.answers(FAN, AnswerChoice.SUPPLY, project={"name": "缺了其余"})
     assert (unreadable.accepted, unreadable.code) == (False, "unreadable")
     better = form("云岭精工", note="预算已批复", amount="900000.00").model_dump(mode="json")
-    supplied = await mine.answers(FAN, SUPPLY, project=better)
+    supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=better)
     assert supplied.decision is not None
     assert (supplied.round, supplied.decision.outcome) == (2, "")
-    with pytest.raises(ForeignStep):  # it knows its way
+    with pytest.raises(IllegalTransition):  # it knows its way
         await mine.moves(ProjectStage.ROUTING)
     await mine.asks_vp()
     row = await mine.row()
     assert (row.round, row.form.note, row.form.amount) == (2, "预算已批复", Decimal("900000.00"))
-    async with ground.engine.connect() as tx:
-        assert [one["round"] for one in await projects.rounds(tx, "p1")] == [1, 2]
-        assert [one.subject_id for one in await projects.matches_of(tx, "p1", 2)] == ["theirs"]
-    with pytest.raises(ForeignStep):  # what was approved was another round
+    async with ground.engine.connect() as connection:
+        assert [one["round"] for one in await projects.rounds(connection, "p1")] == [1, 2]
+        assert [one.subject_id for one in await projects.matches_of(connection, "p1", 2)] == ["theirs"]
+    with pytest.raises(IllegalTransition):  # what was approved was another round
         await mine.approves()
     assert (await mine.is_approved()).number == "P2026-00002"
 
@@ -534,18 +527,18 @@ async def test_p2_a_company_changed_while_held_finds_its_way_anew(ground: Projec
     """P2, P3, A5: what is named only now has its place in time from now on; what was named before keeps it."""
     await ground.holds("a1", JING, "远洋控股")
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    assert (await mine.answers(NORTH_VP, HOLD, "最终用户是谁")).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD, "最终用户是谁")).accepted
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     mine.now = NOW + 3 * DAY
     other = form("云岭精工", end_user=Company(name="远洋控股")).model_dump(mode="json")
-    supplied = await mine.answers(FAN, SUPPLY, project=other)
+    supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=other)
     assert supplied.decision is not None
-    assert supplied.decision.outcome == REROUTE
-    with pytest.raises(ForeignStep):  # whose customer the end user is, nobody has looked up
+    assert supplied.decision.outcome == AnswerOutcome.REROUTE
+    with pytest.raises(IllegalTransition):  # whose customer the end user is, nobody has looked up
         await mine.asks_vp()
     await mine.moves(ProjectStage.ROUTING)
-    async with ground.engine.connect() as tx:
-        places = await applications.party_times(tx, "project", "p1")
+    async with ground.engine.connect() as connection:
+        places = await applications.party_times(connection, "project", "p1")
     assert sorted((name, since) for (name, _), since in places.items()) == [
         ("云岭精工", NOW),
         ("远洋控股", NOW + 3 * DAY),
@@ -564,13 +557,13 @@ async def test_p2_p4_another_project_made_of_a_held_one_goes_to_the_clerk_anew(
     ground: ProjectGround, changed: dict[str, Any]
 ) -> None:
     mine = await ground.in_approval("p1", FAN, form("云岭精工", name="云岭一期"))
-    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     other = form("云岭精工", **{"name": "云岭一期", **changed}).model_dump(mode="json")
-    supplied = await mine.answers(FAN, SUPPLY, project=other)
+    supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=other)
     assert supplied.decision is not None
-    assert supplied.decision.outcome == REROUTE
-    with pytest.raises(ForeignStep):  # nobody has looked for what else is registered
+    assert supplied.decision.outcome == AnswerOutcome.REROUTE
+    with pytest.raises(IllegalTransition):  # nobody has looked for what else is registered
         await mine.asks_vp()
     await mine.moves(ProjectStage.ROUTING)
     assert (await mine.routes()).track is Track.NON_NAMED
@@ -580,18 +573,18 @@ async def test_p2_p4_another_project_made_of_a_held_one_goes_to_the_clerk_anew(
 async def test_p2_a5_who_takes_a_registered_projects_name_while_held_comes_after_it(ground: ProjectGround) -> None:
     """Registered first under a harmless name, then renamed into what another has registered since: no way past P4."""
     mine = await ground.in_approval("mine", FAN, form("云岭精工", name="办公室打印机"), NOW - 10 * DAY)
-    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心二期核心机房"), NOW - 5 * DAY)
     mine.now = NOW
     taken = form("云岭精工", name="滨江数据中心二期 核心机房").model_dump(mode="json")
-    assert (await mine.answers(FAN, SUPPLY, project=taken)).accepted
+    assert (await mine.answers(FAN, AnswerChoice.SUPPLY, project=taken)).accepted
     await mine.moves(ProjectStage.ROUTING)
     await mine.routes()
     await mine.is_checked()
     (match,) = await found_of(ground, mine)
     assert (match.subject_id, match.earlier, match.live) == ("theirs", True, True)
-    answer = await mine.answers(CLERK, SUSPECT, "同一项目", suspects=["theirs"])
+    answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "同一项目", suspects=["theirs"])
     assert (answer.accepted, answer.code) == (True, "")
 
 
@@ -603,21 +596,21 @@ async def test_p2_p6_the_vp_sees_what_is_registered_when_they_are_asked(ground: 
     await mine.routes()
     await mine.asks_vp()
     assert [match.subject_id for match in await found_of(ground, mine)] == ["a1"]
-    await mine.answers(NORTH_VP, HOLD, "写全")
+    await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     taken = form("云岭精工", name="滨江数据中心二期核心机房").model_dump(mode="json")
-    supplied = await mine.answers(FAN, SUPPLY, project=taken)
+    supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=taken)
     assert supplied.decision is not None
     assert supplied.decision.outcome == "", "under one's own account the VP alone judges"
     await mine.asks_vp()
     assert "theirs" in [match.subject_id for match in await found_of(ground, mine)]
     lines = await ground.rows("SELECT facts FROM mail WHERE subject_id = 'p1' AND person = :p ORDER BY id", p=NORTH_VP)
     assert "滨江数据中心二期核心机房" in [line["name"] for line in lines[-1][0]["matches"]]
-    await mine.answers(NORTH_VP, HOLD, "再写全")
+    await mine.answers(NORTH_VP, AnswerChoice.HOLD, "再写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     assert (await theirs.say(ReportLoss, JING, loss={"reason": "预算取消"})).accepted
     await theirs.moves(ProjectStage.ENDED)
-    await mine.answers(FAN, SUPPLY, project=taken)
+    await mine.answers(FAN, AnswerChoice.SUPPLY, project=taken)
     await mine.asks_vp()
     ended = next(match for match in await found_of(ground, mine) if match.subject_id == "theirs")
     assert (ended.live, ended.status) == (False, "ended")
@@ -630,40 +623,40 @@ async def test_p2_n12_a_reminder_shows_the_vp_what_is_registered_by_then(ground:
     assert (await theirs.say(ReportLoss, JING, loss={"reason": "预算取消"})).accepted
     await theirs.moves(ProjectStage.ENDED)
     due = mine.tasks[0].next_step.at
-    step = ChaseStep(key="chase", now=due, subject=mine.subject, task_id=mine.tasks[0].id)
-    await mine.run(ground.chasing.chase_task, step)
+    step = ReminderStep(key="chase", now=due, subject=mine.subject, task_id=mine.tasks[0].id)
+    await mine.run(ground.chasing.remind_or_escalate, step)
     (line,) = (await mine.mail("reminder", NORTH_VP))["matches"]
     assert (line["live"], line["status"]) == (False, "ended")
 
 
 async def found_of(ground: ProjectGround, one: Registration) -> tuple[Match, ...]:
-    async with ground.engine.connect() as tx:
-        return await projects.matches_of(tx, one.id, (await one.row()).round)
+    async with ground.engine.connect() as connection:
+        return await projects.matches_of(connection, one.id, (await one.row()).round)
 
 
 async def test_p2_p10_rejected_it_is_over_and_in_nobodys_way(ground: ProjectGround) -> None:
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.REJECTED)
-    assert (await mine.answers(NORTH_VP, REJECT, "毛利过低")).accepted
-    await mine.moves(ProjectStage.REJECTED, notices=[ProjectNotice.PROJECT_REJECTED])
+    assert (await mine.answers(NORTH_VP, AnswerChoice.REJECT, "毛利过低")).accepted
+    await mine.moves(ProjectStage.REJECTED, notices=[Notice.PROJECT_REJECTED])
     assert await mine.told("project_rejected") == [FAN]
     assert (await mine.mail("project_rejected", FAN))["reason"] == "毛利过低"
     row = await mine.row()
     assert (row.end_reason, row.number) == ({"reason": "毛利过低", "by": NORTH_VP, "rule": "P2"}, None)
     assert not await mine.live()
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.APPROVAL)
 
 
 async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked_is_told(ground: ProjectGround) -> None:
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.WITHDRAWN)
     assert (await mine.say(Withdraw, NORTH_VP)).code == "not_salesperson_of_project"
     assert (await mine.say(Withdraw, FAN, reason="客户取消")).accepted
     assert (await mine.say(Withdraw, FAN, reason="再一次")).code == "project_stage_does_not_allow"
-    await mine.moves(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+    await mine.moves(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
     assert await mine.told("project_withdrawn") == sorted([FAN, COMMERCE, CLERK, NORTH_VP])
     assert (await mine.mail("project_withdrawn", NORTH_VP))["reason"] == "客户取消"
     assert not await mine.live()
@@ -677,12 +670,12 @@ async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked
 async def test_d2_n13_what_a_dispute_has_made_anothers_the_applicant_takes_back_no_more(ground: ProjectGround) -> None:
     """D2: the ruling stands; whoever is responsible by it may withdraw, as may somebody it was handed on to (A6)."""
     mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    async with ground.engine.begin() as tx:
-        await projects.change(tx, "p1", salesperson=JING)  # as the dispute leaves it
+    async with ground.engine.begin() as connection:
+        await projects.change(connection, "p1", salesperson=JING)  # as the dispute leaves it
     assert (await mine.say(Withdraw, FAN, reason="不服裁决")).code == "not_salesperson_of_project"
     assert (await mine.row()).end_reason is None
     assert (await mine.say(Withdraw, JING, reason="不做了")).accepted
-    await mine.moves(ProjectStage.WITHDRAWN, notices=[ProjectNotice.PROJECT_WITHDRAWN])
+    await mine.moves(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
     assert {FAN, JING, NORTH_VP} <= set(await mine.told("project_withdrawn"))
 
 
@@ -711,12 +704,12 @@ async def test_x3_what_is_forged_or_somebody_elses_changes_nothing(ground: Proje
         (ground.project_steps.approve_project, other.approve_step()),
     ]
     for method, theirs in foreign:
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.once(method, theirs)
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.suspects(task.id)
     for stage in ProjectStage:
-        with pytest.raises(ForeignStep):
+        with pytest.raises(IllegalTransition):
             await mine.moves(stage)
     assert await ground.everything() == before
     assert (await mine.events()).count("statement_unsealed") == len(forged)
@@ -750,8 +743,10 @@ async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(gro
     assert await mine.once(ground.records.sift_messages, step) == sifted
     assert await ground.everything() == before
     assert (await mine.events()).count("statements_unsealed") == 1
-    async with ground.engine.connect() as tx:
-        body = (await tx.execute(select(audit.c.body).where(audit.c.event == "statements_unsealed"))).scalar_one()
+    async with ground.engine.connect() as connection:
+        body = (
+            await connection.execute(select(audit.c.body).where(audit.c.event == "statements_unsealed"))
+        ).scalar_one()
     assert body == {
         "number": 306,
         "kinds": {"answer_task": 302, "withdraw": 4},
@@ -759,7 +754,7 @@ async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(gro
         "claimed_persons": sorted({EAST_VP, NORTH_VP}),
     }
     assert (await mine.hears(approves)).accepted
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.once(ground.records.sift_messages, step.model_copy(update={"key": "2", "subject": other.subject}))
 
 
@@ -777,7 +772,7 @@ async def test_x3_a_registration_whose_seal_is_broken_does_not_exist(ground: Pro
     assert not (await mine.registers("nobody", FORM)).accepted
     assert await ground.everything() == before
     assert (await mine.is_told(said)).accepted
-    with pytest.raises(ForeignStep):  # it is another process's
+    with pytest.raises(IllegalTransition):  # it is another process's
         await ground.registration("p1x").once(
             ground.records.move, mine.move_step(ProjectStage.ASSIGNMENT, (TaskKind.ASSIGN_CLERK, ""))
         )
@@ -797,7 +792,7 @@ async def test_p6_a_step_of_the_way_cannot_be_skipped(ground: ProjectGround) -> 
 
     async def only(at: str) -> None:
         for stage in set(ProjectStage) - legal[at]:
-            with pytest.raises(ForeignStep):
+            with pytest.raises(IllegalTransition):
                 await mine.moves(stage)
 
     await only("routing")
@@ -807,6 +802,6 @@ async def test_p6_a_step_of_the_way_cannot_be_skipped(ground: ProjectGround) -> 
     await only("assigned")
     await mine.moves(ProjectStage.CONFLICT_CHECK, (TaskKind.CONFLICT_CHECK, CLERK))
     await only("conflict_check")
-    await mine.answers(CLERK, CLEAR)
+    await mine.answers(CLERK, AnswerChoice.CLEAR)
     await only("cleared")
     assert await mine.stage() is ProjectStage.CONFLICT_CHECK

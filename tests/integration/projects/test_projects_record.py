@@ -23,7 +23,7 @@ from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import AlreadyResumed, ProjectRow, UpdateRow
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from domain.accounts.application import ApplicationForm, Stage
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant, DisputeStage, MeetingCall, Origin
@@ -42,7 +42,7 @@ from embedded.welcome import FORM_FILE
 from tests.verdicts import verdict
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
-RULES = Facts(load_policy())
+RULES = ReferenceData(load_policy())
 ACCOUNT_FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
 FORM = ProjectForm(
     customer=ACCOUNT_FORM.customer,

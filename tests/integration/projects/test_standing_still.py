@@ -8,15 +8,14 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep, MoveStep, OpenTask
-from activities.tasks.context import ForeignStep
+from activities.steps import MoveStep, OpenTask, ReminderStep
+from activities.tasks.context import IllegalTransition
 from domain.accounts.application import Stage
-from domain.accounts.named_account import Notice
 from domain.disputes.dispute import DisputeStage
+from domain.notices import Notice
 from domain.projects.project import ProjectStage
-from domain.projects.rules import ProjectNotice
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import ACCEPT, DISAGREE, HOLD, SUPPLY, DueAction, DueStep, TaskKind
+from domain.tasks.task import AnswerChoice, DueAction, DueStep, TaskKind
 from tests.integration.disputes.dispute_ground import APPLICANT, HOLDER, HOLDERS_GM, HOLDERS_VP, DisputeGround
 from tests.integration.projects.project_ground import (
     CLERK,
@@ -60,15 +59,15 @@ async def chase(
 ) -> OpenTask:
     """The next thing that happens by itself to a task, as the desk of its process has it done."""
     due = task.next_step
-    step = ChaseStep(
+    step = ReminderStep(
         key=f"chase:{task.id}:{task.chased}:{due.at.isoformat()}:{due.action}:{at}",
         now=at or due.at,
         subject=subject,
         task_id=task.id,
         action=due.action if due.action in STANDING else None,
     )
-    first = await ground.run(ground.chasing.chase_task, step, workflow_id)
-    assert await ground.run(ground.chasing.chase_task, step, workflow_id) == first
+    first = await ground.run(ground.chasing.remind_or_escalate, step, workflow_id)
+    assert await ground.run(ground.chasing.remind_or_escalate, step, workflow_id) == first
     return first
 
 
@@ -84,7 +83,7 @@ async def chased_until(
 
 async def held(ground: ProjectGround, project_id: str = "p1") -> Registration:
     mine = await ground.in_approval(project_id, FAN, form("云岭精工"))
-    await mine.answers(NORTH_VP, HOLD, "预算来源不清")
+    await mine.answers(NORTH_VP, AnswerChoice.HOLD, "预算来源不清")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     return mine
 
@@ -105,11 +104,11 @@ async def test_u10_a_held_project_is_warned_of_shelved_in_nobodys_way_and_can_be
     early = await chase(ground, task, mine.subject, mine.workflow_id, at=ENDS_AT - A_MINUTE)
     assert not early.lapsed
     mine.now = ENDS_AT - A_MINUTE
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.SHELVED)
     assert (await chase(ground, task, mine.subject, mine.workflow_id)).lapsed
     mine.now = ENDS_AT
-    await mine.moves(ProjectStage.SHELVED, notices=[ProjectNotice.SHELVED_STANDING])
+    await mine.moves(ProjectStage.SHELVED, notices=[Notice.SHELVED_STANDING])
     row = await mine.row()
     assert (row.stage.status, row.end_reason, await mine.live()) == (
         "shelved",
@@ -120,7 +119,7 @@ async def test_u10_a_held_project_is_warned_of_shelved_in_nobodys_way_and_can_be
     new = ground.registration("p2", ENDS_AT)
     assert (await new.resumes(mine)).accepted
     await new.moves(ProjectStage.RESUME_REVIEW, (TaskKind.RESUME_REVIEW, ""))
-    assert (await new.answers(CLERK, ACCEPT)).accepted
+    assert (await new.answers(CLERK, AnswerChoice.ACCEPT)).accepted
     await new.moves(ProjectStage.ROUTING)
 
 
@@ -130,15 +129,15 @@ async def test_u10_u5_whoever_supplies_what_was_missing_has_stopped_the_clock(gr
     task = await chase(ground, task, mine.subject, mine.workflow_id)
     mine.now = WARNED_AT + A_MINUTE
     better = form("云岭精工", note="预算已批复").model_dump(mode="json")
-    assert (await mine.answers(FAN, SUPPLY, project=better)).accepted
+    assert (await mine.answers(FAN, AnswerChoice.SUPPLY, project=better)).accepted
     lapse = DueStep(at=ENDS_AT, action=DueAction.LAPSE)
     late = await chase(ground, task.model_copy(update={"next_step": lapse}), mine.subject, mine.workflow_id)
     assert (late.lapsed, late.next_step.at > ENDS_AT) == (False, True), "nothing that is over is done again at once"
     await mine.asks_vp()
     mine.now = ENDS_AT
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.SHELVED)
-    assert (await mine.answers(NORTH_VP, HOLD, "再写全")).accepted
+    assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD, "再写全")).accepted
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     again = await chased_until_later(ground, mine)
     assert again.next_step.at == datetime.fromisoformat("2027-05-01T10:00:00+08:00")
@@ -163,7 +162,7 @@ async def test_u10_a_dispute_nobody_settles_ends_and_its_project_is_shelved(disp
     assert sorted(set(told)) == told, "once each"
     assert {APPLICANT, HOLDER, NORTH_GM, NORTH_VP, HOLDERS_GM, HOLDERS_VP} == set(told)
     dispute.now = ENDS_AT - A_MINUTE
-    with pytest.raises(ForeignStep):
+    with pytest.raises(IllegalTransition):
         await dispute.moves(DisputeStage.SHELVED)
     assert theirs.next_step.at == ENDS_AT
     assert (await chase(disputes, theirs, subject, dispute.workflow_id)).lapsed
@@ -172,7 +171,7 @@ async def test_u10_a_dispute_nobody_settles_ends_and_its_project_is_shelved(disp
     assert moved.outcome is not None
     assert (moved.outcome.stage, moved.outcome.responsible) == (DisputeStage.SHELVED, APPLICANT)
     project = Subject(type=SubjectType.PROJECT, id="p1")
-    notices = (ProjectNotice.SHELVED_STANDING.value,)
+    notices = (Notice.SHELVED_STANDING.value,)
     step = MoveStep(key="move:shelved:9", now=ENDS_AT, subject=project, stage="shelved", notices=notices)
     await disputes.run(disputes.records.move, step, "project-p1")
     row = await disputes.project_now("p1")
@@ -189,7 +188,7 @@ async def test_u10_a_new_step_of_a_dispute_starts_its_time_anew_and_a_meeting_is
     dispute = await disputes.disputed("p1")
     await dispute.negotiates()
     dispute.now = WARNED_AT
-    assert (await dispute.answers(APPLICANT, DISAGREE, reason="我方先报备")).accepted
+    assert (await dispute.answers(APPLICANT, AnswerChoice.DISAGREE, reason="我方先报备")).accepted
     await dispute.wants_meeting()
     subject = Subject(type=SubjectType.DISPUTE, id=dispute.id)
     task = dispute.tasks[""]
@@ -209,16 +208,16 @@ async def test_u10_an_application_sent_back_and_never_completed_is_closed_and_st
     await ground.register([racer])
     subject = Subject(type=SubjectType.APPLICATION, id="r1")
     ((task_id,),) = await ground.rows("SELECT id FROM task WHERE subject_id = 'r1' AND status = 'open'")
-    step = ChaseStep(key="first", now=NOW, subject=subject, task_id=task_id)
-    task = await ground.run(ground.chasing.chase_task, step, racer.workflow_id)
+    step = ReminderStep(key="first", now=NOW, subject=subject, task_id=task_id)
+    task = await ground.run(ground.chasing.remind_or_escalate, step, racer.workflow_id)
     task = await chased_until(ground, task, DueAction.WARN, subject, racer.workflow_id)
     task = await chase(ground, task, subject, racer.workflow_id)
     assert await _told(ground, "application_standing_still") == sorted([FAN, NORTH_GM, COMMERCE])
     task = await chased_until(ground, task, DueAction.LAPSE, subject, racer.workflow_id)
     lapse = MoveStep(key="move:lapsed:1", now=ENDS_AT, subject=subject, stage="lapsed", notices=(Notice.LAPSED.value,))
     early = lapse.model_copy(update={"now": ENDS_AT - A_MINUTE, "key": "early"})
-    with pytest.raises(ForeignStep):
-        await ground.run(ground.records.move, early, racer.workflow_id, final=(ForeignStep,))
+    with pytest.raises(IllegalTransition):
+        await ground.run(ground.records.move, early, racer.workflow_id, final=(IllegalTransition,))
     assert (await chase(ground, task, subject, racer.workflow_id)).lapsed
     await ground.run(ground.records.move, lapse, racer.workflow_id)
     ((stage, reason),) = await ground.rows("SELECT stage, end_reason FROM application WHERE id = 'r1'")

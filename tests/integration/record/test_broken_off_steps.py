@@ -11,26 +11,26 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.connection import plain
-from db.connection.engine import all_or_nothing, looking_up, make_engine
+from db.connection.engine import autocommit, make_engine, transaction
 
 KEEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
 A_WHILE = 30.0
 
 
 async def kept(engine: AsyncEngine) -> set[str]:
-    async with looking_up(engine) as tx:
-        return {row[0] for row in await plain.run(tx, "SELECT key FROM step")}
+    async with autocommit(engine) as connection:
+        return {row[0] for row in await plain.run(connection, "SELECT key FROM step")}
 
 
 async def keep(engine: AsyncEngine, key: str) -> None:
-    async with all_or_nothing(engine) as tx:
-        await plain.run(tx, KEEP, "w", key, "{}")
+    async with transaction(engine) as connection:
+        await plain.run(connection, KEEP, "w", key, "{}")
 
 
 async def test_x3_a_step_broken_off_while_it_begins_leaves_no_transaction_open(database_url: str) -> None:
     engine = make_engine(database_url, process="test", pool_size=1)
-    async with all_or_nothing(engine) as tx:
-        ((pid,),) = await plain.run(tx, "SELECT pg_backend_pid()")
+    async with transaction(engine) as connection:
+        ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(TimeoutError):
@@ -38,8 +38,8 @@ async def test_x3_a_step_broken_off_while_it_begins_leaves_no_transaction_open(d
                 await keep(engine, "broken off")
     finally:
         os.kill(pid, signal.SIGCONT)
-    async with asyncio.timeout(A_WHILE), looking_up(engine) as tx:
-        await plain.run(tx, KEEP, "w", "by itself", "{}")
+    async with asyncio.timeout(A_WHILE), autocommit(engine) as connection:
+        await plain.run(connection, KEEP, "w", "by itself", "{}")
     other = make_engine(database_url, process="test", pool_size=1)
     assert await kept(other) == {"by itself"}
     await other.dispose()
@@ -54,9 +54,9 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
 
     async def step() -> None:
         nonlocal pid
-        async with all_or_nothing(engine) as tx:
-            ((pid,),) = await plain.run(tx, "SELECT pg_backend_pid()")
-            await plain.run(tx, KEEP, "w", "broken off", "{}")
+        async with transaction(engine) as connection:
+            ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
+            await plain.run(connection, KEEP, "w", "broken off", "{}")
             in_the_middle.set()
             await asyncio.Event().wait()
 
@@ -80,10 +80,10 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
 
 async def test_x3_a_step_is_never_done_when_nothing_of_it_was_recorded(engine: AsyncEngine) -> None:
     async def step() -> None:
-        async with all_or_nothing(engine) as tx:
-            await plain.run(tx, KEEP, "w", "one", "{}")
+        async with transaction(engine) as connection:
+            await plain.run(connection, KEEP, "w", "one", "{}")
             with pytest.raises(DBAPIError):
-                await plain.run(tx, "SELECT 1 / 0")
+                await plain.run(connection, "SELECT 1 / 0")
 
     with pytest.raises(DBAPIError):
         await step()

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from api.gateway.gateway import Receipts
 from db import messages
 from db.connection.direct import Direct
-from db.connection.engine import AsyncEngine, RecordAway
+from db.connection.engine import AsyncEngine, DatabaseUnavailable
 from db.connection.listen import Listener
 from db.messages import Receipt
 from db.reads import gateway_reads
@@ -47,26 +47,26 @@ def receipt(message_id: str, body_hash: str) -> Receipt:
 
 
 async def test_a_key_is_bound_to_the_body_it_first_came_with(record: Direct, engine: AsyncEngine) -> None:
-    assert await gateway_reads.claim(record, "m1", "li.ming", "one") == ("one", None)
-    assert await gateway_reads.claim(record, "m1", "li.ming", "two") == ("one", None)
-    async with engine.begin() as tx:
-        await messages.give_receipt(tx, receipt("m1", "one"))
-    assert await gateway_reads.claim(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
+    assert await gateway_reads.bind_message(record, "m1", "li.ming", "one") == ("one", None)
+    assert await gateway_reads.bind_message(record, "m1", "li.ming", "two") == ("one", None)
+    async with engine.begin() as connection:
+        await messages.give_receipt(connection, receipt("m1", "one"))
+    assert await gateway_reads.bind_message(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
     assert await gateway_reads.find_receipt(record, "m1") == receipt("m1", "one")
     assert await gateway_reads.find_receipt(record, "m2") is None
 
 
 async def test_a_key_whose_row_was_deleted_still_finds_its_receipt(record: Direct, engine: AsyncEngine) -> None:
-    async with engine.begin() as tx:
-        await messages.give_receipt(tx, receipt("m1", "one"))
-    assert await gateway_reads.claim(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
+    async with engine.begin() as connection:
+        await messages.give_receipt(connection, receipt("m1", "one"))
+    assert await gateway_reads.bind_message(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
 
 
 async def test_x2_what_became_of_a_message_is_told_to_whoever_sent_it(record: Direct, engine: AsyncEngine) -> None:
-    await gateway_reads.claim(record, "m1", "li.ming", "one")
-    await gateway_reads.claim(record, "m2", "li.ming", "two")
-    async with engine.begin() as tx:
-        await messages.give_receipt(tx, receipt("m1", "one"))
+    await gateway_reads.bind_message(record, "m1", "li.ming", "one")
+    await gateway_reads.bind_message(record, "m2", "li.ming", "two")
+    async with engine.begin() as connection:
+        await messages.give_receipt(connection, receipt("m1", "one"))
     found = [await gateway_reads.sent(record, message, "li.ming") for message in ("m1", "m2", "m3")]
     assert found == [(True, receipt("m1", "one")), (True, None), (False, None)]
     assert [await gateway_reads.sent(record, message, "wang.fang") for message in ("m1", "m2")] == [(False, None)] * 2
@@ -74,7 +74,7 @@ async def test_x2_what_became_of_a_message_is_told_to_whoever_sent_it(record: Di
 
 async def test_of_racing_callers_with_one_key_all_see_the_same_body(record: Direct) -> None:
     bodies = [f"body {number}" for number in range(12)]
-    bound = await asyncio.gather(*(gateway_reads.claim(record, "m1", "li.ming", body) for body in bodies))
+    bound = await asyncio.gather(*(gateway_reads.bind_message(record, "m1", "li.ming", body) for body in bodies))
     assert len({claim.body_hash for claim in bound}) == 1
 
 
@@ -88,8 +88,8 @@ async def test_whoever_waits_gets_a_receipt_given_before_they_began_to_wait(
         listener.start()
     try:
         with receipts.expecting("m1") as heard, receipts.expecting("m2") as other:
-            async with engine.begin() as tx:
-                await messages.give_receipt(tx, receipt("m1", "one"))
+            async with engine.begin() as connection:
+                await messages.give_receipt(connection, receipt("m1", "one"))
             assert await receipts.wait("m1", heard) == receipt("m1", "one")
             assert await receipts.wait("m2", other) is None
     finally:
@@ -97,10 +97,10 @@ async def test_whoever_waits_gets_a_receipt_given_before_they_began_to_wait(
 
 
 async def test_a_task_is_found_only_by_those_it_asks_or_asked(record: Direct, engine: AsyncEngine) -> None:
-    async with engine.begin() as tx:
-        await tx.execute(text(TASK))
-        await tx.execute(text(ASKED))
-        await messages.give_receipt(tx, receipt("m1", "one"))
+    async with engine.begin() as connection:
+        await connection.execute(text(TASK))
+        await connection.execute(text(ASKED))
+        await messages.give_receipt(connection, receipt("m1", "one"))
     found = await gateway_reads.asked(record, "t", "li.ming", "m1")
     assert found is not None
     assert (found.task.id, found.task.choices, found.receipt) == ("t", (), receipt("m1", "one"))
@@ -120,7 +120,7 @@ async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_cal
         raise asyncpg.InternalClientError("got result for unknown protocol state 3")
 
     monkeypatch.setattr(asyncpg, "connect", lost)
-    with pytest.raises(RecordAway):
+    with pytest.raises(DatabaseUnavailable):
         await gateway_reads.find_receipt(record, "m1")
 
 
@@ -137,7 +137,7 @@ async def test_x3_a_server_lost_in_the_middle_of_a_statement_is_away(record: Dir
             return bool((await other.execute(ended)).scalar_one())
 
     await eventually(is_ended, "the statement under way")
-    with pytest.raises(RecordAway):
+    with pytest.raises(DatabaseUnavailable):
         await asked
     assert await record.row("SELECT 1") == (1,)
 

@@ -9,7 +9,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.connection import plain
-from db.connection.engine import RecordAway, looking_up, transaction
+from db.connection.engine import DatabaseUnavailable, autocommit, transaction
 from db.tables import step
 
 KEEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
@@ -44,7 +44,7 @@ async def test_json_and_moments_come_back_as_they_went(engine: AsyncEngine) -> N
         await plain.run(tx, KEEP, "w", "one", plain.json_text(told))
         assert await plain.run(tx, "SELECT result FROM step") == [(told,)]
         assert await tx.scalar(select(step.c.result)) == told
-    async with looking_up(engine) as tx:
+    async with autocommit(engine) as tx:
         assert await plain.run(tx, "SELECT result, key FROM step WHERE key = $1", "one") == [(told, "one")]
 
 
@@ -77,7 +77,7 @@ async def test_a_connection_that_was_cut_is_not_used_again(engine: AsyncEngine, 
             await plain.run(tx, KEEP, "w", "two", "{}")
 
     for _ in range(3):
-        with pytest.raises(RecordAway):
+        with pytest.raises(DatabaseUnavailable):
             await cut()
         assert await kept(engine) == set()
 
@@ -86,20 +86,20 @@ async def test_outside_a_transaction_too_a_connection_that_was_cut_is_not_used_a
     engine: AsyncEngine, superuser: asyncpg.Connection
 ) -> None:
     async def cut() -> None:
-        async with looking_up(engine) as tx:
+        async with autocommit(engine) as tx:
             ((pid,),) = await plain.run(tx, "SELECT pg_backend_pid()")
             await superuser.execute("SELECT pg_terminate_backend($1, 5000)", pid)
             await plain.run(tx, KEEP, "w", "one", "{}")
 
     for _ in range(3):
-        with pytest.raises(RecordAway):
+        with pytest.raises(DatabaseUnavailable):
             await cut()
-        async with looking_up(engine) as tx:
+        async with autocommit(engine) as tx:
             assert await plain.run(tx, "SELECT key FROM step") == []
 
 
 async def test_outside_a_transaction_every_statement_stands_for_itself(engine: AsyncEngine) -> None:
-    async with looking_up(engine) as tx:
+    async with autocommit(engine) as tx:
         await plain.run(tx, KEEP, "w", "one", "{}")
         with pytest.raises(IntegrityError):
             await plain.run(tx, KEEP, "w", "one", "{}")

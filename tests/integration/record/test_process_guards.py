@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.accounts.evidence import EvidenceGathering
 from activities.steps import ActivateStep, GatherStep, MoveStep
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from activities.unit_of_work import Recorder
 from db.accounts import applications
 from db.reference_data import import_organisation
@@ -53,8 +53,8 @@ async def test_x1_an_invented_state_moves_nothing_that_nobody_decided(
     one = racer(stage)
     await ground.register([one])
     step = MoveStep(key="move", now=NOW, subject=one.subject, stage=target, asks=(Ask(kind=TaskKind.GM_APPROVAL),))
-    with pytest.raises(ForeignStep):
-        await ground.run(ground.records.move, step, one.workflow_id, final=(ForeignStep,))
+    with pytest.raises(IllegalTransition):
+        await ground.run(ground.records.move, step, one.workflow_id, final=(IllegalTransition,))
     assert await ground.rows("SELECT stage FROM application") == [(stage.value,)]
     assert await ground.rows("SELECT count(*) FROM task WHERE status = 'open'") == [(0,)]
 
@@ -64,24 +64,24 @@ async def test_x1_a_process_started_again_by_hand_cannot_move_what_is_over(groun
     one = racer(stage)
     await ground.register([one])
     step = MoveStep(key="move", now=NOW, subject=one.subject, stage=Stage.EVIDENCE)
-    with pytest.raises(ForeignStep):
-        await ground.run(ground.records.move, step, one.workflow_id, final=(ForeignStep,))
+    with pytest.raises(IllegalTransition):
+        await ground.run(ground.records.move, step, one.workflow_id, final=(IllegalTransition,))
 
 
 async def test_x1_a_process_cannot_touch_the_application_of_another(ground: Ground) -> None:
     one = racer(Stage.VP_REVIEW, approved=True)
     await ground.register([one])
     step = ActivateStep(key="activate", now=NOW, application_id=one.id)
-    with pytest.raises(ForeignStep):
-        await ground.run(ground.records.activate_account, step, "application-other", final=(ForeignStep,))
+    with pytest.raises(IllegalTransition):
+        await ground.run(ground.records.activate_account, step, "application-other", final=(IllegalTransition,))
     assert await ground.rows("SELECT count(*) FROM account") == [(0,)]
 
 
 async def test_a2_somebody_who_has_left_gets_no_account(ground: Ground, engine: AsyncEngine) -> None:
     one = racer(Stage.VP_REVIEW, approved=True)
     await ground.register([one])
-    async with engine.begin() as tx:
-        await import_organisation(tx, sample_organisation(), now=NOW, by="test")  # without the applicant
+    async with engine.begin() as connection:
+        await import_organisation(connection, sample_organisation(), now=NOW, by="test")  # without the applicant
     step = ActivateStep(key="activate", now=NOW, application_id=one.id)
     activated = await ground.run(ground.records.activate_account, step, one.workflow_id)
     assert activated.obstacle is Obstacle.APPLICANT_LEFT
@@ -117,10 +117,10 @@ async def test_n4_n5_an_outside_answer_that_comes_after_the_clerk_has_begun_over
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
     assert await ground.rows(waiting) == [(0,)]
     noted = Evidence(kind=EvidenceKind.CREDIT, source="background_register", gathered_at=NOW, note="已核实")
-    async with engine.begin() as tx:
-        await applications.keep_evidence(tx, one.id, 1, [noted])
-        await applications.change(tx, one.id, stage=Stage.COMMERCE_CHECK.value)
+    async with engine.begin() as connection:
+        await applications.keep_evidence(connection, one.id, 1, [noted])
+        await applications.change(connection, one.id, stage=Stage.COMMERCE_CHECK.value)
     bureau.may_answer.set()
     await asking
-    async with engine.connect() as tx:
-        assert await applications.evidence_of(tx, one.id, 1) == (noted,)
+    async with engine.connect() as connection:
+        assert await applications.evidence_of(connection, one.id, 1) == (noted,)

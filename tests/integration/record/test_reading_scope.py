@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from db.reads import lists
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from domain.access import scope_of
 from domain.accounts.application import ApplicationForm, Stage
 from domain.organisation import Person
@@ -28,8 +28,8 @@ async def rows(engine: AsyncEngine) -> list[ApplicationRow]:
     """One application of each of five salespeople; the last one's asks a product manager, for once."""
     form = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
     added = []
-    async with engine.begin() as tx:
-        digest = await Facts(load_policy()).pin_policy(tx)
+    async with engine.begin() as connection:
+        digest = await ReferenceData(load_policy()).pin_policy(connection)
         for number, person in enumerate(SALESPEOPLE):
             row = ApplicationRow(
                 id=f"a{number}",
@@ -43,16 +43,16 @@ async def rows(engine: AsyncEngine) -> list[ApplicationRow]:
                 submitted_at=START + timedelta(hours=number),
                 stage_since=START,
             )
-            await applications.add(tx, row)
+            await applications.add(connection, row)
             added.append(row)
-        await tx.execute(
+        await connection.execute(
             text(
                 "INSERT INTO task VALUES ('t', 'application-a4', 'application', 'a4', 'commerce_check', '', 1, 'open',"
                 " '[]', NULL, now(), now(), false)"
             )
         )
         asked = "INSERT INTO task_person VALUES ('t', :person, 'holder', NULL, 'link', now(), now())"
-        await tx.execute(text(asked), {"person": outsider().id})
+        await connection.execute(text(asked), {"person": outsider().id})
     return added
 
 
@@ -65,9 +65,9 @@ async def test_x2_a_list_holds_exactly_the_rows_that_may_be_opened(
     viewer: Person, rows: list[ApplicationRow], engine: AsyncEngine
 ) -> None:
     scope = scope_of(viewer, ORGANISATION)
-    async with engine.connect() as tx:
-        involved = await lists.was_asked(tx, viewer.id, [row.id for row in rows])
-        listed = await lists.applications_seen(tx, scope, stage=None, applicant=None, after=None, limit=50)
+    async with engine.connect() as connection:
+        involved = await lists.was_asked(connection, viewer.id, [row.id for row in rows])
+        listed = await lists.applications_seen(connection, scope, stage=None, applicant=None, after=None, limit=50)
     may_open = [
         row.id
         for row in rows
@@ -80,10 +80,10 @@ async def test_x2_whoever_was_asked_sees_that_one_and_an_operator_sees_none(
     rows: list[ApplicationRow], engine: AsyncEngine
 ) -> None:
     operator = next(person for person in ORGANISATION.people if person.roles == {"operator"})
-    async with engine.connect() as tx:
+    async with engine.connect() as connection:
         seen = [
             await lists.applications_seen(
-                tx, scope_of(person, ORGANISATION), stage=None, applicant=None, after=None, limit=50
+                connection, scope_of(person, ORGANISATION), stage=None, applicant=None, after=None, limit=50
             )
             for person in (outsider(), operator)
         ]
@@ -94,9 +94,9 @@ async def test_a_list_is_paged_without_gap_or_repetition(rows: list[ApplicationR
     clerk = next(person for person in ORGANISATION.people if "commerce_clerk" in person.roles)
     found: list[str] = []
     after = None
-    async with engine.connect() as tx:
+    async with engine.connect() as connection:
         while page := await lists.applications_seen(
-            tx, scope_of(clerk, ORGANISATION), stage=None, applicant=None, after=after, limit=2
+            connection, scope_of(clerk, ORGANISATION), stage=None, applicant=None, after=after, limit=2
         ):
             found += [row.id for row in page]
             after = (page[-1].submitted_at.isoformat(), page[-1].id)

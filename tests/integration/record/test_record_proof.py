@@ -28,9 +28,9 @@ def sealed(keys: Keyring) -> Callable[[int, str, str], bool]:
 
 
 async def write(engine: AsyncEngine, *events: str) -> None:
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         await audit.append(
-            tx,
+            connection,
             [
                 Event(
                     event=name, at=NOW, actor="li.ming", subject_id="a1", body={"reason": "同意 “好”", "n": [1, None]}
@@ -42,8 +42,8 @@ async def write(engine: AsyncEngine, *events: str) -> None:
 
 
 async def prove(engine: AsyncEngine, anchor: Anchor | None = None, lines: list[str] | None = None) -> Proof:
-    async with engine.connect() as tx:
-        return await audit.verify(tx, sealed(KEYS), anchor, None if lines is None else lines.append)
+    async with engine.connect() as connection:
+        return await audit.verify(connection, sealed(KEYS), anchor, None if lines is None else lines.append)
 
 
 def whats(proof: Proof) -> list[tuple[int, str]]:

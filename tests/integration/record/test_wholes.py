@@ -23,7 +23,7 @@ from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import Rejection
-from domain.tasks.task import AskedAs, TaskKind, TaskStatus
+from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
 from embedded.welcome import FORM_FILE
 from tests.integration.accounts.test_confidence import ORGANISATION, viewer
 from tests.integration.projects.test_projects_record import RULES
@@ -55,7 +55,7 @@ def asked(task_id: str, person: str, *, removed: bool = False, on_behalf_of: str
     return AskedRow(
         task_id=task_id,
         person=person,
-        capacity=AskedAs.DELEGATE if on_behalf_of else AskedAs.HOLDER,
+        capacity=AssigneeCapacity.DELEGATE if on_behalf_of else AssigneeCapacity.HOLDER,
         on_behalf_of=on_behalf_of,
         link_id=f"{task_id}-{person}",
         link_expires_at=NOW,
@@ -113,24 +113,26 @@ async def application(engine: AsyncEngine) -> ApplicationRow:
     finding = Finding(
         subject_type="account", subject_id="A-9", name="别人的客户", since=NOW, detail={"salesperson": "xu.jing"}
     )
-    async with engine.begin() as tx:
-        await RULES.pin_policy(tx)
-        await applications.add(tx, made)
+    async with engine.begin() as connection:
+        await RULES.pin_policy(connection)
+        await applications.add(connection, made)
         for number, kinds in ((1, [EvidenceKind.CREDIT]), (2, [EvidenceKind.LITIGATION, EvidenceKind.ACCOUNTS])):
             found = [
                 Evidence(kind=kind, source="account_register", gathered_at=NOW, available=True, findings=(finding,))
                 for kind in kinds
             ]
-            await applications.keep_evidence(tx, "a1", number, found)
+            await applications.keep_evidence(connection, "a1", number, found)
         check = a_task("t1", TaskKind.COMMERCE_CHECK, TaskStatus.ANSWERED)
-        await tasks.open_task(tx, check, [asked("t1", "gao.yuan")])
-        await tasks.decide(tx, decided("t1", TaskKind.COMMERCE_CHECK, "gao.yuan", "pass", 2))
+        await tasks.open_task(connection, check, [asked("t1", "gao.yuan")])
+        await tasks.decide(connection, decided("t1", TaskKind.COMMERCE_CHECK, "gao.yuan", "pass", 2))
         first = a_task("t2", TaskKind.VP_REVIEW, TaskStatus.ANSWERED)
-        await tasks.open_task(tx, first, [asked("t2", "li.ming")])
-        await tasks.decide(tx, decided("t2", TaskKind.VP_REVIEW, "li.ming", "reject", 1))
+        await tasks.open_task(connection, first, [asked("t2", "li.ming")])
+        await tasks.decide(connection, decided("t2", TaskKind.VP_REVIEW, "li.ming", "reject", 1))
         later, sooner = (a_task(f"t{3 + n}", TaskKind.VP_REVIEW, TaskStatus.OPEN, 2, hours=2 - n) for n in range(2))
-        await tasks.open_task(tx, later, [asked("t3", "wang.fang"), asked("t3", "chen.jing", removed=True)])
-        await tasks.open_task(tx, sooner, [asked("t4", "liu.yang", on_behalf_of="li.ming"), asked("t4", "li.ming")])
+        await tasks.open_task(connection, later, [asked("t3", "wang.fang"), asked("t3", "chen.jing", removed=True)])
+        await tasks.open_task(
+            connection, sooner, [asked("t4", "liu.yang", on_behalf_of="li.ming"), asked("t4", "li.ming")]
+        )
         happened: list[tuple[str, str, dict[str, Any]]] = [
             ("earlier_found", "system", {"found": [["account", "A-9"]]}),
             ("evidence_gathered", "system", {"counts": {"accounts": 1}}),
@@ -142,7 +144,7 @@ async def application(engine: AsyncEngine) -> ApplicationRow:
             audit.Event(event=name, at=NOW + timedelta(minutes=n), actor=actor, subject_id="a1", body=body)
             for n, (name, actor, body) in enumerate(happened)
         ]
-        await audit.append(tx, noted, lambda _seq, _digest: "seal")
+        await audit.append(connection, noted, lambda _seq, _digest: "seal")
     return made
 
 
@@ -152,7 +154,7 @@ async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_tab
     person: str, revoked: datetime | None, application: ApplicationRow, engine: AsyncEngine, record: Direct
 ) -> None:
     if revoked:
-        async with engine.begin() as tx:
+        async with engine.begin() as connection:
             held = AccountRow(
                 **application.model_dump(include={"id", "department"}),
                 application_id=application.id,
@@ -164,11 +166,11 @@ async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_tab
                 activated_at=NOW,
                 revoked_at=revoked,
             )
-            await accounts.activate(tx, held, [KeyedParty(role="customer", name="客户", name_key="客户")])
+            await accounts.activate(connection, held, [KeyedParty(role="customer", name="客户", name_key="客户")])
     for texts in (Texts("zh"), Texts("en")):
-        async with engine.connect() as tx:
-            composer = Composer(tx, RULES, viewer(person), texts)
-            row = await applications.find(tx, application.id)
+        async with engine.connect() as connection:
+            composer = Composer(connection, RULES, viewer(person), texts)
+            row = await applications.find(connection, application.id)
             assert row is not None
             apart = await composer.application(row, shown=await composer.sees_evidence(row))
         whole = await detail_reads.application(record, "a1", person, HIDDEN)

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.reports.reports import make_report
 from activities.steps import ReportsMade, Step
-from activities.unit_of_work import Recorder, Work
+from activities.unit_of_work import Recorder, UnitOfWork
 from crypto.keyring import Keyring
 from db.projects import projects
 from db.projects.projects import ProjectRow, UpdateRow
@@ -42,8 +42,8 @@ class ReportGround(ProjectGround):
         """The report of a period, made twice over, which is making it once (X3)."""
         named = read_period(period, self.facts.policy.reviews)
 
-        async def work(work: Work) -> ReportsMade:
-            organisation, calendar = await work.facts.of_now(work.tx)
+        async def work(work: UnitOfWork) -> ReportsMade:
+            organisation, calendar = await work.facts.of_now(work.connection)
             await make_report(work, kind, named, organisation, work.facts.policy, calendar)
             return ReportsMade()
 
@@ -57,8 +57,8 @@ class ReportGround(ProjectGround):
         return found
 
     async def kept(self, kind: ReportKind, period: str) -> Report | None:
-        async with self.engine.connect() as tx:
-            return await reports.find(tx, kind, period)
+        async with self.engine.connect() as connection:
+            return await reports.find(connection, kind, period)
 
     async def project(
         self,
@@ -99,17 +99,17 @@ class ReportGround(ProjectGround):
                 **columns,
             }
         )
-        async with self.engine.begin() as tx:
-            await projects.add(tx, row)
+        async with self.engine.begin() as connection:
+            await projects.add(connection, row)
 
     async def changes(self, project_id: str, *, given: dict[str, Any] | None = None, **columns: Any) -> None:
         """Columns of a project change; `given`: fields of its form."""
-        async with self.engine.begin() as tx:
+        async with self.engine.begin() as connection:
             if given:
-                row = await projects.find(tx, project_id)
+                row = await projects.find(connection, project_id)
                 assert row is not None
                 columns["form"] = ProjectForm.model_validate(row.form.model_dump() | given)
-            await projects.change(tx, project_id, **columns)
+            await projects.change(connection, project_id, **columns)
 
     async def ends(self, project_id: str, stage: ProjectStage, when: datetime, **columns: Any) -> None:
         await self.changes(project_id, stage=stage, stage_since=when, **columns)
@@ -129,10 +129,10 @@ class ReportGround(ProjectGround):
         """U1. `news`: the stage, amount or day of signing that it changes."""
         if news:
             await self.changes(project_id, given=news)
-        async with self.engine.begin() as tx:
-            number = await projects.last_update_number(tx, project_id) + 1
+        async with self.engine.begin() as connection:
+            number = await projects.last_update_number(connection, project_id) + 1
             await projects.add_update(
-                tx,
+                connection,
                 UpdateRow(
                     project_id=project_id,
                     number=number,

@@ -265,8 +265,8 @@ async def test_r3_r7_an_account_is_measured_from_its_first_whole_month_in_target
     ground: ReportGround,
 ) -> None:
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
-    async with ground.engine.begin() as tx:  # 30 November in Shanghai
-        await tx.execute(account.update().values(activated_at=at("2026-11-30", "02:00")))
+    async with ground.engine.begin() as connection:  # 30 November in Shanghai
+        await connection.execute(account.update().values(activated_at=at("2026-11-30", "02:00")))
     for number, (day, amount) in enumerate(
         {"2026-11-05": "1.00", "2026-11-30": "20.00", "2026-12-31": "300.00"}.items()
     ):
@@ -349,8 +349,8 @@ async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no
 async def test_r5_what_comes_in_after_the_month_of_a_revocation_is_no_accounts_any_more(ground: ReportGround) -> None:
     """So that the months of every account add up to its quarter."""
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
-    async with ground.engine.begin() as tx:
-        await accounts.revoke(tx, "a-1", at("2026-11-30", "15:59"))  # in Shanghai still November
+    async with ground.engine.begin() as connection:
+        await accounts.revoke(connection, "a-1", at("2026-11-30", "15:59"))  # in Shanghai still November
     for number, day in enumerate(("2026-10-31", "2026-11-30", "2026-12-01"), start=1):
         await ground.project(f"s{number}", FAN, "north", approved=at("2026-05-01"), account_id="a-1")
         await ground.signs(f"s{number}", f"{10**number}.00", at(day))
@@ -412,5 +412,5 @@ async def test_u1_a_digest_leaves_with_the_sheet_of_the_department_alone_week_un
     assert {"=n1+1", "=n2+1"} <= cells
     assert "=e1+1" not in cells
     assert not any(cell.data_type == "f" for one in book.worksheets for row in one.iter_rows() for cell in row)
-    async with post.engine.connect() as tx:
-        assert await tx.scalar(text("SELECT count(*) FROM mail WHERE sent_at IS NULL")) == 0
+    async with post.engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM mail WHERE sent_at IS NULL")) == 0

@@ -30,10 +30,10 @@ KINDS = ("weekly-digest", "forecast", "accounts")
 async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
     """Every kind of report is there, of accounts a month and a year."""
     made: tuple[Report, ...] = (digest(), forecast(), statistics("2026-11"), statistics("FY2026"))
-    async with filled(engine) as tx:
+    async with filled(engine) as connection:
         for report in made:
-            assert await reports.keep(tx, report)
-        await tx.commit()
+            assert await reports.keep(connection, report)
+        await connection.commit()
     async with door(engine, database_url) as asking:
         yield asking
 
@@ -78,9 +78,9 @@ async def test_x2_a_vp_sees_of_a_month_their_departments_and_of_a_year_the_whole
 async def test_x2_reading_a_report_is_recorded(call: Call, engine: AsyncEngine) -> None:
     for path in ("forecast", "forecast.xlsx", "forecast.svg", "weekly-digest?period=2026-W48"):
         assert (await call("zhao.lei", "GET", f"/reports/{path}")).status_code == 200
-    async with engine.connect() as tx:
+    async with engine.connect() as connection:
         query = "SELECT subject_id, through FROM reading WHERE subject_type = 'report' AND person = 'zhao.lei'"
-        read = {tuple(row) for row in await tx.execute(text(query))}
+        read = {tuple(row) for row in await connection.execute(text(query))}
     assert read == {
         *(("forecast:2026-11", through) for through in ("api", "xlsx", "svg")),
         ("weekly_digest:2026-W48", "api"),
@@ -173,8 +173,8 @@ async def test_r3_r7_the_answer_says_over_which_months_an_account_is_measured(ca
     young, old = (
         row.model_copy(update={"counted": counted}) for row, counted in zip(report.rows, ((), None), strict=True)
     )
-    async with engine.begin() as tx:
-        assert await reports.keep(tx, report.model_copy(update={"rows": (young, old)}))
+    async with engine.begin() as connection:
+        assert await reports.keep(connection, report.model_copy(update={"rows": (young, old)}))
     answer = (await call("zhang.wei", "GET", "/reports/accounts?period=FY2026-Q4")).json()
     assert {(row["account"], str(row["counted"]), row["standing"] == "unmeasured") for row in answer["rows"]} == {
         (young.account, "[]", True),
@@ -184,10 +184,10 @@ async def test_r3_r7_the_answer_says_over_which_months_an_account_is_measured(ca
 
 
 async def test_d3_x2_whoever_has_a_share_reads_what_they_are_credited_with(call: Call, engine: AsyncEngine) -> None:
-    async with engine.begin() as tx:
-        await tx.execute(text("DELETE FROM report"))
+    async with engine.begin() as connection:
+        await connection.execute(text("DELETE FROM report"))
         for report in shared_reports():
-            assert await reports.keep(tx, report)
+            assert await reports.keep(connection, report)
     for person, shown in {"xu.jing": 1, "chen.jing": 1, "yang.fan": 2, "guo.tao": 0}.items():
         for kind in ("weekly-digest", "forecast"):
             answer = (await call(person, "GET", f"/reports/{kind}")).json()

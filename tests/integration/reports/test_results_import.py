@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.accounts import registers
 from db.accounts.registers import AccountResultRow
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.tables import account
 from db.tables import audit as audit_table
 from domain.policy import load_policy
@@ -33,18 +33,18 @@ HEADER = "account,customer,month,other_contracts,revenue,payments\n"
 @pytest.fixture
 async def imports(engine: AsyncEngine) -> Imports:
     """The record has two live accounts, and one that was revoked (R5)."""
-    async with engine.begin() as tx:
-        await RULES.pin_policy(tx)
-        await add_account(tx, "yunling", CUSTOMER)
-        await add_account(tx, "hengyuan", "恒远", salesperson="xu.jing")
-        await add_account(tx, "gone", "旧客户", salesperson="xu.jing")
-        await tx.execute(update(account).where(account.c.id == "gone").values(revoked_at=NOW))
-    return Imports(engine, Facts(load_policy()), KEYS)
+    async with engine.begin() as connection:
+        await RULES.pin_policy(connection)
+        await add_account(connection, "yunling", CUSTOMER)
+        await add_account(connection, "hengyuan", "恒远", salesperson="xu.jing")
+        await add_account(connection, "gone", "旧客户", salesperson="xu.jing")
+        await connection.execute(update(account).where(account.c.id == "gone").values(revoked_at=NOW))
+    return Imports(engine, ReferenceData(load_policy()), KEYS)
 
 
 async def kept(engine: AsyncEngine, account_id: str) -> dict[date, tuple[Decimal, ...]]:
-    async with engine.connect() as tx:
-        rows: tuple[AccountResultRow, ...] = await registers.results_of_account(tx, account_id)
+    async with engine.connect() as connection:
+        rows: tuple[AccountResultRow, ...] = await registers.results_of_account(connection, account_id)
     return {row.month: (row.other_contracts, row.revenue, row.payments) for row in rows}
 
 
@@ -88,8 +88,8 @@ async def test_x3_a_file_with_a_mistake_changes_nothing(engine: AsyncEngine, imp
 
 async def test_x2_the_record_of_an_import_of_results_names_no_customer(engine: AsyncEngine, imports: Imports) -> None:
     await imports.results(read_results(SAMPLE), **SINCE)
-    async with engine.connect() as tx:
-        (body,) = await tx.scalars(select(audit_table.c.body))
+    async with engine.connect() as connection:
+        (body,) = await connection.scalars(select(audit_table.c.body))
     assert (body["register_name"], body["rows"], body["added"]) == ("results", 2, 2)
     assert CUSTOMER not in str(body)
 
@@ -107,5 +107,5 @@ async def test_r2_the_command_says_what_it_did_and_names_every_mistake(
     assert bad.code == 1
     assert "第 4 行: customer: 没有这个名称的大客户" in bad.err
     assert "无名氏" in bad.err
-    async with engine.connect() as tx:
-        assert await tx.scalar(text("SELECT count(*) FROM account_result")) == 2
+    async with engine.connect() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM account_result")) == 2

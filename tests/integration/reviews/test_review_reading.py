@@ -77,21 +77,21 @@ def review_task(task_id: str, kind: TaskKind, **more: Any) -> TaskRow:
 @pytest.fixture
 async def ask(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
     """Three accounts of yang.fan, a week that asks him, and a year that asks the general manager."""
-    async with engine.begin() as tx:
-        await RULES.pin_policy(tx)
+    async with engine.begin() as connection:
+        await RULES.pin_policy(connection)
         document = ORGANISATION.model_dump(mode="json")
-        await tx.execute(organisation.insert().values(document=document, imported_at=NOW, imported_by="test"))
+        await connection.execute(organisation.insert().values(document=document, imported_at=NOW, imported_by="test"))
         for number, account_id in enumerate(ACCOUNTS):
-            await add_account(tx, account_id, CUSTOMERS[number], salesperson=SALESPERSON)
+            await add_account(connection, account_id, CUSTOMERS[number], salesperson=SALESPERSON)
         for kind, task_id, person in (
             (TaskKind.WEEKLY_UPDATE, "week", SALESPERSON),
             (TaskKind.ANNUAL_REVIEW, "year", MANAGER),
         ):
             whose = review(kind)
             shared = whose.model_dump(include={"rhythm", "period", "closes_at", "policy_digest"})
-            await reviews.begin_period(tx, PeriodRow(**shared, workflow_id=f"period-{task_id}", opens_at=NOW))
-            await reviews.add(tx, whose)
-            await tasks.open_task(tx, review_task(task_id, kind), [asked(task_id, person)])
+            await reviews.begin_period(connection, PeriodRow(**shared, workflow_id=f"period-{task_id}", opens_at=NOW))
+            await reviews.add(connection, whose)
+            await tasks.open_task(connection, review_task(task_id, kind), [asked(task_id, person)])
     async with door(engine, database_url, base_url="http://here", link_keys=KEYS) as call:
         yield call
 
@@ -101,8 +101,10 @@ def page_of(task_id: str, person: str) -> str:
 
 
 async def read(engine: AsyncEngine, person: str) -> set[tuple[str, str]]:
-    async with engine.connect() as tx:
-        rows = await tx.execute(select(reading.c.subject_type, reading.c.subject_id).where(reading.c.person == person))
+    async with engine.connect() as connection:
+        rows = await connection.execute(
+            select(reading.c.subject_type, reading.c.subject_id).where(reading.c.person == person)
+        )
         return {(row.subject_type, row.subject_id) for row in rows}
 
 
@@ -169,14 +171,14 @@ async def test_r1_the_page_of_a_link_asks_for_each_account_and_keeps_what_was_ty
 
 async def linked(engine: AsyncEngine) -> None:
     """Link ids as they are in an address; the ids of people have dots."""
-    async with engine.begin() as tx:
-        await tx.execute(text("UPDATE task_person SET link_id = replace(link_id, '.', '-')"))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE task_person SET link_id = replace(link_id, '.', '-')"))
 
 
 async def test_r6_what_was_missed_takes_no_answer_and_says_so(ask: Call, engine: AsyncEngine) -> None:
     await linked(engine)
-    async with engine.begin() as tx:
-        await tx.execute(
+    async with engine.begin() as connection:
+        await connection.execute(
             update(task).where(task.c.id == "week").values(status="missed", closed_at=NOW, closed_because="missed")
         )
     (mine,) = (await ask(SALESPERSON, "GET", "/api/v1/tasks?status=missed")).json()["items"]
@@ -209,9 +211,9 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
     contract = {"at": "2026-11-10T02:00:00+00:00", "received_on": "2026-10-31", "amount": "2600000.00"}
     shares = [{"person": SALESPERSON, "percent": "75"}, {"person": OTHER, "percent": "25"}]
     of_p1 = {"account_id": "a0", "contract": contract, "agreement": {"split": shares}}
-    async with engine.begin() as tx:
+    async with engine.begin() as connection:
         signed = row("p1", stage=ProjectStage.CONTRACT_SIGNED, **of_p1)
-        await add_project(tx, signed)
+        await add_project(connection, signed)
         result = AccountResultRow(
             account_id="a0",
             month=date(2026, 10, 1),
@@ -221,7 +223,7 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
             imported_at=NOW,
             imported_by="test",
         )
-        await registers.keep_results(tx, [result, result.model_copy(update={"month": date(2026, 9, 1)})])
+        await registers.keep_results(connection, [result, result.model_copy(update={"month": date(2026, 9, 1)})])
         said = AccountReviewRow(
             task_id="week", account_id="a0", review_id="2026-W48-north", kind=TaskKind.WEEKLY_UPDATE,
             period="2026-W48", person=SALESPERSON, at=NOW, fields={"work": "拜访", "progress": "好"},
@@ -230,12 +232,12 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
             update={"task_id": "year", "review_id": "FY2026", "kind": TaskKind.ANNUAL_REVIEW, "period": "FY2026",
                     "person": MANAGER, "at": NOW + timedelta(days=1), "fields": {"decision": "keep"}}
         )  # fmt: skip
-        await reviews.keep_said(tx, [said, later])
+        await reviews.keep_said(connection, [said, later])
         target = TargetRow(
             account_id="a0", period="FY2027", contracts=Decimal("9000000"), revenue=Decimal("2000000"), action_plan="",
             task_id="year", set_by=MANAGER, set_at=NOW,
         )  # fmt: skip
-        await reviews.set_targets(tx, [target])
+        await reviews.set_targets(connection, [target])
     shown = (await ask(SALESPERSON, "GET", "/api/v1/accounts/a0")).json()
     assert (shown["live"], shown["status_label"], shown["revoked_at"]) == (True, "大客户", None)
     assert [(one["month"], one["contracts"], one["signed"], one["revenue"]) for one in shown["results"]] == [
@@ -262,8 +264,8 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
 
 
 async def test_r5_a_revoked_account_is_listed_on_request_and_never_as_live(ask: Call, engine: AsyncEngine) -> None:
-    async with engine.begin() as tx:
-        await tx.execute(update(account).where(account.c.id == "a1").values(revoked_at=NOW))
+    async with engine.begin() as connection:
+        await connection.execute(update(account).where(account.c.id == "a1").values(revoked_at=NOW))
     live = (await ask(SALESPERSON, "GET", "/api/v1/accounts")).json()["items"]
     assert [one["id"] for one in live] == ["a2", "a0"]
     everything = (await ask(SALESPERSON, "GET", "/api/v1/accounts?revoked=true")).json()["items"]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.accounts import accounts
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from db.reviews import reviews
 from db.tables import account, account_review, account_target, audit, claim, party
 from db.tasks.tasks import TaskRow
@@ -124,8 +124,8 @@ async def test_r2_a_vp_judges_the_month_and_sets_the_next_ones_targets(ground: Y
     assert {one.figures.account for one in note_of(asked).accounts if one.figures} == {OURS, THIRD}
     assert await ground.answers(asked) == "accepted"
     await ground.comes_to(mine, ReviewStage.DONE)
-    async with ground.engine.begin() as tx:
-        targets = (await tx.execute(select(account_target).order_by(account_target.c.account_id))).all()
+    async with ground.engine.begin() as connection:
+        targets = (await connection.execute(select(account_target).order_by(account_target.c.account_id))).all()
     following = after(month, ground.facts.policy.reviews).id
     assert [(one.account_id, one.period, str(one.contracts), one.set_by) for one in targets] == [
         (OURS, following, "100000.00", NORTH_VP),
@@ -146,15 +146,17 @@ async def test_r4_r5_an_account_that_is_revoked_is_free_and_its_place_counts_aga
     assert {await ground.asked(one) for one in decide.values()} == {(GENERAL_MANAGER,)}
     revoked = {OURS: {"decision": "revoke", "reason": "连续两个季度无合同"}}
     assert await ground.answers(decide["north"], revoked) == "accepted"
-    async with ground.engine.begin() as tx:
-        assert await accounts.count_held(tx, FAN) == 1
-        gone = await accounts.find(tx, OURS)
+    async with ground.engine.begin() as connection:
+        assert await accounts.count_held(connection, FAN) == 1
+        gone = await accounts.find(connection, OURS)
         assert gone is not None
         assert gone.revoked_at is not None
-        held = set(await tx.scalars(select(claim.c.account_id).where(claim.c.live)))
-        found = set(await tx.scalars(select(party.c.subject_id).where(party.c.subject_type == "account", party.c.live)))
-        targets = set(await tx.scalars(select(account_target.c.account_id)))
-        events = (await tx.execute(select(audit).where(audit.c.event == "account_revoked"))).all()
+        held = set(await connection.scalars(select(claim.c.account_id).where(claim.c.live)))
+        found = set(
+            await connection.scalars(select(party.c.subject_id).where(party.c.subject_type == "account", party.c.live))
+        )
+        targets = set(await connection.scalars(select(account_target.c.account_id)))
+        events = (await connection.execute(select(audit).where(audit.c.event == "account_revoked"))).all()
     assert held == found == {THIRD, THEIRS}
     assert targets == {THIRD}
     assert [(one.actor, one.body["account"], one.body["rule"]) for one in events] == [(GENERAL_MANAGER, OURS, "R5")]
@@ -182,10 +184,10 @@ async def test_x3_a_period_is_done_once_however_often_it_is_started(ground: Year
     late = await ground.now() + timedelta(hours=1)
     again = await (await ground.ends(Rhythm.WEEKLY, late)).result()
     assert (again.period, again.done_before, again.reviews) == (week.id, True, 0)
-    async with ground.engine.begin() as tx:
-        begun = await reviews.find_period(tx, Rhythm.WEEKLY, week.id)
-        said = (await tx.execute(select(account_review))).all()
-        live = set(await tx.scalars(select(account.c.id).where(account.c.revoked_at.is_(None))))
+    async with ground.engine.begin() as connection:
+        begun = await reviews.find_period(connection, Rhythm.WEEKLY, week.id)
+        said = (await connection.execute(select(account_review))).all()
+        live = set(await connection.scalars(select(account.c.id).where(account.c.revoked_at.is_(None))))
     assert begun is not None
     assert begun.workflow_id == "period-weekly-1"
     assert said == []
@@ -204,8 +206,8 @@ async def test_r6_a_week_that_was_slept_through_is_caught_up_and_still_gives_peo
     policy, calendar = ground.facts.policy, days(ground)
     for week in (first, second):
         await ground.comes_to(f"{week.id}-north", ReviewStage.UPDATES)
-        async with ground.engine.begin() as tx:
-            row = await reviews.find(tx, f"{week.id}-north")
+        async with ground.engine.begin() as connection:
+            row = await reviews.find(connection, f"{week.id}-north")
         assert row is not None
         assert row.closes_at == closes_at(week, now, policy.reviews, calendar) > now
 
@@ -220,17 +222,17 @@ async def test_r1_r6_a_week_that_begins_on_another_day_leaves_a_running_review_a
             old = await begins(ground, Rhythm.WEEKLY)
             running = f"{old.id}-north"
             await ground.comes_to(running, ReviewStage.UPDATES)
-        async with engine.begin() as tx:
-            before = await reviews.find(tx, running)
+        async with engine.begin() as connection:
+            before = await reviews.find(connection, running)
         changed = ground.facts.policy.reviews.model_copy(
             update={"week_starts": 7, "send_at": time(17, 30), "working_days_only": False}
         )
-        ground.facts = Facts(ground.facts.policy.model_copy(update={"reviews": changed}))
+        ground.facts = ReferenceData(ground.facts.policy.model_copy(update={"reviews": changed}))
         async with ground.worker():
             new = await begins(ground, Rhythm.WEEKLY)
             await ground.comes_to(f"{new.id}-north", ReviewStage.UPDATES)
-            async with engine.begin() as tx:
-                after_change = await reviews.find(tx, running)
+            async with engine.begin() as connection:
+                after_change = await reviews.find(connection, running)
             assert before is not None
             assert after_change is not None
             assert after_change.closes_at == before.closes_at
@@ -247,14 +249,14 @@ async def test_r1_a_salesperson_who_moves_to_another_department_still_answers_fo
     north = f"{week.id}-north"
     await ground.comes_to(north, ReviewStage.UPDATES)
     (asked,) = await ground.tasks(north)
-    async with ground.engine.begin() as tx:
-        company = await ground.facts.organisation(tx)
+    async with ground.engine.begin() as connection:
+        company = await ground.facts.organisation(connection)
         people = tuple(
             one.model_copy(update={"department": "east"}) if one.id == FAN else one for one in company.people
         )
         moved = company.model_copy(update={"people": people})
-        await import_organisation(tx, moved, now=await ground.now(), by="test")
+        await import_organisation(connection, moved, now=await ground.now(), by="test")
     assert await ground.answers(asked) == "accepted"
-    async with ground.engine.begin() as tx:
-        said = set(await tx.scalars(select(account_review.c.account_id)))
+    async with ground.engine.begin() as connection:
+        said = set(await connection.scalars(select(account_review.c.account_id)))
     assert said == {OURS, THIRD}

@@ -43,8 +43,8 @@ class LateGround(ReportGround):
             closes_at=CLOSES,
             policy_digest=self.facts.digest,
         )
-        async with self.engine.begin() as tx:
-            await reviews.begin_period(tx, row)
+        async with self.engine.begin() as connection:
+            await reviews.begin_period(connection, row)
 
     async def opens(self, now: datetime) -> ReviewOpened:
         step = OpenReviewStep(key="open", now=now, review_id=self.review, period=self.week, unit="north")
@@ -61,8 +61,8 @@ class LateGround(ReportGround):
         return await self.run(self.records.move, step, f"review-{self.review}")
 
     async def missed(self, until: datetime) -> set[str]:
-        async with self.engine.connect() as tx:
-            return {one.person for one in await reports.missed_steps(tx, [Rhythm.WEEKLY], None, until)}
+        async with self.engine.connect() as connection:
+            return {one.person for one in await reports.missed_steps(connection, [Rhythm.WEEKLY], None, until)}
 
 
 @pytest.fixture
@@ -70,8 +70,10 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[LateGround]:
     made = LateGround(engine)
     await made.prepare(sellers=0)
     await made.holds("a-1", FAN, "北方重工测试有限公司")
-    async with engine.begin() as tx:
-        await tx.exec_driver_sql("UPDATE account SET department = 'north', activated_at = '2026-08-01T00:00:00Z'")
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql(
+            "UPDATE account SET department = 'north', activated_at = '2026-08-01T00:00:00Z'"
+        )
     await made.begins()
     yield made
     await made.record_holds()

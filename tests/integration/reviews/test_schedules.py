@@ -15,7 +15,7 @@ from temporalio.client import Client, ScheduleBackfill, ScheduleOverlapPolicy
 from temporalio.testing import WorkflowEnvironment
 
 from crypto.codec import data_converter
-from db.reference_data import Facts
+from db.reference_data import ReferenceData
 from db.tables import review_period
 from domain.periods import Rhythm
 from domain.policy import Policy, load_policy
@@ -46,8 +46,8 @@ async def client() -> AsyncIterator[Client]:
 
 
 async def rows(engine: AsyncEngine) -> list[tuple[str, str]]:
-    async with engine.begin() as tx:
-        found = await tx.execute(select(review_period.c.period, review_period.c.workflow_id).order_by("period"))
+    async with engine.begin() as connection:
+        found = await connection.execute(select(review_period.c.period, review_period.c.workflow_id).order_by("period"))
     return [(row.period, row.workflow_id) for row in found]
 
 
@@ -116,7 +116,7 @@ async def test_r6_x3_weeks_that_the_engine_slept_through_are_caught_up_each_once
     until = datetime.now(UTC)
     every_day = policy(**half_a_day_away(until, POLICY))
     ground = ReviewGround(engine, KEYS, client)
-    ground.facts = Facts(every_day)
+    ground.facts = ReferenceData(every_day)
     await ground.prepare(sellers=0)
     await ground.holds("account-1", FAN, "北方重工测试有限公司")
     await ensure_schedules(client, every_day)

@@ -86,8 +86,8 @@ class ReviewGround(ProjectGround):
         return await self.client.start_workflow(ReviewPeriod.run, start, id=name, task_queue=TASK_QUEUE)
 
     async def stage(self, review_id: str) -> str | None:
-        async with self.engine.begin() as tx:
-            found: str | None = await tx.scalar(select(review.c.stage).where(review.c.id == review_id))
+        async with self.engine.begin() as connection:
+            found: str | None = await connection.scalar(select(review.c.stage).where(review.c.id == review_id))
         return found
 
     async def comes_to(self, review_id: str, stage: ReviewStage) -> None:
@@ -100,13 +100,13 @@ class ReviewGround(ProjectGround):
         await eventually(there, f"{review_id} at {stage}, not {await self.stage(review_id)}")
 
     async def tasks(self, review_id: str, kind: TaskKind | None = None) -> tuple[TaskRow, ...]:
-        async with self.engine.begin() as tx:
-            found = await tasks.of_subject(tx, review_id)
+        async with self.engine.begin() as connection:
+            found = await tasks.of_subject(connection, review_id)
         return tuple(one for one in found if kind in (None, one.kind))
 
     async def asked(self, one: TaskRow) -> tuple[str, ...]:
-        async with self.engine.begin() as tx:
-            people = (await tasks.asked_by(tx, [one.id]))[one.id]
+        async with self.engine.begin() as connection:
+            people = (await tasks.asked_by(connection, [one.id]))[one.id]
         return tuple(person.person for person in people if person.removed_at is None)
 
     async def answers(
@@ -140,8 +140,8 @@ class ReviewGround(ProjectGround):
         return str(receipt["status"])
 
     async def receipt(self, message_id: str) -> dict[str, Any] | None:
-        async with self.engine.begin() as tx:
-            found = await messages.find_receipt(tx, message_id)
+        async with self.engine.begin() as connection:
+            found = await messages.find_receipt(connection, message_id)
         return found.result if found else None
 
     async def everybody_answers(self, review_id: str, kind: TaskKind) -> Sequence[TaskRow]:
@@ -151,8 +151,8 @@ class ReviewGround(ProjectGround):
         return asked
 
     async def mails(self, kind: str) -> list[dict[str, Any]]:
-        async with self.engine.begin() as tx:
-            rows = await tx.execute(select(mail.c.person, mail.c.facts).order_by(mail.c.id))
+        async with self.engine.begin() as connection:
+            rows = await connection.execute(select(mail.c.person, mail.c.facts).order_by(mail.c.id))
         return [{"person": row.person, **row.facts} for row in rows if row.facts["kind"] == kind]
 
 

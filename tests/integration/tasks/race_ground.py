@@ -19,12 +19,12 @@ from activities.accounts.evidence import EvidenceGathering
 from activities.conflicts.collisions import keyed_parties
 from activities.steps import Activated, ActivateStep, Step
 from activities.tasks.records import Records
-from activities.tasks.reminders import Chasing
+from activities.tasks.reminders import Reminders
 from activities.unit_of_work import Recorder
 from crypto.keyring import Keyring
 from crypto.seal import head_seal_holds, seal
 from db import audit
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from db.tables import account, application, application_round, decision, party, task, task_person
 from domain.accounts.application import ApplicationForm, Customer, RelatedParty, Stage
 from domain.accounts.named_account import choices_for
@@ -123,11 +123,11 @@ class Ground:
     def __init__(self, engine: AsyncEngine, keys: Keyring) -> None:
         self.engine = engine
         self.keys = keys
-        self.facts = Facts(load_policy())
+        self.facts = ReferenceData(load_policy())
         recorder = Recorder(engine, self.facts, keys)
         self.records = Records(recorder)
         self.evidence = EvidenceGathering(recorder)
-        self.chasing = Chasing(recorder)
+        self.chasing = Reminders(recorder)
         self.retried: Counter[type[Exception]] = Counter()
         self._messages = itertools.count(1)
         self._slots = asyncio.Semaphore(18)
@@ -148,9 +148,9 @@ class Ground:
         )
         away = Delegation(person=VPS[1], delegate=DELEGATE, start=NOW - timedelta(days=1), end=NOW + timedelta(days=1))
         company = company.model_copy(update={"people": company.people + people, "delegations": (away,)})
-        async with self.engine.begin() as tx:
-            await import_organisation(tx, company, now=NOW, by="test")
-            await self.facts.pin_policy(tx)
+        async with self.engine.begin() as connection:
+            await import_organisation(connection, company, now=NOW, by="test")
+            await self.facts.pin_policy(connection)
 
     async def register(self, racers: Iterable[Racer]) -> None:
         """Put applications into the record as they stand just before the race."""
@@ -237,10 +237,10 @@ class Ground:
         await self.insert({account: rows})
 
     async def insert(self, rows: dict[Table, list[dict[str, Any]]]) -> None:
-        async with self.engine.begin() as tx:
+        async with self.engine.begin() as connection:
             for table, values in rows.items():
                 if values:
-                    await tx.execute(insert(table), values)
+                    await connection.execute(insert(table), values)
 
     def _task(self, racer: Racer, task_id: str, kind: TaskKind, slot: str, status: str) -> dict[str, Any]:
         return {
@@ -315,13 +315,15 @@ class Ground:
         raise AssertionError("unreachable")
 
     async def rows(self, query: str, **values: Any) -> list[tuple[Any, ...]]:
-        async with self.engine.connect() as tx:
-            return [tuple(row) for row in await tx.execute(text(query), values)]
+        async with self.engine.connect() as connection:
+            return [tuple(row) for row in await connection.execute(text(query), values)]
 
     async def record_holds(self) -> int:
         """X1: prove the record; the number of entries."""
-        async with self.engine.begin() as tx:
-            proof = await audit.verify(tx, lambda seq, digest, sealed: head_seal_holds(seq, digest, sealed, self.keys))
+        async with self.engine.begin() as connection:
+            proof = await audit.verify(
+                connection, lambda seq, digest, sealed: head_seal_holds(seq, digest, sealed, self.keys)
+            )
         assert proof.faults == ()
         return proof.entries
 

@@ -17,7 +17,7 @@ from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from db.disputes import disputes
 from db.projects import projects
-from db.reference_data import Facts, import_organisation
+from db.reference_data import ReferenceData, import_organisation
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.accounts.application import ApplicationForm, Stage
@@ -26,7 +26,7 @@ from domain.disputes.dispute import DisputeStage
 from domain.organisation import Delegation
 from domain.policy import load_policy
 from domain.projects.project import ProjectStage
-from domain.tasks.task import AskedAs, TaskKind, TaskStatus
+from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
 from embedded.welcome import FORM_FILE
 from tests.integration.projects.project_door import (
     APPLICANT,
@@ -52,7 +52,7 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-async def tx(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     async with filled(engine) as connection:
         yield connection
 
@@ -82,11 +82,11 @@ def asked(task_id: str, person: str, **more: Any) -> AskedRow:
     )
 
 
-async def reviewed(tx: AsyncConnection, stage: Stage = Stage.VP_REVIEW) -> None:
+async def reviewed(connection: AsyncConnection, stage: Stage = Stage.VP_REVIEW) -> None:
     """One application that both VPs review; 孙丽 may decide for 王芳."""
-    digest = await Facts(load_policy()).pin_policy(tx)
+    digest = await ReferenceData(load_policy()).pin_policy(connection)
     await applications.add(
-        tx,
+        connection,
         ApplicationRow(
             id="a1",
             workflow_id="application-a1",
@@ -102,9 +102,11 @@ async def reviewed(tx: AsyncConnection, stage: Stage = Stage.VP_REVIEW) -> None:
     )
     for vp in (VP, OTHER_VP):
         delegate = (
-            [asked(f"r-{vp[:2]}", DELEGATE, capacity=AskedAs.DELEGATE, on_behalf_of=vp)] if vp == OTHER_VP else []
+            [asked(f"r-{vp[:2]}", DELEGATE, capacity=AssigneeCapacity.DELEGATE, on_behalf_of=vp)]
+            if vp == OTHER_VP
+            else []
         )
-        await tasks.open_task(tx, review(vp), [asked(f"r-{vp[:2]}", vp), *delegate])
+        await tasks.open_task(connection, review(vp), [asked(f"r-{vp[:2]}", vp), *delegate])
 
 
 def review(vp: str) -> TaskRow:
@@ -140,12 +142,12 @@ def decided(task_id: str, person: str, choice: str, reason: str = "", **more: An
 
 
 async def test_n12_a_late_answer_says_who_decided_what_when_why_and_on_whose_behalf(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
-    await reviewed(tx)
-    behalf = {"capacity": AskedAs.DELEGATE, "on_behalf_of": OTHER_VP}
-    assert await tasks.decide(tx, decided("r-wa", DELEGATE, "reject", "潜力不足", **behalf))
-    await tx.commit()
+    await reviewed(connection)
+    behalf = {"capacity": AssigneeCapacity.DELEGATE, "on_behalf_of": OTHER_VP}
+    assert await tasks.decide(connection, decided("r-wa", DELEGATE, "reject", "潜力不足", **behalf))
+    await connection.commit()
     late = await call(OTHER_VP, "POST", "/api/v1/tasks/r-wa/answer", {"choice": "approve"})
     assert (late.status_code, late.json()["code"]) == (409, "already_answered")
     assert late.json()["decided"] == {
@@ -164,11 +166,13 @@ async def test_n12_a_late_answer_says_who_decided_what_when_why_and_on_whose_beh
             assert words in shown.text
 
 
-async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(tx: AsyncConnection, call: Call) -> None:
-    await reviewed(tx, Stage.REJECTED)
-    assert await tasks.decide(tx, decided("r-li", VP, "reject", "潜力不足", decided_at=NOW - HOUR))
-    await tasks.close(tx, ["r-wa"], TaskStatus.WITHDRAWN, at=NOW, because="rejected")
-    await tx.commit()
+async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(
+    connection: AsyncConnection, call: Call
+) -> None:
+    await reviewed(connection, Stage.REJECTED)
+    assert await tasks.decide(connection, decided("r-li", VP, "reject", "潜力不足", decided_at=NOW - HOUR))
+    await tasks.close(connection, ["r-wa"], TaskStatus.WITHDRAWN, at=NOW, because="rejected")
+    await connection.commit()
     late = await call(OTHER_VP, "POST", "/api/v1/tasks/r-wa/answer", {"choice": "approve"})
     assert (late.status_code, late.json()["code"]) == (409, "task_withdrawn")
     assert late.json()["closed"] == {"because": "rejected", "by": "李明", "at": NOW.isoformat()}
@@ -179,10 +183,12 @@ async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(tx: 
         assert words in shown.text
 
 
-async def test_n13_an_approver_is_told_that_the_applicant_has_withdrawn(tx: AsyncConnection, call: Call) -> None:
-    await reviewed(tx, Stage.WITHDRAWN)
-    await tasks.close(tx, ["r-li", "r-wa"], TaskStatus.WITHDRAWN, at=NOW, because="withdrawn")
-    await tx.commit()
+async def test_n13_an_approver_is_told_that_the_applicant_has_withdrawn(
+    connection: AsyncConnection, call: Call
+) -> None:
+    await reviewed(connection, Stage.WITHDRAWN)
+    await tasks.close(connection, ["r-li", "r-wa"], TaskStatus.WITHDRAWN, at=NOW, because="withdrawn")
+    await connection.commit()
     late = await call(VP, "POST", "/api/v1/tasks/r-li/answer", {"choice": "approve"})
     assert late.json()["closed"] == {"because": "withdrawn", "by": "杨帆", "at": NOW.isoformat()}
     shown = await call(VP, "GET", page("r-li", VP))
@@ -191,14 +197,14 @@ async def test_n13_an_approver_is_told_that_the_applicant_has_withdrawn(tx: Asyn
         assert words in shown.text
 
 
-async def test_d2_a_side_is_told_who_asked_for_the_meeting(tx: AsyncConnection, call: Call) -> None:
-    await projects.add(tx, row("p2", stage=ProjectStage.DISPUTED, account_id="account-1"))
+async def test_d2_a_side_is_told_who_asked_for_the_meeting(connection: AsyncConnection, call: Call) -> None:
+    await projects.add(connection, row("p2", stage=ProjectStage.DISPUTED, account_id="account-1"))
     wanted = {"wanted": {"by": HOLDER, "reason": "谈不拢", "at": NOW.isoformat()}}
-    await disputes.add(tx, dispute("p2", DisputeStage.CALLING_MEETING, meeting=wanted))
+    await disputes.add(connection, dispute("p2", DisputeStage.CALLING_MEETING, meeting=wanted))
     agreeing = project_task("t2", TaskKind.AGREE_SPLIT, subject="p2", slot=APPLICANT, workflow_id="dispute-p2-1")
-    await tasks.open_task(tx, agreeing, [asked("t2", APPLICANT)])
-    await tasks.close(tx, ["t2"], TaskStatus.WITHDRAWN, at=NOW, because="calling_meeting")
-    await tx.commit()
+    await tasks.open_task(connection, agreeing, [asked("t2", APPLICANT)])
+    await tasks.close(connection, ["t2"], TaskStatus.WITHDRAWN, at=NOW, because="calling_meeting")
+    await connection.commit()
     late = await call(APPLICANT, "POST", "/api/v1/tasks/t2/answer", {"choice": "disagree", "reason": "同上"})
     assert late.json()["closed"] == {"because": "calling_meeting", "by": "徐静", "at": NOW.isoformat()}
     shown = await call(APPLICANT, "GET", page("t2", APPLICANT))
@@ -215,13 +221,15 @@ async def test_d2_a_side_is_told_who_asked_for_the_meeting(tx: AsyncConnection, 
     ],
 )
 async def test_u7_u8_commerce_is_told_who_ended_the_project_before_they_answered(
-    tx: AsyncConnection, call: Call, stage: ProjectStage, said: dict[str, Any], words: str
+    connection: AsyncConnection, call: Call, stage: ProjectStage, said: dict[str, Any], words: str
 ) -> None:
     """A contract that a colleague received on paper, and a loss, close the contract review application."""
-    await projects.add(tx, row("p2", stage=stage, **said))
-    await tasks.open_task(tx, project_task("t2", TaskKind.CONTRACT_REVIEW, subject="p2"), [asked("t2", COMMERCE)])
-    await tasks.close(tx, ["t2"], TaskStatus.WITHDRAWN, at=NOW, because=stage.value)
-    await tx.commit()
+    await projects.add(connection, row("p2", stage=stage, **said))
+    await tasks.open_task(
+        connection, project_task("t2", TaskKind.CONTRACT_REVIEW, subject="p2"), [asked("t2", COMMERCE)]
+    )
+    await tasks.close(connection, ["t2"], TaskStatus.WITHDRAWN, at=NOW, because=stage.value)
+    await connection.commit()
     late = await call(COMMERCE, "POST", "/api/v1/tasks/t2/answer", {"choice": "send_back", "reason": "缺少签字页"})
     who = "高媛" if "contract" in said else "杨帆"
     assert late.json()["closed"] == {"because": stage.value, "by": who, "at": NOW.isoformat()}
@@ -232,14 +240,14 @@ async def test_u7_u8_commerce_is_told_who_ended_the_project_before_they_answered
 
 
 async def test_n12_a_delegate_whose_time_is_over_reads_that_and_who_decides_now(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     over = NOW - timedelta(minutes=30)
     given = Delegation(person=OTHER_VP, delegate=DELEGATE, start=NOW - timedelta(days=2), end=over)
-    await import_organisation(tx, ORGANISATION.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
-    await reviewed(tx)
-    await tasks.take_off(tx, "r-wa", [DELEGATE], at=over)
-    await tx.commit()
+    await import_organisation(connection, ORGANISATION.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
+    await reviewed(connection)
+    await tasks.remove_assignees(connection, "r-wa", [DELEGATE], at=over)
+    await connection.commit()
     late = await call(DELEGATE, "POST", "/api/v1/tasks/r-wa/answer", {"choice": "approve"})
     assert (late.status_code, late.json()["code"]) == (403, "delegation_over")
     assert late.json()["closed"] == {"because": "delegation_over", "on_behalf_of": "王芳", "at": over.isoformat()}
@@ -252,15 +260,15 @@ async def test_n12_a_delegate_whose_time_is_over_reads_that_and_who_decides_now(
 
 
 async def test_n12_a_delegate_who_comes_when_both_are_over_reads_who_decided_and_that_their_time_is_over(
-    tx: AsyncConnection, call: Call
+    connection: AsyncConnection, call: Call
 ) -> None:
     over = NOW - timedelta(minutes=30)
     given = Delegation(person=OTHER_VP, delegate=DELEGATE, start=NOW - timedelta(days=2), end=over)
-    await import_organisation(tx, ORGANISATION.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
-    await reviewed(tx)
-    await tasks.take_off(tx, "r-wa", [DELEGATE], at=over)
-    assert await tasks.decide(tx, decided("r-wa", OTHER_VP, "reject", "只告诉被请求的人"))
-    await tx.commit()
+    await import_organisation(connection, ORGANISATION.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
+    await reviewed(connection)
+    await tasks.remove_assignees(connection, "r-wa", [DELEGATE], at=over)
+    assert await tasks.decide(connection, decided("r-wa", OTHER_VP, "reject", "只告诉被请求的人"))
+    await connection.commit()
     late = await call(DELEGATE, "POST", "/api/v1/tasks/r-wa/answer", {"choice": "approve"})
     assert (late.status_code, late.json()["code"]) == (409, "already_answered")
     assert late.json()["decided"] == {"choice": "reject", "by": "王芳", "at": NOW.isoformat()}
@@ -271,11 +279,11 @@ async def test_n12_a_delegate_who_comes_when_both_are_over_reads_who_decided_and
     assert "只告诉被请求的人" not in shown.text + late.text  # X2
 
 
-async def test_n12_somebody_whose_task_went_to_another_reads_to_whom(tx: AsyncConnection, call: Call) -> None:
-    await reviewed(tx)
-    await tasks.take_off(tx, "r-wa", [OTHER_VP], at=NOW)
-    await tasks.ask_people(tx, [asked("r-wa", GENERAL_MANAGER)])
-    await tx.commit()
+async def test_n12_somebody_whose_task_went_to_another_reads_to_whom(connection: AsyncConnection, call: Call) -> None:
+    await reviewed(connection)
+    await tasks.remove_assignees(connection, "r-wa", [OTHER_VP], at=NOW)
+    await tasks.add_assignees(connection, [asked("r-wa", GENERAL_MANAGER)])
+    await connection.commit()
     shown = await call(OTHER_VP, "GET", page("r-wa", OTHER_VP))
     for words in ("改由", "张伟", "2026年12月1日"):
         assert words in shown.text

@@ -91,8 +91,8 @@ async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_tab
         with pytest.raises(IntegrityError, match="uq_account_salesperson_slot"):
             await ground.hold(racers[5:6], [slot])
     with pytest.raises(IntegrityError, match="fk_account_gm_decision_decision"):
-        async with ground.engine.begin() as tx:
-            await accounts.activate(tx, account_row(racers[6], slot=6, gm_decision="never-taken"), ())
+        async with ground.engine.begin() as connection:
+            await accounts.activate(connection, account_row(racers[6], slot=6, gm_decision="never-taken"), ())
     # Written by hand at the same moment, without the count and its lock.
     more = [Racer(id=f"w{n}", applicant=other, form=form(f"手写客户{n:02}")) for n in range(12)]
     await ground.register(more)
@@ -218,8 +218,8 @@ async def test_n14_claims_written_at_once_without_any_lock_of_ours_let_one_accou
     async def insert(racer: Racer, slot: int) -> str:
         while True:
             try:
-                async with ground.engine.begin() as tx:
-                    await accounts.activate(tx, account_row(racer, slot=slot), keyed_parties(racer.form))
+                async with ground.engine.begin() as connection:
+                    await accounts.activate(connection, account_row(racer, slot=slot), keyed_parties(racer.form))
             except ClaimTaken:
                 return "taken"
             except DBAPIError as error:
@@ -260,7 +260,7 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
     ]
     await ground.register([racer for pair in pairs for racer in pair])
     (known, other), _ = names
-    async with ground.engine.begin() as tx:
+    async with ground.engine.begin() as connection:
         sides = sorted((name_key(name), name) for name in (known, other))
         alias = LearnedAlias(
             name_key=sides[0][0],
@@ -273,7 +273,7 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
             subject_id="k0",
             task_id=pairs[0][0].task_id(TaskKind.VP_REVIEW, VPS[0]),
         )
-        await rulings.learn(tx, [alias])
+        await rulings.learn(connection, [alias])
     of_one_company, of_near_names = [await activate(ground, pair[1]) for pair in pairs]
     assert of_one_company.obstacle is Obstacle.APPLICATION
     assert of_near_names.account_id == "l1"
@@ -300,8 +300,8 @@ async def test_n14_a_registration_number_and_a_credit_code_do_not_tell_two_custo
     assert sum(outcome.account_id is not None for outcome in outcomes) == 1
     beaten = next(racer for racer, outcome in zip(pair, outcomes, strict=True) if outcome.account_id is None)
     with pytest.raises(ClaimTaken):
-        async with ground.engine.begin() as tx:
-            await accounts.activate(tx, account_row(beaten, slot=1), keyed_parties(beaten.form))
+        async with ground.engine.begin() as connection:
+            await accounts.activate(connection, account_row(beaten, slot=1), keyed_parties(beaten.form))
     assert await ground.rows("SELECT count(DISTINCT account_id) FROM claim WHERE live") == [(1,)]
 
 

@@ -110,8 +110,8 @@ async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_w
 
 
 async def ground_company(ground: Ground) -> Any:
-    async with ground.engine.connect() as tx:
-        return await ground.facts.organisation(tx)
+    async with ground.engine.connect() as connection:
+        return await ground.facts.organisation(connection)
 
 
 async def withdraw(ground: Ground, racer: Racer, said: Withdraw) -> Recorded:

@@ -9,11 +9,12 @@ import pytest
 from pydantic import SecretBytes
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.steps import ChaseStep, MoveStep, OpenTask, RecordStep, RefreshStep
+from activities.steps import MoveStep, OpenTask, RecordStep, RefreshStep, ReminderStep
 from crypto.keyring import Keyring
 from db.reference_data import import_organisation
 from domain.accounts.application import Stage
-from domain.accounts.named_account import Notice, Obstacle
+from domain.accounts.named_account import Obstacle
+from domain.notices import Notice
 from domain.organisation import Delegation, Language
 from domain.statements import AnswerTask, AppealRejection, Withdraw
 from domain.tasks.task import TaskKind
@@ -72,8 +73,8 @@ async def answers(ground: Ground, racer: Racer, person: str, slot: str, choice: 
 
 async def chase(ground: Ground, slot: str, at: datetime) -> OpenTask:
     task_id = REVIEWED.task_id(TaskKind.VP_REVIEW, slot)
-    step = ChaseStep(key=f"chase:{slot}:{at.isoformat()}", now=at, subject=REVIEWED.subject, task_id=task_id)
-    return await ground.run(ground.chasing.chase_task, step, REVIEWED.workflow_id)
+    step = ReminderStep(key=f"chase:{slot}:{at.isoformat()}", now=at, subject=REVIEWED.subject, task_id=task_id)
+    return await ground.run(ground.chasing.remind_or_escalate, step, REVIEWED.workflow_id)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +168,9 @@ async def test_n12_a_delegate_is_told_that_their_time_is_over_not_that_the_task_
     await ground.register([REVIEWED])
     ends = NOW + timedelta(hours=2)
     given = Delegation(person=VPS[0], delegate=DELEGATE, start=NOW - timedelta(days=1), end=ends)
-    async with ground.engine.begin() as tx:
-        now = await ground.facts.organisation(tx)
-        await import_organisation(tx, now.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
+    async with ground.engine.begin() as connection:
+        now = await ground.facts.organisation(connection)
+        await import_organisation(connection, now.model_copy(update={"delegations": (given,)}), now=NOW, by="test")
     for moment in (NOW, ends):
         step = RefreshStep(key=f"refresh:{moment.isoformat()}", now=moment, subject=REVIEWED.subject)
         await ground.run(ground.chasing.refresh_tasks, step, REVIEWED.workflow_id)

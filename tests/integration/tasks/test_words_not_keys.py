@@ -19,7 +19,8 @@ from db.disputes import disputes
 from db.projects import projects
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import EvidenceKind
-from domain.accounts.named_account import Notice, Obstacle
+from domain.accounts.named_account import Obstacle
+from domain.notices import Notice
 from domain.statements import AnswerTask, Statement, SubmitApplication
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import Ask, TaskKind
@@ -27,7 +28,6 @@ from embedded.welcome import FORM_FILE
 from tests.integration.projects.project_door import APPLICANT, CLERK, Call, door, fill, filled
 from tests.integration.tasks.race_ground import NOW, VPS, Ground, Racer, form, salesperson
 from tests.visible import Visible, keys_in
-from texts.mails.mail import MailKind
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 ID, WORKFLOW = "spoken", "application-spoken"
@@ -103,8 +103,8 @@ async def checked(ground: Ground) -> Story:
     """Up to the commerce check, with an account in the way and a company that the registers know."""
     await ground.register([HELD])
     await ground.hold([HELD], [1])
-    async with ground.engine.begin() as tx:
-        await tx.execute(text("UPDATE party SET subject_type = 'account' WHERE subject_id = 'held'"))
+    async with ground.engine.begin() as connection:
+        await connection.execute(text("UPDATE party SET subject_type = 'account' WHERE subject_id = 'held'"))
     story = Story(ground)
     await story.submit()
     await story.gather()
@@ -154,15 +154,15 @@ async def test_n11_the_dossier_shows_no_keys(ground: Ground, call: Call) -> None
         if person == CLERK:  # in a Chinese document a bare English word is a key
             small_print = [words for words in Visible(html).words if "：" in words]
             values = {one for words in small_print for part in words.split(" · ") for one in re.split("[：、]", part)}
-            assert not values & {*EvidenceKind, *MailKind, *Stage, *TaskKind, "account", "application", "project"}
+            assert not values & {*EvidenceKind, *Notice, *Stage, *TaskKind, "account", "application", "project"}
             assert not [words for words in small_print if "submitted:" in words or "task:" in words]
 
 
 async def test_n11_the_dossiers_of_projects_and_the_pages_about_them_show_no_keys(
     engine: AsyncEngine, call: Call
 ) -> None:
-    async with filled(engine) as tx:
-        await fill(tx)
+    async with filled(engine) as connection:
+        await fill(connection)
         refusal = {
             "by": "wang.fang",
             "reason": "同一项目",
@@ -170,11 +170,11 @@ async def test_n11_the_dossiers_of_projects_and_the_pages_about_them_show_no_key
             "suspects": ["theirs"],
             "objection_until": "2027-01-01T10:00:00+08:00",
         }
-        await projects.change(tx, "p1", refusal=refusal, end_reason={"reason": "不做了", "by": APPLICANT})
+        await projects.change(connection, "p1", refusal=refusal, end_reason={"reason": "不做了", "by": APPLICANT})
         meeting = {"wanted": {"by": APPLICANT, "reason": "谈不拢", "at": NOW.isoformat()}}
-        await disputes.change(tx, "p2-1", meeting=meeting)
-        await tx.execute(text("UPDATE task_person SET link_id = replace(link_id, '.', '-')"))
-        await tx.commit()
+        await disputes.change(connection, "p2-1", meeting=meeting)
+        await connection.execute(text("UPDATE task_person SET link_id = replace(link_id, '.', '-')"))
+        await connection.commit()
     for project_id in ("p1", "p2", "p3", "p4"):
         for person in (CLERK, "anna.miller"):
             path = f"/api/v1/projects/{project_id}/dossier"

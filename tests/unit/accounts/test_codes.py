@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from domain.accounts.application import OptionalUscc
-from domain.accounts.uscc import told_apart
+from domain.accounts.uscc import kept_apart
 from domain.conflicts.verdict import Level
 from imports.mistakes import said
 from matching.parties import Party, compare
@@ -69,7 +69,7 @@ def test_two_codes_of_one_kind_tell_apart_and_a_code_of_each_kind_says_nothing(
     one: str | None, other: str | None, apart: bool
 ) -> None:
     """N3."""
-    assert told_apart(one, other) is told_apart(other, one) is apart
+    assert kept_apart(one, other) is kept_apart(other, one) is apart
 
 
 @pytest.mark.parametrize(

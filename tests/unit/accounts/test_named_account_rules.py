@@ -12,15 +12,15 @@ from pydantic import ValidationError
 from domain.accounts.application import ENDED, Customer, CustomerKind, Stage
 from domain.accounts.named_account import (
     RULES,
-    Notice,
     above_limit,
     appeal_in_time,
     approvals_without_special_reason,
     choices_for,
     may_be_appealed,
+    recipients_of,
     stage_rule,
-    told,
 )
+from domain.notices import APPLICATION_NOTICES, Notice
 from domain.policy import load_policy
 from domain.projects.rules import PROJECT_TASK_RULES, project_choices
 from domain.tasks.answer_fields import answer_problems
@@ -135,10 +135,10 @@ def test_n10_a_vps_rejection_may_be_appealed_and_the_general_managers_may_not() 
     assert not may_be_appealed(decided("reject", kind=TaskKind.GM_APPROVAL), ORGANISATION)
 
 
-@pytest.mark.parametrize("notice", list(Notice))
+@pytest.mark.parametrize("notice", APPLICATION_NOTICES)
 def test_everyone_told_is_active_and_told_once(notice: Notice) -> None:
     applicant = next(p for p in ORGANISATION.people if "salesperson" in p.roles)
-    people = told(
+    people = recipients_of(
         notice, ORGANISATION, applicant=applicant.id, department=applicant.department, involved=(*VPS, applicant.id)
     )
     assert len(people) == len(set(people)) > 0
@@ -148,7 +148,9 @@ def test_everyone_told_is_active_and_told_once(notice: Notice) -> None:
 def test_n7_the_applicant_their_manager_both_vps_and_commerce_hear_of_a_new_account() -> None:
     applicant = next(p for p in ORGANISATION.people if "salesperson" in p.roles)
     office = ORGANISATION.departments_by_id[applicant.department or ""]
-    people = told(Notice.ACTIVATED, ORGANISATION, applicant=applicant.id, department=applicant.department, involved=())
+    people = recipients_of(
+        Notice.ACTIVATED, ORGANISATION, applicant=applicant.id, department=applicant.department, involved=()
+    )
     assert {applicant.id, office.gm, *VPS} <= set(people)
 
 

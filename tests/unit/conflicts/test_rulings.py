@@ -21,7 +21,7 @@ from domain.conflicts.rulings import Compared, LearnedAlias, Link, Ruled, Ruling
 from domain.conflicts.verdict import Level, Reason, Verdict
 from domain.projects.rules import project_choices
 from domain.tasks.answer_fields import answer_problems
-from domain.tasks.task import CLEAR, PASS, RETURN, SUSPECT, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from matching.projects import ProjectSides
 from matching.reasons import REASON_PARAMS
 from texts.catalogue import LANGUAGES, Texts
@@ -153,17 +153,17 @@ def test_names_learned_to_be_one_company_are_so_by_whatever_way_round(pairs: lis
         assert set(learned_keys([key], known)) == set(group) - {key}
 
 
-@pytest.mark.parametrize("choice", [PASS, RETURN, CLEAR, SUSPECT])
+@pytest.mark.parametrize("choice", [AnswerChoice.PASS, AnswerChoice.RETURN, AnswerChoice.CLEAR, AnswerChoice.SUSPECT])
 def test_n5_p4_what_is_said_of_a_match_has_a_reason_and_is_of_one_that_was_found(choice: str) -> None:
     """N5, P4: every wrong row at once, each under its own name."""
-    of_project = choice in (CLEAR, SUSPECT)
+    of_project = choice in (AnswerChoice.CLEAR, AnswerChoice.SUSPECT)
     kind = TaskKind.CONFLICT_CHECK if of_project else TaskKind.COMMERCE_CHECK
     offered = (
         project_choices(kind, suspects=("p-1",), matches=("p-1", "p-2"))
         if of_project
         else choices_for(kind, matches=("p-1", "p-2"))
     )
-    suspects: dict[str, Any] = {"suspects": ["p-1"]} if choice == SUSPECT else {}
+    suspects: dict[str, Any] = {"suspects": ["p-1"]} if choice == AnswerChoice.SUSPECT else {}
 
     def wrong(rows: Any, reason: str = "理由") -> list[tuple[str, str]]:
         found = answer_problems(offered, choice=choice, reason=reason, fields={**suspects, "matches": rows})
@@ -179,7 +179,7 @@ def test_n5_p4_what_is_said_of_a_match_has_a_reason_and_is_of_one_that_was_found
     assert wrong("x")
     assert wrong([1])
     assert wrong([{"id": ["x"], "ruling": {}}])
-    if choice == SUSPECT:
+    if choice == AnswerChoice.SUSPECT:
         assert wrong([{"id": "p-1", "ruling": "cleared"}]) == [("fields.matches.0.ruling", "cleared_and_suspected")]
         assert wrong([{"id": "p-1", "ruling": "same_company"}]) == []
 

@@ -15,6 +15,7 @@ from api.reports.models import DigestView, ForecastView, report_view
 from domain.access import Scope
 from domain.accounts.figures import MonthResults, Results, contract_row, figures_of
 from domain.disputes.credit import divide, shares_in_words, shares_of
+from domain.notices import Notice
 from domain.organisation import LANGUAGES
 from domain.periods import read_period
 from domain.reports.making import changes_between, make_digest, make_forecast, make_statistics
@@ -24,7 +25,7 @@ from reports.tables import tables_of
 from tests.report_samples import BOUNDS, COMPANY, MADE_AT, MONTH, REVIEWS, WEEK, project, said
 from tests.unit.accounts.test_account_figures import HELD, signed
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, MailKind, render_mail
+from texts.mails.mail import MailFacts, render_mail
 from texts.reports.report_lines import report_part
 
 FAN, JING, TAO = "yang.fan", "xu.jing", "guo.tao"
@@ -134,7 +135,7 @@ def test_d3_sheet_and_mail_of_every_report_say_what_each_is_credited_with(report
     scope = Scope(person="zhang.wei", everything=True)
     for language in LANGUAGES:
         part = report_part(report, scope, COMPANY)
-        facts = MailFacts(kind=MailKind(report.kind), language=language, subject_id="report", report=part)
+        facts = MailFacts(kind=Notice(report.kind), language=language, subject_id="report", report=part)
         written = render_mail(facts)
         for words in ("杨帆", "徐静", "¥600,000.01", "¥400,000"):
             assert words in written.text, (language, words)

@@ -9,7 +9,7 @@ import pytest
 from domain.accounts.named_account import choices_for
 from domain.statements import AnswerTask, Withdraw
 from domain.tasks.answer_fields import answer_problems
-from domain.tasks.task import PASS, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,5 @@ def test_x1_every_other_text_stays_as_it_was_said() -> None:
 )
 def test_n5_a_note_is_text_that_can_be_kept(value: Any, key: str) -> None:
     choices = choices_for(TaskKind.COMMERCE_CHECK)
-    found = answer_problems(choices, choice=PASS, reason="", fields={"note_credit": value})
+    found = answer_problems(choices, choice=AnswerChoice.PASS, reason="", fields={"note_credit": value})
     assert [(problem.field, problem.key) for problem in found] == [("fields.note_credit", key)]

@@ -17,16 +17,17 @@ from hypothesis import strategies as st
 from delivery.mime import Attachment, MailRefused, _read_back, build_message
 from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
+from domain.notices import Notice
 from domain.organisation import Organisation
 from domain.projects.project import ProjectForm
 from domain.subject import SubjectType
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from embedded.welcome import PROJECT_FILE
 from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.disputes.dispute_lines import meeting_rows, outcome_rows, participants_row
 from texts.lines import header_text
-from texts.mails.mail import MailFacts, MailKind, RenderedMail, render_mail
+from texts.mails.mail import MailFacts, RenderedMail, render_mail
 from texts.projects.project_lines import MatchLine, project_essentials
 from texts.tasks.decisions import without_others
 from texts.view_lines import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
@@ -37,7 +38,7 @@ ATTACK = "=?utf-8?b?eA0KQmNjOiBldmlsQGV4YW1wbGUuY29tDQpY?="
 """Decodes to a carriage return, a line feed and a Bcc line: written as a header of its own by Python 3.11.7."""
 
 
-def facts(kind: MailKind = MailKind.TASK, **changes: object) -> MailFacts:
+def facts(kind: Notice = Notice.TASK, **changes: object) -> MailFacts:
     given = {
         "kind": kind,
         "to_name": "李强",
@@ -87,8 +88,8 @@ class Links(HTMLParser):
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("kind", list(MailKind))
-def test_every_mail_is_written_in_both_languages_with_one_link_on_its_own_line(kind: MailKind, language: str) -> None:
+@pytest.mark.parametrize("kind", list(Notice))
+def test_every_mail_is_written_in_both_languages_with_one_link_on_its_own_line(kind: Notice, language: str) -> None:
     """X4."""
     mail = render_mail(facts(kind, language=language, reason="资料不全", stage=Stage.VP_REVIEW, appeal_until=NOON))
     assert LINK in mail.text.splitlines()
@@ -101,19 +102,19 @@ def test_every_mail_is_written_in_both_languages_with_one_link_on_its_own_line(k
 
 
 def test_the_least_that_is_known_still_makes_a_mail() -> None:
-    for kind in MailKind:
+    for kind in Notice:
         assert render_mail(MailFacts(kind=kind, subject_id="NA-17")).text
 
 
 def test_all_mails_of_an_application_share_one_subject_so_that_they_form_one_conversation() -> None:
-    assert len({render_mail(facts(kind)).subject for kind in MailKind}) == 1
+    assert len({render_mail(facts(kind)).subject for kind in Notice}) == 1
 
 
 def test_a_decision_mail_shows_what_to_decide_on() -> None:
     """E5, N8, N11: clauses with figures, evidence, earlier decisions with the special reason and on whose behalf."""
     mail = render_mail(
         facts(
-            capacity=AskedAs.STAND_IN,
+            capacity=AssigneeCapacity.STAND_IN,
             on_behalf_of_name="王总",
             provisional=True,
             essentials=(Essential(label_key="field.forecast.annual_contracts", value="8000000", money=True),),
@@ -134,7 +135,7 @@ def test_a_decision_mail_shows_what_to_decide_on() -> None:
                     choice="approve",
                     person_name="李强",
                     on_behalf_of_name="王总",
-                    capacity=AskedAs.DELEGATE,
+                    capacity=AssigneeCapacity.DELEGATE,
                     decided_at=NOON,
                     reason="战略客户",
                     special_reason=True,
@@ -292,7 +293,7 @@ INVITATION = "BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nSUMMARY:协调会议：核心
 
 def test_d2_an_invitation_goes_out_to_be_accepted_and_as_a_file() -> None:
     """D2, X3: a mail program offers it, another opens the file; a repeat is the same mail byte for byte."""
-    rendered = render_mail(facts(MailKind.MEETING_CALLED))
+    rendered = render_mail(facts(Notice.MEETING_CALLED))
     first, again = (built(rendered, invitation=INVITATION) for _ in range(2))
     assert first == again
     assert first != built(rendered)
@@ -373,7 +374,7 @@ def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
         relationship="多年",
     )
     mail = MailFacts(
-        kind=MailKind.TASK,
+        kind=Notice.TASK,
         subject_type=SubjectType.PROJECT,
         subject_id="pr0ject",
         project_name=form.name,
@@ -415,7 +416,7 @@ def test_a5_a_mail_that_asks_to_decide_sets_both_sides_beside_each_other() -> No
     mine = {"name": "我们的项目", "salesperson_name": "杨帆", "vendor_position": "", "own": True}
     own = theirs.model_copy(update={**mine, "vendor_registered": True, "since": NOON + timedelta(days=1)})
     mail = MailFacts(
-        kind=MailKind.TASK,
+        kind=Notice.TASK,
         subject_type=SubjectType.PROJECT,
         subject_id="pr0ject",
         task_kind=TaskKind.CONFLICT_CONFIRMATION,

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from domain.accounts.application import ApplicationForm
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import RULES, choices_for
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.verdicts import verdict
 from tests.visible import keys_in
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
@@ -24,10 +24,10 @@ from web.forms.form import flatten, form_values
 from web.pages import (
     PAGE_HEADERS,
     STATIC_DIR,
-    CalmKind,
-    CalmPage,
     DecisionPage,
     FormError,
+    LinkStatus,
+    LinkStatusPage,
     Remark,
     ResultKind,
     ResultPage,
@@ -84,7 +84,7 @@ DECISION = DecisionLine(
     choice="approve",
     person_name="李强",
     on_behalf_of_name="王总",
-    capacity=AskedAs.DELEGATE,
+    capacity=AssigneeCapacity.DELEGATE,
     decided_at=NOON,
     reason="战略<u>客户",
     special_reason=True,
@@ -201,7 +201,7 @@ def test_every_input_has_a_label_and_every_inner_link_a_target(kind: TaskKind) -
 
 def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> None:
     """N6, N11, N12, E5: evidence with source and time, clauses with figures, earlier decisions on whose behalf."""
-    html = page(capacity=AskedAs.STAND_IN, on_behalf_of_name="王总", appeal_remark=Remark(text="理由充分"))
+    html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", appeal_remark=Remark(text="理由充分"))
     for shown in (
         "王总 逾期未决定，请 赵敏 代为审批",
         "第 2 轮",
@@ -315,23 +315,23 @@ def test_whatever_is_posted_is_parsed_and_shown_again(fields: dict[str, str]) ->
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-@pytest.mark.parametrize("kind", list(CalmKind))
-def test_every_calm_page_says_something_and_asks_for_nothing(kind: CalmKind, language: str) -> None:
+@pytest.mark.parametrize("kind", list(LinkStatus))
+def test_every_calm_page_says_something_and_asks_for_nothing(kind: LinkStatus, language: str) -> None:
     """X4."""
-    html = render_calm(CalmPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
+    html = render_calm(LinkStatusPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
     assert "<form" not in html
     assert "<h1>" in html
 
 
 def test_calm_pages_carry_their_status_and_an_unknown_link_tells_nothing() -> None:
-    assert [kind.status for kind in (CalmKind.UNKNOWN, CalmKind.EXPIRED, CalmKind.STORED, CalmKind.AWAY)] == [
+    assert [kind.status for kind in (LinkStatus.UNKNOWN, LinkStatus.EXPIRED, LinkStatus.STORED, LinkStatus.AWAY)] == [
         404,
         410,
         202,
         503,
     ]
-    assert CalmKind.ANSWERED.status == 200
-    stored = render_calm(CalmPage(kind=CalmKind.STORED, path="/d/t", receipt="r-1"))
+    assert LinkStatus.ANSWERED.status == 200
+    stored = render_calm(LinkStatusPage(kind=LinkStatus.STORED, path="/d/t", receipt="r-1"))
     assert "r-1" in stored
 
 

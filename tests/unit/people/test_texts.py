@@ -19,6 +19,7 @@ from domain.accounts.evidence import Correction, EvidenceKind
 from domain.accounts.named_account import RULES, Obstacle, choices_for
 from domain.disputes.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.disputes.split import Share
+from domain.notices import PROJECT_NOTICES, Notice
 from domain.organisation import Language, Role
 from domain.periods import Rhythm
 from domain.projects.project import (
@@ -33,15 +34,16 @@ from domain.projects.project import (
     SalesStage,
     Track,
 )
-from domain.projects.rules import PROJECT_TASK_RULES, ProjectNotice, project_choices
+from domain.projects.rules import PROJECT_TASK_RULES, project_choices
 from domain.projects.silence import Silence
+from domain.refusals import RefusalCode
 from domain.reports.report import TargetSource
 from domain.reviews.review import REVIEW_TASK_RULES, Proposal, ReviewStage, review_choices
 from domain.subject import SubjectType
-from domain.tasks.task import AskedAs, Choice, TaskKind, TaskStatus
+from domain.tasks.task import AssigneeCapacity, Choice, TaskKind, TaskStatus
 from matching.reasons import REASON_PARAMS, REASONS
 from texts.catalogue import LANGUAGES, Texts, catalogue, language_of, placeholders
-from texts.mails.mail import MailFacts, MailKind, render_mail
+from texts.mails.mail import MailFacts, render_mail
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
@@ -136,7 +138,7 @@ def needed() -> set[str]:
         "stage": Stage,
         "evidence": EvidenceKind,
         "role": Role,
-        "capacity": AskedAs,
+        "capacity": AssigneeCapacity,
         "task_status": TaskStatus,
         "customer_kind": CustomerKind,
         "industry": Industry,
@@ -155,7 +157,7 @@ def needed() -> set[str]:
     keys |= {f"because.{reason}" for reason in REASONS}
     keys |= {f"end_reason.{obstacle}" for obstacle in Obstacle if obstacle is not Obstacle.ABOVE_LIMIT}
     keys |= {f"because.{reason}.masked" for reason, params in REASON_PARAMS.items() if params}
-    mails = {*MailKind, *ProjectNotice}
+    mails = set(Notice)
     keys |= {f"mail.{kind}.{part}" for kind in mails for part in ("what", "intro", "button")}
     keys |= {f"page.reason_for.{kind}.{c.choice}" for kind, c in project_answers() if c.reason_required}
     keys |= {f"operators.silence_{silence}" for silence in Silence}
@@ -196,12 +198,12 @@ def test_both_languages_have_the_same_placeholders() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("notice", ProjectNotice)
-def test_every_notice_of_a_project_names_it_and_the_rule(notice: ProjectNotice, language: Language) -> None:
+@pytest.mark.parametrize("notice", PROJECT_NOTICES)
+def test_every_notice_of_a_project_names_it_and_the_rule(notice: Notice, language: Language) -> None:
     """X4, P2, P3, P7, P8, D1, D2, U2, U3, U4, U7, U8: the mail can be written, says of which project and why."""
     mail = render_mail(
         MailFacts(
-            kind=MailKind(notice),
+            kind=notice,
             language=language,
             subject_type=SubjectType.PROJECT,
             subject_id="p-1",
@@ -302,23 +304,21 @@ def test_an_error_without_words_or_parameters_gets_the_general_sentence() -> Non
 
 
 ROOT = Path(__file__).resolve().parents[3]
-SAID_BY = {"Refused": "error", "Refusal": "error", "note": "event"}
-"""Calls whose first text is a key: a refusal a person reads, an event of the timeline."""
 
 
-def said_in_code() -> Iterator[str]:
-    for folder in ("activities", "api"):
-        for path in sorted((ROOT / folder).glob("*.py")):
+def events_noted_in_code() -> Iterator[str]:
+    """The first argument of every `note(...)`: an event of the timeline."""
+    for folder in ("activities", "imports"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+                if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "note":
                     texts = [a.value for a in node.args if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-                    if name in SAID_BY and texts:
-                        yield f"{SAID_BY[name]}.{texts[0]}"
+                    yield from texts[:1]
 
 
 def test_every_refusal_and_every_event_of_the_code_has_words() -> None:
     """X1, X4."""
-    said = set(said_in_code())
-    assert {key.partition(".")[0] for key in said} == set(SAID_BY.values())
-    assert said - catalogue().keys() == set()
+    events = set(events_noted_in_code())
+    assert "task_opened" in events
+    assert {f"event.{event}" for event in events} - catalogue().keys() == set()
+    assert {f"error.{code}" for code in RefusalCode} - catalogue().keys() == set()

@@ -19,7 +19,7 @@ from domain.projects.contract_review import (
 from domain.projects.project import ContractCorrection, ContractReview
 from domain.projects.rules import project_choices
 from domain.tasks.answer_fields import answer_problems
-from domain.tasks.task import RECEIVED, SEND_BACK, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 
 TODAY = date(2026, 12, 1)
@@ -85,17 +85,20 @@ def test_u7_the_answer_of_commerce_carries_number_amount_and_dates_or_a_reason()
         problems = answer_problems(CHOICES, choice=choice, reason=reason, fields=fields)
         return {problem.field: problem.key for problem in problems}
 
-    assert [choice.choice for choice in CHOICES] == [RECEIVED, SEND_BACK]
-    assert keys(RECEIVED, **NUMBER) == {}
-    assert keys(RECEIVED, **NUMBER, signed_on="2026-11-30", received_on="2026-12-01") == {}
-    assert keys(RECEIVED, **NUMBER, signed_on="", received_on=" ") == {}
-    assert keys(RECEIVED) == {"fields.number": "missing", "fields.amount": "missing"}
-    assert keys(RECEIVED, number=" ", amount="x") == {"fields.number": "missing", "fields.amount": "decimal_parsing"}
+    assert [choice.choice for choice in CHOICES] == [AnswerChoice.RECEIVED, AnswerChoice.SEND_BACK]
+    assert keys(AnswerChoice.RECEIVED, **NUMBER) == {}
+    assert keys(AnswerChoice.RECEIVED, **NUMBER, signed_on="2026-11-30", received_on="2026-12-01") == {}
+    assert keys(AnswerChoice.RECEIVED, **NUMBER, signed_on="", received_on=" ") == {}
+    assert keys(AnswerChoice.RECEIVED) == {"fields.number": "missing", "fields.amount": "missing"}
+    assert keys(AnswerChoice.RECEIVED, number=" ", amount="x") == {
+        "fields.number": "missing",
+        "fields.amount": "decimal_parsing",
+    }
     for nonsense in (1764000000, "1764000000", "2026-13-01", "2026-12-01T00:00:00", "yesterday", ["2026-12-01"], True):
-        assert keys(RECEIVED, **NUMBER, received_on=nonsense).keys() == {"fields.received_on"}, nonsense
-    assert keys(SEND_BACK) == {"reason": "reason_required"}
-    assert keys(SEND_BACK, "number is missing") == {}
-    assert keys(SEND_BACK, "x", **NUMBER).keys() == {"fields.number", "fields.amount"}
+        assert keys(AnswerChoice.RECEIVED, **NUMBER, received_on=nonsense).keys() == {"fields.received_on"}, nonsense
+    assert keys(AnswerChoice.SEND_BACK) == {"reason": "reason_required"}
+    assert keys(AnswerChoice.SEND_BACK, "number is missing") == {}
+    assert keys(AnswerChoice.SEND_BACK, "x", **NUMBER).keys() == {"fields.number", "fields.amount"}
 
 
 def test_u7_an_answer_is_read_as_the_contract_it_records() -> None:

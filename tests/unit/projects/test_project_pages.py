@@ -32,9 +32,9 @@ from web.forms.form import PROJECT, parse_form
 from web.links.answers import entered_fields, field_errors
 from web.page_models import FormError, Weighed
 from web.pages import (
-    CalmKind,
-    CalmPage,
     DecisionPage,
+    LinkStatus,
+    LinkStatusPage,
     Remark,
     ResultKind,
     ResultPage,
@@ -447,11 +447,13 @@ def test_x4_calm_pages_and_results_speak_of_the_project(language: str) -> None:
         "project_name": "核心网扩容",
         "customer_name": "北方电信",
     }
-    for kind in (CalmKind.WITHDRAWN, CalmKind.SUPERSEDED):
-        html = render_calm(CalmPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT}))
+    for kind in (LinkStatus.WITHDRAWN, LinkStatus.SUPERSEDED):
+        html = render_calm(LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT}))
         assert "核心网扩容" in html
         assert "N9" not in html  # the rules of applications are not those of projects
-    assert "申请已有新的轮次" not in render_calm(CalmPage.model_validate({**shared, "kind": CalmKind.SUPERSEDED}))
+    assert "申请已有新的轮次" not in render_calm(
+        LinkStatusPage.model_validate({**shared, "kind": LinkStatus.SUPERSEDED})
+    )
     done = ResultPage.model_validate(
         {**shared, "result": ResultKind.ACCEPTED, "task_kind": TaskKind.SUPPLY_INFORMATION, "choice": "supply",
          "person_name": "杨帆", "at": NOON}

@@ -7,16 +7,16 @@ from pathlib import Path
 import pytest
 
 from domain.disputes.dispute import TWO_PROJECTS, Claimant, Origin, deciding_salesperson, ended_by
+from domain.notices import Notice
 from domain.organisation import Organisation, Role
 from domain.projects.project import PROJECT_ENDED, ProjectStage, ProjectStatus, Track
 from domain.projects.rules import (
     PROJECT_TASK_RULES,
-    ProjectNotice,
     meeting_participants,
     product_managers,
     project_choices,
     project_stage_rule,
-    told_of_project,
+    recipients_of_project,
     track_of,
 )
 from domain.reviews.review import REVIEW_TASK_RULES
@@ -43,14 +43,14 @@ def claimant(person: str, subject_type: str = "project") -> Claimant:
 
 
 def told(
-    notice: ProjectNotice,
+    notice: Notice,
     *others: str,
     involved: Iterable[str] = (),
     salesperson: str = FAN,
     org: Organisation = SAMPLE,
     departments: Collection[str] = (),
 ) -> tuple[str, ...]:
-    return told_of_project(
+    return recipients_of_project(
         notice,
         org,
         salesperson=salesperson,
@@ -79,11 +79,11 @@ def without(*gone: str) -> Organisation:
 def test_p3_the_vps_concerned_the_general_manager_and_whose_account_it_is_are_told(
     holder: str, expected: set[str]
 ) -> None:
-    assert set(told(ProjectNotice.REGISTERED_UNDER_ACCOUNT, holder)) == expected
+    assert set(told(Notice.REGISTERED_UNDER_ACCOUNT, holder)) == expected
 
 
 def test_p3_a_project_under_two_accounts_is_told_to_both_of_their_salespeople_and_vps() -> None:
-    found = told(ProjectNotice.REGISTERED_UNDER_ACCOUNT, JING, TAO)
+    found = told(Notice.REGISTERED_UNDER_ACCOUNT, JING, TAO)
     assert set(found) == {JING, TAO, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM, FINANCE_GM}
 
 
@@ -100,64 +100,62 @@ def test_p7_the_applicant_gets_notice_and_refusal_copied_to_the_vps_concerned(
     others: tuple[str, ...], expected: set[str]
 ) -> None:
     """Not to the salespeople of the registrations it collides with."""
-    assert set(told(ProjectNotice.CONFLICT_REFUSED, *others)) == expected
+    assert set(told(Notice.CONFLICT_REFUSED, *others)) == expected
 
 
-@pytest.mark.parametrize(
-    "notice", [ProjectNotice.REFUSAL_UPHELD, ProjectNotice.OBJECTION_LAPSED, ProjectNotice.RESUME_REJECTED]
-)
-def test_p8_and_u6_what_became_of_an_objection_or_a_resumption_is_told_to_who_made_it(notice: ProjectNotice) -> None:
+@pytest.mark.parametrize("notice", [Notice.REFUSAL_UPHELD, Notice.OBJECTION_LAPSED, Notice.RESUME_REJECTED])
+def test_p8_and_u6_what_became_of_an_objection_or_a_resumption_is_told_to_who_made_it(notice: Notice) -> None:
     assert told(notice, JING, involved=[NORTH_VP, COMMERCE]) == (FAN,)
 
 
 def test_p2_and_p9_an_approval_is_told_to_the_salesperson_their_gm_and_commerce_which_gives_the_number() -> None:
-    assert set(told(ProjectNotice.PROJECT_APPROVED)) == {FAN, NORTH_GM, COMMERCE}
-    assert set(told(ProjectNotice.PROJECT_APPROVED, JING)) == {FAN, JING, NORTH_GM, COMMERCE}
+    assert set(told(Notice.PROJECT_APPROVED)) == {FAN, NORTH_GM, COMMERCE}
+    assert set(told(Notice.PROJECT_APPROVED, JING)) == {FAN, JING, NORTH_GM, COMMERCE}
 
 
 def test_p2_a_rejection_is_told_to_the_salesperson_and_the_other_side_of_a_dispute() -> None:
-    assert told(ProjectNotice.PROJECT_REJECTED) == (FAN,)
-    assert set(told(ProjectNotice.PROJECT_REJECTED, JING)) == {FAN, JING}
+    assert told(Notice.PROJECT_REJECTED) == (FAN,)
+    assert set(told(Notice.PROJECT_REJECTED, JING)) == {FAN, JING}
 
 
 def test_p2_the_result_reaches_whoever_registered_it_also_when_another_is_responsible_now() -> None:
-    assert set(told(ProjectNotice.PROJECT_APPROVED, involved=[LEI])) == {FAN, LEI, NORTH_GM, COMMERCE}
-    assert set(told(ProjectNotice.PROJECT_REJECTED, involved=[LEI])) == {FAN, LEI}
+    assert set(told(Notice.PROJECT_APPROVED, involved=[LEI])) == {FAN, LEI, NORTH_GM, COMMERCE}
+    assert set(told(Notice.PROJECT_REJECTED, involved=[LEI])) == {FAN, LEI}
 
 
 def test_d1_an_agreement_is_reported_to_both_vps_both_gms_and_the_general_manager() -> None:
-    assert set(told(ProjectNotice.AGREED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}
-    assert set(told(ProjectNotice.AGREED, LEI)) == {FAN, LEI, NORTH_VP, MANAGER, NORTH_GM}
+    assert set(told(Notice.AGREED, JING)) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}
+    assert set(told(Notice.AGREED, LEI)) == {FAN, LEI, NORTH_VP, MANAGER, NORTH_GM}
 
 
 def test_d2_who_may_step_in_is_told_that_a_meeting_is_wanted() -> None:
-    found = told(ProjectNotice.MEETING_WANTED, JING)
+    found = told(Notice.MEETING_WANTED, JING)
     assert set(found) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, NORTH_GM, EAST_GM}
 
 
 def test_d2_the_participants_are_invited_and_nobody_else() -> None:
     participants = (COO, MANAGER, EAST_GM, FAN, COO)
-    assert told(ProjectNotice.MEETING_CALLED, JING, involved=participants) == (COO, MANAGER, EAST_GM, FAN)
+    assert told(Notice.MEETING_CALLED, JING, involved=participants) == (COO, MANAGER, EAST_GM, FAN)
 
 
 def test_d2_the_outcome_is_told_to_both_sides_their_vps_the_general_manager_and_who_was_there() -> None:
-    found = told(ProjectNotice.MEETING_RECORDED, JING, involved=[COO, EAST_GM])
+    found = told(Notice.MEETING_RECORDED, JING, involved=[COO, EAST_GM])
     assert set(found) == {FAN, JING, NORTH_VP, EAST_VP, MANAGER, COO, NORTH_GM, EAST_GM}
 
 
 @pytest.mark.parametrize(
     ("notice", "salesperson", "expected"),
     [
-        (ProjectNotice.SILENT_TWO_WEEKS, FAN, {FAN, NORTH_GM}),
-        (ProjectNotice.SILENT_TWO_WEEKS, JING, {JING, EAST_GM}),
-        (ProjectNotice.SILENT_ONE_MONTH, FAN, {FAN, NORTH_GM, NORTH_VP}),
-        (ProjectNotice.SILENT_ONE_MONTH, JING, {JING, EAST_GM, EAST_VP}),
-        (ProjectNotice.SHELVED, FAN, {FAN, NORTH_GM, NORTH_VP}),
-        (ProjectNotice.SHELVED, TAO, {TAO, FINANCE_GM, NORTH_VP}),
+        (Notice.SILENT_TWO_WEEKS, FAN, {FAN, NORTH_GM}),
+        (Notice.SILENT_TWO_WEEKS, JING, {JING, EAST_GM}),
+        (Notice.SILENT_ONE_MONTH, FAN, {FAN, NORTH_GM, NORTH_VP}),
+        (Notice.SILENT_ONE_MONTH, JING, {JING, EAST_GM, EAST_VP}),
+        (Notice.SHELVED, FAN, {FAN, NORTH_GM, NORTH_VP}),
+        (Notice.SHELVED, TAO, {TAO, FINANCE_GM, NORTH_VP}),
     ],
 )
 def test_u2_u3_u4_silence_is_told_to_the_salesperson_the_gm_and_from_a_month_on_the_vp(
-    notice: ProjectNotice, salesperson: str, expected: set[str]
+    notice: Notice, salesperson: str, expected: set[str]
 ) -> None:
     """Also of a project that was once disputed: whoever was the other side has no part in it."""
     assert set(told(notice, LEI, salesperson=salesperson, involved=[COMMERCE])) == expected
@@ -165,10 +163,10 @@ def test_u2_u3_u4_silence_is_told_to_the_salesperson_the_gm_and_from_a_month_on_
 
 def test_u8_a_loss_is_told_to_the_department_gms_concerned_and_those_the_policy_adds() -> None:
     """U8: of the project, and of whoever was a side of its disputes."""
-    assert set(told(ProjectNotice.LOST, involved=[COMMERCE])) == {NORTH_GM} | PRODUCTS
-    assert set(told(ProjectNotice.LOST, JING)) == {NORTH_GM, EAST_GM} | PRODUCTS
-    assert set(told(ProjectNotice.LOST, departments=["finance-industry"])) == {NORTH_GM, FINANCE_GM} | PRODUCTS
-    assert set(told(ProjectNotice.LOST, departments=["*"])) == {NORTH_GM, EAST_GM, FINANCE_GM} | PRODUCTS
+    assert set(told(Notice.LOST, involved=[COMMERCE])) == {NORTH_GM} | PRODUCTS
+    assert set(told(Notice.LOST, JING)) == {NORTH_GM, EAST_GM} | PRODUCTS
+    assert set(told(Notice.LOST, departments=["finance-industry"])) == {NORTH_GM, FINANCE_GM} | PRODUCTS
+    assert set(told(Notice.LOST, departments=["*"])) == {NORTH_GM, EAST_GM, FINANCE_GM} | PRODUCTS
 
 
 def test_u8_a_loss_is_told_to_the_product_managers_of_its_products() -> None:
@@ -187,19 +185,19 @@ def test_u8_a_loss_is_told_to_the_product_managers_of_its_products() -> None:
 
 
 def test_u7_a_contract_is_told_to_the_salesperson_their_gm_and_commerce() -> None:
-    for notice in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
+    for notice in (Notice.CONTRACT_SIGNED, Notice.CONTRACT_CORRECTED):
         assert set(told(notice)) == {FAN, NORTH_GM, COMMERCE}
-    assert told(ProjectNotice.CONTRACT_SENT_BACK) == (FAN,)
+    assert told(Notice.CONTRACT_SENT_BACK) == (FAN,)
 
 
 def test_n13_a_withdrawal_is_told_to_who_was_asked_and_a_handover_to_who_had_it() -> None:
-    withdrawn = told(ProjectNotice.PROJECT_WITHDRAWN, JING, involved=[CLERK, NORTH_VP])
+    withdrawn = told(Notice.PROJECT_WITHDRAWN, JING, involved=[CLERK, NORTH_VP])
     assert set(withdrawn) == {FAN, JING, CLERK, NORTH_VP}
-    assert set(told(ProjectNotice.REASSIGNED, involved=[LEI])) == {FAN, NORTH_GM, LEI}
+    assert set(told(Notice.REASSIGNED, involved=[LEI])) == {FAN, NORTH_GM, LEI}
 
 
-@pytest.mark.parametrize("notice", ProjectNotice)
-def test_x3_everybody_is_told_once_and_nobody_who_has_left_or_is_unknown(notice: ProjectNotice) -> None:
+@pytest.mark.parametrize("notice", Notice)
+def test_x3_everybody_is_told_once_and_nobody_who_has_left_or_is_unknown(notice: Notice) -> None:
     everyone = told(notice, JING, FAN, involved=[JING, NORTH_VP, NORTH_VP])
     assert everyone
     assert len(everyone) == len(set(everyone))

@@ -8,12 +8,13 @@ from decimal import Decimal
 import pytest
 
 from domain.access import Scope
+from domain.notices import Notice
 from domain.organisation import LANGUAGES, Language
 from domain.reports.report import AccountStatistics, Report, SalesForecast, WeeklyDigest, part_for
 from domain.reports.totals import account_totals, digest_totals, forecast_totals
 from tests.report_samples import ATTACK, COMPANY, digest, forecast, statistics
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, MailKind, RenderedMail, render_mail
+from texts.mails.mail import MailFacts, RenderedMail, render_mail
 from texts.reports.report_lines import LINES, report_part
 
 EVERYTHING = Scope(person="zhang.wei", everything=True)
@@ -24,7 +25,7 @@ REPORTS = (digest(), forecast(), statistics("FY2026-Q3"), statistics("FY2026-H1"
 def mail(report: Report, language: Language, scope: Scope = EVERYTHING, department: str | None = None) -> RenderedMail:
     part = report_part(part_for(report, scope, department), scope, COMPANY, department)
     assert part is not None
-    facts = MailFacts(kind=MailKind(report.kind), language=language, subject_id="report", report=part)
+    facts = MailFacts(kind=Notice(report.kind), language=language, subject_id="report", report=part)
     return render_mail(MailFacts.model_validate_json(facts.model_dump_json(exclude_defaults=True)))
 
 

@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
+from domain.notices import Notice
 from domain.organisation import Language
 from domain.reviews.review import REVIEW_TASK_RULES, UNASSIGNED, PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import TaskKind
 from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, MONTH, PERIODS, WEEK, YEAR, figures, note
 from texts.catalogue import LANGUAGES, Texts
-from texts.mails.mail import ASKING, MailFacts, MailKind, RenderedMail, render_mail
-from texts.reviews.review_lines import AccountLine, account_lines, proposal_because, review_title, share, told_in_mail
+from texts.mails.mail import ASKING, MailFacts, RenderedMail, render_mail
+from texts.reviews.review_lines import AccountLine, account_lines, note_in_mail, proposal_because, review_title, share
 
 LINK = "https://oa.example.cn/d/abcDEF-123"
 
 
-def mail(kind: MailKind, task: TaskKind, language: Language = "zh", **changes: Any) -> RenderedMail:
+def mail(kind: Notice, task: TaskKind, language: Language = "zh", **changes: Any) -> RenderedMail:
     given: dict[str, Any] = {
         "kind": kind,
         "language": language,
@@ -35,14 +36,14 @@ def mail(kind: MailKind, task: TaskKind, language: Language = "zh", **changes: A
         "link": LINK,
     }
     if kind in ASKING:
-        given |= told_in_mail(note(task).model_dump(mode="json"))
+        given |= note_in_mail(note(task).model_dump(mode="json"))
     return render_mail(MailFacts.model_validate({**given, **changes}))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", REVIEW_TASK_RULES)
 def test_r1_r4_whoever_is_asked_reads_what_of_which_period_and_until_when(kind: TaskKind, language: Language) -> None:
-    asked = mail(MailKind.TASK, kind, language)
+    asked = mail(Notice.TASK, kind, language)
     texts = Texts(language)
     assert asked.subject == review_title(PERIODS[kind], "北方区", texts)
     assert PERIODS[kind].id in asked.subject
@@ -57,8 +58,8 @@ def test_r1_r4_whoever_is_asked_reads_what_of_which_period_and_until_when(kind: 
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("kind", [MailKind.TASK_WITHDRAWN, MailKind.MISSED, MailKind.DECIDED_FOR_YOU])
-def test_x2_a_mail_that_asks_nothing_names_no_customer(kind: MailKind, language: Language) -> None:
+@pytest.mark.parametrize("kind", [Notice.TASK_WITHDRAWN, Notice.MISSED, Notice.DECIDED_FOR_YOU])
+def test_x2_a_mail_that_asks_nothing_names_no_customer(kind: Notice, language: Language) -> None:
     said = mail(kind, TaskKind.WEEKLY_REVIEW, language)
     assert not any(customer in said.text + said.html for customer in CUSTOMERS)
     assert Texts(language).text("task.weekly_review.title") in said.text
@@ -66,27 +67,27 @@ def test_x2_a_mail_that_asks_nothing_names_no_customer(kind: MailKind, language:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_r6_who_missed_a_step_is_told_without_reproach(language: Language) -> None:
-    said = mail(MailKind.MISSED, TaskKind.WEEKLY_UPDATE, language)
+    said = mail(Notice.MISSED, TaskKind.WEEKLY_UPDATE, language)
     assert "R6" in said.text
     assert ("下一期照常" if language == "zh" else "the next period goes on as usual") in said.text
 
 
 def test_r1_the_department_gm_reads_who_has_not_reported() -> None:
-    asked = mail(MailKind.TASK, TaskKind.WEEKLY_REVIEW, silent=("徐静", "郭涛"))
+    asked = mail(Notice.TASK, TaskKind.WEEKLY_REVIEW, silent=("徐静", "郭涛"))
     assert "尚未填报：徐静、郭涛" in asked.text
 
 
 @pytest.mark.parametrize("kind", [TaskKind.MONTHLY_REVIEW, TaskKind.ANNUAL_REVIEW])
 def test_r2_r4_the_figures_stand_in_the_mail(kind: TaskKind) -> None:
-    text = mail(MailKind.TASK, kind).text
+    text = mail(Notice.TASK, kind).text
     assert "合同签约 ¥3,200,000.00，目标 ¥8,000,000.00（40%）" in text
     assert "销售收入 ¥1,900,000.50，目标 ¥2,000,000.00（95%）" in text
     assert text.count("系统建议：撤销资格") == 1
 
 
 def test_a_mail_of_many_accounts_tells_of_thirty_and_how_many_more() -> None:
-    many = told_in_mail(note(TaskKind.WEEKLY_REVIEW, 120).model_dump(mode="json"))
-    text = mail(MailKind.TASK, TaskKind.WEEKLY_REVIEW, **many).text
+    many = note_in_mail(note(TaskKind.WEEKLY_REVIEW, 120).model_dump(mode="json"))
+    text = mail(Notice.TASK, TaskKind.WEEKLY_REVIEW, **many).text
     assert text.count("杨帆") == 30
     assert "另有 90 个" in text
 
@@ -94,7 +95,7 @@ def test_a_mail_of_many_accounts_tells_of_thirty_and_how_many_more() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_r5_a_revocation_says_what_happened_why_and_what_it_means(language: Language) -> None:
     said = mail(
-        MailKind.REVOKED,
+        Notice.REVOKED,
         TaskKind.ANNUAL_REVIEW,
         language,
         task_kind=None,

@@ -11,24 +11,9 @@ from pydantic import TypeAdapter, ValidationError
 from domain.base import MONEY_CEILING, Moment
 from domain.disputes.dispute import Agreement, MeetingCall, MeetingOutcome
 from domain.projects.rules import project_choices
-from domain.reviews.review import DECIDE, KEEP, REPORT, REVOKE, TARGETS, review_choices
+from domain.reviews.review import KEEP, REVOKE, review_choices
 from domain.tasks.answer_fields import answer_problems, given_rows
-from domain.tasks.task import (
-    AGREE,
-    ASSIGN,
-    CALLED,
-    CLEAR,
-    DISAGREE,
-    HOLD,
-    RECORD,
-    REJECT,
-    SUPPLY,
-    SUSPECT,
-    Choice,
-    FieldKind,
-    FieldSpec,
-    TaskKind,
-)
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import Texts
 
 MEETING: dict[str, Any] = {
@@ -194,12 +179,12 @@ def test_bounds_of_a_number_and_of_how_many_different_ones_are_named() -> None:
 
 def test_p4_p8_u6_a_choice_without_fields_takes_none_and_a_reason_is_asked_by_the_rule_of_the_step() -> None:
     for kind, choice, rule in (
-        (TaskKind.PROJECT_APPROVAL, HOLD, "P2"),
-        (TaskKind.PROJECT_APPROVAL, REJECT, "P2"),
+        (TaskKind.PROJECT_APPROVAL, AnswerChoice.HOLD, "P2"),
+        (TaskKind.PROJECT_APPROVAL, AnswerChoice.REJECT, "P2"),
         (TaskKind.CONFLICT_CONFIRMATION, "conflict", "P5"),
         (TaskKind.OBJECTION_REVIEW, "uphold_refusal", "P8"),
-        (TaskKind.RESUME_REVIEW, REJECT, "U6"),
-        (TaskKind.AGREE_SPLIT, DISAGREE, "D1"),
+        (TaskKind.RESUME_REVIEW, AnswerChoice.REJECT, "U6"),
+        (TaskKind.AGREE_SPLIT, AnswerChoice.DISAGREE, "D1"),
     ):
         found = answer_problems(project_choices(kind), choice=choice, reason=" \n", fields={"more": 1})
         assert [(one.field, one.key, one.rule) for one in found] == [
@@ -210,36 +195,36 @@ def test_p4_p8_u6_a_choice_without_fields_takes_none_and_a_reason_is_asked_by_th
 
 def test_p2_a_held_project_needs_its_form() -> None:
     choices = project_choices(TaskKind.SUPPLY_INFORMATION)
-    (problem,) = answer_problems(choices, choice=SUPPLY, reason="", fields={})
+    (problem,) = answer_problems(choices, choice=AnswerChoice.SUPPLY, reason="", fields={})
     assert (problem.field, problem.key, problem.rule) == ("fields.project", "missing", "P2")
 
 
 def test_p4_assigning_names_one_who_may_be_assigned() -> None:
     choices = project_choices(TaskKind.ASSIGN_CLERK, people=["gao.yuan", "lin.xia"])
-    assert problems(choices, ASSIGN, {"clerk": "gao.yuan"}) == []
-    assert problems(choices, ASSIGN, {"clerk": "yang.fan"}) == [("fields.clerk", "not_among_options")]
-    assert problems(choices, ASSIGN, {}) == [("fields.clerk", "missing")]
+    assert problems(choices, AnswerChoice.ASSIGN, {"clerk": "gao.yuan"}) == []
+    assert problems(choices, AnswerChoice.ASSIGN, {"clerk": "yang.fan"}) == [("fields.clerk", "not_among_options")]
+    assert problems(choices, AnswerChoice.ASSIGN, {}) == [("fields.clerk", "missing")]
 
 
 def test_p4_a_suspicion_names_what_was_found_and_why() -> None:
     choices = project_choices(TaskKind.CONFLICT_CHECK, suspects=["p1", "p2"])
-    assert problems(choices, SUSPECT, {"suspects": ["p1"]}, reason="同一客户") == []
-    assert problems(choices, SUSPECT, {"suspects": []}) == [
+    assert problems(choices, AnswerChoice.SUSPECT, {"suspects": ["p1"]}, reason="同一客户") == []
+    assert problems(choices, AnswerChoice.SUSPECT, {"suspects": []}) == [
         ("reason", "reason_required"),
         ("fields.suspects", "missing"),
     ]
-    assert problems(choices, CLEAR, {"suspects": ["p1"]}) == [("fields.suspects", "extra_forbidden")]
+    assert problems(choices, AnswerChoice.CLEAR, {"suspects": ["p1"]}) == [("fields.suspects", "extra_forbidden")]
     # P5: what detection has not found is looked up in the record, by its id or project number.
     nothing_found = project_choices(TaskKind.CONFLICT_CHECK)
-    assert problems(nothing_found, SUSPECT, {"suspects": ["P2026-00001"]}, reason="同一客户") == []
-    assert problems(nothing_found, SUSPECT, {"suspects": "p1"}, reason="同一客户") == [
+    assert problems(nothing_found, AnswerChoice.SUSPECT, {"suspects": ["P2026-00001"]}, reason="同一客户") == []
+    assert problems(nothing_found, AnswerChoice.SUSPECT, {"suspects": "p1"}, reason="同一客户") == [
         ("fields.suspects", "tuple_type")
     ]
 
 
 def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:
     choices = project_choices(TaskKind.CALL_MEETING, people=["liu.yang", "zhang.wei", "chen.jing"])
-    assert problems(choices, CALLED, MEETING) == []
+    assert problems(choices, AnswerChoice.CALLED, MEETING) == []
     wrong = {
         "starts_at": "2026-12-01 09:30",
         "duration_minutes": 5,
@@ -248,7 +233,7 @@ def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:
         "note": 7,
         "room": "301",
     }
-    assert problems(choices, CALLED, wrong) == [
+    assert problems(choices, AnswerChoice.CALLED, wrong) == [
         ("fields.room", "extra_forbidden"),
         ("fields.starts_at", "timezone_aware"),
         ("fields.duration_minutes", "greater_than_equal"),
@@ -256,7 +241,7 @@ def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:
         ("fields.participants", "too_short"),
         ("fields.note", "string_type"),
     ]
-    assert problems(choices, CALLED, MEETING | {"participants": ["liu.yang", "song.jie"]}) == [
+    assert problems(choices, AnswerChoice.CALLED, MEETING | {"participants": ["liu.yang", "song.jie"]}) == [
         ("fields.participants", "not_among_options")
     ]
 
@@ -264,10 +249,10 @@ def test_d2_everything_wrong_with_a_meeting_is_told_at_once() -> None:
 def test_d2_everything_wrong_with_an_outcome_is_told_at_once() -> None:
     choices = project_choices(TaskKind.RECORD_MEETING, salespeople=["yang.fan", "xu.jing"])
     outcome = {"responsible": "xu.jing", "split": SPLIT, "summary": "由徐静负责。"}
-    assert problems(choices, RECORD, outcome) == []
+    assert problems(choices, AnswerChoice.RECORD, outcome) == []
     assert MeetingOutcome.model_validate(outcome).responsible == "xu.jing"
     wrong = {"responsible": "guo.tao", "split": [{"person": "yang.fan", "percent": 60.0}, {"percent": "0"}]}
-    assert problems(choices, RECORD, wrong) == [
+    assert problems(choices, AnswerChoice.RECORD, wrong) == [
         ("fields.responsible", "not_among_options"),
         ("fields.split.0.percent", "money_as_text"),
         ("fields.split.1.person", "missing"),
@@ -286,7 +271,7 @@ def test_d3_a_split_of_99_99_is_refused_by_its_rule(percents: tuple[str, str], k
         {"person": person, "percent": percent} for person, percent in zip(people, percents, strict=True)
     ]
     fields: dict[str, Any] = {"responsible": "xu.jing", "cooperation": "各做一半", "split": shares}
-    found = answer_problems(choices, choice=AGREE, reason="", fields=fields)
+    found = answer_problems(choices, choice=AnswerChoice.AGREE, reason="", fields=fields)
     assert [(one.field, one.key, one.rule) for one in found] == [("fields.split", key or "split_person_twice", "D3")]
 
 
@@ -294,25 +279,30 @@ def test_d1_the_first_text_is_whole() -> None:
     """It names who is responsible, how the two work together, and who gets how much."""
     choices = project_choices(TaskKind.AGREE_SPLIT, salespeople=["yang.fan", "xu.jing"])
     whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
-    assert problems(choices, AGREE, whole) == []
-    assert problems(choices, AGREE, {}) == [(f"fields.{name}", "missing") for name in whole]
+    assert problems(choices, AnswerChoice.AGREE, whole) == []
+    assert problems(choices, AnswerChoice.AGREE, {}) == [(f"fields.{name}", "missing") for name in whole]
     for name in whole:
-        assert problems(choices, AGREE, whole | {name: None}) == [(f"fields.{name}", "missing")]
-    assert problems(choices, AGREE, whole | {"cooperation": " "}) == [("fields.cooperation", "missing")]
-    assert problems(choices, AGREE, whole | {"responsible": "guo.tao"}) == [("fields.responsible", "not_among_options")]
+        assert problems(choices, AnswerChoice.AGREE, whole | {name: None}) == [(f"fields.{name}", "missing")]
+    assert problems(choices, AnswerChoice.AGREE, whole | {"cooperation": " "}) == [("fields.cooperation", "missing")]
+    assert problems(choices, AnswerChoice.AGREE, whole | {"responsible": "guo.tao"}) == [
+        ("fields.responsible", "not_among_options")
+    ]
 
 
 def test_d1_a_text_on_the_table_is_confirmed_as_it_is_or_countered_whole() -> None:
     choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=True)
     for confirmed in ({}, {"cooperation": None, "split": None}, {"cooperation": " "}):
-        assert problems(choices, AGREE, dict(confirmed)) == []
+        assert problems(choices, AnswerChoice.AGREE, dict(confirmed)) == []
     whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
-    assert problems(choices, AGREE, whole) == []
+    assert problems(choices, AnswerChoice.AGREE, whole) == []
     for name in whole:
-        alone = problems(choices, AGREE, {name: whole[name]})
+        alone = problems(choices, AnswerChoice.AGREE, {name: whole[name]})
         assert set(alone) == {(f"fields.{other}", "missing") for other in whole if other != name}
     for blank in (None, " "):
-        assert problems(choices, AGREE, whole | {"cooperation": blank}) == [("fields.cooperation", "missing")] * 2
+        assert (
+            problems(choices, AnswerChoice.AGREE, whole | {"cooperation": blank})
+            == [("fields.cooperation", "missing")] * 2
+        )
 
 
 # The rows of a review
@@ -333,11 +323,11 @@ def revoked(account: str, **changes: Any) -> dict[str, Any]:
 def test_r1_a_week_has_one_row_for_each_account() -> None:
     choices = review_choices(TaskKind.WEEKLY_UPDATE, ("a1", "a2"))
     both = [row("a2", work="拜访", progress="已交流", problems=""), row("a1", work="投标", progress="待开标")]
-    assert problems(choices, REPORT, {"accounts": both}) == []
-    assert problems(choices, REPORT, {}) == [("fields.accounts", "missing")]
-    assert problems(choices, REPORT, {"accounts": []}) == [("fields.accounts", "rows_missing")]
+    assert problems(choices, AnswerChoice.REPORT, {"accounts": both}) == []
+    assert problems(choices, AnswerChoice.REPORT, {}) == [("fields.accounts", "missing")]
+    assert problems(choices, AnswerChoice.REPORT, {"accounts": []}) == [("fields.accounts", "rows_missing")]
     one: list[Any] = both[:1]
-    (absent,) = answer_problems(choices, choice=REPORT, reason="", fields={"accounts": one})
+    (absent,) = answer_problems(choices, choice=AnswerChoice.REPORT, reason="", fields={"accounts": one})
     assert (absent.field, absent.key, absent.rule, absent.params["rows"]) == (
         "fields.accounts",
         "rows_missing",
@@ -358,7 +348,7 @@ def test_r1_everything_wrong_with_the_rows_is_told_at_once() -> None:
         row("a2"),
         "a3",
     ]
-    assert problems(choices, REPORT, {"accounts": wrong}) == [
+    assert problems(choices, AnswerChoice.REPORT, {"accounts": wrong}) == [
         ("fields.accounts.0.plan", "extra_forbidden"),
         ("fields.accounts.0.work", "missing"),
         ("fields.accounts.0.progress", "string_type"),
@@ -377,9 +367,9 @@ def test_r1_everything_wrong_with_the_rows_is_told_at_once() -> None:
 def test_r2_a_month_says_how_the_plan_went_and_sets_the_next_targets() -> None:
     choices = review_choices(TaskKind.MONTHLY_REVIEW, ("a1",))
     good = row("a1", plan_progress="behind", action_plan="补齐方案", target_contracts="0", target_revenue="120000.00")
-    assert problems(choices, TARGETS, {"accounts": [good]}) == []
+    assert problems(choices, AnswerChoice.SET_TARGETS, {"accounts": [good]}) == []
     wrong = good | {"plan_progress": "fine", "target_contracts": "一百万", "target_revenue": ""}
-    assert problems(choices, TARGETS, {"accounts": [wrong]}) == [
+    assert problems(choices, AnswerChoice.SET_TARGETS, {"accounts": [wrong]}) == [
         ("fields.accounts.0.plan_progress", "not_among_options"),
         ("fields.accounts.0.target_contracts", "decimal_parsing"),
         ("fields.accounts.0.target_revenue", "missing"),
@@ -389,14 +379,16 @@ def test_r2_a_month_says_how_the_plan_went_and_sets_the_next_targets() -> None:
 def test_r4_r5_who_is_kept_has_targets_and_who_is_revoked_a_reason() -> None:
     choices = review_choices(TaskKind.ANNUAL_REVIEW, ("a1", "a2"))
     blank = {"target_contracts": "", "target_revenue": None}
-    assert problems(choices, DECIDE, {"accounts": [kept("a1", reason=" "), revoked("a2", **blank)]}) == []
-    assert problems(choices, DECIDE, {"accounts": [row("a1", decision=KEEP), row("a2", decision=REVOKE)]}) == [
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [kept("a1", reason=" "), revoked("a2", **blank)]}) == []
+    assert problems(
+        choices, AnswerChoice.DECIDE, {"accounts": [row("a1", decision=KEEP), row("a2", decision=REVOKE)]}
+    ) == [
         ("fields.accounts.0.target_contracts", "missing"),
         ("fields.accounts.0.target_revenue", "missing"),
         ("fields.accounts.1.reason", "missing"),
     ]
     both = [kept("a1", reason="继续"), revoked("a2", target_contracts="1", target_revenue="x")]
-    assert problems(choices, DECIDE, {"accounts": both}) == [
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": both}) == [
         ("fields.accounts.0.reason", "leave_empty"),
         ("fields.accounts.1.target_contracts", "leave_empty"),
         ("fields.accounts.1.target_revenue", "leave_empty"),
@@ -406,9 +398,11 @@ def test_r4_r5_who_is_kept_has_targets_and_who_is_revoked_a_reason() -> None:
 @pytest.mark.parametrize(("said", "key"), [({}, "missing"), ({"decision": "wait"}, "not_among_options")])
 def test_r4_while_it_is_open_what_is_decided_only_the_decision_is_asked_for(said: dict[str, Any], key: str) -> None:
     choices = review_choices(TaskKind.ANNUAL_REVIEW, ("a1",))
-    assert problems(choices, DECIDE, {"accounts": [row("a1", **said)]}) == [("fields.accounts.0.decision", key)]
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [row("a1", **said)]}) == [
+        ("fields.accounts.0.decision", key)
+    ]
     half = row("a1", **said, target_contracts="-1")
-    assert problems(choices, DECIDE, {"accounts": [half]}) == [
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [half]}) == [
         ("fields.accounts.0.decision", key),
         ("fields.accounts.0.target_contracts", "greater_than_equal"),
     ]
@@ -417,11 +411,13 @@ def test_r4_while_it_is_open_what_is_decided_only_the_decision_is_asked_for(said
 def test_r4_more_rows_than_anybody_answers_for_are_refused_as_a_whole() -> None:
     accounts = tuple(f"a{n}" for n in range(600))
     choices = review_choices(TaskKind.ANNUAL_REVIEW, accounts)
-    assert problems(choices, DECIDE, {"accounts": [kept(one) for one in accounts]}) == []
-    (absent,) = answer_problems(choices, choice=DECIDE, reason="", fields={"accounts": [kept("a0")]})
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [kept(one) for one in accounts]}) == []
+    (absent,) = answer_problems(choices, choice=AnswerChoice.DECIDE, reason="", fields={"accounts": [kept("a0")]})
     assert absent.params["count"] == "599"
     assert absent.params["rows"].endswith("a20, …")
-    assert problems(choices, DECIDE, {"accounts": [kept("a0")] * 10_000}) == [("fields.accounts", "too_long")]
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [kept("a0")] * 10_000}) == [
+        ("fields.accounts", "too_long")
+    ]
 
 
 def test_r2_what_was_said_is_read_back_by_account() -> None:
@@ -461,7 +457,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
 def test_d2_a_meeting_that_passes_can_be_called(changed: dict[str, Any]) -> None:
     choices = project_choices(TaskKind.CALL_MEETING, people=["liu.yang", "zhang.wei", "xu.jing"])
     fields = MEETING | changed
-    if not answer_problems(choices, choice=CALLED, reason="", fields=fields):
+    if not answer_problems(choices, choice=AnswerChoice.CALLED, reason="", fields=fields):
         call = MeetingCall.model_validate({name: value for name, value in fields.items() if value is not None})
         assert len(set(call.participants)) >= 2
         assert TypeAdapter(Moment).dump_json(call.starts_at)
@@ -471,7 +467,7 @@ def test_d2_a_meeting_that_passes_can_be_called(changed: dict[str, Any]) -> None
 def test_d1_an_agreement_that_passes_can_be_put_on_the_table(cooperation: Any, split: Any, on_the_table: bool) -> None:
     choices = project_choices(TaskKind.AGREE_SPLIT, text_on_the_table=on_the_table)
     fields = {"responsible": "xu.jing", "cooperation": cooperation, "split": split}
-    if answer_problems(choices, choice=AGREE, reason="", fields=fields):
+    if answer_problems(choices, choice=AnswerChoice.AGREE, reason="", fields=fields):
         return
     try:
         Agreement.model_validate(fields)

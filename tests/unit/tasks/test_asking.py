@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.policy import Policy, load_policy
 from domain.tasks.asking import refilled_slots, vp_slots, who_is_asked
-from domain.tasks.task import Ask, Asked, AskedAs, TaskKind
+from domain.tasks.task import Ask, Asked, AssigneeCapacity, TaskKind
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
-HOLDER, DELEGATE, STAND_IN = AskedAs.HOLDER, AskedAs.DELEGATE, AskedAs.STAND_IN
+HOLDER, DELEGATE, STAND_IN = AssigneeCapacity.HOLDER, AssigneeCapacity.DELEGATE, AssigneeCapacity.STAND_IN
 
 COMPANY = {
     "sam": Role.SALESPERSON,
@@ -84,7 +84,7 @@ def asked(
     other_reviewers: Iterable[str] = (),
     now: datetime = NOW,
     policy: Policy = POLICY,
-) -> list[tuple[str, AskedAs, str | None]]:
+) -> list[tuple[str, AssigneeCapacity, str | None]]:
     found: tuple[Asked, ...] = who_is_asked(
         Ask(kind=kind, slot=slot),
         org,
@@ -358,7 +358,7 @@ def test_who_decides_n6_one_person_decides_at_most_one_slot_of_a_review(
     general manager (or for want of one the COO) stand in for both."""
     first_slot, second_slot = vp_slots(org)
 
-    def review(slot: str, others: set[str]) -> list[tuple[str, AskedAs, str | None]]:
+    def review(slot: str, others: set[str]) -> list[tuple[str, AssigneeCapacity, str | None]]:
         return asked(
             TaskKind.VP_REVIEW,
             org,

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from domain.organisation import Delegation, Department, Organisation, Role
 from domain.reviews.review import REVIEW_TASK_RULES
 from domain.tasks.asking import IN_PERSON
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.unit.tasks.test_asking import DAY, NOW, asked, person
 
-HOLDER, DELEGATE, STAND_IN = AskedAs.HOLDER, AskedAs.DELEGATE, AskedAs.STAND_IN
+HOLDER, DELEGATE, STAND_IN = AssigneeCapacity.HOLDER, AssigneeCapacity.DELEGATE, AssigneeCapacity.STAND_IN
 
 OF_A_VP = [
     TaskKind.CONFLICT_CONFIRMATION,

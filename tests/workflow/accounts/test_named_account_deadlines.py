@@ -8,7 +8,7 @@ import pytest
 from domain.accounts.application import Stage
 from domain.calendar import DayKind
 from domain.organisation import Delegation
-from domain.tasks.task import AskedAs
+from domain.tasks.task import AssigneeCapacity
 from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask, organisation
 from tests.workflow.story import CUSTOMER, Story, eventually
@@ -55,12 +55,12 @@ async def test_n12_silent_vps_are_each_reminded_and_the_general_manager_decides_
     await story.waits_until(working_days(story, task, 5) + SOON)
     await story.comes("stand_in", 2)
     assert story.count("reminder") == 4, "two VPs, two reminders each"
-    assert capacity_of(story.record, GINA) is AskedAs.STAND_IN
+    assert capacity_of(story.record, GINA) is AssigneeCapacity.STAND_IN
     await story.says(GINA, "approve")
     await story.says(VIKTOR, "approve")
     assert await story.result() == Stage.ACTIVE
     stood_in = [d for _, d in story.record.decisions if d.person == GINA]
-    assert [(d.capacity, d.on_behalf_of) for d in stood_in] == [(AskedAs.STAND_IN, VERA)]
+    assert [(d.capacity, d.on_behalf_of) for d in stood_in] == [(AssigneeCapacity.STAND_IN, VERA)]
 
 
 async def test_n12_who_has_answered_is_not_reminded(story: Story) -> None:
@@ -167,7 +167,7 @@ async def test_a_delegation_that_starts_and_ends_is_followed_on_time(story: Stor
     await story.waits_until(away.start + SOON)
     await story.comes("refreshed", 1)
     assert (await story.status()).waiting_for == ("carl", VERA, VIKTOR)
-    assert capacity_of(story.record, "carl") is AskedAs.DELEGATE
+    assert capacity_of(story.record, "carl") is AssigneeCapacity.DELEGATE
     stale = story.answer("carl", "approve")
     await story.waits_until(away.end + SOON)
     await story.comes("refreshed", 2)
@@ -185,7 +185,7 @@ async def test_a_delegate_decides_on_behalf(story: Story) -> None:
     await story.says(VIKTOR, "approve")
     assert await story.result() == Stage.ACTIVE
     (decision,) = [d for _, d in story.record.decisions if d.person == "carl"]
-    assert (decision.capacity, decision.on_behalf_of) == (AskedAs.DELEGATE, VERA)
+    assert (decision.capacity, decision.on_behalf_of) == (AssigneeCapacity.DELEGATE, VERA)
 
 
 async def shows(story: Story, stage: Stage, *people: str, due: datetime | None) -> None:

@@ -8,7 +8,7 @@ from temporalio import activity
 
 from activities.accounts.evidence import EvidenceGathering
 from activities.tasks.records import Records
-from activities.tasks.reminders import Chasing
+from activities.tasks.reminders import Reminders
 from domain.accounts.application import Stage
 from domain.tasks.task import TaskKind
 from runtime.sandbox import Sandbox
@@ -374,7 +374,7 @@ def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(story: Sto
 
     real = [
         found
-        for holder in (Records, Chasing, EvidenceGathering)
+        for holder in (Records, Reminders, EvidenceGathering)
         for found in vars(holder).values()
         if hasattr(found, "__temporal_activity_definition")
     ]

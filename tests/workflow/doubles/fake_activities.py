@@ -12,7 +12,6 @@ from temporalio import activity
 from activities.steps import (
     Activated,
     ActivateStep,
-    ChaseStep,
     Gathered,
     GatherStep,
     Moved,
@@ -22,6 +21,7 @@ from activities.steps import (
     RecordStep,
     Refreshed,
     RefreshStep,
+    ReminderStep,
     Sifted,
     SiftStep,
     Step,
@@ -30,12 +30,14 @@ from activities.steps import (
 )
 from crypto.seal import seal_holds
 from domain.accounts.application import WEIGHED, Stage
-from domain.accounts.named_account import Notice, Obstacle, above_limit, appeal_in_time, may_be_appealed, told
+from domain.accounts.named_account import Obstacle, above_limit, appeal_in_time, may_be_appealed, recipients_of
+from domain.notices import Notice
+from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw, statement_of
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.asking import refilled_slots
 from domain.tasks.deadlines import appeal_until, due_at, due_step
-from domain.tasks.task import APPROVE, REJECT, SUPPLY, Asked, AskedAs, DueAction, Taken, TaskKind, TaskStatus
+from domain.tasks.task import AnswerChoice, Asked, AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
 from tests.workflow.doubles.fake_record import CLARA, SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
 
 R = TypeVar("R")
@@ -68,7 +70,7 @@ class FakeActivities:
         return result
 
     def _own(self) -> FakeApplication:
-        return self.record.own(activity.info().workflow_id or "")
+        return self.record.load_for_update(activity.info().workflow_id or "")
 
     @activity.defn(name="submit_application")
     async def submit_application(self, step: SubmitStep) -> Submitted:
@@ -153,7 +155,7 @@ class FakeActivities:
         sealed = seal_holds(said, SEAL_KEYS) and said.workflow_id == own.workflow_id
         try:
             if not sealed:
-                raise Refused("unsealed")
+                raise Refused(RefusalCode.UNSEALED)
             recorded = work()
         except Refused as refusal:
             why = str(refusal)
@@ -170,12 +172,12 @@ class FakeActivities:
         record, own = self.record, self._own()
         task = record.tasks.get(said.task_id)
         if task is None:
-            raise Refused("unknown_task")
+            raise Refused(RefusalCode.UNKNOWN_TASK)
         if task.status is not TaskStatus.OPEN:
-            raise Refused("already_answered" if task.status is TaskStatus.ANSWERED else "task_withdrawn")
+            raise Refused(RefusalCode.ALREADY_ANSWERED if task.status is TaskStatus.ANSWERED else "task_withdrawn")
         mine = next((one for one in record.people(task, step.now) if one.person == said.person), None)
         if mine is None:
-            raise Refused("not_asked")
+            raise Refused(RefusalCode.NOT_ASKED)
         choices = record.choices(task.kind)
         problems = answer_problems(choices, choice=said.choice, reason=said.reason, fields=said.fields)
         if problems:
@@ -184,19 +186,22 @@ class FakeActivities:
         task.status = TaskStatus.ANSWERED
         record.decisions.append((own.round, decision))
         record.note("answer_accepted", step.now, choice=said.choice, person=said.person, task=task.id)
-        if said.choice == SUPPLY:
+        if said.choice == AnswerChoice.SUPPLY:
             own.round += 1
-        if record.open and said.choice == APPROVE:
+        if record.open and said.choice == AnswerChoice.APPROVE:
             record.settled.add(said.message_id)
-        return Recorded(accepted=True, decision=decision, round=own.round if said.choice == SUPPLY else None)
+        return Recorded(
+            accepted=True, decision=decision, round=own.round if said.choice == AnswerChoice.SUPPLY else None
+        )
 
-    def _decision(self, task: FakeTask, mine: Asked, said: AnswerTask, step: Step) -> Taken:
-        return Taken(
+    def _decision(self, task: FakeTask, mine: Asked, said: AnswerTask, step: Step) -> RecordedDecision:
+        return RecordedDecision(
             task_id=task.id,
             kind=task.kind,
             slot=task.slot,
             choice=said.choice,
-            special=said.choice == APPROVE and any(c.special_reason for c in self.record.choices(task.kind)),
+            special=said.choice == AnswerChoice.APPROVE
+            and any(c.special_reason for c in self.record.choices(task.kind)),
             reason=said.reason,
             person=said.person,
             on_behalf_of=mine.on_behalf_of,
@@ -207,17 +212,17 @@ class FakeActivities:
     def _withdraw(self, said: Withdraw) -> Recorded:
         own = self._own()
         if said.person != own.applicant:
-            raise Refused("not_applicant")
+            raise Refused(RefusalCode.NOT_APPLICANT)
         if own.stage.ended or own.stage is Stage.REJECTED:
-            raise Refused("stage_does_not_allow")
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
         return Recorded(accepted=True)
 
     def _gather_for_commerce(self, said: GatherEvidence) -> Recorded:
         if said.person != CLARA:
-            raise Refused("only_commerce_gathers")
+            raise Refused(RefusalCode.ONLY_COMMERCE_GATHERS)
         own = self._own()
         if own.stage not in WEIGHED:
-            raise Refused("stage_does_not_allow")
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
         self.record.gathered.append((said.kind, own.round))
         self.record.settled.add(said.message_id)
         return Recorded(accepted=True, settled=True)
@@ -225,13 +230,13 @@ class FakeActivities:
     def _appeal(self, said: AppealRejection, step: Step) -> Recorded:
         own = self._own()
         if said.person != own.applicant:
-            raise Refused("not_applicant")
+            raise Refused(RefusalCode.NOT_APPLICANT)
         if own.appealed:
-            raise Refused("appeal_used")
+            raise Refused(RefusalCode.APPEAL_USED)
         if own.stage is not Stage.REJECTED or own.appeal_until is None:
-            raise Refused("stage_does_not_allow")
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
         if not appeal_in_time(said.said_at, step.now, own.appeal_until):
-            raise Refused("appeal_too_late")
+            raise Refused(RefusalCode.APPEAL_TOO_LATE)
         own.appealed = True
         return Recorded(accepted=True)
 
@@ -245,7 +250,7 @@ class FakeActivities:
                 if stage not in (Stage.WITHDRAWN, own.stage):
                     record.mail("task_withdrawn", tuple(one.person for one in task.asked), step.now, task.id)
             if stage is Stage.REJECTED:
-                rejected = [d for _, d in record.decisions if d.choice == REJECT]
+                rejected = [d for _, d in record.decisions if d.choice == AnswerChoice.REJECT]
                 appealable = may_be_appealed(rejected[-1], record.organisation)
                 own.appeal_until = appeal_until(step.now, record.policy, record.calendar) if appealable else None
             own.stage, own.obstacle = stage, step.obstacle
@@ -262,7 +267,7 @@ class FakeActivities:
     def _tell(self, notice: Notice, step: Step, involved: tuple[str, ...]) -> None:
         own = self._own()
         facts = self.record.organisation
-        people = told(notice, facts, applicant=own.applicant, department="north", involved=involved)
+        people = recipients_of(notice, facts, applicant=own.applicant, department="north", involved=involved)
         self.record.mail(notice.value, people, step.now)
 
     @activity.defn(name="activate_account")
@@ -270,7 +275,7 @@ class FakeActivities:
         def work() -> Activated:
             record, own = self.record, self._own()
             reviewed = [d for n, d in record.decisions if n == own.round and d.kind is TaskKind.VP_REVIEW]
-            approvals = {d.slot for d in reviewed if d.choice == APPROVE}
+            approvals = {d.slot for d in reviewed if d.choice == AnswerChoice.APPROVE}
             general = any(d.task_id == step.gm_decision for _, d in record.decisions)
             appealed = own.stage is Stage.GM_APPEAL
             if (step.gm_decision and not general) or (not appealed and len(approvals) < 2):
@@ -289,7 +294,7 @@ class FakeActivities:
         return await self._once(step, work)
 
     @activity.defn(name="chase_task")
-    async def chase_task(self, step: ChaseStep) -> OpenTask:
+    async def remind_or_escalate(self, step: ReminderStep) -> OpenTask:
         def work() -> OpenTask:
             record, task = self.record, self.record.tasks[step.task_id]
             if step.action in (DueAction.WARN, DueAction.LAPSE):
@@ -333,6 +338,6 @@ class FakeActivities:
         return await self._once(step, work)
 
 
-def capacity_of(record: FakeRecord, person: str) -> AskedAs | None:
+def capacity_of(record: FakeRecord, person: str) -> AssigneeCapacity | None:
     """In which capacity `person` is asked by an open task."""
     return next((one.capacity for task in record.open for one in task.asked if one.person == person), None)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from activities.tasks.context import ForeignStep
+from activities.tasks.context import IllegalTransition
 from domain.disputes.dispute import Claimant, DisputeStage, Origin
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.projects.project import ProjectForm, ProjectStage, ProjectUpdate, Track
@@ -176,7 +176,7 @@ class ProjectRecord(FakeRecord):
         known: dict[str, FakeProject | FakeDispute] = {**self.projects, **self.disputes}
         own = known.get(subject.id)
         if own is None or own.workflow_id != workflow_id:
-            raise ForeignStep(f"{workflow_id} has no {subject.type} {subject.id}")
+            raise IllegalTransition(f"{workflow_id} has no {subject.type} {subject.id}")
         return own
 
     def project(self, subject: Subject, workflow_id: str) -> FakeProject:

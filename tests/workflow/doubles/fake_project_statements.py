@@ -9,10 +9,12 @@ from activities.steps import Recorded
 from domain.access import may_receive_contract
 from domain.accounts.named_account import appeal_in_time
 from domain.disputes.dispute import DisputeStage
+from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.project import ProjectForm, ProjectStage
-from domain.projects.rules import CLERK_FIELD, PROJECT_FORM_FIELD, SUSPECTS_FIELD, ProjectNotice, told_of_project
+from domain.projects.rules import CLERK_FIELD, PROJECT_FORM_FIELD, SUSPECTS_FIELD, recipients_of_project
+from domain.refusals import RefusalCode
 from domain.statements import (
     AnswerTask,
     CallForMeeting,
@@ -27,27 +29,7 @@ from domain.statements import (
 )
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.deadlines import due_at
-from domain.tasks.task import (
-    AGREE,
-    AGREED,
-    APPROVE,
-    ASSIGN,
-    CALLED,
-    CONFIRMED,
-    DISAGREE,
-    NO_CONFLICT,
-    PROPOSED,
-    RECEIVED,
-    RECORD,
-    REJECT,
-    REROUTE,
-    SEND_BACK,
-    SUPPLY,
-    SUSPECT,
-    Taken,
-    TaskKind,
-    TaskStatus,
-)
+from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
 from tests.workflow.doubles.fake_activities import Refused
 from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord, Update
 from tests.workflow.doubles.fake_record import FakeTask
@@ -77,30 +59,30 @@ def judged(record: ProjectRecord, own: Own, said: Said, now: datetime) -> Record
         case Reassign():
             return _reassignment(record, own, said, now)
         case _:
-            raise Refused("project_stage_does_not_allow")
+            raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW)
 
 
 def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) -> Recorded:
     task = record.tasks.get(said.task_id)
     if task is None or record.workflow_of[task.id] != own.workflow_id:
-        raise Refused("unknown_task")
+        raise Refused(RefusalCode.UNKNOWN_TASK)
     if task.status is not TaskStatus.OPEN:
-        raise Refused("already_answered" if task.status is TaskStatus.ANSWERED else "task_withdrawn")
+        raise Refused(RefusalCode.ALREADY_ANSWERED if task.status is TaskStatus.ANSWERED else "task_withdrawn")
     mine = next((one for one in record.people(task, now) if one.person == said.person), None)
     if mine is None:
-        raise Refused("not_asked")
+        raise Refused(RefusalCode.NOT_ASKED)
     problems = answer_problems(record.offered(task), choice=said.choice, reason=said.reason, fields=said.fields)
     if problems:
         raise Refused(problems[0].key)
     if isinstance(own, FakeDispute):
         _check_dispute(own, task, said)
     elif own.waits:
-        raise Refused("task_withdrawn")
+        raise Refused(RefusalCode.TASK_WITHDRAWN)
     elif task.kind is TaskKind.CONTRACT_REVIEW:
         _active(own, own.salesperson)
     before = own.round
     brought = _dispute_answered(own, task, said) if isinstance(own, FakeDispute) else _project_answered(own, said)
-    decision = Taken(
+    decision = RecordedDecision(
         task_id=task.id,
         kind=task.kind,
         slot=task.slot,
@@ -115,27 +97,30 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
     task.status = TaskStatus.ANSWERED
     record.decisions.append((before, decision))
     record.note("answer_accepted", now, choice=said.choice, person=said.person, task=task.id)
-    if record.tasks_of(own.workflow_id, open_only=True) and said.choice in (APPROVE, NO_CONFLICT):
+    if record.tasks_of(own.workflow_id, open_only=True) and said.choice in (
+        AnswerChoice.APPROVE,
+        AnswerChoice.NO_CONFLICT,
+    ):
         record.settled.add(said.message_id)
     return Recorded(accepted=True, decision=decision, round=brought.get("round"))
 
 
 def _project_answered(own: FakeProject, said: AnswerTask) -> dict[str, Any]:
     match said.choice:
-        case choice if choice == ASSIGN:
+        case choice if choice == AnswerChoice.ASSIGN:
             return {"names": (str(said.fields[CLERK_FIELD]),)}
-        case choice if choice == SUSPECT:
+        case choice if choice == AnswerChoice.SUSPECT:
             own.suspects = tuple(str(one) for one in said.fields[SUSPECTS_FIELD])  # type: ignore[union-attr]
-        case choice if choice == SUPPLY:
+        case choice if choice == AnswerChoice.SUPPLY:
             form = ProjectForm.model_validate(said.fields[PROJECT_FORM_FIELD])
             reroute = _companies(form) != _companies(own.form)
             own.form, own.round = form, own.round + 1
             if reroute:
                 own.track, own.agreement, own.objection = None, None, ""
-            return {"round": own.round, "outcome": REROUTE if reroute else ""}
-        case choice if choice == RECEIVED:
+            return {"round": own.round, "outcome": AnswerOutcome.REROUTE if reroute else ""}
+        case choice if choice == AnswerChoice.RECEIVED:
             own.contract = str(received(said.fields).amount)
-        case choice if choice == SEND_BACK:
+        case choice if choice == AnswerChoice.SEND_BACK:
             own.with_commerce = False
     return {}
 
@@ -146,31 +131,31 @@ def _companies(form: ProjectForm) -> list[str]:
 
 def _check_dispute(own: FakeDispute, task: FakeTask, said: AnswerTask) -> None:
     if own.project_is_over or own.stage.ended:
-        raise Refused("task_withdrawn")
-    if said.choice in (AGREE, DISAGREE) and (own.wanted or own.confirmed >= set(own.sides)):
-        raise Refused("task_withdrawn")
-    if said.choice == AGREE:
+        raise Refused(RefusalCode.TASK_WITHDRAWN)
+    if said.choice in (AnswerChoice.AGREE, AnswerChoice.DISAGREE) and (own.wanted or own.confirmed >= set(own.sides)):
+        raise Refused(RefusalCode.TASK_WITHDRAWN)
+    if said.choice == AnswerChoice.AGREE:
         if not said.fields and own.text is None:
             raise Refused("missing")
         unseen = own.text is not None and own.text_round != task.round
         if unseen and said.fields != own.text:
-            raise Refused("agreement_outdated")
-    if said.choice == RECORD and said.fields["responsible"] not in own.sides:
+            raise Refused(RefusalCode.AGREEMENT_OUTDATED)
+    if said.choice == AnswerChoice.RECORD and said.fields["responsible"] not in own.sides:
         raise Refused("not_among_options")
-    if said.choice == RECORD and own.called_off:
-        raise Refused("task_withdrawn")
+    if said.choice == AnswerChoice.RECORD and own.called_off:
+        raise Refused(RefusalCode.TASK_WITHDRAWN)
 
 
 def _dispute_answered(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any]:
     match said.choice:
-        case choice if choice == DISAGREE:
+        case choice if choice == AnswerChoice.DISAGREE:
             own.wanted = own.wanted or said.person
-        case choice if choice == AGREE:
+        case choice if choice == AnswerChoice.AGREE:
             return _agreed(own, task, said)
-        case choice if choice == CALLED:
+        case choice if choice == AnswerChoice.CALLED:
             own.participants = tuple(said.fields["participants"])  # type: ignore[arg-type]
             own.called_off = False
-        case choice if choice == RECORD:
+        case choice if choice == AnswerChoice.RECORD:
             own.responsible = str(said.fields["responsible"])
     return {}
 
@@ -179,10 +164,14 @@ def _agreed(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any
     """D1: the same text is confirmed, another takes its place."""
     if own.text is not None and (not said.fields or said.fields == own.text):
         own.confirmed.add(task.slot)
-        return {"outcome": AGREED if own.confirmed >= set(own.sides) else CONFIRMED}
+        return {"outcome": AnswerOutcome.AGREED if own.confirmed >= set(own.sides) else AnswerOutcome.CONFIRMED}
     own.text, own.text_round, own.confirmed = dict(said.fields), own.round + 1, {task.slot}
     others = tuple(person for person in own.sides if person != task.slot)
-    return {"round": own.text_round, "outcome": PROPOSED if others else AGREED, "names": others}
+    return {
+        "round": own.text_round,
+        "outcome": AnswerOutcome.PROPOSED if others else AnswerOutcome.AGREED,
+        "names": others,
+    }
 
 
 def _of_dispute(record: ProjectRecord, own: FakeDispute, said: Said) -> Recorded:
@@ -196,19 +185,19 @@ def _of_dispute(record: ProjectRecord, own: FakeDispute, said: Said) -> Recorded
             record.mail("meeting_called_off", own.participants, said.said_at)
             return Recorded(accepted=True)
         case _:
-            raise Refused("stage_does_not_allow")
+            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
 
 
 def _stepped_in(record: ProjectRecord, own: FakeProject, said: CallForMeeting) -> Recorded:
     """D4: a VP concerned or the general manager, after the agreement and before the decision."""
     over = [one for one in record.disputes.values() if one.project is own]
     stages = (ProjectStage.DISPUTED, ProjectStage.APPROVAL, ProjectStage.HELD)
-    decided = any(decision.choice in (APPROVE, REJECT) for decision in record.decided_by(own))
+    decided = any(decision.choice in (AnswerChoice.APPROVE, AnswerChoice.REJECT) for decision in record.decided_by(own))
     if not over or over[-1].stage is not DisputeStage.AGREED or own.stage not in stages or own.withdrawn or decided:
-        raise Refused("dispute_not_open")
+        raise Refused(RefusalCode.DISPUTE_NOT_OPEN)
     vps = {record.organisation.vp_of(side) for side in over[-1].sides}
     if said.person not in vps | {person.id for person in record.organisation.holders(Role.GENERAL_MANAGER)}:
-        raise Refused("may_not_call_meeting")
+        raise Refused(RefusalCode.MAY_NOT_CALL_MEETING)
     own.waits = own.waits or said.person
     return Recorded(accepted=True)
 
@@ -219,24 +208,24 @@ def _meeting_wanted(record: ProjectRecord, own: FakeDispute, said: CallForMeetin
     vps = {record.organisation.vp_of(side) for side in sides}
     managers = {person.id for person in record.organisation.holders(Role.GENERAL_MANAGER)}
     if said.person not in sides | vps | managers:
-        raise Refused("may_not_call_meeting")
+        raise Refused(RefusalCode.MAY_NOT_CALL_MEETING)
     if own.stage is not DisputeStage.NEGOTIATION or own.project_is_over or own.confirmed >= set(own.sides):
-        raise Refused("dispute_not_open")
+        raise Refused(RefusalCode.DISPUTE_NOT_OPEN)
     own.wanted = own.wanted or said.person
     return Recorded(accepted=True)
 
 
 def _active(own: FakeProject, person: str) -> None:
     if person != own.salesperson:
-        raise Refused("not_salesperson_of_project")
+        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
     if own.stage is not ProjectStage.ACTIVE or own.loss or own.contract:
-        raise Refused("project_not_active")
+        raise Refused(RefusalCode.PROJECT_NOT_ACTIVE)
 
 
 def _update(record: ProjectRecord, own: FakeProject, said: UpdateProject, now: datetime) -> Recorded:
     _active(own, said.person)
     if said.update is None:
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
     own.updated_at, own.silences = now, 0
     record.updates.append(Update(said.message_id, now, said.update))
     record.note("project_updated", now, message=said.message_id)
@@ -247,7 +236,7 @@ def _update(record: ProjectRecord, own: FakeProject, said: UpdateProject, now: d
 def _loss(own: FakeProject, said: ReportLoss) -> Recorded:
     _active(own, said.person)
     if said.loss is None:
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
     own.loss = said.loss.reason
     return Recorded(accepted=True)
 
@@ -257,37 +246,37 @@ def _contract(record: ProjectRecord, own: FakeProject, said: ReceiveContract) ->
     person, handed_in = record.organisation.person(said.person), said.person == own.salesperson
     own_people = frozenset({own.applicant, own.salesperson})
     if person is None or not (handed_in or may_receive_contract(person, own=own_people)):
-        raise Refused("not_commerce_or_salesperson")
+        raise Refused(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
     _active(own, own.salesperson)
     if said.contract is None:
-        raise Refused("unreadable")
+        raise Refused(RefusalCode.UNREADABLE)
     if not handed_in:
         own.contract = str(said.contract.amount)
         return Recorded(accepted=True)
     if own.with_commerce:
-        raise Refused("contract_review_open")
+        raise Refused(RefusalCode.CONTRACT_REVIEW_OPEN)
     own.with_commerce = True
     return Recorded(accepted=True, asks_commerce=True)
 
 
 def _objection(own: FakeProject, said: ObjectToRefusal, now: datetime) -> Recorded:
     if said.person != own.salesperson:
-        raise Refused("not_salesperson_of_project")
+        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
     if own.objection:
-        raise Refused("objection_used")
+        raise Refused(RefusalCode.OBJECTION_USED)
     if own.stage is not ProjectStage.REFUSED or own.objection_until is None:
-        raise Refused("project_stage_does_not_allow")
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW)
     if not appeal_in_time(said.said_at, now, own.objection_until):
-        raise Refused("objection_too_late")
+        raise Refused(RefusalCode.OBJECTION_TOO_LATE)
     own.objection = said.reason
     return Recorded(accepted=True)
 
 
 def _withdrawal(own: FakeProject, said: Withdraw) -> Recorded:
     if said.person != own.salesperson:
-        raise Refused("not_salesperson_of_project")
+        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
     if own.stage.ended or own.stage is ProjectStage.ACTIVE or own.withdrawn:
-        raise Refused("project_stage_does_not_allow")
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW)
     own.withdrawn = said.person
     return Recorded(accepted=True)
 
@@ -296,18 +285,18 @@ def _reassignment(record: ProjectRecord, own: FakeProject, said: Reassign, now: 
     """A6: an operator hands the project to a successor, and with it the open tasks."""
     successor = record.organisation.person(said.to)
     if not said.person.startswith("operator:"):
-        raise Refused("not_operator")
+        raise Refused(RefusalCode.NOT_OPERATOR)
     if successor is None or not successor.active or Role.SALESPERSON not in successor.roles:
-        raise Refused("reassign_unknown")
+        raise Refused(RefusalCode.REASSIGN_UNKNOWN)
     if own.stage.ended:
-        raise Refused("project_stage_does_not_allow")
+        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW)
     before, own.salesperson = own.salesperson, successor.id
     still_open = record.tasks_of(own.workflow_id, open_only=True)
     for task in still_open:
         task.slot = successor.id if task.slot == before else task.slot
         refresh(record, task, now)
-    people = told_of_project(ProjectNotice.REASSIGNED, record.organisation, salesperson=successor.id, involved=[before])
-    record.mail(ProjectNotice.REASSIGNED.value, people, now)
+    people = recipients_of_project(Notice.REASSIGNED, record.organisation, salesperson=successor.id, involved=[before])
+    record.mail(Notice.REASSIGNED.value, people, now)
     record.settled.add(said.message_id)
     return Recorded(accepted=True, settled=True, tasks=tuple(record.known(task, now) for task in still_open))
 

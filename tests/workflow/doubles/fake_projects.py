@@ -31,42 +31,30 @@ from activities.steps import (
     Suspects,
     SuspectsStep,
 )
-from activities.tasks.context import ForeignStep, SubjectOver
+from activities.tasks.context import IllegalTransition, SubjectOver
 from crypto.seal import seal_holds
 from domain.disputes.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, deciding_salesperson
+from domain.notices import Notice
 from domain.projects.project import ProjectStage, Track
-from domain.projects.rules import ProjectNotice, told_of_project, track_of
+from domain.projects.rules import recipients_of_project, track_of
 from domain.projects.silence import Silence
+from domain.refusals import RefusalCode
 from domain.tasks.deadlines import objection_until
 from domain.tasks.standstill import closes_at
-from domain.tasks.task import (
-    ACCEPT,
-    APPROVE,
-    ASSIGN,
-    CALL_MEETING,
-    CLEAR,
-    CONFLICT,
-    HOLD,
-    NO_CONFLICT,
-    REJECT,
-    SEND_BACK,
-    SUSPECT,
-    UPHOLD_REFUSAL,
-    TaskStatus,
-)
+from domain.tasks.task import AnswerChoice, TaskStatus
 from tests.workflow.doubles.fake_activities import FakeActivities, Refused
 from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord
 from tests.workflow.doubles.fake_project_statements import judged, refresh
 from tests.workflow.doubles.fake_record import SEAL_KEYS
 
 _REMINDERS = {
-    Silence.TWO_WEEKS: ProjectNotice.SILENT_TWO_WEEKS,
-    Silence.ONE_MONTH: ProjectNotice.SILENT_ONE_MONTH,
+    Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS,
+    Silence.ONE_MONTH: Notice.SILENT_ONE_MONTH,
 }
 _OF_BOTH_SIDES = (
-    ProjectNotice.REGISTERED_UNDER_ACCOUNT,
-    ProjectNotice.PROJECT_APPROVED,
-    ProjectNotice.PROJECT_REJECTED,
+    Notice.REGISTERED_UNDER_ACCOUNT,
+    Notice.PROJECT_APPROVED,
+    Notice.PROJECT_REJECTED,
 )
 
 
@@ -79,7 +67,7 @@ class FakeProjectActivities(FakeActivities):
 
     record: ProjectRecord
 
-    chase_task = FakeActivities.chase_task
+    remind_or_escalate = FakeActivities.remind_or_escalate
 
     @activity.defn(name="register_project")
     async def register_project(self, step: RegisterStep) -> Registered:
@@ -122,7 +110,7 @@ class FakeProjectActivities(FakeActivities):
         def work() -> Routed:
             project = self.record.project(step.subject, _workflow_id())
             if project.stage is not ProjectStage.ROUTING:
-                raise ForeignStep(f"{project.id} is not looking for its way")
+                raise IllegalTransition(f"{project.id} is not looking for its way")
             project.track = track_of(project.salesperson, [one.person for one in self.record.accounts])
             self.record.note("routed", step.now, track=project.track.value)
             others = self._accounts_of_others(project) if project.track is Track.OTHER_ACCOUNT else ()
@@ -137,8 +125,10 @@ class FakeProjectActivities(FakeActivities):
     async def find_suspects(self, step: SuspectsStep) -> Suspects:
         def work() -> Suspects:
             project = self.record.project(step.subject, _workflow_id())
-            if not any(d.task_id == step.task_id and d.choice == SUSPECT for d in self.record.decided_by(project)):
-                raise ForeignStep(f"{project.id}: nobody has suspected a conflict")
+            if not any(
+                d.task_id == step.task_id and d.choice == AnswerChoice.SUSPECT for d in self.record.decided_by(project)
+            ):
+                raise IllegalTransition(f"{project.id}: nobody has suspected a conflict")
             return Suspects(claimants=self._suspected(project))
 
         return await self._once(step, work)
@@ -151,14 +141,14 @@ class FakeProjectActivities(FakeActivities):
         def work() -> ApprovedProject:
             record = self.record
             project = record.project(step.subject, _workflow_id())
-            approved = [d for d in record.decided_by(project) if d.choice == APPROVE]
+            approved = [d for d in record.decided_by(project) if d.choice == AnswerChoice.APPROVE]
             if project.stage is not ProjectStage.APPROVAL or not approved or project.withdrawn:
-                raise ForeignStep(f"{project.id}: no approval on record")
+                raise IllegalTransition(f"{project.id}: no approval on record")
             record.issued += 1
             year = step.now.astimezone(ZoneInfo(record.policy.time_zone)).year
             project.number = record.policy.projects.number(year, record.issued)
             project.stage, project.updated_at, project.silences = ProjectStage.ACTIVE, step.now, 0
-            self._tell_of_project(project, ProjectNotice.PROJECT_APPROVED, step.now, ())
+            self._tell_of_project(project, Notice.PROJECT_APPROVED, step.now, ())
             record.settled.update(step.settles)
             record.note("approved", step.now, number=project.number)
             return ApprovedProject(number=project.number, ahead=record.ahead(project), updated_at=step.now)
@@ -172,7 +162,7 @@ class FakeProjectActivities(FakeActivities):
             ahead = self.record.ahead(project)
             due = project.stage is ProjectStage.ACTIVE and ahead and ahead[0].silence is step.silence
             if not due or ahead[0].at > step.now:
-                raise ForeignStep(f"{project.id}: {step.silence.value} is not due")
+                raise IllegalTransition(f"{project.id}: {step.silence.value} is not due")
             project.silences += 1
             self._tell_of_project(project, _REMINDERS[step.silence], step.now, ())
             self.record.note("silence", step.now, subject=project.id, silence=step.silence.value)
@@ -186,7 +176,7 @@ class FakeProjectActivities(FakeActivities):
             record, workflow_id = self.record, _workflow_id()
             project = record.projects.get(step.project_id)
             if project is None or project.stage is not ProjectStage.DISPUTED or not step.claimants:
-                raise ForeignStep(f"{workflow_id} has no disputed project {step.project_id}")
+                raise IllegalTransition(f"{workflow_id} has no disputed project {step.project_id}")
             own = Claimant(
                 person=project.salesperson,
                 subject_type="project",
@@ -204,7 +194,9 @@ class FakeProjectActivities(FakeActivities):
                 agreed = [one for one in record.disputes.values() if one.project is project]
                 dispute.claimants, dispute.wanted = agreed[-1].claimants, project.waits
             elif step.origin is Origin.OBJECTION:
-                dispute.wanted = next(d.person for d in record.decided_by(project) if d.choice == CALL_MEETING)
+                dispute.wanted = next(
+                    d.person for d in record.decided_by(project) if d.choice == AnswerChoice.CALL_MEETING
+                )
             record.disputes[dispute.id] = dispute
             record.note("dispute_opened", step.now, dispute=dispute.id, origin=step.origin.value)
             names = "、".join(record.organisation.name_of(person) for person in dispute.sides)
@@ -225,7 +217,7 @@ class FakeProjectActivities(FakeActivities):
             if own is None:
                 return BrokenDispute()
             if own.project is not project:
-                raise ForeignStep(f"{project.id} has no dispute {own.id}")
+                raise IllegalTransition(f"{project.id} has no dispute {own.id}")
             if own.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
                 return BrokenDispute(outcome=self._bound(own))
             own.stage = DisputeStage.WITHDRAWN
@@ -262,7 +254,7 @@ class FakeProjectActivities(FakeActivities):
             sealed = seal_holds(said, SEAL_KEYS) and said.workflow_id == own.workflow_id
             try:
                 if not sealed:
-                    raise Refused("unsealed")
+                    raise Refused(RefusalCode.UNSEALED)
                 recorded = judged(record, own, said, step.now)
             except Refused as refusal:
                 record.refused.append((said.message_id, str(refusal)))
@@ -282,7 +274,7 @@ class FakeProjectActivities(FakeActivities):
             record = self.record
             own = record.subject(step.subject, _workflow_id())
             if own.over:
-                raise ForeignStep(f"{step.subject.id} is over: {own.stage}")
+                raise IllegalTransition(f"{step.subject.id} is over: {own.stage}")
             this_round = [task for task in record.tasks_of(own.workflow_id) if task.round == own.round]
             involved = tuple(one.person for task in this_round for one in task.asked)
             entered = self._entered(own, step)
@@ -294,9 +286,9 @@ class FakeProjectActivities(FakeActivities):
             opened = [record.ask(own, ask, number, step.now) for number, ask in enumerate(step.asks)]
             for notice in step.notices:
                 if isinstance(own, FakeProject):
-                    self._tell_of_project(own, ProjectNotice(notice), step.now, involved)
+                    self._tell_of_project(own, Notice(notice), step.now, involved)
                 else:
-                    self._tell_of_dispute(own, ProjectNotice(notice), step.now)
+                    self._tell_of_dispute(own, Notice(notice), step.now)
             record.settled.update(step.settles)
             record.note("moved", step.now, subject=step.subject.id, stage=step.stage)
             return entered[1].model_copy(update={"tasks": tuple(record.known(task, step.now) for task in opened)})
@@ -312,7 +304,7 @@ class FakeProjectActivities(FakeActivities):
 
     def _project_enters(self, own: FakeProject, stage: ProjectStage, now: datetime) -> Moved:
         if not self._leads(own, stage, now):
-            raise ForeignStep(f"{own.id}: nothing leads from {own.stage} to {stage}")
+            raise IllegalTransition(f"{own.id}: nothing leads from {own.stage} to {stage}")
         if own.stage is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:
             own.registered_at = now
         if stage is own.stage is ProjectStage.ACTIVE:
@@ -332,31 +324,31 @@ class FakeProjectActivities(FakeActivities):
         supplied = not decided
         ways = {
             (stages.RESUME_REVIEW, stages.RESUME_REVIEW): own.resumes is not None,
-            (stages.RESUME_REVIEW, stages.ROUTING): last == ACCEPT,
-            (stages.RESUME_REVIEW, stages.REJECTED): last == REJECT,
+            (stages.RESUME_REVIEW, stages.ROUTING): last == AnswerChoice.ACCEPT,
+            (stages.RESUME_REVIEW, stages.REJECTED): last == AnswerChoice.REJECT,
             (stages.ROUTING, stages.APPROVAL): own.track is Track.OWN_ACCOUNT,
             (stages.ROUTING, stages.DISPUTED): own.track is Track.OTHER_ACCOUNT,
             (stages.ROUTING, stages.ASSIGNMENT): own.track is Track.NON_NAMED,
-            (stages.ASSIGNMENT, stages.CONFLICT_CHECK): last == ASSIGN,
-            (stages.CONFLICT_CHECK, stages.APPROVAL): last == CLEAR,
-            (stages.CONFLICT_CHECK, stages.CONFLICT_CONFIRMATION): last == SUSPECT,
-            (stages.CONFLICT_CONFIRMATION, stages.APPROVAL): last == NO_CONFLICT
+            (stages.ASSIGNMENT, stages.CONFLICT_CHECK): last == AnswerChoice.ASSIGN,
+            (stages.CONFLICT_CHECK, stages.APPROVAL): last == AnswerChoice.CLEAR,
+            (stages.CONFLICT_CHECK, stages.CONFLICT_CONFIRMATION): last == AnswerChoice.SUSPECT,
+            (stages.CONFLICT_CONFIRMATION, stages.APPROVAL): last == AnswerChoice.NO_CONFLICT
             and not self.record.tasks_of(own.workflow_id, open_only=True),
-            (stages.CONFLICT_CONFIRMATION, stages.REFUSED): any(d.choice == CONFLICT for d in decided),
+            (stages.CONFLICT_CONFIRMATION, stages.REFUSED): any(d.choice == AnswerChoice.CONFLICT for d in decided),
             (stages.DISPUTED, stages.APPROVAL): own.agreement is not None and not own.waits,
             (stages.APPROVAL, stages.DISPUTED): bool(own.waits),
             (stages.HELD, stages.DISPUTED): bool(own.waits),
-            (stages.APPROVAL, stages.HELD): last == HOLD,
-            (stages.APPROVAL, stages.REJECTED): last == REJECT,
+            (stages.APPROVAL, stages.HELD): last == AnswerChoice.HOLD,
+            (stages.APPROVAL, stages.REJECTED): last == AnswerChoice.REJECT,
             (stages.HELD, stages.APPROVAL): supplied and own.track is not None,
             (stages.HELD, stages.ROUTING): supplied and own.track is None,
             (stages.REFUSED, stages.OBJECTION): bool(own.objection),
             (stages.REFUSED, stages.CLOSED_REFUSED): own.objection_until is not None and own.objection_until <= now,
-            (stages.OBJECTION, stages.DISPUTED): last == CALL_MEETING,
-            (stages.OBJECTION, stages.CLOSED_REFUSED): last == UPHOLD_REFUSAL,
+            (stages.OBJECTION, stages.DISPUTED): last == AnswerChoice.CALL_MEETING,
+            (stages.OBJECTION, stages.CLOSED_REFUSED): last == AnswerChoice.UPHOLD_REFUSAL,
             (stages.ACTIVE, stages.ENDED): bool(own.loss),
             (stages.ACTIVE, stages.CONTRACT_SIGNED): bool(own.contract),
-            (stages.ACTIVE, stages.ACTIVE): not own.loss and (own.with_commerce or last == SEND_BACK),
+            (stages.ACTIVE, stages.ACTIVE): not own.loss and (own.with_commerce or last == AnswerChoice.SEND_BACK),
             (stages.ACTIVE, stages.SHELVED): self._silent_for_long(own, now),
             (stages.HELD, stages.SHELVED): self._stands_still(own, now),
             (stages.DISPUTED, stages.SHELVED): any(
@@ -387,7 +379,7 @@ class FakeProjectActivities(FakeActivities):
             stages.SHELVED: self._stands_still(own, now),
         }
         if not led[stage]:
-            raise ForeignStep(f"{own.id}: nothing leads from {own.stage} to {stage}")
+            raise IllegalTransition(f"{own.id}: nothing leads from {own.stage} to {stage}")
         if own.stage.ended:
             return Moved()
         own.stage = stage
@@ -395,7 +387,7 @@ class FakeProjectActivities(FakeActivities):
             own.round = own.text_round
         if stage is DisputeStage.WITHDRAWN:
             others = tuple(person for person in own.sides if person != own.project.withdrawn)
-            self.record.mail(ProjectNotice.PROJECT_WITHDRAWN.value, others, now)
+            self.record.mail(Notice.PROJECT_WITHDRAWN.value, others, now)
         if stage is DisputeStage.SHELVED:
             by = own.project.salesperson
             return Moved(outcome=DisputeOutcome(stage=stage, responsible=by, decided_by_vp_of=by))
@@ -418,27 +410,25 @@ class FakeProjectActivities(FakeActivities):
             decided_by_vp_of=deciding_salesperson(own.origin, project.applicant, others),
         )
 
-    def _tell_of_project(
-        self, own: FakeProject, notice: ProjectNotice, now: datetime, involved: tuple[str, ...]
-    ) -> None:
+    def _tell_of_project(self, own: FakeProject, notice: Notice, now: datetime, involved: tuple[str, ...]) -> None:
         claimants: tuple[Claimant, ...] = ()
-        if notice in (ProjectNotice.PROJECT_APPROVED, ProjectNotice.PROJECT_REJECTED):
+        if notice in (Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED):
             involved = (own.applicant,)
-        elif notice in (ProjectNotice.CONTRACT_SIGNED, ProjectNotice.CONTRACT_CORRECTED):
+        elif notice in (Notice.CONTRACT_SIGNED, Notice.CONTRACT_CORRECTED):
             involved = (own.salesperson,)
         if notice in _OF_BOTH_SIDES:
             claimants = self._accounts_of_others(own) if own.track is Track.OTHER_ACCOUNT else ()
-        elif notice is ProjectNotice.CONFLICT_REFUSED:
+        elif notice is Notice.CONFLICT_REFUSED:
             claimants = self._suspected(own)
-        people = told_of_project(
+        people = recipients_of_project(
             notice, self.record.organisation, salesperson=own.salesperson, claimants=claimants, involved=involved
         )
         self.record.mail(notice.value, people, now)
 
-    def _tell_of_dispute(self, own: FakeDispute, notice: ProjectNotice, now: datetime) -> None:
+    def _tell_of_dispute(self, own: FakeDispute, notice: Notice, now: datetime) -> None:
         if own.project_is_over:
             return
-        people = told_of_project(
+        people = recipients_of_project(
             notice,
             self.record.organisation,
             salesperson=own.sides[0],

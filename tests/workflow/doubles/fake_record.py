@@ -160,7 +160,7 @@ class FakeRecord:
         self.done[workflow_id, key] = result
         return result
 
-    def own(self, workflow_id: str) -> FakeApplication:
+    def load_for_update(self, workflow_id: str) -> FakeApplication:
         if self.application is None or self.application.workflow_id != workflow_id:
             raise LookupError(f"{workflow_id} has no application")
         return self.application

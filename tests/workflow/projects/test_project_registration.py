@@ -9,11 +9,11 @@ from temporalio import activity
 
 from activities.projects.steps import ProjectSteps
 from activities.tasks.records import Records
-from activities.tasks.reminders import Chasing
+from activities.tasks.reminders import Reminders
 from domain.disputes.dispute import DisputeStage
 from domain.organisation import Delegation
 from domain.projects.project import ProjectStage
-from domain.tasks.task import AskedAs, TaskKind
+from domain.tasks.task import AssigneeCapacity, TaskKind
 from runtime.sandbox import Sandbox
 from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, account_of, company, registration_of
@@ -93,7 +93,7 @@ async def test_p2_a_silent_vp_is_reminded_and_the_general_manager_stands_in(proj
     await project.comes("stand_in", 1)
     assert project.told("reminder") == [VERA, VERA]
     assert project.told("stand_in") == [GINA]
-    assert capacity_of(project.record, GINA) is AskedAs.STAND_IN
+    assert capacity_of(project.record, GINA) is AssigneeCapacity.STAND_IN
     await project.tells(GINA, "approve")
     await project.comes_to(ProjectStage.ACTIVE)
 
@@ -329,7 +329,7 @@ async def test_p2_a_delegate_of_the_vp_decides_on_behalf(project: ProjectStory) 
     await project.tells(CARL, "approve")
     await project.comes_to(ProjectStage.ACTIVE)
     (decision,) = [d for _, d in project.record.decisions if d.person == CARL]
-    assert (decision.capacity, decision.on_behalf_of) == (AskedAs.DELEGATE, VERA)
+    assert (decision.capacity, decision.on_behalf_of) == (AssigneeCapacity.DELEGATE, VERA)
 
 
 def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(project: ProjectStory) -> None:
@@ -339,7 +339,7 @@ def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(project: P
 
     real = [
         found
-        for holder in (ProjectSteps, Records, Chasing)
+        for holder in (ProjectSteps, Records, Reminders)
         for found in vars(holder).values()
         if hasattr(found, "__temporal_activity_definition")
     ]

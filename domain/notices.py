@@ -1,0 +1,104 @@
+"""Why the product writes to somebody: one list for every subject, which also names the texts of its mails."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Notice(StrEnum):
+    """What a mail is about. The value is stored with each mail and is part of the text keys under `mail.`."""
+
+    TASK = "task"
+    REMINDER = "reminder"
+    STAND_IN = "stand_in"
+    """Asked in somebody's stead after the deadline (N12)."""
+    STAND_IN_ASKED = "stand_in_asked"
+    """The reader has not decided in time, and somebody is asked in their stead (N12)."""
+    TASK_WITHDRAWN = "task_withdrawn"
+    DECIDED_FOR_YOU = "decided_for_you"
+    """A delegate or stand-in decided on the reader's behalf."""
+    SUBMITTED = "submitted"
+    EARLIER_FOUND = "earlier_found"
+    REJECTED = "rejected"
+    APPEAL_FILED = "appeal_filed"
+    ACTIVATED = "activated"
+    WITHDRAWN = "withdrawn"
+    CLOSED_REJECTED = "closed_rejected"
+    REFUSED = "refused"
+    REGISTERED_UNDER_ACCOUNT = "registered_under_account"
+    CONFLICT_REFUSED = "conflict_refused"
+    REFUSAL_UPHELD = "refusal_upheld"
+    OBJECTION_LAPSED = "objection_lapsed"
+    PROJECT_APPROVED = "project_approved"
+    PROJECT_REJECTED = "project_rejected"
+    RESUME_REJECTED = "resume_rejected"
+    AGREED = "agreed"
+    MEETING_WANTED = "meeting_wanted"
+    MEETING_CALLED = "meeting_called"
+    MEETING_MOVED = "meeting_moved"
+    MEETING_CALLED_OFF = "meeting_called_off"
+    MEETING_RECORDED = "meeting_recorded"
+    SILENT_TWO_WEEKS = "silent_two_weeks"
+    SILENT_ONE_MONTH = "silent_one_month"
+    SHELVED = "shelved"
+    STANDING_STILL = "standing_still"
+    """U10."""
+    SHELVED_STANDING = "shelved_standing"
+    APPLICATION_STANDING_STILL = "application_standing_still"
+    LAPSED = "lapsed"
+    LOST = "lost"
+    CONTRACT_SIGNED = "contract_signed"
+    CONTRACT_SENT_BACK = "contract_sent_back"
+    CONTRACT_CORRECTED = "contract_corrected"
+    PROJECT_WITHDRAWN = "project_withdrawn"
+    REASSIGNED = "reassigned"
+    REVOKED = "revoked"
+    """R5."""
+    MISSED = "missed"
+    """R6."""
+    WEEKLY_DIGEST = "weekly_digest"
+    FORECAST = "forecast"
+    ACCOUNTS = "accounts"
+
+
+APPLICATION_NOTICES: Final = (
+    Notice.SUBMITTED,
+    Notice.REJECTED,
+    Notice.APPEAL_FILED,
+    Notice.ACTIVATED,
+    Notice.WITHDRAWN,
+    Notice.CLOSED_REJECTED,
+    Notice.REFUSED,
+    Notice.APPLICATION_STANDING_STILL,
+    Notice.LAPSED,
+)
+"""What people are told about an application without being asked for anything."""
+
+PROJECT_NOTICES: Final = (
+    Notice.REGISTERED_UNDER_ACCOUNT,
+    Notice.CONFLICT_REFUSED,
+    Notice.REFUSAL_UPHELD,
+    Notice.OBJECTION_LAPSED,
+    Notice.PROJECT_APPROVED,
+    Notice.PROJECT_REJECTED,
+    Notice.RESUME_REJECTED,
+    Notice.AGREED,
+    Notice.MEETING_WANTED,
+    Notice.MEETING_CALLED,
+    Notice.MEETING_MOVED,
+    Notice.MEETING_CALLED_OFF,
+    Notice.MEETING_RECORDED,
+    Notice.SILENT_TWO_WEEKS,
+    Notice.SILENT_ONE_MONTH,
+    Notice.SHELVED,
+    Notice.STANDING_STILL,
+    Notice.SHELVED_STANDING,
+    Notice.LOST,
+    Notice.CONTRACT_SIGNED,
+    Notice.CONTRACT_SENT_BACK,
+    Notice.CONTRACT_CORRECTED,
+    Notice.PROJECT_WITHDRAWN,
+    Notice.REASSIGNED,
+)
+"""What people are told about a project or its disputes without being asked for anything."""
