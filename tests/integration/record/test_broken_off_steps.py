@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.connection import plain
-from db.connection.engine import autocommit, make_engine, transaction
+from db.connection.engine import autocommit, make_engine, step_transaction
 
 KEEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
 A_WHILE = 30.0
@@ -23,13 +23,13 @@ async def kept(engine: AsyncEngine) -> set[str]:
 
 
 async def keep(engine: AsyncEngine, key: str) -> None:
-    async with transaction(engine) as connection:
+    async with step_transaction(engine) as connection:
         await plain.run(connection, KEEP, "w", key, "{}")
 
 
 async def test_x3_a_step_broken_off_while_it_begins_leaves_no_transaction_open(database_url: str) -> None:
     engine = make_engine(database_url, process="test", pool_size=1)
-    async with transaction(engine) as connection:
+    async with step_transaction(engine) as connection:
         ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -54,7 +54,7 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
 
     async def step() -> None:
         nonlocal pid
-        async with transaction(engine) as connection:
+        async with step_transaction(engine) as connection:
             ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
             await plain.run(connection, KEEP, "w", "broken off", "{}")
             in_the_middle.set()
@@ -80,7 +80,7 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
 
 async def test_x3_a_step_is_never_done_when_nothing_of_it_was_recorded(engine: AsyncEngine) -> None:
     async def step() -> None:
-        async with transaction(engine) as connection:
+        async with step_transaction(engine) as connection:
             await plain.run(connection, KEEP, "w", "one", "{}")
             with pytest.raises(DBAPIError):
                 await plain.run(connection, "SELECT 1 / 0")
