@@ -204,7 +204,9 @@ async def _gathered_again(
         return _answer(render_calm(stored), 202)
     async with autocommit(state.engine) as connection:
         again = await _open(connection, state, token, request)  # what may be said of it may be more than it was
-        shown = await _page(connection, state, again, request, form)
+        # Whoever confirms has read the evidence: the new evidence is confirmed anew.
+        kept = {name: value for name, value in form.items() if name != "confirm"}
+        shown = await _page(connection, state, again, request, kept)
     return _answer(_rendered(shown))
 
 
