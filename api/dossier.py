@@ -9,6 +9,7 @@ from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
 from api.composing import Composer
+from api.problems import texts_for
 from api.projects.composing import dispute_view, match_view, update_view
 from db import audit, messages
 from db.accounts import applications
@@ -17,15 +18,28 @@ from db.connection.engine import AsyncConnection
 from db.disputes import disputes
 from db.projects import projects
 from db.projects.projects import ProjectRow
-from texts.catalogue import Texts
+from texts.catalogue import LANGUAGES, Texts, language_of
 
 DossierPage = Callable[[Mapping[str, Any], Texts, str], Response]
 """Makes the printable page of a dossier, given the reader's texts and the time zone."""
 
 
+def _printed(request: Request) -> bool:
+    """Whether `Accept` asks for the printable page."""
+    return "text/html" in request.headers.get("accept", "")
+
+
+def dossier_texts(request: Request) -> Texts:
+    """The language of the reader; of the printable page that of its own language links (`?lang=`) first (X4)."""
+    wanted = request.query_params.get("lang")
+    if _printed(request) and wanted in LANGUAGES:
+        return Texts(language_of(wanted))
+    return texts_for(request)
+
+
 def dossier_response(request: Request, dossier: Mapping[str, Any], texts: Texts, time_zone: str) -> Response:
     """JSON, or the printable page where `Accept` asks for HTML."""
-    if "text/html" in request.headers.get("accept", ""):
+    if _printed(request):
         page: DossierPage = request.app.state.dossier_page
         return page(dossier, texts, time_zone)
     return JSONResponse(dossier, headers={"Cache-Control": "no-store"})

@@ -61,6 +61,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "industry": ("industry.{}",),
     "subject_type": ("finding.{}",),
     "clause": ("clause.{}",),
+    "origin": ("dispute_origin.{}",),
     "ruling": ("ruling.{}",),
     "level": ("level.{}",),
 }
@@ -219,6 +220,10 @@ class DossierBlocks:
             return self._plain(key, value)
         colon = "：" if self._texts.language == "zh" else ": "
         if isinstance(value, Mapping):
+            if key == "found":  # what was gathered, by kind
+                return self._texts.join([self._gathered(str(kind), said) for kind, said in value.items()])
+            if "capacity" in value and set(value) <= {"person", "capacity", "on_behalf_of"}:
+                return self._asked(value)
             pairs = [
                 f"{self._label(str(name))}{colon}{self._inline(str(name), inner)}"
                 for name, inner in value.items()
@@ -226,6 +231,24 @@ class DossierBlocks:
             ]
             return self._texts.join(pairs)
         return self._texts.join([self._inline(key, item) for item in value])
+
+    def _gathered(self, kind: str, said: Any) -> str:
+        """One kind of evidence as the record keeps it: its source, how many entries, whether it could be asked."""
+        evidence = self._texts.label(f"evidence.{kind}", kind)
+        if not (isinstance(said, list) and len(said) == 3):
+            return evidence + self._texts.aside(self._inline(kind, said))
+        source, count, available = said
+        how = ("found" if count else "nothing") if available else "unavailable"
+        words = self._texts.text(f"dossier.gathered.{how}", source=self._plain("source", source), count=count)
+        return evidence + self._texts.aside(words)
+
+    def _asked(self, value: Mapping[str, Any]) -> str:
+        """Who is asked, in which capacity and for whom."""
+        person, capacity = self._inline("person", value.get("person")), self._plain("capacity", value["capacity"])
+        if not value.get("on_behalf_of"):
+            return person + self._texts.aside(capacity)
+        on_behalf_of = self._inline("on_behalf_of", value["on_behalf_of"])
+        return self._texts.text("page.person_for", person=person, capacity=capacity, on_behalf_of=on_behalf_of)
 
     def _label(self, key: str) -> str:
         candidates: tuple[str, ...] = (
@@ -304,7 +327,10 @@ def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
         spoken["what"] = value["label"]
         labels["label"] = value["label"]
     said = {*labels, *(f"{name}_name" for name in spoken)}
-    return {name: spoken.get(name, inner) for name, inner in value.items() if name not in said}
+    shown = {name: spoken.get(name, inner) for name, inner in value.items() if name not in said}
+    if shown.get("subject_id") and shown.get("name") and "id" not in shown:  # by its name already
+        return {"id" if name == "subject_id" else name: inner for name, inner in shown.items()}
+    return shown
 
 
 def _names_in(value: Any) -> dict[str, str]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from api.accounts.models import AccountView
 from api.composing import TIMELINE_HIDES, TOLD_APART, Composer, Views
-from api.dossier import dossier_of, dossier_response
+from api.dossier import dossier_of, dossier_response, dossier_texts
 from api.gateway.receipts import outcome, stored
 from api.models import ApplicationSummary, ApplicationView, Page, Result, Stored, Submitted, cursor_of, parse_cursor
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
@@ -161,7 +161,7 @@ async def read_dossier(
 ) -> Response:
     """N11: everything about one application in one document, JSON or printable HTML as `Accept` asks."""
     row = await seen_application(connection, viewer, application_id, "dossier")
-    texts = texts_for(request)
+    texts = dossier_texts(request)
     dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
 

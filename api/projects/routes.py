@@ -14,7 +14,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api.accounts.routes import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.composing import Composer
-from api.dossier import dossier_of, dossier_response
+from api.dossier import dossier_of, dossier_response, dossier_texts
 from api.gateway.gateway import Caller
 from api.gateway.receipts import outcome, refused, stored
 from api.models import (
@@ -165,7 +165,7 @@ async def read_project_dossier(
 ) -> Response:
     """N11: everything about one project in one document, JSON or printable HTML as `Accept` asks."""
     row = await seen_project(connection, state, viewer, project_id, "dossier")
-    texts = texts_for(request)
+    texts = dossier_texts(request)
     dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
 

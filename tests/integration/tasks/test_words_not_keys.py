@@ -7,6 +7,7 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import SecretBytes
 from sqlalchemy import text
@@ -184,6 +185,33 @@ async def test_n11_the_dossiers_of_projects_and_the_pages_about_them_show_no_key
         page = await call(CLERK, "GET", f"/d/{link_token('t1-gao-yuan', KEYS)}?lang={language}")
         assert page.status_code == 200
         assert keys_in(page.text) == set()
+
+
+@pytest.mark.parametrize("kind", ["applications", "projects"])
+async def test_n11_x4_the_language_links_of_a_dossier_lead_to_it_in_that_language(
+    kind: str, ground: Ground, call: Call, engine: AsyncEngine
+) -> None:
+    if kind == "applications":
+        await checked(ground)
+    else:
+        async with filled(engine) as tx:
+            await fill(tx)
+            await tx.commit()
+    path = f"/api/v1/{kind}/{ID if kind == 'applications' else 'p1'}/dossier"
+    own = await call(CLERK, "GET", path, headers={"accept": "text/html"})
+    assert '<html lang="zh-CN">' in own.text
+    (link,) = re.findall(r'<a href="([^"]*)" hreflang="en"', own.text)
+    english = await call(CLERK, "GET", str(httpx.URL(f"http://here{path}").join(link)), headers={"accept": "text/html"})
+    assert '<html lang="en">' in english.text
+    assert "every decision" in english.text
+    assert keys_in(english.text) == set()
+    (back,) = re.findall(r'<a href="([^"]*)" hreflang="zh"', english.text)
+    again = await call("anna.miller", "GET", path + back, headers={"accept": "text/html"})
+    assert '<html lang="zh-CN">' in again.text
+    unknown = await call("anna.miller", "GET", f"{path}?lang=tlh", headers={"accept": "text/html"})
+    assert '<html lang="en">' in unknown.text  # what they read in
+    json_in_english = await call("anna.miller", "GET", f"{path}?lang=zh")
+    assert json_in_english.json() == (await call("anna.miller", "GET", path)).json()
 
 
 async def dossier(call: Call, person: str) -> str:

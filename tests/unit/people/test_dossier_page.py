@@ -1,0 +1,160 @@
+"""The printable dossier: words and no keys, colours that mean something in print, both languages (N11, X4)."""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from pydantic import BaseModel
+
+from api.models import ApplicationView, ProjectView
+from domain.projects.project import ProjectForm
+from domain.subject import SubjectType
+from tests.unit.people.test_pages import NOON
+from texts.catalogue import Texts
+from web.dossier_page import DossierBlocks
+from web.pages import STATIC_DIR, render_dossier
+
+ZONE = ZoneInfo("Asia/Shanghai")
+
+
+def words_of(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]*>", " ", html.partition("<body")[2]).split())
+
+
+def colour_in_print(*classes: str) -> str:
+    """The colour that the style sheet gives in print to an element of `classes`, an outer class before `>`."""
+    css = re.sub(r"/\*.*?\*/", "", (STATIC_DIR / "baobei.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    screen, _, printed = css.rpartition("@media print {")
+    rules = re.findall(
+        r"([^{}]+)\{([^{}]*)\}", re.sub(r"@media \((?:max|min)[^{]*\{(?:[^{}]*\{[^{}]*\})*\s*\}", "", screen)
+    )
+    rules += re.findall(r"([^{}]+)\{([^{}]*)\}", re.sub(r"@page \{[^}]*\}", "", printed))
+    found = []
+    for place, (selectors, body) in enumerate(rules):
+        colour = re.search(r"(?:^|;)\s*color:\s*([^;]+)", body)
+        for selector in selectors.split(","):
+            if colour and selector.strip() in classes:
+                found.append((selector.count("."), place, colour[1].strip()))
+    return max(found)[2] if found else ""
+
+
+@pytest.mark.parametrize(
+    ("classes", "colour"),
+    [
+        ((".verdict", ".pending > .verdict"), "var(--soft)"),
+        ((".verdict", ".failed > .verdict"), "var(--bad)"),
+        ((".verdict", ".passed > .verdict"), "var(--good)"),
+        ((".tag",), "var(--accent)"),
+        ((".tag", ".tag.bad"), "var(--bad)"),
+        ((".tag", ".tag.good"), "var(--good)"),
+        ((".said",), ""),
+    ],
+)
+def test_e5_in_print_only_what_is_good_is_green(classes: tuple[str, ...], colour: str) -> None:
+    assert colour_in_print(*classes) == colour
+
+
+def test_in_print_only_what_stands_in_the_print_block_is_set_for_print() -> None:
+    css = (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
+    printed = css.rpartition("@media print {")[2]
+    assert printed.count("{") + 1 == printed.count("}")
+    lines = printed.strip("\n").splitlines()
+    assert not [line for line in lines[:-1] if not line.startswith("  ")]
+
+
+def fields_of(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:
+    """Every field that a view may show, with those of the views inside it; a form has a layout of its own."""
+    if model in seen or issubclass(model, ProjectForm):
+        return
+    seen.add(model)
+    for name, field in model.model_fields.items():
+        if name == "form":
+            continue
+        yield name
+        for inner in models_in(field.annotation):
+            yield from fields_of(inner, seen)
+
+
+def models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from models_in(part)
+
+
+@pytest.mark.parametrize(
+    ("subject", "view"), [(SubjectType.APPLICATION, ApplicationView), (SubjectType.PROJECT, ProjectView)]
+)
+def test_x4_everything_that_a_dossier_may_show_has_a_label(subject: SubjectType, view: Any) -> None:
+    blocks = DossierBlocks(Texts("zh"), ZONE, subject)
+    spoken = {"text", "body"}  # a step of the record says these without a label
+    names = {name for name in fields_of(view, set()) if name not in spoken and not name.endswith("_label")}
+    assert {"tasks", "asked", "decisions", "characters"} <= names
+    # In a Chinese document a label of plain letters is the key itself.
+    assert not {name for name in names if blocks.parts({name: "x"})[0].label.isascii()}
+
+
+GATHERED = {
+    "credit": ["background_register", 2, True],
+    "litigation": ["background_register", 0, False],
+    "projects": ["project_register", 0, True],
+}
+ASKED = [
+    {"person": "gao.yuan", "capacity": "holder", "on_behalf_of": None},
+    {"person": "li.qiang", "capacity": "delegate", "on_behalf_of": "li.ming"},
+]
+PEOPLE = [{"id": "gao.yuan", "name": "高媛"}, {"id": "li.qiang", "name": "李强"}, {"id": "li.ming", "name": "李明"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        (
+            "zh",
+            (
+                "资信情况（背景资料库：2 份记录）",
+                "涉讼情况（背景资料库：未能取得）",
+                "现已登记的项目（项目登记册：无记录）",
+                "被请求人：高媛（本人）、李强（代理人，代表 李明）",
+                "对拒绝登记的异议（P8）",
+                "编号 p-9",
+                "登记：旧项目",
+            ),
+        ),
+        (
+            "en",
+            (
+                "Credit standing (background register: 2 on record)",
+                "Litigation (background register: could not be asked)",
+                "Projects now registered (project register: nothing on record)",
+                "Who is asked: 高媛 (in person), 李强 (delegate, on behalf of 李明)",
+                "objection to a refusal (P8)",
+                "Id p-9",
+                "Registration: 旧项目",
+            ),
+        ),
+    ],
+)
+def test_n11_the_record_in_a_dossier_is_said_in_words(language: Any, said: tuple[str, ...]) -> None:
+    html = render_dossier(
+        {
+            "project": {"id": "p1", "name": "核心网扩容", "involved": PEOPLE},
+            "weighed": [{"subject_id": "p-9", "name": "旧项目", "own": False, "body": {"x": [1]}}],
+            "disputes": [{"id": "p1-1", "origin": "P8"}],
+            "record": [
+                {"at": NOON.isoformat(), "event": "evidence_gathered", "body": {"found": GATHERED}},
+                {"at": NOON.isoformat(), "event": "task_opened", "body": {"asked": ASKED}},
+                {"at": NOON.isoformat(), "event": "match_ruled", "body": {"subject_id": "p-9"}},
+            ],
+        },
+        language=language,
+    )
+    words = words_of(html)
+    for sentence in said:
+        assert sentence in words
+    assert "p-9：" not in words
