@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind
+from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind, Finding
 from domain.base import Wire
 from domain.conflicts.rulings import Compared
 from domain.organisation import Organisation
 from domain.tasks.task import AssigneeCapacity, TaskKind
-from texts.accounts.named_evidence import with_corrector, with_name
+from texts.accounts.named_evidence import with_corrector, with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import match_sentence
 
@@ -80,19 +80,58 @@ class FoundLine(Compared):
     grave: bool = False
     changed: bool = False
     """N15: it was not so when the evidence was gathered before."""
+    detail: dict[str, str] = {}
+    """Further facts, as in `Finding.detail`, with names in place of ids."""
 
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
-        """What it is called, since when, and why it is here."""
+        """What it is called, since when, what else is known of it, and why it is here."""
         parts = [self.name, texts.text(f"finding.{self.subject_type}")]
         if self.changed:
             parts.insert(0, texts.text("evidence_line.new"))
         if self.since:
             parts.append(texts.text("page.evidence_since", day=texts.day(self.since, zone)))
+        parts += [labelled(texts, name, value) for name, value in self.detail.items()]
         return " · ".join([*parts, match_sentence(self, texts, zone)])
 
 
+class BackgroundLine(Wire):
+    """What one source says of the customer, or of a related party (N4, E2)."""
+
+    name: str
+    related: bool = False
+    grave: bool = False
+    detail: dict[str, str] = {}
+
+    @classmethod
+    def of(cls, finding: Finding) -> BackgroundLine:
+        return cls(name=finding.name, related=finding.related, grave=finding.grave, detail=finding.detail)
+
+    def sentence(self, kind: EvidenceKind, texts: Texts, *, with_source: bool) -> str:
+        """The fact of `kind` and whatever else the source says; of a related party with its name."""
+        fact, comma = FACTS[kind], "，" if texts.language == "zh" else ", "
+        key = f"evidence_line.said.{fact}.{self.detail.get(fact, '')}"
+        words = [texts.text(key)] if texts.has(key) else []
+        for name, value in self.detail.items():
+            if name in _FREE_WORDS:
+                words.append(value)
+            elif name not in _OF_THE_ENTRY and not (name == fact and texts.has(key)):
+                words.append(labelled(texts, name, value))
+        said = comma.join(words) or self.name
+        if with_source and (source := self.detail.get("register_source")):
+            said += texts.aside(source)
+        if not self.related:
+            return said
+        relation = self.detail.get("related_party", "")
+        party = self.name + (texts.aside(relation) if relation else "")
+        return texts.text("evidence_line.of_related", party=party, said=said)
+
+
+_FREE_WORDS = frozenset({"credit_standing", "lawsuits"})
+"""Details in a source's own words, which need no label."""
+_OF_THE_ENTRY = ("related_party", "register_source", "as_of")
+"""Details that say whose words these are, and not what is the matter."""
 MOST_LINES = 5
-"""How many matches of one kind a mail tells of; the page has them all."""
+"""How many findings of one kind a mail tells of; the page has them all."""
 
 
 class EvidenceLine(Wire):
@@ -108,6 +147,10 @@ class EvidenceLine(Wire):
     summary: str = ""
     found: tuple[FoundLine, ...] = ()
     """The gravest first."""
+    names: tuple[str, ...] = ()
+    """What was found, by name, the gravest first; none of a kind in `FACTS`."""
+    said: tuple[BackgroundLine, ...] = ()
+    """Of a kind in `FACTS`: what each source says, of the customer first, then the gravest."""
     not_compared: int = 0
     """How many companies were looked for only by their name and code."""
     no_information: bool = False
@@ -124,8 +167,17 @@ class EvidenceLine(Wire):
     @classmethod
     def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
         """`evidence` as a mail shows it, with names in place of ids."""
-        matches = [finding for finding in evidence.findings if finding.verdict.found]
-        matches.sort(key=lambda one: (one.cleared, not one.grave, one.verdict.level.rank, -one.verdict.score))
+        findings = sorted(
+            with_names(evidence, organisation).findings,
+            key=lambda finding: (
+                finding.cleared,
+                not finding.grave,
+                finding.verdict.level.rank,
+                -finding.verdict.score,
+            ),
+        )
+        matches = [finding for finding in findings if finding.verdict.found]
+        of_facts = evidence.kind in FACTS
         return cls(
             kind=evidence.kind,
             count=len(evidence.findings) + evidence.more,
@@ -134,9 +186,14 @@ class EvidenceLine(Wire):
             found=tuple(
                 FoundLine(
                     **finding.model_dump(include=set(FoundLine.model_fields) - {"links", "ruled"}),
-                    ruled=with_name(finding.ruled, organisation),
+                    ruled=finding.ruled,
                 )
                 for finding in matches[:MOST_LINES]
+            ),
+            names=() if of_facts else tuple(map(_named, findings[:MOST_LINES])),
+            said=tuple(
+                BackgroundLine.of(finding)
+                for finding in sorted(findings if of_facts else (), key=lambda finding: finding.related)[:MOST_LINES]
             ),
             available=evidence.available,
             not_compared=len(evidence.not_compared),
@@ -149,22 +206,46 @@ class EvidenceLine(Wire):
         )
 
     def sentence(self, texts: Texts) -> str:
+        """What was found, by its content: what sources say of the customer, or what it is called."""
+        if self.kind in FACTS and (self.said or not self.count):
+            return self._of_facts(texts)
         if not self.available:
             return texts.text("evidence_line.unavailable")
-        if self.no_information and self.count == 0:
-            words = [texts.text("evidence_line.no_information")]
-        elif self.unknown_to_sources and self.count == 0:
-            words = [texts.text("evidence_line.unknown_to_sources")]
-        else:
-            found = texts.text("evidence_line.found", count=self.count)
-            words = [found if self.count else texts.text("evidence_line.none")]
+        words = [self._found(texts)]
+        alone = self.count == 1
         if self.grave:
-            words.append(texts.text("evidence_line.grave", grave=self.grave))
+            words.append(texts.text("evidence_line.grave_alone" if alone else "evidence_line.grave", grave=self.grave))
         if self.look:
-            words.append(texts.text("evidence_line.look", look=self.look))
+            words.append(texts.text("evidence_line.look_alone" if alone else "evidence_line.look", look=self.look))
         if self.not_compared:
             words.append(texts.text("evidence_line.not_compared", count=self.not_compared))
         return ("，" if texts.language == "zh" else ", ").join(words)
+
+    def _found(self, texts: Texts) -> str:
+        if not self.count:
+            return texts.text("evidence_line.none")
+        if not self.names:  # written down by an earlier version, which only counted
+            return texts.text("evidence_line.found", count=self.count)
+        names = texts.join(self.names)
+        if self.count == len(self.names):
+            return names
+        return texts.text("evidence_line.names_and_more", names=names, count=self.count)
+
+    def _of_facts(self, texts: Texts) -> str:
+        """N4, E2, N15: that nobody knows the customer stands before what is known of related parties."""
+        words = []
+        if not self.available:
+            words.append(texts.text("evidence_line.unavailable"))
+        elif self.no_information:
+            words.append(texts.text("evidence_line.no_information"))
+        elif self.unknown_to_sources:
+            words.append(texts.text("evidence_line.unknown_to_sources"))
+        several = sum(not line.related for line in self.said) > 1
+        said = [line.sentence(self.kind, texts, with_source=several and not line.related) for line in self.said]
+        words += dict.fromkeys(said)
+        if self.count > len(self.said):
+            words.append(texts.text("evidence_line.more", more=self.count - len(self.said)))
+        return ("；" if texts.language == "zh" else "; ").join(words)
 
     def remarks(self, texts: Texts, zone: ZoneInfo) -> list[str]:
         """N15, N5: since when it is another, and what a clerk has corrected."""
@@ -174,6 +255,17 @@ class EvidenceLine(Wire):
         if self.corrected:
             said.append(correction_sentence(self.kind, self.corrected, texts, zone))
         return said
+
+
+def _named(finding: Finding) -> str:
+    """A project by its own name, everything else by that of the customer."""
+    return finding.detail.get("project_name") or finding.name
+
+
+def labelled(texts: Texts, name: str, value: str) -> str:
+    """One `Finding.detail` under its label."""
+    colon = "：" if texts.language == "zh" else ": "
+    return f"{texts.label(f'detail.{name}')}{colon}{detail_value(texts, name, value)}"
 
 
 def changed_sentence(since: datetime, gone: int, texts: Texts, zone: ZoneInfo) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from domain.accounts.background import background_of
 from domain.accounts.eligibility import Background, evaluate
-from domain.accounts.evidence import Correction, Evidence, EvidenceKind, Finding
+from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind, Finding
 from domain.conflicts.verdict import Level, Verdict
+from domain.notices import Notice
+from domain.organisation import Language
 from domain.policy import load_policy
 from embedded.welcome import sample_organisation
 from tests.integration.tasks.race_ground import form
-from texts.accounts.eligibility import eligibility_lines
-from texts.catalogue import Texts
+from tests.unit.people.test_pages import page as decision_page
+from texts.accounts.eligibility import eligibility_lines, in_short
+from texts.catalogue import LANGUAGES, Texts
+from texts.mails.mail import MailFacts, render_mail
 from texts.view_lines import EvidenceLine
+from web.pages import render_dossier
 
 NOW = datetime(2026, 11, 30, 2, tzinfo=UTC)
 RULES = load_policy().eligibility
@@ -132,3 +138,163 @@ def test_n15_what_changed_since_people_were_asked_stays_marked_until_others_are_
     assert twice.changed_since == NOW
     next_asked = twice.gathered_again(accounts(collision("乙"), collision("丙"), days=3), since_asked=False)
     assert (next_asked.changed_since, next_asked.gone) == (None, ())
+
+
+def said_of(line: Evidence, language: Language = "zh") -> str:
+    return EvidenceLine.of(line, sample_organisation()).sentence(Texts(language))
+
+
+def listed(kind: EvidenceKind, *, related: bool = False, name: str = "某公司", **detail: str) -> Finding:
+    fact = FACTS[kind]
+    of_party = {"related_party": "母公司"} if related else {}
+    return Finding(
+        subject_type="register",
+        subject_id=name,
+        name=name,
+        detail={
+            **of_party,
+            **detail,
+            "register_source": detail.get("register_source", "商务部台账"),
+            "as_of": "2026-11-01",
+        },
+        grave=detail.get(fact) == "yes",
+        related=related,
+    )
+
+
+LITIGATION, CREDIT = EvidenceKind.LITIGATION, EvidenceKind.CREDIT
+
+
+@pytest.mark.parametrize(
+    ("item", "zh", "en"),
+    [
+        (litigation(listed(LITIGATION, lawsuit_with_us="no")), "与我司无诉讼", "no lawsuit with us"),
+        (
+            litigation(listed(LITIGATION, lawsuit_with_us="yes", lawsuits="2025 年服务合同纠纷，一审中")),
+            "与我司有诉讼，2025 年服务合同纠纷，一审中",
+            "a lawsuit with us, 2025 年服务合同纠纷，一审中",
+        ),
+        (
+            litigation(listed(CREDIT, credit_standing="良好", malicious_arrears="no"), kind=CREDIT),
+            "无恶意欠款，良好",
+            "no malicious arrears, 良好",
+        ),
+        (
+            litigation(
+                listed(LITIGATION, lawsuit_with_us="no"),
+                listed(LITIGATION, lawsuit_with_us="yes", register_source="法务部"),
+                listed(LITIGATION, related=True, name="母公司甲", lawsuit_with_us="no"),
+            ),
+            "与我司有诉讼（法务部）；与我司无诉讼（商务部台账）；关联客户母公司甲（母公司）：与我司无诉讼",
+            "a lawsuit with us (法务部); no lawsuit with us (商务部台账); "
+            "related party 母公司甲 (母公司): no lawsuit with us",
+        ),
+        (
+            litigation(listed(LITIGATION, related=True, name="母公司甲", lawsuit_with_us="no")),
+            "没有资料（各来源均无记录，不等于没有问题）；关联客户母公司甲（母公司）：与我司无诉讼",
+            "no information (no source knows the customer, which is not the same as nothing being wrong); "
+            "related party 母公司甲 (母公司): no lawsuit with us",
+        ),
+        (
+            litigation(listed(LITIGATION, lawsuit_with_us="yes"), available=False),
+            "未能取得，请人工核实；与我司有诉讼",
+            "not available, please look for yourself; a lawsuit with us",
+        ),
+        (
+            litigation(listed(CREDIT, rating="AA"), kind=CREDIT),
+            "没有资料（各来源均无记录，不等于没有问题）；信用评级：AA",
+            None,
+        ),
+    ],
+)
+def test_n4_e2_what_the_sources_say_is_said_and_not_counted(item: Evidence, zh: str, en: str | None) -> None:
+    """N15: of a related party alone something is known, of the customer nothing: that is said first."""
+    assert said_of(item) == zh
+    assert en is None or said_of(item, "en") == en
+
+
+def test_n4_of_many_entries_the_gravest_are_said_and_how_many_more_there_are() -> None:
+    entries = [
+        listed(LITIGATION, related=True, name=f"关联{number}", lawsuit_with_us="yes" if number == 7 else "no")
+        for number in range(8)
+    ]
+    words = said_of(litigation(listed(LITIGATION, lawsuit_with_us="no"), *entries))
+    assert words.startswith("与我司无诉讼；关联客户关联7（母公司）：与我司有诉讼；")
+    assert words.endswith("；另有 4 条")
+
+
+@pytest.mark.parametrize(
+    ("item", "zh", "en"),
+    [
+        (accounts(collision("甲")), "甲，不利", "甲, adverse"),
+        (accounts(collision("甲"), collision("乙", grave=False)), "甲、乙，其中不利 1 条，待核对 1 条", None),
+        (accounts(collision("甲", grave=False)), "甲，待核对", "甲, to be looked at"),
+        (
+            accounts(*(collision(name) for name in "甲乙丙丁戊己"), more=2),
+            "甲、乙、丙、丁、戊 等 8 条，其中不利 6 条",
+            "甲, 乙, 丙, 丁, 戊 and others (8 in all), 6 of them adverse",
+        ),
+        (
+            accounts(
+                Finding(subject_type="account", subject_id="A-1", name="青岛海澜港务"), kind=EvidenceKind.ACCOUNTS_HELD
+            ),
+            "青岛海澜港务",
+            "青岛海澜港务",
+        ),
+        (
+            accounts(collision("甲", grave=False, detail={"project_name": "机房"}), kind=EvidenceKind.PAST_PROJECTS),
+            "机房，待核对",
+            None,
+        ),
+        (accounts(kind=EvidenceKind.ACCOUNTS_HELD), "未发现", "nothing found"),
+    ],
+)
+def test_n3_n4_what_was_found_is_named_and_not_counted(item: Evidence, zh: str, en: str | None) -> None:
+    assert said_of(item) == zh
+    assert en is None or said_of(item, "en") == en
+
+
+def test_n3_a_mail_says_of_a_past_project_whose_it_was_and_how_it_ended() -> None:
+    past = Finding(
+        subject_type="earlier_project",
+        subject_id="2023-017",
+        name="云岭精密",
+        detail={"project_name": "机房", "salesperson": "yang.fan", "status": "contract_signed", "amount": "1860000.00"},
+        verdict=Verdict(level=Level.SAME, score=1),
+    )
+    line = EvidenceLine.of(accounts(past, kind=EvidenceKind.PAST_PROJECTS), sample_organisation())
+    words = line.found[0].sentence(Texts("zh"), load_policy().zone)
+    for said in ("云岭精密", "项目：机房", "责任销售：杨帆", "状态：签署合同", "金额：¥1,860,000.00"):
+        assert said in words
+
+
+def test_n4_a_mail_that_waits_since_an_earlier_version_counts_as_it_did() -> None:
+    kept = EvidenceLine.model_validate({"kind": "litigation", "count": 1})
+    assert kept.sentence(Texts("zh")) == "1 条"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_e2_and_n15_where_nothing_is_known_neither_mail_nor_page_nor_dossier_says_met(language: Language) -> None:
+    """E2, N15: no information, in grey, wherever the clause or what it rests on is shown."""
+    texts = Texts(language)
+    nothing = (litigation(), litigation(kind=CREDIT))
+    judged = evaluate(form("某公司"), background_of(nothing), RULES)
+    (e2,) = [one for one in in_short(judged) if one.clause == "E2"]
+    lines = tuple(EvidenceLine.of(item, sample_organisation()) for item in nothing)
+    facts = MailFacts(kind=Notice.TASK, subject_id="NA-17", language=language, evidence_lines=lines, eligibility=(e2,))
+    dossier = {"application": {"id": "NA-17", "eligibility": judged.model_dump(mode="json")}}
+    shown = {
+        "mail": render_mail(facts).text,
+        "html": render_mail(facts).html,
+        "page": decision_page(eligibility=(e2,), evidence=nothing, language=language),
+        "dossier": render_dossier(dossier, language=language),
+    }
+    met, unknown = texts.text("eligibility.passed"), texts.text("eligibility.no_information")
+    for place, words in shown.items():
+        clause = words.partition(texts.text("clause.E2"))
+        near = clause[0][-120:] + clause[2][:120]
+        assert unknown in near, place
+        assert met not in re.sub("<[^>]*>", " ", near).replace(texts.text("clause.E2"), "").split(), place
+    for place in ("mail", "html"):
+        assert shown[place].count(texts.text("evidence_line.no_information")) == 2, place
+    assert '<li class="pending">' in shown["page"]
