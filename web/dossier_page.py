@@ -262,10 +262,11 @@ class DossierBlocks:
         if self._subject is SubjectType.PROJECT:
             # What the forms of a project call it comes before what evidence does.
             candidates = (*candidates[:2], "field.project", *candidates[2:], "project_page")
-        return next(
+        words = next(
             (self._texts.label(f"{where}.{key}") for where in candidates if self._texts.has(f"{where}.{key}")),
             self._texts.label(key),
         )
+        return words[:1].upper() + words[1:]  # some stand inside a sentence elsewhere
 
     def _plain(self, key: str, value: Any) -> str:
         """One value in the reader's words: people by name, moments in the zone, amounts in RMB, codes by their text."""

@@ -158,3 +158,12 @@ def test_n11_the_record_in_a_dossier_is_said_in_words(language: Any, said: tuple
     for sentence in said:
         assert sentence in words
     assert "p-9：" not in words
+
+
+def test_x4_labels_of_an_english_dossier_begin_with_a_capital() -> None:
+    """Beside "Amount (RMB)" a label such as "weaker matches left out" reads like a key."""
+    project = {"id": "p1", "name": "Core", "weaker_matches": 0, "credits": [{"person": PEOPLE[0], "percent": "100"}]}
+    html = render_dossier({"project": project}, language="en")
+    labels = re.findall(r"<(?:dt|h2|th scope=\"col\")>([^<]+)<", html)
+    assert "Weaker matches left out" in labels
+    assert [label for label in labels if not label[0].isupper()] == []
