@@ -344,9 +344,10 @@ def test_e2_what_a_clerk_corrects_with_its_source_decides_for_everybody_who_read
     moment = re.search(r'name="gather_again" value="([^"]+)"', before)
     assert moment, "N15: commerce can have it gathered again on the page"
     earlier = Journey(stack, "he.xin", new_form(story.customer))
-    again = link.post({"gather_again": moment[1], "lawsuit_with_us_source": "裁判文书网", "confirm": ""})
+    again = link.post({"gather_again": moment[1], "lawsuit_with_us_source": "裁判文书网", "confirm": "yes"})
     assert (again.status, earlier.id in again.text, earlier.id in before) == (200, True, False)
     assert 'value="裁判文书网"' in again.text  # what was typed stays
+    assert not re.search(r'name="confirm"[^>]* checked', again.text)  # the new evidence is confirmed anew
     assert story.seen_by(CLERK)["stage"] == "commerce_check"  # and nothing is answered
     assert 'name="gather_again"' not in Journey(stack, "xu.jing").to_vps().link(VPS[0]).open().text
     both = {"malicious_arrears": "no", "malicious_arrears_source": "财务部台账"}

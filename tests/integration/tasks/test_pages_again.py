@@ -1,0 +1,53 @@
+"""A form that is not taken comes back as it was sent, with every wrong field and the confirmation (X4, N9)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic import SecretBytes
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from crypto.keyring import Keyring
+from crypto.links import link_token
+from db.projects import projects
+from db.tasks import tasks
+from domain.tasks.task import TaskKind
+from tests.integration.projects.project_door import VP, Call, asked, door, filled, row, task
+from tests.unit.people.test_pages import Inputs
+from texts.catalogue import Texts
+
+KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
+PAGE = f"/d/{link_token('t1-li-ming', KEYS)}"
+
+
+@pytest.fixture
+async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
+    async with filled(engine) as tx:
+        await projects.add(tx, row("p1"))
+        person = asked("t1", VP).model_copy(update={"link_id": "t1-li-ming"})
+        await tasks.open_task(tx, task("t1", TaskKind.PROJECT_APPROVAL, subject="p1"), [person])
+        await tx.commit()
+    async with door(engine, database_url, base_url="http://here", link_keys=KEYS) as asking:
+        yield asking
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("confirmed", [True, False])
+async def test_n9_a_rejection_without_a_reason_keeps_its_confirmation_or_asks_for_it(
+    call: Call, confirmed: bool, language: str
+) -> None:
+    typed = {"choice": "reject", "reason": "", **({"confirm": "yes"} if confirmed else {})}
+    answer = await call(VP, "POST", f"{PAGE}?lang={language}", data=typed)
+    assert answer.status_code == 422
+    inputs = Inputs(answer.text)
+    assert (inputs.values["choice"], "confirm" in inputs.checked) == ("reject", confirmed)
+    assert ("f-confirm" in inputs.anchors, "f-reason" in inputs.anchors) == (not confirmed, True)
+    missing = Texts("zh" if language == "zh" else "en").error("confirm_missing")
+    assert answer.text.count(missing) == (0 if confirmed else 2)
+
+
+async def test_x4_a_page_that_is_opened_is_never_confirmed(call: Call) -> None:
+    page = await call(VP, "GET", f"{PAGE}?confirm=yes")
+    assert page.status_code == 200
+    assert not Inputs(page.text).checked
