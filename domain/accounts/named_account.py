@@ -162,6 +162,8 @@ def recipients_of(
             people = [applicant, *department_gm, *vps, *commerce]
         case Notice.APPLICATION_STANDING_STILL | Notice.LAPSED:
             people = [applicant, *department_gm, *commerce]
+        case _:
+            raise ValueError(f"nobody is told of {notice} about an application")
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)
 

@@ -159,7 +159,7 @@ def recipients_of_project(
     """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
     far, are the participants of a meeting, registered it for whoever is responsible now, or have a part in its contract
     (D3); `products` are those of the project and their vendor, `departments` those that the policy has told of every
-    loss (U8). Only active people, once each."""
+    loss (U8). Only active people, once each. Raises `ValueError` for a notice that is not about a project."""
     sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
@@ -203,6 +203,8 @@ def recipients_of_project(
             people = [salesperson, *others, *involved]
         case Notice.REASSIGNED:
             people = [salesperson, *own_gm, *involved]
+        case _:
+            raise ValueError(f"nobody is told of {notice} about a project")
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from domain.disputes.dispute import TWO_PROJECTS, Claimant, Origin, deciding_salesperson, ended_by
-from domain.notices import Notice
+from domain.notices import PROJECT_NOTICES, Notice
 from domain.organisation import Organisation, Role
 from domain.projects.project import PROJECT_ENDED, ProjectStage, ProjectStatus, Track
 from domain.projects.rules import (
@@ -196,7 +196,7 @@ def test_n13_a_withdrawal_is_told_to_who_was_asked_and_a_handover_to_who_had_it(
     assert set(told(Notice.REASSIGNED, involved=[LEI])) == {FAN, NORTH_GM, LEI}
 
 
-@pytest.mark.parametrize("notice", Notice)
+@pytest.mark.parametrize("notice", PROJECT_NOTICES)
 def test_x3_everybody_is_told_once_and_nobody_who_has_left_or_is_unknown(notice: Notice) -> None:
     everyone = told(notice, JING, FAN, involved=[JING, NORTH_VP, NORTH_VP])
     assert everyone
