@@ -72,9 +72,9 @@ def org_import(
     done = importing(home, lambda imports, now, by: imports.organisation(company, now=now, by=by))
     said = texts()
     if done.unchanged:
-        typer.echo(said.text("command.organisation_unchanged", version=done.version, people=done.people))
+        typer.echo(said.text("command.organisation_unchanged", version=done.version, count=done.people))
         return
-    typer.echo(said.text("command.organisation_imported", version=done.version, people=done.people))
+    typer.echo(said.text("command.organisation_imported", version=done.version, count=done.people))
     for key, people in (("added", done.added), ("left", done.left), ("changed", done.changed)):
         if people:
             typer.echo(said.text(f"command.{key}", people=said.join(people)))

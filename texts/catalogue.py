@@ -1,7 +1,12 @@
 """Every text for people, Chinese and English side by side (X4), and how moments and amounts are written.
 
-The texts live in the `*.toml` files beside this module, one `{ zh = "…", en = "…" }` per key. They are read once, when
-the first text is asked for. `Texts` is pure: the same key and parameters always give the same words.
+The texts live in the `*.toml` files beside this module, one `{ zh = "…", en = "…" }` per key, read once on first use.
+A text that counts something has plural forms where its language needs them, by the CLDR rules:
+
+    people = { zh = "{count} 人", en = { one = "{count} person", other = "{count} people" } }
+
+The number is the parameter `count`; `{ by = "days", one = …, other = … }` names another one. `Texts` is pure: the same
+key and parameters always give the same words.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, NamedTuple, get_args
 
 from babel import Locale
 from babel.dates import format_date, format_datetime, get_timezone_name
@@ -30,14 +35,27 @@ _DAY_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE", "en": "EE
 _MOMENT_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月d日 EEE HH:mm", "en": "EEE d MMM y, HH:mm"}
 _MONTH_PATTERNS: Final[dict[Language, str]] = {"zh": "y年M月", "en": "MMM y"}
 SHOWN_KEPT: Final = 256
-"""Moments that are remembered as they are shown: a page or a mail has the same few again and again."""
+"""How many formatted moments are cached: a page or a mail shows the same few again and again."""
 
-Entry = Mapping[Language, str]
+PLURAL_CATEGORIES: Final = frozenset({"zero", "one", "two", "few", "many", "other"})
+"""What CLDR calls the plural forms of a language; every language has `other`."""
+
+
+class Plural(NamedTuple):
+    """A text with one form for each plural category of its language."""
+
+    by: str
+    """The parameter that decides which form is used: a number, or its digits."""
+    forms: Mapping[str, str]
+
+
+Words = str | Plural
+Entry = Mapping[Language, Words]
 
 
 @cache
 def _pieces(template: str) -> tuple[tuple[str, str | None], ...]:
-    """The words of a template, and the parameter that follows each. Taken apart once: a mail has dozens of texts.
+    """The words of a template, and the parameter that follows each. Parsed once: a mail has dozens of texts.
 
     Raises `ValueError` for anything but plain names: a template cannot reach into a parameter's attributes.
     """
@@ -55,9 +73,37 @@ def _filled(template: str, params: Mapping[str, object]) -> str:
     return "".join(words if name is None else f"{words}{params[name]}" for words, name in _pieces(template))
 
 
-def placeholders(template: str) -> frozenset[str]:
-    """The names of the parameters that a template needs."""
-    return frozenset(name for _, name in _pieces(template) if name is not None)
+def placeholders(words: Words) -> frozenset[str]:
+    """The names of the parameters that a text needs, in any of its plural forms."""
+    if isinstance(words, Plural):
+        return frozenset({words.by}).union(*(placeholders(form) for form in words.forms.values()))
+    return frozenset(name for _, name in _pieces(words) if name is not None)
+
+
+def _written(words: Words, language: Language, params: Mapping[str, object]) -> str:
+    """The words with their parameters, in the plural form that the number asks for.
+
+    Raises `KeyError` for a missing parameter, `decimal.InvalidOperation` when the number is none.
+    """
+    if isinstance(words, Plural):
+        category = _LOCALES[language].plural_form(Decimal(str(params[words.by])))
+        words = words.forms[category]
+    return _filled(words, params)
+
+
+def _words(value: object, key: str, source: str) -> Words:
+    """One language of an entry: a text, or a table of its plural forms."""
+    if isinstance(value, dict):
+        forms = {category: form for category, form in value.items() if category != "by"}
+        if "other" in forms and forms.keys() <= PLURAL_CATEGORIES and all(map(_is_text, value.values())):
+            return Plural(by=value.get("by", "count"), forms=MappingProxyType(forms))
+    elif isinstance(value, str) and value:
+        return value
+    raise ValueError(f"{source}: {key} is neither a text nor a table of plural forms")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _leaves(prefix: str, node: Mapping[str, Any], found: dict[str, Entry], source: str) -> None:
@@ -66,18 +112,18 @@ def _leaves(prefix: str, node: Mapping[str, Any], found: dict[str, Entry], sourc
         if not isinstance(value, dict):
             raise ValueError(f"{source}: {key} is neither a table nor a text in every language")
         if set(value) & set(LANGUAGES):
-            if set(value) != set(LANGUAGES) or not all(isinstance(words, str) and words for words in value.values()):
+            if set(value) != set(LANGUAGES):
                 raise ValueError(f"{source}: {key} needs exactly the languages {', '.join(LANGUAGES)}")
             if key in found:
                 raise ValueError(f"{source}: {key} stands in two catalogues")
-            found[key] = MappingProxyType(cast(dict[Language, str], value))
+            found[key] = MappingProxyType({language: _words(value[language], key, source) for language in LANGUAGES})
         else:
             _leaves(key, value, found, source)
 
 
 @cache
 def catalogue() -> Mapping[str, Entry]:
-    """Every key with its words. Raises `ValueError` on a text that lacks a language (X4)."""
+    """Every key with its words. Raises `ValueError` on a text that lacks a language or a form (X4)."""
     found: dict[str, Entry] = {}
     for path in sorted(CATALOGUE_DIR.rglob("*.toml")):
         _leaves("", tomllib.loads(path.read_text(encoding="utf-8")), found, path.name)
@@ -95,7 +141,7 @@ def _zone_name(language: Language, zone: tzinfo) -> str:
 
 
 def language_of(wanted: str | None) -> Language:
-    """The language asked for, or the default (X4) when it is none of ours."""
+    """The requested language, or the default (X4) when the catalogue has no such language."""
     return wanted if wanted in LANGUAGES else DEFAULT_LANGUAGE
 
 
@@ -112,26 +158,26 @@ class Texts:
 
     def text(self, key: str, /, **params: object) -> str:
         """The words of `key` with `params` filled in. Raises `KeyError` for an unknown key or a missing parameter."""
-        return _filled(catalogue()[key][self.language], params)
+        return _written(catalogue()[key][self.language], self.language, params)
 
     def label(self, key: str, fallback: str = "") -> str:
-        """The words of `key`, or `fallback` (or the last part of the key) for keys that data brings along."""
-        entry = catalogue().get(key)
-        if entry is not None and not placeholders(entry[self.language]):
-            return entry[self.language]
+        """The words of `key`; of an unknown key, which data may bring, `fallback` or the last part of the key."""
+        words = catalogue()[key][self.language] if self.has(key) else None
+        if isinstance(words, str) and not placeholders(words):
+            return words
         return fallback or key.rpartition(".")[2].replace("_", " ")
 
     def error(self, kind: str, params: Mapping[str, object] | None = None) -> str:
-        """What is wrong with a field or a request, by pydantic error type or business refusal. Never raises.
+        """What is wrong with a field or a request, by pydantic error type or refusal code. Never raises.
 
-        A type that has no words of its own, or comes without the parameters they need, gets the general sentence.
+        A type without a text of its own, or without the parameters its text needs, gets the general sentence.
         """
         entry = catalogue().get(f"error.{kind}")
         if entry is None:
             return self.text("error.invalid")
         try:
-            return _filled(entry[self.language], params or {})
-        except KeyError:
+            return _written(entry[self.language], self.language, params or {})
+        except (KeyError, ArithmeticError):
             return self.text("error.invalid")
 
     def day(self, moment: datetime, zone: tzinfo) -> str:
@@ -144,13 +190,13 @@ class Texts:
         return format_date(day, _DAY_PATTERNS[self.language], locale=_LOCALES[self.language])
 
     def month(self, name: str) -> str:
-        """A month such as `2026-11`. Raises `ValueError` when it is none."""
+        """A month such as `2026-11`. Raises `ValueError` for anything else."""
         return format_date(
             date.fromisoformat(f"{name}-01"), _MONTH_PATTERNS[self.language], locale=_LOCALES[self.language]
         )
 
     def written_date(self, value: str) -> str:
-        """A date as data brings it along (ISO 8601), the reader's way; any other text as it is."""
+        """A date in ISO 8601 in the reader's format; any other text unchanged."""
         try:
             return self.date(date.fromisoformat(value))
         except ValueError:
@@ -161,20 +207,20 @@ class Texts:
         return _moment(self.language, self._aware(moment), zone)
 
     def zone_name(self, zone: tzinfo) -> str:
-        """中国标准时间, China Standard Time: said once on a page, so that every moment on it is clear."""
+        """中国标准时间, China Standard Time: stated once on a page, so that every moment on it is unambiguous."""
         return _zone_name(self.language, zone)
 
     def money(self, amount: Decimal) -> str:
-        """`¥1,250,000.00`: the one way in which amounts are written, wherever people read them."""
+        """`¥1,250,000.00`: the one format of amounts, wherever people read them."""
         return f"{'-' if amount < 0 else ''}¥{abs(amount):,.2f}"
 
     def aside(self, words: str) -> str:
-        """`words` in brackets, behind what they add to."""
+        """`words` in brackets, to follow the words they add to."""
         return f"（{words}）" if self.language == "zh" else f" ({words})"
 
-    def sentences(self, *said: str) -> str:
-        """One after the other; what is empty is left out."""
-        return ("" if self.language == "zh" else " ").join(one for one in said if one)
+    def sentences(self, *sentences: str) -> str:
+        """The sentences one after the other, without the empty ones."""
+        return ("" if self.language == "zh" else " ").join(sentence for sentence in sentences if sentence)
 
     def join(self, items: list[str] | tuple[str, ...]) -> str:
         return ("、" if self.language == "zh" else ", ").join(items)

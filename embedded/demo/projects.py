@@ -121,7 +121,7 @@ def _the_meeting(tale: Tale, later: ProjectCase, first: ProjectCase, sides: tupl
     invited = later.mails(meeting_called=people, task=(NORTH_VP,))
     calendars = [mail.calendar for mail in invited if mail.calendar]
     right = [one for one in calendars if "METHOD:REQUEST" in one and place in one and "BEGIN:VEVENT" in one]
-    tale.holds(len(right) == len(people), "conflict.invitation", people=len(people))
+    tale.holds(len(right) == len(people), "conflict.invitation", count=len(people))
     split = _split({"zhou.min": "30", "xu.jing": "70"})
     outcome = {"responsible": "xu.jing", "split": split, "summary": "由徐静负责，周敏配合投标"}
     said = {"responsible": tale.names["xu.jing"], "split": _shown(tale, split)}

@@ -302,8 +302,8 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         key = "mail.task_withdrawn.intro_delegation_over" if over else "mail.task_withdrawn.intro_handed_on"
         return texts.text(key, task=task, person=one_line(facts.on_behalf_of_name or ""))
     if report := facts.report:
-        days, last = report_days(report.period, texts), texts.date(report.period.last)
-        return texts.text(f"mail.{facts.kind}.intro", days=days, until=last)
+        dates, last = report_days(report.period, texts), texts.date(report.period.last)
+        return texts.text(f"mail.{facts.kind}.intro", dates=dates, until=last)
     somebody = texts.text("page.somebody")
     person = facts.on_behalf_of_name if facts.kind in ASKING else facts.decided_by_name
     return texts.text(
@@ -316,7 +316,7 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         number=one_line(facts.project_number or facts.shown_number),
         until=texts.moment(facts.until, zone) if facts.until else "",
         since=texts.moment(facts.since, zone) if facts.since else texts.text("mail.a_while_ago"),
-        days="",
+        dates="",
     )
 
 

@@ -38,7 +38,7 @@ class Figure(Wire):
     value: str
     kind: FigureKind = FigureKind.TEXT
     key: str = ""
-    """The sentence it stands in, as `{value}`."""
+    """The text it is part of, as `{value}`; a number as `{count}`, so that the text can have plural forms."""
     of: str = ""
     """What it is held against, written the same way, as `{of}`."""
     who: str = ""
@@ -49,7 +49,7 @@ class Figure(Wire):
         if not self.key:
             return written
         of = one_line(self._written(self.of, texts)) if self.of else ""
-        return texts.text(self.key, value=written, of=of, who=one_line(self.who))
+        return texts.text(self.key, value=written, count=written, of=of, who=one_line(self.who))
 
     def _written(self, value: str, texts: Texts) -> str:
         match self.kind:

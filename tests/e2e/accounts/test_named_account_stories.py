@@ -238,7 +238,7 @@ def test_n1_to_n7_an_application_becomes_an_account_and_everyone_concerned_is_to
     told = story.told()
     assert set(told) == {CLERK, "anna.miller", *VPS, "yang.fan", "zhao.lei", COMMERCE_MANAGER}
     assert told[CLERK] == ["请您处理"]
-    assert told["anna.miller"] == ["Your decision is asked"]
+    assert told["anna.miller"] == ["Your decision is requested"]
     for vp in VPS:
         assert told[vp] == ["请您处理", "已生效"]
     assert told["yang.fan"] == told["zhao.lei"] == told[COMMERCE_MANAGER] == ["已生效"]

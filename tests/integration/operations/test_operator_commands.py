@@ -190,7 +190,7 @@ async def test_a_database_that_is_away_or_empty_is_said_in_one_line(run: Run, em
     command = ("org", "import", SAMPLES / "org.toml")
     for said in await asyncio.gather(*(run(*command, lang="en_US.UTF-8", BAOBEI_DATABASE_URL=url) for url in urls)):
         assert (said.code, said.out) == (1, "")
-        assert said.err.startswith("The record cannot be used; nothing was changed: ")
+        assert said.err.startswith("The record database is unavailable; nothing was changed: ")
         assert said.err.count("\n") == 1
 
 
@@ -204,7 +204,7 @@ async def test_verify_prints_the_head_exports_the_record_and_proves_the_export_a
     said = await run("verify", lang="en_US.UTF-8")
     assert said.code == 0
     assert said.out.startswith("2 entries, head 2:")
-    assert said.out.endswith(", the record holds.\n")
+    assert said.out.endswith(": the record is intact.\n")
     head = said.out.split()[3].rstrip(",")
     export = tmp_path / "record.jsonl"
     assert (await run("verify", "--anchor", head, "--export", export)).code == 0

@@ -81,7 +81,7 @@ async def chase(ground: Ground, slot: str, at: datetime) -> OpenTask:
     ("obstacle", "zh", "en"),
     [
         (Obstacle.ACCOUNT, ("另一大客户", "N14"), ("belongs to a Named Account", "N14")),
-        (Obstacle.APPLICATION, ("更早提交的在办申请", "N14"), ("earlier live application", "N14")),
+        (Obstacle.APPLICATION, ("更早提交的在办申请", "N14"), ("earlier open application", "N14")),
         (Obstacle.APPLICANT_LEFT, ("申请人已离职", "A2"), ("has left the company", "A2")),
     ],
 )

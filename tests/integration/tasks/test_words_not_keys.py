@@ -148,7 +148,7 @@ async def test_n11_the_dossier_shows_no_keys(ground: Ground, call: Call) -> None
     for vp in VPS:
         await story.answers(TaskKind.VP_REVIEW, vp, "approve", slot=vp)
     await story.move(Stage.REFUSED, notices=(Notice.REFUSED,), obstacle=Obstacle.APPLICATION)
-    for person, reason in ((CLERK, "更早提交的在办申请"), ("anna.miller", "earlier live application")):
+    for person, reason in ((CLERK, "更早提交的在办申请"), ("anna.miller", "earlier open application")):
         html = await dossier(call, person)
         assert reason in html
         assert keys_in(html) == set(), person

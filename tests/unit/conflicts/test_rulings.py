@@ -207,7 +207,7 @@ def test_x4_a_match_says_what_it_is_why_and_what_was_said_of_it() -> None:
     assert words.startswith("需核对：“乙”与“丙”相互关联")
     assert words.endswith("已核实不冲突（高媛，2026年12月14日 周一 12:00）：行业不同")
     assert sentences(one.verdict, Texts("en")) == [
-        "“乙” is bound to “丙”, which this one is bound to (only at one remove, to be looked at)"
+        "“乙” is related to “丙”, which is related to this registration (indirect; for checking only)"
     ]
     assert match_sentence(Compared(), Texts("zh"), ZONE) == ""
 

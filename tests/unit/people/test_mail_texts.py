@@ -396,7 +396,7 @@ def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
         assert said in text
     for unsaid in ("申请要点", "end user", "channel", "2027-03-31"):
         assert unsaid not in text
-    assert "In brief" in render_mail(mail.model_copy(update={"language": "en"})).text
+    assert "At a glance" in render_mail(mail.model_copy(update={"language": "en"})).text
 
 
 def test_a5_a_mail_that_asks_to_decide_sets_both_sides_beside_each_other() -> None:

@@ -188,7 +188,9 @@ def test_u7_commerce_sees_what_was_handed_in_and_enters_what_it_has_received() -
             **{"number": "", "amount": "", "signed_on": "", "received_on": ""},
         }
         assert '<input id="f-number"' in shown  # a line, and no box for an essay
-        needed = {"zh": "选择“已收到，登记合同”时必填。", "en": "Needed for “Received: record the contract”."}[language]
+        needed = {"zh": "选择“已收到，登记合同”时必填。", "en": "Required for “Received: record the contract”."}[
+            language
+        ]
         assert shown.count(needed) == 2  # number and amount; the dates may be left out
     typed = {"choice": "received", "number": "HT-9", "amount": "￥9,750,000", "received_on": "2026-12-14"}
     fields = answered(TaskKind.CONTRACT_REVIEW, typed)
@@ -458,7 +460,7 @@ def test_x4_calm_pages_and_results_speak_of_the_project(language: str) -> None:
         {**shared, "result": ResultKind.ACCEPTED, "task_kind": TaskKind.SUPPLY_INFORMATION, "choice": "supply",
          "person_name": "杨帆", "at": NOON}
     )  # fmt: skip
-    assert ("提交补充后的项目信息" if language == "zh" else "Send the completed project") in render_result(done)
+    assert ("提交补充后的项目信息" if language == "zh" else "Submit the completed project") in render_result(done)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

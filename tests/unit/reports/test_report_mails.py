@@ -73,8 +73,8 @@ def test_u1_a_mail_lists_only_so_many_and_says_how_many_more_the_sheet_has() -> 
     many = digest(120)
     silent = sum(row.silent for row in many.rows)
     text = mail(many, "en").text
-    assert len(re.findall("silent for", text)) == LINES
-    assert f"and {silent - LINES} more in the sheet" in text
+    assert len(re.findall("no update for", text)) == LINES
+    assert f"and {silent - LINES} more items in the attached sheet" in text
 
 
 def test_u9_a_forecast_shows_what_has_changed_and_draws_the_months() -> None:

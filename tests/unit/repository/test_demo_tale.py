@@ -36,7 +36,7 @@ def test_what_does_not_hold_is_said_plainly_and_counted() -> None:
     tale.holds(False, "account.once")
     assert (tale.held, tale.failed) == (1, 1)
     assert lines[0].strip().startswith("✓ the page says")
-    assert lines[1].strip().startswith("✗ does NOT hold: the page says")
+    assert lines[1].strip().startswith("✗ FAILED: the page says")
 
 
 def test_every_chapter_has_a_title() -> None:

@@ -69,7 +69,7 @@ def test_x2_a_mail_that_asks_nothing_names_no_customer(kind: Notice, language: L
 def test_r6_who_missed_a_step_is_told_without_reproach(language: Language) -> None:
     said = mail(Notice.MISSED, TaskKind.WEEKLY_UPDATE, language)
     assert "R6" in said.text
-    assert ("下一期照常" if language == "zh" else "the next period goes on as usual") in said.text
+    assert ("下一期照常" if language == "zh" else "the next period starts as usual") in said.text
 
 
 def test_r1_the_department_gm_reads_who_has_not_reported() -> None:
@@ -130,8 +130,8 @@ def test_r4_why_revocation_is_proposed_is_said_from_the_figures() -> None:
     )
     held = figures(plan_progress=(PlanProgress.ON_TRACK, PlanProgress.FAILED), signed=Decimal("3400000"))
     assert proposal_because(held, BOUND, Texts("en")) == (
-        "The plan held: behind or failed in 1 of the 2 months spoken of; contracts of ¥4,000,000.00 are 50% of the "
-        "target of ¥8,000,000.00, not below 50% (R4). The decision is yours."
+        "The plan was kept: behind schedule or failed in 1 of 2 months reported; contracts of ¥4,000,000.00 are 50% of "
+        "the target of ¥8,000,000.00, which is not below 50% (R4). The decision is yours."
     )
     unsaid = figures(plan_progress=(), target_contracts=Decimal(0))
     assert "没有评价过" in proposal_because(unsaid, BOUND, Texts("zh"))
