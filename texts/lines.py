@@ -1,4 +1,4 @@
-"""What people wrote, made safe for a line of a header or of a mail's body."""
+"""Sanitises what people wrote for a header line or a line of a mail's body."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import unicodedata
 from typing import Final
 
 LONGEST_HEADER_NAME: Final = 120
-"""Characters of one display string in a header; more is cut, the body has it whole."""
+"""Characters of one display string in a header; longer ones are cut, since the body has the whole."""
 
 _BIDI = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -30,5 +30,5 @@ def header_text(value: str, limit: int = LONGEST_HEADER_NAME) -> str:
 
 
 def paragraphs(value: str) -> list[str]:
-    """The lines of a text a person wrote, each safe for a mail's body."""
+    """The lines of a text that a person wrote, each safe for a mail's body."""
     return [one_line(line) for line in value.replace("\r\n", "\n").replace("\r", "\n").split("\n")]

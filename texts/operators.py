@@ -1,4 +1,4 @@
-"""What operators read in the Temporal UI: where a process stands, in words, Chinese first.
+"""The summaries and details of processes in the Temporal UI, for operators: Chinese first, then English.
 
 Names of colleagues appear, names of customers do not (X2).
 """
@@ -16,12 +16,12 @@ from texts.catalogue import Texts, catalogue
 
 ZONE = ZoneInfo("Asia/Shanghai")
 TEXTS = (Texts("zh"), Texts("en"))
-catalogue()  # read now: inside a workflow the files may not be opened
+catalogue()  # loaded now: a workflow may not open files
 _MARKDOWN = str.maketrans({c: "\\" + c for c in "\\`*_{}[]()<>#+-!|"})
 
 
 class ShownTask(Protocol):
-    """As much of an open task as operators are shown."""
+    """The part of an open task that operators see."""
 
     @property
     def kind(self) -> TaskKind: ...
@@ -47,7 +47,7 @@ def current_details(
     until_says: str,
     over: bool,
 ) -> str:
-    """Markdown: the stage, whom it waits for since when, what happens next and when."""
+    """Markdown: the stage, the assignees and since when, what happens next and when."""
     parts = [f"### {title.translate(_MARKDOWN)}"]
     for texts in TEXTS:
         lines = [texts.text("operators.stage", stage=texts.text(stage_key), since=_moment(since))]
@@ -80,13 +80,13 @@ def current_details(
 
 
 def period_details(period: str, opens_at: datetime) -> str:
-    """Markdown: what a run at the end of a period does, and when."""
+    """Markdown: what a period's run does, and when."""
     lines = [texts.text("operators.period_waits", period=period, at=_moment(opens_at)) for texts in TEXTS]
     return "\n".join(f"- {line}" for line in lines)
 
 
 def timer_summary(stage_key: str, tasks: Sequence[ShownTask], at: datetime, until_says: str) -> str:
-    """One line on the timer: what it is for and whom it concerns."""
+    """The summary of a timer: what it is for and whom it concerns."""
     texts = TEXTS[0]
     for task in tasks:
         if task.next_step.at == at:
@@ -95,17 +95,15 @@ def timer_summary(stage_key: str, tasks: Sequence[ShownTask], at: datetime, unti
     return texts.text(until_says, at=_moment(at)) if until_says else texts.text(stage_key)
 
 
-_KINDS = {
-    SubjectType.APPLICATION: "大客户申请 Named Account",
-    SubjectType.PROJECT: "项目登记 Project registration",
-    SubjectType.DISPUTE: "项目争议 Project dispute",
-    SubjectType.REVIEW: "客户回顾 Account review",
-}
+def in_both_languages(key: str) -> str:
+    """A text on one line, Chinese first: a summary in the Temporal UI has one line for all readers."""
+    return " ".join(texts.text(key) for texts in TEXTS)
 
 
 def static_summary(subject: SubjectType, subject_id: str, applicant: str, customer: str | None) -> str:
-    """The line of the workflow list; names the customer only where the policy allows it (X2)."""
-    return " · ".join(part for part in (_KINDS[subject], subject_id, applicant, customer) if part)
+    """A process in the workflow list; names the customer only where the policy allows it (X2)."""
+    kind = in_both_languages(f"operators.kind.{subject}")
+    return " · ".join(part for part in (kind, subject_id, applicant, customer) if part)
 
 
 def _moment(moment: datetime) -> str:

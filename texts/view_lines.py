@@ -1,4 +1,4 @@
-"""What mails and pages show alike: short lines about evidence, eligibility and decisions, ready for people to read.
+"""What mails and pages have in common: short lines about evidence, eligibility and decisions, ready to display.
 
 Plain values, already looked up (names, not ids); the language and the time zone come in only when they are rendered.
 """
@@ -23,7 +23,7 @@ class FigureLine(Wire):
     """One figure of an eligibility clause against its bound (E1, E5), in RMB."""
 
     label_key: str = ""
-    """Text key of what the figure is, where the clause itself does not say it."""
+    """Text key of the figure's label, where the clause alone does not make it clear."""
     actual: Decimal
     bound: Decimal
     above: bool = False
@@ -52,15 +52,15 @@ class EligibilityLine(Wire):
     clause: str
     """Text key under `clause.`: E1a, E1b, E1c, E2, E3, E4."""
     passed: bool | None = None
-    """None when it does not apply, or is (or must be) left to people."""
+    """None when it does not apply, or people have to judge it."""
     for_people: bool = False
     no_information: bool = False
-    """Nobody who was asked knows anything of it (N15)."""
+    """No source has any information on it (N15)."""
     figures: tuple[FigureLine, ...] = ()
     found: tuple[str, ...] = ()
-    """Text keys: what of it is not met, or not known."""
+    """Text keys of what is not met or not known."""
     note: str = ""
-    """Words already in the reader's language, e.g. how many lawsuits were found."""
+    """A remark that is already in the reader's language, e.g. how many lawsuits were found."""
 
     @property
     def verdict_key(self) -> str:
@@ -72,19 +72,19 @@ class EligibilityLine(Wire):
 
 
 class FoundLine(Compared):
-    """One thing that may be the same customer, or belong to it. What was said of it names the person."""
+    """A finding that may be the same customer or related to it. A ruling on it has its author's name, not the id."""
 
     subject_type: str
     name: str
     since: datetime | None = None
     grave: bool = False
     changed: bool = False
-    """N15: it was not so when the evidence was gathered before."""
+    """N15: new or different since the evidence was last gathered."""
     detail: dict[str, str] = {}
-    """Further facts, as in `Finding.detail`, with names in place of ids."""
+    """Further facts, as in `Finding.detail`, with names instead of ids."""
 
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
-        """What it is called, since when, what else is known of it, and why it is here."""
+        """Its name, since when, what else is known of it, and why it matches."""
         parts = [self.name, texts.text(f"finding.{self.subject_type}")]
         if self.changed:
             parts.insert(0, texts.text("evidence_line.new"))
@@ -95,7 +95,7 @@ class FoundLine(Compared):
 
 
 class BackgroundLine(Wire):
-    """What one source says of the customer, or of a related party (N4, E2)."""
+    """The record of one source on the customer or a related party (N4, E2)."""
 
     name: str
     related: bool = False
@@ -107,7 +107,7 @@ class BackgroundLine(Wire):
         return cls(name=finding.name, related=finding.related, grave=finding.grave, detail=finding.detail)
 
     def sentence(self, kind: EvidenceKind, texts: Texts, *, with_source: bool) -> str:
-        """The fact of `kind` and whatever else the source says; of a related party with its name."""
+        """The fact of `kind` and the source's other details; for a related party, with its name."""
         fact, comma = FACTS[kind], "，" if texts.language == "zh" else ", "
         key = f"evidence_line.said.{fact}.{self.detail.get(fact, '')}"
         words = [texts.text(key)] if texts.has(key) else []
@@ -129,13 +129,13 @@ class BackgroundLine(Wire):
 _FREE_WORDS = frozenset({"credit_standing", "lawsuits"})
 """Details in a source's own words, which need no label."""
 _OF_THE_ENTRY = ("related_party", "register_source", "as_of")
-"""Details that say whose words these are, and not what is the matter."""
+"""Details that identify the record rather than describe the customer."""
 MOST_LINES = 5
-"""How many findings of one kind a mail tells of; the page has them all."""
+"""Findings of one kind listed in a mail; the page lists them all."""
 
 
 class EvidenceLine(Wire):
-    """One kind of evidence in one line, and what may be the same customer line by line."""
+    """One kind of evidence in one line, with its matches line by line."""
 
     kind: EvidenceKind
     count: int = 0
@@ -143,30 +143,30 @@ class EvidenceLine(Wire):
     """How many findings speak against the application."""
     available: bool = True
     look: int = 0
-    """How many a person has to look at."""
+    """How many a person has to check."""
     summary: str = ""
     found: tuple[FoundLine, ...] = ()
     """The gravest first."""
     names: tuple[str, ...] = ()
-    """What was found, by name, the gravest first; none of a kind in `FACTS`."""
+    """The findings by name, the gravest first; empty for a kind in `FACTS`."""
     said: tuple[BackgroundLine, ...] = ()
-    """Of a kind in `FACTS`: what each source says, of the customer first, then the gravest."""
+    """For a kind in `FACTS`: the record of each source, the customer's first, then the gravest."""
     not_compared: int = 0
-    """How many companies were looked for only by their name and code."""
+    """How many names were compared only for equal names and codes."""
     no_information: bool = False
-    """Nobody who was asked knows the customer (N15)."""
+    """No source has a record of the customer (N15)."""
     unknown_to_sources: bool = False
-    """The same, whatever a clerk has found since."""
+    """The same, regardless of what a clerk has found since."""
     corrected: Correction | None = None
-    """N5, E2: what a clerk has found to be so; `by` is a name here."""
+    """N5, E2: a fact as a clerk has verified it; `by` is a name here."""
     changed_since: datetime | None = None
-    """N15: it was gathered again, and is not what it was at that moment."""
+    """N15: it was gathered again and has changed since this moment."""
     gone: int = 0
-    """How many findings of that moment are no more."""
+    """How many findings of that moment no longer exist."""
 
     @classmethod
     def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
-        """`evidence` as a mail shows it, with names in place of ids."""
+        """`evidence` as a mail shows it, with names instead of ids."""
         findings = sorted(
             with_names(evidence, organisation).findings,
             key=lambda finding: (
@@ -224,7 +224,7 @@ class EvidenceLine(Wire):
     def _found(self, texts: Texts) -> str:
         if not self.count:
             return texts.text("evidence_line.none")
-        if not self.names:  # written down by an earlier version, which only counted
+        if not self.names:  # stored by an earlier version, which only counted
             return texts.text("evidence_line.found", count=self.count)
         names = texts.join(self.names)
         if self.count == len(self.names):
@@ -232,7 +232,7 @@ class EvidenceLine(Wire):
         return texts.text("evidence_line.names_and_more", names=names, count=self.count)
 
     def _of_facts(self, texts: Texts) -> str:
-        """N4, E2, N15: that nobody knows the customer stands before what is known of related parties."""
+        """N4, E2, N15: missing information on the customer comes before what is known of related parties."""
         words = []
         if not self.available:
             words.append(texts.text("evidence_line.unavailable"))
@@ -248,13 +248,13 @@ class EvidenceLine(Wire):
         return ("；" if texts.language == "zh" else "; ").join(words)
 
     def remarks(self, texts: Texts, zone: ZoneInfo) -> list[str]:
-        """N15, N5: since when it is another, and what a clerk has corrected."""
-        said = []
+        """N15, N5: since when it has changed, and what a clerk has corrected."""
+        sentences = []
         if self.changed_since:
-            said.append(changed_sentence(self.changed_since, self.gone, texts, zone))
+            sentences.append(changed_sentence(self.changed_since, self.gone, texts, zone))
         if self.corrected:
-            said.append(correction_sentence(self.kind, self.corrected, texts, zone))
-        return said
+            sentences.append(correction_sentence(self.kind, self.corrected, texts, zone))
+        return sentences
 
 
 def _named(finding: Finding) -> str:
@@ -269,13 +269,13 @@ def labelled(texts: Texts, name: str, value: str) -> str:
 
 
 def changed_sentence(since: datetime, gone: int, texts: Texts, zone: ZoneInfo) -> str:
-    """N15: the evidence was gathered again and is another."""
+    """N15: the evidence was gathered again and has changed."""
     words = texts.text("evidence_line.changed", since=texts.moment(since, zone))
     return words + (texts.text("evidence_line.gone", gone=gone) if gone else "")
 
 
 def correction_sentence(kind: EvidenceKind, corrected: Correction, texts: Texts, zone: ZoneInfo) -> str:
-    """N5, E2: a fact as a clerk has found it to be, where, and when. `corrected.by` is a name here."""
+    """N5, E2: a fact as a clerk has verified it, with source and time. `corrected.by` is a name here."""
     return texts.text(
         "evidence_line.corrected",
         fact=texts.text(f"detail.{FACTS[kind]}"),
@@ -312,11 +312,11 @@ class Essential(Wire):
     label_key: str
     value: str
     money: bool = False
-    """`value` is an amount in RMB, to be written the reader's way."""
+    """`value` is an amount in RMB."""
     words: bool = False
     """`value` is a text key."""
     day: bool = False
-    """`value` is a date (ISO 8601), to be written the reader's way."""
+    """`value` is a date (ISO 8601)."""
 
     def shown(self, texts: Texts) -> str:
         if self.words:
@@ -327,7 +327,7 @@ class Essential(Wire):
 
 
 def detail_value(texts: Texts, key: str, value: str) -> str:
-    """The value of one `Finding.detail` in the reader's words: amounts, yes and no, the state of a project."""
+    """The value of one `Finding.detail` in the reader's language: amounts, yes and no, the status of a project."""
     if key == "amount":
         try:
             return texts.money(Decimal(value))
@@ -338,7 +338,7 @@ def detail_value(texts: Texts, key: str, value: str) -> str:
 
 
 def on_behalf(texts: Texts, line: DecisionLine) -> str:
-    """李强（代 王总，代理人）: who decided, and for whom."""
+    """李强（代 王总，代理人）: who decided, and on whose behalf."""
     if line.on_behalf_of_name is None:
         return line.person_name
     capacity = texts.text(f"capacity.{line.capacity}")

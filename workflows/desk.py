@@ -392,7 +392,7 @@ class Desk(Generic[G]):
         messages = tuple(Sent(kind=unread[position].kind, text=unread[position].text) for position in said)
         digest = sha256("\0".join(f"{one.kind} {one.text}" for one in messages).encode()).hexdigest()[:32]
         step = SiftStep(key=f"sift:{digest}", now=workflow.now(), subject=self.subject, messages=messages)
-        sifted = await execute(Records.sift_messages, step, f"{len(messages)} messages")
+        sifted = await execute(Records.sift_messages, step, f"messages: {len(messages)}")
         kept = {said[position] for position in sifted.sealed}
         kept.update([position for position, arrived in enumerate(unread) if arrived.kind == FACTS_CHANGED][:1])
         for _ in unread:

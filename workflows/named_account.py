@@ -20,6 +20,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Withdraw
     from domain.subject import Subject, SubjectType
     from domain.tasks.task import AnswerChoice, Ask, Decision, Review, TaskKind, review_outcome
+    from texts.operators import in_both_languages
     from workflows.desk import STEP_RETRIES, Desk, HistoryFull, StoodStill, Withdrawn, execute
     from workflows.messages import ApplicationState, DeskState, ProcessStatus, StartApplication, signals
 
@@ -117,7 +118,7 @@ class NamedAccountApplication:
             start_to_close_timeout=timedelta(minutes=1),
             schedule_to_close_timeout=self._patience,
             retry_policy=STEP_RETRIES,
-            summary="credit and litigation from outside",
+            summary=in_both_languages("operators.outside_sources"),
         )
         try:
             await self._desk.wait_while_serving(answer)

@@ -15,7 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from domain.periods import Period, Rhythm
     from domain.reviews.review import ReviewStage, ReviewUnit
     from domain.subject import SubjectType
-    from texts.operators import period_details, static_summary
+    from texts.operators import in_both_languages, period_details, static_summary
     from workflows.desk import STEP_RETRIES, execute
     from workflows.messages import (
         DEPARTMENT,
@@ -63,7 +63,7 @@ class ReviewPeriod:
 
     async def _wait_for_the_working_day(self, opens_at: datetime) -> None:
         if opens_at > workflow.now():
-            await workflow.sleep(opens_at - workflow.now(), summary="工作日 working day")
+            await workflow.sleep(opens_at - workflow.now(), summary=in_both_languages("operators.working_day"))
 
     async def _make_reports(self, period: Period) -> None:
         """An activity of the engine's own, since a large company's figures take their time."""

@@ -36,6 +36,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.subject import Subject, SubjectType
     from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, RecordedDecision, TaskKind
+    from texts.operators import static_summary
     from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, execute
     from workflows.dispute import ProjectDispute
     from workflows.messages import (
@@ -270,7 +271,7 @@ class ProjectRegistration:
             id=dispute_workflow_id(dispute_id),
             task_queue=TASK_QUEUE,
             parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            static_summary=f"项目争议 Project dispute · {dispute_id}",
+            static_summary=static_summary(SubjectType.DISPUTE, dispute_id, "", None),
         )
         try:
             await self._desk.wait_while_serving(dispute, when_full=partial(self._ask_back, dispute))

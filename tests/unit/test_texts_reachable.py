@@ -130,6 +130,7 @@ def families() -> dict[str, Iterable[str]]:
         "mail.label.{}": words_of_mails(),
         "mail.label.by.{}": MailKind,
         "number_check.{}": (*ProjectStage, "allowed", "not_in_force"),
+        "operators.kind.{}": SubjectType,
         "operators.{}": ("lapse", "refresh", "remind", "stand_in", "warn"),
         "page.asked_{}": AskedAs,
         "page.asked_for.{}": TaskKind,

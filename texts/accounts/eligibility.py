@@ -1,4 +1,4 @@
-"""Eligibility in lines for people: which clause passed or failed, and by how much (E5)."""
+"""Eligibility as lines to display: which clause passed or failed, and by how much (E5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LABELS = {
 
 
 def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
-    """E1 as a whole, then one line a clause, E1a to E4; E4 is for people."""
+    """E1 as a whole, then one line per clause, E1a to E4; people judge E4."""
     known = {result.clause: result for result in eligibility.clauses}
     lines = [EligibilityLine(clause="E1", passed=known["E1"].passed)]
     for clause, names in _FIGURES.items():
@@ -43,7 +43,7 @@ def eligibility_lines(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
 
 
 def _not_met(result: ClauseResult) -> str:
-    """E5: which part of E2 fails, or is not known; empty where it is met."""
+    """E5: the text key of why a part of E2 is not met or not known; empty when it is met."""
     if result.passed:
         return ""
     how = "failed" if result.passed is False else "unknown" if result.no_information else "for_people"
@@ -51,7 +51,7 @@ def _not_met(result: ClauseResult) -> str:
 
 
 def in_short(eligibility: Eligibility) -> tuple[EligibilityLine, ...]:
-    """What a mail says of it: E1, E2 and E3 passed or failed; the figures are on the page."""
+    """The lines of a mail: E1, E2 and E3 passed or failed; the figures are on the page."""
     lines = {line.clause: line for line in eligibility_lines(eligibility)}
     return tuple(lines[clause] for clause in ("E1", "E2", "E3"))
 

@@ -1,4 +1,4 @@
-"""Evidence with names in place of ids, as people read it."""
+"""Evidence with names instead of ids."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from domain.conflicts.rulings import Ruled
 from domain.organisation import Organisation
 
 PERSON_DETAILS = frozenset({"salesperson"})
-"""Details of a finding that hold a person's id."""
+"""Details of a finding that contain a person's id."""
 
 
 def with_names(item: Evidence, organisation: Organisation) -> Evidence:
-    """`item` with the names of whoever annotated it and of the people it speaks of."""
+    """`item` with the names of its annotator and of the people in it."""
     return item.model_copy(
         update={
             "note_by": organisation.name_of(item.note_by) if item.note_by else None,
@@ -30,10 +30,10 @@ def _named(finding: Finding, organisation: Organisation) -> Finding:
 
 
 def with_name(ruled: Ruled | None, organisation: Organisation) -> Ruled | None:
-    """What was said of a match with the name of whoever said it in place of their id."""
+    """A ruling on a match with its author's name instead of the id."""
     return ruled.model_copy(update={"person": organisation.name_of(ruled.person)}) if ruled else None
 
 
 def with_corrector(corrected: Correction | None, organisation: Organisation) -> Correction | None:
-    """A correction with the name of the clerk in place of their id."""
+    """A correction with the clerk's name instead of the id."""
     return corrected.model_copy(update={"by": organisation.name_of(corrected.by)}) if corrected else None

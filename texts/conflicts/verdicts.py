@@ -1,4 +1,4 @@
-"""Verdicts of conflict detection in sentences (N3, P4), and what people have said of them."""
+"""Verdicts of conflict detection in sentences (N3, P4), and rulings on them."""
 
 from __future__ import annotations
 
@@ -10,26 +10,25 @@ from domain.conflicts.verdict import Reason, Verdict
 from texts.catalogue import Texts, catalogue, placeholders
 
 PROTECTED = "because.protected"
-"""X2: all that somebody is told of a registration that is not theirs to see."""
+"""X2: the only text shown for a registration that the reader may not see."""
 
 
 def reason_sentence(reason: Reason, texts: Texts, *, masked: bool = False) -> str:
-    """One reason in words. `masked`: for somebody who may not see the other side, so without any name of it."""
+    """One reason in words. `masked`: for a reader who may not see the other side, hence without its names."""
     key = f"because.{reason.key}"
     if masked and texts.has(f"{key}.masked"):
         return texts.text(f"{key}.masked")
-    entry = catalogue().get(key)
-    if entry is None or (masked and placeholders(entry[texts.language])):
+    if not texts.has(key) or (masked and placeholders(catalogue()[key][texts.language])):
         return texts.text(PROTECTED) if masked else texts.label(key)
     try:
         return texts.text(key, **reason.params)
-    except KeyError:  # kept by another version, whose sentence named less
+    except KeyError:  # stored by another version, whose text had other parameters
         return texts.label(key)
 
 
 def sentences(verdict: Verdict, texts: Texts, *, masked: bool = False, nameless: Collection[str] = ()) -> list[str]:
-    """Every reason of a verdict, each once, the strongest first. `nameless`: keys of those that are said without names
-    even to somebody who may see the other side."""
+    """Every reason of a verdict, each once, the strongest first. `nameless`: keys of reasons shown without names even
+    to a reader who may see the other side."""
     return list(
         dict.fromkeys(
             reason_sentence(reason, texts, masked=masked or reason.key in nameless) for reason in verdict.reasons
@@ -38,7 +37,7 @@ def sentences(verdict: Verdict, texts: Texts, *, masked: bool = False, nameless:
 
 
 def joined(words: Sequence[str], texts: Texts) -> str:
-    """Sentences one behind the other."""
+    """Sentences joined into one line."""
     return ("；" if texts.language == "zh" else "; ").join(words)
 
 
@@ -52,7 +51,7 @@ def level_label(verdict: Verdict, texts: Texts) -> str:
 
 
 def ruled_sentence(ruled: Ruled, texts: Texts, zone: ZoneInfo) -> str:
-    """What was said of a match, by whom, when and why. `ruled.person` is a name here, not an id."""
+    """A ruling on a match: the ruling, its author, time and reason. `ruled.person` is a name here, not an id."""
     key = "ruling.by_with_reason" if ruled.reason.strip() else "ruling.by"
     return texts.text(
         key,
@@ -64,7 +63,7 @@ def ruled_sentence(ruled: Ruled, texts: Texts, zone: ZoneInfo) -> str:
 
 
 def match_sentence(match: Compared, texts: Texts, zone: ZoneInfo) -> str:
-    """What a match is, why, and what was said of it: 同一：名称相同；…"""
+    """A match: its level, its reasons and the ruling on it: 同一：名称相同；…"""
     if not match.verdict.found:
         return ""
     colon = "：" if texts.language == "zh" else ": "

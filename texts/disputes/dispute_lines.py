@@ -1,4 +1,4 @@
-"""What mails show of a dispute: the text on the table, the meeting, and how it ended (D1–D3)."""
+"""A dispute in mails: the current proposal, the meeting and the outcome (D1–D3)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from texts.view_lines import Essential
 
 
 def text_rows(text: Mapping[str, Any], organisation: Organisation) -> tuple[Essential, ...]:
-    """D1: who is responsible, mode of cooperation and split, as one side has put them."""
+    """D1: responsible salesperson, cooperation model and split, as proposed by one side."""
     named = [("mail.label.responsible", str(text["responsible"]))] if "responsible" in text else []  # not before 0.2
     return (
         *(Essential(label_key=key, value=organisation.name_of(person)) for key, person in named),
@@ -24,7 +24,7 @@ def text_rows(text: Mapping[str, Any], organisation: Organisation) -> tuple[Esse
 
 
 def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tuple[Essential, ...]:
-    """D1, D2: who is responsible, and how the performance is split."""
+    """D1, D2: the responsible salesperson and the split."""
     responsible = Essential(label_key="mail.label.responsible", value=organisation.name_of(str(outcome["responsible"])))
     if "cooperation" in outcome:
         return text_rows(outcome, organisation)
@@ -38,7 +38,7 @@ def outcome_rows(outcome: Mapping[str, Any], organisation: Organisation) -> tupl
 def meeting_rows(
     meeting: Mapping[str, Any], organisation: Organisation, texts: Texts, zone: ZoneInfo
 ) -> tuple[Essential, ...]:
-    """D2: when, where and who, in the reader's language."""
+    """D2: time, place and participants, in the reader's language."""
     starts_at = datetime.fromisoformat(str(meeting["starts_at"]))
     ends_at = starts_at + timedelta(minutes=int(meeting["duration_minutes"]))
     when = f"{texts.moment(starts_at, zone)} – {ends_at.astimezone(zone):%H:%M}"
@@ -56,7 +56,7 @@ def meeting_rows(
 
 
 def participants_row(people: Sequence[str], organisation: Organisation) -> Essential:
-    """Who is suggested, before anybody has called the meeting (D2)."""
+    """The suggested participants, before the meeting is called (D2)."""
     return Essential(label_key="mail.label.suggested", value=_names(people, organisation))
 
 

@@ -1,4 +1,4 @@
-"""The calendar invitation to a coordination meeting (D2), as RFC 5545 and RFC 5546 have it."""
+"""The calendar invitation to a coordination meeting (D2), as defined in RFC 5545 and RFC 5546."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DISPUTE_ID = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 class _Text(vText):
     def to_ical(self) -> bytes:
-        # The library takes `\N` in what a person wrote, as in C:\New, for a line break.
+        # The library reads `\N` in what a person wrote, as in C:\New, as a line break.
         text = str(self).replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,").replace("\n", "\\n")
         return text.encode()
 
@@ -59,7 +59,7 @@ def invitation(
     event.add("LOCATION", _Text(one_line(meeting.place)))
     event.add("DESCRIPTION", _Text("\n".join(paragraphs(description)).strip()))
     event.add("STATUS", "CANCELLED" if called_off else "CONFIRMED")
-    event.add("CLASS", "CONFIDENTIAL")  # X2: who looks into a shared calendar sees that there is a meeting, not which
+    event.add("CLASS", "CONFIDENTIAL")  # X2: readers of a shared calendar see that there is a meeting, not which one
     event.add("ORGANIZER", _address(organiser))
     for attendee in dict.fromkeys(attendees):
         address = _address(attendee)

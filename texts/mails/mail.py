@@ -1,4 +1,4 @@
-"""What a mail says (`render_mail`); `delivery/mime.py` makes it the message that goes out."""
+"""Renders the content of a mail (`render_mail`); `delivery/mime.py` builds the message from it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from texts.view_lines import DecisionLine, EligibilityLine, Essential, EvidenceL
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
 SHORT_ID = 8
-"""A long application id is shown by its first characters in a subject line."""
+"""Characters of a long application id that a subject line shows."""
 WRITTEN_KEPT: Final = 64
-"""Mails that are remembered for the next reader: those of one step come together, and mostly say the same."""
+"""Cached mails: the mails of one step come together and mostly have the same content."""
 _GREETING: Final = "\x00greeting\x00"
 _LINK: Final = "\x00link\x00"
-"""Stand for what each reader has of their own. No text can hold one: lines have no control characters."""
+"""Placeholders for what differs per reader. No text can contain one: lines have no control characters."""
 
 
 ASKING: Final = frozenset({Notice.TASK, Notice.REMINDER, Notice.STAND_IN})
@@ -40,7 +40,7 @@ ASKING: Final = frozenset({Notice.TASK, Notice.REMINDER, Notice.STAND_IN})
 
 
 class MailFacts(Wire):
-    """Everything one mail says, already looked up: names, not ids."""
+    """Everything a mail contains, already looked up: names, not ids."""
 
     kind: Notice
     language: Language = DEFAULT_LANGUAGE
@@ -48,7 +48,7 @@ class MailFacts(Wire):
     subject_type: SubjectType = SubjectType.APPLICATION
     subject_id: str
     number: str = ""
-    """How people call the application or project; without it, its id (the first characters of a long one)."""
+    """The number of the application or project; if empty, its id (the first characters of a long one)."""
     project_name: str = ""
     project_number: str = ""
     """P9, once it is issued. Not in the subject line, which stays the same so that the mails stay together."""
@@ -63,9 +63,9 @@ class MailFacts(Wire):
     closes_at: Moment | None = None
     """U10: when the matter is shelved or closed unless somebody answers."""
     provisional: bool = False
-    """The days off of that year are not published yet; the date may still move."""
+    """The holidays of that year are not published yet; the date may still change."""
     handed_on: bool = False
-    """Of a task that is no longer asked of the reader: it goes on, and asks others."""
+    """For a task that is no longer the reader's: it is still open, with other assignees."""
     stage_key: str = ""
     """Text key of the stage, such as `stage.vp_review`."""
     reason: str = ""
@@ -77,26 +77,26 @@ class MailFacts(Wire):
     matches: tuple[MatchLine, ...] = ()
     """A5: what else is registered for the customer, end user or channel of a project."""
     own: MatchLine | None = None
-    """A5: the registration itself, to be weighed beside its matches."""
+    """A5: the registration itself, to be weighed against its matches."""
     appeal_until: Moment | None = None
     conflict_note: str = ""
     facts: tuple[Essential, ...] = ()
     """Further rows, such as the split that was agreed or when and where a meeting is."""
     until: Moment | None = None
-    """What a notice of a project gives as its date: until when to object, when it is shelved."""
+    """The date in a notice of a project: until when to object, when it is shelved."""
     since: Moment | None = None
-    """U2, U3: when the project was updated last."""
+    """U2, U3: the time of the project's last update."""
     period: Period | None = None
     """R1–R4: of a review; `unit_name` is whose review it is, and `until` when it closes."""
     unit_name: str = ""
     accounts: tuple[AccountLine, ...] = ()
-    """The accounts that a task of a review asks about, or the one that was revoked (R5)."""
+    """The accounts of a review task, or the one that was revoked (R5)."""
     more_accounts: int = 0
-    """How many further ones there are."""
+    """How many more accounts there are."""
     silent: tuple[str, ...] = ()
     """R1: names of those who have not reported."""
     report: ReportPart | None = None
-    """Of mails that bring a report (U1, U9, R3, R4)."""
+    """In mails that bring a report (U1, U9, R3, R4)."""
     invitation: str = ""
     """An RFC 5545 calendar to attach (D2)."""
     link: str = ""
@@ -105,7 +105,7 @@ class MailFacts(Wire):
     time_zone: str = "Asia/Shanghai"
 
     def __hash__(self) -> int:
-        """Finds equal ones fast; not everything inside can be hashed."""
+        """Hashes a part of the fields only: not every field is hashable."""
         return hash((self.kind, self.subject_id, self.language))
 
     @property
@@ -139,7 +139,7 @@ def render_mail(facts: MailFacts) -> RenderedMail:
 
 @lru_cache(WRITTEN_KEPT)
 def _written(facts: MailFacts) -> RenderedMail:
-    """What a mail says to all who get it, with the places of greeting and link left open."""
+    """The content that all recipients share, with placeholders for greeting and link."""
     texts = Texts(facts.language)
     context = _context(facts, texts)
     report = context["report"]
@@ -152,7 +152,7 @@ def _written(facts: MailFacts) -> RenderedMail:
 
 
 def _tidied(text: str) -> str:
-    """Without spaces at the end of a line, and never more than one empty line."""
+    """`text` without trailing spaces and with at most one empty line in a row."""
     text = "\n".join([line.rstrip(" ") for line in text.split("\n")])
     while "\n\n\n" in text:
         text = text.replace("\n\n\n", "\n\n")
@@ -251,31 +251,31 @@ def _essentials(facts: MailFacts, texts: Texts) -> list[tuple[str, str]]:
 
 
 def task_question(kind: TaskKind, subject: SubjectType) -> str:
-    """Text key of what a task asks; a held project is completed in other words than a returned application."""
+    """Text key of a task's question; completing a held project reads differently from a returned application."""
     if kind is TaskKind.SUPPLY_INFORMATION and subject is SubjectType.PROJECT:
         return "task.supply_information.project_question"
     return f"task.{kind}.question"
 
 
 def task_title(kind: TaskKind, subject: SubjectType) -> str:
-    """Text key of what a task is called, by the same difference."""
+    """Text key of a task's title, with the same distinction."""
     if kind is TaskKind.SUPPLY_INFORMATION and subject is SubjectType.PROJECT:
         return "task.supply_information.project_title"
     return f"task.{kind}.title"
 
 
 EvidenceRow = tuple[str, str, bool, list[str]]
-"""Label, sentence, whether it speaks against the subject, and the small print below it."""
+"""Label, sentence, whether it counts against the subject, and the small print below it."""
 
 
 def _evidence_row(line: EvidenceLine, texts: Texts, zone: ZoneInfo) -> EvidenceRow:
     grave = bool(line.grave) or not line.available or bool(line.corrected and line.corrected.value)
     small = [*line.remarks(texts, zone), line.summary, *(found.sentence(texts, zone) for found in line.found)]
-    return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, [one_line(one) for one in small if one]
+    return texts.text(f"evidence.{line.kind}"), line.sentence(texts), grave, [one_line(line) for line in small if line]
 
 
 def _weighed(facts: MailFacts) -> list[MatchLine]:
-    """A5: every side in the order of registration; nothing where there is only one."""
+    """A5: every side in the order of registration; empty when there is only one."""
     own = [facts.own] if facts.own and facts.matches else []
     return sorted([*own, *facts.matches], key=lambda line: line.since)
 
@@ -321,7 +321,7 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
 
 
 def _by_label(kind: Notice, texts: Texts) -> str:
-    """Not everybody by whom something came about has decided it: an appeal is filed, a meeting called."""
+    """Whoever caused the mail did not always decide: an appeal is filed, a meeting called."""
     return f"by.{kind}" if texts.has(f"mail.label.by.{kind}") else "decided_by"
 
 

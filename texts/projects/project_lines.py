@@ -1,4 +1,4 @@
-"""What mails and pages show of a project: the registration in brief, and what else is registered (A5)."""
+"""A project in mails and pages: a summary of the registration, and what else is registered (A5)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from texts.view_lines import Essential
 
 
 class LastUpdate(Protocol):
-    """What a weekly update says (U1)."""
+    """The contents of a weekly update (U1)."""
 
     @property
     def progress(self) -> str: ...
@@ -33,7 +33,7 @@ class LastUpdate(Protocol):
 
 
 class MatchLine(Compared):
-    """One registration that the project may be in conflict with. What was said of it names the person."""
+    """One registration that may conflict with the project. A ruling on it has its author's name, not the id."""
 
     subject_type: str
     name: str
@@ -48,18 +48,18 @@ class MatchLine(Compared):
     named_since: datetime | None = None
     relationship: str = ""
     own: bool = False
-    """The registration that is asked about, beside what it is compared with."""
+    """Whether this is the registration under review, listed beside its matches."""
 
     def title(self, texts: Texts) -> str:
         return texts.text(f"finding.{self.subject_type}")
 
     def state(self, texts: Texts) -> str:
-        """Where it stands; an account is in force, a project is under way."""
+        """Its status in words; an active account reads differently from an active project."""
         known = (f"{where}.{self.status}" for where in (f"{self.subject_type}_value", "detail_value", "stage"))
         return next((texts.text(key) for key in known if texts.has(key)), self.status)
 
     def sentence(self, texts: Texts, zone: ZoneInfo) -> str:
-        """Who registered what and when, and why it is here."""
+        """Who registered what and when, and why it matches."""
         parts = [
             self.name,
             self.salesperson_name,
@@ -78,12 +78,12 @@ class MatchLine(Compared):
         return " · ".join(part for part in parts if part)
 
     def of_vendor(self, texts: Texts) -> str:
-        """A5: whether the vendor has registered it, and what the vendor says; empty where nobody said."""
+        """A5: whether it is registered with the vendor, and the vendor's position; empty when unknown."""
         registered = "" if self.vendor_registered is None else texts.text(_vendor_key(self.vendor_registered))
         return " · ".join(part for part in (registered, self.vendor_position) if part)
 
     def weighed(self, texts: Texts) -> str:
-        """A5: the vendor's position and familiarity, where they are known."""
+        """A5: the vendor's position and the familiarity with the customer, where known."""
         colon = "：" if texts.language == "zh" else ": "
         parts = []
         if vendor := self.of_vendor(texts):
@@ -108,7 +108,7 @@ def match_lines(matches: Sequence[Match], organisation: Organisation) -> tuple[M
 def own_line(
     form: ProjectForm, organisation: Organisation, *, salesperson: str, status: str, since: datetime, **more: Any
 ) -> MatchLine:
-    """A5: the registration itself, as one side of what is weighed. `more`: other fields of `MatchLine`."""
+    """A5: the registration itself, to be weighed against its matches. `more`: other fields of `MatchLine`."""
     return MatchLine(
         subject_type="project",
         name=form.name,
@@ -126,7 +126,7 @@ def own_line(
 
 
 def project_essentials(form: ProjectForm) -> tuple[Essential, ...]:
-    """What whoever decides wants to see first, A5's vendor position and familiarity among it."""
+    """What an approver needs first, including the vendor's position and familiarity of A5."""
     label = "field.project."
     lines = [
         Essential(label_key=f"{label}amount", value=str(form.amount), money=True),
@@ -147,7 +147,7 @@ def project_essentials(form: ProjectForm) -> tuple[Essential, ...]:
 
 
 def contract_lines(contract: Mapping[str, Any]) -> tuple[Essential, ...]:
-    """U7: what commerce has received; where the amount was corrected, the one before as well."""
+    """U7: the contract as commerce received it; after a correction, also the amount before it."""
     corrections = contract.get("corrections") or [{}]
     lines = (
         Essential(label_key="contract_label.contract_number", value=contract.get("contract_number") or ""),
@@ -162,18 +162,18 @@ def contract_lines(contract: Mapping[str, Any]) -> tuple[Essential, ...]:
 
 
 def loss_lines(loss: Mapping[str, Any]) -> tuple[Essential, ...]:
-    """U8: to whom it was lost; that nobody has said so is worth knowing too."""
+    """U8: the winning competitor, or that none was named."""
     competitor = str(loss.get("competitor") or "")
     value = competitor[:300] or "project_page.competitor_not_named"
     return (Essential(label_key="field.project.competitor", value=value, words=not competitor),)
 
 
 def silence_lines(last: LastUpdate | None, ahead: Sequence[SilenceDue], zone: ZoneInfo) -> tuple[Essential, ...]:
-    """U2–U4: what was said last, and what follows when, unless the project is updated. `zone`: of the company."""
+    """U2–U4: the last update, and what follows without another one, with dates in `zone`, the company's."""
     if last is None:
-        said = [Essential(label_key="silence_label.last_progress", value="silence_label.never", words=True)]
+        latest = [Essential(label_key="silence_label.last_progress", value="silence_label.never", words=True)]
     else:
-        said = [
+        latest = [
             Essential(label_key="silence_label.last_progress", value=last.progress[:300]),
             Essential(label_key="silence_label.last_problems", value=last.problems[:300]),
             Essential(label_key="silence_label.last_next_steps", value=last.next_steps[:300]),
@@ -186,7 +186,7 @@ def silence_lines(last: LastUpdate | None, ahead: Sequence[SilenceDue], zone: Zo
         )
         for due in ahead
     ]
-    return tuple(line for line in (*said, *follows) if line.value)
+    return tuple(line for line in (*latest, *follows) if line.value)
 
 
 def split_words(split: Sequence[Share] | Sequence[dict[str, Any]], organisation: Organisation) -> str:
@@ -196,11 +196,11 @@ def split_words(split: Sequence[Share] | Sequence[dict[str, Any]], organisation:
 
 
 def credit_lines(credits: Sequence[Credit], responsible: str) -> tuple[Essential, ...]:
-    """D3: 张三 60% ¥600,000.00 · 李四 40% ¥400,000.00; nothing where all of it is the responsible salesperson's."""
-    if all(one.person == responsible for one in credits):
+    """D3: 张三 60% ¥600,000.00 · 李四 40% ¥400,000.00; empty when the responsible salesperson has all of it."""
+    if all(credit.person == responsible for credit in credits):
         return ()
     texts = Texts("zh")  # names and amounts, which are written the same in every language
-    words = [f"{one.name} {percent_of(one)} {texts.money(one.amount)}" for one in credits]
+    words = [f"{credit.name} {percent_of(credit)} {texts.money(credit.amount)}" for credit in credits]
     return (Essential(label_key="mail.label.credits", value=" · ".join(words)),)
 
 

@@ -1,4 +1,4 @@
-"""What of a report its reader is mailed: the figures on top, one chart, the lines that matter most (U1, U9, R3, R4)."""
+"""The content of a report mail: headline figures, one chart, the lines that matter most (U1, U9, R3, R4)."""
 
 from __future__ import annotations
 
@@ -56,16 +56,16 @@ from texts.reports.report_parts import (
 )
 
 LINES: Final = 15
-"""How many of a kind a mail lists; the sheet has them all."""
+"""Lines per section of a mail; the sheet lists them all."""
 LONGEST_SAID: Final = 160
-"""Characters of one text of an update."""
+"""Longest excerpt of an update, in characters."""
 MOST_BARS: Final = 12
 
 
 def report_part(
     report: Report, scope: Scope, organisation: Organisation, department: str | None = None
 ) -> ReportPart | None:
-    """What `report`, already cut to what the reader may see, says in their mail. None when there is nothing in it."""
+    """The mail content of `report`, which is already limited to what the reader may see. None when it is empty."""
     if not (report.rows or report.missed or (isinstance(report, SalesForecast) and report.changes)):
         return None
     match report:
@@ -84,7 +84,7 @@ def report_part(
         period=report.period,
         scope=scope,
         department=department,
-        departments=tuple(names[one].name if one in names else one for one in led),
+        departments=tuple(names[unit].name if unit in names else unit for unit in led),
         headlines=headlines,
         bars=bars,
         sections=(*sections, _section("missed", [_missed(step) for step in report.missed])),
@@ -121,7 +121,7 @@ def _digest(report: WeeklyDigest) -> Parts:
 
 
 def _credited_here(rows: Sequence[CreditedRow], scope: Scope, department: str | None) -> tuple[Headline, ...]:
-    """D3: what the reader's own people are credited with, where others have a part of it."""
+    """D3: what the reader's own people are credited with, when others share in it."""
     credited = credited_to(rows, scope, department)
     return (_headline("credited", _money(credited)),) if credited != sum(row.whole for row in rows) else ()
 
@@ -160,12 +160,14 @@ def _whose(row: DigestRow) -> tuple[Figure, ...]:
 
 
 def _credited(row: CreditedRow) -> tuple[Figure, ...]:
-    """D3: what each is credited with, where it is not all the responsible salesperson's."""
+    """D3: what each person is credited with, unless it is all the responsible salesperson's."""
     if not row.divided:
         return ()
     return tuple(
-        _money(one.amount, key="report.credited_to", who=f"{one.name or one.person} {percent_of(one)}".rstrip())
-        for one in row.credits
+        _money(
+            credit.amount, key="report.credited_to", who=f"{credit.name or credit.person} {percent_of(credit)}".rstrip()
+        )
+        for credit in row.credits
     )
 
 
@@ -193,13 +195,13 @@ def _forecast(report: SalesForecast) -> Parts:
         tuple(headlines),
         _by_month(report.rows),
         (
-            _section("by_stage", [_group(one, _words(f"sales_stage.{one.key}")) for one in stages]),
+            _section("by_stage", [_group(stage, _words(f"sales_stage.{stage.key}")) for stage in stages]),
             _section(
                 "by_department",
-                [_group(one, _department(one)) for one in departments] if len(departments) > 1 else [],
+                [_group(group, _department(group)) for group in departments] if len(departments) > 1 else [],
             ),
-            # Without a split it is nothing new: the sheet has it.
-            _section("by_salesperson", [_credited_person(one) for one in people] if shared else []),
+            # Without a split it adds nothing: the sheet has it.
+            _section("by_salesperson", [_credited_person(person) for person in people] if shared else []),
             _section("shared", [_shared(row) for row in shared]),
             _section("approved_since", [_shared(row) for row in report.rows if row.approved_since]),
             _section("changes", [_changed(row) for row in changes]),
@@ -209,9 +211,9 @@ def _forecast(report: SalesForecast) -> Parts:
 
 def _by_month(rows: Sequence[ForecastRow]) -> ReportBars | None:
     months = forecast_by_month(rows)
-    sums = [(Figure(value=one.key, kind=FigureKind.MONTH), one.totals.weighted) for one in months[:MOST_BARS]]
+    sums = [(Figure(value=month.key, kind=FigureKind.MONTH), month.totals.weighted) for month in months[:MOST_BARS]]
     if later := months[MOST_BARS:]:
-        sums.append((_words("report.later"), sum((one.totals.weighted for one in later), ZERO)))
+        sums.append((_words("report.later"), sum((month.totals.weighted for month in later), ZERO)))
     most = max((amount for _, amount in sums), default=ZERO)
     if not most:
         return None
@@ -285,8 +287,8 @@ def _accounts(report: AccountStatistics) -> Parts:
         (
             _section("revoke", [_proposed(row) for row in revoke]),
             *(
-                _section(one.value, [_standing(row) for row in others if standings[row.account] is one])
-                for one in (Standing.BELOW, Standing.NEAR, Standing.REACHED, Standing.UNMEASURED)
+                _section(standing.value, [_standing(row) for row in others if standings[row.account] is standing])
+                for standing in (Standing.BELOW, Standing.NEAR, Standing.REACHED, Standing.UNMEASURED)
             ),
         ),
     )
@@ -299,10 +301,10 @@ def _against(reached: Decimal, target: Decimal) -> tuple[Figure, Figure]:
 
 
 def _against_targets(report: AccountStatistics, worst_first: Sequence[AccountFigures]) -> ReportBars | None:
-    """Contracts against their targets: by department, or of one department account by account."""
+    """Contracts against their targets: by department or, within one department, by account."""
     groups = accounts_by_department(report)
     if len(groups) > 1:
-        sums = [(_department(one), one.totals.contracts, one.totals.target_contracts) for one in groups]
+        sums = [(_department(group), group.totals.contracts, group.totals.target_contracts) for group in groups]
     else:
         sums = [(_text(row.customer), row.contracts, row.target_contracts) for row in worst_first]
     bars = []
@@ -330,10 +332,10 @@ def _standing(row: AccountFigures) -> ReportLine:
 
 
 def _proposed(row: AccountFigures) -> ReportLine:
-    """R4: why."""
+    """R4: an account proposed for revocation, with how its action plan went."""
     line = _standing(row)
-    said = tuple(_words(f"review_choice.plan_progress.{one}") for one in row.plan_progress)
-    return line.model_copy(update={"details": (*line.details, *said), "grave": True})
+    progress = tuple(_words(f"review_choice.plan_progress.{rating}") for rating in row.plan_progress)
+    return line.model_copy(update={"details": (*line.details, *progress), "grave": True})
 
 
 def _missed(step: MissedStep) -> ReportLine:

@@ -1,4 +1,4 @@
-"""A report's part as the mail shows it: everything in the reader's words, ready for the templates."""
+"""A part of a report in the reader's language, ready for the mail templates."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from texts.lines import one_line
 from texts.reports.report_parts import ReportBars, ReportLine, ReportPart
 
 NARROWEST = 2
-"""Per cent: of a bar that is not nothing, something can be seen."""
+"""Per cent of the full width: a bar above zero stays visible."""
 
 
 def report_days(period: Period, texts: Texts) -> str:
-    """From which day to which."""
+    """The first and last day of a period."""
     return f"{texts.date(period.first)} – {texts.date(period.last)}"
 
 
 def report_view(part: ReportPart, texts: Texts) -> dict[str, Any]:
     headlines = [
         {
-            "label": texts.text(one.label_key),
-            "figure": one.figure.shown(texts),
-            "aside": one.aside.shown(texts) if one.aside else "",
-            "grave": one.grave,
+            "label": texts.text(headline.label_key),
+            "figure": headline.figure.shown(texts),
+            "aside": headline.aside.shown(texts) if headline.aside else "",
+            "grave": headline.grave,
         }
-        for one in part.headlines
+        for headline in part.headlines
     ]
     return {
         "headlines": headlines,
-        "preview": " · ".join(f"{one['label']} {one['figure']}" for one in headlines),
+        "preview": " · ".join(f"{headline['label']} {headline['figure']}" for headline in headlines),
         "bars": _bars(part.bars, texts) if part.bars else None,
         "sections": [
             {
@@ -63,7 +63,7 @@ def _line(line: ReportLine, texts: Texts) -> dict[str, Any]:
     return {
         "title": line.title.shown(texts),
         "figure": line.figure.shown(texts) if line.figure else "",
-        "details": " · ".join(shown for one in line.details if (shown := one.shown(texts))),
+        "details": " · ".join(shown for detail in line.details if (shown := detail.shown(texts))),
         "said": [(texts.text(said.label_key), one_line(said.text)) for said in line.said],
         "grave": line.grave,
     }

@@ -1,4 +1,4 @@
-"""What a mail keeps of the report it brings: figures and lines, still without a language (U1, U9, R3, R4)."""
+"""The part of a report that a mail stores: figures and lines, independent of language (U1, U9, R3, R4)."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from texts.lines import one_line
 
 class FigureKind(StrEnum):
     TEXT = "text"
-    """As somebody wrote it."""
+    """Free text, shown unchanged."""
     WORDS = "words"
-    """The key of a text."""
+    """A text key."""
     MONEY = "money"
     CHANGE = "change"
-    """An amount with its sign."""
+    """An amount with its sign, in RMB."""
     PERCENT = "percent"
-    """A share of one."""
+    """A fraction of 1."""
     NUMBER = "number"
     DAY = "day"
-    """ISO 8601."""
+    """A date (ISO 8601)."""
     MONTH = "month"
     """`2026-11`."""
 
 
 class Figure(Wire):
-    """One value, and how it is written."""
+    """One value and its format."""
 
     value: str
     kind: FigureKind = FigureKind.TEXT
     key: str = ""
     """The text it is part of, as `{value}`; a number as `{count}`, so that the text can have plural forms."""
     of: str = ""
-    """What it is held against, written the same way, as `{of}`."""
+    """The value to compare it with, in the same format, as `{of}`."""
     who: str = ""
-    """Whose it is, as `{who}`."""
+    """Whose value it is, as `{who}`."""
 
     def shown(self, texts: Texts) -> str:
         written = one_line(self._written(self.value, texts))
@@ -71,7 +71,7 @@ class Figure(Wire):
 
 
 class Headline(Wire):
-    """One of the few figures that stand on top."""
+    """One of the figures at the top of a mail."""
 
     label_key: str
     figure: Figure
@@ -80,14 +80,14 @@ class Headline(Wire):
 
 
 class SaidLine(Wire):
-    """What somebody wrote, under its label."""
+    """A text somebody wrote, with its label."""
 
     label_key: str
     text: str
 
 
 class ReportLine(Wire):
-    """One project, account or group."""
+    """One project, account or group of them."""
 
     title: Figure
     figure: Figure | None = None
@@ -100,34 +100,34 @@ class ReportSection(Wire):
     title_key: str
     lines: tuple[ReportLine, ...]
     more: int = 0
-    """How many further lines only the sheet has."""
+    """How many more lines are in the sheet only."""
 
 
 class Bar(Wire):
     label: Figure
     figure: Figure
     share: Decimal
-    """How long it is: of the whole width, 0 to 1."""
+    """Its length as a fraction of the full width, 0 to 1."""
     grave: bool = False
 
 
 class ReportBars(Wire):
-    """The one chart of a mail."""
+    """The chart of a mail."""
 
     title_key: str
     bars: tuple[Bar, ...]
 
 
 class ReportPart(Wire):
-    """The part of one report that one reader is sent."""
+    """The part of a report that one reader receives."""
 
     kind: ReportKind
     period: Period
     scope: Scope
-    """What of the report it is: the sheet that goes along holds the same."""
+    """Which part of the report it is; the attached sheet has the same scope."""
     department: str | None = None
     departments: tuple[str, ...] = ()
-    """Names; of the whole company none."""
+    """Names of the departments; empty for the whole company."""
     headlines: tuple[Headline, ...] = ()
     bars: ReportBars | None = None
     sections: tuple[ReportSection, ...] = ()
@@ -142,7 +142,7 @@ class ReportPart(Wire):
 
 
 def report_title_key(kind: ReportKind, rhythm: Rhythm) -> str:
-    """Text key of what such a report is called."""
+    """Text key of the title of such a report."""
     return f"report.title.{kind}" + (f".{rhythm}" if kind is ReportKind.ACCOUNTS else "")
 
 

@@ -1,4 +1,4 @@
-"""Reviews of Named Accounts in words: what a review is called, and how an account stands (R1–R6)."""
+"""Reviews of Named Accounts in words: titles, and the figures of an account (R1–R6)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from domain.tasks.task import FieldSpec
 from texts.catalogue import Texts
 
 MOST_ACCOUNTS = 30
-"""How many accounts a mail tells of; the page has them all."""
+"""Accounts listed in a mail; the page lists them all."""
 
 
 def unit_name(rhythm: Rhythm, unit: str, organisation: Organisation) -> str:
@@ -30,7 +30,7 @@ def unit_name(rhythm: Rhythm, unit: str, organisation: Organisation) -> str:
 
 
 def review_title(period: Period, unit: str, texts: Texts) -> str:
-    """What a review is called. `unit` is its name."""
+    """The title of a review. `unit` is the name of the department, VP or company."""
     rhythm = texts.text(f"review_rhythm.{period.rhythm}")
     shown = texts.text("review.unassigned") if unit == UNASSIGNED else unit
     return texts.text("review.title", period=period.id, rhythm=rhythm, unit=shown).removesuffix(" · ")
@@ -41,17 +41,17 @@ def review_dates(period: Period, texts: Texts) -> str:
 
 
 def column_label(name: str, texts: Texts) -> str:
-    """What a column of a review's rows is called."""
+    """The label of a column in a review's rows."""
     return texts.label(f"review_column.{name}")
 
 
 def option_label(column: str, option: str, texts: Texts) -> str:
-    """What may be chosen in a column."""
+    """The label of an option in a column."""
     return texts.label(f"review_choice.{column}.{option}", option)
 
 
 def value_label(column: str, value: str, texts: Texts) -> str:
-    """What was said in a column, in the reader's words."""
+    """A value that was entered in a column, in the reader's language."""
     if column.startswith("target_"):
         try:
             return texts.money(Decimal(value))
@@ -61,24 +61,24 @@ def value_label(column: str, value: str, texts: Texts) -> str:
 
 
 def column_help(spec: FieldSpec, period: str, texts: Texts) -> str:
-    """What to know before filling in a column. `period` is the one that targets are set for."""
+    """The help text of a column. `period` is the one that targets are set for."""
     key = f"review_help.{spec.name}{'_kept' if spec.unless and spec.name.startswith('target_') else ''}"
     return texts.text(key, period=period) if texts.has(key) else ""
 
 
 def share(reached: Decimal, target: Decimal) -> str:
-    """What part of a target was reached. Never rounded up: who is below a bound is not shown at it."""
+    """The attained percentage of a target, never rounded up: an account below a bound is not shown at it."""
     percent = (100 * reached / target).quantize(Decimal("0.1"), ROUND_DOWN)
     return f"{percent.normalize():f}%" if percent else "0%"
 
 
 class AccountLine(Wire):
-    """How one account stands, in a mail."""
+    """One account in a mail, with its figures."""
 
     customer: str
     salesperson_name: str = ""
     contracts: Decimal | None = None
-    """None where figures are not spoken of (R1)."""
+    """None when no figures are shown (R1)."""
     target_contracts: Decimal = Decimal(0)
     revenue: Decimal = Decimal(0)
     target_revenue: Decimal = Decimal(0)
@@ -106,15 +106,15 @@ class AccountLine(Wire):
         return f"{words}{'；' if texts.language == 'zh' else '; '}{texts.text(f'review_proposal.{self.proposal}')}"
 
     def rows(self, texts: Texts) -> list[tuple[str, str]]:
-        """The account by itself, figure by figure."""
+        """The account alone, figure by figure."""
         if self.contracts is None:
             return []
-        said = [texts.text(f"review_choice.plan_progress.{one}") for one in self.plan_progress]
+        progress = [texts.text(f"review_choice.plan_progress.{rating}") for rating in self.plan_progress]
         figures = [
             ("contracts", of_target(self.contracts, self.target_contracts, texts)),
             ("revenue", of_target(self.revenue, self.target_revenue, texts)),
             ("payments", texts.money(self.payments)),
-            ("plan_progress", texts.join(said)),
+            ("plan_progress", texts.join(progress)),
         ]
         return [(texts.text(f"review_figures.{name}"), words) for name, words in figures if words]
 
@@ -125,7 +125,7 @@ def _figures(figures: AccountFigures) -> dict[str, Any]:
 
 
 def of_target(reached: Decimal, target: Decimal, texts: Texts) -> str:
-    """What was reached against what was to be."""
+    """The result compared with its target."""
     if not target:
         return texts.text("review_figures.without_target", reached=texts.money(reached))
     return texts.text(
@@ -137,13 +137,13 @@ def of_target(reached: Decimal, target: Decimal, texts: Texts) -> str:
 
 
 def proposal_because(figures: AccountFigures, revoke_below: Decimal, texts: Texts) -> str:
-    """R4: why the system proposes what it does, from the figures."""
-    said = figures.plan_progress
-    failed = sum(one is not PlanProgress.ON_TRACK for one in said)
+    """R4: why the system proposes to keep or revoke an account, from its figures."""
+    ratings = figures.plan_progress
+    failed = sum(rating is not PlanProgress.ON_TRACK for rating in ratings)
     plan = texts.text("review_proposal.plan_unsaid")
-    if said:
-        key = "plan_failed" if 2 * failed > len(said) else "plan_held"
-        plan = texts.text(f"review_proposal.{key}", said=len(said), failed=failed)
+    if ratings:
+        key = "plan_failed" if 2 * failed > len(ratings) else "plan_held"
+        plan = texts.text(f"review_proposal.{key}", said=len(ratings), failed=failed)
     target, reached = figures.target_contracts, texts.money(figures.contracts)
     contracts = texts.text("review_proposal.no_target", contracts=reached)
     if target:
@@ -160,7 +160,7 @@ def proposal_because(figures: AccountFigures, revoke_below: Decimal, texts: Text
 
 
 def figures_basis(figures: AccountFigures, period: Period, texts: Texts) -> str:
-    """Where the targets come from, and from which month on they are counted where it is not the first (R7)."""
+    """The source of the targets, and the first month counted when it is not the first of the period (R7)."""
     if figures.counted == ():
         return texts.text("review_figures.not_measured")
     source = texts.text(f"review_figures.source.{figures.target_source}")
@@ -171,13 +171,13 @@ def figures_basis(figures: AccountFigures, period: Period, texts: Texts) -> str:
 
 
 def account_lines(note: Mapping[str, Any] | None, account: str | None = None) -> tuple[AccountLine, ...]:
-    """How the accounts of a task's note stand, or one of them."""
+    """The accounts in a task's note, or one of them."""
     known: Sequence[AccountNote] = ReviewNote.model_validate(note).accounts if note else ()
-    return tuple(AccountLine.of(one) for one in known if account in (None, one.account))
+    return tuple(AccountLine.of(noted) for noted in known if account in (None, noted.account))
 
 
 def note_in_mail(note: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What a mail that asks for an answer says of the accounts: fields of `MailFacts`."""
+    """The accounts in a mail that asks for an answer, as fields of `MailFacts`."""
     lines = account_lines(note)
     return {
         "accounts": lines[:MOST_ACCOUNTS],

@@ -1,4 +1,4 @@
-"""Decisions in lines for people, with names in place of ids (N11)."""
+"""Decisions as lines to display, with names instead of ids (N11)."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from domain.tasks.task import Decision, TaskKind
 from texts.view_lines import DecisionLine
 
 SPEAKS_OF_OTHERS: Final = frozenset({TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION})
-"""P4, P5: the reasons of these decisions speak of other people's registrations. A refusal gives its reason by itself
-(P7)."""
+"""P4, P5: the reasons of these decisions mention other people's registrations. A refusal states its own reason (P7)."""
 
 
 def decision_lines(decided: Sequence[tuple[int, Decision]], organisation: Organisation) -> tuple[DecisionLine, ...]:
-    """Decisions with the round each was taken in, as mails and pages show them."""
+    """Decisions, each with its round, as mails and pages show them."""
     return tuple(
         DecisionLine(
             kind=decision.kind,
@@ -34,5 +33,5 @@ def decision_lines(decided: Sequence[tuple[int, Decision]], organisation: Organi
 
 
 def without_others(lines: Sequence[DecisionLine]) -> tuple[DecisionLine, ...]:
-    """The same for those whom other people's registrations are not shown to (X2)."""
+    """The lines without reasons that mention registrations which the reader may not see (X2)."""
     return tuple(line.model_copy(update={"reason": ""}) if line.kind in SPEAKS_OF_OTHERS else line for line in lines)
