@@ -9,23 +9,23 @@ from typing import Final, get_args
 
 from pydantic_core import core_schema
 
-from domain.application import Stage
-from domain.evidence import FACTS
-from domain.named_account import Obstacle
+from domain.accounts.application import Stage
+from domain.accounts.evidence import FACTS
+from domain.accounts.named_account import Obstacle
+from domain.conflicts.rulings import Ruling
+from domain.conflicts.verdict import Level
+from domain.notices import Notice
 from domain.periods import Rhythm
-from domain.project import ProjectStage
-from domain.project_life import Silence
-from domain.reviews import PlanProgress, Proposal
-from domain.rulings import Ruling
+from domain.projects.project import ProjectStage
+from domain.projects.silence import Silence
+from domain.reviews.review import PlanProgress, Proposal
 from domain.subject import SubjectType
-from domain.tasks import AskedAs, TaskKind
-from domain.verdict import Level
-from tests.unit.test_texts import needed
-from texts import mail
+from domain.tasks.task import AssigneeCapacity, TaskKind
+from tests.unit.people.test_texts import needed
 from texts.catalogue import catalogue
-from texts.mail import MailKind
+from texts.mails import mail
 
-ROOT: Final = Path(__file__).parents[2]
+ROOT: Final = Path(__file__).parents[3]
 NOT_THE_PRODUCT: Final = frozenset({"tests", "docs", "deploy"})
 CONFLICTS_GIVE: Final = ("fits_several", "learned_alias", "named_by_clerk", "one_hop", "protected")
 """Reasons that conflict detection gives beside those that a comparison of two names gives (REASONS)."""
@@ -128,11 +128,11 @@ def families() -> dict[str, Iterable[str]]:
         "late.why.project.{}": (*ProjectStage, "calling_meeting"),
         "level.{}": Level,
         "mail.label.{}": words_of_mails(),
-        "mail.label.by.{}": MailKind,
+        "mail.label.by.{}": Notice,
         "number_check.{}": (*ProjectStage, "allowed", "not_in_force"),
         "operators.kind.{}": SubjectType,
         "operators.{}": ("lapse", "refresh", "remind", "stand_in", "warn"),
-        "page.asked_{}": AskedAs,
+        "page.asked_{}": AssigneeCapacity,
         "page.asked_for.{}": TaskKind,
         "page.decide_for.{}": TaskKind,
         "page.{}_title": ("accepted", "already", "refused"),
