@@ -42,11 +42,11 @@ def read_calendar(text: str) -> AnnouncedYear:
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:
-        raise _refuse(error.lineno, "", f"不是有效的 JSON：{error.msg}", f"is not valid JSON: {error.msg}") from None
+        raise _refuse(error.lineno, "", "broken_json", why=error.msg) from None
     except (ValueError, RecursionError):
-        raise _refuse(None, "", "不是有效的 JSON", "is not valid JSON") from None
+        raise _refuse(None, "", "not_json") from None
     if not isinstance(document, dict):
-        raise _refuse(1, "", '必须是 {"year": …, "days": […]}', 'must be {"year": …, "days": […]}')
+        raise _refuse(1, "", "calendar_shape")
     return _Reader(document, *_lines(text)).read()
 
 
@@ -60,16 +60,16 @@ class _Reader:
     def read(self) -> AnnouncedYear:
         for key in self.document:
             if key not in ("year", "days", "papers") and not key.startswith("$"):
-                self._say(key, "没有这个键", "is not a known key")
+                self._say(key, "unknown_key")
         year = self.document.get("year")
         if "year" not in self.document:
-            self._say("year", "必须填写", "is missing")
+            self._say("year", "missing")
         elif type(year) is not int or not 2000 <= year < 2200:
-            self._say("year", "必须是 2000 到 2199 之间的年份", "must be a year from 2000 to 2199")
+            self._say("year", "year_range")
             year = None
         papers = self.document.get("papers")
         if papers is not None and not (isinstance(papers, list) and all(isinstance(paper, str) for paper in papers)):
-            self._say("papers", "必须是文件出处的列表", "must be a list of the announcement's addresses")
+            self._say("papers", "papers")
         days = self._days(year)
         if self.mistakes:
             raise CalendarMistakes(self.mistakes)
@@ -81,30 +81,26 @@ class _Reader:
         listed = self.document.get("days")
         if not isinstance(listed, list) or not listed:
             missing = "days" not in self.document
-            self._say(
-                "days",
-                "必须填写" if missing else "必须列出日期；尚未公布的年份请待公布后再导入",
-                "is missing" if missing else "must list days; import a year once it is announced",
-            )
+            self._say("days", "missing" if missing else "no_days")
             return found
         for index, row in enumerate(listed):
             line = self.day_lines[index] if index < len(self.day_lines) else None
             place = f"days[{index}]"
             if not isinstance(row, dict):
-                self._say(place, "必须写成 {…}", "must be written as {…}", line)
+                self._say(place, "not_a_table", line)
                 continue
             for key in row:
                 if key not in ("name", "date", "isOffDay"):
-                    self._say(f"{place}.{key}", "没有这个键", "is not a known key", line)
+                    self._say(f"{place}.{key}", "unknown_key", line)
             day = self._date(row, place, line, year)
             off = row.get("isOffDay")
             if not isinstance(off, bool):
-                self._say(f"{place}.isOffDay", "必须是 true 或 false", "must be true or false", line)
+                self._say(f"{place}.isOffDay", "bool_type", line)
             if day is None or not isinstance(off, bool):
                 continue
             if day in found:
-                at_zh, at_en = (f"（见第 {first[day]} 行）", f" (see line {first[day]})") if first[day] else ("", "")
-                self._say(f"{place}.date", f"日期重复：{day}{at_zh}", f"{day} stands here twice{at_en}", line)
+                key = "date_twice_at" if first[day] else "date_twice"
+                self._say(f"{place}.date", key, line, day=day, first=first[day])
                 continue
             found[day], first[day] = DayKind.OFF if off else DayKind.WORKING, line
         return found
@@ -112,28 +108,27 @@ class _Reader:
     def _date(self, row: dict[str, Any], place: str, line: int | None, year: int | None) -> date | None:
         written = row.get("date")
         if "date" not in row:
-            self._say(f"{place}.date", "必须填写", "is missing", line)
+            self._say(f"{place}.date", "missing", line)
             return None
         try:
             if not isinstance(written, str) or not _DATE.fullmatch(written):
                 raise ValueError
             day = date.fromisoformat(written)
         except ValueError:
-            zh = f"不是有效日期（如 2027-02-06）：{shown(written)}"
-            self._say(f"{place}.date", zh, f"is not a date such as 2027-02-06: {shown(written)}", line)
+            self._say(f"{place}.date", "calendar_date", line, written=shown(written))
             return None
         near = year is None or day.year == year or (day.year, day.month) in ((year - 1, 12), (year + 1, 1))
         if not near:
-            self._say(f"{place}.date", f"不属于 {year} 年：{day}", f"{day} is not in {year}", line)
+            self._say(f"{place}.date", "not_in_year", line, year=year, day=day)
         return day
 
-    def _say(self, field: str, zh: str, en: str, line: int | None = None) -> None:
+    def _say(self, field: str, key: str, line: int | None = None, **params: object) -> None:
         line = self.key_lines.get(field) if line is None else line
-        self.mistakes.append(Mistake(line=line, field=shown(field, 120), message_zh=zh, message_en=en))
+        self.mistakes.append(Mistake.of(line, shown(field, 120), key, **params))
 
 
-def _refuse(line: int | None, field: str, zh: str, en: str) -> CalendarMistakes:
-    return CalendarMistakes([Mistake(line=line, field=field, message_zh=zh, message_en=en)])
+def _refuse(line: int | None, field: str, key: str, **params: object) -> CalendarMistakes:
+    return CalendarMistakes([Mistake.of(line, field, key, **params)])
 
 
 def _lines(text: str) -> tuple[dict[str, int], list[int]]:

@@ -33,13 +33,9 @@ def decode_csv(content: bytes) -> str:
     Raises `RegisterMistakes` with the first line that is not UTF-8; GBK, as Chinese spreadsheets save it, is named.
     """
     if len(content) > MAX_BYTES:
-        raise _refuse(None, f"文件过大（上限 {MAX_BYTES} 字节）", f"is too large (at most {MAX_BYTES} bytes)")
+        raise _refuse(None, "too_large", limit=MAX_BYTES)
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise _refuse(
-            1,
-            "文件编码为 UTF-16，请另存为“CSV UTF-8（逗号分隔）”",
-            "the file is in UTF-16; save it as 'CSV UTF-8 (comma delimited)'",
-        )
+        raise _refuse(1, "utf16")
     try:
         return content.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -47,16 +43,8 @@ def decode_csv(content: bytes) -> str:
     try:
         content.decode("gb18030")
     except UnicodeDecodeError:
-        raise _refuse(
-            line,
-            "文件编码不是 UTF-8，请另存为“CSV UTF-8（逗号分隔）”",
-            "the file is not in UTF-8; save it as 'CSV UTF-8 (comma delimited)'",
-        ) from None
-    raise _refuse(
-        line,
-        "文件编码似为 GBK，请另存为“CSV UTF-8（逗号分隔）”",
-        "the file seems to be in GBK; save it as 'CSV UTF-8 (comma delimited)'",
-    )
+        raise _refuse(line, "not_utf8") from None
+    raise _refuse(line, "gbk")
 
 
 def read_rows(
@@ -69,7 +57,7 @@ def read_rows(
     """
     records = _records(text, mistakes)
     if not records:
-        raise RegisterMistakes(mistakes or [_mistake(1, "", "文件为空，缺少表头", "the file is empty: no header")])
+        raise RegisterMistakes(mistakes or [Mistake.of(1, "", "no_header")])
     header_line, header = records[0]
     names = _header(header_line, header, columns, required, mistakes)
     if mistakes and not any(names):
@@ -82,14 +70,7 @@ def read_rows(
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
         if len(cells) != len(names):
-            mistakes.append(
-                _mistake(
-                    line,
-                    "",
-                    f"这一行有 {len(cells)} 列，表头有 {len(names)} 列",
-                    f"the row has {len(cells)} columns, the header {len(names)}",
-                )
-            )
+            mistakes.append(Mistake.of(line, "", "row_width", cells=len(cells), headings=len(names)))
             continue
         rows.append(Row(line, {name: cell for name, cell in zip(names, cells, strict=True) if name}))
     return rows
@@ -100,7 +81,7 @@ def _records(text: str, mistakes: list[Mistake]) -> list[tuple[int, list[str]]]:
     records: list[tuple[int, list[str]]] = []
     nul = text.find("\0")
     if nul >= 0:
-        mistakes.append(_mistake(text.count("\n", 0, nul) + 1, "", "含有空字符（NUL）", "contains a NUL character"))
+        mistakes.append(Mistake.of(text.count("\n", 0, nul) + 1, "", "nul_character"))
         return records
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     while True:
@@ -110,14 +91,7 @@ def _records(text: str, mistakes: list[Mistake]) -> list[tuple[int, list[str]]]:
         except StopIteration:
             break
         except csv.Error as error:
-            mistakes.append(
-                _mistake(
-                    line,
-                    "",
-                    f"引号或格式有误（{shown(str(error))}），此行起未再读取",
-                    f"broken quotes or format ({shown(str(error))}); nothing was read from here on",
-                )
-            )
+            mistakes.append(Mistake.of(line, "", "broken_csv", why=shown(str(error))))
             break
     while records and not any(cell.strip() for cell in records[0][1]):
         records.pop(0)
@@ -139,19 +113,15 @@ def _header(
     for heading in header:
         name = known.get(_heading(heading), "")
         if not name:
-            mistakes.append(
-                _mistake(
-                    line, shown(heading.strip()), f"没有这一列：{shown(heading)}", f"unknown column {shown(heading)}"
-                )
-            )
+            mistakes.append(Mistake.of(line, shown(heading.strip()), "unknown_column", heading=shown(heading)))
         elif name in names:
-            mistakes.append(_mistake(line, name, "这一列出现了两次", "the column stands here twice"))
+            mistakes.append(Mistake.of(line, name, "column_twice"))
             name = ""
         names.append(name)
     for name in required:
         if name not in names:
             chinese = next(iter(columns[name]), name)
-            mistakes.append(_mistake(line, name, f"缺少列“{chinese}”", f"the column {name} is missing"))
+            mistakes.append(Mistake.of(line, name, "column_missing", heading=chinese, column=name))
     return names
 
 
@@ -164,9 +134,5 @@ def _line_at(content: bytes, position: int) -> int:
     return before.count(b"\n") + before.replace(b"\r\n", b"\n").count(b"\r") + 1
 
 
-def _mistake(line: int | None, field: str, zh: str, en: str) -> Mistake:
-    return Mistake(line=line, field=field, message_zh=zh, message_en=en)
-
-
-def _refuse(line: int | None, zh: str, en: str) -> RegisterMistakes:
-    return RegisterMistakes([_mistake(line, "", zh, en)])
+def _refuse(line: int | None, key: str, **params: object) -> RegisterMistakes:
+    return RegisterMistakes([Mistake.of(line, "", key, **params)])

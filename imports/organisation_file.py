@@ -21,7 +21,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from domain.base import Line
 from domain.email_address import is_email_address
 from domain.organisation import Delegation, Department, Organisation, Person, PersonId, Role
-from imports.mistakes import FileMistakes, Mistake, said, shown
+from imports.mistakes import FileMistakes, Mistake, mistake_of, shown
 from imports.toml_positions import TomlLines
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -64,18 +64,12 @@ def delegations_without_effect(text: str, company: Organisation) -> tuple[Mistak
             continue
         person, delegate = company.name_of(given.person), company.name_of(given.delegate)
         found.append(
-            Mistake(
-                line=lines.of("delegation", index, "delegate"),
-                field="delegation.delegate",
-                message_zh=(
-                    f"提示：{person} 与 {delegate} 均为销售VP，须各自独立审核大客户申请（N6），"
-                    "此项委托对主管VP审核不起作用；逾期由总经理代为审批（N12）。如需有人代为审核，请另行委托。"
-                ),
-                message_en=(
-                    f"note: {person} and {delegate} are the sales VPs, who review each application by themselves (N6): "
-                    "for VP reviews this delegation has no effect, and the general manager is asked once they are "
-                    "overdue (N12). Name somebody else as well if they are to be decided meanwhile."
-                ),
+            Mistake.of(
+                lines.of("delegation", index, "delegate"),
+                "delegation.delegate",
+                "delegation_without_effect",
+                person=person,
+                delegate=delegate,
             )
         )
     return tuple(found)
@@ -88,7 +82,7 @@ def _broken(text: str, error: Exception) -> Mistake:
         line = text.rstrip("\n").count("\n") + 1
     what = "nested too deeply" if isinstance(error, RecursionError) else shown(str(error).rpartition(" (at")[0], 200)
     what = what or "cannot be read"
-    return Mistake(line=line, field="", message_zh=f"不是有效的 TOML：{what}", message_en=f"is not valid TOML: {what}")
+    return Mistake.of(line, "", "broken_toml", why=what)
 
 
 class _Reader:
@@ -133,9 +127,9 @@ class _Reader:
 
     # -- saying what is wrong ------------------------------------------------------------------------------------
 
-    def _say(self, place: tuple[str | int, ...], zh: str, en: str) -> None:
+    def _say(self, place: tuple[str | int, ...], key: str, /, **params: object) -> None:
         field = ".".join(part for part in place if isinstance(part, str))
-        mistake = Mistake(line=self.lines.of(*place), field=shown(field, 120), message_zh=zh, message_en=en)
+        mistake = Mistake.of(self.lines.of(*place), shown(field, 120), key, **params)
         self.mistakes[mistake] = None
 
     def _unknown_keys(self, table: Table, known: Iterable[str], *place: str | int) -> None:
@@ -143,8 +137,10 @@ class _Reader:
         for key in table:
             if key not in names:
                 near = difflib.get_close_matches(key[:40], names, n=1)
-                hint_zh, hint_en = (f"，是否应为 {near[0]}？", f"; did you mean {near[0]}?") if near else ("", "")
-                self._say((*place, key), f"没有这个键{hint_zh}", f"is not a known key{hint_en}")
+                if near:
+                    self._say((*place, key), "unknown_key_near", near=near[0])
+                else:
+                    self._say((*place, key), "unknown_key")
 
     # -- one table at a time -------------------------------------------------------------------------------------
 
@@ -152,17 +148,18 @@ class _Reader:
         value = self.document.get(name, [])
         if isinstance(value, list) and all(isinstance(row, dict) for row in value):
             return value
-        self._say((name,), f"应写成多个 [[{name}]] 表", f"must be written as [[{name}]] tables")
+        self._say((name,), "tables", table=name)
         return []
 
     def _company(self) -> str:
         if "company" not in self.document:
-            self._say(("company",), *said({"type": "missing", "msg": ""}))
+            self._say(("company",), "missing")
             return ""
         try:
             return _LINE.validate_python(self.document["company"])
         except ValidationError as error:
-            self._say(("company",), *said(error.errors()[0]))
+            key, params = mistake_of(error.errors()[0])
+            self._say(("company",), key, **params)
             return ""
 
     def _models(self, name: str, model: type[Model]) -> list[Model]:
@@ -188,7 +185,8 @@ class _Reader:
                 continue  # told more clearly by _special_values
             if key == "email" and isinstance(row.get(key), str) and not is_email_address(row[key]):
                 continue
-            self._say((name, index, key), *said(detail))
+            text, params = mistake_of(detail)
+            self._say((name, index, key), text, **params)
 
     def _special_values(self, name: str, index: int, row: Table) -> None:
         """What the models would take too kindly, or refuse in words that help nobody."""
@@ -199,35 +197,23 @@ class _Reader:
             if key not in row:
                 continue
             if not isinstance(value, datetime) or value.tzinfo is None:
-                self._say(
-                    (name, index, key),
-                    "必须是带时区的日期时间，例如 2026-12-01T09:00:00+08:00",
-                    "must be a date and time with an offset, such as 2026-12-01T09:00:00+08:00",
-                )
+                self._say((name, index, key), "moment")
             elif not 2000 <= value.year < 2200:
-                self._say((name, index, key), "年份必须在 2000 到 2199 之间", "must be in the years 2000 to 2199")
+                self._say((name, index, key), "moment_range")
 
     def _person_values(self, index: int, row: Table) -> None:
         roles = row.get("roles", [])
         if not isinstance(roles, list):
-            self._say(("person", index, "roles"), "必须是角色列表", "must be a list of roles")
+            self._say(("person", index, "roles"), "roles")
             roles = []
         for role in roles:
             if role not in ROLES:
-                self._say(
-                    ("person", index, "roles"),
-                    f"没有角色“{shown(role)}”；可用：{', '.join(ROLES)}",
-                    f"unknown role {shown(role)!r}; known: {', '.join(ROLES)}",
-                )
+                self._say(("person", index, "roles"), "unknown_role", role=shown(role), known=", ".join(ROLES))
         if not isinstance(row.get("active", True), bool):
-            self._say(("person", index, "active"), *said({"type": "bool_type", "msg": ""}))
+            self._say(("person", index, "active"), "bool_type")
         email = row.get("email")
         if isinstance(email, str) and not is_email_address(email):
-            self._say(
-                ("person", index, "email"),
-                f"不是有效的邮箱地址：{shown(email)}",
-                f"is not a valid e-mail address: {shown(email)}",
-            )
+            self._say(("person", index, "email"), "email", email=shown(email))
 
     def _duplicates(self, name: str, key: str) -> None:
         seen: dict[str, int] = {}
@@ -239,8 +225,8 @@ class _Reader:
             told = key == "login" and row.get("id") == self.tables[name][first].get("id")
             if first != index and not told:
                 at = self.lines.of(name, first, key)
-                place_zh, place_en = (f"（第 {at} 行已用）", f" (already used in line {at})") if at else ("", "")
-                self._say((name, index, key), f"重复：{shown(value)}{place_zh}", f"duplicate {shown(value)}{place_en}")
+                text = "duplicate_of" if at else "duplicate"
+                self._say((name, index, key), text, value=shown(value), first=at)
 
     # -- across tables -------------------------------------------------------------------------------------------
 
@@ -248,7 +234,7 @@ class _Reader:
         if isinstance(value, str) and value in self.people:
             return True
         if isinstance(value, str):
-            self._say(place, f"没有这个人：{shown(value)}", f"unknown person {shown(value)}")
+            self._say(place, "unknown_person", person=shown(value))
         return False
 
     def _references(self) -> None:
@@ -259,11 +245,7 @@ class _Reader:
         for index, row in enumerate(self.tables["person"]):
             department = row.get("department")
             if isinstance(department, str) and department not in self.department_ids:
-                self._say(
-                    ("person", index, "department"),
-                    f"没有这个部门：{shown(department)}",
-                    f"unknown department {shown(department)}",
-                )
+                self._say(("person", index, "department"), "unknown_department", department=shown(department))
 
     def _circles(self) -> None:
         """Nobody reports to themselves, however many people stand in between. Each circle is told once."""
@@ -278,11 +260,7 @@ class _Reader:
                 names = list(path)
                 circle = [*names[names.index(person) :], person]
                 line = shown(" → ".join(circle), 200)
-                self._say(
-                    ("person", self.index_of[person], "reports_to"),
-                    f"汇报关系成环：{line}",
-                    f"reports in a circle: {line}",
-                )
+                self._say(("person", self.index_of[person], "reports_to"), "circle", circle=line)
             done.update(path)
 
     def _active(self, person_id: str, *roles: Role) -> bool:
@@ -299,36 +277,28 @@ class _Reader:
             found = shown(", ".join(managers), 200) if managers else "0"
             self._say(
                 ("person", second, "roles") if second is not None else ("person",),
-                f"必须恰好有一位在职的总经理（general_manager），现有：{found}",
-                f"there must be exactly one active general_manager, found: {found}",
+                "one_general_manager",
+                found=found,
             )
         if not any(self._active(person, Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER) for person in self.people):
-            self._say(
-                ("person",),
-                "至少要有一位在职的商务（commerce_clerk 或 commerce_manager）",
-                "there must be at least one active commerce_clerk or commerce_manager",
-            )
+            self._say(("person",), "no_commerce")
 
     def _sales_vps(self) -> None:
         place = ("sales_vps",)
         if "sales_vps" not in self.document:
-            self._say(place, *said({"type": "missing", "msg": ""}))
+            self._say(place, "missing")
             return
         named = self.document["sales_vps"]
         if not isinstance(named, list) or len(named) != 2 or not all(isinstance(one, str) for one in named):
-            self._say(place, "必须恰好列出两位销售副总的 id", "must list the ids of exactly two sales VPs")
+            self._say(place, "two_sales_vps")
             if not isinstance(named, list):
                 return
         ids = [one for one in named if isinstance(one, str)]
         if len(set(ids)) != len(ids):
-            self._say(place, "必须是两位不同的人", "must be two different people")
+            self._say(place, "different_sales_vps")
         for one in dict.fromkeys(ids):
             if self._known_person(place, one) and not self._active(one, Role.VP):
-                self._say(
-                    place,
-                    f"{shown(one)} 必须在职并具有 vp 角色",
-                    f"{shown(one)} must be active and hold the role vp",
-                )
+                self._say(place, "not_a_vp", person=shown(one))
 
     def _delegations(self) -> None:
         for index, row in enumerate(self.tables["delegation"]):
@@ -337,15 +307,13 @@ class _Reader:
             self._known_person((*place, "person"), person)
             if self._known_person((*place, "delegate"), delegate) and isinstance(delegate, str):
                 if self.people[delegate].get("active", True) is False:
-                    self._say(
-                        (*place, "delegate"), f"{shown(delegate)} 已离职", f"{shown(delegate)} is no longer active"
-                    )
+                    self._say((*place, "delegate"), "delegate_left", person=shown(delegate))
                 if delegate == person:
-                    self._say((*place, "delegate"), "不能委托给自己", "nobody can be their own delegate")
+                    self._say((*place, "delegate"), "own_delegate")
             start, end = row.get("start"), row.get("end")
             if isinstance(start, datetime) and isinstance(end, datetime) and start.tzinfo and end.tzinfo:
                 if end <= start:
-                    self._say((*place, "end"), "结束时间必须晚于开始时间", "must be after start")
+                    self._say((*place, "end"), "ends_before_start")
 
 
 __all__ = ["Mistake", "OrganisationMistakes", "delegations_without_effect", "read_organisation"]

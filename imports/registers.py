@@ -15,7 +15,7 @@ from domain.accounts.register_entries import BackgroundEntry, ProjectEntry, Regi
 from domain.base import Frozen
 from domain.names import handed_in
 from imports.csv_table import RegisterMistakes, Row, decode_csv, read_rows
-from imports.mistakes import Mistake, said, shown
+from imports.mistakes import Mistake, mistake_of, shown
 
 BACKGROUND_COLUMNS: dict[str, tuple[str, ...]] = {
     "name": ("客户名称", "名称", "公司名称", "企业名称"),
@@ -61,16 +61,16 @@ Entry = TypeVar("Entry", bound=Frozen)
 
 
 class CellMistake(Exception):
-    """What is wrong with one cell, in Chinese and English."""
+    """What is wrong with one cell: the key of a text below `mistake.`, and its parameters."""
 
-    def __init__(self, zh: str, en: str) -> None:
-        self.zh, self.en = zh, en
+    def __init__(self, key: str, /, **params: object) -> None:
+        self.key, self.params = key, params
 
 
 def _yes_or_no(cell: str) -> bool:
     word = plain_cell(cell)
     if word not in _YES | _NO:
-        raise CellMistake(f"必须填写“是”或“否”：{shown(cell)}", f"must be yes or no: {shown(cell)}")
+        raise CellMistake("yes_or_no", cell=shown(cell))
     return word in _YES
 
 
@@ -86,8 +86,7 @@ def _day(cell: str) -> date | None:
         if not 1900 <= result.year < 2200:
             raise ValueError
     except ValueError:
-        zh = f"不是有效日期（如 2026-11-30）：{shown(cell)}"
-        raise CellMistake(zh, f"is not a date such as 2026-11-30: {shown(cell)}") from None
+        raise CellMistake("cell_date", cell=shown(cell)) from None
     return result
 
 
@@ -97,8 +96,7 @@ def amount_in(cell: str) -> Decimal | None:
         return None
     plain = plain_cell(cell)
     if len(plain) > 40 or not _AMOUNT.fullmatch(plain):
-        zh = f"不是有效金额（人民币元，如 1250000.00）：{shown(cell)}"
-        raise CellMistake(zh, f"is not an amount in RMB such as 1250000.00: {shown(cell)}")
+        raise CellMistake("cell_amount", cell=shown(cell))
     return Decimal(plain.replace(",", ""))
 
 
@@ -106,9 +104,7 @@ def _status(cell: str) -> RegisteredStatus:
     status = _STATUSES.get(plain_cell(cell))
     if status is None:
         known = ", ".join(RegisteredStatus)
-        raise CellMistake(
-            f"没有这个状态：{shown(cell)}（可用：{known}）", f"unknown status {shown(cell)}; known: {known}"
-        )
+        raise CellMistake("cell_status", cell=shown(cell), known=known)
     return status
 
 
@@ -142,7 +138,7 @@ def read_background(text: str) -> tuple[BackgroundEntry, ...]:
     _once(
         ((row, (entry.uscc or entry.name, entry.source, entry.as_of)) for row, entry in entries),
         "name",
-        ("同一来源同一日期重复登记", "stands here twice for one source and date"),
+        "entry_twice",
         mistakes,
     )
     if mistakes:
@@ -157,7 +153,7 @@ def read_projects(text: str) -> tuple[ProjectEntry, ...]:
     entries = entries_of(rows, ProjectEntry, mistakes)
     # On the raw cells, so that a row with another mistake counts as well.
     ids = ((row, row.cells["id"]) for row in rows if row.cells.get("id"))
-    _once(ids, "id", ("项目编号重复", "duplicate project id"), mistakes)
+    _once(ids, "id", "project_twice", mistakes)
     for row, entry in entries:
         _sense(row, entry, mistakes)
     if mistakes:
@@ -184,13 +180,13 @@ def entries_of(
         told = set()
         for column, cell in row.cells.items():
             if not cell and model.model_fields[column].is_required():
-                mistakes.append(_at(row, column, "必须填写", "is missing"))
+                mistakes.append(_at(row, column, "missing"))
                 told.add(column)
                 continue
             try:
                 values[column] = convert.get(column, str)(cell)
             except CellMistake as wrong:
-                mistakes.append(_at(row, column, wrong.zh, wrong.en))
+                mistakes.append(_at(row, column, wrong.key, **wrong.params))
                 told.add(column)
         try:
             entries.append((row, handed_in(model, values)))
@@ -199,37 +195,34 @@ def entries_of(
                 column = str(detail["loc"][0])
                 # A column missing from the header is told once, there.
                 if column in row.cells and column not in told:
-                    mistakes.append(_at(row, column, *said(detail)))
+                    key, params = mistake_of(detail)
+                    mistakes.append(_at(row, column, key, **params))
             continue
         if told:
             entries.pop()
     return entries
 
 
-def _once(keyed: Iterable[tuple[Row, object]], column: str, words: tuple[str, str], mistakes: list[Mistake]) -> None:
+def _once(keyed: Iterable[tuple[Row, object]], column: str, key_of_text: str, mistakes: list[Mistake]) -> None:
     seen: dict[object, int] = {}
     for row, key in keyed:
         first = seen.setdefault(key, row.line)
         if first != row.line:
-            mistakes.append(_at(row, column, f"{words[0]}（见第 {first} 行）", f"{words[1]} (see line {first})"))
+            mistakes.append(_at(row, column, key_of_text, first=first))
 
 
 def _sense(row: Row, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
     """What no single cell shows."""
     if entry.closed_on is not None and entry.closed_on < entry.registered_on:
-        mistakes.append(_at(row, "closed_on", "早于登记日期", "is before registered_on"))
+        mistakes.append(_at(row, "closed_on", "closed_before_registered"))
     if entry.closed_on is not None and entry.status is RegisteredStatus.ACTIVE:
-        mistakes.append(
-            _at(row, "closed_on", "进行中的项目不能有结束日期", "must be empty while the project is active")
-        )
+        mistakes.append(_at(row, "closed_on", "closed_but_active"))
     if entry.end_user_uscc is not None and entry.end_user_name is None:
-        mistakes.append(
-            _at(row, "end_user_name", "填写了最终用户信用代码，须填写名称", "is missing beside end_user_uscc")
-        )
+        mistakes.append(_at(row, "end_user_name", "end_user_name"))
 
 
-def _at(row: Row, column: str, zh: str, en: str) -> Mistake:
-    return Mistake(line=row.line, field=column, message_zh=zh, message_en=en)
+def _at(row: Row, column: str, key: str, /, **params: object) -> Mistake:
+    return Mistake.of(row.line, column, key, **params)
 
 
 __all__ = [

@@ -64,9 +64,7 @@ def _month(cell: str) -> date:
         if not 2000 <= result.year < 2200:
             raise ValueError
     except ValueError:
-        raise CellMistake(
-            f"不是有效月份（如 2026-11）：{shown(cell)}", f"is not a month such as 2026-11: {shown(cell)}"
-        ) from None
+        raise CellMistake("cell_month", cell=shown(cell)) from None
     return result
 
 
@@ -85,8 +83,7 @@ def read_results(text: str) -> ResultsRead:
     mistakes: list[Mistake] = []
     rows = read_rows(text, RESULT_COLUMNS, required_columns(ResultEntry), mistakes)
     if rows and not rows[0].cells.keys() & {"account", "customer"}:
-        zh, en = "缺少列“客户名称”或“大客户编号”", "the column customer or account is missing"
-        mistakes.append(Mistake(line=1, field="customer", message_zh=zh, message_en=en))
+        mistakes.append(Mistake.of(1, "customer", "account_or_customer_column"))
     entries = entries_of(rows, ResultEntry, mistakes, _CONVERT)
     return ResultsRead(
         rows=tuple(ResultRow(line=row.line, entry=entry) for row, entry in entries), mistakes=tuple(mistakes)
@@ -107,19 +104,13 @@ def results_by_account(
     for row in read.rows:
         entry = row.entry
         if entry.month > next_month:
-            mistakes.append(
-                _wrong(row, "month", f"还没有到：{entry.month:%Y-%m}", f"is still to come: {entry.month:%Y-%m}")
-            )
+            mistakes.append(_wrong(row, "month", "future_month", month=f"{entry.month:%Y-%m}"))
         account = _account_meant(row, names, live, mistakes)
         if account is None:
             continue
         first = lines.setdefault((account, entry.month), row.line)
         if first != row.line:
-            zh, en = (
-                f"同一客户同一月份重复（见第 {first} 行）",
-                f"stands here twice for one account and month (see line {first})",
-            )
-            mistakes.append(_wrong(row, "month", zh, en))
+            mistakes.append(_wrong(row, "month", "month_twice", first=first))
         found[account, entry.month] = entry
     if mistakes:
         raise RegisterMistakes(mistakes)
@@ -133,25 +124,19 @@ def _account_meant(
     entry = row.entry
     if entry.account is None:
         if entry.customer is None:
-            mistakes.append(_wrong(row, "customer", "客户名称和大客户编号须填写一项", "is missing, and so is account"))
+            mistakes.append(_wrong(row, "customer", "account_or_customer"))
         elif entry.customer in live:
             return live[entry.customer]
         else:
-            zh, en = "没有这个名称的大客户（须与登记名称完全一致）", "no Named Account has exactly this customer's name"
-            mistakes.append(_wrong(row, "customer", f"{zh}：{shown(entry.customer)}", f"{en}: {shown(entry.customer)}"))
+            mistakes.append(_wrong(row, "customer", "unknown_customer", customer=shown(entry.customer)))
         return None
     if entry.account not in names:
-        zh, en = f"没有这个编号的大客户：{shown(entry.account)}", f"there is no such account: {shown(entry.account)}"
-        mistakes.append(_wrong(row, "account", zh, en))
+        mistakes.append(_wrong(row, "account", "unknown_account", account=shown(entry.account)))
         return None
     if entry.customer is not None and entry.customer != names[entry.account]:
-        zh, en = (
-            f"与编号不符，该编号是“{shown(names[entry.account])}”",
-            f"is not this account's: {shown(names[entry.account])}",
-        )
-        mistakes.append(_wrong(row, "customer", zh, en))
+        mistakes.append(_wrong(row, "customer", "other_customer", customer=shown(names[entry.account])))
     return entry.account
 
 
-def _wrong(row: ResultRow, column: str, zh: str, en: str) -> Mistake:
-    return Mistake(line=row.line, field=column, message_zh=zh, message_en=en)
+def _wrong(row: ResultRow, column: str, key: str, /, **params: object) -> Mistake:
+    return Mistake.of(row.line, column, key, **params)

@@ -204,7 +204,7 @@ async def test_verify_prints_the_head_exports_the_record_and_proves_the_export_a
     said = await run("verify", lang="en_US.UTF-8")
     assert said.code == 0
     assert said.out.startswith("2 entries, head 2:")
-    assert said.out.endswith(": the record is intact.\n")
+    assert said.out.endswith(", the record is intact.\n")
     head = said.out.split()[3].rstrip(",")
     export = tmp_path / "record.jsonl"
     assert (await run("verify", "--anchor", head, "--export", export)).code == 0

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain.accounts.application import OptionalUscc
 from domain.accounts.uscc import kept_apart
 from domain.conflicts.verdict import Level
-from imports.mistakes import said
+from imports.mistakes import Mistake, mistake_of
 from matching.parties import Party, compare
 
 CODE, OTHER_CODE = "91320594MA27XK3C44", "91310115MA1K4BCD29"
@@ -48,9 +48,10 @@ def test_any_other_is_refused_and_why(written: str, wrong: str) -> None:
     with pytest.raises(ValidationError) as caught:
         FIELD.validate_python(written)
     assert [error["type"] for error in caught.value.errors()] == [wrong]
-    zh, en = said(caught.value.errors()[0])
-    assert "码" in zh or "注册号" in zh
-    assert "code" in en.lower() or "registration number" in en
+    key, params = mistake_of(caught.value.errors()[0])
+    mistake = Mistake.of(None, "uscc", key, **params)
+    assert "码" in mistake.message_zh or "注册号" in mistake.message_zh
+    assert "code" in mistake.message_en.lower() or "registration number" in mistake.message_en
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,7 @@ def test_the_good_file_survives_a_round_trip_through_json() -> None:
         pytest.param('["vp.a", "vp.b"]', '["vp.a"]', "sales_vps", "exactly two", "sales_vps", id="one sales VP"),
         pytest.param('["vp.a", "vp.b"]', '["vp.a", "vp.a"]', "sales_vps", "different", "sales_vps", id="VP twice"),
         pytest.param('["vp.a", "vp.b"]', '"vp.a"', "sales_vps", "exactly two", "sales_vps", id="VPs not a list"),
-        pytest.param('["vp.a", "vp.b"]', '["vp.a", "boss"]', "sales_vps", "hold the role vp", "sales_vps", id="no VP"),
+        pytest.param('["vp.a", "vp.b"]', '["vp.a", "boss"]', "sales_vps", "have the role vp", "sales_vps", id="no VP"),
         pytest.param('["vp.a", "vp.b"]', '["vp.a", "gone"]', "sales_vps", "be active", "sales_vps", id="VP who left"),
         pytest.param('["vp.a", "vp.b"]', '["vp.a", "who"]', "sales_vps", "unknown person", "sales_vps", id="who"),
         pytest.param('sales_vps = ["vp.a", "vp.b"]\n', "", "sales_vps", "missing", None, id="no sales VPs"),

@@ -208,6 +208,7 @@ def test_both_languages_have_the_same_placeholders() -> None:
 
 COUNTS = frozenset(
     {
+        "cells",
         "count",
         "days",
         "decimal_places",

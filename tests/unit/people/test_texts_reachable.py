@@ -129,6 +129,7 @@ def families() -> dict[str, Iterable[str]]:
         "level.{}": Level,
         "mail.label.{}": words_of_mails(),
         "mail.label.by.{}": Notice,
+        "mistake.{}": errors(),
         "number_check.{}": (*ProjectStage, "allowed", "not_in_force"),
         "operators.kind.{}": SubjectType,
         "operators.{}": ("lapse", "refresh", "remind", "stand_in", "warn"),
