@@ -192,17 +192,17 @@ LITIGATION, CREDIT = EvidenceKind.LITIGATION, EvidenceKind.CREDIT
         (
             litigation(listed(LITIGATION, related=True, name="母公司甲", lawsuit_with_us="no")),
             "没有资料（各来源均无记录，不等于没有问题）；关联客户母公司甲（母公司）：与我司无诉讼",
-            "no information (no source knows the customer, which is not the same as nothing being wrong); "
+            "no information (no source has a record of the customer, which does not mean that there are no problems); "
             "related party 母公司甲 (母公司): no lawsuit with us",
         ),
         (
             litigation(listed(LITIGATION, lawsuit_with_us="yes"), available=False),
             "未能取得，请人工核实；与我司有诉讼",
-            "not available, please look for yourself; a lawsuit with us",
+            "not available; please check for yourself; a lawsuit with us",
         ),
         (
-            litigation(listed(CREDIT, rating="AA"), kind=CREDIT),
-            "没有资料（各来源均无记录，不等于没有问题）；信用评级：AA",
+            litigation(listed(CREDIT, number="AA"), kind=CREDIT),
+            "没有资料（各来源均无记录，不等于没有问题）；编号：AA",
             None,
         ),
     ],
@@ -228,7 +228,7 @@ def test_n4_of_many_entries_the_gravest_are_said_and_how_many_more_there_are() -
     [
         (accounts(collision("甲")), "甲，不利", "甲, adverse"),
         (accounts(collision("甲"), collision("乙", grave=False)), "甲、乙，其中不利 1 条，待核对 1 条", None),
-        (accounts(collision("甲", grave=False)), "甲，待核对", "甲, to be looked at"),
+        (accounts(collision("甲", grave=False)), "甲，待核对", "甲, to check"),
         (
             accounts(*(collision(name) for name in "甲乙丙丁戊己"), more=2),
             "甲、乙、丙、丁、戊 等 8 条，其中不利 6 条",
@@ -246,7 +246,7 @@ def test_n4_of_many_entries_the_gravest_are_said_and_how_many_more_there_are() -
             "机房，待核对",
             None,
         ),
-        (accounts(kind=EvidenceKind.ACCOUNTS_HELD), "未发现", "nothing found"),
+        (accounts(kind=EvidenceKind.ACCOUNTS_HELD), "未发现", "none found"),
     ],
 )
 def test_n3_n4_what_was_found_is_named_and_not_counted(item: Evidence, zh: str, en: str | None) -> None:

@@ -130,8 +130,8 @@ PEOPLE = [{"id": "gao.yuan", "name": "高媛"}, {"id": "li.qiang", "name": "李�
             "en",
             (
                 "Credit standing (background register: 2 on record)",
-                "Litigation (background register: could not be asked)",
-                "Projects now registered (project register: nothing on record)",
+                "Litigation (background register: unavailable)",
+                "Registered projects (project register: nothing on record)",
                 "Who is asked: 高媛 (in person), 李强 (delegate, on behalf of 李明)",
                 "objection to a refusal (P8)",
                 "Id p-9",
@@ -165,5 +165,5 @@ def test_x4_labels_of_an_english_dossier_begin_with_a_capital() -> None:
     project = {"id": "p1", "name": "Core", "weaker_matches": 0, "credits": [{"person": PEOPLE[0], "percent": "100"}]}
     html = render_dossier({"project": project}, language="en")
     labels = re.findall(r"<(?:dt|h2|th scope=\"col\")>([^<]+)<", html)
-    assert "Weaker matches left out" in labels
+    assert "Weaker matches not listed" in labels
     assert [label for label in labels if not label[0].isupper()] == []

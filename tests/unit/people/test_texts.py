@@ -228,7 +228,7 @@ COUNTS = frozenset(
     }
 )
 """Parameters that say how many of something there are."""
-THE_SAME_FOR_ONE = frozenset({"evidence_line.found"})
+THE_SAME_FOR_ONE = frozenset({"dossier.gathered.found", "evidence_line.found", "evidence_line.names_and_more"})
 """English texts with a count in which no word depends on it: 1 found, 2 found."""
 
 

@@ -14,6 +14,7 @@ from domain.accounts.evidence import FACTS
 from domain.accounts.named_account import Obstacle
 from domain.conflicts.rulings import Ruling
 from domain.conflicts.verdict import Level
+from domain.disputes.dispute import Origin
 from domain.notices import Notice
 from domain.periods import Rhythm
 from domain.projects.project import ProjectStage
@@ -108,12 +109,15 @@ def families() -> dict[str, Iterable[str]]:
         "demo.portal_{}": ("approve",),
         "detail.{}": names(),
         "detail_value.{}": ("no", "yes"),
+        "dispute_origin.{}": Origin,
+        "dossier.gathered.{}": ("found", "nothing", "unavailable"),
         "dossier.label.{}": names(),
         "dossier.section.{}": names(),
         "eligibility.e2.arrears.{}": constants(),
         "eligibility.e2.lawsuit.{}": constants(),
         "eligibility.e2.legal-person.{}": ("failed",),
         "error.{}": errors(),
+        **{f"evidence_line.said.{fact}.{{}}": ("no", "yes") for fact in FACTS.values()},
         "event.{}": events(),
         "fault.{}": constants(),
         "field.{}": names(),
