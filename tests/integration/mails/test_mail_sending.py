@@ -197,5 +197,5 @@ async def test_x3_a_report_whose_sheet_could_not_be_read_is_tried_again_soon(pos
 
     assert await post.sender.send_due() == 1
     (row,) = await post.rows()
-    assert row.last_error.startswith("RecordAway")
+    assert row.last_error.startswith("DatabaseUnavailable")
     assert row.minutes < 10
