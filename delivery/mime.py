@@ -1,26 +1,24 @@
-"""The message that goes out: headers, text and HTML of a rendered mail as the bytes that a mail server takes.
+"""The message that goes out: headers, text and HTML of a rendered mail as the bytes that a mail server receives.
 
-Its structure is always the same and written down here; the standard library encodes the headers and reads them back.
-Building a tree of its message objects and writing that out took twice as long (ran), with `EmailMessage` ten times.
-
-Display strings never reach a header as they were typed: Python 3.11.7 writes an encoded word that holds CRLF as a
-header of its own. They are cleaned, and every header but the plainest is read back and compared before it may go out.
+`email.message.EmailMessage` builds it. Display strings never reach a header as they were typed: Python 3.11.7 writes an
+encoded word that holds CRLF as a header of its own. They are cleaned, and every header but the plainest is read back
+and compared before it may go out.
 """
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
 from collections.abc import Sequence
 from datetime import datetime
 from email.errors import HeaderParseError
-from email.header import Header, decode_header
+from email.headerregistry import Address
+from email.message import EmailMessage
 from email.parser import HeaderParser
-from email.policy import compat32
-from email.utils import format_datetime, formataddr, parseaddr
+from email.policy import EmailPolicy
+from email.utils import format_datetime
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from domain.base import Frozen
 from domain.email_address import is_email_address
@@ -28,16 +26,18 @@ from texts.lines import header_text
 from texts.mails.mail import RenderedMail
 
 LONGEST_MESSAGE_ID: Final = 77
-"""A longer one does not fit a line, and ids that are broken up thread nothing."""
+"""Characters; a longer one always becomes the same shorter one."""
 LINE: Final = 76
 """Characters of a line, encoded words and base64 included."""
 HEADERS_KEPT: Final = 1024
-"""Headers that are remembered, encoded and read back: all mails of a process have one subject, many one reader."""
+"""Headers that are cached: all mails of a process share one subject, many share one recipient."""
+ALTERNATIVES: Final = "=_alternatives"
+"""Separates the parts. Fixed, so that a repeat has the same bytes; base64 lines never contain `_`."""
+FILES: Final = "=_files"
 _MESSAGE_ID = re.compile(r"<[A-Za-z0-9.!#$%&'*+/=^_`{|}~-]+@[A-Za-z0-9.-]+>")
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,100}")
-_AS_IT_IS = re.compile(r"[A-Za-z0-9<][A-Za-z0-9<>@.,:;+_ -]*")
-"""Ids, dates and plain words: nothing to encode, and nothing that anyone could read otherwise."""
-_HEADERS_ONLY = HeaderParser(policy=compat32)
+_PLAIN_LINE = re.compile(r"[A-Za-z-]+: [A-Za-z0-9<][A-Za-z0-9<>@.,:;+_ -]*\r\n")
+"""Ids, dates and plain words: nothing encoded, and nothing that could be read in another way."""
 
 
 class MailRefused(ValueError):
@@ -55,20 +55,13 @@ class FinishedMail(Frozen):
 
 
 class Attachment(NamedTuple):
-    """A file that goes along."""
+    """An attached file."""
 
     name: str
     """Letters, digits, dots and hyphens."""
     type: str
     """Its media type."""
     content: bytes
-
-
-class _Mailbox(NamedTuple):
-    """A display name, which may be empty, and a usable address."""
-
-    name: str
-    address: str
 
 
 def build_message(
@@ -97,33 +90,31 @@ def build_message(
         raise ValueError("the date of a mail needs a time zone")
     own_id, root_id = _message_id(message_id), _message_id(thread_id)
     writer, reader = _sender(sender), _mailbox(to_name, to_address)
-    headers: list[tuple[str, str | _Mailbox]] = [
-        ("Subject", header_text(rendered.subject, 200)),
-        ("From", writer),
-        ("To", reader),
-        ("Date", format_datetime(date)),
-        ("Message-ID", own_id),
-        ("Auto-Submitted", "auto-generated"),
-        ("X-Auto-Response-Suppress", "All"),
-    ]
+    message = EmailMessage(policy=_CHECKED)
+    message["Subject"] = header_text(rendered.subject, 200)
+    message["From"] = str(writer)
+    message["To"] = str(reader)
+    message["Date"] = format_datetime(date)
+    message["Message-ID"] = own_id
+    message["Auto-Submitted"] = "auto-generated"
+    message["X-Auto-Response-Suppress"] = "All"
     if root_id != own_id:
-        headers += [("In-Reply-To", root_id), ("References", root_id)]
-    # One boundary per message id and part: a repeat is the same mail byte for byte.
-    boundary = "=_" + re.sub(r"[^A-Za-z0-9]", "", own_id)[:40]
-    parts = [
-        _encoded('text/plain; charset="utf-8"', rendered.text),
-        _encoded('text/html; charset="utf-8"', rendered.html),
-    ]
+        message["In-Reply-To"] = message["References"] = root_id
+    message.set_content(rendered.text, cte="base64")
+    message.make_alternative(boundary=ALTERNATIVES)
+    message.add_alternative(rendered.html, subtype="html", cte="base64")
     if invitation:
         method = "CANCEL" if "\r\nMETHOD:CANCEL\r\n" in invitation else "REQUEST"
-        parts.append(_encoded(f'text/calendar; charset="utf-8"; method="{method}"', invitation))
-    kind, body = _together("alternative", f"{boundary}_=", parts)
-    if invitation:
+        message.add_alternative(invitation, subtype="calendar", cte="base64", params={"method": method})
         attachments = (Attachment("invite.ics", "application/ics", invitation.encode()), *attachments)
     if attachments:
-        kind, body = _together("mixed", f"{boundary}_1=", [f"{kind}\r\n{body}", *map(_file, attachments)])
-    wire = "".join((kind, *(_line(name, value) for name, value in headers), "\r\n", body)).encode("ascii")
-    return FinishedMail(sender=writer.address, recipient=reader.address, wire=wire)
+        message.make_mixed(boundary=FILES)
+    for file in attachments:
+        if not _FILE_NAME.fullmatch(file.name):
+            raise MailRefused("not a usable file name")
+        maintype, _, subtype = file.type.partition("/")
+        message.add_attachment(file.content, maintype=maintype, subtype=subtype, filename=file.name)
+    return FinishedMail(sender=writer.addr_spec, recipient=reader.addr_spec, wire=message.as_bytes())
 
 
 def _message_id(value: str) -> str:
@@ -140,91 +131,70 @@ def _message_id(value: str) -> str:
     return short
 
 
-def _mailbox(name: str, address: str) -> _Mailbox:
+def _mailbox(name: str, address: str) -> Address:
     if not is_email_address(address):
         raise MailRefused("not a usable mail address")
-    return _Mailbox(header_text(name, 60), address)
+    local, _, domain = address.rpartition("@")
+    return Address(header_text(name, 60), local, domain)
 
 
-def _sender(sender: str) -> _Mailbox:
+def _sender(sender: str) -> Address:
     named = re.fullmatch(r"\s*(.*?)\s*<([^<>]+)>\s*", sender)
     return _mailbox(named[1].strip('"'), named[2]) if named else _mailbox("", sender.strip())
 
 
-def _written(name: str, value: str | _Mailbox) -> str | Header:
-    if isinstance(value, str):
-        return value if value.isascii() else Header(value, "utf-8", header_name=name)
-    if value.name.isascii():
-        return formataddr(value)
-    shown = Header(value.name, "utf-8", header_name=name)
-    shown.append(f"<{value.address}>", "us-ascii")
-    return shown
+_POLICY: Final = EmailPolicy(linesep="\r\n", max_line_length=LINE)
+_UNFOLDED: Final = EmailPolicy(linesep="\r\n", max_line_length=None)
+"""For ids: the library folds a long one into encoded words, which no mail program follows."""
+_HEADERS: Final = HeaderParser(policy=_POLICY)
 
 
-def _line(name: str, value: str | _Mailbox) -> str:
-    """One header as it goes out. Its lines end with CRLF, and only the first of them can begin a header."""
-    if isinstance(value, str) and _AS_IT_IS.fullmatch(value) and len(name) + len(value) + 2 <= LINE:
-        return f"{name}: {value}\r\n"
-    return _encoded_line(name, value)
+class _Checked(EmailPolicy):
+    """Reads back each header that is written. Caches headers: parsing and folding them is most of a mail's cost."""
+
+    def header_max_count(self, name: str) -> int | None:
+        return _max_count(name)
+
+    def header_store_parse(self, name: str, value: str) -> tuple[str, Any]:
+        return name, _header(name, value)
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return _line(name, value)
+
+
+_CHECKED: Final = _Checked(linesep="\r\n", max_line_length=LINE)
 
 
 @lru_cache(HEADERS_KEPT)
-def _encoded_line(name: str, value: str | _Mailbox) -> str:
-    written = _written(name, value)
-    if isinstance(written, Header) or len(f"{name}: {written}") > LINE:
-        header = written if isinstance(written, Header) else Header(written, header_name=name)
-        written = header.encode(linesep="\r\n", maxlinelen=LINE)
-    line = f"{name}: {written}\r\n"
-    _read_back(line, name, value)
-    return line
+def _max_count(name: str) -> int | None:
+    return _POLICY.header_max_count(name)
 
 
-def _file(file: Attachment) -> str:
-    if not _FILE_NAME.fullmatch(file.name):
-        raise MailRefused("not a usable name of a file")
-    return _encoded(file.type, file.content, f'Content-Disposition: attachment; filename="{file.name}"\r\n')
+@lru_cache(HEADERS_KEPT)
+def _header(name: str, value: str) -> Any:
+    return _POLICY.header_store_parse(name, value)[1]
 
 
-def _encoded(kind: str, content: str | bytes, further: str = "") -> str:
-    """One part with its headers. `further`: headers beside the usual ones, as lines."""
-    code = b64encode(content.encode() if isinstance(content, str) else content).decode("ascii")
-    lines = "\r\n".join([code[at : at + LINE] for at in range(0, len(code), LINE)])
-    return f"Content-Type: {kind}\r\nMIME-Version: 1.0\r\nContent-Transfer-Encoding: base64\r\n{further}\r\n{lines}\r\n"
+@lru_cache(HEADERS_KEPT)
+def _line(name: str, value: str) -> bytes:
+    policy = _UNFOLDED if name in ("Message-ID", "In-Reply-To", "References") else _POLICY
+    line: str = policy.fold(name, value)
+    if not _PLAIN_LINE.fullmatch(line):
+        _read_back(line, name, value)
+    return line.encode("ascii")
 
 
-def _together(kind: str, boundary: str, parts: Sequence[str]) -> tuple[str, str]:
-    """Several parts in one: the headers that say so, as lines, and the body."""
-    body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
-    headers = f'Content-Type: multipart/{kind};\r\n boundary="{boundary}"\r\nMIME-Version: 1.0\r\n'
-    return headers, f"{body}--{boundary}--\r\n"
-
-
-def _read_back(line: str, name: str, meant: str | _Mailbox) -> None:
+def _read_back(line: str, name: str, meant: str) -> None:
     """Read a finished header as a mail program would: that one and no other, with the value that was meant."""
     try:
-        found = _HEADERS_ONLY.parsestr(f"{line}\r\n")
-        read = [(other, _understood(other, str(value))) for other, value in found.items()]
+        found = _HEADERS.parsestr(f"{line}\r\n")
+        read = [(other, _without_spaces(value)) for other, value in found.items()]
     except (HeaderParseError, ValueError, LookupError) as error:
         raise MailRefused("a header of the mail cannot be read back") from error
-    if read != [(name, _comparable(meant))] or found.get_payload():
+    if read != [(name, _without_spaces(meant))] or found.get_payload():
         raise MailRefused("a header of the mail does not read back as it was written")
 
 
-def _understood(name: str, raw: str) -> str | _Mailbox:
-    if name in ("From", "To"):
-        shown, address = parseaddr(raw)
-        return _comparable(_Mailbox(_decoded(shown), address))
-    return _comparable(_decoded(raw))
-
-
-def _decoded(value: str) -> str:
-    return "".join(
-        part if isinstance(part, str) else part.decode(charset or "ascii") for part, charset in decode_header(value)
-    )
-
-
-def _comparable(value: str | _Mailbox) -> str | _Mailbox:
-    # Where a header is folded, its spaces may change.
-    if isinstance(value, str):
-        return "".join(value.split())
-    return _Mailbox("".join(value.name.split()), value.address)
+def _without_spaces(value: str) -> str:
+    """Where a header is folded, its spaces may change."""
+    return "".join(value.split())

@@ -63,7 +63,7 @@ class MailSender:
         self._facts = facts
         self._settings = settings
         self._wake = wake
-        self._server = MailServer(settings, timeout=SMTP_TIMEOUT)
+        self._server = MailServer(settings)
 
     async def run(self) -> None:
         """Send for ever; ends by cancellation."""
@@ -135,7 +135,7 @@ class MailSender:
             invitation=facts.invitation,
             attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
         )
-        await self._server.take(message)
+        await self._server.send(message)
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
         """The sheet of the very part of the report that the mail speaks of."""

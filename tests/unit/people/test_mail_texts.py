@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from delivery.mime import Attachment, MailRefused, _read_back, build_message
+from delivery.mime import ALTERNATIVES, FILES, Attachment, MailRefused, _read_back, build_message
 from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.notices import Notice
@@ -320,8 +320,8 @@ def test_d2_an_invitation_goes_out_to_be_accepted_and_as_a_file() -> None:
 @given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from("=?\r\n-_: ;,张")), max_size=150))
 def test_d2_an_invitation_adds_no_header_and_no_part_of_its_own(name: str) -> None:
     """D2: whatever a meeting or a reader is called, and whatever the calendar holds."""
-    boundary = "--=_m1examplecn_=\r\n"
-    calendar = INVITATION + boundary + header_text(name) + "\r\n" + boundary
+    boundaries = f"--{ALTERNATIVES}\r\n--{FILES}\r\n"
+    calendar = INVITATION + boundaries + header_text(name) + "\r\n" + boundaries
     wire = built(render_mail(facts(customer_name=name, reason=name)), to_name=name, invitation=calendar)
     read = received(wire)
     assert sorted(read) == sorted(HEADERS)
