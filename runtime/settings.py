@@ -112,6 +112,8 @@ class Settings(BaseSettings):
 
     api_host: str = "127.0.0.1"
     api_port: Port = 8700
+    worker_health_host: str = "127.0.0.1"
+    """The address the worker's health and metrics are served on: every address of a container, loopback elsewhere."""
     worker_health_port: Port = 8705
     worker_metrics_port: Port | None = None
     """Where the engine's SDK shows its own Prometheus figures; not at all when empty."""

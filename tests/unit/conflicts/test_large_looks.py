@@ -14,6 +14,7 @@ from subprocess import PIPE
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
 from activities.under_way import UnderWay
@@ -25,6 +26,7 @@ from conflicts.judging import costs, judge
 from domain.policy import load_policy
 from matching.parties import Party, PartyRole, compare, may_be_same
 from runtime.health import HealthServer
+from runtime.settings import Settings
 
 BOUNDS = load_policy().matching
 NAMES = [
@@ -154,16 +156,16 @@ async def test_x3_a_worker_whose_steps_stand_is_not_ready_and_says_how_many() ->
 
     client: Any = SimpleNamespace(service_client=SimpleNamespace(check_health=healthy))
     worker: Any = SimpleNamespace(is_running=True)
-    settings: Any = SimpleNamespace(worker_health_port=0)
     standing = 0
-    face = HealthServer(settings, client, worker, lambda: standing)
-    assert await face._reply("/readyz") == ("200 OK", b"ready\n")
-    standing = 3
-    status, body = await face._reply("/readyz")
-    assert status.startswith("503")
-    assert body.startswith(b"3 steps")
-    _, figures = await face._reply("/metrics")
-    assert b"baobei_steps_standing " in figures
+    server = HealthServer(Settings(embedded=True), client, worker, lambda: standing)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(server.app), base_url="http://worker") as probe:
+        ready = await probe.get("/readyz")
+        assert (ready.status_code, ready.text) == (200, "ready\n")
+        standing = 3
+        stalled = await probe.get("/readyz")
+        assert stalled.status_code == 503
+        assert stalled.text.startswith("3 steps")
+        assert "baobei_steps_standing " in (await probe.get("/metrics")).text
 
 
 STARTS_A_JUDGE = """

@@ -178,6 +178,13 @@ def test_health_is_asked_where_the_process_listens() -> None:
     assert f":{worker['environment']['BAOBEI_WORKER_HEALTH_PORT']}/readyz" in worker["healthcheck"]["test"][-1]
 
 
+def test_every_address_of_a_container_is_listened_on_and_only_some_ports_are_published() -> None:
+    """Otherwise nothing outside the container reaches `/metrics`."""
+    assert SERVICES["api"]["environment"]["BAOBEI_API_HOST"] == "0.0.0.0"
+    assert SERVICES["worker"]["environment"]["BAOBEI_WORKER_HEALTH_HOST"] == "0.0.0.0"
+    assert "ports" not in SERVICES["worker"]
+
+
 def test_the_engine_and_the_database_are_reached_by_nobody_outside() -> None:
     published = {service: body["ports"] for service, body in SERVICES.items() if "ports" in body}
     assert set(published) == {"api", "temporal-ui", "mail"}

@@ -42,7 +42,7 @@ RESERVED: dict[str, frozenset[str]] = {
     "asyncpg": frozenset({"db", "activities", "delivery"}) | COMPOSITION,
     "alembic": frozenset({"db"}) | COMPOSITION,
     "fastapi": frozenset({"api", "web", "embedded"}),
-    "starlette": frozenset({"api", "web", "embedded"}),
+    "starlette": frozenset({"api", "web", "embedded", "runtime"}),
     "temporalio": frozenset(ALLOWED) - {"domain", "matching", "conflicts", "texts", "db", "reports", "imports", "web"},
     "asyncio": frozenset(ALLOWED) - {"domain", "matching", "texts", "crypto", "reports"},
 }
