@@ -5,19 +5,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import itertools
 import os
 import secrets
 import signal
 import sys
+import threading
 from datetime import UTC, datetime
 from email.header import Header
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, parse_mail, read_mails, said_beside
@@ -26,77 +27,56 @@ from embedded.processes.processes import Command
 from embedded.servers.service import Service, project_root, tcp_answers
 
 SIZE_LIMIT = 32 * 1024 * 1024
-"""The largest mail taken, in bytes."""
+"""The largest mail accepted, in bytes."""
 
 
-class MailSink:
-    """Takes mail on the loopback address and stores each as `directory`/<arrival>.eml before it says so.
+class MailSink(Controller):
+    """Accepts mail on the loopback address, in a thread, and stores each as `directory`/<arrival>.eml.
 
     Args:
-        directory: where the mails go; made when missing.
-        port: 0 picks a free one, see `port` after the start.
+        directory: where the mails go; created when missing.
+        port: must be free. Entering the context raises OSError when it is not.
     """
 
-    def __init__(self, directory: Path, port: int = 0) -> None:
+    def __init__(self, directory: Path, port: int) -> None:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super().__init__(_Store(directory), hostname=HOST, port=port, data_size_limit=SIZE_LIMIT)
         self.directory = directory
-        self.port = port
-        self._server: asyncio.Server | None = None
-        self._numbers = itertools.count()
 
-    async def start(self) -> None:
-        """Raises OSError when the port is taken or the directory cannot be made."""
-        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._session, HOST, self.port, start_serving=True)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def __aenter__(self) -> Self:
-        await self.start()
+    def __enter__(self) -> Self:
+        self.start()
         return self
 
-    async def __aexit__(
+    def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.stop()
+        self.stop()
 
     def mails(self, to: str | None = None) -> list[ReceivedMail]:
         """What has arrived, oldest first; only for the address `to` when given."""
         return read_mails(self.directory, to)
 
-    def _session(self) -> SMTP:
-        loop = asyncio.get_running_loop()
-        return SMTP(self, hostname="localhost", enable_SMTPUTF8=True, data_size_limit=SIZE_LIMIT, loop=loop)
 
-    async def handle_EHLO(
-        self,
-        server: SMTP,  # noqa: ARG002
-        session: Session,
-        envelope: Envelope,  # noqa: ARG002
-        hostname: str,
-        replies: list[str],
-    ) -> list[str]:
-        """RFC 2920: commands may come together; they are read one by one all the same."""
-        session.host_name = hostname
-        return [*replies[:-1], "250-PIPELINING", replies[-1]]
+class _Store:
+    """Stores a mail before it is acknowledged: the sender may forget it after the 250."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._numbers = itertools.count()
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: ARG002
         content = envelope.content if isinstance(envelope.content, bytes) else b""
         try:
-            await asyncio.to_thread(self._store, envelope.mail_from or "", list(envelope.rcpt_tos), content)
+            self._store(envelope.mail_from or "", list(envelope.rcpt_tos), content)
         except OSError as error:
             return f"451 4.3.0 cannot store it now: {error.strerror}"
         return "250 2.0.0 stored"
 
     def _store(self, sender: str, recipients: list[str], content: bytes) -> None:
-        """Whole and on disk, or not at all: the sender may forget the mail once we have said 250."""
+        """Whole and on disk, or not at all."""
         # The number keeps two mails of one microsecond in order.
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f%z}-{next(self._numbers):06d}-{secrets.token_hex(3)}"
-        partial, final = self.directory / f".{name}.partial", self.directory / f"{name}.eml"
+        partial, final = self._directory / f".{name}.partial", self._directory / f"{name}.eml"
         whole = _header(ENVELOPE_FROM, sender) + _header(ENVELOPE_TO, ", ".join(recipients)) + content
         with partial.open("xb") as file:
             file.write(whole)
@@ -105,7 +85,7 @@ class MailSink:
         with contextlib.suppress(OSError, ValueError):  # it can be made from the mail again
             said_beside(final).write_text(parse_mail(name, whole).model_dump_json(), encoding="utf-8")
         partial.rename(final)
-        folder = os.open(self.directory, os.O_RDONLY)
+        folder = os.open(self._directory, os.O_RDONLY)
         try:
             os.fsync(folder)
         finally:
@@ -143,15 +123,14 @@ class MailSinkService(Service):
         return await tcp_answers(HOST, self.port)
 
 
-async def serve(directory: Path, port: int) -> None:
-    stopping = asyncio.Event()
-    loop = asyncio.get_running_loop()
+def serve(directory: Path, port: int) -> None:
+    """Run until SIGTERM or SIGINT."""
+    stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    async with MailSink(directory, port):
-        await stopping.wait()
+        signal.signal(number, lambda *_: stopping.set())
+    with MailSink(directory, port):
+        stopping.wait()
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2])))
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

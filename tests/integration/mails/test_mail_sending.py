@@ -101,7 +101,7 @@ async def test_x3_mails_wait_for_a_server_that_is_down_and_none_is_lost(post: Po
     await post.queue("one", "two", "three")
     await post.sender.send_due()
     assert {(row.attempts, row.sent_at, row.later) for row in await post.rows()} == {(1, None, True)}
-    async with MailSink(post.folder, port=post.port) as sink:
+    with MailSink(post.folder, port=post.port) as sink:
         await post.due_at_once()
         await post.sender.send_due()
         assert len(sink.mails("li.ming@example.com")) == 3
@@ -109,7 +109,7 @@ async def test_x3_mails_wait_for_a_server_that_is_down_and_none_is_lost(post: Po
 
 
 async def test_x3_a_repeated_mail_is_the_same_mail_with_the_same_link(post: Post) -> None:
-    async with MailSink(post.folder, port=post.port) as sink:
+    with MailSink(post.folder, port=post.port) as sink:
         await post.queue("one")
         await post.sender.send_due()
         async with (
@@ -125,7 +125,7 @@ async def test_x3_a_repeated_mail_is_the_same_mail_with_the_same_link(post: Post
 
 async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
     await post.queue(*(f"mail-{number}" for number in range(30)))
-    async with MailSink(post.folder, port=post.port) as sink:
+    with MailSink(post.folder, port=post.port) as sink:
         other = MailSender(post.engine, ReferenceData(load_policy()), post.sender._settings, post.sender._wake)
         while sum(await asyncio.gather(post.sender.send_due(), other.send_due())):
             continue
@@ -134,7 +134,7 @@ async def test_two_senders_never_take_the_same_mail(post: Post) -> None:
 
 
 async def test_a_mail_to_somebody_who_has_left_is_not_sent_and_the_record_does_not_say_it_was(post: Post) -> None:
-    async with MailSink(post.folder, port=post.port) as sink:
+    with MailSink(post.folder, port=post.port) as sink:
         await post.queue("gone", person="nobody.here")
         await post.queue("stays")
         await post.sender.send_due()

@@ -18,6 +18,7 @@ from domain.organisation import Organisation, Role
 from embedded import dev_routes, welcome
 from embedded.home import Home
 from embedded.mails import parse_mail, read_mail, said_beside
+from embedded.processes.ports import free_row
 from embedded.servers.mailsink import MailSink
 from runtime.settings import Settings
 
@@ -83,7 +84,7 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
 ) -> None:
     assert settings.home is not None
     assert (await client.get("/dev/mails")).json() == []
-    async with MailSink(settings.home / "mails") as sink:
+    with MailSink(settings.home / "mails", free_row(1)) as sink:
         for number in range(2):
             message = EmailMessage()
             message["From"], message["To"] = "baobei@localhost.localdomain", SALESPERSON.email

@@ -170,7 +170,7 @@ def mail(subject: str, *, to: str = "li.ming@example.com") -> EmailMessage:
 
 
 async def test_the_sink_keeps_every_mail_whole_in_the_order_of_arrival(tmp_path: Path) -> None:
-    async with MailSink(tmp_path / "mails") as sink:
+    with MailSink(tmp_path / "mails", free_row(1)) as sink:
         for number in range(3):
             recipients = ["li.ming@example.com", f"Hidden{number}@example.com"]
             message = mail(f"审批 {number}")
@@ -192,7 +192,7 @@ async def test_the_sink_keeps_every_mail_whole_in_the_order_of_arrival(tmp_path:
 
 
 async def test_a_sink_that_cannot_store_says_so_and_the_sender_keeps_the_mail(tmp_path: Path) -> None:
-    async with MailSink(tmp_path / "mails") as sink:
+    with MailSink(tmp_path / "mails", free_row(1)) as sink:
         (tmp_path / "mails").rmdir()
         with pytest.raises(aiosmtplib.SMTPResponseException, match="cannot store"):
             await aiosmtplib.send(mail("lost?"), hostname="127.0.0.1", port=sink.port, start_tls=False)

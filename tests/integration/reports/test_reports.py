@@ -396,7 +396,7 @@ async def test_u1_a_digest_leaves_with_the_sheet_of_the_department_alone_week_un
     await four_projects(ground)
     await ground.make(DIGEST, "2026-W48", MONDAY)
     await ground.make(DIGEST, "2026-W49", MONDAY + timedelta(days=7))
-    async with MailSink(post.folder, port=post.port) as sink:
+    with MailSink(post.folder, port=post.port) as sink:
         while await post.sender.send_due():
             pass
         mails = [read(path.read_bytes()) for path in sorted(post.folder.glob("**/*.eml"))]
