@@ -6,7 +6,6 @@ For the demo, the bench and the tests. Speaks HTTP only and knows nothing of the
 from __future__ import annotations
 
 import copy
-import http.client
 import json
 import re
 import time
@@ -17,6 +16,8 @@ from datetime import timedelta
 from html import unescape
 from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
+
+import httpx
 
 T = TypeVar("T")
 
@@ -67,24 +68,24 @@ class Answer:
 
 
 class Web:
-    """One server. Every request is a connection of its own, as from many machines. Raises OSError when it is away."""
+    """One server. Every request is a connection of its own, as from many machines."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
+        """`timeout`: seconds for each step of a request."""
         self.url = url.rstrip("/")
-        self._timeout = timeout
-        parts = urlsplit(self.url)
-        self._host, self._port = parts.hostname or "127.0.0.1", parts.port
+        self._client = httpx.Client(
+            base_url=self.url, timeout=timeout, trust_env=False, headers={"Connection": "close"}
+        )
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        """Raises `ConnectionError` when the server is unavailable or does not answer in time."""
         try:
-            connection.request(method, path, body, dict(headers or {}))
-            got = connection.getresponse()
-            return Answer(got.status, {name.lower(): value for name, value in got.getheaders()}, got.read())
-        finally:
-            connection.close()
+            got = self._client.request(method, path, content=body, headers=headers)
+        except httpx.TransportError as error:
+            raise ConnectionError(str(error)) from error
+        return Answer(got.status_code, got.headers, got.content)
 
 
 class Portal:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import tempfile
 import time
-from http.client import HTTPException
 from pathlib import Path
 
 from rich.console import Console
@@ -23,7 +22,7 @@ from embedded.screen import Screen
 from imports.organisation_file import read_organisation
 from texts.catalogue import Texts
 
-TROUBLE = (Broken, NeverHappened, LookupError, OSError, HTTPException, ValueError, TypeError, StopIteration)
+TROUBLE = (Broken, NeverHappened, LookupError, OSError, ValueError, TypeError, StopIteration)
 """What playing a chapter may run into when the product does not do what it should."""
 
 

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
-from http.client import HTTPException
 from itertools import count
 from typing import Any
 
@@ -218,7 +217,7 @@ class Silent(Project):
 
     def goes_silent(self) -> None:
         """Its own clock leaps over three months. A lost answer is no lost leap: two at once would carry it too far."""
-        with suppress(OSError, HTTPException):
+        with suppress(OSError):
             self.running.portal.fast_forward(f"project-{self.id}", "P95D")
         try:
             self.stage("shelved", 20)

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from email.parser import BytesParser
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +54,7 @@ def told(request: Callable[[], Answer], *wanted: int) -> Answer:
     def once() -> Answer | None:
         try:
             got = request()
-        except (OSError, HTTPException):
+        except OSError:
             got = None
         if got is None or got.status in (202, 503):
             time.sleep(0.2)

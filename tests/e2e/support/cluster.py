@@ -13,7 +13,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +137,7 @@ class Cluster:
 
     def serves(self, port: int) -> bool:
         """Whether the API or worker on this port says that it is ready."""
-        with suppress(OSError, HTTPException):
+        with suppress(OSError):
             return Web(f"http://{HOST}:{port}").request("GET", "/readyz").status == 200
         return False
 

@@ -13,7 +13,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +73,7 @@ class Running:
         def answers() -> bool:
             assert self._process is not None
             assert self._process.poll() is None, self.said()
-            with suppress(OSError, HTTPException):
+            with suppress(OSError):
                 return self.web.request("GET", "/readyz").status == 200
             return False
 
@@ -109,7 +108,7 @@ class Running:
         """Wait until another worker than the process `pid` serves."""
 
         def serves() -> bool:
-            with suppress(OSError, HTTPException):
+            with suppress(OSError):
                 health = Web(f"http://127.0.0.1:{self.port + 5}", timeout=5)
                 return self.pid("worker") != pid and health.request("GET", "/readyz").status == 200
             return False
@@ -188,7 +187,7 @@ class Caller:
         def once() -> Answer | None:
             try:
                 got = request()
-            except (OSError, HTTPException):
+            except OSError:
                 got = None
             if got is None or got.status in (202, 503):
                 self.repeats += 1
