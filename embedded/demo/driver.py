@@ -81,8 +81,9 @@ class Web:
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Raises `ConnectionError` when the server is unavailable or does not answer in time."""
+        sent = httpx.Headers(headers, encoding="latin-1")
         try:
-            got = self._client.request(method, path, content=body, headers=headers)
+            got = self._client.request(method, path, content=body, headers=sent)
         except httpx.TransportError as error:
             raise ConnectionError(str(error)) from error
         return Answer(got.status_code, got.headers, got.content)

@@ -279,7 +279,7 @@ def test_unknown_and_impossible_addresses_queries_and_answers_are_refused(stack:
         refused(stack.portal.call("zhang.wei", "GET", f"/tasks?{query}"), 422)
     refused(stack.portal.call("zhang.wei", "DELETE", "/applications"), 405)
     refused(stack.portal.call("zhang.wei", "GET", "/nowhere"), 404)
-    for key in ("", "a b", "x" * 256, "\t"):
+    for key in ("", "a b", "x" * 256, "a\tb"):
         headers = {"Idempotency-Key": key}
         refused(stack.portal.call("yang.fan", "POST", "/applications", new_form(), headers=headers), 400)
 
