@@ -1,8 +1,8 @@
-"""The message that goes out: headers, text and HTML of a rendered mail as the bytes that a mail server receives.
+"""Builds the message of a rendered mail: headers, text and HTML, as the bytes that a mail server receives.
 
 `email.message.EmailMessage` builds it. Display strings never reach a header as they were typed: Python 3.11.7 writes an
-encoded word that holds CRLF as a header of its own. They are cleaned, and every header but the plainest is read back
-and compared before it may go out.
+encoded word that holds CRLF as a header of its own. They are cleaned, and every header but the plainest is parsed
+and compared before it may be sent.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class MailRefused(ValueError):
 
 
 class FinishedMail(Frozen):
-    """A message on its way to the mail server: the two addresses of its envelope, and its bytes."""
+    """A message ready for the mail server: the two addresses of its envelope, and its bytes."""
 
     sender: str
     recipient: str

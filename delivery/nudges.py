@@ -1,4 +1,4 @@
-"""Tells running processes that the organisation or the calendar changed, until each has been told."""
+"""Signals running processes that the organisation or the calendar has changed, until each has received it."""
 
 from __future__ import annotations
 
@@ -29,28 +29,28 @@ class NudgeDelivery:
         self._wake = wake
 
     async def run(self) -> None:
-        """Deliver for ever; ends by cancellation."""
+        """Deliver until cancelled."""
         while True:
             try:
-                taken = await self.deliver_due()
-            except Exception as error:  # whatever it is: a dispatcher that has ended would end in silence
+                leased = await self.deliver_due()
+            except Exception as error:  # any error: a dispatcher that ends here would end silently
                 log.warning("nudges unreadable", error=type(error).__name__)
-                taken = 0
-            if taken < BATCH:
+                leased = 0
+            if leased < BATCH:
                 await self._wake.wait(messages.NUDGES)
 
     async def deliver_due(self) -> int:
-        """One batch of nudges. Returns how many were taken."""
+        """Deliver one batch of nudges. Returns how many were leased."""
         async with self._engine.begin() as connection:
             due = await messages.lease_nudges(connection, BATCH, LEASE)
-        for row in due:
+        for nudge in due:
             try:
-                handle = self._client.get_workflow_handle(row.workflow_id)
-                await handle.signal(FACTS_CHANGED, {"version": row.because}, rpc_timeout=timedelta(seconds=5))
+                handle = self._client.get_workflow_handle(nudge.workflow_id)
+                await handle.signal(FACTS_CHANGED, {"version": nudge.because}, rpc_timeout=timedelta(seconds=5))
             except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:  # over by now: nothing to tell
-                    log.warning("nudge not delivered", workflow_id=row.workflow_id, error=error.status.name)
+                if error.status is not RPCStatusCode.NOT_FOUND:  # ended meanwhile: nothing to signal
+                    log.warning("nudge not delivered", workflow_id=nudge.workflow_id, error=error.status.name)
                     continue
             async with self._engine.begin() as connection:
-                await messages.nudge_delivered(connection, row.id)
+                await messages.nudge_delivered(connection, nudge.id)
         return len(due)

@@ -1,4 +1,4 @@
-"""Mails leave here, beside the processes: a mail server that is down delays mails and nothing else (principle 5)."""
+"""Sends queued mails beside the processes: an unavailable mail server delays mails and nothing else (principle 5)."""
 
 from __future__ import annotations
 
@@ -31,31 +31,31 @@ from texts.reports.report_parts import ReportPart
 
 BATCH = 10
 GATHER_SECONDS = 0.2
-"""From one batch to the next unless mails wait already: the first leaves at once, those close behind leave together."""
+"""Pause between batches unless more mails wait: the first mail leaves at once, those close behind it leave together."""
 LEASE = timedelta(minutes=1)
-"""How long mails taken by a sender that died wait for another.
+"""How long mails leased to a sender that died wait for another.
 
-Longer than a batch takes: no mail is begun once half of it is over, and none takes longer than `SMTP_TIMEOUT`.
+Longer than a batch takes: no mail is started after half of it, and none takes longer than `SMTP_TIMEOUT`.
 """
 LONGEST_PAUSE = timedelta(minutes=5)
 HOPELESS_PAUSE = timedelta(days=1)
-"""A mail that no retry will help stays in the queue, for the figures to show and an operator to mend."""
+"""A mail that no retry helps stays in the queue, where metrics show it and an operator can repair it."""
 SMTP_TIMEOUT = 20.0
-"""Seconds for one mail, the connection included."""
+"""Seconds for one mail, including the connection."""
 NOBODY = "nobody to write to"
-"""The last error of a mail to somebody who has left meanwhile: never sent, and the record does not say it was."""
+"""The last error of a mail whose recipient has left: it is never sent, and the record does not claim it was."""
 
-SENT = Counter("baobei_mails_sent", "Mails the mail server took")
+SENT = Counter("baobei_mails_sent", "Mails accepted by the mail server")
 FAILED = Counter("baobei_mails_failed", "Attempts to send a mail that failed")
 
 log = structlog.get_logger()
 
 
 class MailSender:
-    """Sends queued mails until they are out, each with the Message-ID and link it was given in the record.
+    """Sends queued mails until the mail server has accepted them, each with the Message-ID and link from the record.
 
-    Several may run: a mail is leased to one sender at a time. A crash between acceptance and our note of it
-    repeats the mail, recognisably the same.
+    Several senders may run: a mail is leased to one of them at a time. After a crash between acceptance and our note
+    of it the mail is sent again, with the same bytes.
     """
 
     def __init__(self, engine: AsyncEngine, facts: ReferenceData, settings: Settings, wake: Wake) -> None:
@@ -66,13 +66,13 @@ class MailSender:
         self._server = MailServer(settings)
 
     async def run(self) -> None:
-        """Send for ever; ends by cancellation."""
+        """Send until cancelled."""
         try:
             while True:
                 begun = monotonic()
                 try:
                     sent = await self.send_due()
-                except Exception as error:  # whatever it is: a sender that has ended would end in silence
+                except Exception as error:  # any error: a sender that ends here would end silently
                     log.warning("mail queue unreadable", error=type(error).__name__)
                     sent = 0
                 if sent < BATCH:
@@ -82,7 +82,7 @@ class MailSender:
             self.hang_up()
 
     async def send_due(self) -> int:
-        """One batch of mails that are due. Returns how many were taken from the queue."""
+        """Send one batch of mails that are due. Returns how many were leased from the queue."""
         begun = monotonic()
         async with autocommit(self._engine) as connection:
             due = await messages.lease_mails(connection, BATCH, LEASE)
@@ -90,27 +90,27 @@ class MailSender:
         sent: list[int] = []
         nobody: list[int] = []
         late: list[int] = []
-        for position, row in enumerate(due):
+        for position, mail in enumerate(due):
             if monotonic() - begun > LEASE.total_seconds() / 2:
-                late = [other.id for other in due[position:]]
+                late = [waiting.id for waiting in due[position:]]
                 break
-            person = organisation.person(row.person) if organisation else None
+            person = organisation.person(mail.person) if organisation else None
             if person is None or not person.active:
-                nobody.append(row.id)
+                nobody.append(mail.id)
                 continue
             try:
                 async with asyncio.timeout(SMTP_TIMEOUT):
-                    await self._send(row, person.name, person.email)
+                    await self._send(mail, person.name, person.email)
                 SENT.inc()
-                sent.append(row.id)
+                sent.append(mail.id)
             except (SMTPResponseException, DatabaseUnavailable) as error:
-                await self._put_back([row], error, _pause(row.attempts))
+                await self._put_back([mail], error, _pause(mail.attempts))
             except (OSError, SMTPException) as error:
-                # The server is away: the rest of the batch need not find out one by one.
-                await self._put_back(due[position:], error, _pause(row.attempts))
+                # The server is unavailable: do not try the rest of the batch one by one.
+                await self._put_back(due[position:], error, _pause(mail.attempts))
                 break
-            except Exception as error:  # cannot be written as it is; it must not hold up or repeat the others
-                await self._put_back([row], error, HOPELESS_PAUSE)
+            except Exception as error:  # the mail cannot be built; it must not hold up or repeat the others
+                await self._put_back([mail], error, HOPELESS_PAUSE)
         if sent or nobody or late:
             async with autocommit(self._engine) as connection:
                 await messages.mails_sent(connection, sent)
@@ -118,10 +118,10 @@ class MailSender:
                 await messages.mails_untried(connection, late)
         return len(due)
 
-    async def _send(self, row: messages.WaitingMail, name: str, address: str) -> None:
-        facts = MailFacts.model_validate(row.facts)
+    async def _send(self, mail: messages.WaitingMail, name: str, address: str) -> None:
+        facts = MailFacts.model_validate(mail.facts)
         base = self._settings.public_url.rstrip("/")
-        link = f"{base}/d/{link_token(row.link_id, self._settings.link_keys)}" if row.link_id else ""
+        link = f"{base}/d/{link_token(mail.link_id, self._settings.link_keys)}" if mail.link_id else ""
         facts = facts.model_copy(update={"link": link})
         domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
         message = build_message(
@@ -129,22 +129,22 @@ class MailSender:
             sender=self._settings.mail_from,
             to_name=name,
             to_address=address,
-            message_id=f"<{_digest(row.key)}@{domain}>",
-            thread_id=f"<{_digest('thread:' + (row.subject_id or row.key))}@{domain}>",
-            date=row.created_at.astimezone(UTC),
+            message_id=f"<{_digest(mail.key)}@{domain}>",
+            thread_id=f"<{_digest('thread:' + (mail.subject_id or mail.key))}@{domain}>",
+            date=mail.created_at.astimezone(UTC),
             invitation=facts.invitation,
             attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
         )
         await self._server.send(message)
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
-        """The sheet of the very part of the report that the mail speaks of."""
+        """The part of the report that the mail is about, as a sheet."""
         async with autocommit(self._engine) as connection:
             report = await made.find(connection, part.kind, part.period.id)
         if report is None:
             raise LookupError(f"no {part.kind} of {part.period.id} was made")
         texts, cut = Texts(facts.language), part_for(report, part.scope, part.department)
-        # Beside the loop: the sheet of a large report takes tenths of a second.
+        # In a thread: the sheet of a large report takes tenths of a second.
         content = await asyncio.to_thread(workbook, cut, texts, ZoneInfo(facts.time_zone), part.part(texts))
         return Attachment(sheet_name(part.kind, part.period.id, part.department), XLSX, content)
 
@@ -152,11 +152,13 @@ class MailSender:
         """Close the connection to the mail server; the next mail opens another."""
         self._server.hang_up()
 
-    async def _put_back(self, rows: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
+    async def _put_back(self, mails: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
-        log.warning("mail not sent", mail=rows[0].key, attempt=rows[0].attempts, error=type(error).__name__)
+        log.warning("mail not sent", mail=mails[0].key, attempt=mails[0].attempts, error=type(error).__name__)
         async with autocommit(self._engine) as connection:
-            await messages.mails_failed(connection, [row.id for row in rows], f"{type(error).__name__}: {error}", pause)
+            await messages.mails_failed(
+                connection, [mail.id for mail in mails], f"{type(error).__name__}: {error}", pause
+            )
 
 
 def _pause(attempts: int) -> timedelta:

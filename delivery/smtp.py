@@ -1,4 +1,4 @@
-"""Finished mails are handed to the mail server, over one connection that is kept from mail to mail."""
+"""Sends finished mails to the mail server, over one connection that is kept from mail to mail."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MailServer:
         self._connection: SMTP | None = None
 
     async def send(self, mail: FinishedMail) -> None:
-        """Hand over one mail; the server has accepted it when this returns.
+        """Send one mail; the server has accepted it when this returns.
 
         Raises `SMTPResponseException` when the server refuses it, any other `SMTPException` or `OSError` when it is
         unavailable. After either the next mail gets a new connection.

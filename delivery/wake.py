@@ -1,4 +1,4 @@
-"""Waiting for work in the record: woken by PostgreSQL, and by the clock in case a notification was lost."""
+"""Waits for queued work: woken by a PostgreSQL notification, or by the clock in case one was lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ POLL_SECONDS = 2.0
 
 
 class Wake:
-    """Lets loops sleep until their channel is notified."""
+    """Lets a loop sleep until its channel is notified."""
 
     def __init__(self, listener: Listener, *channels: str) -> None:
         self._events = {channel: asyncio.Event() for channel in channels}
@@ -18,7 +18,7 @@ class Wake:
             listener.on(channel, lambda _payload, event=event: event.set())  # type: ignore[misc]
 
     async def wait(self, channel: str) -> None:
-        """Until `channel` was notified since the last wait, or a poll interval has passed."""
+        """Return once `channel` was notified since the last wait, or after `POLL_SECONDS`."""
         event = self._events[channel]
         try:
             await asyncio.wait_for(event.wait(), POLL_SECONDS)

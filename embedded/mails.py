@@ -1,7 +1,7 @@
 """What the mail sink received, read back from its folder.
 
-Beside each mail lies what it says as JSON, written when it arrives: taking a mail apart costs milliseconds, and whoever
-waits for one asks for all of them again and again.
+Beside each mail lies its content as JSON, written on arrival: parsing a mail takes milliseconds, and a client that
+waits for one mail asks for all of them repeatedly.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from domain.base import Frozen
 
 ENVELOPE_FROM = "X-Envelope-From"
 ENVELOPE_TO = "X-Envelope-To"
-"""Added by the sink: whom the mail was really handed over for, which its own headers need not say."""
+"""Added by the sink: the real recipients, which the mail's own headers need not name."""
 
 _LINK = re.compile(r"https?://[^\s<>\"'，。；）】》]+")
 
 
 class ReceivedMail(Frozen):
-    """One mail as people read it. `date` is when the sink took it."""
+    """One mail as people read it. `date` is when the sink accepted it."""
 
     id: str
     to: tuple[str, ...]
@@ -43,7 +43,7 @@ class ReceivedMail(Frozen):
 
 
 class _Once(EmailPolicy):
-    """Takes each header apart once, whatever asks for it how often: all mails have the same types of parts."""
+    """Parses each header once, however often it is asked for: all mails have the same types of parts."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         return _header(name, value)
@@ -58,7 +58,7 @@ def _header(name: str, value: str) -> Any:
 
 
 def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
-    """Every mail in the order of arrival, or only those handed over for the address `to` (letter case ignored)."""
+    """Every mail in the order of arrival, or only those delivered to the address `to` (letter case ignored)."""
     paths = sorted(directory.glob("*.eml"))
     return [read_mail(path) for path in paths if to is None or to.lower() in _recipients(path)]
 
@@ -71,23 +71,23 @@ def _recipients(path: Path) -> frozenset[str]:
 def read_mail(path: Path) -> ReceivedMail:
     """One mail. Raises OSError when there is none."""
     try:
-        return ReceivedMail.model_validate_json(said_beside(path).read_bytes())
-    except (OSError, ValueError):  # one of before, or put here by hand
-        return _taken_apart(path)
+        return ReceivedMail.model_validate_json(parsed_copy(path).read_bytes())
+    except (OSError, ValueError):  # from an earlier version, or put here by hand
+        return _parsed(path)
 
 
-def said_beside(path: Path) -> Path:
-    """Where it lies as JSON what the mail at `path` says."""
+def parsed_copy(path: Path) -> Path:
+    """Where the content of the mail at `path` is kept as JSON."""
     return path.with_suffix(".json")
 
 
 @lru_cache(maxsize=4096)
-def _taken_apart(path: Path) -> ReceivedMail:
+def _parsed(path: Path) -> ReceivedMail:
     return parse_mail(path.stem, path.read_bytes())
 
 
 def parse_mail(mail_id: str, content: bytes) -> ReceivedMail:
-    """What a mail says. `mail_id`: the name of its file, which begins with the moment of its arrival."""
+    """The content of a mail. `mail_id`: the name of its file, which begins with the time of its arrival."""
     message = cast(EmailMessage, BytesParser(EmailMessage, policy=_Once()).parsebytes(content))
     text, html = _body(message, "plain"), _body(message, "html")
     finder = _Hrefs()

@@ -1,6 +1,6 @@
 """Drives a running one-machine installation from outside, as portal, mail program and browser do.
 
-For the demo, the bench and the tests. Speaks HTTP only and knows nothing of the inside.
+For the demo, the bench and the tests. Uses HTTP only and knows nothing of the product's internals.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ import httpx
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds until waiting for something that must happen is given up: many, for a machine busy with others."""
+"""Seconds to wait for something that must happen: many, for a busy machine."""
 POLL = 0.05
 DECISION_PATH = "/d/"
 
 
 class NeverHappened(AssertionError):
-    """What was waited for did not come in time."""
+    """The awaited event did not happen in time."""
 
 
 def until(what: str, probe: Callable[[], T | None], patience: float = PATIENCE) -> T:
-    """The first answer of `probe` that counts as true. Raises `NeverHappened` after `patience` seconds."""
+    """The first truthy result of `probe`. Raises `NeverHappened` after `patience` seconds."""
     deadline = time.monotonic() + patience
     while True:
         found = probe()
@@ -45,11 +45,11 @@ def until(what: str, probe: Callable[[], T | None], patience: float = PATIENCE) 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server answered."""
+    """A response of the server."""
 
     status: int
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names in any letter case."""
     body: bytes
 
     @property
@@ -90,7 +90,7 @@ class Web:
 
 
 class Portal:
-    """The portal, with somebody signed in for every call."""
+    """The portal, with a person signed in for every call."""
 
     def __init__(self, web: Web) -> None:
         self.web = web
@@ -116,7 +116,7 @@ class Portal:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One call below `/api/v1`. A POST without `key` gets a key nobody used; bytes are sent as they are."""
+        """One call below `/api/v1`. A POST without `key` gets a new one; bytes are sent as they are."""
         sent = dict(headers or {})
         if person is not None:
             sent.setdefault("Authorization", f"Bearer {self.token(person)}")
@@ -276,20 +276,24 @@ class Mailbox:
 
     def address(self, person: str) -> str:
         if person not in self._addresses:
-            self._addresses = {one["id"]: one["email"] for one in self.web.request("GET", "/dev/people").json}
+            self._addresses = {
+                somebody["id"]: somebody["email"] for somebody in self.web.request("GET", "/dev/people").json
+            }
         return self._addresses[person]
 
     def mails(self, person: str, application_id: str) -> list[Mail]:
         """What `person` was sent about an application, oldest first."""
         received = self.web.request("GET", "/dev/mails?" + urlencode({"to": self.address(person)})).json
         return [
-            Mail(one["subject"], one["text"], one["html"], one["message_id"], tuple(one["links"]), one["calendar"])
-            for one in received
-            if application_id in one["subject"]
+            Mail(
+                mail["subject"], mail["text"], mail["html"], mail["message_id"], tuple(mail["links"]), mail["calendar"]
+            )
+            for mail in received
+            if application_id in mail["subject"]
         ]
 
     def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> Mail:
-        """The newest mail to `person` about an application in whose text `saying` stands, once it is there."""
+        """The newest mail to `person` about an application whose text contains `saying`, once it has arrived."""
 
         def there() -> Mail | None:
             found = [mail for mail in self.mails(person, application_id) if saying in mail.text]
@@ -301,14 +305,14 @@ class Mailbox:
         """The page behind the newest such mail that carries a personal link."""
 
         def there() -> PageLink | None:
-            found = [m for m in self.mails(person, application_id) if saying in m.text and m.decision_url]
+            found = [mail for mail in self.mails(person, application_id) if saying in mail.text and mail.decision_url]
             return PageLink(self.web, found[-1].decision_url or "") if found else None
 
         return until(f"a link for {person} about {application_id} saying {saying!r}", there, patience)
 
 
 def application_form(sample: Mapping[str, Any], customer: str) -> dict[str, Any]:
-    """`sample` for another customer, with nothing left by which the two would be taken for one."""
+    """`sample` for another customer, without anything that would match the two customers."""
     form = copy.deepcopy(dict(sample))
     form["customer"] |= {"name": customer, "uscc": None, "aliases": [], "related_parties": []}
     return form

@@ -1,4 +1,4 @@
-"""A mail server that keeps every mail as a file and sends none on.
+"""A mail server that keeps every mail as a file and forwards none.
 
 `python -m embedded.servers.mailsink DIRECTORY PORT` runs it alone; `MailSink` runs it inside a test or a program.
 """
@@ -21,7 +21,7 @@ from typing import Self
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, parse_mail, read_mails, said_beside
+from embedded.mails import ENVELOPE_FROM, ENVELOPE_TO, ReceivedMail, parse_mail, parsed_copy, read_mails
 from embedded.processes.ports import HOST
 from embedded.processes.processes import Command
 from embedded.servers.service import Service, project_root, tcp_answers
@@ -82,8 +82,8 @@ class _Store:
             file.write(whole)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(OSError, ValueError):  # it can be made from the mail again
-            said_beside(final).write_text(parse_mail(name, whole).model_dump_json(), encoding="utf-8")
+        with contextlib.suppress(OSError, ValueError):  # it can be derived from the mail again
+            parsed_copy(final).write_text(parse_mail(name, whole).model_dump_json(), encoding="utf-8")
         partial.rename(final)
         folder = os.open(self._directory, os.O_RDONLY)
         try:

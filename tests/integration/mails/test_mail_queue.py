@@ -70,11 +70,13 @@ class Post:
             await connection.execute(text(f"NOTIFY {messages.MAILS}"))
 
     async def arrived(self, *keys: str) -> None:
-        async def there() -> bool:
-            subjects = " ".join(one.subject for one in read_mails(self.sink.mails))
-            return all(key in subjects for key in keys)
+        def subjects() -> list[str]:
+            return [received.subject for received in read_mails(self.sink.mails)]
 
-        assert await until(there, 20, give_up=self.sending.done), [one.subject for one in read_mails(self.sink.mails)]
+        async def there() -> bool:
+            return all(key in " ".join(subjects()) for key in keys)
+
+        assert await until(there, 20, give_up=self.sending.done), subjects()
 
     async def row(self, key: str) -> Any:
         async with self.engine.connect() as connection:

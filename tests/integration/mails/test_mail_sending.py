@@ -181,7 +181,7 @@ async def test_x3_a_mail_server_that_takes_a_mail_drop_by_drop_is_one_that_is_do
 
 
 async def test_x3_a_report_whose_sheet_could_not_be_read_is_tried_again_soon(post: Post) -> None:
-    """The record was away for a moment: that is not the fault of the mail, which would wait for a day."""
+    """The database was unavailable for a moment: the mail is sound and must not wait for a day."""
     part = {
         "kind": "weekly_digest",
         "period": {"rhythm": "weekly", "id": "2026-W47", "first": "2026-11-16", "last": "2026-11-22"},

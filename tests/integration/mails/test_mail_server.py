@@ -1,6 +1,6 @@
-"""What a mail server says to one mail is about that mail alone, and what it takes it takes byte by byte (X3).
+"""A mail server's replies to one mail concern that mail alone, and what it accepts arrives byte by byte (X3).
 
-Whatever it can and however it behaves: with commands together or one by one, encrypted, in the middle of everything.
+With and without extensions, encrypted, refusing, late, lost in the middle of a mail, or talking nonsense.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ KEYS = Keyring.parse("k1:cdPUBaVTjNr1ksC6Ov5SpqQ4v+TKL1ZUBOIgk3CuBeU=")
 
 
 class Strict:
-    """A mail server that knows whom it refuses, and when it has had enough."""
+    """A mail server that refuses certain senders, recipients and contents."""
 
     def __init__(self) -> None:
-        self.taken: list[tuple[str | None, list[str], object]] = []
+        self.accepted: list[tuple[str | None, list[str], object]] = []
         self.sessions = 0
-        self.together = False
-        """Takes commands together (RFC 2920)."""
+        self.pipelining = False
+        """Offers to receive commands together (RFC 2920)."""
         self.old = False
         """Knows HELO and no extensions."""
         self._server: asyncio.Server | None = None
@@ -68,7 +68,7 @@ class Strict:
         session.host_name = hostname
         if self.old:
             return ["502 5.5.1 not here"]
-        return [replies[0], "250-PIPELINING", *replies[1:]] if self.together else replies
+        return [replies[0], "250-PIPELINING", *replies[1:]] if self.pipelining else replies
 
     async def handle_MAIL(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -95,14 +95,14 @@ class Strict:
         del server, session
         if b"virus" in (envelope.content or b""):
             return "554 5.6.0 not this"
-        self.taken.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
+        self.accepted.append((envelope.mail_from, list(envelope.rcpt_tos), envelope.content))
         return "250 OK"
 
 
-@pytest.fixture(params=[True, False], ids=["together", "one by one"])
+@pytest.fixture(params=[True, False], ids=["pipelining", "no pipelining"])
 async def strict(request: pytest.FixtureRequest) -> AsyncIterator[Strict]:
     made = Strict()
-    made.together = request.param
+    made.pipelining = request.param
     await made.start()
     yield made
     made.stop()
@@ -130,8 +130,8 @@ async def test_x3_one_connection_carries_many_mails_and_lines_of_dots_arrive_as_
     bodies = ["first", ".", "..\r\n.\r\n...\r\n. x", "last"]
     for body in bodies:
         await sender.send(mail(body=body))
-    assert [content for *_, content in strict.taken] == [f"Subject: x\r\n\r\n{body}\r\n".encode() for body in bodies]
-    assert {(writer, *readers) for writer, readers, _ in strict.taken} == {("oa@example.cn", "li@example.cn")}
+    assert [content for *_, content in strict.accepted] == [f"Subject: x\r\n\r\n{body}\r\n".encode() for body in bodies]
+    assert {(writer, *readers) for writer, readers, _ in strict.accepted} == {("oa@example.cn", "li@example.cn")}
     assert strict.sessions == 1
 
 
@@ -145,43 +145,45 @@ async def test_x3_one_connection_carries_many_mails_and_lines_of_dots_arrive_as_
         (mail(body="x" * 6000), SMTPSenderRefused, 552),
     ],
 )
-async def test_x3_a_mail_that_is_refused_says_why_and_the_next_one_goes_out(
+async def test_x3_a_refusal_is_raised_with_its_code_and_the_next_mail_goes_out(
     strict: Strict, sender: MailServer, refused: FinishedMail, kind: type[SMTPResponseException], code: int
 ) -> None:
     await sender.send(mail())
-    with pytest.raises(kind) as told:
+    with pytest.raises(kind) as refusal:
         await sender.send(refused)
-    assert told.value.code == code
+    assert refusal.value.code == code
     await sender.send(mail("moved@example.cn"))
-    assert [readers for _, readers, _ in strict.taken] == [["li@example.cn"], ["moved@example.cn"]]
+    assert [readers for _, readers, _ in strict.accepted] == [["li@example.cn"], ["moved@example.cn"]]
 
 
-async def test_x3_a_server_of_the_old_kind_gets_its_mails_too(strict: Strict, sender: MailServer) -> None:
+async def test_x3_a_server_without_extensions_gets_its_mails_too(strict: Strict, sender: MailServer) -> None:
     strict.old = True
     await sender.send(mail())
-    assert len(strict.taken) == 1
+    assert len(strict.accepted) == 1
 
 
-async def test_x3_a_connection_that_the_server_ended_is_replaced(strict: Strict, sender: MailServer) -> None:
+async def test_x3_a_connection_that_the_server_closed_is_replaced(strict: Strict, sender: MailServer) -> None:
     await sender.send(mail())
     with pytest.raises(SMTPResponseException):
         await sender.send(mail("last@example.cn"))
     await sender.send(mail())
-    assert (len(strict.taken), strict.sessions) == (2, 2)
+    assert (len(strict.accepted), strict.sessions) == (2, 2)
 
 
-async def test_x3_a_server_that_is_gone_is_told_apart_from_one_that_refuses(strict: Strict, sender: MailServer) -> None:
+async def test_x3_an_unavailable_server_is_distinguished_from_one_that_refuses(
+    strict: Strict, sender: MailServer
+) -> None:
     strict.stop()
-    with pytest.raises(SMTPConnectError) as told:
+    with pytest.raises(SMTPConnectError) as refusal:
         await sender.send(mail())
-    assert isinstance(told.value, OSError)
-    assert not isinstance(told.value, SMTPResponseException)
+    assert isinstance(refusal.value, OSError)
+    assert not isinstance(refusal.value, SMTPResponseException)
 
 
 class Odd:
-    """A mail server that says what it is told to, whatever it hears: for each connection its own lines.
+    """A mail server that follows a script, whatever it receives: the lines of each connection in turn.
 
-    After each it waits for a line (after 354, for a mail) unless it has not finished its own; `END` hangs up.
+    After each full line it waits for a line (after 354, for a mail); `END` closes the connection.
     """
 
     def __init__(self, *connections: list[bytes]) -> None:
@@ -217,7 +219,7 @@ class Odd:
 END = b""
 GREETING = [b"220 here\r\n", b"250-odd\r\n250 PIPELINING\r\n"]
 """Answered by EHLO and by what begins a mail."""
-TAKES = [b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n", b"250 taken\r\n"]
+ACCEPTS = [b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n", b"250 taken\r\n"]
 
 
 @pytest.mark.parametrize(
@@ -225,15 +227,15 @@ TAKES = [b"250 OK\r\n", b"250 OK\r\n", b"354 go on\r\n", b"250 taken\r\n"]
     [
         [END],
         [b"250 OK\r\n", END],
-        [*TAKES[:3], END],
-        [*TAKES[:3], b"250 tak", END],
-        pytest.param([*TAKES[:2], b"354 go on\r\n250 one too many\r\n", END], id="taken before it was sent"),
+        [*ACCEPTS[:3], END],
+        [*ACCEPTS[:3], b"250 tak", END],
+        pytest.param([*ACCEPTS[:2], b"354 go on\r\n250 one too many\r\n", END], id="accepted before it was sent"),
     ],
 )
-async def test_x3_a_server_that_is_lost_or_talks_out_of_turn_in_the_middle_of_a_mail_is_one_that_is_away(
+async def test_x3_a_server_that_is_lost_in_the_middle_of_a_mail_is_unavailable(
     broken: list[bytes],
 ) -> None:
-    async with Odd([*GREETING, *broken], [*GREETING, *TAKES]) as odd:
+    async with Odd([*GREETING, *broken], [*GREETING, *ACCEPTS]) as odd:
         sender = to_port(odd.port)
         async with asyncio.timeout(20):
             with pytest.raises(SMTPServerDisconnected):
@@ -246,26 +248,26 @@ async def test_x3_a_server_that_is_lost_or_talks_out_of_turn_in_the_middle_of_a_
     "nonsense",
     [
         3 * [b"what?\r\n"],
-        [*TAKES[:3], b"250-" + b"x" * 70_000 + b"\r\n", END],
+        [*ACCEPTS[:3], b"250-" + b"x" * 70_000 + b"\r\n", END],
         [b"250-" + b"x" * 70_000, END],
     ],
     ids=["no code", "endless line", "line without end"],
 )
-async def test_x3_a_server_that_says_nothing_sensible_refuses(nonsense: list[bytes]) -> None:
-    async with Odd([*GREETING, *nonsense], [*GREETING, *TAKES]) as odd:
+async def test_x3_a_nonsensical_or_endless_reply_is_a_refusal(nonsense: list[bytes]) -> None:
+    async with Odd([*GREETING, *nonsense], [*GREETING, *ACCEPTS]) as odd:
         sender = to_port(odd.port)
         async with asyncio.timeout(20):
-            with pytest.raises(SMTPResponseException) as refused:
+            with pytest.raises(SMTPResponseException) as refusal:
                 await sender.send(mail())
-            assert refused.value.code == -1
+            assert refusal.value.code == -1
             await sender.send(mail())
         sender.hang_up()
 
 
-async def test_x3_what_comes_too_late_is_not_taken_for_the_answer_to_the_next_mail() -> None:
-    """Neither the answers to a mail that was given up, nor what a server says before it ends an idle connection."""
+async def test_x3_a_late_reply_is_not_read_as_the_reply_to_the_next_mail() -> None:
+    """Neither the reply to a mail that was given up, nor a farewell sent together with the acceptance of a mail."""
     async with Odd(
-        [*GREETING, *TAKES[:3]], [*GREETING, *TAKES[:3], b"250 taken\r\n421 idle\r\n", END], [*GREETING, *TAKES]
+        [*GREETING, *ACCEPTS[:3]], [*GREETING, *ACCEPTS[:3], b"250 taken\r\n421 idle\r\n", END], [*GREETING, *ACCEPTS]
     ) as odd:
         sender = to_port(odd.port)
         with pytest.raises(TimeoutError):
@@ -280,7 +282,7 @@ async def test_x3_what_comes_too_late_is_not_taken_for_the_answer_to_the_next_ma
 
 
 def certificate(folder: Path) -> Path:
-    """A key and a certificate of its own for `localhost`, in one file."""
+    """A key and a self-signed certificate for `localhost`, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = datetime.now(UTC)
@@ -304,11 +306,11 @@ def certificate(folder: Path) -> Path:
 
 
 class Guarded(Strict):
-    """Takes mails only from whoever encrypts, and says the password."""
+    """Accepts mails only over TLS and with the password."""
 
     def __init__(self, context: ssl.SSLContext, *, from_the_start: bool) -> None:
         super().__init__()
-        self.together = True
+        self.pipelining = True
         self._context, self._from_the_start = context, from_the_start
 
     async def start(self) -> None:
@@ -336,7 +338,7 @@ class Guarded(Strict):
         return AuthResult(success=right, handled=False)
 
 
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # it does not know of TLS around it
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")  # it does not see the TLS around it
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 async def test_x3_mails_go_out_encrypted_and_with_the_password(
     security: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -348,27 +350,27 @@ async def test_x3_mails_go_out_encrypted_and_with_the_password(
     await guarded.start()
     known: dict[str, Any] = {"smtp_host": "localhost", "smtp_security": security, "smtp_username": "baobei"}
     sender = to_port(guarded.port, smtp_password="right", **known)
-    with pytest.raises((SMTPConnectError, ssl.SSLError)):  # nobody vouches for the server
+    with pytest.raises((SMTPConnectError, ssl.SSLError)):  # its certificate is not trusted
         await sender.send(mail())
     monkeypatch.setenv("SSL_CERT_FILE", str(file))
     with pytest.raises(SMTPAuthenticationError):
         await to_port(guarded.port, smtp_password="wrong", **known).send(mail())
-    assert guarded.taken == []
+    assert guarded.accepted == []
     long = mail(body="y" * 70 + ("\r\n" + "y" * 70) * 40)
     await sender.send(mail())
     await sender.send(long)
-    assert [content for *_, content in guarded.taken] == [mail().wire, long.wire]
+    assert [content for *_, content in guarded.accepted] == [mail().wire, long.wire]
     sender.hang_up()
     guarded.stop()
 
 
 async def test_x3_a_mail_that_was_given_up_does_not_arrive_after_all() -> None:
-    """A server that hangs in the middle of a mail gets no more of it: that mail is sent anew, and would come twice."""
+    """A server that hangs in the middle of a mail gets no more of it: the mail is sent again and would come twice."""
     heard, begun, go_on, over = bytearray(), asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            for words in [*GREETING, *TAKES[:3]]:
+            for words in [*GREETING, *ACCEPTS[:3]]:
                 writer.write(words)
                 if not words.startswith(b"354"):
                     await reader.readline()

@@ -17,7 +17,7 @@ from domain.accounts.application import ApplicationForm
 from domain.organisation import Organisation, Role
 from embedded import dev_routes, welcome
 from embedded.home import Home
-from embedded.mails import parse_mail, read_mail, said_beside
+from embedded.mails import parse_mail, parsed_copy, read_mail
 from embedded.processes.ports import free_row
 from embedded.servers.mailsink import MailSink
 from runtime.settings import Settings
@@ -101,10 +101,10 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
     assert listed[1]["to"] == [SALESPERSON.email]
     assert (await client.get("/dev/mails", params={"to": "other@example.com"})).json() == []
     (first, second) = sorted((settings.home / "mails").glob("*.eml"))
-    # Taking a mail apart costs milliseconds: it is done once, when it arrives, so that thousands are listed at once.
+    # Parsing a mail takes milliseconds: it is done once, on arrival, so that thousands are listed at once.
     assert read_mail(first) == parse_mail(first.stem, first.read_bytes())
-    said_beside(second).unlink()
-    assert (await client.get("/dev/mails")).json() == listed, "one of before, or put there by hand"
+    parsed_copy(second).unlink()
+    assert (await client.get("/dev/mails")).json() == listed, "from an earlier version, or put there by hand"
     for address in ("/dev/", f"/dev/?to={SALESPERSON.email}", f"/dev/mails/{listed[0]['id']}"):
         page = await client.get(address)
         assert page.status_code == 200
