@@ -92,7 +92,7 @@ async def one_hop_away(ground: ProjectGround) -> Registration:
     return await in_check(ground, "mine", FAN, form(GROUP, name="财务系统"))
 
 
-async def test_n3_one_hop_further_than_declared_is_shown_as_the_weaker_thing(ground: ProjectGround) -> None:
+async def test_n3_a4_one_hop_further_than_declared_is_shown_as_the_weaker_thing(ground: ProjectGround) -> None:
     """N3, P4, A5: a related party of a related party, with the reason in words; it can be suspected, no more."""
     mine = await one_hop_away(ground)
     near, far = await match(mine, "bound"), await match(mine, "far")

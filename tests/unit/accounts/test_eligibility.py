@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from domain.accounts.application import (
     AccountPlan,
@@ -18,6 +19,7 @@ from domain.accounts.application import (
 )
 from domain.accounts.eligibility import Background, Eligibility, evaluate, refusals, refusals_in
 from domain.policy import load_policy
+from texts.accounts.eligibility import eligibility_lines
 
 RULES = load_policy().eligibility
 CLEAN = Background(lawsuit_with_us=False, malicious_arrears=False)
@@ -147,6 +149,20 @@ def test_e2_and_e5_lawsuits_and_arrears_are_evidence_and_refuse_nothing(
 def test_e5_what_fails_for_certain_does_not_wait_for_a_silent_source() -> None:
     assert judged(Background()).passed is False
     assert judged(Background(), **ENOUGH).passed is None
+
+
+@pytest.mark.parametrize("field", ["current_state", "goals", "actions", "resources"])
+def test_e4_the_form_asks_for_what_people_judge_of_plan_and_resources(field: str) -> None:
+    given_ = form().model_dump(mode="json")
+    (given_ if field == "resources" else given_["account_plan"])[field] = " "
+    with pytest.raises(ValidationError) as refused:
+        ApplicationForm.model_validate(given_)
+    assert [error["loc"][-1] for error in refused.value.errors()] == [field]
+
+
+def test_e4_no_machine_has_a_verdict_on_it() -> None:
+    (line,) = [line for line in eligibility_lines(judged(**ENOUGH)) if line.clause == "E4"]
+    assert (line.for_people, line.passed) == (True, None)
 
 
 def test_the_result_survives_a_journey_as_json() -> None:
