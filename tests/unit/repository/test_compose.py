@@ -234,8 +234,22 @@ def test_the_image_runs_as_nobody_and_holds_only_what_is_locked() -> None:
 def test_the_image_holds_every_room_and_nothing_else() -> None:
     ignore = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert ignore[1] == "*"
-    taken = {line[1:] for line in ignore if line.startswith("!")} - {"requirements.lock"}
+    taken = {line[1:] for line in ignore if line.startswith("!")} - {"pyproject.toml", "requirements.lock"}
     hidden = {"tests", "docs"}
     rooms = {path.parent.name for path in ROOT.glob("*/__init__.py")} - hidden
     modules = {path.name for path in ROOT.glob("*.py")}
     assert rooms | modules == taken
+
+
+def test_the_example_names_every_variable_of_the_file_and_no_secret() -> None:
+    """Copied to `.env`, it is complete: what must be given stands there, what may be left out stands in a comment."""
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    given = dict(re.findall(r"^([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    optional = dict(re.findall(r"^#([A-Z_]+)=(.*)$", example, re.MULTILINE))
+    required = {found["name"] for found in VARIABLE.finditer(TEXT) if found["rule"] == ":?"}
+    passed_on = {name for _, name, value in environments() if value is None}
+    assert given.keys() == required
+    assert optional.keys() == {found["name"] for found in VARIABLE.finditer(TEXT)} - required | passed_on
+    assert not [name for name, value in (given | optional).items() if SECRET.search(name) and value]
+    ours = {name for name in given | optional if name.startswith(PREFIX)}
+    assert ours <= {variable(field) for field in Settings.model_fields} | {"BAOBEI_TAG"}
