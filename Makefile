@@ -41,12 +41,13 @@ bench: $(VENV)/.installed-dev ## measure on this machine (bench/README.md says h
 	@exec $(BIN)/python -m bench
 
 lock: $(VENV)/.installed-dev ## pin all packages anew, with hashes
-	$(LOCK) requirements.in --output-file requirements.lock
-	$(LOCK) requirements-dev.in --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 
-format: $(VENV)/.installed-dev ## format, and mend what can be mended
+format: $(VENV)/.installed-dev ## format, mend what can be mended, and make docs/rules.md anew
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/python -m docs.rules
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

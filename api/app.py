@@ -31,6 +31,7 @@ from domain.policy import load_policy
 from domain.refusals import RefusalCode
 from runtime.settings import Settings
 from runtime.temporal_client import connect
+from runtime.version import VERSION
 
 LARGEST_BODY = 512 * 1024
 """Bytes. The longest form with every text at its limit stays well below."""
@@ -78,7 +79,7 @@ def create_app(
 
     app = FastAPIOffline(  # its documentation page loads nothing from elsewhere
         title="Baobei 报备",
-        version="0.1.0",
+        version=VERSION,
         summary="Named Account approvals and project registrations as durable workflows",
         lifespan=lifespan,
         docs_url="/docs",

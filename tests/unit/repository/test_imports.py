@@ -23,7 +23,8 @@ ALLOWED: dict[str, str] = {
     "activities": "domain matching conflicts db texts reports crypto",
     "workflows": "domain activities texts",
     "delivery": "domain db texts reports crypto runtime.settings",
-    "api": "domain db conflicts texts reports crypto workflows.messages runtime.settings runtime.temporal_client",
+    "api": "domain db conflicts texts reports crypto workflows.messages "
+    "runtime.settings runtime.temporal_client runtime.version",
     "web": "api domain db conflicts texts reports crypto workflows.messages runtime.settings",
     "runtime": "domain db crypto activities workflows",
     "commands": "EVERYTHING",
