@@ -113,7 +113,7 @@ def demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the data, to look at it with `up` afterwards.")] = False,
 ) -> None:
     """The whole story on a throw-away system: who does what, who is written to; fails unless all of it holds."""
-    from embedded.demo import story as story
+    from embedded.demo import story
     from embedded.errors import StartError
     from embedded.screen import Screen
 

@@ -99,7 +99,7 @@ def parse_mail(mail_id: str, content: bytes) -> ReceivedMail:
         sender=str(message.get("From", message.get(ENVELOPE_FROM, ""))),
         subject=str(message.get("Subject", "")),
         message_id=str(message.get("Message-ID", "")).strip(),
-        date=datetime.strptime(mail_id.split("-")[0], "%Y%m%dT%H%M%S.%f%z"),
+        date=datetime.strptime(mail_id.partition("-")[0], "%Y%m%dT%H%M%S.%f%z"),
         text=text,
         html=html,
         links=tuple(dict.fromkeys([*plain, *finder.links])),

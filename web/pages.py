@@ -449,7 +449,7 @@ def render_template(view: PageView, template: str, /, **context: Any) -> str:
             path=view.path,
             portal_url=view.portal_url if view.portal_url.startswith(("https://", "http://", "/")) else "",
             stylesheet=STYLESHEET_URL,
-            styles=Markup(_stylesheet()),  # a style element is not escaped; ours holds no markup
+            styles=Markup(_stylesheet()),  # noqa: S704 - a style element is not escaped; ours holds no markup
             zone=zone,
             zone_name=texts.zone_name(zone),
             moment=lambda value: texts.moment(value, zone),

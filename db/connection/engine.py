@@ -178,7 +178,7 @@ async def _undo(tx: AsyncConnection) -> None:
             async with asyncio.timeout(UNDO_SECONDS):
                 await plain.run(tx, "ROLLBACK")
         undone = True
-    except Exception:  # whatever it says, this connection is not to be used
+    except Exception:  # noqa: S110 - whatever it says, this connection is not to be used
         pass
     finally:
         connection = tx.sync_connection

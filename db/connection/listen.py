@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import defaultdict
 from collections.abc import Callable
 
@@ -37,10 +38,9 @@ class Listener:
 
     async def _run(self) -> None:
         while True:
-            try:
+            # The poll beneath carries on; say nothing every second.
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                pass  # the poll beneath carries on; say nothing every second
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:

@@ -505,7 +505,7 @@ def test_every_published_call_is_tried_here(published: dict[str, Any]) -> None:
     assert calls == {(method, path) for method, path, _ in OPERATIONS}
 
 
-@pytest.mark.parametrize(("method", "path", "examples"), OPERATIONS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("method", "path", "examples"), OPERATIONS, ids=str)
 def test_answers_are_the_published_ones(
     stack: Stack, known: Known, published: dict[str, Any], method: str, path: str, examples: int
 ) -> None:

@@ -167,11 +167,11 @@ async def door(
 
     app.dependency_overrides[viewer_of] = somebody
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)
-    async with record, web as client:
+    async with record, web:
 
         async def ask(person: str, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
             headers = {"x-person": person, **more.pop("headers", {})}
-            answer: httpx.Response = await client.request(method, path, json=body, headers=headers, **more)
+            answer: httpx.Response = await web.request(method, path, json=body, headers=headers, **more)
             return answer
 
         yield ask

@@ -1,4 +1,4 @@
-"""`docs/design.md` has the principles that code and pages cite by number, and the arrows that the import test allows."""
+"""`docs/design.md` has the principles that code and pages cite, and the arrows that the import test allows."""
 
 import re
 from pathlib import Path

@@ -295,8 +295,8 @@ def test_d1_a_text_on_the_table_is_confirmed_as_it_is_or_countered_whole() -> No
         assert problems(choices, AnswerChoice.AGREE, dict(confirmed)) == []
     whole = {"responsible": "xu.jing", "cooperation": "各做一半", "split": SPLIT}
     assert problems(choices, AnswerChoice.AGREE, whole) == []
-    for name in whole:
-        alone = problems(choices, AnswerChoice.AGREE, {name: whole[name]})
+    for name, value in whole.items():
+        alone = problems(choices, AnswerChoice.AGREE, {name: value})
         assert set(alone) == {(f"fields.{other}", "missing") for other in whole if other != name}
     for blank in (None, " "):
         assert (
