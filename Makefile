@@ -24,9 +24,11 @@ up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail
 
 # Three at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers;
 # they go in the order of `testpaths`, longest first, so that nobody waits for one that is left at the end. Bytecode is
-# kept, whatever the environment says: dozens of processes are started.
-test: $(VENV)/.installed-dev ## every test
-	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# kept, whatever the environment says: dozens of processes are started. The report of what is not covered:
+# .venv/bin/coverage report --show-missing. COVERAGE= leaves the measuring out, which takes a good minute.
+COVERAGE ?= --cov --cov-report=
+test: $(VENV)/.installed-dev ## every test, and the branch coverage of the product
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(COVERAGE)
 
 check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
 	$(BIN)/ruff format --check .
@@ -53,7 +55,7 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 clean: ## remove the virtual environment and caches (never the data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A venv that was cut short has no stamp and is made anew; so is one whose Python has gone.

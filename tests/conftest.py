@@ -1,4 +1,7 @@
-"""For every test: no example fails for having been slow, and nothing that stays is looked through for garbage."""
+"""For every test: no example fails for having been slow, and nothing that stays is looked through for garbage.
+
+Tests of a file run in random order, files in the order of `testpaths`: e2e first, because its files take longest.
+"""
 
 import gc
 
@@ -18,3 +21,14 @@ def pytest_runtestloop() -> None:
     gc.collect()
     gc.freeze()
     gc.enable()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Undo the shuffling of files by pytest-randomly, and keep that of the tests in each."""
+    tiers: list[str] = config.getini("testpaths")
+
+    def place(item: pytest.Item) -> tuple[int, str]:
+        file = item.nodeid.partition("::")[0]
+        return next((number for number, tier in enumerate(tiers) if file.startswith(f"{tier}/")), len(tiers)), file
+
+    items.sort(key=place)

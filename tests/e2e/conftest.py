@@ -13,6 +13,19 @@ import pytest
 from embedded.demo.driver import Mailbox, Portal
 from tests.e2e.support.stack import Stack, set_up
 
+HERE = Path(__file__).parent
+PATIENCE = 300
+"""Seconds for a story, which waits for several processes and their restarts."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The product runs in processes of its own here: nothing of it is there to measure."""
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.no_cover)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(PATIENCE))
+
 
 @pytest.fixture(scope="session")
 def first_home() -> Iterator[Path]:

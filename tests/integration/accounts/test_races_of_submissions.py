@@ -15,6 +15,9 @@ from domain.accounts.application import ApplicationForm
 from domain.statements import SubmitApplication
 from tests.integration.tasks.race_ground import KEYS, NOW, ROUNDS, Ground, Racer, form, race, salesperson, uscc
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
+"""Hundreds of steps at once, in code that other files cover."""
+
 
 @pytest.fixture
 async def ground(engine: AsyncEngine) -> AsyncIterator[Ground]:

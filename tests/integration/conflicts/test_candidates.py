@@ -26,6 +26,9 @@ from embedded.servers.postgres import PostgresServer
 from matching.parties import Party
 from tests.integration.conftest import as_superuser
 
+pytestmark = pytest.mark.timeout(300)
+"""Twenty thousand names take their time on a slow disk."""
+
 NOW = datetime(2026, 12, 1, 1, tzinfo=UTC)
 FULL = "中国石油天然气集团有限公司"
 

@@ -27,6 +27,9 @@ from matching.parties import Party
 from tests.integration.projects.project_ground import FAN, FORM, JING, LEI, ProjectGround, company, form
 from tests.integration.tasks.race_ground import KEYS, NOW
 
+pytestmark = pytest.mark.timeout(300)
+"""Large groups take their time on a busy machine."""
+
 GROUP = "云岭集团有限公司"
 BRANCHES = [f"云岭集团有限公司{place}分公司" for place in ("北京", "上海", "重庆", "苏州")]
 

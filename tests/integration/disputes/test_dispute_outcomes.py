@@ -228,6 +228,8 @@ async def test_d4_between_the_agreement_and_the_vps_task_somebody_steps_in_as_we
     assert (await second.opens()).meeting_wanted
 
 
+@pytest.mark.no_cover
+@pytest.mark.timeout(300)
 async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left(ground: DisputeGround) -> None:
     """D1, D4: an agreement or a meeting, never both and never neither; who came behind the agreement steps in again."""
 
@@ -264,6 +266,8 @@ async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left
     assert await raced(one_round) == {"agreed", "meeting"}
 
 
+@pytest.mark.no_cover
+@pytest.mark.timeout(300)
 async def test_d4_two_step_in_while_the_vp_approves_and_one_outcome_is_left(ground: DisputeGround) -> None:
     async def one_round(project_id: str) -> str:
         dispute = await agreed(ground, project_id)
@@ -464,6 +468,8 @@ async def test_d6_which_goes_on_is_one_of_them(ground: DisputeGround) -> None:
     assert refused.code == "not_among_options"
 
 
+@pytest.mark.no_cover
+@pytest.mark.timeout(300)
 async def test_d6_a_merge_and_an_update_at_the_same_moment_leave_one_outcome(ground: DisputeGround) -> None:
     """D6, U1: the update is on record before the end, or refused; it never revives what was merged."""
 

@@ -33,6 +33,9 @@ from tests.integration.disputes.dispute_ground import (
 )
 from tests.integration.tasks.race_ground import KEYS, race
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
+"""Hundreds of steps at once, in code that other files cover."""
+
 RACES = 50
 
 Q = TypeVar("Q")

@@ -48,6 +48,9 @@ from tests.integration.projects.project_ground import (
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, race
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
+"""Hundreds of steps at once, in code that other files cover."""
+
 APPROVALS = 520
 NEVER = 40
 ROUNDS = 100

@@ -27,6 +27,9 @@ from domain.tasks.task import TaskKind
 from matching.names.names import name_key
 from tests.integration.tasks.race_ground import NOW, ROUNDS, VPS, Ground, Racer, activate, form, race, salesperson, uscc
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
+"""Hundreds of steps at once, in code that other files cover."""
+
 # ---- N8: the count ------------------------------------------------------------------------------------------------
 
 

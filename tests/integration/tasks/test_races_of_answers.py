@@ -6,6 +6,8 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from activities.accounts.applications import NotApproved
 from activities.steps import (
     ActivateStep,
@@ -32,6 +34,9 @@ from tests.integration.tasks.race_ground import (
     race,
     salesperson,
 )
+
+pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
+"""Hundreds of steps at once, in code that other files cover."""
 
 # ---- Answers ------------------------------------------------------------------------------------------------------
 
