@@ -131,6 +131,7 @@ async def serve(settings: Settings) -> None:
 
 
 def main() -> int:
+    """Run with the arguments of the command line."""
     startup.imported()
     try:
         settings = load_settings()

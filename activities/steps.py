@@ -34,10 +34,14 @@ class SubjectStep(Step):
 
 
 class SubmitStep(Step):
+    """N1, N14: record an application that was handed in."""
+
     statement: SubmitApplication
 
 
 class Submitted(Wire):
+    """Whether the application was accepted, and what its process needs to know of it."""
+
     accepted: bool
     application_id: str = ""
     title: str = ""
@@ -49,6 +53,8 @@ class Submitted(Wire):
 
 
 class GatherStep(Step):
+    """N3, N4: gather evidence for one round of an application."""
+
     application_id: str
     round: int
 
@@ -88,6 +94,8 @@ class MoveStep(SubjectStep):
 
 
 class Moved(Wire):
+    """What the process needs to know after a change of stage."""
+
     tasks: tuple[OpenTask, ...] = ()
     until: datetime | None = None
     """Until when somebody may speak against what was decided: an appeal (N10), an objection (P8)."""
@@ -119,6 +127,8 @@ class SiftStep(SubjectStep):
 
 
 class Sifted(Wire):
+    """Which of many messages carry a seal."""
+
     sealed: tuple[int, ...] = ()
     """The places of the messages that are to be read, each once."""
 
@@ -144,6 +154,8 @@ class Recorded(Wire):
 
 
 class ActivateStep(Step):
+    """N7, N8: make the customer a Named Account, or say what stands in the way."""
+
     application_id: str
     gm_decision: str | None = None
     """The task by which the general manager approved, if they did (N8, N10)."""
@@ -151,6 +163,8 @@ class ActivateStep(Step):
 
 
 class Activated(Wire):
+    """The account that was made, or the obstacle."""
+
     account_id: str | None = None
     obstacle: Obstacle | None = None
 
@@ -168,14 +182,20 @@ class RefreshStep(SubjectStep):
 
 
 class Refreshed(Wire):
+    """The open tasks, with the assignees and deadlines of now."""
+
     tasks: tuple[OpenTask, ...]
 
 
 class RegisterStep(Step):
+    """P1, P4: record a project registration that was handed in."""
+
     statement: RegisterProject
 
 
 class Registered(Wire):
+    """Whether the registration was accepted, and what its process needs to know of it."""
+
     accepted: bool
     project_id: str = ""
     title: str = ""
@@ -190,6 +210,8 @@ class RouteStep(SubjectStep):
 
 
 class Routed(Wire):
+    """Which way a registration takes, and whose accounts it concerns."""
+
     track: Track
     claimants: tuple[Claimant, ...] = ()
     """P3: the responsible salespeople of the accounts concerned."""
@@ -202,14 +224,20 @@ class SuspectsStep(SubjectStep):
 
 
 class Suspects(Wire):
+    """The salespeople of the suspected registrations."""
+
     claimants: tuple[Claimant, ...]
 
 
 class ApproveProjectStep(SubjectStep):
+    """P9: approve the project and issue its number."""
+
     settles: tuple[str, ...] = ()
 
 
 class ApprovedProject(Wire):
+    """The number, and what follows from silence."""
+
     number: str = ""
     """P9."""
     ahead: tuple[SilenceDue, ...] = ()
@@ -231,6 +259,8 @@ class CorrectContractStep(Step):
 
 
 class ContractCorrected(Wire):
+    """Whether the correction was accepted."""
+
     accepted: bool
 
 
@@ -239,6 +269,8 @@ class Reminded(Wire):
 
 
 class OpenDisputeStep(Step):
+    """D1: begin a dispute over a project with the claimants."""
+
     dispute_id: str
     project_id: str
     origin: Origin
@@ -252,11 +284,15 @@ class BrokenDisputeStep(SubjectStep):
 
 
 class BrokenDispute(Wire):
+    """How a dispute ended whose process was ended by hand."""
+
     outcome: DisputeOutcome | None = None
     """How it had ended by then, if it had; otherwise it is closed, and another takes its place."""
 
 
 class DisputeOpened(Wire):
+    """Who takes part in a dispute that has begun."""
+
     title: str = ""
     applicant: str = ""
     sides: tuple[str, ...] = ()
@@ -273,6 +309,8 @@ class PlanPeriodStep(Step):
 
 
 class PlannedPeriod(Wire):
+    """The period of a run, and whether this run carries it out."""
+
     ours: bool
     """False: another run does it or has done it."""
     period: Period
@@ -296,12 +334,16 @@ class PeriodReviews(Wire):
 
 
 class OpenReviewStep(Step):
+    """R1–R4: begin the review of one unit in a period."""
+
     review_id: str
     period: Period
     unit: str
 
 
 class ReviewOpened(Wire):
+    """The title of a review, and its dates."""
+
     title: str
     closes_at: datetime
     """R6: until when it can be done."""

@@ -24,6 +24,8 @@ class CodecPayload(BaseModel):
 
 
 class CodecBody(BaseModel):
+    """What the Temporal UI sends to be decoded."""
+
     model_config = ConfigDict(extra="ignore")
 
     # Left out when there is nothing to encode: a query without arguments from the command line.

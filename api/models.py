@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 
 class PersonView(BaseModel):
+    """A person, by id and name."""
+
     id: str
     name: str
 
@@ -41,6 +43,8 @@ class Page(BaseModel, Generic[T]):
 
 
 class SubjectView(BaseModel):
+    """An application, project or review, as lists and tasks name it."""
+
     type: Literal["application", "project", "review"]
     id: str
     title: str
@@ -70,6 +74,8 @@ class ChoiceView(Choice):
 
 
 class AskedView(BaseModel):
+    """One assignee of a task, and for whom they stand in."""
+
     person: PersonView
     capacity: AssigneeCapacity
     on_behalf_of: PersonView | None = None
@@ -120,6 +126,8 @@ class OpenTaskView(BaseModel):
 
 
 class TimelineEntry(BaseModel):
+    """One event of the record, in words."""
+
     at: datetime
     event: str
     text: str
@@ -128,6 +136,8 @@ class TimelineEntry(BaseModel):
 
 
 class RejectionView(BaseModel):
+    """Who rejected an application, why, and until when it can be appealed (N10)."""
+
     by: PersonView
     reason: str
     at: datetime
@@ -494,6 +504,8 @@ class TaskView(TaskSummary):
 
 
 class Submitted(BaseModel):
+    """The application that was begun, and what it collides with (N14)."""
+
     id: str
     workflow_id: str
     stage: Stage
@@ -529,6 +541,8 @@ class Result(BaseModel):
 
 
 class ReceiptView(BaseModel):
+    """What has become of one statement: stored, accepted or refused."""
+
     receipt: str
     status: Literal["stored", "accepted", "refused"]
     detail: str

@@ -26,6 +26,7 @@ Clock = Callable[[], datetime]
 
 
 def now_utc() -> datetime:
+    """The clock of the API."""
     return datetime.now(UTC)
 
 
@@ -55,6 +56,7 @@ class State:
 
 
 def parts_of(request: Request) -> State:
+    """The state that the application holds for its requests."""
     state = request.app.state.parts
     assert isinstance(state, State)
     return state

@@ -29,6 +29,8 @@ router = APIRouter(tags=["system"])
 
 
 class Health(BaseModel):
+    """The process answers."""
+
     status: str
 
 

@@ -176,6 +176,7 @@ def register_import_results(
 
 
 def show_register(done: RegisterImported) -> None:
+    """Print what an import of a register has changed."""
     said = texts()
     register = said.text(f"command.register.{done.register_name}")
     if done.unchanged:

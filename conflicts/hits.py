@@ -277,6 +277,7 @@ def _called(asked: Asked) -> tuple[str, str]:
 
 
 async def named_by(connection: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
+    """The parties that each of these subjects names."""
     named: dict[Key, list[RegisteredParty]] = defaultdict(list)
     for one in await parties.named_by(connection, subjects):
         named[one.subject_type, one.subject_id].append(one)

@@ -46,6 +46,7 @@ async def take_turn(connection: AsyncConnection) -> None:
 
 
 async def newest_organisation(connection: AsyncConnection) -> Version | None:
+    """The organisation in force, if there is one."""
     row = (
         await connection.execute(
             select(organisation.c.version, organisation.c.imported_at, organisation.c.imported_by)

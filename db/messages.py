@@ -114,6 +114,7 @@ async def keep_step(
 
 
 async def give_receipt(connection: AsyncConnection, row: Receipt) -> None:
+    """Keep how a message was judged, and wake whoever waits for its receipt."""
     await plain.run(
         connection,
         _GIVE_RECEIPT,
@@ -135,6 +136,7 @@ async def settle(connection: AsyncConnection, message_ids: Sequence[str]) -> Non
 
 
 async def find_receipt(connection: AsyncConnection, message_id: str) -> Receipt | None:
+    """The receipt of a message, if it has been judged."""
     rows = await plain.run(connection, _RECEIPT, message_id)
     return _SHAPE.read(rows[0]) if rows else None
 
@@ -146,11 +148,13 @@ async def lease_mails(connection: AsyncConnection, limit: int, lease: timedelta)
 
 
 async def mails_sent(connection: AsyncConnection, mail_ids: Sequence[int]) -> None:
+    """Mark mails as sent."""
     if mail_ids:
         await plain.run(connection, _SENT, mail_ids)
 
 
 async def mails_failed(connection: AsyncConnection, mail_ids: Sequence[int], error: str, retry_in: timedelta) -> None:
+    """Keep why mails could not be sent, and when to try again."""
     if mail_ids:
         await plain.run(connection, _FAILED, mail_ids, retry_in, error[:500])
 
@@ -183,6 +187,7 @@ async def lease_nudges(connection: AsyncConnection, limit: int, lease: timedelta
 
 
 async def nudge_delivered(connection: AsyncConnection, nudge_id: int) -> None:
+    """Mark a nudge as delivered."""
     await connection.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
 
 

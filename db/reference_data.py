@@ -36,6 +36,7 @@ class NoOrganisation(Exception):
 
 
 def policy_digest(rules: Policy) -> str:
+    """A digest of the policy, the same wherever the policy is."""
     content = json.dumps(rules.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(content.encode()).hexdigest()[:32]
 

@@ -26,6 +26,8 @@ _ONE_DAY = timedelta(days=1)
 
 
 class DayKind(StrEnum):
+    """What a calendar says of a day."""
+
     WORKING = "working"
     OFF = "off"
 

@@ -19,6 +19,8 @@ LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
 class Role(StrEnum):
+    """What somebody does in the company; one person may have several roles."""
+
     SALESPERSON = "salesperson"
     DEPARTMENT_GM = "department_gm"
     VP = "vp"

@@ -44,22 +44,32 @@ ExactShare = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4
 
 
 class Accounts(Frozen):
+    """How many Named Accounts a salesperson holds without the general manager (N8)."""
+
     limit: Annotated[int, Field(ge=1)]
 
 
 class Appeal(Frozen):
+    """How long a rejection can be appealed (N10)."""
+
     months: Annotated[int, Field(ge=1, le=24)]
 
 
 class Links(Frozen):
+    """How long the link in a mail works."""
+
     days: Annotated[int, Field(ge=1, le=365)]
 
 
 class Privacy(Frozen):
+    """What the engine may show to operators (X2)."""
+
     customer_name_in_engine: bool
 
 
 class EvidenceRules(Frozen):
+    """How long a silent source is waited for (N5)."""
+
     give_up_after_minutes: Annotated[int, Field(ge=1, le=1440)]
 
 
@@ -189,6 +199,8 @@ _LATER_KINDS = (TaskKind.CONTRACT_REVIEW,)
 
 
 class Policy(Frozen):
+    """The numbers of the regulation; `domain/policy.toml` says what each one is."""
+
     version: Line
     time_zone: Line
     calendar_region: Line

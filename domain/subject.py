@@ -8,6 +8,8 @@ from domain.base import Wire
 
 
 class SubjectType(StrEnum):
+    """What a process is about."""
+
     APPLICATION = "application"
     PROJECT = "project"
     DISPUTE = "dispute"

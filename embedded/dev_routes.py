@@ -42,14 +42,20 @@ People = Callable[[], Awaitable[Organisation | None]]
 
 
 class TokenRequest(BaseModel):
+    """Whose token is wanted."""
+
     person: str
 
 
 class Token(BaseModel):
+    """A bearer token."""
+
     token: str
 
 
 class FastForward(BaseModel):
+    """Which clock to move, and how far."""
+
     workflow_id: str
     duration: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_LEAP)]
     """ISO 8601, such as `P2DT1H`, or seconds."""

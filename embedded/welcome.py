@@ -19,6 +19,7 @@ REGISTER_FILES = ("background.csv", "projects.csv")
 
 
 def sample_organisation() -> Organisation:
+    """The people of the sample company."""
     return read_organisation(ORGANISATION_FILE.read_text(encoding="utf-8"))
 
 

@@ -43,6 +43,8 @@ Cell = str | int | Decimal | date | datetime | None
 
 
 class CellKind(StrEnum):
+    """How a cell is written."""
+
     TEXT = "text"
     LONG = "long"
     """A text of several lines."""
@@ -54,6 +56,8 @@ class CellKind(StrEnum):
 
 
 class Column(NamedTuple):
+    """A column of a table."""
+
     name: str
     """Text key under `report.column.`."""
     kind: CellKind = CellKind.TEXT
@@ -61,6 +65,8 @@ class Column(NamedTuple):
 
 
 class Table(NamedTuple):
+    """A table of a report, in the order of its rows."""
+
     name: str
     """Text key under `report.table.`."""
     columns: tuple[Column, ...]

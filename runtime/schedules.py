@@ -34,6 +34,7 @@ CATCH_UP = timedelta(days=31)
 
 
 def schedule_id(rhythm: Rhythm) -> str:
+    """The id of the schedule of a rhythm."""
     return f"period-{rhythm}"
 
 

@@ -138,6 +138,8 @@ class DecisionPage(AskingPage):
 
 
 class ResultKind(StrEnum):
+    """How an answer on a page ended."""
+
     ACCEPTED = "accepted"
     ALREADY = "already"
     """Somebody decided before; the first answer stands."""

@@ -43,22 +43,27 @@ SEARCH_ATTRIBUTES: tuple[SearchAttributeKey[Any], ...] = (
 
 
 def application_workflow_id(application_id: str) -> str:
+    """The workflow id of an application."""
     return f"application-{application_id}"
 
 
 def project_workflow_id(project_id: str) -> str:
+    """The workflow id of a registration."""
     return f"project-{project_id}"
 
 
 def dispute_workflow_id(dispute_id: str) -> str:
+    """The workflow id of a dispute."""
     return f"dispute-{dispute_id}"
 
 
 def correction_workflow_id(message_id: str) -> str:
+    """The workflow id of a correction of a contract."""
     return f"correction-{message_id}"
 
 
 def review_workflow_id(review_id: str) -> str:
+    """The workflow id of a review."""
     return f"review-{review_id}"
 
 

@@ -117,6 +117,8 @@ class EvidenceGathering:
 
 
 class Find(Protocol):
+    """Looks a customer up in a source outside, for one application."""
+
     async def __call__(self, uow: UnitOfWork, row: ApplicationRow) -> Sequence[Evidence]: ...
 
 

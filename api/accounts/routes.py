@@ -167,6 +167,7 @@ async def read_dossier(
 
 
 async def own_process(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
+    """The application, if the viewer may see it; raises the same refusal as for one that does not exist."""
     async with autocommit(state.engine) as connection:
         return await seen_application(connection, viewer, application_id, "api")
 

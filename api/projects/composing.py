@@ -99,6 +99,7 @@ def _weighed(composer: Composer, row: ProjectRow, found: Sequence[Match]) -> lis
 
 
 def match_view(composer: Composer, match: Match) -> MatchView:
+    """A match in the language of the viewer."""
     texts = composer.texts
     return MatchView(
         **match.model_dump(exclude={"salesperson", "verdict", "ruled", "links", "declared"}),
@@ -121,6 +122,7 @@ def ruled_view(composer: Composer, ruled: Ruled | None) -> RuledView | None:
 
 
 def dispute_view(composer: Composer, row: DisputeRow) -> DisputeView:
+    """A dispute in the language of the viewer."""
     asides = {name: with_people(getattr(row, name), composer.organisation) for name in ("meeting", "outcome")}
     proposal = {name: value for name, value in (row.proposal or {}).items() if name != "confirmed"}
     if row.proposal:  # who has confirmed it, not by which task
@@ -138,6 +140,7 @@ def dispute_view(composer: Composer, row: DisputeRow) -> DisputeView:
 
 
 def update_view(composer: Composer, row: UpdateRow) -> UpdateView:
+    """An update in the language of the viewer."""
     return UpdateView(
         **row.model_dump(exclude={"person", "project_id", "message_id", "recorded_at"}),
         person=composer.person(row.person),

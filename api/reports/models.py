@@ -59,6 +59,8 @@ class ReportEntry(BaseModel):
 
 
 class DigestLine(DigestRow):
+    """A project in the weekly digest (U1)."""
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def silent(self) -> bool:
@@ -71,6 +73,8 @@ class DigestLine(DigestRow):
 
 
 class ForecastLine(ForecastRow):
+    """A project in the sales forecast (U9)."""
+
     @computed_field  # type: ignore[prop-decorator]
     @property
     def weighted(self) -> Decimal:
@@ -124,6 +128,8 @@ class _View(BaseModel):
 
 
 class DigestView(_View):
+    """The weekly digest, of one reader (U1)."""
+
     kind: Literal["weekly-digest"] = "weekly-digest"
     rows: list[DigestLine]
     totals: DigestTotals
@@ -132,6 +138,8 @@ class DigestView(_View):
 
 
 class ForecastView(_View):
+    """The sales forecast, of one reader (U9)."""
+
     kind: Literal["forecast"] = "forecast"
     rows: list[ForecastLine]
     totals: ForecastTotals
@@ -151,6 +159,8 @@ class ForecastView(_View):
 
 
 class AccountsView(_View):
+    """The figures of Named Accounts, of one reader (R2–R4)."""
+
     kind: Literal["accounts"] = "accounts"
     rows: list[AccountLine]
     totals: AccountTotals

@@ -49,6 +49,7 @@ def note_of(task: TaskRow, row: ReviewRow, reviews: Reviews) -> ReviewNote:
 
 
 def review_view(row: ReviewRow, kind: TaskKind, organisation: Organisation, policy: Policy, texts: Texts) -> ReviewView:
+    """A review in the language of the viewer."""
     return ReviewView(
         id=row.id,
         workflow_id=row.workflow_id,
@@ -150,5 +151,6 @@ def _months(
 
 
 def credit_view(credit: Credit) -> CreditView:
+    """What of an amount is credited to whom (D3)."""
     person = PersonView(id=credit.person, name=credit.name)
     return CreditView(person=person, percent=credit.percent, amount=credit.amount)

@@ -101,6 +101,7 @@ async def activate(connection: AsyncConnection, row: AccountRow, parties: Sequen
 
 
 async def find(connection: AsyncConnection, account_id: str) -> AccountRow | None:
+    """An account by its id, live or revoked."""
     rows = await plain.run(connection, _FIND, account_id)
     return _ACCOUNT.read(rows[0]) if rows else None
 

@@ -94,6 +94,7 @@ async def add(connection: AsyncConnection, row: ApplicationRow) -> None:
 async def add_round(
     connection: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime
 ) -> None:
+    """Keep the form of a new round of an application (N11)."""
     await plain.run(connection, _ADD_ROUND, _round(application_id, number, form, at))
 
 

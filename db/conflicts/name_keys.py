@@ -26,6 +26,7 @@ async def version(connection: AsyncConnection, *, lock: bool = False) -> int:
 
 
 async def set_version(connection: AsyncConnection, number: int) -> None:
+    """Keep which version of the keys the names have."""
     await plain.run(connection, "UPDATE name_keys SET version = $1 WHERE id = 1", number)
 
 
@@ -35,6 +36,7 @@ async def names(connection: AsyncConnection, table: Named) -> Sequence[tuple[str
 
 
 async def set_key(connection: AsyncConnection, table: Named, place: str, key: str) -> None:
+    """Give one name its key."""
     await plain.run(connection, _SET_KEY.format(table=table), place, key)
 
 
@@ -44,6 +46,7 @@ async def aliases(connection: AsyncConnection) -> Sequence[tuple[int, str, str, 
 
 
 async def set_alias_keys(connection: AsyncConnection, alias: int, key: str, other_key: str) -> None:
+    """Give both names of a learned pair their keys."""
     await plain.run(connection, _SET_ALIAS, alias, key, other_key)
 
 

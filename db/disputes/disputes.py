@@ -67,6 +67,7 @@ class DisputeRow(Wire):
 
 
 async def add(connection: AsyncConnection, row: DisputeRow) -> None:
+    """Keep a dispute that begins."""
     await connection.execute(insert(dispute).values(**_plain(row.model_dump() | {"claimants": row.claimants})))
 
 

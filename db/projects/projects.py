@@ -162,6 +162,7 @@ async def add(connection: AsyncConnection, row: ProjectRow) -> None:
 
 
 async def add_round(connection: AsyncConnection, project_id: str, number: int, form: ProjectForm, at: datetime) -> None:
+    """Keep the form of a new round of a registration."""
     await connection.execute(
         insert(project_round).values(
             project_id=project_id, round=number, form=form.model_dump(mode="json"), submitted_at=at
@@ -247,6 +248,7 @@ async def not_compared(connection: AsyncConnection, project_id: str, number: int
 
 
 async def add_update(connection: AsyncConnection, row: UpdateRow) -> None:
+    """Keep an update of a project (U1)."""
     await connection.execute(_ADD_UPDATE, row.model_dump())
 
 

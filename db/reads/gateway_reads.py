@@ -95,6 +95,7 @@ async def bind_message(record: Direct, message_id: str, person: str, body_hash: 
 
 
 async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
+    """The receipt of a message, if it has been judged."""
     row = await record.row(_RECEIPT, message_id)
     return _receipt(row) if row else None
 

@@ -97,6 +97,7 @@ async def keep(connection: AsyncConnection, made: Report) -> bool:
 
 
 async def find(connection: AsyncConnection, kind: ReportKind, period: str) -> Report | None:
+    """The report of a period, if it has been made."""
     query = select(report.c.document).where(report.c.kind == kind.value, report.c.period == period)
     document = await connection.scalar(query)
     return _REPORT.validate_python(document) if document else None

@@ -83,22 +83,26 @@ async def begin_period(connection: AsyncConnection, row: PeriodRow) -> PeriodRow
 
 
 async def find_period(connection: AsyncConnection, rhythm: Rhythm, period: str) -> PeriodRow | None:
+    """A period, if a run has begun it."""
     mine = and_(review_period.c.rhythm == rhythm.value, review_period.c.period == period)
     row = (await connection.execute(select(review_period).where(mine))).one_or_none()
     return PeriodRow.model_validate(row._mapping) if row else None
 
 
 async def add(connection: AsyncConnection, row: ReviewRow) -> None:
+    """Keep a review that begins."""
     await connection.execute(insert(review).values(row.model_dump()))
 
 
 async def find(connection: AsyncConnection, review_id: str, *, lock: bool = False) -> ReviewRow | None:
+    """A review by its id, locked if asked."""
     wanted = select(review).where(review.c.id == review_id)
     row = (await connection.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
     return ReviewRow.model_validate(row._mapping) if row else None
 
 
 async def change(connection: AsyncConnection, review_id: str, **values: Any) -> None:
+    """Change columns of a review."""
     await connection.execute(update(review).where(review.c.id == review_id).values(**values))
 
 
@@ -110,6 +114,7 @@ async def live_accounts(connection: AsyncConnection) -> tuple[AccountRow, ...]:
 
 
 async def keep_said(connection: AsyncConnection, rows: Sequence[AccountReviewRow]) -> None:
+    """Keep what was answered of each account of a review."""
     if rows:
         await connection.execute(insert(account_review), [row.model_dump() for row in rows])
 

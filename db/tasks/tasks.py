@@ -102,6 +102,7 @@ _DECISION_ON = f"""
 
 
 async def open_task(connection: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
+    """Keep a new task with its assignees."""
     await plain.run(connection, _OPEN, plain.json_text(people), plain.json_text([row]))
 
 
@@ -121,6 +122,7 @@ async def remove_assignees(connection: AsyncConnection, task_id: str, people: Se
 
 
 async def find(connection: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
+    """A task by its id, locked if asked."""
     rows = await plain.run(connection, f"{_FIND} FOR UPDATE" if lock else _FIND, task_id)
     return _TASK.read(rows[0]) if rows else None
 
@@ -142,6 +144,7 @@ async def asked_by(connection: AsyncConnection, task_ids: Sequence[str]) -> dict
 
 
 async def asked_by_link(connection: AsyncConnection, link_id: str) -> AskedRow | None:
+    """The assignee whose link this is."""
     row = (await connection.execute(select(task_person).where(task_person.c.link_id == link_id))).one_or_none()
     return AskedRow.model_validate(dict(row._mapping)) if row else None
 
@@ -149,11 +152,13 @@ async def asked_by_link(connection: AsyncConnection, link_id: str) -> AskedRow |
 async def close(
     connection: AsyncConnection, task_ids: Sequence[str], status: TaskStatus, *, at: datetime, because: str
 ) -> None:
+    """Close a task, and keep how."""
     if task_ids:
         await plain.run(connection, _CLOSE, task_ids, status, at, because)
 
 
 async def change(connection: AsyncConnection, task_id: str, **values: Any) -> None:
+    """Change columns of a task."""
     await plain.change(connection, task, task_id, values)
 
 
@@ -180,5 +185,6 @@ async def decisions_of(connection: AsyncConnection, subject_id: str) -> Decided:
 
 
 async def decision_on(connection: AsyncConnection, task_id: str) -> DecisionRow | None:
+    """The decision on a task, if there is one."""
     rows = await plain.run(connection, _DECISION_ON, task_id)
     return _DECISION.read(rows[0]) if rows else None

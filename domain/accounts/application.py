@@ -30,6 +30,8 @@ class CustomerKind(StrEnum):
 
 
 class Industry(StrEnum):
+    """What line of business a customer is in; four of them matter for E3."""
+
     TELECOM = "telecom"
     POWER = "power"
     PETROLEUM = "petroleum"
@@ -63,6 +65,8 @@ class RelatedParty(Frozen):
 
 
 class Contact(Frozen):
+    """A person at the customer."""
+
     name: Line
     title: OptionalText = ""
     phone: OptionalText = ""

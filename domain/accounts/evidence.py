@@ -11,6 +11,8 @@ from domain.conflicts.rulings import Compared
 
 
 class EvidenceKind(StrEnum):
+    """What evidence is about (N3, N4)."""
+
     ACCOUNTS = "accounts"
     """N3: existing Named Accounts and their related parties that collide."""
     APPLICATIONS = "applications"

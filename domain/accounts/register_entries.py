@@ -26,6 +26,8 @@ class BackgroundEntry(Frozen):
 
 
 class RegisteredStatus(StrEnum):
+    """Where a project of the imported register stands."""
+
     ACTIVE = "active"
     CONTRACT_SIGNED = "contract_signed"
     ENDED = "ended"

@@ -22,16 +22,22 @@ class _Draft(BaseModel):
 
 
 class CompanyDraft(_Draft):
+    """A company, as far as it is typed."""
+
     name: OptionalName = ""
     uscc: OptionalUscc = None
 
 
 class CustomerDraft(CompanyDraft):
+    """A customer, as far as it is typed."""
+
     aliases: Annotated[tuple[Name, ...], Field(max_length=20)] = ()
     related_parties: Annotated[tuple[CompanyDraft, ...], Field(max_length=100)] = ()
 
 
 class ProjectDraft(_Draft):
+    """A project, as far as it is typed."""
+
     name: OptionalName = ""
     products: Annotated[tuple[Line, ...], Field(max_length=50)] = ()
     vendor: OptionalLine = ""

@@ -22,6 +22,8 @@ class Origin(StrEnum):
 
 
 class DisputeStage(StrEnum):
+    """Where a dispute stands; the last four are ends."""
+
     NEGOTIATION = "negotiation"
     """D1: both salespeople look for one text they both confirm."""
     CALLING_MEETING = "calling_meeting"

@@ -66,6 +66,8 @@ class Terms(Wire):
 
 
 class TermsUpdated(Terms):
+    """The terms that one update gives, and when."""
+
     at: Moment
 
 

@@ -26,6 +26,8 @@ ZERO = Decimal(0)
 
 
 class ReportKind(StrEnum):
+    """Which report it is."""
+
     WEEKLY_DIGEST = "weekly_digest"
     """U1: the updates of a week."""
     FORECAST = "forecast"
@@ -185,6 +187,8 @@ class Change(StrEnum):
 
 
 class ChangeRow(CreditedRow):
+    """One difference between two forecasts (U9)."""
+
     project: str
     number: str
     name: str
@@ -283,12 +287,16 @@ class _Report(Wire):
 
 
 class WeeklyDigest(_Report):
+    """U1: the week of every running project."""
+
     kind: Literal[ReportKind.WEEKLY_DIGEST] = ReportKind.WEEKLY_DIGEST
     rows: tuple[DigestRow, ...]
     """Silent projects first, the longest silence on top."""
 
 
 class SalesForecast(_Report):
+    """U9: the approved projects at the end of a month."""
+
     kind: Literal[ReportKind.FORECAST] = ReportKind.FORECAST
     rows: tuple[ForecastRow, ...]
     compared_with: str = ""
@@ -297,6 +305,8 @@ class SalesForecast(_Report):
 
 
 class AccountStatistics(_Report):
+    """R2, R3: targets and results of Named Accounts."""
+
     kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
     rows: tuple[AccountFigures, ...]
     contracts: tuple[ContractRow, ...] = ()

@@ -93,6 +93,7 @@ def attainment(reached: Decimal, target: Decimal) -> Decimal | None:
 
 
 def digest_totals(rows: Sequence[DigestRow]) -> DigestTotals:
+    """The sums of these rows of a digest."""
     return DigestTotals(
         projects=len(rows),
         updated=sum(bool(row.updates) and not row.ended for row in rows),
@@ -105,6 +106,7 @@ def digest_totals(rows: Sequence[DigestRow]) -> DigestTotals:
 
 
 def forecast_totals(rows: Sequence[ForecastRow]) -> ForecastTotals:
+    """The sums of these rows of a forecast."""
     return ForecastTotals(
         projects=len(rows), amount=_sum(row.amount for row in rows), weighted=_sum(row.weighted for row in rows)
     )
@@ -116,6 +118,7 @@ def approved_since(rows: Sequence[ForecastRow]) -> ForecastTotals:
 
 
 def account_totals(rows: Sequence[AccountFigures], near_target: Decimal) -> AccountTotals:
+    """The sums of these accounts."""
     standings = [standing_of(row, near_target) for row in rows]
     return AccountTotals(
         accounts=len(rows),

@@ -14,6 +14,8 @@ from domain.conflicts.rulings import MATCHES_FIELD
 
 
 class TaskKind(StrEnum):
+    """What is asked of somebody."""
+
     COMMERCE_CHECK = "commerce_check"
     SUPPLY_INFORMATION = "supply_information"
     VP_REVIEW = "vp_review"
@@ -37,6 +39,8 @@ class TaskKind(StrEnum):
 
 
 class TaskStatus(StrEnum):
+    """Whether a task still waits, and how it ended."""
+
     OPEN = "open"
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
@@ -45,6 +49,8 @@ class TaskStatus(StrEnum):
 
 
 class FieldKind(StrEnum):
+    """What a field of an answer holds."""
+
     TEXT = "text"
     FORM = "form"
     """The whole form of the application or the project, corrected."""
@@ -178,6 +184,8 @@ class Ask(Wire):
 
 
 class DueAction(StrEnum):
+    """What happens to a task that is still open at that moment."""
+
     REMIND = "remind"
     STAND_IN = "stand_in"
     REFRESH = "refresh"

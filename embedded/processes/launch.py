@@ -15,6 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> None:
+    """Run with the arguments of the command line."""
     parent, death_signal, user, group = (int(value) for value in argv[:4])
     program = argv[4:]
     if user >= 0:

@@ -39,6 +39,7 @@ class Ports:
 
 
 def is_free(port: int) -> bool:
+    """Whether nobody listens on the port of this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         # Without this, connections of the last run that linger in TIME_WAIT would look like a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

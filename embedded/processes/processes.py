@@ -148,6 +148,7 @@ def tail(log: Path, lines: int) -> str:
 
 
 def describe_exit(code: int) -> str:
+    """How a process ended, in words."""
     if code < 0:
         with suppress(ValueError):
             return f"ended by {signal.Signals(-code).name}"

@@ -67,6 +67,7 @@ def worker(home: Path, port: int, environment: Mapping[str, str]) -> ProductServ
 
 
 def api(home: Path, port: int, environment: Mapping[str, str]) -> ProductService:
+    """The API as a part of the one-machine mode."""
     return ProductService(
         home, port, environment, name="api", title="API", argv=("cli.py", "api"), health="/healthz", grace=10
     )

@@ -27,6 +27,8 @@ SYSTEM_USER = "embedded_postgres"
 
 @dataclass(frozen=True)
 class SystemUser:
+    """A user of the operating system."""
+
     uid: int
     gid: int
 

@@ -111,6 +111,7 @@ async def until(
 
 
 async def tcp_answers(host: str, port: int) -> bool:
+    """Whether somebody listens there."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1)
     except (OSError, TimeoutError):
@@ -136,4 +137,5 @@ async def http_status(host: str, port: int, path: str) -> int:
 
 
 def project_root() -> Path:
+    """The folder that holds the product."""
     return Path(__file__).resolve().parents[2]

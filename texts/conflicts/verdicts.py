@@ -47,6 +47,7 @@ def because(verdict: Verdict, texts: Texts) -> str:
 
 
 def level_label(verdict: Verdict, texts: Texts) -> str:
+    """How strong a match is, in words."""
     return texts.text(f"level.{verdict.level}")
 
 

@@ -114,6 +114,8 @@ class MailFacts(Wire):
 
 
 class RenderedMail(Frozen):
+    """A mail in words: subject, text and HTML."""
+
     subject: str
     text: str
     html: str

@@ -19,6 +19,7 @@ def report_days(period: Period, texts: Texts) -> str:
 
 
 def report_view(part: ReportPart, texts: Texts) -> dict[str, Any]:
+    """What the templates of report mails need."""
     headlines = [
         {
             "label": texts.text(headline.label_key),

@@ -16,6 +16,8 @@ from texts.lines import one_line
 
 
 class FigureKind(StrEnum):
+    """How a figure is written."""
+
     TEXT = "text"
     """Free text, shown unchanged."""
     WORDS = "words"
@@ -97,6 +99,8 @@ class ReportLine(Wire):
 
 
 class ReportSection(Wire):
+    """A part of a report mail: a heading and its lines."""
+
     title_key: str
     lines: tuple[ReportLine, ...]
     more: int = 0
@@ -104,6 +108,8 @@ class ReportSection(Wire):
 
 
 class Bar(Wire):
+    """A bar beside a figure."""
+
     label: Figure
     figure: Figure
     share: Decimal
@@ -147,4 +153,5 @@ def report_title_key(kind: ReportKind, rhythm: Rhythm) -> str:
 
 
 def part_words(departments: Sequence[str], texts: Texts) -> str:
+    """The departments that a part of a report is about."""
     return texts.join([one_line(name) for name in departments]) or texts.text("report.whole_company")

@@ -37,6 +37,7 @@ def review_title(period: Period, unit: str, texts: Texts) -> str:
 
 
 def review_dates(period: Period, texts: Texts) -> str:
+    """The first and last day of a period."""
     return texts.text("review.dates", first=texts.date(period.first), last=texts.date(period.last))
 
 

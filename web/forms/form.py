@@ -190,6 +190,8 @@ class Rows(Frozen):
 
 
 class Section(Frozen):
+    """A part of a form under a heading."""
+
     title: str
     items: tuple[Field | Rows, ...]
 
