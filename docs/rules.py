@@ -23,7 +23,7 @@ PAGE = ROOT / "docs" / "rules.md"
 DECIDING_ROOM = "domain"
 NOT_THE_PRODUCT = frozenset({"tests", "docs", "bench", "embedded"})
 MOST_SHOWN = 3
-"""Modules and test files that a row names; the others are counted."""
+"""Modules and test files that a row names. How many more there are is left out: the page would always be stale."""
 
 CHAPTERS = {
     "A": "Principles · 原则",
@@ -128,8 +128,7 @@ def rules() -> list[Rule]:
 
 def _links(paths: tuple[str, ...]) -> str:
     shown = [f"[{path}](../{path})" for path in paths[:MOST_SHOWN]]
-    more = len(paths) - len(shown)
-    return "<br>".join([*shown, f"and {more} more"] if more else shown)
+    return "<br>".join([*shown, "…"] if len(paths) > len(shown) else shown)
 
 
 def page(all_rules: Iterable[Rule]) -> str:

@@ -18,7 +18,14 @@ from runtime.settings import Settings, variable
 
 ROOT = Path(__file__).parents[3]
 READMES = ("README.md", "README.zh.md")
-PAGES = (*READMES, *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md"))))
+PAGES = (
+    *READMES,
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "tests/README.md",
+    *(str(page.relative_to(ROOT)) for page in sorted((ROOT / "docs").rglob("*.md"))),
+)
 OUTSIDE_SETTINGS = {"BAOBEI_TAG"}
 """Read by the Compose file, not by a process."""
 
