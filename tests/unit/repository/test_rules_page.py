@@ -21,6 +21,14 @@ def test_the_rules_of_each_chapter_are_numbered_without_a_gap() -> None:
     assert len(RULES) == len({rule.id for rule in RULES})
 
 
+@pytest.mark.parametrize(("readme", "until"), [("README.md", "to"), ("README.zh.md", "至")])
+def test_the_readmes_name_the_rules_that_are_built(readme: str, until: str) -> None:
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    for chapter in dict.fromkeys(rule.id[0] for rule in BUILT):
+        last = [rule.id for rule in BUILT if rule.id[0] == chapter][-1]
+        assert f"{chapter}1 {until} {last}" in text
+
+
 @pytest.mark.parametrize("rule", BUILT, ids=lambda rule: rule.id)
 def test_a_rule_is_decided_by_a_module_and_tested_by_name(rule: Rule) -> None:
     assert rule.decided, f"no module cites {rule.id}"
