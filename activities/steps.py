@@ -7,6 +7,7 @@ from datetime import datetime
 from domain.accounts.named_account import Obstacle
 from domain.base import Wire
 from domain.disputes.dispute import Claimant, DisputeOutcome, Origin
+from domain.notices import Notice
 from domain.periods import Period, Rhythm
 from domain.projects.project import Track
 from domain.projects.silence import Silence, SilenceDue
@@ -87,7 +88,7 @@ class MoveStep(SubjectStep):
 
     stage: str
     asks: tuple[Ask, ...] = ()
-    notices: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     settles: tuple[str, ...] = ()
     """Messages whose consequences are visible once this step is recorded."""
     obstacle: Obstacle | None = None

@@ -30,6 +30,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.tasks.records import Records
     from activities.tasks.reminders import Reminders
     from domain.accounts.named_account import Obstacle
+    from domain.notices import Notice
     from domain.statements import Said, Statement, Withdraw
     from domain.subject import Subject, stage_key
     from domain.tasks.task import Ask, DueAction, RecordedDecision
@@ -202,7 +203,7 @@ class Desk(Generic[G]):
         stage: G,
         *,
         asks: Sequence[Ask] = (),
-        notices: Sequence[StrEnum] = (),
+        notices: Sequence[Notice] = (),
         obstacle: Obstacle | None = None,
     ) -> Moved:
         """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction."""
@@ -214,7 +215,7 @@ class Desk(Generic[G]):
                 subject=self.subject,
                 stage=stage.value,
                 asks=tuple(asks),
-                notices=tuple(notice.value for notice in notices),
+                notices=tuple(notices),
                 settles=self.settle(),
                 obstacle=obstacle,
             ),
@@ -239,6 +240,11 @@ class Desk(Generic[G]):
                 break
             await self._one_event(until, until_says)
         return tuple(self.decisions)
+
+    async def one_answer(self) -> RecordedDecision:
+        """Wait for the answer to the one open task. Raises as `wait_for_decisions` does."""
+        (decision,) = await self.wait_for_decisions(lambda decided: len(decided) == 1)
+        return decision
 
     async def wait_for_statement(
         self, *kinds: type[S], until: datetime | None = None, until_says: str = "", or_answer: bool = False

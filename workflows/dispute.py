@@ -155,7 +155,7 @@ class ProjectDispute:
 
     async def _commerce_calls_meeting(self) -> None:
         """D2: department GMs, VPs, COO and general manager are invited."""
-        await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        await self._desk.one_answer()
         decides = deciding_salesperson(self._start.origin, self._applicant, self._start.claimants)
         await self._desk.move(
             DisputeStage.MEETING,

@@ -128,7 +128,7 @@ class NamedAccountApplication:
 
     async def _commerce_checks(self) -> None:
         """N5: a clerk confirms, corrects or adds, then passes the application on or sends it back."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.PASS:
             await self._ask_vps()
         else:
@@ -136,7 +136,7 @@ class NamedAccountApplication:
 
     async def _salesperson_completes(self) -> None:
         """N5: what was missing is supplied; a new round begins and the links of the old one are dead."""
-        await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        await self._desk.one_answer()
         self._approvals = ()
         await self._desk.move(Stage.EVIDENCE)
 
@@ -182,7 +182,7 @@ class NamedAccountApplication:
 
     async def _general_manager_approves(self) -> None:
         """N8: above the limit the general manager must approve as well."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.APPROVE:
             self._gm_decision = decision.task_id
             await self._activate()
@@ -206,7 +206,7 @@ class NamedAccountApplication:
 
     async def _general_manager_hears_appeal(self) -> None:
         """N10: the general manager's decision is final."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.REJECT:
             await self._desk.move(Stage.CLOSED_REJECTED, notices=[Notice.CLOSED_REJECTED])
         else:

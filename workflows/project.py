@@ -170,7 +170,7 @@ class ProjectRegistration:
 
     async def _commerce_reviews_resumption(self) -> None:
         """U6: commerce accepts the reasons, and the project is registered anew; or it stays on the shelf."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.ACCEPT:
             await self._desk.move(ProjectStage.ROUTING)
         else:
@@ -192,14 +192,14 @@ class ProjectRegistration:
 
     async def _commerce_manager_assigns(self) -> None:
         """P4: the commerce manager assigns a clerk, or takes it."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         await self._desk.move(
             ProjectStage.CONFLICT_CHECK, asks=[Ask(kind=TaskKind.CONFLICT_CHECK, slot=decision.names[0])]
         )
 
     async def _clerk_checks_for_conflicts(self) -> None:
         """P4: over customer, related parties, end user and project."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.CLEAR:
             await self._ask_vp()  # P6
             return
@@ -322,9 +322,9 @@ class ProjectRegistration:
             return
         (decision,) = decisions
         match decision.choice:
-            case choice if choice == AnswerChoice.APPROVE:
+            case AnswerChoice.APPROVE:
                 await self._approve()
-            case choice if choice == AnswerChoice.HOLD:
+            case AnswerChoice.HOLD:
                 await self._desk.move(ProjectStage.HELD, asks=[Ask(kind=TaskKind.SUPPLY_INFORMATION)])
             case _:
                 await self._desk.move(ProjectStage.REJECTED, notices=[Notice.PROJECT_REJECTED])
@@ -371,7 +371,7 @@ class ProjectRegistration:
 
     async def _vp_reviews_objection(self) -> None:
         """P8: the applicant's VP has commerce call a coordination meeting, or upholds the refusal."""
-        (decision,) = await self._desk.wait_for_decisions(lambda decided: len(decided) == 1)
+        decision = await self._desk.one_answer()
         if decision.choice == AnswerChoice.CALL_MEETING:
             self._origin = Origin.OBJECTION
             await self._desk.move(ProjectStage.DISPUTED)

@@ -182,29 +182,28 @@ class ApplicationContext(Context):
     async def warn(self, task: TaskRow, until: datetime) -> None:
         row, kind = self.row, Notice.APPLICATION_STANDING_STILL
         people = recipients_of(kind, self.organisation, applicant=row.applicant, department=row.department, involved=())
-        await MailOutbox(self).notice(Notice(kind), people, key=task.id, until=until)
+        await MailOutbox(self).notice(kind, people, key=task.id, until=until)
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
         row = self.row
-        kind = Notice(notice)
         people = recipients_of(
-            kind, self.organisation, applicant=row.applicant, department=row.department, involved=involved
+            notice, self.organisation, applicant=row.applicant, department=row.department, involved=involved
         )
         reason, by, appealable = "", "", None
         reasons: dict[str, str] = {}
-        if kind in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
+        if notice in (Notice.REJECTED, Notice.CLOSED_REJECTED) and row.rejection:
             decided = [d for _, d in self.docket.decided if d.choice == AnswerChoice.REJECT]
             reason, by = decided[-1].reason, decided[-1].person
-            appealable = row.rejection.appeal_until if kind is Notice.REJECTED else None
-        elif kind is Notice.APPEAL_FILED and row.appeal:
+            appealable = row.rejection.appeal_until if notice is Notice.REJECTED else None
+        elif notice is Notice.APPEAL_FILED and row.appeal:
             reason, by = str(row.appeal["reason"]), row.applicant
-        elif kind is Notice.WITHDRAWN and row.end_reason:
+        elif notice is Notice.WITHDRAWN and row.end_reason:
             reason, by = str(row.end_reason.get("reason", "")), row.applicant
-        elif kind is Notice.REFUSED and row.end_reason:
+        elif notice is Notice.REFUSED and row.end_reason:
             because = f"end_reason.{row.end_reason['code']}"
             reasons = {language: Texts(language).text(because) for language in LANGUAGES}
         await MailOutbox(self).notice(
-            Notice(notice), people, key=step.key, reason=reason, reasons=reasons, by=by, appeal_until=appealable
+            notice, people, key=step.key, reason=reason, reasons=reasons, by=by, appeal_until=appealable
         )
 
     def slots(self, ask: Ask) -> Sequence[str]:

@@ -366,13 +366,13 @@ class DisputeContext(Context):
             by=str(ended.get("by", "")) or self.project.applicant,
         )
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
         del involved  # who is told of a meeting is who was called to it, not who was asked about it
         if self.project_is_over:
             return
-        kind, meeting = Notice(notice), self.row.called or {}
+        meeting = self.row.called or {}
         reason, by = "", ""
-        match kind:
+        match notice:
             case Notice.MEETING_WANTED if self.row.wanted:
                 reason, by = str(self.row.wanted["reason"]), str(self.row.wanted["by"])
             case Notice.MEETING_CALLED:
@@ -380,14 +380,14 @@ class DisputeContext(Context):
             case Notice.MEETING_RECORDED if self.row.outcome:
                 by = str(self.row.outcome["by"])
         people = recipients_of_project(
-            kind,
+            notice,
             self.organisation,
             salesperson=self.sides[0],
             claimants=self.row.claimants,
             involved=meeting.get("participants", ()),
         )
         # Two disputes over one project have moves of the same name.
-        await meetings.notify(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
+        await meetings.notify(self, notice, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
 
     def stands_since(self, task: TaskRow) -> datetime:
         """U10: nobody can record a meeting before it was held."""

@@ -296,8 +296,8 @@ class ProjectContext(Context):
         rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
-        await self.notify_people(Notice(notice), key=step.key, involved=involved)
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
+        await self.notify_people(notice, key=step.key, involved=involved)
 
     async def notify_people(
         self, kind: Notice, *, key: str, involved: Sequence[str] = (), by: str = "", **more: Any

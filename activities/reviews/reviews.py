@@ -130,7 +130,7 @@ class ReviewContext(Context):
         self.uow.note("stage_moved", stage_from=before.value, stage=stage.value, rule=RULES.get(stage))
         return Moved()
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
         raise NotImplementedError("whoever is told something of a review is told by a report")
 
     def slots(self, ask: Ask) -> Sequence[str]:

@@ -152,7 +152,7 @@ class Context(ABC):
         """Go to a stage; the context shows it from then on. Returns what the process goes on with, without tasks."""
 
     @abstractmethod
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
         """Queue the mails of one notice. `involved`: everyone asked or heard in this round."""
 
     def slots(self, ask: Ask) -> Sequence[str]:

@@ -325,7 +325,7 @@ class Dispute:
             subject=Subject(type=SubjectType.DISPUTE, id=self.id),
             stage=stage.value,
             asks=tuple(Ask(kind=kind, slot=slot) for kind, slot in asks),
-            notices=tuple(notice.value for notice in notices),
+            notices=tuple(notices),
         )
         moved = await self._run(self.ground.records.move, step)
         self.tasks = {opened.slot: opened for opened in moved.tasks}

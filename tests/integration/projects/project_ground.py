@@ -349,7 +349,7 @@ class Registration:
             subject=self.subject,
             stage=stage.value,
             asks=tuple(Ask(kind=kind, slot=slot) for kind, slot in asks),
-            notices=tuple(notice.value for notice in notices),
+            notices=tuple(notices),
         )
 
     async def answers(

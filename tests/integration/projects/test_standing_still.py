@@ -171,7 +171,7 @@ async def test_u10_a_dispute_nobody_settles_ends_and_its_project_is_shelved(disp
     assert moved.outcome is not None
     assert (moved.outcome.stage, moved.outcome.responsible) == (DisputeStage.SHELVED, APPLICANT)
     project = Subject(type=SubjectType.PROJECT, id="p1")
-    notices = (Notice.SHELVED_STANDING.value,)
+    notices = (Notice.SHELVED_STANDING,)
     step = MoveStep(key="move:shelved:9", now=ENDS_AT, subject=project, stage="shelved", notices=notices)
     await disputes.run(disputes.records.move, step, "project-p1")
     row = await disputes.project_now("p1")
@@ -214,7 +214,7 @@ async def test_u10_an_application_sent_back_and_never_completed_is_closed_and_st
     task = await chase(ground, task, subject, racer.workflow_id)
     assert await _told(ground, "application_standing_still") == sorted([FAN, NORTH_GM, COMMERCE])
     task = await chased_until(ground, task, DueAction.LAPSE, subject, racer.workflow_id)
-    lapse = MoveStep(key="move:lapsed:1", now=ENDS_AT, subject=subject, stage="lapsed", notices=(Notice.LAPSED.value,))
+    lapse = MoveStep(key="move:lapsed:1", now=ENDS_AT, subject=subject, stage="lapsed", notices=(Notice.LAPSED,))
     early = lapse.model_copy(update={"now": ENDS_AT - A_MINUTE, "key": "early"})
     with pytest.raises(IllegalTransition):
         await ground.run(ground.records.move, early, racer.workflow_id, final=(IllegalTransition,))

@@ -256,7 +256,7 @@ class FakeActivities:
             own.stage, own.obstacle = stage, step.obstacle
             opened = [record.open_task(ask, n, step.now) for n, ask in enumerate(record.each(step.asks))]
             for notice in step.notices:
-                self._tell(Notice(notice), step, involved)
+                self._tell(notice, step, involved)
             record.settled.update(step.settles)
             record.note("moved", step.now, stage=stage.value)
             until = own.appeal_until if stage is Stage.REJECTED else None

@@ -107,20 +107,20 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
 
 def _project_answered(own: FakeProject, said: AnswerTask) -> dict[str, Any]:
     match said.choice:
-        case choice if choice == AnswerChoice.ASSIGN:
+        case AnswerChoice.ASSIGN:
             return {"names": (str(said.fields[CLERK_FIELD]),)}
-        case choice if choice == AnswerChoice.SUSPECT:
+        case AnswerChoice.SUSPECT:
             own.suspects = tuple(str(one) for one in said.fields[SUSPECTS_FIELD])  # type: ignore[union-attr]
-        case choice if choice == AnswerChoice.SUPPLY:
+        case AnswerChoice.SUPPLY:
             form = ProjectForm.model_validate(said.fields[PROJECT_FORM_FIELD])
             reroute = _companies(form) != _companies(own.form)
             own.form, own.round = form, own.round + 1
             if reroute:
                 own.track, own.agreement, own.objection = None, None, ""
             return {"round": own.round, "outcome": AnswerOutcome.REROUTE if reroute else ""}
-        case choice if choice == AnswerChoice.RECEIVED:
+        case AnswerChoice.RECEIVED:
             own.contract = str(received(said.fields).amount)
-        case choice if choice == AnswerChoice.SEND_BACK:
+        case AnswerChoice.SEND_BACK:
             own.with_commerce = False
     return {}
 
@@ -148,14 +148,14 @@ def _check_dispute(own: FakeDispute, task: FakeTask, said: AnswerTask) -> None:
 
 def _dispute_answered(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any]:
     match said.choice:
-        case choice if choice == AnswerChoice.DISAGREE:
+        case AnswerChoice.DISAGREE:
             own.wanted = own.wanted or said.person
-        case choice if choice == AnswerChoice.AGREE:
+        case AnswerChoice.AGREE:
             return _agreed(own, task, said)
-        case choice if choice == AnswerChoice.CALLED:
+        case AnswerChoice.CALLED:
             own.participants = tuple(said.fields["participants"])  # type: ignore[arg-type]
             own.called_off = False
-        case choice if choice == AnswerChoice.RECORD:
+        case AnswerChoice.RECORD:
             own.responsible = str(said.fields["responsible"])
     return {}
 
