@@ -95,6 +95,11 @@ class Refusal(Exception):
         self.headers = headers or {}
         self._sentence = sentence
 
+    @classmethod
+    def forbidden(cls, code: RefusalCode) -> Refusal:
+        """403 by the rule of `code`."""
+        return cls(403, code, rule=code.rule)
+
     def said(self, texts: Texts, zone: tzinfo) -> str:
         """What happened, why and what to do, in the reader's language; moments in `zone`."""
         own = self._sentence(texts, zone) if self._sentence else ""
@@ -149,6 +154,13 @@ TITLES = {
     431: "Request Header Fields Too Large",
     503: "Service Unavailable",
 }
+CODES = {
+    400: RefusalCode.UNREADABLE,
+    404: RefusalCode.NOT_FOUND,
+    405: RefusalCode.METHOD_NOT_ALLOWED,
+    413: RefusalCode.TOO_LARGE,
+}
+"""What the web framework refuses by itself."""
 
 
 def field_problems(
@@ -211,7 +223,7 @@ def install(app: FastAPI) -> None:
         if any(one["type"] == "json_invalid" for one in errors):
             return as_response(Refusal(400, RefusalCode.JSON_INVALID), texts_for(request))
         in_path = all(one["loc"][:1] == ("path",) for one in errors)
-        status, code = (404, "not_found") if in_path else (422, "fields_wrong")
+        status, code = (404, RefusalCode.NOT_FOUND) if in_path else (422, RefusalCode.FIELDS_WRONG)
         by_call = (
             rule
             for part, rule in RULES_BY_CALL
@@ -225,8 +237,8 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        codes = {400: "unreadable", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
-        refusal = Refusal(error.status_code, codes.get(error.status_code, "invalid"), headers=dict(error.headers or {}))
+        code = CODES.get(error.status_code, RefusalCode.INVALID)
+        refusal = Refusal(error.status_code, code, headers=dict(error.headers or {}))
         return as_response(refusal, texts_for(request))
 
     app.add_exception_handler(Refusal, refused)

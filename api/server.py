@@ -14,6 +14,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from api.problems import Refusal, as_response
+from domain.refusals import RefusalCode
 from texts.catalogue import Texts, language_of
 
 MOST_HEAD = 64 * 1024
@@ -83,9 +84,9 @@ class FrontDoorProtocol(HttpToolsProtocol):
             super().data_received(piece)
             self._read += len(piece)
             if self._arriving is _Arriving.HEAD and self._read > MOST_HEAD:
-                self._refuse(431, "headers_too_large")
+                self._refuse(431, RefusalCode.HEADERS_TOO_LARGE)
             elif self._read > MOST_MESSAGE:
-                self._refuse(413, "too_large")
+                self._refuse(413, RefusalCode.TOO_LARGE)
         self._wait_for_the_rest()
 
     def eof_received(self) -> None:
@@ -140,7 +141,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         if self._message == 0 and self._read == 0:
             self.transport.close()  # nothing was said, so nothing is answered
         else:
-            self._refuse(408, "too_slow")
+            self._refuse(408, RefusalCode.TOO_SLOW)
 
     def _make_room(self) -> None:
         """Close the connection that has waited longest; refuse this one when requests of all others are at work."""
@@ -149,9 +150,9 @@ class FrontDoorProtocol(HttpToolsProtocol):
         if waiting:
             min(waiting, key=lambda one: one._since).transport.abort()
         else:
-            self._refuse(503, "too_many_connections")
+            self._refuse(503, RefusalCode.TOO_MANY_CONNECTIONS)
 
-    def _refuse(self, status: int, code: str) -> None:
+    def _refuse(self, status: int, code: RefusalCode) -> None:
         """Answer, and close the connection once the caller has had the time to hear it. Where another answer is under
         way, or this request has one already, that is the last on the connection."""
         if self._refused or self.transport.is_closing():

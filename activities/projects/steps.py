@@ -43,6 +43,7 @@ from domain.notices import Notice
 from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import SUSPECTS_FIELD, track_of
 from domain.projects.silence import Silence
+from domain.refusals import RefusalCode
 from domain.statements import RegisterProject
 from domain.tasks.task import AnswerChoice, TaskKind
 
@@ -71,8 +72,10 @@ class ProjectSteps:
                 return Registered(accepted=False, project_id=said.project_id)
             organisation = await uow.facts.organisation(uow.connection)
             person = organisation.person(said.person)
-            code = "person_inactive" if person is None or not person.active else await self._refusal(uow, said)
-            if person is None or code:
+            if person is None or not person.active:
+                return await self._refuse(uow, said, RefusalCode.PERSON_INACTIVE)
+            code = await self._refusal(uow, said)
+            if code:
                 return await self._refuse(uow, said, code)
             row = ProjectRow(
                 id=said.project_id,
@@ -92,7 +95,7 @@ class ProjectSteps:
             try:
                 await projects.add(uow.connection, row)
             except AlreadyResumed:
-                return await self._refuse(uow, said, "resume_running")
+                return await self._refuse(uow, said, RefusalCode.RESUME_RUNNING)
             parties = keyed_parties(said.form)
             await applications.set_parties(
                 uow.connection, "project", row.id, parties, since=uow.now, live=row.stage.live
@@ -123,18 +126,18 @@ class ProjectSteps:
 
         return await self._recorder.once(step, Registered, apply)
 
-    async def _refusal(self, uow: UnitOfWork, said: RegisterProject) -> str:
+    async def _refusal(self, uow: UnitOfWork, said: RegisterProject) -> RefusalCode | None:
         """U6: only a shelved project is resumed, and by its salesperson."""
         if said.resumes is None:
-            return ""
+            return None
         if said.resumption is None:
-            return "unreadable"
+            return RefusalCode.UNREADABLE
         old = await projects.find(uow.connection, said.resumes, lock=True)
         if old is None or old.stage is not ProjectStage.SHELVED:
-            return "project_not_shelved"
-        return "" if old.salesperson == said.person else "not_salesperson_of_project"
+            return RefusalCode.PROJECT_NOT_SHELVED
+        return None if old.salesperson == said.person else RefusalCode.NOT_SALESPERSON_OF_PROJECT
 
-    async def _refuse(self, uow: UnitOfWork, said: RegisterProject, code: str) -> Registered:
+    async def _refuse(self, uow: UnitOfWork, said: RegisterProject, code: RefusalCode) -> Registered:
         uow.note("registration_refused", said.person, code=code)
         await give_receipt(uow, said, False, {"status": "refused", "code": code, "problems": []})
         return Registered(accepted=False, project_id=said.project_id)

@@ -65,7 +65,7 @@ async def submit_application(
 ) -> Any:
     """N1: submit an application. Every wrong field is named at once; E2 and E3 refuse, on record."""
     if not may_apply(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_SALESPEOPLE_APPLY, rule="N1")
+        raise Refusal.forbidden(RefusalCode.ONLY_SALESPEOPLE_APPLY)
     named = state.facts.policy.privacy.customer_name_in_engine
     application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
     texts = texts_for(request)
@@ -224,7 +224,7 @@ async def gather_evidence(
     """N15: commerce has the evidence gathered again; what has changed is marked wherever it is shown."""
     row = await own_process(state, viewer, application_id)
     if not may_gather_evidence(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_COMMERCE_GATHERS, rule="N15")
+        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_GATHERS)
     return outcome(
         caller,
         await state.door.say(caller, GatherEvidence, row.workflow_id, "gather_evidence"),

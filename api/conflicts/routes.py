@@ -35,7 +35,7 @@ async def check(
     take no part (P10).
     """
     if not may_check_conflicts(viewer.person):
-        raise Refusal(403, RefusalCode.MAY_NOT_CHECK, rule="X2")
+        raise Refusal.forbidden(RefusalCode.MAY_NOT_CHECK)
     if draft.empty:
         raise Refusal(
             422, RefusalCode.FIELDS_WRONG, problems=[Problem(field="customer", rule="P4", key="nothing_to_check")]

@@ -18,24 +18,24 @@ from domain.tasks.task import Problem
 from texts.catalogue import Texts
 from texts.tasks.late import closed_sentence, who
 
-STATUS_BY_CODE = {
-    "not_asked": 403,
-    "delegation_over": 403,
-    "own_application": 403,
-    "not_applicant": 403,
-    "only_commerce_gathers": 403,
-    "not_salesperson_of_project": 403,
-    "not_commerce_or_salesperson": 403,
-    "not_commerce": 403,
-    "not_party_of_dispute": 403,
-    "may_not_call_meeting": 403,
-    "only_commerce_moves_meeting": 403,
-    "person_inactive": 403,
-    "unknown_task": 404,
+STATUS_BY_CODE: dict[str, int] = {
+    RefusalCode.NOT_ASKED: 403,
+    RefusalCode.DELEGATION_OVER: 403,
+    RefusalCode.OWN_APPLICATION: 403,
+    RefusalCode.NOT_APPLICANT: 403,
+    RefusalCode.ONLY_COMMERCE_GATHERS: 403,
+    RefusalCode.NOT_SALESPERSON_OF_PROJECT: 403,
+    RefusalCode.NOT_COMMERCE_OR_SALESPERSON: 403,
+    RefusalCode.NOT_COMMERCE: 403,
+    RefusalCode.NOT_PARTY_OF_DISPUTE: 403,
+    RefusalCode.MAY_NOT_CALL_MEETING: 403,
+    RefusalCode.ONLY_COMMERCE_MOVES_MEETING: 403,
+    RefusalCode.PERSON_INACTIVE: 403,
+    RefusalCode.UNKNOWN_TASK: 404,
     "reason_required": 422,
     "special_reason_required": 422,
     "unknown_choice": 422,
-    "unreadable": 422,
+    RefusalCode.UNREADABLE: 422,
     "missing": 422,
     "extra_forbidden": 422,
     "string_type": 422,
@@ -46,14 +46,14 @@ STATUS_BY_CODE = {
 
 _NOT_TOLD = frozenset({"status", "code", "problems", "task_kind"})
 
-PROJECT_WORDS = {
-    "own_application": "own_project",
-    "task_withdrawn": "project_task_withdrawn",
+PROJECT_WORDS: dict[str, str] = {
+    RefusalCode.OWN_APPLICATION: "own_project",
+    RefusalCode.TASK_WITHDRAWN: "project_task_withdrawn",
     "round_superseded": "project_round_superseded",
-    "stage_does_not_allow": "project_stage_does_not_allow",
+    RefusalCode.STAGE_DOES_NOT_ALLOW: "project_stage_does_not_allow",
 }
 """Codes that are said in other words of a project or dispute than of an application."""
-REVIEW_WORDS = {"task_withdrawn": "review_task_withdrawn"}
+REVIEW_WORDS: dict[str, str] = {RefusalCode.TASK_WITHDRAWN: "review_task_withdrawn"}
 WORDS: dict[SubjectType, dict[str, str]] = {
     SubjectType.APPLICATION: {},
     SubjectType.PROJECT: PROJECT_WORDS,
@@ -91,7 +91,7 @@ def stored(caller: Caller, texts: Texts, **more: Any) -> JSONResponse:
 
 def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATION) -> Refusal:
     """A refusal on record, as the problem it is."""
-    code = str(result.get("code", "invalid"))
+    code = str(result.get("code", RefusalCode.INVALID))
     facts = _facts(result)
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)

@@ -98,7 +98,7 @@ async def register_project(
 ) -> Any:
     """P1, P3, P4: register a project. Every wrong field is named at once."""
     if not may_register(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_SALESPEOPLE_REGISTER, rule="P1")
+        raise Refusal.forbidden(RefusalCode.ONLY_SALESPEOPLE_REGISTER)
     named = state.facts.policy.privacy.customer_name_in_engine
     project_id, receipt = await state.door.register(caller, form, customer_shown=named)
     return _registered(caller, project_id, receipt, texts_for(request))
@@ -200,7 +200,7 @@ async def receive_contract(
     row = await _project(state, viewer, project_id)
     own = frozenset({row.applicant, row.salesperson})
     if viewer.person.id != row.salesperson and not may_receive_contract(viewer.person, own=own):
-        raise Refusal(403, RefusalCode.NOT_COMMERCE_OR_SALESPERSON, rule="U7")
+        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
     receipt = await state.door.say(caller, ReceiveContract, row.workflow_id, "receive_contract", contract=body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
@@ -218,7 +218,7 @@ async def correct_contract(
     corrected one counts in R2–R4 from then on."""
     row = await _project(state, viewer, project_id)
     if not may_receive_contract(viewer.person, own=frozenset({row.applicant, row.salesperson})):
-        raise Refusal(403, RefusalCode.NOT_COMMERCE, rule="U7")
+        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE)
     receipt = await state.door.correct_contract(caller, row.id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
@@ -261,9 +261,9 @@ async def agree_on_split(
     if dispute is None:
         raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     if task is None and viewer.person.id not in _sides(row, dispute):
-        raise Refusal(403, RefusalCode.NOT_PARTY_OF_DISPUTE, rule="D1")
+        raise Refusal.forbidden(RefusalCode.NOT_PARTY_OF_DISPUTE)
     if task is None:  # a side that is not asked: its own text is on the table, or the meeting is to decide
-        raise refused({"code": "task_withdrawn"}, SubjectType.PROJECT)
+        raise refused({"code": RefusalCode.TASK_WITHDRAWN}, SubjectType.PROJECT)
     fields = body.model_dump(mode="json")
     check_answer(task, AnswerChoice.AGREE, "", fields)
     receipt = await state.door.answer(
@@ -288,7 +288,7 @@ async def call_for_meeting(
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
     dispute = over[-1] if over else None
     if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute), state.clock()):
-        raise Refusal(403, RefusalCode.MAY_NOT_CALL_MEETING, rule="D2")
+        raise Refusal.forbidden(RefusalCode.MAY_NOT_CALL_MEETING)
     if dispute is None or dispute.stage in (DisputeStage.DECIDED, DisputeStage.WITHDRAWN) or row.stage.ended:
         raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     # Once both have agreed, the registration itself hears who steps in.
@@ -297,7 +297,7 @@ async def call_for_meeting(
     try:
         receipt = await state.door.say(caller, CallForMeeting, hears, signal, reason=body.reason)
     except Refusal as refusal:
-        if refusal.code != "process_over" or hears == row.workflow_id:
+        if refusal.code != RefusalCode.PROCESS_OVER or hears == row.workflow_id:
             raise
         # The dispute was settled since we looked: its registration hears it, as long as it is not decided.
         receipt = await state.door.say(caller, CallForMeeting, row.workflow_id, signal, reason=body.reason)
@@ -394,7 +394,7 @@ async def _called_meeting(state: State, viewer: Viewer, project_id: str) -> str:
         row = await seen_project(connection, state, viewer, project_id, "api")
         over = await disputes.of_project(connection, row.id)
     if not may_move_meeting(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_COMMERCE_MOVES_MEETING, rule="D5")
+        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_MOVES_MEETING)
     if not over:
         raise Refusal(409, RefusalCode.MEETING_NOT_CALLED)
     return over[-1].workflow_id

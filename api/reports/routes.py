@@ -88,10 +88,10 @@ class Reading:
         report = await self._found(kind)
         scope = report_scope(viewer.person, viewer.organisation, to_management=to_management(report.period.rhythm))
         if scope is None:
-            raise Refusal(403, RefusalCode.MAY_NOT_READ_REPORTS, rule="X2")
+            raise Refusal.forbidden(RefusalCode.MAY_NOT_READ_REPORTS)
         theirs = {*scope.departments, viewer.person.department}
         if department is not None and not scope.everything and department not in theirs:
-            raise Refusal(403, RefusalCode.NOT_YOUR_DEPARTMENT, rule="X2")
+            raise Refusal.forbidden(RefusalCode.NOT_YOUR_DEPARTMENT)
         await messages.note_reading(self._tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
         cut = part_for(report, scope, department)
         return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
@@ -174,7 +174,7 @@ def _entry(row: MadeReport) -> ReportEntry:
 
 def _may_read(viewer: Viewer) -> None:
     if report_scope(viewer.person, viewer.organisation, to_management=False) is None:
-        raise Refusal(403, RefusalCode.MAY_NOT_READ_REPORTS, rule="X2")
+        raise Refusal.forbidden(RefusalCode.MAY_NOT_READ_REPORTS)
 
 
 def _kind(name: str) -> ReportKind:

@@ -59,7 +59,7 @@ async def look(state: StateDep, request: Request) -> HTMLResponse:
     except Refusal as refusal:
         return _page(request, texts, form, wrong=[texts.error(refusal.words, refusal.facts)], status=refusal.status)
     except DatabaseUnavailable:
-        return _page(request, texts, form, wrong=[texts.error("record_away")], status=503)
+        return _page(request, texts, form, wrong=[texts.error(RefusalCode.RECORD_AWAY)], status=503)
 
 
 def _draft(form: dict[str, str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from api.problems import Refusal
 from db.tasks.tasks import TaskRow
 from domain.accounts.named_account import FORM_FIELD
 from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
@@ -35,7 +36,7 @@ def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tu
 def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:
     """The problems of a refusal by the name of the input they belong to."""
     if not refusal.problems:
-        name = "confirm" if refusal.code == "confirm_missing" else "choice"
+        name = "confirm" if refusal.code == RefusalCode.CONFIRM_MISSING else "choice"
         return (FormError(field=name, message=texts.error(refusal.code)),)
     return tuple(
         FormError(

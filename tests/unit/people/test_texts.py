@@ -427,3 +427,31 @@ def test_every_refusal_and_every_event_of_the_code_has_words() -> None:
     assert "task_opened" in events
     assert {f"event.{event}" for event in events} - catalogue().keys() == set()
     assert {f"error.{code}" for code in RefusalCode} - catalogue().keys() == set()
+
+
+def test_a_refusal_by_a_rule_of_the_regulation_cites_it() -> None:
+    unsaid = {code for code in RefusalCode if code.rule and code.rule not in Texts("en").text(f"error.{code}")}
+    assert {code.rule for code in unsaid} <= {"X2", "X3"}, "only what the house promises everybody goes without"
+
+
+REFUSING = ("Refused", "Refusal", "Unavailable", "forbidden", "_refuse")
+"""What is called with a refusal code."""
+
+
+def codes_written_out() -> Iterator[str]:
+    """Refusals whose code is a bare string, with the place."""
+    for path in sorted(ROOT.glob("[!.]*/**/*.py")):
+        if path.relative_to(ROOT).parts[0] in ("tests", "imports"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = getattr(node.func, "attr", getattr(node.func, "id", "")) if isinstance(node, ast.Call) else ""
+            if isinstance(node, ast.Call) and called in REFUSING:
+                yield from (
+                    f"{path.relative_to(ROOT)}:{node.lineno}: {argument.value}"
+                    for argument in node.args
+                    if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
+                )
+
+
+def test_every_refusal_is_a_member_of_the_one_list() -> None:
+    assert list(codes_written_out()) == []
