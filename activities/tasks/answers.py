@@ -17,32 +17,30 @@ from activities.unit_of_work import Recorder, UnitOfWork
 from crypto.seal import seal_holds
 from db import messages
 from db.tasks import tasks
-from db.tasks.closings import closing_of, no_longer_asked
-from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
+from db.tasks.closings import closing_of
+from db.tasks.tasks import DecisionRow, TaskRow
 from domain.accounts.named_account import FORM_FIELD
 from domain.disputes.dispute import DisputeStage
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.refusals import RefusalCode, Refused
-from domain.reviews.review import SAID_ALONE
 from domain.statements import AnswerTask, Statement, statement_of
-from domain.tasks.answer_fields import answer_problems
-from domain.tasks.task import AnswerChoice, AnswerOutcome, Choice, Decision, RecordedDecision, TaskStatus
+from domain.tasks.judgements import AnswerFacts, judge_form, judge_respondent, waits_for_others
+from domain.tasks.task import Asked, Choice, Decision, RecordedDecision, TaskStatus
 
-_ALONE = frozenset({AnswerChoice.APPROVE, AnswerChoice.NO_CONFLICT}) | SAID_ALONE
 AT_A_TIME = 100
 """Messages that are looked at before others of this worker get their turn."""
 MOST_NAMED = 20
 """People whom the record names when many messages are given up at once."""
 
 
-class StatementTaking:
+class Statements:
     """Judges what people say, in the transaction that records it."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
 
     async def hear(self, uow: UnitOfWork, step: RecordStep) -> Recorded:
-        """Check the seal, then take what was said; what is refused leaves its trace and changes nothing."""
+        """Check the seal, then judge what was said; what is refused leaves its trace and changes nothing."""
         context, said = await load_for_update(uow, step.subject), step.statement
         try:
             if not self._sealed(uow, said):
@@ -50,7 +48,7 @@ class StatementTaking:
             heard = await _heard_before(context, said)
             if heard is not None:
                 return heard
-            return await self._take_answer(context, said) if isinstance(said, AnswerTask) else await context.judge(said)
+            return await (self._judge_answer(context, said) if isinstance(said, AnswerTask) else context.judge(said))
         except Refused as refusal:
             return await record_refusal(uow, said, refusal)
 
@@ -87,83 +85,56 @@ class StatementTaking:
         # The seal covers the workflow id, so that a sealed statement cannot be replayed into another process.
         return said.workflow_id == uow.workflow_id and seal_holds(said, self._recorder.seal_keys)
 
-    async def _take_answer(self, context: Context, said: AnswerTask) -> Recorded:
+    async def _judge_answer(self, context: Context, answer: AnswerTask) -> Recorded:
         """First answer wins; the others learn what was decided, by whom and when."""
         uow = context.uow
-        task = context.docket.find(said.task_id)
-        if task is None or task.workflow_id != uow.workflow_id:
-            raise Refused(RefusalCode.UNKNOWN_TASK)
-        asked = await self._may_answer(context, task, said.person)
-        task = task.model_copy(update={"choices": await self._check_form(context, task, said)})
-        decision = await self._decide(context, task, asked, said)
-        answered = await context.answered(task, decision, said)
+        task = context.docket.find(answer.task_id)
+        if task is not None and task.workflow_id != uow.workflow_id:
+            task = None
+        facts = await _facts_of(context, task, answer.person) if task else None
+        asked = judge_respondent(facts, answer.person, context.organisation, uow.now)
+        assert task is not None  # one that does not exist has been refused
+        task = await _with_choices_now(context, task)
+        chosen = judge_form(task.choices, answer)
+        await context.check(task, answer)
+        decision = await self._decide(context, task, asked, chosen, answer)
+        answered = await context.answered(task, decision, answer)
         if decision.on_behalf_of:
             await MailOutbox(context).decided_for(decision)
         uow.note(
             "answer_accepted",
-            said.person,
+            answer.person,
             task=task.id,
             kind=task.kind.value,
             choice=decision.choice,
             reason=decision.reason,
             on_behalf_of=decision.on_behalf_of,
             capacity=decision.capacity.value,
-            channel=said.channel,
-            message=said.message_id,
+            channel=answer.channel,
+            message=answer.message_id,
         )
-        still_asked = context.docket.open_tasks
-        alone_decides_nothing = decision.choice in _ALONE or answered.outcome == AnswerOutcome.CONFIRMED
-        waits_for_others = bool(still_asked) and alone_decides_nothing
-        await accept(uow, said, settled=waits_for_others, task=task.id, choice=decision.choice)
-        taken = _taken(decision, outcome=answered.outcome, names=answered.names)
-        return Recorded(accepted=True, decision=taken, round=answered.round)
+        still_asked = bool(context.docket.open_tasks)
+        settled = waits_for_others(decision.choice, answered.outcome, still_asked=still_asked)
+        await accept(uow, answer, settled=settled, task=task.id, choice=decision.choice)
+        recorded = _recorded(decision, outcome=answered.outcome, names=answered.names)
+        return Recorded(accepted=True, decision=recorded, round=answered.round)
 
-    async def _may_answer(self, context: Context, task: TaskRow, person: str) -> AskedRow:
-        """Whether this person is asked by this task at this moment; delegations are judged now, not when asked."""
-        if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:  # D1
-            newer = await tasks.newer_text(context.uow.connection, task, person)
-            raise Refused(RefusalCode.AGREEMENT_SUPERSEDED, newer_task=newer.task_id if newer else None)
-        once = next((one for one in context.docket.asked_before(task.id) if one.person == person), None)
-        if task.status is not TaskStatus.OPEN:
-            code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}
-            closing = (await closing_of(context.uow.connection, task)).told_to(once)
-            told = {"task_kind": task.kind.value, **closing.facts(context.organisation)}
-            raise Refused(code.get(task.status, "task_withdrawn"), **told)
-        if person == context.applicant and not context.answers_own(task.kind):
-            raise Refused(RefusalCode.OWN_APPLICATION)
-        asked = await people_of(task, context, already=context.docket.asked_before(task.id))
-        mine = next((one for one in asked if one.person == person), None)
-        if mine is None:
-            reason, told = no_longer_asked(once, context.organisation, context.uow.now)
-            raise Refused(reason, **told)
-        return mine
-
-    async def _check_form(self, context: Context, task: TaskRow, said: AnswerTask) -> tuple[Choice, ...]:
-        """What the answer must carry is judged by the record of this moment (N8), not of the moment of asking."""
-        choices = await context.choices_now(task.kind, task.slot)
-        if choices != task.choices:
-            await context.docket.change(task, choices=choices)
-        problems = answer_problems(choices, choice=said.choice, reason=said.reason, fields=said.fields)
-        if problems:
-            raise Refused(problems[0].key, problems=problems)
-        await context.check(task, said)
-        return choices
-
-    async def _decide(self, context: Context, task: TaskRow, asked: AskedRow, said: AnswerTask) -> DecisionRow:
-        chosen = next(choice for choice in task.choices if choice.choice == said.choice)
+    async def _decide(
+        self, context: Context, task: TaskRow, asked: Asked, chosen: Choice, answer: AnswerTask
+    ) -> DecisionRow:
         decision = DecisionRow(
             task_id=task.id,
             kind=task.kind,
             slot=task.slot,
-            message_id=said.message_id,
-            person=said.person,
+            message_id=answer.message_id,
+            person=answer.person,
             capacity=asked.capacity,
             on_behalf_of=asked.on_behalf_of,
-            choice=said.choice,
+            choice=answer.choice,
             special=chosen.special_reason,
-            reason=said.reason.strip(),
-            fields=context.kept(_without_form(said.fields)),
-            said_at=said.said_at,
+            reason=answer.reason.strip(),
+            fields=context.kept(_without_form(answer.fields)),
+            said_at=answer.said_at,
             decided_at=context.uow.now,
         )
         if not await context.docket.decide(task, decision):
@@ -171,17 +142,40 @@ class StatementTaking:
         return decision
 
 
+async def _facts_of(context: Context, task: TaskRow, person: str) -> AnswerFacts:
+    """What the record holds of the task that `person` answers."""
+    connection, already = context.uow.connection, context.docket.asked_before(task.id)
+    before = next((asked for asked in already if asked.person == person), None)
+    facts = AnswerFacts(status=task.status, before=before)
+    if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
+        newer = await tasks.newer_text(connection, task, person)
+        return facts.model_copy(update={"superseded": True, "newer_task": newer.task_id if newer else None})
+    if task.status is not TaskStatus.OPEN:
+        closing = (await closing_of(connection, task)).told_to(before)
+        told = {"task_kind": task.kind.value, **closing.facts(context.organisation)}
+        return facts.model_copy(update={"closing": told})
+    if person == context.applicant and not context.answers_own(task.kind):
+        return facts.model_copy(update={"own": True})
+    return facts.model_copy(update={"asked": await people_of(task, context, already=already)})
+
+
+async def _with_choices_now(context: Context, task: TaskRow) -> TaskRow:
+    """What the answer must carry, by the record of this moment (N8), not of the moment of asking."""
+    choices = await context.choices_now(task.kind, task.slot)
+    return task if choices == task.choices else await context.docket.change(task, choices=choices)
+
+
 async def _heard_before(context: Context, said: Statement) -> Recorded | None:
     """A retry of the front door signals again under the same message id; it changes nothing."""
     if await messages.find_receipt(context.uow.connection, said.message_id) is None:
         return None
     decided = next((d for _, d in context.docket.decided if d.message_id == said.message_id), None)
-    return Recorded(accepted=False, code="duplicate", decision=_taken(decided) if decided else None)
+    return Recorded(accepted=False, code=RefusalCode.DUPLICATE, decision=_recorded(decided) if decided else None)
 
 
 async def record_refusal(uow: UnitOfWork, said: Statement, refusal: Refused) -> Recorded:
     """Record that a statement changed nothing. One without a seal leaves no receipt: nobody is known to wait."""
-    if refusal.code == "unsealed":
+    if refusal.code == RefusalCode.UNSEALED:
         unreadable = {"unreadable": True} if said.unreadable else {}
         uow.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63], **unreadable)
         return Recorded(accepted=False, code=refusal.code)
@@ -201,5 +195,5 @@ def _without_form(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
     return {name: value for name, value in fields.items() if name not in (FORM_FIELD, PROJECT_FORM_FIELD)}
 
 
-def _taken(decision: DecisionRow, *, outcome: str = "", names: tuple[str, ...] = ()) -> RecordedDecision:
+def _recorded(decision: DecisionRow, *, outcome: str = "", names: tuple[str, ...] = ()) -> RecordedDecision:
     return RecordedDecision(**decision.model_dump(include=set(Decision.model_fields)), outcome=outcome, names=names)

@@ -18,7 +18,7 @@ from activities.steps import (
     SubmitStep,
     Submitted,
 )
-from activities.tasks.answers import StatementTaking
+from activities.tasks.answers import Statements
 from activities.tasks.context import IllegalTransition
 from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import give_receipt
@@ -43,7 +43,7 @@ class Records:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._statements = StatementTaking(recorder)
+        self._statements = Statements(recorder)
 
     @activity.defn
     async def submit_application(self, step: SubmitStep) -> Submitted:

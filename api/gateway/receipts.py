@@ -11,9 +11,9 @@ from api.gateway.gateway import Caller
 from api.models import Result, Stored
 from api.problems import Refusal
 from db.messages import Receipt
-from db.tasks.closings import DELEGATION_OVER, HANDED_ON
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
+from domain.tasks.judgements import HANDED_ON
 from domain.tasks.task import Problem
 from texts.catalogue import Texts
 from texts.tasks.late import closed_sentence, who
@@ -128,7 +128,7 @@ def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType,
     if not closed or at is None:
         return ""
     because = str(closed["because"])
-    if because in (DELEGATION_OVER, HANDED_ON):
+    if because in (RefusalCode.DELEGATION_OVER, HANDED_ON):
         return texts.sentences(_moved_on(closed, texts, zone), texts.text("late.ask_commerce"))
     return closed_sentence(texts, zone, subject=subject, because=because, by=by, at=at)
 

@@ -27,7 +27,7 @@ from db.reads import gateway_reads, lists
 from db.reviews import account_reviews, reviews
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
-from db.tasks.closings import DELEGATION_OVER, closing_of, no_longer_asked
+from db.tasks.closings import closing_of
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.accounts.application import ApplicationForm
 from domain.accounts.eligibility import refusal_problems, refusals_in
@@ -42,6 +42,7 @@ from domain.refusals import RefusalCode
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import MOST_CHOSEN, answer_problems
+from domain.tasks.judgements import closed_code, no_longer_asked
 from domain.tasks.task import FieldKind, Problem, TaskStatus
 from workflows.messages import application_workflow_id, review_workflow_id
 
@@ -169,13 +170,14 @@ async def refuse_closed(
     subject = SubjectType(task.subject_type)
     if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
         newer = await tasks.newer_text(connection, task, mine.person)
-        raise refused({"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}, subject)
+        raise refused(
+            {"code": RefusalCode.AGREEMENT_SUPERSEDED, "newer_task": newer.task_id if newer else None}, subject
+        )
     if task.status is not TaskStatus.OPEN:
         closing = (await closing_of(connection, task)).told_to(mine)
-        code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}.get(task.status)
-        told = {"code": code or "task_withdrawn", "task_kind": task.kind.value, **closing.facts(organisation)}
+        told = {"code": closed_code(task.status), "task_kind": task.kind.value, **closing.facts(organisation)}
         why, over = no_longer_asked(mine, organisation, now)
-        if closing.decided and mine.removed_at and why == DELEGATION_OVER:
+        if closing.decided and mine.removed_at and why is RefusalCode.DELEGATION_OVER:
             told |= over
         raise refused(told, subject)
     if mine.removed_at is not None:
@@ -209,7 +211,8 @@ def check_answer(
                 if rules and form is ApplicationForm:
                     problems += refusal_problems(refusals_in(fields[name], rules), prefix=f"fields.{name}.")
     if problems:
-        code = problems[0].key if len(problems) == 1 and problems[0].field in ("choice", "reason") else "fields_wrong"
+        alone = len(problems) == 1 and problems[0].field in ("choice", "reason")
+        code = problems[0].key if alone else RefusalCode.FIELDS_WRONG
         raise Refusal(422, code, problems=problems)
 
 

@@ -14,11 +14,9 @@ from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.base import Wire
 from domain.organisation import Organisation
 from domain.subject import SubjectType
-from domain.tasks.task import AnswerChoice, AssigneeCapacity, TaskStatus
+from domain.tasks.task import AnswerChoice, TaskStatus
 
 WITHDRAWN, MEETING, SIGNED, LOST = "withdrawn", "calling_meeting", "contract_signed", "ended"
-DELEGATION_OVER, HANDED_ON = "delegation_over", "handed_on"
-"""Why a task that is open no longer asks somebody."""
 _LED_THERE = {
     "rejected": AnswerChoice.REJECT,
     "refused": AnswerChoice.CONFLICT,
@@ -110,24 +108,3 @@ async def _scalar(connection: AsyncConnection, query: Any) -> str | None:
 
 def _given(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
-
-
-def no_longer_asked(mine: AskedRow | None, organisation: Organisation, now: datetime) -> tuple[str, dict[str, Any]]:
-    """Why an open task does not ask somebody, `mine` being how it once did: the code of the refusal and its facts.
-
-    A delegate is told that their time is over, which may be before the task itself was moved.
-    """
-    if mine is None:
-        return "not_asked", {}
-    if mine.capacity is AssigneeCapacity.DELEGATE and mine.on_behalf_of:
-        given = [one for one in organisation.delegations if one.person == mine.on_behalf_of]
-        mine_of_them = [one for one in given if one.delegate == mine.person]
-        if not any(one.in_force(now) for one in mine_of_them):
-            ended = max((one.end for one in mine_of_them if one.end <= now), default=mine.removed_at)
-            return DELEGATION_OVER, _closed(DELEGATION_OVER, ended, organisation.name_of(mine.on_behalf_of))
-    return "not_asked", _closed(HANDED_ON, mine.removed_at) if mine.removed_at else {}
-
-
-def _closed(because: str, at: datetime | None, on_behalf_of: str | None = None) -> dict[str, Any]:
-    moment = at.isoformat() if at else None
-    return {"closed": _given({"because": because, "on_behalf_of": on_behalf_of, "at": moment})}

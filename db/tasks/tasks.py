@@ -15,7 +15,7 @@ from db.connection.plain import Shape
 from db.tables import decision, task, task_person
 from domain.base import Wire
 from domain.disputes.dispute import DisputeStage
-from domain.tasks.task import Asked, Choice, Decision, TaskKind, TaskStatus
+from domain.tasks.task import Assignment, Choice, Decision, TaskKind, TaskStatus
 
 
 class TaskRow(Wire):
@@ -41,14 +41,13 @@ class TaskRow(Wire):
     closed_because: str | None = None
 
 
-class AskedRow(Asked):
+class AskedRow(Assignment):
     """One person a task asks, with the link their mail carries."""
 
     task_id: str
     link_id: str
     link_expires_at: datetime
     asked_at: datetime
-    removed_at: datetime | None = None
 
 
 class DecisionRow(Decision):

@@ -174,6 +174,13 @@ class Asked(Wire):
     """The person's name, for those who read the process."""
 
 
+class Assignment(Asked):
+    """One person whom a task asks, or has asked."""
+
+    removed_at: datetime | None = None
+    """Since when it asks them no longer."""
+
+
 class Ask(Wire):
     """A human step the workflow wants taken."""
 

@@ -20,13 +20,14 @@ from db.messages import Receipt
 from db.reads import lists
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
-from db.tasks.closings import DELEGATION_OVER, Closing, closing_of, no_longer_asked
+from db.tasks.closings import Closing, closing_of
 from db.tasks.tasks import DecisionRow
 from domain.access import may_gather_evidence
 from domain.organisation import Language, Person
 from domain.refusals import RefusalCode
 from domain.statements import GatherEvidence
 from domain.subject import SubjectType
+from domain.tasks.judgements import no_longer_asked
 from domain.tasks.task import TaskStatus
 from texts.catalogue import Texts, language_of
 from web.links.answers import entered_fields, field_errors
@@ -283,7 +284,7 @@ async def _with_others(
     page = _closed(LinkStatus.HANDED_ON, request, opened, Closing(at=datetime.fromisoformat(told["at"])))
     return page.model_copy(
         update={
-            "kind": LinkStatus.DELEGATION_OVER if code == DELEGATION_OVER else LinkStatus.HANDED_ON,
+            "kind": LinkStatus.DELEGATION_OVER if code is RefusalCode.DELEGATION_OVER else LinkStatus.HANDED_ON,
             **_delegation_over(opened, now),
             "asked_now": tuple(organisation.name_of(one.person) for one in asked if one.removed_at is None),
         }
@@ -293,7 +294,7 @@ async def _with_others(
 def _delegation_over(opened: OpenedLink, now: datetime) -> dict[str, Any]:
     """What a page tells a delegate whose time is over; nothing to anybody else."""
     code, facts = no_longer_asked(opened.asked, opened.organisation, now)
-    if opened.asked.removed_at is None or code != DELEGATION_OVER:
+    if opened.asked.removed_at is None or code is not RefusalCode.DELEGATION_OVER:
         return {}
     told = facts["closed"]
     return {"delegate_of": told["on_behalf_of"], "delegate_until": datetime.fromisoformat(told["at"])}
