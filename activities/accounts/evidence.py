@@ -8,8 +8,9 @@ from typing import Protocol
 
 from temporalio import activity
 
-from activities.accounts.applications import ApplicationContext, load_application
 from activities.accounts.gathering import accounts_held, credit_and_litigation, registrations, with_corrections
+from activities.accounts.process import ApplicationContext
+from activities.accounts.record import load_application
 from activities.steps import Gathered, GatherStep
 from activities.tasks.context import IllegalTransition
 from activities.unit_of_work import Recorder, UnitOfWork

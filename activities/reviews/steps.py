@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.reports.reports import make_report
-from activities.reviews.reviews import department_of
+from activities.reviews.process import department_of
 from activities.steps import (
     OpenReviewStep,
     PeriodReviews,
@@ -62,7 +62,7 @@ class ReviewSteps:
 
     @activity.defn
     async def make_reports(self, step: PeriodStep) -> ReportsMade:
-        """U1, U9, R2–R4: what is told of the period, kept and sent."""
+        """U1, U9, R2–R4: the reports of the period, stored and sent."""
 
         async def apply(uow: UnitOfWork) -> ReportsMade:
             row = await _own(uow, step.period)
@@ -81,14 +81,14 @@ class ReviewSteps:
         async def apply(uow: UnitOfWork) -> PeriodReviews:
             await _own(uow, step.period)
             organisation = await uow.facts.organisation(uow.connection)
-            held = [department_of(one, organisation) for one in await reviews.live_accounts(uow.connection)]
+            held = [department_of(account, organisation) for account in await reviews.live_accounts(uow.connection)]
             return PeriodReviews(reviews=review_units(step.period.rhythm, step.period.id, held, organisation))
 
         return await self._recorder.once(step, PeriodReviews, apply)
 
     @activity.defn
     async def open_review(self, step: OpenReviewStep) -> ReviewOpened:
-        """R1, R2, R4: the review exists; nobody has been asked yet. Raises `ForeignStep`."""
+        """R1, R2, R4: the review exists; nobody has been asked yet. Raises `IllegalTransition`."""
 
         async def apply(uow: UnitOfWork) -> ReviewOpened:
             period, unit = step.period, step.unit
@@ -127,7 +127,7 @@ class ReviewSteps:
 
 
 async def _own(uow: UnitOfWork, period: Period) -> PeriodRow:
-    """The period that this run has begun. Raises `ForeignStep`."""
+    """The period that this run has begun. Raises `IllegalTransition`."""
     row = await reviews.find_period(uow.connection, period.rhythm, period.id)
     if row is None or row.workflow_id != uow.workflow_id:
         raise IllegalTransition(f"{uow.workflow_id} has not begun {period.id}")

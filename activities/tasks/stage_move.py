@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from activities.accounts.applications import ApplicationContext
+from activities.accounts.process import ApplicationContext
 from activities.disputes.disputes import DisputeContext
 from activities.projects.projects import ProjectContext
-from activities.reviews.reviews import ReviewContext
+from activities.reviews.process import ReviewContext
 from activities.steps import Moved, MoveStep
 from activities.tasks.asking import open_tasks
 from activities.tasks.context import Context, IllegalTransition

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from activities.accounts.applications import NotApproved
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
+from domain.accounts.transitions import NotApproved
 from embedded.processes.ports import free_row
 from embedded.servers.postgres import PostgresServer
 from tests.integration.tasks.race_ground import KEYS, ROUNDS, Ground

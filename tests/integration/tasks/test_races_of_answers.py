@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from activities.accounts.applications import NotApproved
 from activities.steps import (
     ActivateStep,
     GatherStep,
@@ -18,6 +17,7 @@ from activities.steps import (
     SubmitStep,
 )
 from domain.accounts.application import Stage
+from domain.accounts.transitions import NotApproved
 from domain.statements import AnswerTask, SubmitApplication, Withdraw
 from domain.tasks.task import Ask, TaskKind
 from tests.integration.tasks.race_ground import (

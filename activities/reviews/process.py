@@ -1,4 +1,4 @@
-"""A review of Named Accounts in one step: what it asks, takes and leaves (R1–R6)."""
+"""A review of Named Accounts in one step: whom it asks, and what an answer changes (R1–R6)."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ from db.tasks.tasks import DecisionRow, TaskRow
 from domain.notices import Notice
 from domain.organisation import Organisation
 from domain.periods import Period, read_period
-from domain.refusals import RefusalCode, Refused
+from domain.reviews.judgements import judge_statement, said_of_accounts
 from domain.reviews.notes import ReviewNote
 from domain.reviews.review import (
-    ACCOUNTS_FIELD,
     KEEP,
     REVOKE,
     ReviewStage,
@@ -35,9 +34,9 @@ from domain.reviews.review import (
     unit_of,
     updates_until,
 )
+from domain.reviews.transitions import ReviewFacts, transition_problem
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
-from domain.tasks.answer_fields import given_rows
 from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind, TaskStatus
 from texts.mails.mail import MailFacts
 from texts.reviews.review_lines import account_lines, unit_name
@@ -74,9 +73,9 @@ class ReviewContext(Context):
         context.period = read_period(row.period, context.policy.reviews)
         context.live = await reviews.live_accounts(uow.connection)
         context.accounts = tuple(
-            one
-            for one in context.live
-            if unit_of(row.rhythm, department_of(one, context.organisation), context.organisation) == row.unit
+            account
+            for account in context.live
+            if unit_of(row.rhythm, department_of(account, context.organisation), context.organisation) == row.unit
         )
         return context
 
@@ -106,21 +105,15 @@ class ReviewContext(Context):
         return 1
 
     async def check_transition(self, stage: str) -> None:
-        row, to = self.row, ReviewStage(stage)
-        known = self.docket.tasks
-        open_now = [task for task in known if task.status is TaskStatus.OPEN]
-        missed = any(task.status is TaskStatus.MISSED for task in known)
-        late = row.closes_at <= self.uow.now
-        started = any(d.choice == AnswerChoice.START for _, d in self.docket.decided)
-        allowed = {
-            row.stage: not known,
-            ReviewStage.DEPARTMENT_REVIEW: row.stage is ReviewStage.UPDATES,
-            ReviewStage.MANAGEMENT_REVIEW: row.stage is ReviewStage.STARTING and started,
-            ReviewStage.DONE: not open_now and not missed,
-            ReviewStage.MISSED: late or (missed and not open_now),
-        }
-        if not allowed.get(to, False):
-            raise IllegalTransition(f"{row.id}: the record holds nothing that leads from {row.stage.value} to {stage}")
+        facts = ReviewFacts(
+            stage=self.row.stage,
+            tasks=tuple(task.status for task in self.docket.tasks),
+            started=any(decision.choice == AnswerChoice.START for _, decision in self.docket.decided),
+            late=self.row.closes_at <= self.uow.now,
+        )
+        problem = transition_problem(facts, ReviewStage(stage))
+        if problem:
+            raise IllegalTransition(f"{self.row.id} does not go from {facts.stage} to {stage}: {problem}")
 
     async def enter(self, step: MoveStep) -> Moved:
         before, stage = self.row.stage, ReviewStage(step.stage)
@@ -138,9 +131,9 @@ class ReviewContext(Context):
             return ()  # R6: what would open in the moment it closes is nobody's miss
         match ask.kind:
             case TaskKind.WEEKLY_UPDATE:
-                return tuple(dict.fromkeys(one.salesperson for one in self.accounts))
+                return tuple(dict.fromkeys(account.salesperson for account in self.accounts))
             case TaskKind.ANNUAL_REVIEW:
-                offices = {department_of(one, self.organisation) or "" for one in self.accounts}
+                offices = {department_of(account, self.organisation) or "" for account in self.accounts}
                 return tuple(sorted(offices))
             case _:
                 return (ask.slot,)
@@ -148,12 +141,13 @@ class ReviewContext(Context):
     def _asked_about(self, kind: TaskKind, slot: str) -> tuple[AccountRow, ...]:
         """The accounts of one task: those held when it was opened, and not revoked since."""
         then = self.row.stage_since
-        known = tuple(one for one in self.accounts if one.activated_at <= then)
+        known = tuple(account for account in self.accounts if account.activated_at <= then)
         match kind:
             case TaskKind.WEEKLY_UPDATE:  # wherever the salesperson has moved since
-                return tuple(one for one in self.live if one.activated_at <= then and one.salesperson == slot)
+                held = (account for account in self.live if account.activated_at <= then)
+                return tuple(account for account in held if account.salesperson == slot)
             case TaskKind.ANNUAL_REVIEW:
-                return tuple(one for one in known if (department_of(one, self.organisation) or "") == slot)
+                return tuple(account for account in known if (department_of(account, self.organisation) or "") == slot)
             case _:
                 return known
 
@@ -165,7 +159,7 @@ class ReviewContext(Context):
         return row.closes_at
 
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
-        return review_choices(kind, [one.id for one in self._asked_about(kind, slot)])
+        return review_choices(kind, [account.id for account in self._asked_about(kind, slot)])
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
         asked_about = self._asked_about(ask.kind, ask.slot)
@@ -198,7 +192,8 @@ class ReviewContext(Context):
 
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
         del said
-        rows = _said_of_each(task, decision)
+        chosen = next(choice for choice in task.choices if choice.choice == decision.choice)
+        rows = said_of_accounts(chosen, decision.fields)
         await self._keep_said(task, decision, rows)
         await self._set_targets(task, decision, rows)
         for account in self.accounts:
@@ -267,8 +262,7 @@ class ReviewContext(Context):
         )
 
     async def judge(self, said: Statement) -> Recorded:
-        del said  # only answers are heard
-        raise Refused(RefusalCode.UNREADABLE)
+        judge_statement(said)
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(
@@ -285,11 +279,3 @@ class ReviewContext(Context):
     async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:
         del kind
         return {}
-
-
-def _said_of_each(task: TaskRow, decision: DecisionRow) -> dict[str, dict[str, str]]:
-    """What an answer says of each account, as it was judged."""
-    chosen = next(choice for choice in task.choices if choice.choice == decision.choice)
-    fields = decision.fields
-    found = (given_rows(spec, fields.get(spec.name)) for spec in chosen.fields if spec.name == ACCOUNTS_FIELD)
-    return next(found, {})
