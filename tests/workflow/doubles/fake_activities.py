@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
+from datetime import datetime
 from typing import Any, TypeVar
 
 from temporalio import activity
@@ -28,23 +28,28 @@ from activities.steps import (
     SubmitStep,
     Submitted,
 )
+from activities.tasks.context import IllegalTransition
 from crypto.seal import seal_holds
-from domain.accounts.application import WEIGHED, Stage
-from domain.accounts.named_account import Obstacle, above_limit, appeal_in_time, may_be_appealed, recipients_of
+from domain.accounts.application import Stage
+from domain.accounts.judgements import (
+    judge_appeal,
+    judge_gathering,
+    judge_supplied_form,
+    judge_withdrawal,
+    stage_refuses,
+)
+from domain.accounts.named_account import Obstacle, above_limit, recipients_of
+from domain.accounts.transitions import approvals, rejection, transition_problem
 from domain.notices import Notice
-from domain.refusals import RefusalCode
-from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw, statement_of
-from domain.tasks.answer_fields import answer_problems
+from domain.refusals import RefusalCode, Refused
+from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Said, Withdraw, statement_of
 from domain.tasks.asking import refilled_slots
-from domain.tasks.deadlines import appeal_until, due_at, due_step
-from domain.tasks.task import AnswerChoice, Asked, AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
-from tests.workflow.doubles.fake_record import CLARA, SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
+from domain.tasks.deadlines import due_at, due_step
+from domain.tasks.judgements import judge_form, judge_respondent, waits_for_others
+from domain.tasks.task import AnswerChoice, AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeApplication, FakeRecord
 
 R = TypeVar("R")
-
-
-class Refused(Exception):
-    """A statement changes nothing, and why."""
 
 
 class FakeActivities:
@@ -115,20 +120,7 @@ class FakeActivities:
 
     @activity.defn(name="record_statement")
     async def record_statement(self, step: RecordStep) -> Recorded:
-        said = step.statement
-        work: Callable[[], Recorded]
-        match said:
-            case AnswerTask():
-                work = partial(self._answer, said, step)
-            case Withdraw():
-                work = partial(self._withdraw, said)
-            case AppealRejection():
-                work = partial(self._appeal, said, step)
-            case GatherEvidence():
-                work = partial(self._gather_for_commerce, said)
-            case _:
-                raise LookupError(f"no application hears {said.kind}")
-        return await self._once(step, lambda: self._heard(said, step, work))
+        return await self._once(step, lambda: self._heard(step))
 
     @activity.defn(name="sift_messages")
     async def sift_messages(self, step: SiftStep) -> Sifted:
@@ -136,131 +128,107 @@ class FakeActivities:
 
         def work() -> Sifted:
             said = [statement_of(sent.kind, sent.text) for sent in step.messages]
-            sealed = [seal_holds(one, SEAL_KEYS) and one.workflow_id == workflow_id for one in said]
-            unsealed = [one for one, held in zip(said, sealed, strict=True) if not held]
-            self.record.refused += [(one.message_id, "unsealed") for one in unsealed]
+            sealed = [seal_holds(message, SEAL_KEYS) and message.workflow_id == workflow_id for message in said]
+            unsealed = [message for message, held in zip(said, sealed, strict=True) if not held]
+            self.record.refused += [(message.message_id, RefusalCode.UNSEALED) for message in unsealed]
             self.record.note("statements_unsealed", step.now, number=len(unsealed))
             first: dict[str, int] = {}
-            for position, one in enumerate(said):
+            for position, message in enumerate(said):
                 if sealed[position]:
-                    first.setdefault(one.fingerprint, position)
+                    first.setdefault(message.fingerprint, position)
             return Sifted(sealed=tuple(first.values()))
 
         return await self._once(step, work)
 
-    def _heard(self, said: Statement, step: Step, work: Callable[[], Recorded]) -> Recorded:
-        own = self._own()
-        if said.message_id in self.record.heard:
-            return Recorded(accepted=False, code="duplicate")
+    def _heard(self, step: RecordStep) -> Recorded:
+        record, own, said = self.record, self._own(), step.statement
+        if said.message_id in record.heard:
+            return Recorded(accepted=False, code=RefusalCode.DUPLICATE)
         sealed = seal_holds(said, SEAL_KEYS) and said.workflow_id == own.workflow_id
         try:
             if not sealed:
                 raise Refused(RefusalCode.UNSEALED)
-            recorded = work()
+            recorded = self._judged(own, said, step.now)
         except Refused as refusal:
-            why = str(refusal)
-            self.record.refused.append((said.message_id, why))
-            self.record.note("statement_refused", step.now, code=why)
+            record.refused.append((said.message_id, refusal.code))
+            record.note("statement_refused", step.now, code=refusal.code)
             if sealed:
-                self.record.heard.add(said.message_id)
-                self.record.settled.add(said.message_id)
-            return Recorded(accepted=False, code=why)
-        self.record.heard.add(said.message_id)
+                record.heard.add(said.message_id)
+                record.settled.add(said.message_id)
+            return Recorded(accepted=False, code=refusal.code)
+        record.heard.add(said.message_id)
         return recorded
 
-    def _answer(self, said: AnswerTask, step: Step) -> Recorded:
-        record, own = self.record, self._own()
-        task = record.tasks.get(said.task_id)
-        if task is None:
-            raise Refused(RefusalCode.UNKNOWN_TASK)
-        if task.status is not TaskStatus.OPEN:
-            raise Refused(RefusalCode.ALREADY_ANSWERED if task.status is TaskStatus.ANSWERED else "task_withdrawn")
-        mine = next((one for one in record.people(task, step.now) if one.person == said.person), None)
-        if mine is None:
-            raise Refused(RefusalCode.NOT_ASKED)
-        choices = record.choices(task.kind)
-        problems = answer_problems(choices, choice=said.choice, reason=said.reason, fields=said.fields)
-        if problems:
-            raise Refused(problems[0].key)
-        decision = self._decision(task, mine, said, step)
-        task.status = TaskStatus.ANSWERED
-        record.decisions.append((own.round, decision))
-        record.note("answer_accepted", step.now, choice=said.choice, person=said.person, task=task.id)
-        if said.choice == AnswerChoice.SUPPLY:
-            own.round += 1
-        if record.open and said.choice == AnswerChoice.APPROVE:
-            record.settled.add(said.message_id)
-        return Recorded(
-            accepted=True, decision=decision, round=own.round if said.choice == AnswerChoice.SUPPLY else None
-        )
+    def _judged(self, own: FakeApplication, said: Said, now: datetime) -> Recorded:
+        match said:
+            case AnswerTask():
+                return self._answer(own, said, now)
+            case Withdraw():
+                judge_withdrawal(own.statement_facts, said)
+                own.ending = True
+            case AppealRejection():
+                judge_appeal(own.statement_facts, said, now)
+                own.appealed = True
+            case GatherEvidence():
+                judge_gathering(own.statement_facts, said, self.record.organisation)
+                self.record.gathered.append((said.kind, own.round))
+                self.record.settled.add(said.message_id)
+                return Recorded(accepted=True, settled=True)
+            case _:
+                raise stage_refuses(own.stage)
+        return Recorded(accepted=True)
 
-    def _decision(self, task: FakeTask, mine: Asked, said: AnswerTask, step: Step) -> RecordedDecision:
-        return RecordedDecision(
+    def _answer(self, own: FakeApplication, answer: AnswerTask, now: datetime) -> Recorded:
+        record, task = self.record, self.record.tasks.get(answer.task_id)
+        facts = record.answer_facts(task, answer.person, now) if task else None
+        asked = judge_respondent(facts, answer.person, record.organisation, now)
+        assert task is not None
+        chosen = judge_form(record.choices(task.kind), answer)
+        decision = RecordedDecision(
             task_id=task.id,
             kind=task.kind,
             slot=task.slot,
-            choice=said.choice,
-            special=said.choice == AnswerChoice.APPROVE
-            and any(c.special_reason for c in self.record.choices(task.kind)),
-            reason=said.reason,
-            person=said.person,
-            on_behalf_of=mine.on_behalf_of,
-            capacity=mine.capacity,
-            decided_at=step.now,
+            choice=answer.choice,
+            special=chosen.special_reason,
+            reason=answer.reason,
+            person=answer.person,
+            on_behalf_of=asked.on_behalf_of,
+            capacity=asked.capacity,
+            decided_at=now,
         )
-
-    def _withdraw(self, said: Withdraw) -> Recorded:
-        own = self._own()
-        if said.person != own.applicant:
-            raise Refused(RefusalCode.NOT_APPLICANT)
-        if own.stage.ended or own.stage is Stage.REJECTED:
-            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
-        return Recorded(accepted=True)
-
-    def _gather_for_commerce(self, said: GatherEvidence) -> Recorded:
-        if said.person != CLARA:
-            raise Refused(RefusalCode.ONLY_COMMERCE_GATHERS)
-        own = self._own()
-        if own.stage not in WEIGHED:
-            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
-        self.record.gathered.append((said.kind, own.round))
-        self.record.settled.add(said.message_id)
-        return Recorded(accepted=True, settled=True)
-
-    def _appeal(self, said: AppealRejection, step: Step) -> Recorded:
-        own = self._own()
-        if said.person != own.applicant:
-            raise Refused(RefusalCode.NOT_APPLICANT)
-        if own.appealed:
-            raise Refused(RefusalCode.APPEAL_USED)
-        if own.stage is not Stage.REJECTED or own.appeal_until is None:
-            raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW)
-        if not appeal_in_time(said.said_at, step.now, own.appeal_until):
-            raise Refused(RefusalCode.APPEAL_TOO_LATE)
-        own.appealed = True
-        return Recorded(accepted=True)
+        if task.kind is TaskKind.SUPPLY_INFORMATION:
+            judge_supplied_form(answer.fields, record.policy.eligibility)
+        task.status = TaskStatus.ANSWERED
+        record.decisions.append((own.round, decision))
+        record.note("answer_accepted", now, choice=answer.choice, person=answer.person, task=task.id)
+        if answer.choice == AnswerChoice.SUPPLY:
+            own.round += 1
+        if waits_for_others(answer.choice, "", still_asked=bool(record.open)):
+            record.settled.add(answer.message_id)
+        return Recorded(accepted=True, decision=decision, round=own.round if task.round != own.round else None)
 
     @activity.defn(name="move")
     async def move(self, step: MoveStep) -> Moved:
         def work() -> Moved:
             record, own, stage = self.record, self._own(), Stage(step.stage)
-            involved = tuple(one.person for task in record.tasks.values() for one in task.asked)
+            problem = transition_problem(record.facts(step.now), stage)
+            if problem:
+                raise IllegalTransition(problem)
+            involved = tuple(asked.person for task in record.tasks.values() for asked in task.asked)
             for task in record.open:
                 task.status = TaskStatus.WITHDRAWN
                 if stage not in (Stage.WITHDRAWN, own.stage):
-                    record.mail("task_withdrawn", tuple(one.person for one in task.asked), step.now, task.id)
+                    record.mail("task_withdrawn", tuple(asked.person for asked in task.asked), step.now, task.id)
             if stage is Stage.REJECTED:
-                rejected = [d for _, d in record.decisions if d.choice == AnswerChoice.REJECT]
-                appealable = may_be_appealed(rejected[-1], record.organisation)
-                own.appeal_until = appeal_until(step.now, record.policy, record.calendar) if appealable else None
+                decisions = [decision for _, decision in record.decisions]
+                own.rejection = rejection(decisions, record.organisation, record.policy, record.calendar, step.now)
             own.stage, own.obstacle = stage, step.obstacle
             opened = [record.open_task(ask, n, step.now) for n, ask in enumerate(record.each(step.asks))]
             for notice in step.notices:
                 self._tell(notice, step, involved)
             record.settled.update(step.settles)
             record.note("moved", step.now, stage=stage.value)
-            until = own.appeal_until if stage is Stage.REJECTED else None
-            return Moved(tasks=tuple(record.known(task, step.now) for task in opened), until=until)
+            return Moved(tasks=tuple(record.known(task, step.now) for task in opened), until=own.appeal_until)
 
         return await self._once(step, work)
 
@@ -274,12 +242,7 @@ class FakeActivities:
     async def activate_account(self, step: ActivateStep) -> Activated:
         def work() -> Activated:
             record, own = self.record, self._own()
-            reviewed = [d for n, d in record.decisions if n == own.round and d.kind is TaskKind.VP_REVIEW]
-            approvals = {d.slot for d in reviewed if d.choice == AnswerChoice.APPROVE}
-            general = any(d.task_id == step.gm_decision for _, d in record.decisions)
-            appealed = own.stage is Stage.GM_APPEAL
-            if (step.gm_decision and not general) or (not appealed and len(approvals) < 2):
-                raise LookupError("not approved on record")
+            approvals(record.facts(step.now), step.gm_decision)
             if above_limit(record.held, record.policy.accounts.limit) and not step.gm_decision:
                 record.note("limit_reached", step.now)
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
@@ -302,12 +265,12 @@ class FakeActivities:
             due = due_step(task.kind, task.opened_at, task.chased, record.policy, record.calendar)
             if due.at > step.now:
                 return record.known(task, step.now)
-            before = {one.person for one in task.asked}
+            before = {asked.person for asked in task.asked}
             task.chased += 1
             task.asked = record.people(task, step.now)
-            fresh = tuple(one.person for one in task.asked if one.person not in before)
+            fresh = tuple(asked.person for asked in task.asked if asked.person not in before)
             if due.action is DueAction.REMIND:
-                record.mail("reminder", tuple(one.person for one in task.asked), step.now, task.id)
+                record.mail("reminder", tuple(asked.person for asked in task.asked), step.now, task.id)
                 record.note("reminder", step.now, task=task.id, due=due.at)
             else:
                 record.mail("stand_in", fresh, step.now, task.id)
@@ -326,10 +289,10 @@ class FakeActivities:
             for task, slot in zip(reviews, slots, strict=True):
                 task.slot = slot
             for task in record.open:
-                before = {one.person for one in task.asked}
+                before = {asked.person for asked in task.asked}
                 task.due_at = due_at(task.kind, task.opened_at, record.policy, record.calendar)
                 task.asked = record.people(task, step.now)
-                now = {one.person for one in task.asked}
+                now = {asked.person for asked in task.asked}
                 record.mail("task", tuple(sorted(now - before)), step.now, task.id)
                 record.mail("task_withdrawn", tuple(sorted(before - now)), step.now, task.id)
             record.note("refreshed", step.now)
@@ -340,4 +303,4 @@ class FakeActivities:
 
 def capacity_of(record: FakeRecord, person: str) -> AssigneeCapacity | None:
     """In which capacity `person` is asked by an open task."""
-    return next((one.capacity for task in record.open for one in task.asked if one.person == person), None)
+    return next((asked.capacity for task in record.open for asked in task.asked if asked.person == person), None)

@@ -14,7 +14,7 @@ from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.project import ProjectForm, ProjectStage
 from domain.projects.rules import CLERK_FIELD, PROJECT_FORM_FIELD, SUSPECTS_FIELD, recipients_of_project
-from domain.refusals import RefusalCode
+from domain.refusals import RefusalCode, Refused
 from domain.statements import (
     AnswerTask,
     CallForMeeting,
@@ -29,8 +29,8 @@ from domain.statements import (
 )
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.deadlines import due_at
+from domain.tasks.judgements import closed_code
 from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
-from tests.workflow.doubles.fake_activities import Refused
 from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord, Update
 from tests.workflow.doubles.fake_record import FakeTask
 
@@ -67,7 +67,7 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
     if task is None or record.workflow_of[task.id] != own.workflow_id:
         raise Refused(RefusalCode.UNKNOWN_TASK)
     if task.status is not TaskStatus.OPEN:
-        raise Refused(RefusalCode.ALREADY_ANSWERED if task.status is TaskStatus.ANSWERED else "task_withdrawn")
+        raise Refused(closed_code(task.status))
     mine = next((one for one in record.people(task, now) if one.person == said.person), None)
     if mine is None:
         raise Refused(RefusalCode.NOT_ASKED)

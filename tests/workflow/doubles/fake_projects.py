@@ -38,11 +38,11 @@ from domain.notices import Notice
 from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import recipients_of_project, track_of
 from domain.projects.silence import Silence
-from domain.refusals import RefusalCode
+from domain.refusals import RefusalCode, Refused
 from domain.tasks.deadlines import objection_until
 from domain.tasks.standstill import closes_at
 from domain.tasks.task import AnswerChoice, TaskStatus
-from tests.workflow.doubles.fake_activities import FakeActivities, Refused
+from tests.workflow.doubles.fake_activities import FakeActivities
 from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord
 from tests.workflow.doubles.fake_project_statements import judged, refresh
 from tests.workflow.doubles.fake_record import SEAL_KEYS

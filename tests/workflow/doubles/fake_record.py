@@ -17,12 +17,15 @@ from pydantic import SecretBytes
 from activities.steps import OpenTask
 from crypto.keyring import Keyring
 from domain.accounts.application import Stage
-from domain.accounts.named_account import above_limit, choices_for
+from domain.accounts.judgements import StatementFacts, ruled_out
+from domain.accounts.named_account import Rejection, above_limit, choices_for
+from domain.accounts.transitions import ApplicationFacts
 from domain.calendar import WorkCalendar
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.policy import load_policy
-from domain.tasks.asking import vp_slots, who_is_asked
+from domain.tasks.asking import IN_PERSON, vp_slots, who_is_asked
 from domain.tasks.deadlines import due_at, due_step, stand_in_due
+from domain.tasks.judgements import AnswerFacts
 from domain.tasks.standstill import standstill_step
 from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
 
@@ -91,10 +94,22 @@ class FakeApplication:
     applicant: str
     stage: Stage = Stage.EVIDENCE
     round: int = 1
-    appeal_until: datetime | None = None
+    rejection: Rejection | None = None
     appealed: bool = False
+    ending: bool = False
+    """N13: it is withdrawn."""
     account: bool = False
     obstacle: str | None = None
+
+    @property
+    def appeal_until(self) -> datetime | None:
+        return self.rejection.appeal_until if self.rejection else None
+
+    @property
+    def statement_facts(self) -> StatementFacts:
+        return StatementFacts(
+            stage=self.stage, applicant=self.applicant, appealed=self.appealed, appeal_until=self.appeal_until
+        )
 
 
 @dataclass(frozen=True)
@@ -165,6 +180,29 @@ class FakeRecord:
             raise LookupError(f"{workflow_id} has no application")
         return self.application
 
+    def facts(self, now: datetime) -> ApplicationFacts:
+        """What is remembered of the application for its next stage."""
+        own = self.application
+        assert own is not None
+        return ApplicationFacts(
+            stage=own.stage,
+            decisions=tuple(decision for number, decision in self.decisions if number == own.round),
+            vps=vp_slots(self.organisation),
+            rejected=own.rejection is not None,
+            appealed=own.appealed,
+            ending=own.ending,
+            stands_still=any(self.lapsed(task, now) for task in self.open),
+        )
+
+    def answer_facts(self, task: FakeTask, person: str, now: datetime) -> AnswerFacts:
+        """What is remembered of a task that somebody answers."""
+        own = self.application
+        return AnswerFacts(
+            status=task.status,
+            own=own is not None and person == own.applicant and task.kind not in IN_PERSON,
+            asked=self.people(task, now),
+        )
+
     def note(self, event: str, at: datetime, **body: Any) -> None:
         self.notes.append(Note(event, at, body))
 
@@ -201,7 +239,7 @@ class FakeRecord:
         )
         task.asked = self.people(task, now)
         self.tasks[task.id] = task
-        self.mail("task", tuple(one.person for one in task.asked), now, task.id)
+        self.mail("task", tuple(asked.person for asked in task.asked), now, task.id)
         return task
 
     def each(self, asks: tuple[Ask, ...]) -> list[Ask]:
@@ -214,16 +252,12 @@ class FakeRecord:
 
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         assert self.application is not None
-        others: frozenset[str] = frozenset()
-        if task.kind in (TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL):
-            others = frozenset(
-                name
-                for number, d in self.decisions
-                if d.kind is TaskKind.VP_REVIEW and number == task.round and d.slot != task.slot
-                for name in (d.person, d.slot)
-            )
-        if task.kind is TaskKind.VP_REVIEW:
-            others |= frozenset(vp_slots(self.organisation)) - {task.slot}
+        this_round = [d for number, d in self.decisions if d.kind is TaskKind.VP_REVIEW and number == task.round]
+        others = (
+            other.slot
+            for other in self.tasks.values()
+            if other.kind is TaskKind.VP_REVIEW and other.round == task.round and other.slot != task.slot
+        )
         asked = who_is_asked(
             Ask(kind=task.kind, slot=task.slot),
             self.organisation,
@@ -231,13 +265,15 @@ class FakeRecord:
             applicant=self.application.applicant,
             now=now,
             standing_in=stand_in_due(task.kind, task.chased, self.policy),
-            other_reviewers=others,
+            other_reviewers=ruled_out(
+                task.kind, task.slot, other_slots=others, reviews=this_round, vps=vp_slots(self.organisation)
+            ),
         )
         return tuple(one.model_copy(update={"name": self.organisation.name_of(one.person)}) for one in asked)
 
     def known(self, task: FakeTask, now: datetime) -> OpenTask:
         following = due_step(task.kind, task.opened_at, task.chased, self.policy, self.calendar)
-        principals = {one.person for one in task.asked} | {one.on_behalf_of or "" for one in task.asked}
+        principals = {asked.person for asked in task.asked} | {one.on_behalf_of or "" for one in task.asked}
         change = self.organisation.next_delegation_change([*principals, task.slot], now)
         if change and change < following.at:
             following = DueStep(at=change, action=DueAction.REFRESH)
