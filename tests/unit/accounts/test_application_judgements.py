@@ -113,7 +113,7 @@ def test_n15_only_commerce_gathers(person: str) -> None:
 
 def test_n15_a_clerk_who_has_left_gathers_nothing() -> None:
     people = tuple(person.model_copy(update={"active": person.id != CLERK}) for person in ORGANISATION.people)
-    gone = Organisation(**{**dict(ORGANISATION), "people": people})
+    gone = Organisation.model_validate({**ORGANISATION.model_dump(), "people": people})
     facts, wish = StatementFacts(stage=Stage.VP_REVIEW, applicant=APPLICANT), GatherEvidence(person=CLERK)
     assert refusal(lambda: judge_gathering(facts, wish, gone)) == RefusalCode.ONLY_COMMERCE_GATHERS
 

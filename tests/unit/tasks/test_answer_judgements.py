@@ -94,7 +94,7 @@ def test_n12_whoever_was_replaced_learns_since_when_others_are_asked() -> None:
 def delegated(end: datetime) -> Organisation:
     """The company in which the VP has named the other one as delegate until `end`."""
     delegation = Delegation(person=VP, delegate=OTHER_VP, start=NOW - 10 * DAY, end=end)
-    return Organisation(**{**dict(ORGANISATION), "delegations": (delegation,)})
+    return Organisation.model_validate({**ORGANISATION.model_dump(), "delegations": (delegation,)})
 
 
 def test_n12_a_delegate_learns_when_their_time_was_over() -> None:
