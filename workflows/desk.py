@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from hashlib import sha256
 from typing import Any, Generic, TypeVar
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
+from temporalio.common import RawValue, RetryPolicy, TypedSearchAttributes
 from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 
 with workflow.unsafe.imports_passed_through():
@@ -23,7 +21,7 @@ with workflow.unsafe.imports_passed_through():
         RecordStep,
         RefreshStep,
         ReminderStep,
-        Sent,
+        Sifted,
         SiftStep,
     )
     from activities.tasks.context import SUBJECT_OVER
@@ -35,22 +33,9 @@ with workflow.unsafe.imports_passed_through():
     from domain.subject import Subject, stage_key
     from domain.tasks.task import Ask, DueAction, RecordedDecision
     from texts.operators import current_details, timer_summary
-    from workflows.messages import (
-        DUE_AT,
-        FACTS_CHANGED,
-        HAND_BACK,
-        LAST_UPDATE_AT,
-        SEARCH_ATTRIBUTES,
-        STAGE,
-        UNREADABLE,
-        WAITING_FOR,
-        Arrived,
-        DeskState,
-        FactsChanged,
-        ProcessStatus,
-        text_of,
-        unbundled,
-    )
+    from workflows.attributes import Shown
+    from workflows.inbox import MOST_HANDED_BACK, Inbox
+    from workflows.messages import DeskState, FactsChanged, ProcessStatus
 
 P = TypeVar("P")
 R = TypeVar("R")
@@ -65,14 +50,6 @@ heartbeats: at the engine's limit of 51,200 events a day and a half of outage wo
 
 FULL_HISTORY = 400
 """Events after which a run hands over to a fresh one; an evicted workflow pays for its whole history."""
-FLOODED_HISTORY = 300
-"""The same in the midst of a flood of messages: more of them arrive while a run is on its way to the next."""
-MANY = 20
-"""More unread messages than this are sifted in one step, and only those that the front door sealed are read."""
-MOST_CARRIED = 1_000_000
-"""Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
-MOST_HANDED_BACK = MOST_CARRIED // 4
-"""The same for a process that its parent carries along beside what it has not read itself."""
 
 G = TypeVar("G", bound=StrEnum)
 S = TypeVar("S", bound=Statement)
@@ -135,22 +112,18 @@ class Desk(Generic[G]):
         self.updated_at: datetime | None = None
         """When the subject was last updated, where that is shown to operators (U1)."""
         self.full_history = FULL_HISTORY
-        self.hands_back = False
-        """Whether the parent of the process wants it back, to begin it again from its state."""
         self._moves = kept.moves
         self._refreshes = kept.refreshes
-        self._inbox = deque(Arrived.before(message) for message in kept.unread)
-        self._sifted = 0
-        """How many of the unread, from the first on, are known to be sealed."""
-        self._read = 0
-        """Messages this run has read."""
-        self._written = 0
-        self._read_since = 0
-        """Messages read since the history was `_written` events long; their steps stand in it with the next task."""
+        self._inbox = Inbox(kept.unread)
         self._settles = list(kept.settles)
         self._heard: list[tuple[Said, Recorded]] = []
         self._alarm: asyncio.Task[None] | None = None
         self._alarm_at: datetime | None = None
+
+    @property
+    def hands_back(self) -> bool:
+        """Whether the parent of the process wants it back, to begin it again from its state."""
+        return self._inbox.hands_back
 
     @property
     def state(self) -> DeskState:
@@ -160,7 +133,7 @@ class Desk(Generic[G]):
             decisions=tuple(self.decisions),
             settles=self.settle(),
             refreshes=self._refreshes,
-            unread=tuple(arrived.message for arrived in self._inbox),
+            unread=self._inbox.unread,
         )
 
     def hear(
@@ -171,20 +144,7 @@ class Desk(Generic[G]):
 
         Never raises, and reads nothing: a flood arrives in one workflow task, which has two seconds.
         """
-        for name, payloads in unbundled(signal, sent):
-            kind = hears.get(name)
-            if kind is None or (later and name in later and not workflow.patched(later[name])):
-                continue
-            if kind == HAND_BACK:
-                self.hands_back = True
-                continue
-            text = text_of(payloads)
-            if text is None:
-                # Before, these never reached a process, so its history has no step for them.
-                if not workflow.patched("unreadable-signals"):
-                    continue
-                text = UNREADABLE
-            self._inbox.append(Arrived(kind, text))
+        self._inbox.keep(hears, signal, sent, later)
 
     def settle(self) -> tuple[str, ...]:
         """The messages that the next move or activation answers for; kept until one of them has been recorded."""
@@ -298,8 +258,8 @@ class Desk(Generic[G]):
 
     def hand_over(self) -> None:
         """Go on in a new run now. Raises `HistoryFull`, unless more is unread than can go along."""
-        if self._can_carry_the_unread():
-            raise HistoryFull(self._attributes_of_next_run(None))
+        if self._inbox.can_be_carried():
+            raise HistoryFull(self._shown(None).of_next_run())
 
     async def close(self) -> None:
         """Nothing is waited for any more; whoever still said something is told so, and operators see the end."""
@@ -312,7 +272,7 @@ class Desk(Generic[G]):
         while self._inbox:
             if await self._sifts():
                 continue
-            message = self._take_out().message
+            message = self._inbox.remove_first()
             if isinstance(message, FactsChanged):
                 continue
             recorded = await self._record(message)
@@ -330,7 +290,7 @@ class Desk(Generic[G]):
     async def _one_event(self, until: datetime | None = None, until_says: str = "") -> None:
         at = self._next_moment(until)
         if self._hands_over(at):
-            raise HistoryFull(self._attributes_of_next_run(until))
+            raise HistoryFull(self._shown(until).of_next_run())
         if not self._inbox:  # in the midst of a flood nobody can see more than the last of it
             self.show(until, until_says)
         await self._wake(at, until_says)
@@ -349,19 +309,12 @@ class Desk(Generic[G]):
         """Whether the history is long enough: when nothing is to be done, or in the midst of a flood of messages. Or
         whether the parent of the process wants it back."""
         if self.hands_back:
-            return self._can_carry_the_unread(MOST_HANDED_BACK)
+            return self._inbox.can_be_carried(MOST_HANDED_BACK)
+        if self._inbox:
+            return self._inbox.is_flooded()
         info = workflow.info()
-        written = info.get_current_history_length()
-        if not self._inbox:
-            idle = at is None or at > workflow.now()
-            return idle and (info.is_continue_as_new_suggested() or written > self.full_history)
-        if written != self._written:
-            self._written, self._read_since = written, 0
-        full = written + self._read_since > FLOODED_HISTORY
-        return full and self._read > 0 and self._can_carry_the_unread()
-
-    def _can_carry_the_unread(self, most: int = MOST_CARRIED) -> bool:
-        return sum(len(arrived.text.encode()) for arrived in self._inbox) <= most
+        idle = at is None or at > workflow.now()
+        return idle and (info.is_continue_as_new_suggested() or info.get_current_history_length() > self.full_history)
 
     async def _wake(self, at: datetime | None, until_says: str) -> None:
         """Sleep until something arrives or `at` is reached; one durable timer, kept while the moment stays the same."""
@@ -384,43 +337,24 @@ class Desk(Generic[G]):
             self._alarm.cancel()
         self._alarm, self._alarm_at = None, None
 
-    def _take_out(self) -> Arrived:
-        self._sifted = max(self._sifted - 1, 0)
-        return self._inbox.popleft()
-
     async def _sifts(self) -> bool:
-        """Whether so much was unread that it was sifted first: what the front door has not sealed is given up in one
-        step, and facts that changed many times are followed once."""
-        unread = list(self._inbox)
-        if len(unread) - self._sifted <= MANY or not workflow.patched("sifted-messages"):
-            return False
-        said = [position for position, arrived in enumerate(unread) if arrived.kind != FACTS_CHANGED]
-        messages = tuple(Sent(kind=unread[position].kind, text=unread[position].text) for position in said)
-        digest = sha256("\0".join(f"{one.kind} {one.text}" for one in messages).encode()).hexdigest()[:32]
-        step = SiftStep(key=f"sift:{digest}", now=workflow.now(), subject=self.subject, messages=messages)
-        sifted = await execute(Records.sift_messages, step, f"messages: {len(messages)}")
-        kept = {said[position] for position in sifted.sealed}
-        kept.update([position for position, arrived in enumerate(unread) if arrived.kind == FACTS_CHANGED][:1])
-        for _ in unread:
-            self._inbox.popleft()
-        self._inbox.extendleft(unread[position] for position in sorted(kept, reverse=True))
-        self._sifted = len(kept)
-        self._read += len(unread)
-        self._read_since += 1
-        return True
+        """Whether so much was unread that it was sifted first."""
+        return await self._inbox.sift(self.subject, self._record_sifted)
+
+    async def _record_sifted(self, step: SiftStep) -> Sifted:
+        return await execute(Records.sift_messages, step, f"messages: {len(step.messages)}")
 
     async def _read_next(self) -> None:
         if await self._sifts():
             return
-        message = self._inbox[0].message
-        self._read += 1
-        self._read_since += 1
+        message = self._inbox.first
+        self._inbox.count_read()
         if isinstance(message, FactsChanged):
-            self._take_out()
+            self._inbox.remove_first()
             await self._refresh("facts")
             return
         recorded = await self._record(message)
-        self._take_out()  # not before: one that a cancellation came upon is heard with the rest
+        self._inbox.remove_first()  # not before: one that a cancellation came upon is heard with the rest
         if not recorded.accepted:
             return
         if recorded.tasks is not None:
@@ -479,35 +413,13 @@ class Desk(Generic[G]):
     def _waiting_for(self) -> list[str]:
         return sorted({asked.person for task in self.tasks for asked in task.asked})
 
-    def _attributes(self, until: datetime | None) -> list[SearchAttributeUpdate[Any]]:
-        """What of the search attributes is not as it should be."""
-        waiting_for = self._waiting_for
+    def _shown(self, until: datetime | None) -> Shown:
         due_at = min((task.due_at for task in self.tasks), default=until)
-        shown = (self.stage.value, waiting_for, due_at, self.updated_at)
-        known = workflow.info().typed_search_attributes
-        before = (known.get(STAGE), sorted(known.get(WAITING_FOR) or ()), known.get(DUE_AT), known.get(LAST_UPDATE_AT))
-        if shown == before:
-            return []
-        updates: list[SearchAttributeUpdate[Any]] = [
-            STAGE.value_set(self.stage.value),
-            WAITING_FOR.value_set(waiting_for) if waiting_for else WAITING_FOR.value_unset(),
-            DUE_AT.value_set(due_at) if due_at else DUE_AT.value_unset(),
-        ]
-        if self.updated_at is not None:
-            updates.append(LAST_UPDATE_AT.value_set(self.updated_at))
-        return updates
-
-    def _attributes_of_next_run(self, until: datetime | None) -> TypedSearchAttributes:
-        known = workflow.info().typed_search_attributes
-        values = {key: known.get(key) for key in SEARCH_ATTRIBUTES}
-        values |= {update.key: update.value for update in self._attributes(until)}
-        return TypedSearchAttributes(
-            [SearchAttributePair(key, value) for key, value in values.items() if value is not None]
-        )
+        return Shown(self.stage.value, self._waiting_for, due_at, self.updated_at)
 
     def show(self, until: datetime | None = None, until_says: str = "") -> None:
         """Tell operators, in the engine's own words, where the process stands."""
-        updates = self._attributes(until)
+        updates = self._shown(until).updates()
         if updates:
             workflow.upsert_search_attributes(updates)
         workflow.set_current_details(

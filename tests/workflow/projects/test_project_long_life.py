@@ -15,7 +15,7 @@ from tests.workflow.doubles.fake_project_record import SUE, TESS, registration_o
 from tests.workflow.doubles.fake_record import DORA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import HALVES, ProjectStory
 from tests.workflow.story import CUSTOMER, eventually, time_skipping
-from workflows.desk import FLOODED_HISTORY
+from workflows.inbox import FLOODED_HISTORY
 from workflows.messages import FactsChanged
 from workflows.project import LIFE_HISTORY
 
