@@ -37,7 +37,7 @@ SHOWN_WITH_EVIDENCE = frozenset({TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, Ta
 
 
 async def load_application(uow: UnitOfWork, application_id: str, *, lock: bool = True) -> ApplicationRow:
-    """The row of the process's own application, locked unless it is only read. Raises `ForeignStep`."""
+    """The row of the process's own application, locked unless it is only read. Raises `IllegalTransition`."""
     row = await applications.find(uow.connection, application_id, lock=lock)
     if row is None or row.workflow_id != uow.workflow_id:
         raise IllegalTransition(f"{uow.workflow_id} has no application {application_id}")

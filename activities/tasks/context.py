@@ -85,7 +85,7 @@ class Context(ABC):
     @classmethod
     @abstractmethod
     async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
-        """The process's own subject, its row locked. Raises `ForeignStep`."""
+        """The process's own subject, its row locked. Raises `IllegalTransition`."""
 
     @classmethod
     async def with_facts(cls, uow: UnitOfWork, policy_digest: str) -> Self:
@@ -141,7 +141,7 @@ class Context(ABC):
 
     @abstractmethod
     async def check_transition(self, stage: str) -> None:
-        """Whether the record holds what leads to `stage`. Raises `ForeignStep`.
+        """Whether the record holds what leads to `stage`. Raises `IllegalTransition`.
 
         Whoever can write to the engine can start a process by hand with an invented state; what was decided is read
         from the record.

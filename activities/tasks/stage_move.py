@@ -24,7 +24,7 @@ WITHDRAWN = "withdrawn"
 
 
 async def load_for_update(uow: UnitOfWork, subject: Subject) -> Context:
-    """The process's own subject, locked. Raises `ForeignStep`."""
+    """The process's own subject, locked. Raises `IllegalTransition`."""
     return await CONTEXTS[subject.type].load_for_update(uow, subject.id)
 
 

@@ -172,7 +172,7 @@ class ProjectRecord(FakeRecord):
     """P9: project numbers."""
 
     def subject(self, subject: Subject, workflow_id: str) -> FakeProject | FakeDispute:
-        """The process's own registration or dispute. Raises `ForeignStep`."""
+        """The process's own registration or dispute. Raises `IllegalTransition`."""
         known: dict[str, FakeProject | FakeDispute] = {**self.projects, **self.disputes}
         own = known.get(subject.id)
         if own is None or own.workflow_id != workflow_id:
