@@ -51,7 +51,9 @@ class ReviewPeriod:
         return PeriodDone(
             period=period.id,
             reviews=len(begun.reviews),
-            missed=tuple(one.id for one, end in zip(begun.reviews, ends, strict=True) if end != ReviewStage.DONE.value),
+            missed=tuple(
+                review.id for review, end in zip(begun.reviews, ends, strict=True) if end != ReviewStage.DONE.value
+            ),
         )
 
     async def _plan(self, start: StartPeriod) -> PlannedPeriod:

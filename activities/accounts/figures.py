@@ -48,7 +48,9 @@ async def account_figures(
         holding, aims, signed = _holding(account, policy), targets.get(account.id, {}), contracts.get(account.id, ())
         results = Results(contracts=signed, months=months.get(account.id, {}), progress=progress.get(account.id, {}))
         figures.append(figures_of(holding, period, aims, results, organisation, policy.reviews))
-        counted += [contract_row(one, organisation) for one in counted_contracts(holding, period, aims, signed)]
+        counted += [
+            contract_row(contract, organisation) for contract in counted_contracts(holding, period, aims, signed)
+        ]
     return AccountsInPeriod(tuple(figures), tuple(counted))
 
 

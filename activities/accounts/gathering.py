@@ -45,14 +45,14 @@ async def registrations(uow: UnitOfWork, row: ApplicationRow, bounds: Matching) 
     found = await colliding(uow, _subject(row), row.form, REGISTERED, bounds=bounds, live_only=False, budget=budget)
     gathered = []
     for kind, subject in ((EvidenceKind.ACCOUNTS, "account"), (EvidenceKind.APPLICATIONS, "application")):
-        kept, more = closest([one for one in found if one.subject_type == subject and one.live])
-        met = {one.subject_id: one.name for one in kept}
+        kept, more = closest([match for match in found if match.subject_type == subject and match.live])
+        met = {match.subject_id: match.name for match in kept}
         shown = [
             _finding(match, met[match.subject_id]) for match in await described(uow.connection, kept) if match.live
         ]
         gathered.append(_evidence(kind, f"{subject}_register", uow, shown, more=more))
     for kind, live in ((EvidenceKind.PROJECTS, True), (EvidenceKind.PAST_PROJECTS, False)):
-        kept, more = closest([one for one in found if one.subject_type in _PROJECTS and one.live is live])
+        kept, more = closest([match for match in found if match.subject_type in _PROJECTS and match.live is live])
         projects = [
             _project_finding(match, row) for match in await described(uow.connection, kept) if match.live is live
         ]
@@ -60,7 +60,7 @@ async def registrations(uow: UnitOfWork, row: ApplicationRow, bounds: Matching) 
     if budget.left_out:
         uow.note("names_not_compared", count=len(budget.left_out))
         gathered[0] = gathered[0].model_copy(update={"not_compared": tuple(budget.left_out)})
-    return Registrations(gathered, tuple(one for one in found if one.stands and one.subject_type in _STANDING))
+    return Registrations(gathered, tuple(match for match in found if match.stands and match.subject_type in _STANDING))
 
 
 async def accounts_held(uow: UnitOfWork, row: ApplicationRow) -> list[Evidence]:
@@ -94,8 +94,8 @@ async def credit_and_litigation(uow: UnitOfWork, row: ApplicationRow) -> list[Ev
         about = (party for party in others if _speaks_of(listed, [name_key(party.name)], party.uscc))
         entries += [(entry, party) for party in islice(about, 1)]
     return [
-        _evidence(EvidenceKind.CREDIT, "background_register", uow, [_credit(*one) for one in entries]),
-        _evidence(EvidenceKind.LITIGATION, "background_register", uow, [_litigation(*one) for one in entries]),
+        _evidence(EvidenceKind.CREDIT, "background_register", uow, [_credit(*entry) for entry in entries]),
+        _evidence(EvidenceKind.LITIGATION, "background_register", uow, [_litigation(*entry) for entry in entries]),
     ]
 
 
@@ -111,9 +111,9 @@ async def with_corrections(uow: UnitOfWork, row: ApplicationRow, found: Sequence
     before, now = [
         (name_key(form.customer.name), form.customer.uscc)
         for form in [
-            ApplicationForm.model_validate(one["form"])
-            for one in await applications.rounds(uow.connection, row.id)
-            if one["round"] in (row.round - 1, row.round)
+            ApplicationForm.model_validate(kept["form"])
+            for kept in await applications.rounds(uow.connection, row.id)
+            if kept["round"] in (row.round - 1, row.round)
         ]
     ]
     if before != now:

@@ -168,7 +168,7 @@ class ApplicationRecord(Context):
         found = await colliding(
             self.uow, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
         )
-        standing = tuple(one for one in found if one.stands)
+        standing = tuple(match for match in found if match.stands)
         if standing:
             await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round))
         return standing
@@ -180,7 +180,7 @@ class ApplicationRecord(Context):
             for body in await audit.bodies(self.uow.connection, self.row.id, "earlier_found")
             for kind, id_ in body["found"]
         }
-        new = [one for one in standing if one.key not in told]
+        new = [match for match in standing if match.key not in told]
         if new:
             key = f"{self.row.round}:{self.uow.now.isoformat()}"
             await self._tell_of(new, Notice.EARLIER_FOUND, key=key)
@@ -188,7 +188,7 @@ class ApplicationRecord(Context):
     async def _tell_of(self, standing: Sequence[Found], kind: Notice, *, key: str) -> None:
         """Without saying whose it is (X2)."""
         await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=_conflict_notes(standing))
-        self.uow.note("earlier_found", found=[[one.subject_type, one.subject_id] for one in standing])
+        self.uow.note("earlier_found", found=[[match.subject_type, match.subject_id] for match in standing])
 
     async def gather_again(self, *, since_asked: bool = False, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
         """N15: the evidence as it is at this moment; what has changed is marked, and the applicant told what stands in
@@ -288,7 +288,7 @@ def _conflict_notes(earlier: Sequence[Found]) -> dict[str, str]:
     """N14: what the later applicant is told of the earlier one, by language; nothing that is not theirs to know."""
     return {
         language: "\n".join(
-            dict.fromkeys(Texts(language).text(f"error.conflict_with_{one.subject_type}") for one in earlier)
+            dict.fromkeys(Texts(language).text(f"error.conflict_with_{match.subject_type}") for match in earlier)
         )
         for language in LANGUAGES
     }

@@ -67,7 +67,7 @@ def _periods_shown(kind: TaskKind, period: Period, policy: Policy) -> list[str]:
     if kind is TaskKind.WEEKLY_REVIEW:
         return [period.id]
     within = Rhythm.WEEKLY if kind is TaskKind.MONTHLY_REVIEW else Rhythm.MONTHLY
-    return [one.id for one in periods_within(within, period, policy.reviews)]
+    return [inner.id for inner in periods_within(within, period, policy.reviews)]
 
 
 def _plan(kind: TaskKind, account: AccountRow, said: Sequence[AccountReviewRow], figures: AccountFigures | None) -> str:

@@ -69,7 +69,7 @@ async def people_of(task: TaskRow, context: Context, *, already: Sequence[AskedR
         other_reviewers=await context.ruled_out(task),
     )
     links = {person.person: person for person in already if person.removed_at is None}
-    return tuple(_with_link(task, one, context, now, links.get(one.person)) for one in asked)
+    return tuple(_with_link(task, person, context, now, links.get(person.person)) for person in asked)
 
 
 def expected_by(kind: TaskKind, opened_at: datetime, context: Context) -> datetime:
@@ -96,15 +96,15 @@ def stand_in_is_due(task: TaskRow, context: Context) -> bool:
     return stand_in_due(task.kind, task.chased, context.policy)
 
 
-def _with_link(task: TaskRow, one: Asked, context: Context, now: datetime, known: AskedRow | None) -> AskedRow:
+def _with_link(task: TaskRow, asked: Asked, context: Context, now: datetime, known: AskedRow | None) -> AskedRow:
     if known is not None:
         link_id, expires, asked_at = known.link_id, known.link_expires_at, known.asked_at
     else:
-        link_id = _short_hash("link", task.id, one.person, now.isoformat())
+        link_id = _short_hash("link", task.id, asked.person, now.isoformat())
         expires, asked_at = now + timedelta(days=context.policy.links.days), now
     return AskedRow(
-        **one.model_dump(exclude={"name"}),
-        name=context.organisation.name_of(one.person),
+        **asked.model_dump(exclude={"name"}),
+        name=context.organisation.name_of(asked.person),
         task_id=task.id,
         link_id=link_id,
         link_expires_at=expires,

@@ -34,11 +34,11 @@ class Docket:
 
     def asked_before(self, task_id: str) -> tuple[AskedRow, ...]:
         """Whom a task asked when the step began, and whom it had asked before that."""
-        return tuple(one for one in self._found.asked if one.task_id == task_id)
+        return tuple(asked for asked in self._found.asked if asked.task_id == task_id)
 
     async def open(self, task: TaskRow, people: Sequence[AskedRow]) -> None:
         await tasks.open_task(self._tx, task, people)
-        self.tasks = tuple(sorted((*self.tasks, task), key=lambda one: (one.opened_at, one.id)))
+        self.tasks = tuple(sorted((*self.tasks, task), key=lambda known: (known.opened_at, known.id)))
 
     async def change(self, task: TaskRow, **values: Any) -> TaskRow:
         """Set columns of one task; returns it as it is then."""

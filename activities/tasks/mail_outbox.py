@@ -67,7 +67,7 @@ class MailOutbox:
                 "provisional": asking and task.due_provisional,
                 "reason": str(note.get("reason", "")),
                 "handed_on": handed_on,
-                "decided_by_name": texts.join([self._organisation.name_of(one) for one in by]),
+                "decided_by_name": texts.join([self._organisation.name_of(person) for person in by]),
             }
             which = asked.link_id[:12] if each_link else times
             key = f"{kind}:{task.id}:{asked.person}:{which}"

@@ -104,7 +104,8 @@ class Records:
                     "workflow_id": row.workflow_id,
                     "stage": row.stage.value,
                     "conflicts": [
-                        {"kind": one.subject_type, "since": one.since.isoformat(), "rule": "N14"} for one in standing
+                        {"kind": match.subject_type, "since": match.since.isoformat(), "rule": "N14"}
+                        for match in standing
                     ],
                 },
             )
@@ -154,7 +155,7 @@ class Records:
             others = await colliding(
                 uow, context.subject, row.form, tuple(_OBSTACLES), bounds=context.policy.matching, near=False
             )
-            standing = next((one for one in others if one.stands), None)
+            standing = next((match for match in others if match.stands), None)
             if standing:
                 obstacle = _OBSTACLES[standing.subject_type]
                 uow.note("claim_refused", because=obstacle.value, rule="N14")

@@ -75,9 +75,9 @@ class Reminders:
         reached = task.status is TaskStatus.OPEN and due is not None and due.action is action and due.at <= uow.now
         if reached and action is DueAction.WARN:
             # Every side of a dispute has a task of its own; the warning is of the dispute.
-            for one in context.docket.open_tasks:
-                if one.workflow_id == uow.workflow_id:
-                    await context.docket.change(one, warned_at=uow.now)
+            for open_task in context.docket.open_tasks:
+                if open_task.workflow_id == uow.workflow_id:
+                    await context.docket.change(open_task, warned_at=uow.now)
             task = task.model_copy(update={"warned_at": uow.now})
             until = context.closes_unless_answered(task)
             assert until is not None

@@ -117,7 +117,7 @@ def refusals_in(given: object, rules: EligibilityRules) -> tuple[str, ...]:
     form = given if isinstance(given, Mapping) else {}
     named = form.get("customer")
     customer = named if isinstance(named, Mapping) else {}
-    listed = any(customer.get("industry") == one for one in rules.centralised_procurement_industries)
+    listed = any(customer.get("industry") == industry for industry in rules.centralised_procurement_industries)
     found = [CENTRALISED_PROCUREMENT] if listed and _as_bool(form.get("centralised_procurement")) is True else []
     return (*found, *([LEGAL_PERSON] if _as_bool(customer.get("legal_person")) is False else []))
 

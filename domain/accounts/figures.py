@@ -101,11 +101,13 @@ def figures_of(
     target = target_of(holding, period, targets, reviews)
     counted = counted_months(holding, period, targets)
     contracts = counted_contracts(holding, period, targets, results.contracts)
-    signed = sum((one.amount for one in contracts), ZERO)
-    credits = [each for one in contracts for each in contract_credits(one, organisation)]
-    while_held = [one for one in results.contracts if period.holds(one.on) and _while_held(holding, one.on)]
+    signed = sum((contract.amount for contract in contracts), ZERO)
+    credits = [credit for contract in contracts for credit in contract_credits(contract, organisation)]
+    while_held = [
+        contract for contract in results.contracts if period.holds(contract.on) and _while_held(holding, contract.on)
+    ]
     brought = [found for month in counted if (found := results.months.get(month))]
-    other = sum((one.other_contracts for one in brought), ZERO)
+    other = sum((month.other_contracts for month in brought), ZERO)
     progress = tuple(said for month in counted if (said := results.progress.get(f"{month:%Y-%m}")))
     department = organisation.department_now(holding.salesperson, holding.department)
     office = organisation.departments_by_id.get(department or "")
@@ -133,9 +135,9 @@ def figures_of(
         counted=tuple(f"{month:%Y-%m}" for month in counted),
         signed=signed,
         other_contracts=other,
-        revenue=sum((one.revenue for one in brought), ZERO),
-        payments=sum((one.payments for one in brought), ZERO),
-        not_counted=sum((one.amount for one in while_held), ZERO) - signed,
+        revenue=sum((month.revenue for month in brought), ZERO),
+        payments=sum((month.payments for month in brought), ZERO),
+        not_counted=sum((contract.amount for contract in while_held), ZERO) - signed,
         plan=plan_of(holding, period, targets, reviews),
         requirements=requirements_of(period, targets, reviews),
         plan_progress=progress,
@@ -182,7 +184,11 @@ def counted_contracts(
 ) -> tuple[SignedContract, ...]:
     """R7: those that count against the target of the period."""
     counted = set(counted_months(holding, period, targets))
-    return tuple(one for one in contracts if one.on.replace(day=1) in counted and _while_held(holding, one.on))
+    return tuple(
+        contract
+        for contract in contracts
+        if contract.on.replace(day=1) in counted and _while_held(holding, contract.on)
+    )
 
 
 def _while_held(holding: Holding, day: date) -> bool:

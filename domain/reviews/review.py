@@ -96,7 +96,7 @@ def review_choices(kind: TaskKind, accounts: Sequence[str]) -> tuple[Choice, ...
             choice, columns = AnswerChoice.PLAN, (FieldSpec(name="plan", kind=text, required=True),)
         case TaskKind.MONTHLY_REVIEW:
             choice = AnswerChoice.SET_TARGETS
-            progress = tuple(one.value for one in PlanProgress)
+            progress = tuple(progress.value for progress in PlanProgress)
             columns = (
                 FieldSpec(name="plan_progress", kind=FieldKind.CHOICE, required=True, options=progress),
                 FieldSpec(name="action_plan", kind=text, required=True),

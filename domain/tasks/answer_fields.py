@@ -160,7 +160,7 @@ def _single_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | 
     else:
         yield from _bound_problems(field, spec, read, rule)
     if spec.options and spec.kind in _NAMING and not spec.others:
-        for stranger in (one for one in named if one not in spec.options):
+        for stranger in (chosen for chosen in named if chosen not in spec.options):
             yield Problem(field=field, rule=rule, key="not_among_options", params={"value": str(stranger)[:63]})
 
 
@@ -184,7 +184,7 @@ def _rows_problems(field: str, spec: FieldSpec, value: JsonValue, rule: str | No
         if isinstance(named, str):
             found.add(named)
         yield from _column_problems(here, spec.columns, row, rule)
-    absent = [one for one in spec.options if one not in found]
+    absent = [option for option in spec.options if option not in found]
     if absent:
         names = ", ".join([*absent[:_MOST_NAMED], *(["…"] if len(absent) > _MOST_NAMED else [])])
         yield Problem(field=field, rule=rule, key="rows_missing", params={"rows": names, "count": str(len(absent))})
@@ -257,7 +257,9 @@ def _ruling_problems(
     """N5, P4: whatever is said of a match has a reason, and nothing is both cleared and suspected."""
     if spec.kind is not FieldKind.RULINGS or not isinstance(value, list):
         return
-    also_named = [one for other in fields.values() if isinstance(other, list) for one in other if isinstance(one, str)]
+    also_named = [
+        named for other in fields.values() if isinstance(other, list) for named in other if isinstance(named, str)
+    ]
     for place, row in enumerate(value):
         if not isinstance(row, dict):
             continue

@@ -269,11 +269,11 @@ class FakeRecord:
                 task.kind, task.slot, other_slots=others, reviews=this_round, vps=vp_slots(self.organisation)
             ),
         )
-        return tuple(one.model_copy(update={"name": self.organisation.name_of(one.person)}) for one in asked)
+        return tuple(person.model_copy(update={"name": self.organisation.name_of(person.person)}) for person in asked)
 
     def known(self, task: FakeTask, now: datetime) -> OpenTask:
         following = due_step(task.kind, task.opened_at, task.chased, self.policy, self.calendar)
-        principals = {asked.person for asked in task.asked} | {one.on_behalf_of or "" for one in task.asked}
+        principals = {asked.person for asked in task.asked} | {asked.on_behalf_of or "" for asked in task.asked}
         change = self.organisation.next_delegation_change([*principals, task.slot], now)
         if change and change < following.at:
             following = DueStep(at=change, action=DueAction.REFRESH)
@@ -306,9 +306,9 @@ class FakeRecord:
         """U10: warn, or say that it is over."""
         over = action is DueAction.LAPSE and self.lapsed(task, now)
         if action is DueAction.WARN and task.warned_at is None:
-            for one in self.tasks.values():
-                if one.status is TaskStatus.OPEN and one.opened_at == task.opened_at:  # the sides of one dispute
-                    one.warned_at = now
+            for other in self.tasks.values():
+                if other.status is TaskStatus.OPEN and other.opened_at == task.opened_at:  # the sides of one dispute
+                    other.warned_at = now
             self.note("warned", now, task=task.id)
         return self.known(task, now).model_copy(update={"lapsed": over})
 
