@@ -84,7 +84,7 @@ class OpenTask(Wire):
 
 
 class MoveStep(SubjectStep):
-    """Go to a stage: close what is open, open what is asked, tell who must be told."""
+    """Go to a stage: close open tasks, open the new ones, notify people."""
 
     stage: str
     asks: tuple[Ask, ...] = ()
@@ -103,13 +103,13 @@ class Moved(Wire):
     outcome: DisputeOutcome | None = None
     """How a dispute ended, once it has (D1, D2)."""
     ahead: tuple[SilenceDue, ...] | None = None
-    """What happens by itself from here on, where the move changed it (U2–U5, U7)."""
+    """What happens automatically from here on, where the move changed it (U2–U5, U7)."""
     updated_at: datetime | None = None
     """From when those clocks run."""
 
 
 class RecordStep(SubjectStep):
-    """Judge what somebody said, and record what becomes of it."""
+    """Judge a statement and record the result."""
 
     statement: Said
 
@@ -122,7 +122,7 @@ class Sent(Wire):
 
 
 class SiftStep(SubjectStep):
-    """Give up, in one step, those of many messages that the front door has not sealed."""
+    """Drop, in one step, those of many messages that the gateway has not sealed."""
 
     messages: tuple[Sent, ...]
 
@@ -135,7 +135,7 @@ class Sifted(Wire):
 
 
 class Recorded(Wire):
-    """What became of a statement."""
+    """The result of a statement."""
 
     accepted: bool
     code: str = ""
@@ -147,7 +147,7 @@ class Recorded(Wire):
     tasks: tuple[OpenTask, ...] | None = None
     """The open tasks, where the statement changed who is asked."""
     ahead: tuple[SilenceDue, ...] | None = None
-    """What happens by itself from here on, where the statement restarted the clocks (U5)."""
+    """What happens automatically from here on, where the statement restarted the clocks (U5)."""
     updated_at: datetime | None = None
     """When the project was updated by it, as the record has it: a step that is done again gives its first moment."""
     asks_commerce: bool = False

@@ -1,4 +1,4 @@
-"""Which steps are being taken, and which of them do not get done: no step is retried for ever in silence (X3)."""
+"""Tracks running steps and reports those that keep failing: no step is retried for ever unnoticed (X3)."""
 
 from __future__ import annotations
 

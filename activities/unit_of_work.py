@@ -22,11 +22,11 @@ R = TypeVar("R", bound=Wire)
 T = TypeVar("T")
 
 SYSTEM = "system"
-"""The actor of what nobody said."""
+"""The actor of what happens without a person."""
 
 
 class UnitOfWork:
-    """What one step has in hand: the open transaction, the moment, and what it will leave in the record."""
+    """The unit of work of one step: its transaction, its time, and the events and mails it will record."""
 
     def __init__(self, connection: AsyncConnection, facts: ReferenceData, workflow_id: str, now: datetime) -> None:
         self.connection = connection
@@ -52,7 +52,7 @@ class UnitOfWork:
 
 
 class Recorder:
-    """Runs steps. Doing a step again gives its first result and changes nothing."""
+    """Runs steps idempotently: repeating a step returns its first result and changes nothing."""
 
     def __init__(self, engine: AsyncEngine, facts: ReferenceData, seal_keys: Keyring) -> None:
         self._engine = engine
@@ -65,7 +65,7 @@ class Recorder:
             return await look(connection)
 
     async def once(self, step: Step, result: type[R], apply: Callable[[UnitOfWork], Awaitable[R]]) -> R:
-        """Do `work` in one transaction, unless the step with this key was done before.
+        """Do `apply` in one transaction, unless the step with this key was done before.
 
         Raises what the database raises; the step is then retried and nothing of it has happened.
         """
@@ -80,7 +80,7 @@ class Recorder:
             return await self._attempt(workflow_id, step, apply)
         except Exception:
             # Done before, perhaps by another attempt while this one waited for its rows: then `keep_step` ran into the
-            # first result, or `work` into what the step had left behind. Of this attempt nothing has happened.
+            # first result, or `apply` into what the step had left behind. Of this attempt nothing has happened.
             async with self._engine.begin() as connection:
                 done = await messages.step_done(connection, workflow_id, step.key)
             if done is None:

@@ -1,4 +1,4 @@
-"""Why the product writes to somebody: one list for every subject, which also names the texts of its mails."""
+"""Why the product notifies somebody: one list for all subjects, whose values also name the texts of the mails."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ APPLICATION_NOTICES: Final = (
     Notice.APPLICATION_STANDING_STILL,
     Notice.LAPSED,
 )
-"""What people are told about an application without being asked for anything."""
+"""Notices about an application that ask for nothing."""
 
 PROJECT_NOTICES: Final = (
     Notice.REGISTERED_UNDER_ACCOUNT,
@@ -101,4 +101,4 @@ PROJECT_NOTICES: Final = (
     Notice.PROJECT_WITHDRAWN,
     Notice.REASSIGNED,
 )
-"""What people are told about a project or its disputes without being asked for anything."""
+"""Notices about a project or its disputes that ask for nothing."""

@@ -80,7 +80,7 @@ class Withdrawn(Exception):
 
 
 class StoodStill(Exception):
-    """Nobody has taken the matter further for so long that it is shelved or closed (U10)."""
+    """Nobody has answered for so long that the matter is shelved or closed (U10)."""
 
 
 class HistoryFull(Exception):
@@ -95,7 +95,7 @@ class HistoryFull(Exception):
 
 
 class Desk(Generic[G]):
-    """Opens tasks, keeps what people say, has it recorded, and chases who stays silent.
+    """Opens tasks, has what people say recorded in its order, and reminds or escalates when nobody answers.
 
     Signals may arrive in any order and number; each is recorded in the order of arrival, one at a time. `G` are the
     stages of the process.
@@ -166,7 +166,7 @@ class Desk(Generic[G]):
         notices: Sequence[Notice] = (),
         obstacle: Obstacle | None = None,
     ) -> Moved:
-        """Go to `stage`: what was open is withdrawn, `asks` are opened, people are told, all in one transaction."""
+        """Go to `stage`: what was open is withdrawn, `asks` are opened, people are notified, all in one transaction."""
         moved: Moved = await execute(
             Records.move,
             MoveStep(
@@ -418,7 +418,7 @@ class Desk(Generic[G]):
         return Shown(self.stage.value, self._waiting_for, due_at, self.updated_at)
 
     def show(self, until: datetime | None = None, until_says: str = "") -> None:
-        """Tell operators, in the engine's own words, where the process stands."""
+        """Show operators in the Temporal UI where the process stands."""
         updates = self._shown(until).updates()
         if updates:
             workflow.upsert_search_attributes(updates)

@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
 FLOODED_HISTORY = 300
 """Events after which a run hands over in the midst of a flood of messages: more arrive while it is on its way."""
 MANY = 20
-"""More unread messages than this are sifted in one step, and only those that the front door sealed are read."""
+"""More unread messages than this are sifted in one step, and only those that the gateway sealed are read."""
 MOST_CARRIED = 1_000_000
 """Bytes of unread messages that go along to the next run: its input must stay below the engine's limit of 2 MB."""
 MOST_HANDED_BACK = MOST_CARRIED // 4
@@ -25,7 +25,7 @@ MOST_HANDED_BACK = MOST_CARRIED // 4
 
 
 class Inbox:
-    """Keeps messages until the process reads them. Reading one ahead of its turn would cost a flood too much."""
+    """Keeps messages until the process reads them: parsing a whole flood ahead of time would cost too much."""
 
     def __init__(self, unread: Sequence[Message]) -> None:
         """`unread`: what arrived in an earlier run."""
@@ -82,8 +82,10 @@ class Inbox:
         self._read_since += 1
 
     async def sift(self, subject: Subject, record: Callable[[SiftStep], Awaitable[Sifted]]) -> bool:
-        """Whether so much was unread that it was sifted first, in one step that `record` takes: what the front door has
-        not sealed is given up, and of facts that changed many times the first message stays."""
+        """Whether so much was unread that it was sifted first, by one step given to `record`.
+
+        What the gateway has not sealed is dropped; of facts that changed many times the first message stays.
+        """
         unread = list(self._arrived)
         if len(unread) - self._sifted <= MANY or not workflow.patched("sifted-messages"):
             return False

@@ -118,7 +118,7 @@ class ApplicationContext(ApplicationRecord):
         return choices_for(kind, above_limit=above)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
-        """Why the form came back, or why somebody appeals."""
+        """Why the form was sent back, or why the applicant appeals."""
         if ask.kind is TaskKind.SUPPLY_INFORMATION:
             returned = [d for _, d in self.docket.decided if d.choice == AnswerChoice.RETURN]
             return {"reason": returned[-1].reason} if returned else None

@@ -164,7 +164,7 @@ class ApplicationRecord(Context):
         return tuple(finding for item in found if item.kind in OF_MATCHES for finding in item.findings)
 
     async def notify_at_submission(self) -> tuple[Found, ...]:
-        """N14: tell the applicant what stands in the way of what they have just submitted. Returns it."""
+        """N14: notify the applicant of what collides with their submission. Returns it."""
         found = await colliding(
             self.uow, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
         )
@@ -174,7 +174,7 @@ class ApplicationRecord(Context):
         return standing
 
     async def notify_of_collision(self, standing: Sequence[Found]) -> None:
-        """N14: tell the applicant of what stands in the way, unless they know."""
+        """N14: notify the applicant of new collisions only."""
         told = {
             (kind, id_)
             for body in await audit.bodies(self.uow.connection, self.row.id, "earlier_found")

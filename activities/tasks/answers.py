@@ -1,4 +1,4 @@
-"""Statements become decisions here, or are refused and told why: the seal, the task, the person, the first answer."""
+"""Records what people say to a process: the seal is checked, the domain judges, the decision or refusal is stored."""
 
 from __future__ import annotations
 

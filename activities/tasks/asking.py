@@ -1,4 +1,4 @@
-"""Opening tasks and keeping them right: who is asked, by which link, until when."""
+"""Opens tasks and keeps them current: who is asked, by which link, until when."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _with_link(task: TaskRow, asked: Asked, context: Context, now: datetime, kno
 
 
 def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Context, now: datetime) -> OpenTask:
-    """The task as its workflow needs to know it: with the next thing that happens by itself."""
+    """The task as its workflow needs to know it: with the next thing that happens automatically."""
     asked = tuple(
         Asked(**person.model_dump(include={"person", "capacity", "on_behalf_of"}), name=person.name)
         for person in people

@@ -1,7 +1,7 @@
-"""What a step has before it: one subject, and the facts that the rules are applied to.
+"""The subject a step works on, with the reference data the rules need.
 
-Applications, projects and disputes differ in what they ask, take and tell; how tasks are opened, answered, chased and
-moved is the same for all of them. What differs stands here, as the methods of a `Context`.
+How tasks are opened, answered, reminded of and closed is the same for all subjects. What differs between applications,
+projects, disputes and reviews are the methods of a `Context`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class IllegalTransition(ApplicationError):
 class SubjectOver(ApplicationError):
     """The record has ended the subject from outside its process, which has not heard of it yet (D6).
 
-    The process goes to that end by itself: to the stage in `details`.
+    The process then goes to that end: to the stage in `details`.
     """
 
     def __init__(self, stage: str) -> None:
@@ -55,13 +55,13 @@ class SubjectOver(ApplicationError):
 
 
 class Answered(NamedTuple):
-    """What an accepted answer brought with it."""
+    """What an accepted answer changed."""
 
     round: int | None = None
     """The new round, if it began one."""
     outcome: str = ""
     names: tuple[str, ...] = ()
-    """As in `Taken`."""
+    """As in `RecordedDecision`."""
 
 
 class Context(ABC):
@@ -106,7 +106,7 @@ class Context(ABC):
     @property
     @abstractmethod
     def applicant(self) -> str:
-        """Who must not decide here (separation of duties)."""
+        """Who must not decide on this subject (separation of duties)."""
 
     @property
     @abstractmethod
@@ -169,7 +169,7 @@ class Context(ABC):
         return task.opened_at
 
     def standing(self, task: TaskRow) -> DueStep | None:
-        """U10: what becomes of the matter by itself while this task is open, if anything."""
+        """U10: what happens automatically while this task stays open, if anything."""
         return standstill_step(task.kind, self.stands_since(task), task.warned_at, self.policy, self.calendar)
 
     def closes_unless_answered(self, task: TaskRow) -> datetime | None:
@@ -182,7 +182,7 @@ class Context(ABC):
         return any(step and step.action is DueAction.LAPSE and step.at <= self.uow.now for step in waiting)
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
-        """U10: tell the people concerned when the matter is shelved or closed."""
+        """U10: notify the people concerned when the matter will be shelved or closed."""
         raise NotImplementedError(f"no {self.type} stands still: {task.kind}, {until}")
 
     @abstractmethod
@@ -191,7 +191,7 @@ class Context(ABC):
 
     @abstractmethod
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
-        """What the person asked has to know beside the subject itself."""
+        """What the assignee has to know beside the subject itself."""
 
     @abstractmethod
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
@@ -207,15 +207,15 @@ class Context(ABC):
 
     @abstractmethod
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
-        """What the form of an answer does not show. Raises `Refused`."""
+        """Judge what the form of an answer does not show. Raises `Refused`."""
 
     def kept(self, fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """What is kept of the fields of an answer that `check` has let pass."""
+        """The fields to store of an answer that `check` has accepted."""
         return fields
 
     @abstractmethod
     async def answered(self, task: TaskRow, decision: DecisionRow, said: AnswerTask) -> Answered:
-        """What an accepted answer brings with it, in its own transaction."""
+        """Apply an accepted answer, in the transaction that records it."""
 
     @abstractmethod
     async def judge(self, said: Statement) -> Recorded:

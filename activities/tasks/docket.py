@@ -1,4 +1,4 @@
-"""The tasks of one subject in one step and what was decided on them: looked up once, kept right by writing here."""
+"""The tasks of one subject and the decisions on them, read once a step; every change goes through here."""
 
 from __future__ import annotations
 

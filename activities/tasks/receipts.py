@@ -1,4 +1,4 @@
-"""What became of a message, for whoever waits for it."""
+"""Receipts: the result of a message, for the caller that waits for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from domain.statements import Statement
 async def give_receipt(
     uow: UnitOfWork, said: Statement, accepted: bool, result: dict[str, Any], *, settled: bool = True
 ) -> None:
-    """Say what became of a message. Unsettled: the step that follows from it is still to be recorded."""
+    """Store the result of a message. Unsettled: the step that follows from it is still to be recorded."""
     await messages.give_receipt(
         uow.connection,
         Receipt(

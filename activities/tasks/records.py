@@ -119,17 +119,17 @@ class Records:
 
     @activity.defn
     async def record_statement(self, step: RecordStep) -> Recorded:
-        """Take what somebody said to a process: an answer to a task, a withdrawal, an update, …; or say why not."""
+        """Record a statement to a process (an answer to a task, a withdrawal, an update, …), or refuse it."""
         return await self._recorder.once(step, Recorded, lambda uow: self._statements.hear(uow, step))
 
     @activity.defn
     async def sift_messages(self, step: SiftStep) -> Sifted:
-        """Give up what nobody sealed among many messages; those to be read are recorded one by one, as ever."""
+        """Drop the unsealed ones among many messages; the rest are recorded one by one."""
         return await self._recorder.once(step, Sifted, lambda uow: self._statements.sift(uow, step))
 
     @activity.defn
     async def move(self, step: MoveStep) -> Moved:
-        """Go to a stage: close what is open, open what is asked, tell who must be told."""
+        """Go to a stage: close open tasks, open the new ones, notify people."""
         return await self._recorder.once(step, Moved, lambda uow: move(uow, step))
 
     @activity.defn

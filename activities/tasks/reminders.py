@@ -22,7 +22,7 @@ from domain.tasks.task import AssigneeCapacity, DueAction, TaskKind, TaskStatus
 
 
 class Reminders:
-    """Keeps what is open from waiting in silence."""
+    """Reminds assignees of open tasks and escalates to stand-ins."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder

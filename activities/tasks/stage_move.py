@@ -1,4 +1,4 @@
-"""What a move from stage to stage takes with it, whatever the subject: tasks closed, tasks opened, people told."""
+"""Moves a subject of any type from stage to stage: closes tasks, opens new ones, notifies people."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def load_for_update(uow: UnitOfWork, subject: Subject) -> Context:
 
 
 async def move(uow: UnitOfWork, step: MoveStep) -> Moved:
-    """Go to a stage: close what is open, open what is asked, tell who must be told."""
+    """Go to a stage: close open tasks, open the new ones, notify people. Raises `IllegalTransition`, `SubjectOver`."""
     context = await load_for_update(uow, step.subject)
     context.goes_on()
     if context.over:
@@ -45,7 +45,7 @@ async def move(uow: UnitOfWork, step: MoveStep) -> Moved:
 
 
 async def close_open_tasks(context: Context, stage: str) -> tuple[str, ...]:
-    """Withdraw what is still open and tell who was asked (N9). Returns everyone asked or heard in this round."""
+    """Close what is still open and notify whoever was asked (N9). Returns everyone asked or heard in this round."""
     uow = context.uow
     this_round = [
         task for task in context.docket.tasks if task.round == context.round and task.workflow_id == uow.workflow_id

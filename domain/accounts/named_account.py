@@ -1,4 +1,4 @@
-"""The life of a Named Account application: what may be answered at each step, who is told, what stands in the way.
+"""The life of a Named Account application: what may be answered at each step, who is notified, what stands in the way.
 
 Pure. The workflow walks these rules, the activities apply what they say.
 """
@@ -141,7 +141,7 @@ class Obstacle(StrEnum):
 def recipients_of(
     notice: Notice, organisation: Organisation, *, applicant: str, department: str | None, involved: Iterable[str]
 ) -> tuple[str, ...]:
-    """Who is told. `involved` are the people who were asked or have decided so far. Only active people, once each."""
+    """Who is notified. `involved`: everyone asked or heard so far. Only active people, once each."""
     office = organisation.departments_by_id.get(department or "")
     department_gm = [office.gm] if office and office.gm else []
     commerce = [person.id for person in organisation.holders(Role.COMMERCE_MANAGER)]

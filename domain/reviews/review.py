@@ -1,4 +1,4 @@
-"""The reviews of Named Accounts: who is asked what in which period, and who is told (R1–R6).
+"""The reviews of Named Accounts: who is asked what in which period, and who is notified (R1–R6).
 
 Pure. The workflows walk these rules, the activities apply what they say.
 """

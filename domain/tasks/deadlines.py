@@ -1,4 +1,4 @@
-"""What happens by itself to a task nobody has answered, and when (N12); how long a rejection can be appealed (N10)."""
+"""What happens automatically to an unanswered task, and when (N12); how long a rejection can be appealed (N10)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a held, disputed or returned matter that nobody takes further (U10)."""
+"""When a held, disputed or returned matter that nobody takes further is shelved or closed (U10)."""
 
 from __future__ import annotations
 

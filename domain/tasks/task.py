@@ -136,7 +136,7 @@ class AnswerChoice(StrEnum):
 
 
 class AnswerOutcome(StrEnum):
-    """What the record made of an accepted answer."""
+    """The effect of an accepted answer."""
 
     PROPOSED = "proposed"
     CONFIRMED = "confirmed"
@@ -204,7 +204,7 @@ class DueAction(StrEnum):
 
 
 class DueStep(Wire):
-    """Something that happens by itself to an open task."""
+    """Something that happens automatically to an open task."""
 
     at: Moment
     action: DueAction
@@ -229,7 +229,7 @@ class Decision(Wire):
 
 
 class RecordedDecision(Decision):
-    """An accepted answer, and what the record made of it for the process to go on with."""
+    """An accepted answer and its effect, for the process to go on with."""
 
     outcome: str = ""
     """D1: proposed, confirmed or agreed. P2: reroute, when a company changed."""
