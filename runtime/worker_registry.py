@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities.accounts.evidence import EvidenceGathering
+from activities.accounts.steps import AccountSteps
 from activities.projects.steps import ProjectSteps
 from activities.reviews.steps import ReviewSteps
 from activities.tasks.records import Records
@@ -30,16 +31,17 @@ WORKFLOWS = [
 
 def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
     """The steps of all processes, on one record."""
-    records, chasing, evidence = Records(recorder), Reminders(recorder), EvidenceGathering(recorder)
+    records, reminders, evidence = Records(recorder), Reminders(recorder), EvidenceGathering(recorder)
+    accounts = AccountSteps(recorder)
     steps, reviews = ProjectSteps(recorder), ReviewSteps(recorder)
     return [
-        records.submit_application,
+        accounts.submit_application,
         records.record_statement,
         records.sift_messages,
         records.move,
-        records.activate_account,
-        chasing.remind_or_escalate,
-        chasing.refresh_tasks,
+        accounts.activate_account,
+        reminders.remind_or_escalate,
+        reminders.refresh_tasks,
         steps.register_project,
         steps.route_project,
         steps.find_suspects,

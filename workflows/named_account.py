@@ -12,8 +12,8 @@ from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from activities.accounts.evidence import EvidenceGathering
+    from activities.accounts.steps import AccountSteps
     from activities.steps import ActivateStep, GatherStep, SubmitStep
-    from activities.tasks.records import Records
     from domain.accounts.application import Stage
     from domain.accounts.named_account import Obstacle, approvals_without_special_reason
     from domain.notices import Notice
@@ -95,7 +95,7 @@ class NamedAccountApplication:
     async def _submitted(self, start: StartApplication) -> bool:
         """N1: the form is complete and honest; the application exists from here on."""
         step = SubmitStep(key="submit", now=workflow.now(), statement=start.submission)
-        submitted = await execute(Records.submit_application, step, "submit")
+        submitted = await execute(AccountSteps.submit_application, step, "submit")
         self._desk.title = submitted.title
         self._patience = timedelta(seconds=submitted.source_patience_seconds)
         return submitted.accepted
@@ -167,7 +167,7 @@ class NamedAccountApplication:
             gm_decision=self._gm_decision,
             settles=self._desk.settle(),
         )
-        activated = await execute(Records.activate_account, step, "activate")
+        activated = await execute(AccountSteps.activate_account, step, "activate")
         match activated.obstacle:
             case None:
                 self._desk.arrived(Stage.ACTIVE)

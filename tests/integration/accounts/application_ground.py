@@ -47,7 +47,9 @@ class Applying:
         """Registers it; returns what the applicant is answered."""
         racer = self.racer
         said = self.ground.says(SubmitApplication, racer, racer.applicant, application_id=racer.id, form=racer.form)
-        await self._step(self.ground.records.submit_application, SubmitStep(**self._key("submit"), statement=said))
+        await self._step(
+            self.ground.account_steps.submit_application, SubmitStep(**self._key("submit"), statement=said)
+        )
         async with self.ground.engine.connect() as connection:
             receipt = await find_receipt(connection, said.message_id)
         assert receipt is not None
@@ -93,7 +95,7 @@ class Applying:
 
     async def activate(self, gm_decision: str | None = None) -> Activated:
         step = ActivateStep(**self._key("activate"), application_id=self.racer.id, gm_decision=gm_decision)
-        activated: Activated = await self._step(self.ground.records.activate_account, step)
+        activated: Activated = await self._step(self.ground.account_steps.activate_account, step)
         return activated
 
     async def answer(self, person: str, choice: str, *, reason: str = "", slot: str = "", **fields: Any) -> Recorded:

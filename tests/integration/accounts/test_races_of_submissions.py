@@ -43,7 +43,7 @@ async def submit(ground: Ground, racer: Racer, now: datetime) -> None:
     """The application is registered, and then its evidence gathered, as its process does one after the other."""
     said = ground.says(SubmitApplication, racer, racer.applicant, application_id=racer.id, form=racer.form)
     await ground.run(
-        ground.records.submit_application, SubmitStep(key="submit", now=now, statement=said), racer.workflow_id
+        ground.account_steps.submit_application, SubmitStep(key="submit", now=now, statement=said), racer.workflow_id
     )
     gather = GatherStep(key="gather", now=now + timedelta(seconds=1), application_id=racer.id, round=1)
     await ground.run(ground.evidence.gather_registrations, gather, racer.workflow_id)

@@ -73,7 +73,7 @@ async def test_x1_a_process_cannot_touch_the_application_of_another(ground: Grou
     await ground.register([one])
     step = ActivateStep(key="activate", now=NOW, application_id=one.id)
     with pytest.raises(IllegalTransition):
-        await ground.run(ground.records.activate_account, step, "application-other", final=(IllegalTransition,))
+        await ground.run(ground.account_steps.activate_account, step, "application-other", final=(IllegalTransition,))
     assert await ground.rows("SELECT count(*) FROM account") == [(0,)]
 
 
@@ -83,7 +83,7 @@ async def test_a2_somebody_who_has_left_gets_no_account(ground: Ground, engine: 
     async with engine.begin() as connection:
         await import_organisation(connection, sample_organisation(), now=NOW, by="test")  # without the applicant
     step = ActivateStep(key="activate", now=NOW, application_id=one.id)
-    activated = await ground.run(ground.records.activate_account, step, one.workflow_id)
+    activated = await ground.run(ground.account_steps.activate_account, step, one.workflow_id)
     assert activated.obstacle is Obstacle.APPLICANT_LEFT
     assert await ground.rows("SELECT count(*) FROM claim") == [(0,)]
 

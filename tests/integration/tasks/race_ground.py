@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
 from activities.accounts.evidence import EvidenceGathering
+from activities.accounts.steps import AccountSteps
 from activities.conflicts.collisions import keyed_parties
 from activities.steps import Activated, ActivateStep, Step
 from activities.tasks.records import Records
@@ -126,6 +127,7 @@ class Ground:
         self.facts = ReferenceData(load_policy())
         recorder = Recorder(engine, self.facts, keys)
         self.records = Records(recorder)
+        self.account_steps = AccountSteps(recorder)
         self.evidence = EvidenceGathering(recorder)
         self.chasing = Reminders(recorder)
         self.retried: Counter[type[Exception]] = Counter()
@@ -347,4 +349,4 @@ async def activate(
     final: tuple[type[Exception], ...] = (),
 ) -> Activated:
     step = ActivateStep(key=key, now=NOW, application_id=racer.id, gm_decision=gm or racer.gm_decision)
-    return await ground.run(ground.records.activate_account, step, racer.workflow_id, final=final)
+    return await ground.run(ground.account_steps.activate_account, step, racer.workflow_id, final=final)

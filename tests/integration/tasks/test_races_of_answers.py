@@ -215,7 +215,7 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
         match kind:
             case "submit":
                 said = ground.says(SubmitApplication, one, one.applicant, application_id=one.id, form=one.form)
-                method: Any = ground.records.submit_application
+                method: Any = ground.account_steps.submit_application
                 step = SubmitStep(key="submit", now=NOW, statement=said)
             case "answer":
                 answered = ground.says(AnswerTask, one, CLERKS[0], task_id=one.task_id(task_id), choice="pass")
@@ -227,7 +227,7 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
                 asks = (Ask(kind=TaskKind.COMMERCE_CHECK),)
                 step = MoveStep(key="move:1", now=NOW, subject=one.subject, stage=Stage.COMMERCE_CHECK, asks=asks)
             case "activate":
-                method = ground.records.activate_account
+                method = ground.account_steps.activate_account
                 step = ActivateStep(key="activate:1", now=NOW, application_id=one.id)
             case _:
                 method = ground.evidence.gather_background

@@ -62,7 +62,7 @@ class Story:
         said = self._says(
             SubmitApplication, APPLICANT, application_id=ID, form=given.model_copy(update={"customer": customer})
         )
-        await self._run(self.ground.records.submit_application, SubmitStep(key="submit", now=NOW, statement=said))
+        await self._run(self.ground.account_steps.submit_application, SubmitStep(key="submit", now=NOW, statement=said))
 
     async def gather(self, number: int = 1) -> None:
         for gather in (self.ground.evidence.gather_registrations, self.ground.evidence.gather_background):
