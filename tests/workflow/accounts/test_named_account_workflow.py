@@ -7,6 +7,7 @@ import pytest
 from temporalio import activity
 
 from activities.accounts.evidence import EvidenceGathering
+from activities.accounts.steps import AccountSteps
 from activities.tasks.records import Records
 from activities.tasks.reminders import Reminders
 from domain.accounts.application import Stage
@@ -373,7 +374,7 @@ def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(story: Sto
 
     real = [
         found
-        for holder in (Records, Reminders, EvidenceGathering)
+        for holder in (AccountSteps, Records, Reminders, EvidenceGathering)
         for found in vars(holder).values()
         if hasattr(found, "__temporal_activity_definition")
     ]
