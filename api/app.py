@@ -1,4 +1,4 @@
-"""The front door, put together. It knows who speaks and whether the form is right; it decides nothing."""
+"""Builds the FastAPI app. It authenticates and validates; it contains no business rules."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import JSONResponse
 from fastapi_offline import FastAPIOffline
 
-from api import problems, system
+from api import problems
 from api.accounts import routes as accounts
 from api.auth.token_verifier import TokenVerifier
 from api.conflicts import routes as conflicts
+from api.disputes import routes as disputes
 from api.dossier import DossierPage
 from api.gateway.gateway import Receipts, SignalGateway
 from api.middleware import LimitBody
+from api.openapi import keep_published_names
 from api.projects import routes as projects
 from api.reports import routes as reports
 from api.state import Clock, State, now_utc
+from api.system import routes as system
 from api.tasks import routes as tasks
 from db import messages
 from db.connection.direct import Direct
@@ -34,7 +37,7 @@ from runtime.temporal_client import connect
 from runtime.version import VERSION
 
 LARGEST_BODY = 512 * 1024
-"""Bytes. The longest form with every text at its limit stays well below."""
+"""Bytes. The longest form with every text at its maximum is well below."""
 
 
 def create_app(
@@ -47,7 +50,7 @@ def create_app(
 ) -> FastAPI:
     """The API as an ASGI application. Nothing is opened before it starts.
 
-    `dossier_page` makes the printable page of a dossier; `process`: how other processes know this one.
+    `dossier_page`: renders the printable page of a dossier. `process`: how this process is known to others.
     """
 
     @contextlib.asynccontextmanager
@@ -66,7 +69,7 @@ def create_app(
             record=record,
             client=client,
             facts=facts,
-            door=SignalGateway(record, client, settings.seal_keys, receipts, clock),
+            gateway=SignalGateway(record, client, settings.seal_keys, receipts, clock),
             token_verifier=TokenVerifier(settings),
             clock=clock,
         )
@@ -77,7 +80,7 @@ def create_app(
             await listener.close()
             await engine.dispose()
 
-    app = FastAPIOffline(  # its documentation page loads nothing from elsewhere
+    app = FastAPIOffline(  # its documentation page loads nothing from other hosts
         title="Baobei 报备",
         version=VERSION,
         summary="Named Account approvals and project registrations as durable workflows",
@@ -88,11 +91,11 @@ def create_app(
     app.state.dossier_page = dossier_page
     problems.install(app)
 
-    async def away(request: Request, _error: Exception) -> JSONResponse:
+    async def database_unavailable(request: Request, _error: Exception) -> JSONResponse:
         return problems.as_response(problems.Unavailable(RefusalCode.RECORD_AWAY), problems.texts_for(request))
 
-    app.add_exception_handler(DatabaseUnavailable, away)
-    app.add_exception_handler(NoOrganisation, away)
+    app.add_exception_handler(DatabaseUnavailable, database_unavailable)
+    app.add_exception_handler(NoOrganisation, database_unavailable)
     app.add_middleware(LimitBody, largest=LARGEST_BODY)
     if settings.temporal_ui_url:
         app.add_middleware(
@@ -102,14 +105,16 @@ def create_app(
             allow_headers=["content-type", "x-namespace", "authorization"],
             allow_credentials=True,
         )
-    for router in (  # a request is matched with one route after the other, so the most frequent come first
+    for router in (  # routes are matched in order, so the most frequent come first
         tasks.router,
         accounts.router,
         projects.router,
+        disputes.router,
         conflicts.router,
         reports.router,
         system.router,
         *extra_routers,
     ):
         app.include_router(router)
+    keep_published_names(app)
     return app

@@ -1,4 +1,4 @@
-"""N11: everything about one application or one project in one document."""
+"""The dossier (N11): everything about one application or project in one document."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import Request, Response
 from fastapi.responses import JSONResponse
 
-from api.composing import Composer
+from api.accounts.views import application_view, evidence_view
+from api.disputes.views import dispute_view
 from api.problems import texts_for
-from api.projects.composing import dispute_view, match_view, update_view
+from api.projects.views import match_view, project_view, update_view
+from api.views import Composer
 from db import audit, messages
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
@@ -21,34 +23,34 @@ from db.projects.projects import ProjectRow
 from texts.catalogue import LANGUAGES, Texts, language_of
 
 DossierPage = Callable[[Mapping[str, Any], Texts, str], Response]
-"""Makes the printable page of a dossier, given the reader's texts and the time zone."""
-
-
-def _printed(request: Request) -> bool:
-    """Whether `Accept` asks for the printable page."""
-    return "text/html" in request.headers.get("accept", "")
+"""Renders the printable page of a dossier, given the reader's texts and the time zone."""
 
 
 def dossier_texts(request: Request) -> Texts:
-    """The language of the reader; of the printable page that of its own language links (`?lang=`) first (X4)."""
+    """The reader's language. On the printable page, a language chosen there (`?lang=`) comes first (X4)."""
     wanted = request.query_params.get("lang")
-    if _printed(request) and wanted in LANGUAGES:
+    if _wants_page(request) and wanted in LANGUAGES:
         return Texts(language_of(wanted))
     return texts_for(request)
 
 
 def dossier_response(request: Request, dossier: Mapping[str, Any], texts: Texts, time_zone: str) -> Response:
     """JSON, or the printable page where `Accept` asks for HTML."""
-    if _printed(request):
+    if _wants_page(request):
         page: DossierPage = request.app.state.dossier_page
         return page(dossier, texts, time_zone)
     return JSONResponse(dossier, headers={"Cache-Control": "no-store"})
 
 
+def _wants_page(request: Request) -> bool:
+    """Whether `Accept` asks for the printable page."""
+    return "text/html" in request.headers.get("accept", "")
+
+
 async def dossier_of(
     connection: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow
 ) -> dict[str, Any]:
-    """Forms of every round, what was found, decisions, mails and the whole record of `row`, as plain JSON."""
+    """The forms of every round, evidence or matches, decisions, mails and the complete audit log of `row`, as JSON."""
     shown = await composer.sees_evidence(row)
     if isinstance(row, ProjectRow):
         own = await _project(connection, composer, row, shown=shown)
@@ -83,32 +85,32 @@ async def dossier_of(
 async def _application(
     connection: AsyncConnection, composer: Composer, row: ApplicationRow, *, shown: bool
 ) -> dict[str, Any]:
-    view = await composer.application(row, shown=shown)
+    view = await application_view(composer, row, shown=shown)
     rounds = []
-    for one in await applications.rounds(connection, row.id):
-        found = await applications.evidence_of(connection, row.id, one["round"]) if shown else ()
+    for form_round in await applications.rounds(connection, row.id):
+        found = await applications.evidence_of(connection, row.id, form_round["round"]) if shown else ()
         rounds.append(
             {
-                "round": one["round"],
-                "submitted_at": one["submitted_at"].isoformat(),
-                "form": one["form"],
-                "evidence": [composer.evidence(item).model_dump(mode="json") for item in found],
+                "round": form_round["round"],
+                "submitted_at": form_round["submitted_at"].isoformat(),
+                "form": form_round["form"],
+                "evidence": [evidence_view(composer, item).model_dump(mode="json") for item in found],
             }
         )
     return {"application": view.model_dump(mode="json", exclude={"form", "evidence", "timeline"}), "rounds": rounds}
 
 
 async def _project(connection: AsyncConnection, composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any]:
-    view = await composer.project(row, shown=shown)
+    view = await project_view(composer, row, shown=shown)
     apart = {"form", "customer", "end_user", "channel", "matches", "dispute", "updates", "timeline"}
     rounds = []
-    for one in await projects.rounds(connection, row.id):
-        found = await projects.matches_of(connection, row.id, one["round"]) if shown else ()
+    for form_round in await projects.rounds(connection, row.id):
+        found = await projects.matches_of(connection, row.id, form_round["round"]) if shown else ()
         rounds.append(
             {
-                "round": one["round"],
-                "submitted_at": one["submitted_at"].isoformat(),
-                "form": one["form"],
+                "round": form_round["round"],
+                "submitted_at": form_round["submitted_at"].isoformat(),
+                "form": form_round["form"],
                 "matches": [match_view(composer, match).model_dump(mode="json") for match in found],
             }
         )
@@ -116,9 +118,11 @@ async def _project(connection: AsyncConnection, composer: Composer, row: Project
         "project": view.model_dump(mode="json", exclude=apart),
         "rounds": rounds,
         "disputes": [
-            dispute_view(composer, one).model_dump(mode="json") for one in await disputes.of_project(connection, row.id)
+            dispute_view(composer, dispute).model_dump(mode="json")
+            for dispute in await disputes.of_project(connection, row.id)
         ],
         "updates": [
-            update_view(composer, one).model_dump(mode="json") for one in await projects.updates_of(connection, row.id)
+            update_view(composer, update).model_dump(mode="json")
+            for update in await projects.updates_of(connection, row.id)
         ],
     }

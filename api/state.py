@@ -1,4 +1,4 @@
-"""What every request has in hand: made once at start-up, passed down, never global."""
+"""The parts every request uses: created at start-up and passed down, never global."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class State:
         record: Direct,
         client: Client,
         facts: ReferenceData,
-        door: SignalGateway,
+        gateway: SignalGateway,
         token_verifier: TokenVerifier,
         clock: Clock,
     ) -> None:
@@ -50,7 +50,7 @@ class State:
         self.record = record
         self.client = client
         self.facts = facts
-        self.door = door
+        self.gateway = gateway
         self.token_verifier = token_verifier
         self.clock = clock
 
@@ -63,7 +63,7 @@ def parts_of(request: Request) -> State:
 
 
 async def state_of(request: Request) -> State:
-    """For routes: plain functions that they depend on would be called in a thread."""
+    """The dependency for routes. It is async because FastAPI runs plain functions in a thread."""
     return parts_of(request)
 
 
@@ -71,7 +71,7 @@ StateDep = Annotated[State, Depends(state_of)]
 
 
 async def open_connection(request: Request) -> AsyncIterator[AsyncConnection]:
-    """One connection for one request, given back when the answer is ready."""
+    """One connection per request, returned when the response is ready."""
     async with autocommit(parts_of(request).engine) as connection:
         yield connection
 
@@ -80,7 +80,7 @@ ConnectionDep = Annotated[AsyncConnection, Depends(open_connection)]
 
 
 class Viewer:
-    """Who speaks, and the organisation they belong to."""
+    """The authenticated user, and the organisation they belong to."""
 
     def __init__(self, person: Person, organisation: Organisation) -> None:
         self.person = person
@@ -88,7 +88,7 @@ class Viewer:
 
 
 async def viewer_by(request: Request, token: str | None) -> Viewer:
-    """The person a bearer token names. Raises `Refusal` 401 or 403."""
+    """The user whom a bearer token authenticates. Raises `Refusal` 401 or 403; `Unavailable`."""
     state = parts_of(request)
     login = await state.token_verifier.login_of(token)
     organisation = state.facts.recent_organisation()
@@ -101,10 +101,10 @@ async def viewer_by(request: Request, token: str | None) -> Viewer:
 
 
 class _SignedIn(HTTPBearer):
-    """Who the bearer token of a request names.
+    """The user whom the bearer token of a request authenticates.
 
-    One thing to depend on, not one for the header and one for the person: working out what a request depends on is a
-    good part of what it costs (ran).
+    One dependency instead of one for the header and one for the person: resolving dependencies is a good part of what
+    a request costs (measured).
     """
 
     def __init__(self) -> None:
@@ -122,13 +122,14 @@ KeyHeader = Annotated[
     str | None,
     Header(
         alias="Idempotency-Key",
-        description="The same key and body give the same answer and one effect; 1 to 255 visible characters.",
+        description="Requests with the same key and body take effect once and get the same response. 1 to 255 "
+        "visible ASCII characters.",
     ),
 ]
 
 
 async def caller_of(request: Request, viewer: ViewerDep, idempotency_key: KeyHeader = None) -> Caller:
-    """The message this request makes. Raises `Refusal` 400 for a key that cannot be one."""
+    """Who makes this request, with its message id. Raises `Refusal` 400 for an invalid idempotency key."""
     if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
         raise Refusal(400, RefusalCode.IDEMPOTENCY_KEY_INVALID)
     body = await request.body()
@@ -139,6 +140,6 @@ CallerDep = Annotated[Caller, Depends(caller_of)]
 
 
 def page_caller(person: Person, link_id: str, body: bytes) -> Caller:
-    """The message of a page's form: pressing the button twice is saying it once."""
+    """The same for a page's form: submitting it twice with the same content is one message."""
     key = hashlib.sha256(body).hexdigest()
     return Caller(person, route=f"/d/{link_id}", key=key, body=body, channel="mail")

@@ -25,8 +25,8 @@ from jinja2 import Environment
 from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel, Field, TypeAdapter
 
-from api.codec import CodecBody, recode
 from api.problems import Refusal, Unavailable
+from api.system.codec import CodecBody, recode
 from crypto.codec import EncryptionCodec
 from domain.organisation import Organisation, Person
 from domain.refusals import RefusalCode

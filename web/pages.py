@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from api.models import ConflictCheck
+from api.conflicts.models import ConflictCheck
 from api.tasks.wording import choice_key, task_key
 from domain.accounts.evidence import Evidence, EvidenceKind
 from domain.accounts.named_account import FORM_FIELD, note_field

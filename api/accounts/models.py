@@ -1,14 +1,101 @@
-"""What the API answers of Named Accounts: targets, results and reviews (R1–R5)."""
+"""Response models of applications and Named Accounts (N1–N15, R1–R5)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Annotated
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
-from api.models import CreditView, PersonView, ProjectSummary
+from api.models import CreditView, DecisionView, OpenTaskView, PersonView, TimelineEntry
+from api.projects.models import ProjectSummary
+from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.eligibility import Eligibility
+from domain.accounts.evidence import Evidence, Finding
+from domain.conflicts.rulings import Link
+from domain.conflicts.unusual_names import UnusualName
+from domain.conflicts.verdict import Level
 from domain.tasks.task import TaskKind
+
+
+class ApplicationSummary(BaseModel):
+    """An application in a list."""
+
+    id: str
+    workflow_id: str
+    stage: Stage
+    stage_label: str
+    outcome: Stage | None = None
+    round: int
+    applicant: PersonView
+    department: str | None = None
+    customer_name: str
+    submitted_at: datetime
+    stage_since: datetime
+
+
+class RejectionView(BaseModel):
+    by: PersonView
+    reason: str
+    at: datetime
+    appeal_until: datetime | None = None
+
+
+class ApplicationView(ApplicationSummary):
+    """One application: where it stands, why, and what comes next."""
+
+    customer: dict[str, JsonValue]
+    form: ApplicationForm
+    policy: str
+    evidence: list[EvidenceView]
+    unusual_names: list[UnusualName] = []
+    """Names with characters that cannot be seen or are not what they seem."""
+    eligibility: Eligibility
+    tasks: list[OpenTaskView]
+    decisions: list[DecisionView]
+    rejection: RejectionView | None = None
+    appeal: dict[str, JsonValue] | None = None
+    end_reason: dict[str, JsonValue] | None = None
+    conflicts: list[dict[str, JsonValue]] = []
+    account_id: str | None = None
+    account_revoked_at: datetime | None = None
+    """R5: when the Named Account that came of it ceased to be one."""
+    what_next: str
+    timeline: list[TimelineEntry]
+
+
+# After `ApplicationView`, or pydantic publishes the excluded `Link` as well.
+class FindingView(Finding):
+    """One finding, with what it was found to be in the reader's words. `ruled` names the person."""
+
+    level: Level
+    level_label: str
+    because: list[str] = []
+    """Every reason in a sentence, the strongest first."""
+    links: Annotated[tuple[Link, ...], Field(exclude=True)] = ()
+
+
+class EvidenceView(Evidence):
+    """What one source said, for the reader."""
+
+    kind_label: str = ""
+    source_label: str = ""
+    text: str
+    """In a sentence: what was found, that nobody knows anything, or that it could not be asked (N15)."""
+    remarks: list[str] = []
+    """Since when it is another, and what commerce has corrected, each in a sentence (N15, N5)."""
+    findings: tuple[FindingView, ...] = ()
+    gone: tuple[FindingView, ...] = ()
+
+
+class Submitted(BaseModel):
+    id: str
+    workflow_id: str
+    stage: Stage
+    conflicts: list[dict[str, JsonValue]] = []
+    """N14: earlier registrations this one collides with, without what is not the applicant's to know."""
+    notice: str | None = None
 
 
 class TargetView(BaseModel):

@@ -1,4 +1,4 @@
-"""Applications and accounts (N1, N10, N11, N13)."""
+"""Routes of applications and Named Accounts (N1, N10, N11, N13, N15)."""
 
 from __future__ import annotations
 
@@ -6,17 +6,26 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict
+from fastapi import APIRouter, Query, Request, Response
 
-from api.accounts.models import AccountView
-from api.composing import TIMELINE_HIDES, TOLD_APART, Composer, Views
+from api.accounts.models import AccountView, ApplicationSummary, ApplicationView, Submitted
+from api.accounts.views import (
+    MOST_SAID,
+    SHOWN_AS_CONFLICTS,
+    TIMELINE_HIDES,
+    account_view,
+    application_summary,
+    whole_account,
+    whole_application,
+)
 from api.dossier import dossier_of, dossier_response, dossier_texts
-from api.gateway.receipts import outcome, stored
-from api.models import ApplicationSummary, ApplicationView, Page, Result, Stored, Submitted, cursor_of, parse_cursor
+from api.gateway.models import Result
+from api.gateway.receipts import STORED, outcome, stored
+from api.paging import Page, page_of, parse_cursor
+from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
-from api.reviews.composing import MOST_SAID
 from api.state import CallerDep, ConnectionDep, State, StateDep, Viewer, ViewerDep
+from api.views import Composer, Views
 from db import messages
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
@@ -28,32 +37,18 @@ from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdr
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.eligibility import refusal_problems
 from domain.accounts.figures import SignedContract
-from domain.base import Text
 from domain.names import at_the_door
 from domain.refusals import RefusalCode
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
 
-SubjectId = Annotated[str, Path(pattern=r"^[a-z0-9-]{1,64}$")]
-Limit = Annotated[int, Query(ge=1, le=100, description="How many items at most.")]
-Cursor = Annotated[str | None, Query(max_length=500, description="`next_cursor` of the page before.")]
-PersonQuery = Annotated[str | None, Query(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
-
-
-class Reason(BaseModel):
-    """Why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    reason: Text
-
 
 @router.post(
     "/applications",
     status_code=201,
     response_model=Submitted,
-    responses={202: {"model": Stored}},
+    responses=STORED,
     tags=["applications"],
 )
 async def submit_application(
@@ -63,18 +58,22 @@ async def submit_application(
     state: StateDep,
     request: Request,
 ) -> Any:
-    """N1: submit an application. Every wrong field is named at once; E2 and E3 refuse, on record."""
+    """Submit an application for a Named Account (N1).
+
+    All invalid fields are reported in one response. An application that fails E2 or E3 is refused, and the refusal is
+    recorded.
+    """
     if not may_apply(viewer.person):
         raise Refusal.forbidden(RefusalCode.ONLY_SALESPEOPLE_APPLY)
     named = state.facts.policy.privacy.customer_name_in_engine
-    application_id, receipt = await state.door.submit(caller, form, customer_shown=named)
+    application_id, receipt = await state.gateway.start_application(caller, form, customer_shown=named)
     texts = texts_for(request)
     if receipt is None:
         return stored(caller, texts, id=application_id, workflow_id=f"application-{application_id}")
     if receipt.body_hash != caller.body_hash:
         raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
     if not receipt.accepted:
-        if not receipt.result["rules"]:  # whoever submitted has left meanwhile
+        if not receipt.result["rules"]:  # the applicant has become inactive meanwhile
             raise Refusal(403, RefusalCode.PERSON_INACTIVE)
         raise Refusal(422, RefusalCode.FIELDS_WRONG, problems=refusal_problems(receipt.result["rules"]))
     conflicts = receipt.result.get("conflicts", [])
@@ -99,7 +98,7 @@ async def list_applications(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
-    """The applications the caller may see, newest first."""
+    """List the applications that you may see, newest first."""
     rows = await lists.applications_seen(
         connection,
         scope_of(viewer.person, viewer.organisation),
@@ -108,16 +107,17 @@ async def list_applications(
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(connection, state.facts, viewer, texts_for(request))
-    page, more = rows[:limit], len(rows) > limit
-    await lists.note_listed(connection, viewer.person.id, "application", [row.id for row in page])
-    return Page(
-        items=[composer.summary(row) for row in page],
-        next_cursor=cursor_of(page[-1].submitted_at, page[-1].id) if more else None,
+    await lists.note_listed(connection, viewer.person.id, "application", [row.id for row in rows[:limit]])
+    views = Views(state.facts, viewer, texts_for(request))
+    return page_of(
+        rows,
+        limit,
+        key=lambda row: (row.submitted_at, row.id),
+        view=lambda row: application_summary(views, row),
     )
 
 
-async def seen_application(
+async def _seen_application(
     connection: AsyncConnection, viewer: Viewer, application_id: str, through: str
 ) -> ApplicationRow:
     """The application if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
@@ -138,8 +138,10 @@ def _sees(viewer: Viewer, row: ApplicationRow, *, involved: bool) -> bool:
 
 @router.get("/applications/{application_id}", response_model=ApplicationView, tags=["applications"])
 async def read_application(application_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
-    """Where one application stands, why, and what comes next."""
-    whole = await detail_reads.application(state.record, application_id, viewer.person.id, TIMELINE_HIDES - TOLD_APART)
+    """Get an application: its stage, the reasons, and what happens next."""
+    whole = await detail_reads.application(
+        state.record, application_id, viewer.person.id, TIMELINE_HIDES - SHOWN_AS_CONFLICTS
+    )
     if whole is None or not _sees(viewer, whole.row, involved=whole.involved):
         raise Refusal(404, RefusalCode.NOT_FOUND)
     await gateway_reads.note_read(state.record, viewer.person.id, [("application", whole.row.id, "api")])
@@ -147,7 +149,7 @@ async def read_application(application_id: SubjectId, viewer: ViewerDep, state: 
     if policy is None:
         async with autocommit(state.engine) as connection:
             policy = await state.facts.pinned_policy(connection, whole.row.policy_digest)
-    return Views(state.facts, viewer, texts_for(request)).whole_application(whole, policy)
+    return whole_application(Views(state.facts, viewer, texts_for(request)), whole, policy)
 
 
 @router.get(
@@ -159,77 +161,52 @@ async def read_application(application_id: SubjectId, viewer: ViewerDep, state: 
 async def read_dossier(
     application_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
-    """N11: everything about one application in one document, JSON or printable HTML as `Accept` asks."""
-    row = await seen_application(connection, viewer, application_id, "dossier")
+    """Get the complete dossier of an application (N11), as JSON or as a printable page, depending on `Accept`."""
+    row = await _seen_application(connection, viewer, application_id, "dossier")
     texts = dossier_texts(request)
     dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
 
 
-async def own_process(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
-    """The application, if the viewer may see it; raises the same refusal as for one that does not exist."""
+async def _application(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
     async with autocommit(state.engine) as connection:
-        return await seen_application(connection, viewer, application_id, "api")
+        return await _seen_application(connection, viewer, application_id, "api")
 
 
-@router.post(
-    "/applications/{application_id}/withdraw",
-    response_model=Result,
-    responses={202: {"model": Stored}},
-    tags=["applications"],
-)
+@router.post("/applications/{application_id}/withdraw", response_model=Result, responses=STORED, tags=["applications"])
 async def withdraw_application(
     application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """N13: the applicant withdraws, at any time before activation."""
-    row = await own_process(state, viewer, application_id)
+    """Withdraw an application (N13). Only the applicant may, at any time before activation."""
+    row = await _application(state, viewer, application_id)
     if not may_withdraw(viewer.person, row.applicant):
         raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N13")
-    return outcome(
-        caller,
-        await state.door.say(caller, Withdraw, row.workflow_id, "withdraw", reason=body.reason),
-        texts_for(request),
-    )
+    receipt = await state.gateway.submit(caller, Withdraw, row.workflow_id, reason=body.reason)
+    return outcome(caller, receipt, texts_for(request))
 
 
-@router.post(
-    "/applications/{application_id}/appeal",
-    response_model=Result,
-    responses={202: {"model": Stored}},
-    tags=["applications"],
-)
+@router.post("/applications/{application_id}/appeal", response_model=Result, responses=STORED, tags=["applications"])
 async def appeal_rejection(
     application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """N10: the applicant puts a rejection before the general manager."""
-    row = await own_process(state, viewer, application_id)
+    """Appeal against a rejection to the general manager (N10). Only the applicant may."""
+    row = await _application(state, viewer, application_id)
     if not may_appeal(viewer.person, row.applicant):
         raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N10")
-    return outcome(
-        caller,
-        await state.door.say(caller, AppealRejection, row.workflow_id, "appeal", reason=body.reason),
-        texts_for(request),
-    )
+    receipt = await state.gateway.submit(caller, AppealRejection, row.workflow_id, reason=body.reason)
+    return outcome(caller, receipt, texts_for(request))
 
 
-@router.post(
-    "/applications/{application_id}/evidence",
-    response_model=Result,
-    responses={202: {"model": Stored}},
-    tags=["applications"],
-)
+@router.post("/applications/{application_id}/evidence", response_model=Result, responses=STORED, tags=["applications"])
 async def gather_evidence(
     application_id: SubjectId, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """N15: commerce has the evidence gathered again; what has changed is marked wherever it is shown."""
-    row = await own_process(state, viewer, application_id)
+    """Gather the evidence again (N15). Only commerce may. Changes are marked wherever the evidence is shown."""
+    row = await _application(state, viewer, application_id)
     if not may_gather_evidence(viewer.person):
-        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_GATHERS)
-    return outcome(
-        caller,
-        await state.door.say(caller, GatherEvidence, row.workflow_id, "gather_evidence"),
-        texts_for(request),
-    )
+        raise Refusal(403, RefusalCode.ONLY_COMMERCE_GATHERS, rule="N15")
+    receipt = await state.gateway.submit(caller, GatherEvidence, row.workflow_id)
+    return outcome(caller, receipt, texts_for(request))
 
 
 @router.get("/accounts", response_model=Page[AccountView], tags=["accounts"])
@@ -239,11 +216,11 @@ async def list_accounts(
     connection: ConnectionDep,
     request: Request,
     salesperson: PersonQuery = None,
-    revoked: Annotated[bool, Query(description="Those that were revoked (R5) as well.")] = False,
+    revoked: Annotated[bool, Query(description="Also list revoked accounts (R5).")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
-    """The Named Accounts the caller may see, newest first; those that were revoked only where they are asked for."""
+    """List the Named Accounts that you may see, newest first. Revoked accounts are included on request only."""
     rows = await lists.accounts_seen(
         connection,
         scope_of(viewer.person, viewer.organisation),
@@ -252,19 +229,15 @@ async def list_accounts(
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    composer = Composer(connection, state.facts, viewer, texts_for(request))
-    page, more = rows[:limit], len(rows) > limit
-    await lists.note_listed(connection, viewer.person.id, "account", [row.id for row in page])
-    return Page(
-        items=[composer.account(row) for row in page],
-        next_cursor=cursor_of(page[-1].activated_at, page[-1].id) if more else None,
-    )
+    await lists.note_listed(connection, viewer.person.id, "account", [row.id for row in rows[:limit]])
+    views = Views(state.facts, viewer, texts_for(request))
+    return page_of(rows, limit, key=lambda row: (row.activated_at, row.id), view=lambda row: account_view(views, row))
 
 
 @router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
 async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
-    """One Named Account, with the projects under it that the caller may see (A2), its targets, what it has brought in
-    and what was said of it in reviews (R1–R4)."""
+    """Get a Named Account, with its projects that you may see (A2), its targets, its results, and what was said and
+    decided about it in reviews (R1–R4)."""
     whole = await detail_reads.account(state.record, account_id, viewer.person.id, MOST_SAID)
     scope = scope_of(viewer.person, viewer.organisation)
     if whole is None or not scope.covers(
@@ -274,15 +247,15 @@ async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep
         in_reports=True,
     ):
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    under_it: Sequence[ProjectRow] = ()
+    projects: Sequence[ProjectRow] = ()
     signed: Sequence[SignedContract] = ()
     if whole.has_projects:
         async with autocommit(state.engine) as connection:
-            under_it = await lists.projects_seen(connection, scope, account_id=account_id)
+            projects = await lists.projects_seen(connection, scope, account_id=account_id)
             found = await reports.contracts_under(
                 connection, [account_id], date.min, date.max, state.facts.policy.time_zone
             )
             signed = found.get(account_id, ())
-    read = [("account", account_id, "api"), *(("project", one.id, "list") for one in under_it)]
+    read = [("account", account_id, "api"), *(("project", project.id, "list") for project in projects)]
     await gateway_reads.note_read(state.record, viewer.person.id, read)
-    return Views(state.facts, viewer, texts_for(request)).whole_account(whole, under_it, signed)
+    return whole_account(Views(state.facts, viewer, texts_for(request)), whole, projects, signed)

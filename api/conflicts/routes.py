@@ -1,4 +1,4 @@
-"""The conflict detection as a dry run: who else is registered, before anything is submitted (N3, P4, A5)."""
+"""The route of the conflict check: who else is registered, before anything is submitted (N3, P4, A5)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 
-from api.composing import Composer
-from api.conflicts.composing import check_conflicts
-from api.models import ConflictCheck
+from api.conflicts.models import ConflictCheck
+from api.conflicts.views import check_conflicts
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.state import ConnectionDep, StateDep, ViewerDep
+from api.views import Composer
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft
 from domain.names import at_the_door
@@ -28,11 +28,12 @@ async def check(
     connection: ConnectionDep,
     request: Request,
 ) -> Any:
-    """What is registered for a customer, its related parties, an end user or a project, and why it may be the same.
+    """Check what is already registered for a customer, its related parties, an end user or a project, and why it may
+    be the same.
 
-    Changes nothing, so it needs no `Idempotency-Key` and may be asked while somebody types: whatever is filled in so
-    far, names from two characters. What the caller may not see is masked. Shelved, ended, rejected and refused projects
-    take no part (P10).
+    The check changes nothing, so it needs no `Idempotency-Key` and can be called while a user is typing: with whatever
+    is filled in so far, and names of at least two characters. Matches that you may not see are masked. Shelved, ended,
+    rejected and refused projects are ignored (P10).
     """
     if not may_check_conflicts(viewer.person):
         raise Refusal.forbidden(RefusalCode.MAY_NOT_CHECK)

@@ -1,4 +1,4 @@
-"""Sending what people say to the processes, and reading what became of it (design principle 8)."""
+"""Signals statements to the processes and reads the results from the record (design principle 8)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from pydantic import JsonValue
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import (
     SearchAttributePair,
@@ -35,7 +34,23 @@ from domain.base import Wire
 from domain.organisation import Person
 from domain.projects.project import ContractCorrection, ProjectForm, ProjectStage, Resumption
 from domain.refusals import RefusalCode
-from domain.statements import AnswerTask, CorrectContract, RegisterProject, Statement, SubmitApplication
+from domain.statements import (
+    AnswerTask,
+    AppealRejection,
+    CallForMeeting,
+    CallOffMeeting,
+    CorrectContract,
+    GatherEvidence,
+    MoveMeeting,
+    ObjectToRefusal,
+    ReceiveContract,
+    RegisterProject,
+    ReportLoss,
+    Statement,
+    SubmitApplication,
+    UpdateProject,
+    Withdraw,
+)
 from domain.subject import SubjectType
 from texts.operators import static_summary
 from workflows.messages import (
@@ -55,56 +70,71 @@ S = TypeVar("S", bound=Statement)
 
 APPLICATION_PROCESS, PROJECT_PROCESS = "NamedAccountApplication", "ProjectRegistration"
 CORRECTION_PROCESS = "ContractCorrection"
-"""Which process carries out what is started here, by the name the worker registers it under."""
+"""Workflow type names, as the worker registers them."""
+SIGNALS: Mapping[type[Statement], str] = {
+    AnswerTask: "answer_task",
+    AppealRejection: "appeal",
+    CallForMeeting: "call_for_meeting",
+    CallOffMeeting: "call_off_meeting",
+    GatherEvidence: "gather_evidence",
+    MoveMeeting: "move_meeting",
+    ObjectToRefusal: "object_to_refusal",
+    ReceiveContract: "receive_contract",
+    ReportLoss: "report_loss",
+    UpdateProject: "update",
+    Withdraw: "withdraw",
+}
+"""The signal that carries each statement to a running process."""
 RPC_TIMEOUT = timedelta(seconds=5)
 ENGINE_SECONDS = 5.0
-"""The client tries again by itself, each time with its own time-out; this is the limit of the whole."""
+"""The client retries, each attempt with its own time-out; this limits all attempts together."""
 TASK_TIMEOUT = timedelta(seconds=5)
-"""How long a worker killed at work keeps its process from the others."""
+"""How long a process waits for another worker after its worker was killed."""
 PATIENCE_SECONDS = 2.0
-"""How long a caller waits to see the result before they get a receipt instead."""
+"""How long a request waits for the result before it is answered with a receipt."""
 POLL_SECONDS = 0.3
-"""Until the first look without having been told; each further one takes twice as long."""
+"""Until the first look without a notification; each further interval is twice as long."""
 
 
 class Receipts:
-    """Lets requests wait for what the worker records about their message."""
+    """Lets requests wait until the worker has recorded their message."""
 
     def __init__(self, record: Direct, listener: Listener) -> None:
         self._record = record
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
-        listener.on(messages.RECEIPTS, self._heard)
+        listener.on(messages.RECEIPTS, self._settle)
 
-    def _heard(self, message_id: str) -> None:
-        # Nothing is named when the listener comes back: anything may have been said meanwhile.
-        for heard in self._waiting.get(message_id, ()) if message_id else set().union(*self._waiting.values()):
-            heard.set()
+    def _settle(self, message_id: str) -> None:
+        # An empty id means that the listener has reconnected: any notification may have been missed.
+        for settled in self._waiting.get(message_id, ()) if message_id else set().union(*self._waiting.values()):
+            settled.set()
 
     async def find(self, message_id: str) -> Receipt | None:
+        """The receipt of a message, if it is on record."""
         return await gateway_reads.find_receipt(self._record, message_id)
 
     @contextlib.contextmanager
     def expecting(self, message_id: str) -> Iterator[asyncio.Event]:
-        """What is set when the receipt is settled. Entered before the message is sent, so that nothing is missed."""
-        heard = asyncio.Event()
-        self._waiting[message_id].add(heard)
+        """An event set when the receipt is settled. Enter before sending, so that no notification is missed."""
+        settled = asyncio.Event()
+        self._waiting[message_id].add(settled)
         try:
-            yield heard
+            yield settled
         finally:
-            self._waiting[message_id].discard(heard)
+            self._waiting[message_id].discard(settled)
             if not self._waiting[message_id]:
                 del self._waiting[message_id]
 
-    async def wait(self, message_id: str, heard: asyncio.Event) -> Receipt | None:
-        """The receipt once it is settled; after the patience, whatever there is."""
+    async def wait(self, message_id: str, settled: asyncio.Event) -> Receipt | None:
+        """The receipt once it is settled; after `PATIENCE_SECONDS`, whatever is on record."""
         pause = POLL_SECONDS
         now = asyncio.get_running_loop().time
         deadline = now() + PATIENCE_SECONDS
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(pause, deadline - now())):
-                    await heard.wait()
-            heard.clear()
+                    await settled.wait()
+            settled.clear()
             receipt = await self.find(message_id)
             if (receipt and receipt.settled) or now() >= deadline:
                 return receipt
@@ -112,7 +142,7 @@ class Receipts:
 
 
 class Caller:
-    """One request by one person: the id of its message and the hash of its body."""
+    """Who makes a request, with the id of their message and the hash of its body."""
 
     def __init__(self, person: Person, *, route: str, key: str | None, body: bytes, channel: str) -> None:
         self.person = person
@@ -123,7 +153,7 @@ class Caller:
 
 
 class SignalGateway:
-    """Seals statements and signals them. It decides nothing."""
+    """Seals statements and signals them to the processes. Contains no business rules."""
 
     def __init__(
         self, record: Direct, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
@@ -134,16 +164,16 @@ class SignalGateway:
         self._receipts = receipts
         self._clock = clock
 
-    async def submit(
+    async def start_application(
         self, caller: Caller, form: ApplicationForm, *, customer_shown: bool
     ) -> tuple[str, Receipt | None]:
-        """Start the process of a new application (N1). Returns its id and, if recorded in time, the receipt."""
+        """Start the process of a new application (N1). Returns its id, and the receipt if recorded in time."""
         application_id = caller.message_id[:16]
         receipt = await self._start(
             caller,
             APPLICATION_PROCESS,
             application_workflow_id(application_id),
-            lambda said: StartApplication(submission=said),
+            lambda statement: StartApplication(submission=statement),
             SubmitApplication,
             stage=Stage.EVIDENCE.value,
             summary=static_summary(
@@ -157,7 +187,7 @@ class SignalGateway:
         )
         return application_id, receipt
 
-    async def register(
+    async def start_registration(
         self,
         caller: Caller,
         form: ProjectForm,
@@ -166,13 +196,16 @@ class SignalGateway:
         resumes: str | None = None,
         resumption: Resumption | None = None,
     ) -> tuple[str, Receipt | None]:
-        """Start the process of a registration (P1, P4), or of one that resumes a shelved project (U6)."""
+        """Start the process of a registration (P1, P4), or of one that resumes a shelved project (U6).
+
+        Returns its id, and the receipt if recorded in time.
+        """
         project_id = caller.message_id[:16]
         receipt = await self._start(
             caller,
             PROJECT_PROCESS,
             project_workflow_id(project_id),
-            lambda said: StartProject(registration=said),
+            lambda statement: StartProject(registration=statement),
             RegisterProject,
             stage=(ProjectStage.RESUME_REVIEW if resumes else ProjectStage.ROUTING).value,
             summary=static_summary(
@@ -185,13 +218,13 @@ class SignalGateway:
         )
         return project_id, receipt
 
-    async def correct_contract(self, caller: Caller, project_id: str, correction: ContractCorrection) -> Receipt | None:
-        """Start the process of one correction of a contract on record (U7): that of the project is over."""
+    async def start_correction(self, caller: Caller, project_id: str, correction: ContractCorrection) -> Receipt | None:
+        """Start the process that corrects a signed contract (U7); the project's own process has ended."""
         return await self._start(
             caller,
             CORRECTION_PROCESS,
             correction_workflow_id(caller.message_id),
-            lambda said: StartCorrection(correction=said),
+            lambda statement: StartCorrection(correction=statement),
             CorrectContract,
             stage=ProjectStage.CONTRACT_SIGNED.value,
             summary=static_summary(SubjectType.PROJECT, project_id, caller.person.id, None),
@@ -199,48 +232,27 @@ class SignalGateway:
             correction=correction,
         )
 
-    async def answer(
-        self,
-        caller: Caller,
-        workflow_id: str,
-        task_id: str,
-        *,
-        choice: str,
-        reason: str,
-        fields: Mapping[str, JsonValue],
+    async def submit(
+        self, caller: Caller, statement_type: type[Statement], workflow_id: str, **fields: object
     ) -> Receipt | None:
-        """Answer a task. None: stored, not yet recorded."""
-        return await self.say(
-            caller,
-            AnswerTask,
-            workflow_id,
-            "answer_task",
-            task_id=task_id,
-            choice=choice,
-            reason=reason,
-            fields=dict(fields),
-        )
+        """Submit a statement of this type to a running process. None: stored, not yet recorded.
 
-    async def say(
-        self, caller: Caller, kind: type[Statement], workflow_id: str, signal: str, **fields: object
-    ) -> Receipt | None:
-        """Say something to a running process. None: stored, not yet recorded.
-
-        Raises `Refusal` 422 for what no process could read, 409 when the process is over, `Unavailable`.
+        Raises `Refusal` 422 for a statement that no process could read, 409 when the process has ended; `Unavailable`.
         """
-        statement = kind.model_validate({**self._said(caller, workflow_id), **fields})
+        statement = statement_type.model_validate({**self._envelope(caller, workflow_id), **fields})
         if statement.unreadable:
             raise Refusal(422, RefusalCode.UNREADABLE)
-        return await self._say(caller, statement, signal)
+        return await self._signal(caller, statement)
 
-    async def heard(self, caller: Caller) -> Receipt | None:
-        """The receipt of an earlier request with this key and body. Raises `Refusal` when the body differs."""
+    async def earlier_receipt(self, caller: Caller) -> Receipt | None:
+        """The receipt of an earlier request with this key and body. Raises `Refusal` 422 when the body differs."""
         receipt = await gateway_reads.find_receipt(self._record, caller.message_id)
         if receipt and receipt.body_hash != caller.body_hash:
             raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
         return receipt
 
-    def _said(self, caller: Caller, workflow_id: str) -> dict[str, object]:
+    def _envelope(self, caller: Caller, workflow_id: str) -> dict[str, object]:
+        """The fields that every statement has."""
         return {
             "message_id": caller.message_id,
             "workflow_id": workflow_id,
@@ -250,8 +262,11 @@ class SignalGateway:
             "body_hash": caller.body_hash,
         }
 
-    async def _known(self, caller: Caller) -> Receipt | None:
-        """Bind key and body before anything is sent. Raises `Refusal` when the key carried another body."""
+    async def _bind(self, caller: Caller) -> Receipt | None:
+        """Bind key and body before anything is sent. Returns the receipt if this message is already on record.
+
+        Raises `Refusal` 422 when the key was used with another body.
+        """
         bound = await gateway_reads.bind_message(self._record, caller.message_id, caller.person.id, caller.body_hash)
         if bound.body_hash != caller.body_hash:
             raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
@@ -269,12 +284,12 @@ class SignalGateway:
         summary: str,
         **fields: object,
     ) -> Receipt | None:
-        """Start a process with the statement that begins it, once however often the same request is sent."""
-        with self._receipts.expecting(caller.message_id) as heard:
-            known = await self._known(caller)
-            if known:
-                return known
-            sealed = seal(kind.model_validate({**self._said(caller, workflow_id), **fields}), self._keys)
+        """Start a process with the statement that begins it; exactly once, even if the request is repeated."""
+        with self._receipts.expecting(caller.message_id) as settled:
+            earlier = await self._bind(caller)
+            if earlier:
+                return earlier
+            sealed = seal(kind.model_validate({**self._envelope(caller, workflow_id), **fields}), self._keys)
             attributes = [SearchAttributePair(STAGE, stage), SearchAttributePair(APPLICANT, caller.person.id)]
             if caller.person.department:
                 attributes.append(SearchAttributePair(DEPARTMENT, caller.person.department))
@@ -293,31 +308,33 @@ class SignalGateway:
                         rpc_timeout=RPC_TIMEOUT,
                     )
             except WorkflowAlreadyStartedError:
-                pass  # the same request, sent again
-            except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: it was never reached since we began
+                pass  # a repetition of the same request
+            except (RPCError, RuntimeError, TimeoutError) as error:  # RuntimeError: never reached since start-up
                 raise Unavailable(RefusalCode.ENGINE_AWAY) from error
-            return await self._receipts.wait(caller.message_id, heard)
+            return await self._receipts.wait(caller.message_id, settled)
 
-    async def _say(self, caller: Caller, statement: Statement, signal: str) -> Receipt | None:
-        with self._receipts.expecting(caller.message_id) as heard:
-            known = await self._known(caller)
-            if known:
-                return known
+    async def _signal(self, caller: Caller, statement: Statement) -> Receipt | None:
+        with self._receipts.expecting(caller.message_id) as settled:
+            earlier = await self._bind(caller)
+            if earlier:
+                return earlier
             handle: WorkflowHandle[object, object] = self._client.get_workflow_handle(statement.workflow_id)
             sealed = seal(statement, self._keys)
             try:
                 async with asyncio.timeout(ENGINE_SECONDS):
-                    await handle.signal(signal, sealed, rpc_timeout=RPC_TIMEOUT)
+                    await handle.signal(SIGNALS[type(statement)], sealed, rpc_timeout=RPC_TIMEOUT)
             except (RuntimeError, TimeoutError) as error:
                 raise Unavailable(RefusalCode.ENGINE_AWAY) from error
             except RPCError as error:
                 if error.status is RPCStatusCode.NOT_FOUND:
                     ended_by_this = await self._receipts.find(caller.message_id)
-                    if ended_by_this:  # the same request, sent before and recorded since we looked
+                    if ended_by_this:  # an earlier attempt of this request, recorded meanwhile
                         return ended_by_this
                     if await gateway_reads.dispute_is_open(self._record, statement.workflow_id):
-                        raise Unavailable(RefusalCode.ENGINE_AWAY) from error  # between two runs of its registration
+                        raise Unavailable(
+                            RefusalCode.ENGINE_AWAY
+                        ) from error  # between two runs of its registration's process
                     words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
                     raise Refusal(409, RefusalCode.PROCESS_OVER, words=words) from error
                 raise Unavailable(RefusalCode.ENGINE_AWAY) from error
-            return await self._receipts.wait(caller.message_id, heard)
+            return await self._receipts.wait(caller.message_id, settled)

@@ -1,4 +1,4 @@
-"""Receipts as HTTP answers: 200 recorded, 202 stored, 409 or 422 with the reason."""
+"""Turns receipts into HTTP responses: 200 recorded, 202 stored, 403 to 422 with the reason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from fastapi.responses import JSONResponse
 
 from api.gateway.gateway import Caller
-from api.models import Result, Stored
+from api.gateway.models import Result, Stored
 from api.problems import Refusal
 from db.messages import Receipt
 from domain.refusals import RefusalCode
@@ -18,20 +18,23 @@ from domain.tasks.task import Problem
 from texts.catalogue import Texts
 from texts.tasks.late import closed_sentence, who
 
-STATUS_BY_CODE: dict[str, int] = {
-    RefusalCode.NOT_ASKED: 403,
-    RefusalCode.DELEGATION_OVER: 403,
-    RefusalCode.OWN_APPLICATION: 403,
-    RefusalCode.NOT_APPLICANT: 403,
-    RefusalCode.ONLY_COMMERCE_GATHERS: 403,
-    RefusalCode.NOT_SALESPERSON_OF_PROJECT: 403,
-    RefusalCode.NOT_COMMERCE_OR_SALESPERSON: 403,
-    RefusalCode.NOT_COMMERCE: 403,
-    RefusalCode.NOT_PARTY_OF_DISPUTE: 403,
-    RefusalCode.MAY_NOT_CALL_MEETING: 403,
-    RefusalCode.ONLY_COMMERCE_MOVES_MEETING: 403,
-    RefusalCode.PERSON_INACTIVE: 403,
-    RefusalCode.UNKNOWN_TASK: 404,
+STORED: dict[int | str, dict[str, Any]] = {202: {"model": Stored}}
+"""The further response of every route that submits a statement."""
+
+STATUS_BY_CODE = {
+    "not_asked": 403,
+    "delegation_over": 403,
+    "own_application": 403,
+    "not_applicant": 403,
+    "only_commerce_gathers": 403,
+    "not_salesperson_of_project": 403,
+    "not_commerce_or_salesperson": 403,
+    "not_commerce": 403,
+    "not_party_of_dispute": 403,
+    "may_not_call_meeting": 403,
+    "only_commerce_moves_meeting": 403,
+    "person_inactive": 403,
+    "unknown_task": 404,
     "reason_required": 422,
     "special_reason_required": 422,
     "unknown_choice": 422,
@@ -42,9 +45,9 @@ STATUS_BY_CODE: dict[str, int] = {
     "E3": 422,
     "E2_legal_person": 422,
 }
-"""Everything else that refuses a statement is a matter of state, 409, unless it names wrong fields, 422."""
+"""Every other code is about the state of the subject, 409, unless it lists wrong fields, 422."""
 
-_NOT_TOLD = frozenset({"status", "code", "problems", "task_kind"})
+_INTERNAL = frozenset({"status", "code", "problems", "task_kind"})
 
 PROJECT_WORDS: dict[str, str] = {
     RefusalCode.OWN_APPLICATION: "own_project",
@@ -52,8 +55,8 @@ PROJECT_WORDS: dict[str, str] = {
     "round_superseded": "project_round_superseded",
     RefusalCode.STAGE_DOES_NOT_ALLOW: "project_stage_does_not_allow",
 }
-"""Codes that are said in other words of a project or dispute than of an application."""
-REVIEW_WORDS: dict[str, str] = {RefusalCode.TASK_WITHDRAWN: "review_task_withdrawn"}
+"""Codes whose text for a project or dispute differs from that for an application."""
+REVIEW_WORDS = {"task_withdrawn": "review_task_withdrawn"}
 WORDS: dict[SubjectType, dict[str, str]] = {
     SubjectType.APPLICATION: {},
     SubjectType.PROJECT: PROJECT_WORDS,
@@ -65,7 +68,7 @@ WORDS: dict[SubjectType, dict[str, str]] = {
 def outcome(
     caller: Caller, receipt: Receipt | None, texts: Texts, subject: SubjectType = SubjectType.APPLICATION
 ) -> Result | JSONResponse:
-    """What to answer a message. Raises `Refusal` when it was refused, or when its key carried another body."""
+    """The response to a message. Raises `Refusal` when it was refused, or when its key was used with another body."""
     if receipt is None:
         return stored(caller, texts)
     if receipt.body_hash != caller.body_hash:
@@ -83,15 +86,15 @@ def outcome(
     )
 
 
-def stored(caller: Caller, texts: Texts, **more: Any) -> JSONResponse:
-    """202: the message is durable and not recorded yet."""
-    answer = Stored(receipt=caller.message_id, detail=texts.text("receipt.stored"), **more)
+def stored(caller: Caller, texts: Texts, **subject: Any) -> JSONResponse:
+    """The 202 response: the message is durable and not recorded yet."""
+    answer = Stored(receipt=caller.message_id, detail=texts.text("receipt.stored"), **subject)
     return JSONResponse(answer.model_dump(mode="json", exclude_none=True), 202)
 
 
 def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATION) -> Refusal:
-    """A refusal on record, as the problem it is."""
-    code = str(result.get("code", RefusalCode.INVALID))
+    """The `Refusal` for a refusal on record."""
+    code = str(result.get("code", "invalid"))
     facts = _facts(result)
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)
@@ -101,22 +104,23 @@ def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATI
         problems=problems,
         facts=facts,
         words=WORDS[subject].get(code),
-        sentence=lambda texts, zone: _became(result, facts, subject, texts, zone),
+        sentence=lambda texts, zone: _task_closed(result, facts, subject, texts, zone),
     )
 
 
 def _facts(result: dict[str, Any]) -> dict[str, Any]:
-    """What a refusal says beside its words. Of a task: `decided` or `closed`; receipts of before have neither name
-    around it."""
-    told = {name: value for name, value in result.items() if name not in _NOT_TOLD and value is not None}
-    if "closed_because" in told:
-        because = {"because": told.pop("closed_because")}
-        return {"closed": because | told}
-    return {"decided": told} if "choice" in told else told
+    """The facts of a refusal besides its text. For a task: `decided` or `closed`, which older receipts do not wrap."""
+    facts = {name: value for name, value in result.items() if name not in _INTERNAL and value is not None}
+    if "closed_because" in facts:
+        because = {"because": facts.pop("closed_because")}
+        return {"closed": because | facts}
+    return {"decided": facts} if "choice" in facts else facts
 
 
-def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType, texts: Texts, zone: tzinfo) -> str:
-    """What became of a task, in words; empty when the record does not say it."""
+def _task_closed(
+    result: dict[str, Any], facts: dict[str, Any], subject: SubjectType, texts: Texts, zone: tzinfo
+) -> str:
+    """How a task was closed, as text; empty when the record does not say."""
     decided, closed = facts.get("decided") or {}, facts.get("closed") or {}
     at = _moment((decided or closed).get("at"))
     by = str((decided or closed).get("by") or "")
@@ -134,7 +138,7 @@ def _became(result: dict[str, Any], facts: dict[str, Any], subject: SubjectType,
 
 
 def _moved_on(closed: dict[str, Any], texts: Texts, zone: tzinfo) -> str:
-    """Since when the task asks others, and whose delegate the reader was."""
+    """Since when the task has other assignees, and whose delegate the reader was."""
     at = _moment(closed.get("at"))
     if at is None:
         return ""

@@ -1,4 +1,4 @@
-"""Reports: the weekly digest, the forecast, how the accounts stand; as JSON, as a sheet, as a chart (U1, U9, R2–R4)."""
+"""Routes of reports: weekly digest, forecast and accounts; as JSON, workbook or chart (U1, U9, R2–R4)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from api.accounts.routes import Cursor, Limit
-from api.models import Page, cursor_of, parse_cursor
+from api.paging import Page, page_of, parse_cursor
+from api.params import Cursor, Limit
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.reports.models import ReportEntry, ReportView, report_view, shows_proposals
 from api.state import ConnectionDep, StateDep, Viewer, ViewerDep
@@ -33,13 +33,13 @@ SVG = "image/svg+xml"
 KINDS = {kind.replace("_", "-"): kind for kind in ReportKind}
 PeriodQuery = Annotated[
     str | None,
-    Query(max_length=20, description="2026-W48, 2026-11, FY2026-Q3, FY2026-H1 or FY2026; the newest when left out."),
+    Query(max_length=20, description="2026-W48, 2026-11, FY2026-Q3, FY2026-H1 or FY2026. Default: the latest."),
 ]
-DepartmentQuery = Annotated[str | None, Query(max_length=80, description="Only what concerns this department.")]
+DepartmentQuery = Annotated[str | None, Query(max_length=80, description="Only this department.")]
 
 
 class Through(StrEnum):
-    """X2: how a report was read, as the record of readings has it."""
+    """X2: the format in which a report was read, as kept in the record of readings."""
 
     API = "api"
     SHEET = "xlsx"
@@ -47,7 +47,7 @@ class Through(StrEnum):
 
 
 class Seen(NamedTuple):
-    """A report, cut to what the caller may see and asked for."""
+    """A report, cut down to what the caller may see and has asked for."""
 
     report: Report
     scope: Scope
@@ -61,7 +61,7 @@ class Seen(NamedTuple):
 
 
 class Reading:
-    """One report that somebody wants to read, in whichever form."""
+    """A request for one report, in any format."""
 
     def __init__(
         self,
@@ -76,10 +76,10 @@ class Reading:
         self.texts = texts_for(request)
         self.policy = state.facts.policy
         self._kind, self._period, self._department = kind, period, department
-        self._viewer, self._tx = viewer, connection
+        self._viewer, self._connection = viewer, connection
 
     async def seen(self, through: Through) -> Seen:
-        """X2: the reading is recorded. Raises `Refusal` for what there is not, and for whom it is not."""
+        """The report. The reading is recorded (X2). Raises `Refusal` 403, 404 or 422."""
         viewer, department = self._viewer, self._department
         _may_read(viewer)
         kind = _kind(self._kind)
@@ -91,8 +91,8 @@ class Reading:
             raise Refusal.forbidden(RefusalCode.MAY_NOT_READ_REPORTS)
         theirs = {*scope.departments, viewer.person.department}
         if department is not None and not scope.everything and department not in theirs:
-            raise Refusal.forbidden(RefusalCode.NOT_YOUR_DEPARTMENT)
-        await messages.note_reading(self._tx, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
+            raise Refusal(403, RefusalCode.NOT_YOUR_DEPARTMENT, rule="X2")
+        await messages.note_reading(self._connection, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
         cut = part_for(report, scope, department)
         return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
 
@@ -105,9 +105,9 @@ class Reading:
                 problem = Problem(field="period", rule=None, key="period_unknown")
                 raise Refusal(422, RefusalCode.FIELDS_WRONG, problems=[problem]) from None
         else:
-            newest = await reports.newest(self._tx, kind)
+            newest = await reports.newest(self._connection, kind)
             period = newest.period.id if newest else None
-        report = await reports.find(self._tx, kind, period) if period else None
+        report = await reports.find(self._connection, kind, period) if period else None
         if report is None:
             raise Refusal(404, RefusalCode.REPORT_NOT_MADE)
         return report
@@ -124,22 +124,18 @@ async def list_reports(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Any:
-    """The reports there are, the newest first. What of each the caller sees is theirs alone."""
+    """List the reports, newest first. How much of each report you see depends on your role."""
     _may_read(viewer)
     wanted = _kind(kind) if kind is not None else None
     after = parse_cursor(cursor, "moment", "id", "id")
     rows = await reports.reports_made(connection, kind=wanted, after=after, limit=limit + 1)
-    page, more = rows[:limit], len(rows) > limit
-    return Page(
-        items=[_entry(row) for row in page],
-        next_cursor=cursor_of(page[-1].made_at, page[-1].kind, page[-1].period.id) if more else None,
-    )
+    return page_of(rows, limit, key=lambda row: (row.made_at, row.kind, row.period.id), view=_entry)
 
 
-# Before the call without an ending: to a path parameter a dot is a letter like any other.
+# Before the route without an extension: a path parameter matches dots as well.
 @router.get("/reports/{kind}.xlsx", response_class=Response, responses={200: {"content": {XLSX: {}}}})
 async def read_sheet(reading: ReadingDep) -> Response:
-    """The report as a workbook."""
+    """Get a report as an Excel workbook."""
     seen = await reading.seen(Through.SHEET)
     zone = ZoneInfo(reading.policy.time_zone)
     content = await run_in_threadpool(workbook, seen.report, reading.texts, zone, seen.part, proposals=seen.proposals)
@@ -150,19 +146,19 @@ async def read_sheet(reading: ReadingDep) -> Response:
 
 @router.get("/reports/{kind}.svg", response_class=Response, responses={200: {"content": {SVG: {}}}})
 async def read_chart(reading: ReadingDep) -> Response:
-    """The report's chart. A weekly digest has none."""
+    """Get the chart of a report. Weekly digests have none."""
     seen = await reading.seen(Through.CHART)
     drawn = chart(seen.report, reading.texts, seen.part)
     if drawn is None:
         raise Refusal(404, RefusalCode.REPORT_HAS_NO_CHART)
-    # Opened by itself, an SVG is a page of ours: it may load and run nothing.
+    # Opened directly, an SVG is a page of our origin: it may load and run nothing.
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
     return Response(drawn, media_type=SVG, headers=headers)
 
 
 @router.get("/reports/{kind}", response_model=ReportView)
 async def read_report(reading: ReadingDep) -> Any:
-    """What of a report the caller may see, with what it adds up to: always of the rows that are here."""
+    """Get the part of a report that you may see. All totals are of the returned rows."""
     seen = await reading.seen(Through.API)
     return report_view(seen.report, seen.scope, seen.department, proposals=seen.proposals)
 
@@ -191,9 +187,9 @@ def _department(viewer: Viewer, department: str) -> None:
 
 
 def _part(viewer: Viewer, scope: Scope, department: str | None, texts: Texts) -> str:
-    """Whose part it is, for the title."""
+    """Whose part of the report it is, for the title."""
     if department is None and scope.everything:
         return part_words((), texts)
     led = [department] if department else sorted(scope.departments)
-    names = [viewer.organisation.departments_by_id[one].name for one in led]
+    names = [viewer.organisation.departments_by_id[department_id].name for department_id in led]
     return part_words(names or (viewer.person.name,), texts)

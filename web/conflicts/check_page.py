@@ -12,11 +12,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from api.composing import Composer
-from api.conflicts.composing import check_conflicts
-from api.models import ConflictCheck
+from api.conflicts.models import ConflictCheck
+from api.conflicts.views import check_conflicts
 from api.problems import Refusal, field_problems, texts_for
 from api.state import StateDep, viewer_by
+from api.views import Composer
 from db.connection.engine import DatabaseUnavailable, autocommit
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.conflicts.matches_now import matches_now
-from api.reviews.composing import note_of, sets_for
+from api.reviews.views import note_of, sets_for
 from api.tasks.wording import with_people
 from db.accounts import accounts, applications
 from db.accounts.applications import ApplicationRow

@@ -12,7 +12,7 @@ from api.gateway.gateway import Caller
 from api.gateway.receipts import refused
 from api.problems import Refusal, Unavailable
 from api.state import State, StateDep, page_caller
-from api.tasks.routes import accounts_named, check_answer, names_problems, subject_of
+from api.tasks.answering import accounts_named, check_answer, names_problems, subject_of
 from crypto.links import ForgedLink, link_id_of, link_token
 from db import messages
 from db.connection.engine import AsyncConnection, DatabaseUnavailable, autocommit
@@ -25,7 +25,7 @@ from db.tasks.tasks import DecisionRow
 from domain.access import may_gather_evidence
 from domain.organisation import Language, Person
 from domain.refusals import RefusalCode
-from domain.statements import GatherEvidence
+from domain.statements import AnswerTask, GatherEvidence
 from domain.subject import SubjectType
 from domain.tasks.judgements import no_longer_asked
 from domain.tasks.task import TaskStatus
@@ -108,8 +108,14 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
             return await _again(state, opened, request, form, errors)
         caller = page_caller(opened.person, opened.asked.link_id, body)
         try:
-            receipt = await state.door.answer(
-                caller, opened.task.workflow_id, opened.task.id, choice=choice, reason=reason, fields=fields
+            receipt = await state.gateway.submit(
+                caller,
+                AnswerTask,
+                opened.task.workflow_id,
+                task_id=opened.task.id,
+                choice=choice,
+                reason=reason,
+                fields=fields,
             )
         except Unavailable:
             raise
@@ -191,7 +197,7 @@ async def _gathered_again(
     """N15: the same page with the evidence of this moment, and everything typed kept. Nothing is answered."""
     caller = page_caller(opened.person, opened.asked.link_id, f"gather_again={form['gather_again']}".encode())
     try:
-        receipt = await state.door.say(caller, GatherEvidence, opened.task.workflow_id, "gather_evidence")
+        receipt = await state.gateway.submit(caller, GatherEvidence, opened.task.workflow_id)
     except Unavailable:
         raise
     except Refusal as refusal:

@@ -15,12 +15,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.client import Client
 
-from api.composing import Composer
 from api.dossier import dossier_of
 from api.gateway.gateway import Caller, Receipts, SignalGateway
-from api.models import parse_cursor
+from api.paging import parse_cursor
 from api.problems import Refusal, Unavailable
 from api.state import Viewer
+from api.views import Composer
 from crypto.codec import data_converter
 from crypto.keyring import Keyring
 from db import audit
@@ -35,7 +35,7 @@ from domain.access import scope_of
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.policy import load_policy
-from domain.statements import Withdraw
+from domain.statements import AnswerTask, Withdraw
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.task import Choice
 from embedded.welcome import FORM_FILE, sample_organisation
@@ -179,7 +179,7 @@ async def test_a_value_the_driver_cannot_write_is_no_outage(engine: AsyncEngine)
 async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: str) -> None:
     client = await Client.connect("127.0.0.1:1", lazy=True, data_converter=data_converter(KEYS))
     record = Direct(database_url, process="test")
-    door = SignalGateway(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
+    gateway = SignalGateway(record, client, KEYS, Receipts(record, Listener(database_url)), lambda: NOW)
     person = viewer("yang.fan").person
 
     def caller() -> Caller:
@@ -187,9 +187,9 @@ async def test_x3_an_engine_that_was_never_there_is_told_as_away(database_url: s
 
     async with record:
         for attempt in (
-            lambda: door.submit(caller(), FORM, customer_shown=False),
-            lambda: door.say(caller(), Withdraw, "application-a1", "withdraw", reason="x"),
-            lambda: door.answer(caller(), "application-a1", "t", choice="approve", reason="", fields={}),
+            lambda: gateway.start_application(caller(), FORM, customer_shown=False),
+            lambda: gateway.submit(caller(), Withdraw, "application-a1", reason="x"),
+            lambda: gateway.submit(caller(), AnswerTask, "application-a1", task_id="t", choice="approve"),
         ):
             with pytest.raises(Unavailable) as away:
                 await attempt()

@@ -154,7 +154,7 @@ async def door(
         record=record,
         client=client,
         facts=RULES,
-        door=SignalGateway(record, client, KEYS, receipts, lambda: NOW),
+        gateway=SignalGateway(record, client, KEYS, receipts, lambda: NOW),
         token_verifier=cast(Any, None),
         clock=lambda: NOW,
     )

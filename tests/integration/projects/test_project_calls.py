@@ -19,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 from temporalio.workflow import _Definition
 
-from api.gateway.gateway import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS
+from api.gateway.gateway import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS, SIGNALS
 from db.disputes import disputes
 from db.projects import projects
 from db.reads import lists
@@ -266,8 +266,8 @@ async def test_u6_a_shelved_project_names_what_resumes_it(connection: AsyncConne
     assert (new["resumes"], new["resumption"]["why_silent"]) == ("old", "x")
 
 
-async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> None:
-    """The front door names processes and signals; this is where the names are held to the processes."""
+async def test_the_gateway_uses_names_that_the_processes_listen_to() -> None:
+    """The gateway names processes and signals; this holds the names to the processes."""
     assert _Definition.must_from_class(NamedAccountApplication).name == APPLICATION_PROCESS
     assert _Definition.must_from_class(ProjectRegistration).name == PROJECT_PROCESS
     assert _Definition.must_from_class(ContractCorrection).name == CORRECTION_PROCESS
@@ -275,6 +275,7 @@ async def test_the_door_says_things_by_names_that_the_processes_listen_to() -> N
     assert {"answer_task", "withdraw", "appeal", "gather_evidence"} <= set(named_account.HEARS)
     assert of_projects | {"call_for_meeting"} <= set(project.HEARS)
     assert {"answer_task", "call_for_meeting", "move_meeting", "call_off_meeting"} <= set(dispute.HEARS)
+    assert set(SIGNALS.values()) <= {*named_account.HEARS, *project.HEARS, *dispute.HEARS}
 
 
 async def test_x2_the_list_and_the_single_row_are_one_condition(connection: AsyncConnection) -> None:

@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from activities.conflicts.collisions import keyed_parties
 from activities.steps import Moved
-from api.composing import Composer
+from api.projects.views import project_view
 from api.state import Viewer
+from api.views import Composer
 from db import messages
 from db.accounts import applications
 from db.messages import Mail
@@ -252,7 +253,7 @@ async def test_x4_every_stage_says_where_it_stands_and_what_is_next(connection: 
         texts = Texts(language)
         composer = Composer(connection, RULES, Viewer(person, ORGANISATION), texts)
         for stage in ProjectStage:
-            shown = await composer.project(row("p", stage=stage, updated_at=NOW), shown=False)
+            shown = await project_view(composer, row("p", stage=stage, updated_at=NOW), shown=False)
             assert shown.stage_label == texts.text(f"project_stage.{stage}")
             assert (shown.status, shown.name) == (stage.status, FORM.name)
             assert shown.what_next

@@ -11,7 +11,8 @@ import pytest
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.composing import TIMELINE_HIDES, TOLD_APART, Composer, Views
+from api.accounts.views import SHOWN_AS_CONFLICTS, TIMELINE_HIDES, application_view, whole_application
+from api.views import Composer, Views
 from db import audit
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow
@@ -30,7 +31,7 @@ from tests.integration.projects.test_projects_record import RULES
 from texts.catalogue import Texts
 
 NOW = datetime(2026, 11, 2, 9, 0, 0, 123456, tzinfo=UTC)
-HIDDEN = TIMELINE_HIDES - TOLD_APART
+HIDDEN = TIMELINE_HIDES - SHOWN_AS_CONFLICTS
 """As the front door leaves them out."""
 
 
@@ -172,10 +173,10 @@ async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_tab
             composer = Composer(connection, RULES, viewer(person), texts)
             row = await applications.find(connection, application.id)
             assert row is not None
-            apart = await composer.application(row, shown=await composer.sees_evidence(row))
+            apart = await application_view(composer, row, shown=await composer.sees_evidence(row))
         whole = await detail_reads.application(record, "a1", person, HIDDEN)
         assert whole is not None
-        shown = Views(RULES, viewer(person), texts).whole_application(whole, RULES.policy)
+        shown = whole_application(Views(RULES, viewer(person), texts), whole, RULES.policy)
         assert shown.model_dump_json() == apart.model_dump_json()
 
 

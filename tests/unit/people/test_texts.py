@@ -12,8 +12,10 @@ import pytest
 from babel import Locale
 from pydantic import BaseModel, ValidationError
 
-from api.models import ApplicationView, CreditView, ProjectView, WeighedView
+from api.accounts.models import ApplicationView
+from api.models import CreditView
 from api.problems import field_problems
+from api.projects.models import ProjectView, WeighedView
 from api.tasks.wording import field_label
 from domain.accounts.application import CustomerKind, Industry, Stage
 from domain.accounts.evidence import Correction, EvidenceKind

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from api.problems import Refusal
-from api.tasks.routes import check_answer
+from api.tasks.answering import check_answer
 from db.tasks.tasks import TaskRow
 from domain.conflicts.verdict import Verdict
 from domain.policy import load_policy

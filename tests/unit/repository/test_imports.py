@@ -134,6 +134,40 @@ def test_what_the_sandbox_runs_again_for_every_instance_stays_empty(room: str) -
     assert (ROOT / room / "__init__.py").read_bytes() == b""
 
 
+def routes_imported_by_routes(source: str, path: str) -> list[str]:
+    """The modules named `routes` that another one, standing at `path`, imports."""
+    parts = Path(path).with_suffix("").parts
+    if parts[-1] != "routes":
+        return []
+    return [target for _, target in imports_of(source, parts[:-1]) if "routes" in target.split(".")]
+
+
+def test_routes_never_import_routes() -> None:
+    """What several routes share is a parameter (`api/params.py`), an answer or a view, and has a place of its own."""
+    routes = [path for path in modules() if path.stem == "routes"]
+    assert len(routes) > 5
+    found = {
+        path.as_posix(): routes_imported_by_routes((ROOT / path).read_text(encoding="utf-8"), path.as_posix())
+        for path in routes
+    }
+    assert {path: targets for path, targets in found.items() if targets} == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("from api.tasks.routes import check_answer", ["api.tasks.routes.check_answer"]),
+        ("from api.tasks import routes", ["api.tasks.routes"]),
+        ("def f():\n    import api.tasks.routes", ["api.tasks.routes"]),
+        ("from ..tasks.routes import x", ["api.tasks.routes.x"]),
+        ("from api.tasks.answering import check_answer", []),
+    ],
+)
+def test_this_test_sees_routes_that_import_routes(source: str, found: list[str]) -> None:
+    assert routes_imported_by_routes(source, "api/projects/routes.py") == found
+    assert routes_imported_by_routes(source, "api/app.py") == []
+
+
 def test_no_module_imports_itself_by_way_of_others() -> None:
     names = {name_of(path): path for path in modules()}
     sorter: TopologicalSorter[str] = TopologicalSorter()

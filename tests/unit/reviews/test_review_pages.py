@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from api.problems import Refusal
-from api.tasks.routes import check_answer
+from api.tasks.answering import check_answer
 from db.tasks.tasks import TaskRow
 from domain.disputes.credit import Credit
 from domain.organisation import Language

@@ -1,16 +1,18 @@
-"""Rows of a project put together: where it stands, what was found, how it is disputed, what comes next by itself."""
+"""Projects as response models: stage, matches, dispute, and what happens next."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from api.conflicts.matches_now import matches_now
-from api.models import ClaimantView, DisputeView, MatchView, NextEvent, ProjectView, RuledView, UpdateView, WeighedView
-from api.reviews.composing import credit_view
+from api.conflicts.views import ruled_view
+from api.disputes.views import credit_view, dispute_view
+from api.projects.models import MatchView, NextEvent, ProjectSummary, ProjectView, UpdateView, WeighedView
 from api.tasks import next_steps
 from api.tasks.wording import task_key, task_rule, with_people
+from api.views import Composer, Views
 from db import audit
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
@@ -20,7 +22,6 @@ from db.reads import lists
 from db.reads.detail_reads import OpenTask
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.conflicts.project_match import Match
-from domain.conflicts.rulings import Ruled
 from domain.conflicts.unusual_names import unusual_names
 from domain.disputes.dispute import DisputeStage
 from domain.policy import Policy
@@ -28,44 +29,76 @@ from domain.projects.project import ProjectStage
 from domain.projects.silence import SilenceDue, silence_ahead
 from texts.conflicts.verdicts import because, level_label, sentences
 
-if TYPE_CHECKING:
-    from api.composing import Composer
-
 TIMELINE_HIDES: Final = frozenset({"mails_queued", "task_opened", "task_withdrawn", "matches_found"})
-"""Events that the dossier has and the short timeline leaves out."""
-_ASIDE: Final = ("resumption", "agreement", "objection", "loss", "contract_application", "contract", "end_reason")
+"""Events that the dossier shows and the short timeline leaves out."""
+_WITH_NAMES: Final = ("resumption", "agreement", "objection", "loss", "contract_application", "contract", "end_reason")
+
+
+def project_summary(views: Views, row: ProjectRow) -> ProjectSummary:
+    """A project in a list."""
+    stage, status = row.stage, row.stage.status
+    return ProjectSummary(
+        **row.model_dump(
+            include={
+                "account_id",
+                "department",
+                "id",
+                "number",
+                "registered_at",
+                "resumes",
+                "round",
+                "stage_since",
+                "track",
+                "updated_at",
+                "workflow_id",
+            }
+        ),
+        name=row.form.name,
+        customer_name=row.customer_name,
+        status=status,
+        status_label=views.texts.text(f"project_status.{status}"),
+        stage=stage,
+        stage_label=views.texts.text(f"project_stage.{stage}"),
+        salesperson=views.person(row.salesperson),
+        applicant=views.person(row.applicant),
+        amount=row.form.amount,
+        expected_signing=row.form.expected_signing,
+    )
 
 
 async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now: datetime | None = None) -> ProjectView:
-    """One project. `shown` and `now` as in `Composer.project`."""
+    """A project, with everything that belongs to it looked up.
+
+    `shown`: the result of `sees_evidence`. With `now`, matches are searched anew while a decision is pending.
+    """
     connection, organisation = composer.connection, composer.organisation
     open_tasks, asked, decided = await composer.standing(row.id)
-    over = await disputes.of_project(connection, row.id)
+    its_disputes = await disputes.of_project(connection, row.id)
     policy = await composer.facts.pinned_policy(connection, row.policy_digest)
     found = await matches_now(connection, row, now=now, bounds=policy.matching) if shown else ()
     entries = await audit.of_subject(connection, row.id)
-    ahead = await silences(composer, row)
-    events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, over)]
-    standing = _standstill_events(composer, open_tasks, over, policy)
+    ahead = await _silences(composer, row)
+    events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, its_disputes)]
+    standing = _standstill_events(composer, open_tasks, its_disputes, policy)
     events += standing
     return ProjectView(
-        **composer.project_summary(row).model_dump(),
+        **project_summary(composer, row).model_dump(),
         customer=row.form.customer.model_dump(mode="json"),
         end_user=row.form.end_user.model_dump(mode="json") if row.form.end_user else None,
         channel=row.form.channel.model_dump(mode="json") if row.form.channel else None,
         form=row.form,
         policy=policy.version,
         resumed_by=await lists.resumed_by(connection, row.id) if row.stage is ProjectStage.SHELVED else None,
-        **{name: with_people(getattr(row, name), organisation) for name in _ASIDE},
+        **{name: with_people(getattr(row, name), organisation) for name in _WITH_NAMES},
         refusal=_refusal(composer, row, shown=shown),
-        credits=[credit_view(one) for one in row.credits(organisation)],
-        dispute=dispute_view(composer, over[-1]) if over else None,
+        credits=[credit_view(credit) for credit in row.credits(organisation)],
+        dispute=dispute_view(composer, its_disputes[-1]) if its_disputes else None,
         unusual_names=list(unusual_names(row.form)),
         matches=[match_view(composer, match) for match in found],
         weighed=_weighed(composer, row, found) if shown else [],
         weaker_matches=await projects.weaker_matches(connection, row.id, row.round) if shown else 0,
         not_compared=list(await projects.not_compared(connection, row.id, row.round)) if shown else [],
-        updates=[update_view(composer, one) for one in await projects.updates_of(connection, row.id)],
+        updates=[update_view(composer, update) for update in await projects.updates_of(connection, row.id)],
         tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
         decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
         what_next=_what_next(composer, row, open_tasks, asked, ahead, standing, policy),
@@ -76,7 +109,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now:
 
 
 def _weighed(composer: Composer, row: ProjectRow, found: Sequence[Match]) -> list[WeighedView]:
-    """A5: what the page shows whoever decides, in the same order."""
+    """A5: what the decision page shows, in the same order."""
     mine: dict[str, Any] = {
         "subject_type": "project",
         "subject_id": row.id,
@@ -98,8 +131,8 @@ def _weighed(composer: Composer, row: ProjectRow, found: Sequence[Match]) -> lis
     return [WeighedView(order=order, **side) for order, side in enumerate(sides, start=1)]
 
 
-def match_view(composer: Composer, match: Match) -> MatchView:
-    """A match in the language of the viewer."""
+def match_view(composer: Views, match: Match) -> MatchView:
+    """A match with its level and reasons in the reader's language."""
     texts = composer.texts
     return MatchView(
         **match.model_dump(exclude={"salesperson", "verdict", "ruled", "links", "declared"}),
@@ -113,34 +146,8 @@ def match_view(composer: Composer, match: Match) -> MatchView:
     )
 
 
-def ruled_view(composer: Composer, ruled: Ruled | None) -> RuledView | None:
-    """What somebody has said of a match before."""
-    if ruled is None:
-        return None
-    label = composer.texts.text(f"ruling.{ruled.ruling}")
-    return RuledView(**ruled.model_dump(exclude={"person"}), ruling_label=label, person=composer.person(ruled.person))
-
-
-def dispute_view(composer: Composer, row: DisputeRow) -> DisputeView:
-    """A dispute in the language of the viewer."""
-    asides = {name: with_people(getattr(row, name), composer.organisation) for name in ("meeting", "outcome")}
-    proposal = {name: value for name, value in (row.proposal or {}).items() if name != "confirmed"}
-    if row.proposal:  # who has confirmed it, not by which task
-        proposal["confirmed"] = [composer.person(person).model_dump() for person in row.proposal.get("confirmed", ())]
-    return DisputeView(
-        **row.model_dump(exclude={"project_id", "claimants", "proposal", "meeting", "outcome"}),
-        stage_label=composer.texts.text(f"dispute_stage.{row.stage}"),
-        claimants=[
-            ClaimantView(**one.model_dump(exclude={"person"}), person=composer.person(one.person))
-            for one in row.claimants
-        ],
-        proposal=with_people(proposal, composer.organisation) or None,
-        **asides,
-    )
-
-
-def update_view(composer: Composer, row: UpdateRow) -> UpdateView:
-    """An update in the language of the viewer."""
+def update_view(composer: Views, row: UpdateRow) -> UpdateView:
+    """A weekly update (U1)."""
     return UpdateView(
         **row.model_dump(exclude={"person", "project_id", "message_id", "recorded_at"}),
         person=composer.person(row.person),
@@ -148,8 +155,8 @@ def update_view(composer: Composer, row: UpdateRow) -> UpdateView:
     )
 
 
-async def silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...]:
-    """U2–U5: what happens by itself to an active project that nobody updates."""
+async def _silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...]:
+    """U2–U5: what happens automatically to an active project without updates."""
     if row.stage is not ProjectStage.ACTIVE or row.updated_at is None or row.contract_with_commerce:
         return ()
     policy = await composer.facts.pinned_policy(composer.connection, row.policy_digest)
@@ -157,12 +164,12 @@ async def silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...
 
 
 def _refusal(composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any] | None:
-    """P7: who refused it, why, until when to object. With what it is in conflict is for those who decide (X2)."""
+    """P7: who refused it, why, and until when to object. Only deciders see what it conflicts with (X2)."""
     if row.refusal is None:
         return None
-    told = {name: value for name, value in row.refusal.items() if shown or name != "suspects"}
-    shown_to_people: dict[str, Any] = with_people(told, composer.organisation)
-    return shown_to_people
+    visible = {name: value for name, value in row.refusal.items() if shown or name != "suspects"}
+    with_names: dict[str, Any] = with_people(visible, composer.organisation)
+    return with_names
 
 
 def _what_next(
@@ -185,18 +192,18 @@ def _what_next(
         for due in ahead
     ]
     until = _objection_until(row)
-    said = texts.text(
+    by_stage = texts.text(
         f"what_next_project.{'active_contract_review' if row.contract_with_commerce else row.stage}",
         people=composer.waited_for(open_tasks, asked),
         until=texts.moment(until, zone) if until else "",
         next=texts.join(coming),
     )
-    ends = [texts.text("project_page.closes_unless_answered", at=texts.moment(one.at, zone)) for one in standing]
-    return next_steps.of_project(composer, "".join([said, *ends]), open_tasks, asked, policy)
+    ends = [texts.text("project_page.closes_unless_answered", at=texts.moment(event.at, zone)) for event in standing]
+    return next_steps.of_project(composer, "".join([by_stage, *ends]), open_tasks, asked, policy)
 
 
 def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
-    """What somebody can do so that the next automatic events do not happen."""
+    """How to prevent the next automatic events."""
     if row.contract_with_commerce:
         return composer.texts.text("project_page.contract_prevents")
     if row.stage is ProjectStage.ACTIVE:
@@ -219,10 +226,14 @@ def _silence_events(composer: Composer, ahead: Sequence[SilenceDue]) -> list[Nex
 
 
 def _standstill_events(
-    composer: Composer, open_tasks: Sequence[TaskRow | OpenTask], over: Sequence[DisputeRow], policy: Policy
+    composer: Composer, open_tasks: Sequence[TaskRow | OpenTask], its_disputes: Sequence[DisputeRow], policy: Policy
 ) -> list[NextEvent]:
-    """U10: when a held or disputed project is shelved for want of an answer; once, whoever is asked."""
-    called = (over[-1].called or {}).get("starts_at") if over and over[-1].stage is DisputeStage.MEETING else None
+    """U10: when a held or disputed project is shelved for lack of an answer; one event for all assignees."""
+    called = (
+        (its_disputes[-1].called or {}).get("starts_at")
+        if its_disputes and its_disputes[-1].stage is DisputeStage.MEETING
+        else None
+    )
     meeting = datetime.fromisoformat(str(called)) if called else None
     ends = [next_steps.closes_unless_answered(task, policy, not_before=meeting) for task in open_tasks]
     at = min((end for end in ends if end), default=None)
@@ -237,9 +248,9 @@ def _other_events(
     row: ProjectRow,
     open_tasks: Sequence[TaskRow | OpenTask],
     asked: Mapping[str, tuple[AskedRow, ...]],
-    over: Sequence[DisputeRow],
+    its_disputes: Sequence[DisputeRow],
 ) -> list[NextEvent]:
-    """Deadlines of open tasks (N12), the end of the time to object (P8), the meeting (D2)."""
+    """Deadlines of open tasks (N12), the end of the objection period (P8), the meeting (D2)."""
     texts = composer.texts
     events = []
     for task in open_tasks:
@@ -251,7 +262,7 @@ def _other_events(
     if row.stage is ProjectStage.REFUSED and until:
         label = texts.text("project_page.objection_lapses")
         events.append(NextEvent(at=until, what="objection_lapses", label=label, rule="P8"))
-    called = over[-1].called if over and over[-1].stage is DisputeStage.MEETING else None
+    called = its_disputes[-1].called if its_disputes and its_disputes[-1].stage is DisputeStage.MEETING else None
     if called:
         at = datetime.fromisoformat(str(called["starts_at"]))
         label = texts.text("project_page.meeting_at", place=str(called.get("place", "")))

@@ -1,4 +1,4 @@
-"""The dry run of the conflict detection, as one caller may see it (X2)."""
+"""The conflict check, as one viewer may see it (X2)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from api.composing import Composer
 from api.conflicts.matches_now import look
-from api.models import ConflictCheck, ConflictMatch
-from api.projects.composing import ruled_view
+from api.conflicts.models import ConflictCheck, ConflictMatch, RuledView
+from api.views import Composer, Views
 from conflicts.asked import Asked
 from conflicts.detection import closest, without_origin
 from conflicts.hits import ONE_HOP
@@ -19,16 +18,17 @@ from db.reads import lists
 from domain.access import scope_of
 from domain.conflicts.draft import ConflictDraft
 from domain.conflicts.project_match import Match
+from domain.conflicts.rulings import Ruled
 from domain.conflicts.unusual_names import unusual_names
 from domain.conflicts.verdict import Level, Verdict
 from texts.conflicts.verdicts import PROTECTED, level_label, sentences
 
 MOST_MATCHES: Final = 20
-"""How many matches are answered; the closest are."""
+"""How many matches a check returns, closest first."""
 
 
 async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
-    """What is registered at this moment for what the caller has typed; that they have looked is noted."""
+    """What is registered now for what the caller has typed. The check is recorded as a reading."""
     bounds = composer.facts.policy.matching
     all_found, left_out = await look(composer.connection, Asked.about(draft), now=now, bounds=bounds)
     found = without_origin(all_found)
@@ -38,11 +38,11 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
     shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
     verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
     texts = composer.texts
-    stands = Level.SAME if any(match.conflict for match in matches) else verdict.level
+    overall = Level.SAME if any(match.conflict for match in matches) else verdict.level
     return ConflictCheck(
         verdict=verdict.level,
         verdict_label=level_label(verdict, texts),
-        notice=texts.text(f"check.notice.{stands}"),
+        notice=texts.text(f"check.notice.{overall}"),
         matches=shown,
         more=more,
         unusual_names=list(unusual_names(draft)),
@@ -50,25 +50,33 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
     )
 
 
+def ruled_view(views: Views, ruled: Ruled | None) -> RuledView | None:
+    """The earlier ruling on a match, if there is one."""
+    if ruled is None:
+        return None
+    label = views.texts.text(f"ruling.{ruled.ruling}")
+    return RuledView(**ruled.model_dump(exclude={"person"}), ruling_label=label, person=views.person(ruled.person))
+
+
 async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, str]]:
-    """Which of these the caller may see; each is noted, also that they met what they may not see."""
+    """Which of these the viewer may see. Each is recorded as read, masked ones included."""
     connection, person = composer.connection, composer.viewer.person
     scope = scope_of(person, composer.organisation)
     by_kind: dict[str, list[Match]] = defaultdict(list)
     for match in matches:
         by_kind[match.subject_type].append(match)
     seen = set()
-    for kind, ours in by_kind.items():
-        ids = [match.subject_id for match in ours]
+    for kind, of_kind in by_kind.items():
+        ids = [match.subject_id for match in of_kind]
         if kind == "earlier_project":
             theirs = {
                 match.subject_id
-                for match in ours
+                for match in of_kind
                 if scope.covers(applicant=match.salesperson, department=None, involved=False)
             }
         else:
             theirs = set(await lists.seen_among(connection, scope, kind, ids))
-        seen |= {(kind, one) for one in theirs}
+        seen |= {(kind, subject_id) for subject_id in theirs}
         await lists.note_listed(connection, person.id, kind, sorted(theirs), through="check")
         await lists.note_listed(connection, person.id, kind, sorted(set(ids) - theirs), through="check, masked")
     return seen
@@ -78,7 +86,7 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
     texts = composer.texts
     everything = scope_of(composer.viewer.person, composer.organisation).everything
     if not seen:
-        # The reasons without any name, and not one that only the hidden side could explain.
+        # Reasons without names, and none that only the hidden side could explain.
         words = [texts.text(PROTECTED), *sentences(match.verdict, texts, masked=True)]
         return ConflictMatch(
             kind=match.subject_type,
@@ -101,7 +109,7 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
         level=match.verdict.level,
         level_label=level_label(match.verdict, texts),
         score=round(match.verdict.score, 2),
-        # Whoever declared that the two are bound may be somebody whose customers the caller may not see.
+        # The link may have been declared by somebody whose customers the viewer may not see.
         because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
         ruled=ruled_view(composer, match.ruled),
     )

@@ -14,9 +14,9 @@ from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
-from api.codec import CodecBody, recode
 from api.problems import PROBLEM_RESPONSES, Refusal
 from api.state import StateDep, ViewerDep
+from api.system.codec import CodecBody, recode
 from crypto.codec import EncryptionCodec
 from db import messages
 from db.connection.engine import DatabaseUnavailable, transaction
