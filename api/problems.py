@@ -95,12 +95,7 @@ class Refusal(Exception):
         self.headers = headers or {}
         self._sentence = sentence
 
-    @classmethod
-    def forbidden(cls, code: RefusalCode) -> Refusal:
-        """403 by the rule of `code`."""
-        return cls(403, code, rule=code.rule)
-
-    def said(self, texts: Texts, zone: tzinfo) -> str:
+    def text(self, texts: Texts, zone: tzinfo) -> str:
         """What happened, why and what to do, in the reader's language; moments in `zone`."""
         own = self._sentence(texts, zone) if self._sentence else ""
         return own or texts.error(self.words, self.facts)
@@ -180,7 +175,7 @@ def field_problems(
 
 def as_response(refusal: Refusal, texts: Texts, zone: tzinfo = BUSINESS_ZONE) -> JSONResponse:
     """The problem in words, in the reader's language."""
-    detail = refusal.said(texts, zone)
+    detail = refusal.text(texts, zone)
     errors = [
         ProblemField(field=problem.field, rule=problem.rule, message=texts.error(problem.key, problem.params))
         for problem in refusal.problems

@@ -16,8 +16,8 @@ from db.running import Process
 from runtime.settings import Settings
 from texts.catalogue import Texts
 from web.conflicts import check_page
+from web.dossier.page import dossier_headers, render_dossier
 from web.links import routes as links
-from web.pages import dossier_headers, render_dossier
 
 STATIC = Path(__file__).with_name("static")
 

@@ -190,7 +190,7 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, r
             detail=(
                 texts.text("receipt.accepted")
                 if found.accepted
-                else _refused(found).said(texts, state.facts.policy.zone)
+                else _refused(found).text(texts, state.facts.policy.zone)
             ),
             recorded_at=found.recorded_at,
             result=found.result,

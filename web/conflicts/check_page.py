@@ -6,7 +6,8 @@ sees, or typed in. The token goes with every look in the body of the request.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
@@ -21,14 +22,24 @@ from db.connection.engine import DatabaseUnavailable, autocommit
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft
 from domain.names import handed_in
+from domain.organisation import Language
 from domain.refusals import RefusalCode
 from texts.catalogue import Texts, language_of
-from web.pages import CHECK_HEADERS, render_check
+from web.models import PageView
+from web.rendering import PAGE_HEADERS, render_template
 
 router = APIRouter(include_in_schema=False)
 
 FIELDS = ("customer", "uscc", "related_parties", "end_user", "channel", "project", "tender_number")
 """What the page asks for; related parties are one a line."""
+_HEADERS: Final[Mapping[str, str]] = {
+    **PAGE_HEADERS,
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+}
+"""This is the only page with a script, a file of our own."""
 
 
 @router.api_route("/check", methods=["GET", "HEAD"])
@@ -62,6 +73,31 @@ async def look(state: StateDep, request: Request) -> HTMLResponse:
         return _page(request, texts, form, wrong=[texts.error(RefusalCode.RECORD_AWAY)], status=503)
 
 
+def render_check(
+    language: Language,
+    typed: Mapping[str, str],
+    *,
+    token: str = "",
+    found: ConflictCheck | None = None,
+    wrong: Sequence[str] = (),
+    part: bool = False,
+) -> str:
+    """The page with the form and the result. `part`: only the part that changes while somebody types."""
+    texts = Texts(language)
+    several = {"related_parties"}
+    return render_template(
+        PageView(language=language, path="/check"),
+        "check_result.html.j2" if part else "check.html.j2",
+        title=texts.text("check.title"),
+        script="/static/check.js",
+        fields=[(name, texts.text(f"check.field.{name}"), name in several) for name in typed],
+        typed=typed,
+        token=token,
+        found=found,
+        wrong=wrong,
+    )
+
+
 def _draft(form: dict[str, str]) -> dict[str, Any]:
     related = [{"name": line} for line in form.get("related_parties", "").splitlines() if line.strip()]
     return {
@@ -90,4 +126,4 @@ def _page(
     part = request.headers.get("x-part") == "result"
     typed = {name: form.get(name, "") for name in FIELDS}
     page = render_check(texts.language, typed, token=form.get("token", ""), found=found, wrong=wrong or [], part=part)
-    return HTMLResponse(page, status, headers=dict(CHECK_HEADERS))
+    return HTMLResponse(page, status, headers=dict(_HEADERS))

@@ -16,7 +16,7 @@ from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
 from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
-from web.pages import FormError
+from web.models import FormError
 
 _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 

@@ -13,14 +13,12 @@ from api.tasks.wording import with_people
 from db.accounts import accounts, applications
 from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection
-from db.disputes import disputes
-from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
 from db.reference_data import ReferenceData
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
-from db.tasks.tasks import AskedRow, TaskRow
+from db.tasks.tasks import TaskRow
 from domain.access import may_gather_evidence
 from domain.accounts.background import background_of
 from domain.accounts.eligibility import evaluate
@@ -29,85 +27,25 @@ from domain.accounts.named_account import NO, YES
 from domain.conflicts.project_match import Match
 from domain.conflicts.unusual_names import unusual_names
 from domain.disputes.dispute import TWO_PROJECTS
-from domain.organisation import Language, Organisation, Person
+from domain.organisation import Language, Organisation
 from domain.policy import Policy
 from domain.projects.project import ProjectStage, Resumption
 from domain.projects.rules import SUSPECTS_FIELD
-from domain.reviews.notes import ReviewNote
-from domain.subject import SubjectType
 from domain.tasks.asking import IN_PERSON
-from domain.tasks.task import FieldKind, TaskKind, TaskStatus
+from domain.tasks.task import FieldKind, TaskKind
 from texts.accounts.eligibility import eligibility_lines
 from texts.accounts.named_evidence import with_name, with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import level_label, match_sentence
 from texts.projects.project_lines import match_lines, own_line
-from texts.reviews.review_lines import unit_name
 from texts.tasks.decisions import decision_lines, without_others
 from web.forms.fields import Offered, specs_of
-from web.page_models import Weighed
-from web.pages import DecisionPage, Remark, ReviewPage
+from web.links.opening import OpenedLink, about
+from web.models import Remark
+from web.reviews.models import ReviewPage
+from web.tasks.models import DecisionPage, Weighed
 
 _WHY = tuple(Resumption.model_fields)
-
-
-class OpenedLink:
-    """What a valid link opens: one task, for the one person it asks."""
-
-    def __init__(
-        self,
-        task: TaskRow,
-        asked: AskedRow,
-        person: Person,
-        organisation: Organisation,
-        row: ApplicationRow | ProjectRow | ReviewRow,
-        dispute: DisputeRow | None,
-    ) -> None:
-        self.task = task
-        self.asked = asked
-        self.person = person
-        self.organisation = organisation
-        self.row = row
-        self.dispute = dispute
-
-    @property
-    def superseded(self) -> bool:
-        """What it asked about has moved on to another round. A dispute has rounds of its own: its texts (D1)."""
-        if isinstance(self.row, ReviewRow):
-            return False  # its rounds are the periods, each a review of its own
-        if isinstance(self.row, ApplicationRow):
-            return self.row.round != self.task.round
-        number = self.dispute.round if self.dispute else self.row.round
-        return number != self.task.round and self.task.status is not TaskStatus.OPEN
-
-
-async def dispute_of(connection: AsyncConnection, task: TaskRow) -> DisputeRow | None:
-    """The dispute that a task of a project is a step of, if it is."""
-    if task.subject_type != SubjectType.PROJECT:
-        return None
-    over = await disputes.of_project(connection, task.subject_id)
-    return next((one for one in over if one.workflow_id == task.workflow_id), None)
-
-
-def about(opened: OpenedLink) -> dict[str, Any]:
-    """What every page about a task knows of its subject."""
-    row = opened.row
-    if isinstance(row, ReviewRow):
-        note = opened.task.note
-        return {
-            "subject_type": SubjectType.REVIEW,
-            "subject_id": row.id,
-            "period": ReviewNote.model_validate(note).period if note else None,
-            "unit_name": unit_name(row.rhythm, row.unit, opened.organisation),
-        }
-    of_project = isinstance(row, ProjectRow)
-    return {
-        "subject_type": SubjectType.PROJECT if of_project else SubjectType.APPLICATION,
-        "subject_id": row.id,
-        "number": row.number or "" if isinstance(row, ProjectRow) else "",
-        "customer_name": row.form.customer.name,
-        "project_name": row.form.name if isinstance(row, ProjectRow) else "",
-    }
 
 
 async def decision_page(

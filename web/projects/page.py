@@ -11,8 +11,8 @@ from domain.tasks.task import TaskKind
 from texts.catalogue import Texts
 from texts.projects.project_lines import project_essentials
 from texts.view_lines import Essential
-from web.dossier_page import Block, DossierBlocks
-from web.page_models import DecisionPage
+from web.dossier.blocks import Block, DossierBlocks
+from web.tasks.models import DecisionPage
 
 _REMARKS = {
     TaskKind.CONFLICT_CONFIRMATION: "page.project_conflict",

@@ -27,8 +27,9 @@ from texts.reviews.review_lines import (
 )
 from web.forms.fields import posted_rows
 from web.forms.form import Field, FieldType, field_id
-from web.page_models import ReviewPage
-from web.pages import render_template, subject_line, who_is_asked
+from web.headings import subject_line, who_is_asked
+from web.rendering import render_template
+from web.reviews.models import ReviewPage
 
 OPEN_AT_FIRST = 3
 """Cards that stand open where there are many."""

@@ -47,7 +47,7 @@ from tests.integration.projects.project_door import (
     filled,
     row,
 )
-from web.pages import render_dossier
+from web.dossier.page import render_dossier
 from workflows import dispute, named_account, project
 from workflows.contract_correction import ContractCorrection
 from workflows.named_account import NamedAccountApplication

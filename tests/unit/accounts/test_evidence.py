@@ -21,7 +21,7 @@ from texts.accounts.eligibility import eligibility_lines, in_short
 from texts.catalogue import LANGUAGES, Texts
 from texts.mails.mail import MailFacts, render_mail
 from texts.view_lines import EvidenceLine
-from web.pages import render_dossier
+from web.dossier.page import render_dossier
 
 NOW = datetime(2026, 11, 30, 2, tzinfo=UTC)
 RULES = load_policy().eligibility

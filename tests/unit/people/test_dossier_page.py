@@ -11,13 +11,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import BaseModel
 
-from api.models import ApplicationView, ProjectView
+from api.accounts.models import ApplicationView
+from api.projects.models import ProjectView
 from domain.projects.project import ProjectForm
 from domain.subject import SubjectType
 from tests.unit.people.test_pages import NOON
 from texts.catalogue import Texts
-from web.dossier_page import DossierBlocks
-from web.pages import STATIC_DIR, render_dossier
+from web.dossier.blocks import DossierBlocks
+from web.dossier.page import render_dossier
+from web.rendering import STATIC_DIR
 
 ZONE = ZoneInfo("Asia/Shanghai")
 

@@ -20,7 +20,7 @@ from tests.unit.projects import test_project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import field_errors
-from web.pages import FormError
+from web.models import FormError
 
 Render = Callable[..., str]
 PAGES: list[tuple[Render, TaskKind]] = [

@@ -20,24 +20,13 @@ from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.verdicts import verdict
 from tests.visible import keys_in
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
-from web.forms.form import flatten, form_values
-from web.pages import (
-    PAGE_HEADERS,
-    STATIC_DIR,
-    DecisionPage,
-    FormError,
-    LinkStatus,
-    LinkStatusPage,
-    Remark,
-    ResultKind,
-    ResultPage,
-    dossier_headers,
-    parse_form,
-    render_calm,
-    render_decision,
-    render_dossier,
-    render_result,
-)
+from web.dossier.page import dossier_headers, render_dossier
+from web.forms.form import flatten, form_values, parse_form
+from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.models import FormError, Remark
+from web.rendering import PAGE_HEADERS, STATIC_DIR
+from web.tasks.models import DecisionPage
+from web.tasks.page import render_decision
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
 FORM: dict[str, Any] = {
@@ -318,7 +307,7 @@ def test_whatever_is_posted_is_parsed_and_shown_again(fields: dict[str, str]) ->
 @pytest.mark.parametrize("kind", list(LinkStatus))
 def test_every_calm_page_says_something_and_asks_for_nothing(kind: LinkStatus, language: str) -> None:
     """X4."""
-    html = render_calm(LinkStatusPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
+    html = render_link_status(LinkStatusPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
     assert "<form" not in html
     assert "<h1>" in html
 
@@ -331,7 +320,7 @@ def test_calm_pages_carry_their_status_and_an_unknown_link_tells_nothing() -> No
         503,
     ]
     assert LinkStatus.ANSWERED.status == 200
-    stored = render_calm(LinkStatusPage(kind=LinkStatus.STORED, path="/d/t", receipt="r-1"))
+    stored = render_link_status(LinkStatusPage(kind=LinkStatus.STORED, path="/d/t", receipt="r-1"))
     assert "r-1" in stored
 
 

@@ -27,22 +27,14 @@ from tests.verdicts import verdict
 from tests.visible import keys_in
 from texts.catalogue import Texts
 from texts.projects.project_lines import MatchLine
+from web.dossier.page import render_dossier
 from web.forms.fields import Offered, entered_values
 from web.forms.form import PROJECT, parse_form
 from web.links.answers import entered_fields, field_errors
-from web.page_models import FormError, Weighed
-from web.pages import (
-    DecisionPage,
-    LinkStatus,
-    LinkStatusPage,
-    Remark,
-    ResultKind,
-    ResultPage,
-    render_calm,
-    render_decision,
-    render_dossier,
-    render_result,
-)
+from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.models import FormError, Remark
+from web.tasks.models import DecisionPage, Weighed
+from web.tasks.page import render_decision
 
 ZONE = load_policy().zone
 SHIPPED = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
@@ -450,10 +442,12 @@ def test_x4_calm_pages_and_results_speak_of_the_project(language: str) -> None:
         "customer_name": "北方电信",
     }
     for kind in (LinkStatus.WITHDRAWN, LinkStatus.SUPERSEDED):
-        html = render_calm(LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT}))
+        html = render_link_status(
+            LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT})
+        )
         assert "核心网扩容" in html
         assert "N9" not in html  # the rules of applications are not those of projects
-    assert "申请已有新的轮次" not in render_calm(
+    assert "申请已有新的轮次" not in render_link_status(
         LinkStatusPage.model_validate({**shared, "kind": LinkStatus.SUPERSEDED})
     )
     done = ResultPage.model_validate(
