@@ -1,4 +1,4 @@
-"""Bodies that no form of ours can have are refused before anyone reads them."""
+"""Refuses request bodies that are larger than any form, before they are parsed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from domain.refusals import RefusalCode
 
 
 class LimitBody:
-    """ASGI middleware: more than `largest` bytes is answered 413, with or without a Content-Length."""
+    """ASGI middleware: answers 413 to bodies of more than `largest` bytes, with or without Content-Length."""
 
     def __init__(self, app: ASGIApp, largest: int) -> None:
         self._app = app

@@ -12,18 +12,22 @@ from domain.tasks.task import AssigneeCapacity, TaskKind
 
 
 class PersonView(BaseModel):
+    """A person, by id and name."""
+
     id: str
     name: str
 
 
 class AskedView(BaseModel):
+    """An assignee of a task: a person, in their own right or on behalf of somebody."""
+
     person: PersonView
     capacity: AssigneeCapacity
     on_behalf_of: PersonView | None = None
 
 
 class DecisionView(BaseModel):
-    """A decision as the contract shows it."""
+    """A recorded decision."""
 
     task_id: str
     kind: TaskKind
@@ -38,7 +42,7 @@ class DecisionView(BaseModel):
 
 
 class OpenTaskView(BaseModel):
-    """A task as those who may see its subject see it."""
+    """An open task, as part of its subject."""
 
     id: str
     kind: TaskKind
@@ -50,6 +54,8 @@ class OpenTaskView(BaseModel):
 
 
 class TimelineEntry(BaseModel):
+    """An event in the history of a subject. `text` describes it in the reader's language."""
+
     at: datetime
     event: str
     text: str
@@ -58,9 +64,9 @@ class TimelineEntry(BaseModel):
 
 
 class CreditView(BaseModel):
-    """D3: what one person is credited with, in RMB."""
+    """The amount credited to one person, in RMB (D3)."""
 
     person: PersonView
     percent: Decimal | None = None
-    """Their share; null where several contracts are added up."""
+    """Their share; null in a total of several contracts."""
     amount: Decimal

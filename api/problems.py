@@ -1,4 +1,4 @@
-"""What goes wrong at the front door, and the one place that says it (RFC 9457)."""
+"""Errors of the API as problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from texts.catalogue import Texts, language_of
 
 MEDIA_TYPE = "application/problem+json"
 BUSINESS_ZONE = ZoneInfo("Asia/Shanghai")
-"""In which moments are written before the policy is known."""
+"""The time zone for times in messages before the policy is loaded."""
 
 
 class ProblemField(BaseModel):
-    """One wrong field."""
+    """An invalid field."""
 
     field: str
     rule: str | None = None
@@ -32,7 +32,7 @@ class ProblemField(BaseModel):
 
 
 class DecidedBefore(BaseModel):
-    """What was decided on a task that is answered too late."""
+    """The decision on a task that was answered too late."""
 
     choice: str
     by: str
@@ -42,17 +42,17 @@ class DecidedBefore(BaseModel):
 
 
 class Closed(BaseModel):
-    """Why a task takes no answer, where nobody decided on it."""
+    """Why a task can no longer be answered, although nobody decided."""
 
     because: str
-    """The stage to which its process went on; `missed`; `handed_on` or `delegation_over` where others are asked now."""
+    """The stage that followed; `missed`; `handed_on` or `delegation_over` if the task has other assignees now."""
     by: str | None = None
     on_behalf_of: str | None = None
     at: datetime | None = None
 
 
 class ProblemDetails(BaseModel):
-    """The body of every answer that is not a success."""
+    """The body of every error response."""
 
     type: str = "about:blank"
     title: str
@@ -61,17 +61,20 @@ class ProblemDetails(BaseModel):
     code: str
     errors: list[ProblemField] = []
     decided: DecidedBefore | None = None
-    """Of a 409 on a task."""
+    """For a 409 on a task."""
     closed: Closed | None = None
-    """Of a 409 on a task."""
+    """For a 409 on a task."""
 
 
 Sentence = Callable[[Texts, tzinfo], str]
 
 
 class Refusal(Exception):
-    """A request that is answered with a problem. `code` is a text key under `error.`; `words` another, where the same
-    code is said differently of a project; `sentence` makes words of its own, or none when too little is known."""
+    """A request that is answered with problem details.
+
+    `code`: the key of the text under `error.`. `words`: another key, if the text for a project or review differs.
+    `sentence`: builds the text instead, or returns an empty text if too little is known.
+    """
 
     def __init__(
         self,
@@ -96,13 +99,13 @@ class Refusal(Exception):
         self._sentence = sentence
 
     def text(self, texts: Texts, zone: tzinfo) -> str:
-        """What happened, why and what to do, in the reader's language; moments in `zone`."""
+        """What happened, why and what to do, in the reader's language, with times in `zone`."""
         own = self._sentence(texts, zone) if self._sentence else ""
         return own or texts.error(self.words, self.facts)
 
 
 class Unavailable(Refusal):
-    """503: the engine or the record is away; nothing was done, the same request may be sent again."""
+    """503: Temporal, the database or the token issuer is unavailable. Nothing was done; the request may be repeated."""
 
     def __init__(self, code: str) -> None:
         super().__init__(503, code, headers={"Retry-After": "5"})
@@ -115,7 +118,7 @@ RULES_BY_FIELD = (
     ("forecast", "E1"),
     ("account_plan", "E4"),
 )
-"""The rule a wrong field of an application belongs to, by the beginning of its name; everything else in it is N1."""
+"""The rule of an application's field, by the start of the field's name. All other fields belong to N1."""
 FORM_RULE = "N1"
 RULES_BY_CALL = (
     ("/projects", "P1"),
@@ -133,7 +136,7 @@ RULES_BY_CALL = (
     ("/conflicts/check", "P4"),
     ("/reports/", "U9"),
 )
-"""The rule that asks for the fields of a call about projects, by the end of its path (or by a part of it)."""
+"""The rule of a request's fields, by the end of its path (or, with a final slash, by a part of it)."""
 
 TITLES = {
     400: "Bad Request",
@@ -161,7 +164,7 @@ CODES = {
 def field_problems(
     errors: Iterable[Any], *, prefix: str = "", drop: int = 0, rule_of_form: str = FORM_RULE
 ) -> tuple[Problem, ...]:
-    """pydantic's errors as problems: the dotted field, its rule, the text key. `drop` leading parts are not named."""
+    """pydantic's errors as problems: dotted field, rule and text key. Omits the first `drop` parts of a location."""
     by_field = RULES_BY_FIELD if rule_of_form == FORM_RULE else (("split", "D3"),)
     found = []
     for error in errors:
@@ -174,7 +177,7 @@ def field_problems(
 
 
 def as_response(refusal: Refusal, texts: Texts, zone: tzinfo = BUSINESS_ZONE) -> JSONResponse:
-    """The problem in words, in the reader's language."""
+    """The response for a refusal, in the reader's language."""
     detail = refusal.text(texts, zone)
     errors = [
         ProblemField(field=problem.field, rule=problem.rule, message=texts.error(problem.key, problem.params))
@@ -188,25 +191,25 @@ def as_response(refusal: Refusal, texts: Texts, zone: tzinfo = BUSINESS_ZONE) ->
         detail=detail,
         code=refusal.code,
         errors=errors,
-    ).model_dump(mode="json", exclude={"decided", "closed"})  # they come with the facts
+    ).model_dump(mode="json", exclude={"decided", "closed"})  # these come with the facts
     return JSONResponse({**refusal.facts, **body}, refusal.status, refusal.headers, MEDIA_TYPE)
 
 
 def texts_for(request: Request) -> Texts:
-    """The language of who speaks; of their browser before we know them; Chinese otherwise (X4)."""
+    """Texts in the user's language, before authentication in the browser's, otherwise in Chinese (X4)."""
     known = getattr(request.state, "language", None)
     accepted = request.headers.get("accept-language", "")[:2].lower()
     return Texts(language_of(known or accepted))
 
 
 def zone_for(request: Request) -> tzinfo:
-    """The business time zone of the policy."""
+    """The business time zone set in the policy."""
     parts = getattr(request.app.state, "parts", None)
     return parts.facts.policy.zone if parts else BUSINESS_ZONE
 
 
 def install(app: FastAPI) -> None:
-    """Map every expected failure to a problem."""
+    """Register the handlers that answer every expected error with problem details."""
 
     async def refused(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Refusal)
@@ -215,10 +218,10 @@ def install(app: FastAPI) -> None:
     async def invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
         errors = error.errors()
-        if any(one["type"] == "json_invalid" for one in errors):
+        if any(detail["type"] == "json_invalid" for detail in errors):
             return as_response(Refusal(400, RefusalCode.JSON_INVALID), texts_for(request))
-        in_path = all(one["loc"][:1] == ("path",) for one in errors)
-        status, code = (404, RefusalCode.NOT_FOUND) if in_path else (422, RefusalCode.FIELDS_WRONG)
+        in_path = all(detail["loc"][:1] == ("path",) for detail in errors)
+        status, code = (404, "not_found") if in_path else (422, "fields_wrong")
         by_call = (
             rule
             for part, rule in RULES_BY_CALL
@@ -248,7 +251,7 @@ PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     }
     for status in (400, 401, 403, 404, 409, 413, 422, 503)
 }
-"""Every way a call may be refused, for the published contract."""
-# One of them brings the model itself, which makes it known. It is built anew for each call of each router: with all of
-# them whoever waits for a front door that was killed would wait for that as well (X3).
+"""The error responses of every route, for the OpenAPI document."""
+# A single entry with the model publishes its schema. FastAPI builds the model again for every route of every router:
+# with all entries, a restart after a crash would take longer (X3).
 PROBLEM_RESPONSES[422]["model"] = ProblemDetails

@@ -1,7 +1,8 @@
-"""The HTTP server of the front door, which waits for nobody for ever and reads no more than a request may have.
+"""The HTTP server of the API, with limits on the size and duration of requests and on connections.
 
-uvicorn with httptools has no limit for headers, none for the time a request may take to arrive, and answers more
-connections than its limit one by one. A proxy in front has all of it (docs/operators.md); this holds without one.
+uvicorn with httptools limits neither the size of headers nor the time a request takes to arrive, and above its
+connection limit it still accepts and answers every connection. A reverse proxy usually adds these limits
+(docs/operators.md); this server does not depend on one.
 """
 
 from __future__ import annotations
@@ -18,21 +19,21 @@ from domain.refusals import RefusalCode
 from texts.catalogue import Texts, language_of
 
 MOST_HEAD = 64 * 1024
-"""Bytes of request line and headers; more is answered 431."""
+"""Maximum size of request line and headers, in bytes; 431 above it."""
 MOST_MESSAGE = 2 * 1024 * 1024
-"""Bytes of a request as it is sent. A body of one-byte chunks has many times its own; `LimitBody` counts that."""
+"""Maximum size of a request on the wire, in bytes. `LimitBody` limits the body without its chunked encoding."""
 SLICE = 4 * 1024
-"""Bytes that are parsed at a time: how much of a request is read beyond a limit."""
+"""Bytes parsed at a time, and so the most that is read beyond a limit."""
 HEAD_SECONDS = 10.0
-"""For request line and headers to arrive, from the connection or the first byte on."""
+"""Time limit for request line and headers, from the connection or the first byte on."""
 BODY_SECONDS = 30.0
-"""For the body to arrive: the longest at the speed of a bad mobile line."""
+"""Time limit for the body: enough for the longest one on a slow mobile connection."""
 ANSWER_SECONDS = 60.0
-"""For the caller to take what fills the buffers."""
+"""Time limit for the client to read a response that fills the buffers."""
 LINGER_SECONDS = 2.0
-"""For a caller that is refused while it sends: what comes is thrown away, or the answer would be lost with it."""
+"""How long input is discarded after a refusal: closing at once would reset the connection and lose the response."""
 MOST_CONNECTIONS = 500
-"""At a time: half of the files that a process may open where nobody has set another limit."""
+"""Maximum number of connections: half of the usual default limit of open files."""
 CLOSING = {"Connection": "close", "Retry-After": "5"}
 
 
@@ -42,8 +43,8 @@ class _Arriving(Enum):
     BODY = "body"
 
 
-class FrontDoorProtocol(HttpToolsProtocol):
-    """One connection."""
+class LimitedHttpProtocol(HttpToolsProtocol):
+    """One connection, with limits."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -51,7 +52,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._message = 0
         """The number of the request on this connection."""
         self._read = 0
-        """Bytes of it, or a slice more."""
+        """Bytes read of it, up to a slice too many."""
         self._patience: asyncio.TimerHandle | None = None
         self._patient_with = (-1, _Arriving.NOTHING)
         self._slow_reader: asyncio.TimerHandle | None = None
@@ -59,8 +60,8 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether nothing is done for it: all its requests are answered, or the only one is not complete."""
+    def is_idle(self) -> bool:
+        """Whether it is idle: all its requests are answered, or the only one is incomplete."""
         return self.cycle is None or self.cycle.response_complete or self._arriving is _Arriving.BODY
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -101,7 +102,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
         self._since = self.loop.time()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._arriving is _Arriving.HEAD:  # what follows a body is nobody's business
+        if self._arriving is _Arriving.HEAD:  # trailers after a body are ignored
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -125,7 +126,7 @@ class FrontDoorProtocol(HttpToolsProtocol):
             self._slow_reader = None
 
     def _wait_for_the_rest(self) -> None:
-        """One timer for each request's head and for its body, however slowly the bytes come."""
+        """Start one timer for the head of each request and one for its body; single bytes do not extend it."""
         now = (self._message, self._arriving)
         if now == self._patient_with or self._refused:
             return
@@ -133,45 +134,51 @@ class FrontDoorProtocol(HttpToolsProtocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        if self._arriving is not _Arriving.NOTHING:  # then uvicorn closes it when nothing more comes
+        if self._arriving is not _Arriving.NOTHING:  # otherwise uvicorn closes the idle connection
             seconds = HEAD_SECONDS if self._arriving is _Arriving.HEAD else BODY_SECONDS
             self._patience = self.loop.call_later(seconds, self._out_of_patience)
 
     def _out_of_patience(self) -> None:
         if self._message == 0 and self._read == 0:
-            self.transport.close()  # nothing was said, so nothing is answered
+            self.transport.close()  # nothing was received, so there is nothing to answer
         else:
             self._refuse(408, RefusalCode.TOO_SLOW)
 
     def _make_room(self) -> None:
-        """Close the connection that has waited longest; refuse this one when requests of all others are at work."""
-        others = [one for one in self.connections if isinstance(one, FrontDoorProtocol) and one is not self]
-        waiting = [one for one in others if one.is_waiting and not one.transport.is_closing()]
-        if waiting:
-            min(waiting, key=lambda one: one._since).transport.abort()
+        """Close the connection that has been idle longest, or refuse this one if none is idle."""
+        others = [
+            connection
+            for connection in self.connections
+            if isinstance(connection, LimitedHttpProtocol) and connection is not self
+        ]
+        idle = [connection for connection in others if connection.is_idle and not connection.transport.is_closing()]
+        if idle:
+            min(idle, key=lambda connection: connection._since).transport.abort()
         else:
             self._refuse(503, RefusalCode.TOO_MANY_CONNECTIONS)
 
-    def _refuse(self, status: int, code: RefusalCode) -> None:
-        """Answer, and close the connection once the caller has had the time to hear it. Where another answer is under
-        way, or this request has one already, that is the last on the connection."""
+    def _refuse(self, status: int, code: str) -> None:
+        """Answer with a refusal, and close the connection when the client has had time to read it.
+
+        If a response is already under way or sent, no refusal is added and that response is the last.
+        """
         if self._refused or self.transport.is_closing():
             return
         self._refused = True
         if self._patience is not None:
             self._patience.cancel()
-        if self.cycle is not None and self._has_an_answer(self.cycle):
+        if self.cycle is not None and self._has_response(self.cycle):
             self.cycle.keep_alive = False
         else:
-            self._say(Refusal(status, code, headers=CLOSING))
+            self._write(Refusal(status, code, headers=CLOSING))
         if self.cycle is None or self.cycle.response_complete or self._arriving is _Arriving.BODY:
             self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
-    def _has_an_answer(self, cycle: RequestResponseCycle) -> bool:
-        """Whether an answer is under way or given that an answer of ours would come on top of."""
+    def _has_response(self, cycle: RequestResponseCycle) -> bool:
+        """Whether a response is under way or sent, so that a refusal would come on top of it."""
         return cycle.response_started if self._arriving is _Arriving.BODY else not cycle.response_complete
 
-    def _say(self, refusal: Refusal) -> None:
+    def _write(self, refusal: Refusal) -> None:
         accepts = next((value for name, value in self.headers or () if name == b"accept-language"), b"")
         answer = as_response(refusal, Texts(language_of(accepts[:2].decode("latin-1").lower())))
         head = b"".join(b"%b: %b\r\n" % header for header in answer.raw_headers)
@@ -179,13 +186,13 @@ class FrontDoorProtocol(HttpToolsProtocol):
 
 
 def serve(app: Any, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is in hand."""
+    """Serve until SIGTERM or SIGINT, then finish the requests in progress."""
     uvicorn.run(
         app,
         host=host,
         port=port,
         loop="uvloop",
-        http=FrontDoorProtocol,
+        http=LimitedHttpProtocol,
         ws="none",
         access_log=False,
         log_level="warning",

@@ -1,4 +1,4 @@
-"""Encryption of everything the engine stores: customer data must not be readable in workflow histories."""
+"""Encrypts everything that Temporal stores: customer data must not be readable in workflow histories."""
 
 from __future__ import annotations
 
@@ -29,36 +29,36 @@ TAG_BYTES = 16
 
 
 class UnknownKey(Exception):
-    """A payload was encrypted with a key that is not configured here; adding the key heals it."""
+    """A payload was encrypted with a key that is not configured here. Configuring the key solves it."""
 
 
 def needs_another_key(payload: Payload) -> bool:
-    """Whether a payload that a codec has decoded is still encrypted, because the key is not in its ring."""
+    """Whether a payload is still encrypted after decoding, because the codec lacks the key."""
     return payload.metadata.get("encoding") == ENCODING
 
 
 class EncryptionCodec(PayloadCodec):
-    """AES-256-GCM; the key's id travels in the metadata and is authenticated with the content."""
+    """AES-256-GCM. The key id is stored in the metadata and authenticated together with the content."""
 
     def __init__(self, keyring: Keyring) -> None:
-        """Encrypt with the newest key of `keyring`. Raises `ValueError` for a ring without keys."""
+        """Encrypt with the newest key of `keyring`. Raises `ValueError` for an empty keyring."""
         if not keyring.keys:
             raise ValueError("payload encryption needs at least one key")
         self._newest, _ = keyring.newest
         self._ciphers = {key_id: AESGCM(secret.get_secret_value()) for key_id, secret in keyring.keys}
 
     async def encode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Encrypt whole payloads, their own metadata included."""
+        """Encrypt payloads together with their metadata."""
         return [self._encrypt(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """Decrypt what this codec encrypted, with whichever key of the ring; pass everything else through.
+        """Decrypt what this codec encrypted, with any key of the keyring; pass everything else through.
 
-        Never raises: anyone with access to the engine can send a signal with garbage in it, and an exception here
-        would stop that workflow's task for good. What cannot be decrypted becomes `{"undecodable": true}`. Under a key
-        id that could be configured and is not, the data is probably sound and the configuration is not: such a payload
-        stays as it is (`needs_another_key`). A signal handler takes it for unreadable; to whom anything else is
-        addressed, `_Converter` raises `UnknownKey`, and the task waits for the key.
+        Never raises: anyone with access to Temporal can send a signal with garbage, and an exception here would block
+        that workflow's task for good. A payload that cannot be decrypted becomes `{"undecodable": true}`. If its key id
+        is valid but not configured, the data is probably sound and the configuration incomplete: the payload stays
+        encrypted (`needs_another_key`). Signal handlers treat it as unreadable; for everything else `_Converter` raises
+        `UnknownKey`, and the task is retried until the key is configured.
         """
         return [self._decrypt(payload) for payload in payloads]
 
@@ -90,7 +90,7 @@ def _undecodable() -> Payload:
 
 
 class _StillEncrypted(EncodingPayloadConverter):
-    """Says which key is missing, where somebody needs what is inside."""
+    """Reports the missing key when the content of a payload is needed."""
 
     @property
     def encoding(self) -> str:
@@ -105,16 +105,16 @@ class _StillEncrypted(EncodingPayloadConverter):
 
 
 class _Converter(CompositePayloadConverter):
-    """Pydantic JSON, as everywhere; and `UnknownKey` for what the codec had to leave encrypted."""
+    """Pydantic JSON, and `UnknownKey` for payloads that the codec had to leave encrypted."""
 
     def __init__(self) -> None:
         super().__init__(*PydanticPayloadConverter().converters.values(), _StillEncrypted())
 
 
 def data_converter(keyring: Keyring) -> DataConverter:
-    """How API, worker, command line and replays turn values into payloads: pydantic JSON, encrypted.
+    """The data converter of API, worker, command line and replays: pydantic JSON, encrypted.
 
-    Failure messages and stack traces are encrypted too, since they quote what failed.
+    Failure messages and stack traces are encrypted as well, since they can quote confidential data.
     """
     return dataclasses.replace(
         pydantic_data_converter,

@@ -1,4 +1,4 @@
-"""Named secret keys, so that a key can be replaced without losing what older ones protected."""
+"""Named secret keys, so that keys can be rotated while data protected by older keys stays readable."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from pydantic import SecretBytes
 
 KEY_BYTES = 32
 KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-"""What a key may be called. Nothing outside this pattern can ever become a key by configuration."""
+"""The pattern of key ids. Nothing else can be configured as a key id."""
 
 
 @dataclass(frozen=True)
 class Keyring:
-    """Keys by id, oldest first; the last one makes new things, all of them read old things.
+    """Keys by id, oldest first. The last one protects new data; all of them read existing data.
 
-    A replaced key stays in the ring as long as anything it protected lives.
+    A replaced key stays in the keyring as long as data protected by it exists.
     """
 
     keys: tuple[tuple[str, SecretBytes], ...]
 
     @property
     def newest(self) -> tuple[str, bytes]:
-        """Id and bytes of the key in use."""
+        """Id and bytes of the current key."""
         key_id, secret = self.keys[-1]
         return key_id, secret.get_secret_value()
 
     def secret(self, key_id: str) -> bytes | None:
-        """The bytes of the key called `key_id`, or None when the ring has no such key."""
+        """The bytes of the key `key_id`, or None when there is no such key."""
         return next((secret.get_secret_value() for known, secret in self.keys if known == key_id), None)
 
     def secrets(self) -> list[bytes]:
@@ -39,9 +39,9 @@ class Keyring:
 
     @classmethod
     def parse(cls, text: str) -> Keyring:
-        """Read `id:base64(32 bytes)`, comma separated, newest last.
+        """Parse comma-separated `id:base64(32 bytes)` entries, newest last.
 
-        Raises `ValueError` that says which entry is wrong; it never repeats the secret.
+        Raises `ValueError` that names the invalid entry without revealing the secret.
         """
         keys: list[tuple[str, SecretBytes]] = []
         for position, entry in enumerate(text.split(","), start=1):

@@ -1,4 +1,4 @@
-"""The token in a mail link: signed, the same every time a mail is sent again, and never stored."""
+"""The token in a mail link: signed, the same whenever a mail is sent again, and never stored."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from crypto.keyring import Keyring
 
 SALT = b"baobei-link.v1"
 LINK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-"""What a link's id may look like: safe in an address, and free of the separator."""
+"""The pattern of link ids: safe in a URL, without the separator."""
 
 LONGEST_TOKEN = 120
 
 
 class ForgedLink(Exception):
-    """This token was not made by us, or its key has been removed."""
+    """The token was not issued by us, or its key has been removed."""
 
 
 def link_token(link_id: str, keyring: Keyring) -> str:
     """The token for `link_id`, signed with the newest key.
 
-    Made of letters, digits, `-`, `_` and one dot, and ends in a letter or digit, so that mail programs do not cut it.
-    Raises `ValueError` for an id that would not survive in an address.
+    Consists of letters, digits, `-`, `_` and one dot, and ends in a letter or digit, so that mail clients do not cut it
+    off. Raises `ValueError` for an id that is not safe in a URL.
     """
     if not LINK_ID.fullmatch(link_id):
         raise ValueError("a link id has 1 to 64 letters, digits, - and _")
@@ -34,12 +34,12 @@ def link_token(link_id: str, keyring: Keyring) -> str:
 
 
 def link_id_of(token: str, keyring: Keyring) -> str:
-    """The id in `token`, signed with any key of the ring. Raises `ForgedLink` for everything else."""
+    """The id in a token signed with any key of the keyring. Raises `ForgedLink` for everything else."""
     link_id, _, signature = token.rpartition(".")
     if not signature or len(token) > LONGEST_TOKEN or not token.isascii() or not LINK_ID.fullmatch(link_id):
         raise ForgedLink("not a link of ours")
-    # Signing again and comparing the whole token accepts exactly one spelling; decoding the signature first, as
-    # `Signer.unsign` does, accepts several (base64 has spare bits). Every key is tried, to take the same time for each.
+    # Signing again and comparing the whole token accepts exactly one encoding; decoding the signature first, as
+    # `Signer.unsign` does, accepts several (base64 has spare bits). All keys are tried, so that timing reveals nothing.
     held = [hmac.compare_digest(_sign(link_id, secret), token) for secret in keyring.secrets()]
     if not any(held):
         raise ForgedLink("not a link of ours")

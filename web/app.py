@@ -1,4 +1,4 @@
-"""The whole HTTP application: the API, and the pages for people beside it."""
+"""The complete HTTP application: the API and the pages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def create_app(
     clock: Clock = now_utc,
     process: Process | None = None,
 ) -> FastAPI:
-    """Builds the application without opening anything before it starts. `process`: how other processes know it."""
+    """The application. Nothing is opened before it starts. `process`: how this process is known to others."""
     app = api_app.create_app(
         settings,
         dossier_page=dossier_page,

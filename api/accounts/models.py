@@ -36,6 +36,8 @@ class ApplicationSummary(BaseModel):
 
 
 class RejectionView(BaseModel):
+    """The rejection of an application, and until when it can be appealed (N10)."""
+
     by: PersonView
     reason: str
     at: datetime
@@ -43,14 +45,14 @@ class RejectionView(BaseModel):
 
 
 class ApplicationView(ApplicationSummary):
-    """One application: where it stands, why, and what comes next."""
+    """An application: its stage, the reasons, and what happens next."""
 
     customer: dict[str, JsonValue]
     form: ApplicationForm
     policy: str
     evidence: list[EvidenceView]
     unusual_names: list[UnusualName] = []
-    """Names with characters that cannot be seen or are not what they seem."""
+    """Names with invisible or confusable characters."""
     eligibility: Eligibility
     tasks: list[OpenTaskView]
     decisions: list[DecisionView]
@@ -60,75 +62,77 @@ class ApplicationView(ApplicationSummary):
     conflicts: list[dict[str, JsonValue]] = []
     account_id: str | None = None
     account_revoked_at: datetime | None = None
-    """R5: when the Named Account that came of it ceased to be one."""
+    """R5: when the resulting Named Account was revoked."""
     what_next: str
     timeline: list[TimelineEntry]
 
 
 # After `ApplicationView`, or pydantic publishes the excluded `Link` as well.
 class FindingView(Finding):
-    """One finding, with what it was found to be in the reader's words. `ruled` names the person."""
+    """A finding with its level and reasons in the reader's language. `ruled` names the person."""
 
     level: Level
     level_label: str
     because: list[str] = []
-    """Every reason in a sentence, the strongest first."""
+    """One sentence per reason, strongest first."""
     links: Annotated[tuple[Link, ...], Field(exclude=True)] = ()
 
 
 class EvidenceView(Evidence):
-    """What one source said, for the reader."""
+    """Evidence from one source, in the reader's language."""
 
     kind_label: str = ""
     source_label: str = ""
     text: str
-    """In a sentence: what was found, that nobody knows anything, or that it could not be asked (N15)."""
+    """One sentence: what was found, that there is no information, or that the source was unavailable (N15)."""
     remarks: list[str] = []
-    """Since when it is another, and what commerce has corrected, each in a sentence (N15, N5)."""
+    """Since when it has changed, and what commerce has corrected; a sentence each (N15, N5)."""
     findings: tuple[FindingView, ...] = ()
     gone: tuple[FindingView, ...] = ()
 
 
 class Submitted(BaseModel):
+    """A new application."""
+
     id: str
     workflow_id: str
     stage: Stage
     conflicts: list[dict[str, JsonValue]] = []
-    """N14: earlier registrations this one collides with, without what is not the applicant's to know."""
+    """N14: earlier registrations that conflict with it, without confidential details."""
     notice: str | None = None
 
 
 class TargetView(BaseModel):
-    """What is to be reached with an account in a period, in RMB (R2, R4)."""
+    """The targets of an account for a period, in RMB (R2, R4)."""
 
     period: str
     contracts: Decimal
     revenue: Decimal
     action_plan: str = ""
     requirements: str = ""
-    """R4: what a half-yearly or yearly review requires beside the figures."""
+    """R4: what a half-yearly or yearly review requires besides the figures."""
     set_by: PersonView
     set_at: datetime
     task_id: str
 
 
 class MonthView(BaseModel):
-    """What an account has brought in in a month, in RMB."""
+    """The results of an account in a month, in RMB."""
 
     month: str
     contracts: Decimal
     signed: Decimal
-    """Of registered projects (U7)."""
+    """From contracts of registered projects (U7)."""
     credits: list[CreditView] = []
-    """D3: who is credited with which part of `signed`."""
+    """D3: the credits for `signed`."""
     other_contracts: Decimal
-    """From the results register, as revenue and payments."""
+    """From the results register, as are revenue and payments."""
     revenue: Decimal
     payments: Decimal
 
 
 class SaidView(BaseModel):
-    """What somebody has said or decided of an account in a review."""
+    """A statement or decision about an account in a review."""
 
     review_id: str
     task_id: str
@@ -141,28 +145,28 @@ class SaidView(BaseModel):
 
 
 class AccountView(BaseModel):
-    """One Named Account."""
+    """A Named Account."""
 
     id: str
     application_id: str
     name: str
     kind: str
     live: bool
-    """False once it was revoked (R5): the customer is a Non Named Account then."""
+    """False once revoked (R5); the customer is then a Non Named Account."""
     status_label: str
     salesperson: PersonView
     department: str | None = None
     related_parties: list[dict[str, JsonValue]]
     promised: dict[str, JsonValue]
-    """What its application promised for a year (N1)."""
+    """The forecast for a year in its application (N1)."""
     activated_at: datetime
     revoked_at: datetime | None = None
     approved_by_general_manager: bool
     projects: list[ProjectSummary] = []
-    """Those under the account that the viewer may see; this and what follows only where one account is read."""
+    """The account's projects that you may see. Lists omit this field and all below."""
     targets: list[TargetView] = []
-    """By period, the last set first."""
+    """By period, the latest first."""
     results: list[MonthView] = []
-    """Month by month, the newest first."""
+    """By month, newest first."""
     reviews: list[SaidView] = []
-    """What was said and decided of it, the newest first."""
+    """Statements and decisions about the account, newest first."""

@@ -1,4 +1,4 @@
-"""The key set of the token issuer: fetched once for all who wait for it, and answered from memory by everybody else."""
+"""The key set of the token issuer: one fetch for all requests that wait for it, cached for all others."""
 
 from __future__ import annotations
 
@@ -11,23 +11,26 @@ from api.problems import Unavailable
 from domain.refusals import RefusalCode
 
 FETCH_SECONDS = 5.0
-"""How long the issuer may take to answer."""
-BELIEVED_SECONDS = 300.0
-"""How long a key set counts: a key that the issuer withdrew is believed no longer than that."""
+"""Time limit for the issuer's response."""
+TRUSTED_SECONDS = 300.0
+"""How long a key set is trusted, and so how long a key that the issuer withdrew still counts."""
 RENEWED_SECONDS = 150.0
-"""From this age on a key set is renewed beside the requests, so that a slow issuer holds nobody up."""
+"""Age from which a key set is renewed in the background, so that a slow issuer delays no request."""
 COOL_DOWN_SECONDS = 30.0
-"""Until the issuer is asked again for a key that it did not have, or beside the requests after it gave no answer."""
-AWAY_SECONDS = 5.0
-"""Until it is asked again after it gave no answer, where somebody has to wait for it."""
+"""Minimum time between two fetches for an unknown key, or for a renewal in the background after a failure."""
+RETRY_SECONDS = 5.0
+"""Minimum time until the next fetch after a failure, while requests cannot be served without it."""
 
 
 class IssuerKeys:
-    """Keys by their id. Tokens name whatever id they like, so an unknown one costs nobody else anything: one fetch at a
-    time, and after each a pause."""
+    """The issuer's keys by id.
+
+    A token can name any key id, so unknown ids must not slow down other requests: there is one fetch at a time, with a
+    pause after each.
+    """
 
     def __init__(self, url: str) -> None:
-        # It follows no redirection and keeps nothing here: what it keeps it guards with a lock, during the fetch too.
+        # It follows no redirects. Its own cache is off: it is guarded by a lock that is held during the fetch.
         self._client = PyJWKClient(url, cache_jwk_set=False, timeout=FETCH_SECONDS)
         self._set: PyJWKSet | None = None
         self._keys: dict[str, PyJWK] = {}
@@ -36,18 +39,18 @@ class IssuerKeys:
 
     @property
     def held(self) -> PyJWKSet | None:
-        """The key set, while it is not too old to be believed."""
-        return self._set if time.monotonic() - self._fetched_at < BELIEVED_SECONDS else None
+        """The key set, while it is not too old to be trusted."""
+        return self._set if time.monotonic() - self._fetched_at < TRUSTED_SECONDS else None
 
     async def key(self, key_id: str) -> PyJWK | None:
-        """The issuer's key of that id, None when it has none. Raises `Unavailable` when the key set cannot be had."""
+        """The issuer's key of that id, or None. Raises `Unavailable` when the key set cannot be fetched."""
         if self.held is None:
-            if self._since_tried() >= AWAY_SECONDS or self._flight:
+            if self._since_tried() >= RETRY_SECONDS or self._flight:
                 await self._fetched()
         elif key_id not in self._keys:
             if self._since_tried() >= COOL_DOWN_SECONDS or self._flight:
                 await self._fetched()
-            elif self._tried_at > self._fetched_at:  # it gave no answer: the key may be one that it has made since
+            elif self._tried_at > self._fetched_at:  # the last fetch failed: the key may be a new one
                 raise Unavailable(RefusalCode.ISSUER_AWAY)
         elif time.monotonic() - self._fetched_at >= RENEWED_SECONDS and self._since_tried() >= COOL_DOWN_SECONDS:
             self._begin()
@@ -64,17 +67,17 @@ class IssuerKeys:
         return self._flight
 
     async def _fetched(self) -> None:
-        """Wait for the fetch under way, or for a new one. Raises `Unavailable` when it brings nothing."""
+        """Wait for the fetch in progress, or start one. Raises `Unavailable` when it fails."""
         await asyncio.shield(self._begin())
         if self._tried_at > self._fetched_at:
             raise Unavailable(RefusalCode.ISSUER_AWAY)
 
     async def _fetch(self) -> None:
         try:
-            async with asyncio.timeout(FETCH_SECONDS):  # the client's own is for each read
-                # In a thread: in the embedded mode it comes from this very process.
+            async with asyncio.timeout(FETCH_SECONDS):  # the client's own time-out applies to each read
+                # In a thread: in embedded mode this very process serves the key set.
                 found = await asyncio.to_thread(self._client.get_jwk_set)
-        except Exception:  # whatever it answered, it was no key set
+        except Exception:  # any failure means there is no usable key set
             self._tried_at = time.monotonic()
         else:
             self._set = found

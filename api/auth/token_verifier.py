@@ -1,4 +1,4 @@
-"""Who speaks: a bearer token's signature, issuer, audience and expiry, mapped to a person of the organisation."""
+"""The authenticated user: checks a bearer token and maps its login to a person of the organisation."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from runtime.settings import Settings
 ALGORITHMS = ("RS256", "ES256")
 LEEWAY_SECONDS = 30
 CHALLENGE = {"WWW-Authenticate": "Bearer"}
-MOST_BELIEVED = 2000
-"""Tokens remembered as verified."""
+MOST_CACHED = 2000
+"""Maximum number of cached verified tokens."""
 
 
 class VerifiedToken(NamedTuple):
-    """What a verified token says."""
+    """The claims used of a verified token."""
 
     login: str
     expires: int
@@ -31,36 +31,36 @@ class VerifiedToken(NamedTuple):
 
 
 class TokenVerifier:
-    """Verifies tokens against the issuer's key set, which it fetches and keeps; new keys are found by their id."""
+    """Verifies tokens against the issuer's key set, and caches verified tokens."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keys = IssuerKeys(settings.oidc_jwks_url)
-        # Verified tokens, believed no longer than the key set they were verified with: one request in many verifies.
-        self._believed: dict[str, VerifiedToken] = {}
-        self._believed_by: PyJWKSet | None = None
+        # Verified tokens, cached no longer than the key set they were verified with.
+        self._cached: dict[str, VerifiedToken] = {}
+        self._verified_with: PyJWKSet | None = None
 
     async def login_of(self, token: str | None) -> str:
-        """The login a valid token names. Raises `Refusal` 401, or `Unavailable` when the key set cannot be had."""
+        """The login of a valid token. Raises `Refusal` 401, or `Unavailable` when the key set cannot be fetched."""
         if token is None or not token.strip():
             raise Refusal(401, RefusalCode.TOKEN_MISSING, headers=CHALLENGE)
         token = token.strip()
         held = self._keys.held
-        if held is not self._believed_by:
-            self._believed, self._believed_by = {}, held
-        known = self._believed.get(token)
+        if held is not self._verified_with:
+            self._cached, self._verified_with = {}, held
+        known = self._cached.get(token)
         if known is None or known.expires <= time.time() - LEEWAY_SECONDS:
-            known = self._read(await self._verified(token))
-            if held is not None and held is self._believed_by is self._keys.held:
-                self._believe(token, known)
+            known = self._claims(await self._verified(token))
+            if held is not None and held is self._verified_with is self._keys.held:
+                self._cache(token, known)
         return known.login
 
-    def _believe(self, token: str, known: VerifiedToken) -> None:
-        if len(self._believed) >= MOST_BELIEVED:
-            del self._believed[next(iter(self._believed))]  # the one remembered longest
-        self._believed[token] = known
+    def _cache(self, token: str, known: VerifiedToken) -> None:
+        if len(self._cached) >= MOST_CACHED:
+            del self._cached[next(iter(self._cached))]  # the oldest entry
+        self._cached[token] = known
 
-    def _read(self, claims: dict[str, Any]) -> VerifiedToken:
+    def _claims(self, claims: dict[str, Any]) -> VerifiedToken:
         login = claims.get(self._settings.oidc_person_claim)
         if not isinstance(login, str) or not login:
             raise Refusal(401, RefusalCode.TOKEN_INVALID, headers=CHALLENGE)
@@ -83,12 +83,12 @@ class TokenVerifier:
         except ExpiredSignatureError:
             raise Refusal(401, RefusalCode.TOKEN_EXPIRED, headers=CHALLENGE) from None
         except (PyJWTError, LookupError, ValueError, TypeError, RecursionError):
-            # LookupError: no key is named. TypeError: a key of another kind than `alg`.
+            # LookupError: the token names no key. TypeError: the key does not fit `alg`.
             raise Refusal(401, RefusalCode.TOKEN_INVALID, headers=CHALLENGE) from None
 
 
 def person_of(login: str, organisation: Organisation) -> Person:
-    """The active person who goes by `login`. Raises `Refusal` 403."""
+    """The active person with this login. Raises `Refusal` 403."""
     person = organisation.by_login.get(login)
     if person is None:
         raise Refusal(403, RefusalCode.PERSON_UNKNOWN)

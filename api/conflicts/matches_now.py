@@ -1,4 +1,4 @@
-"""What a registration may be in conflict with at the moment somebody looks, before it is decided (P2, P4, A5)."""
+"""The current matches of a registration, searched while a user waits (P2, P4, A5)."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from domain.subject import Subject, SubjectType
 MOST_PAIRS: Final = 20_000
 SECONDS: Final = 1.6
 PATIENCE_SECONDS: Final = 0.6
-"""What a look while somebody waits for the answer may cost: three seconds, whatever is asked. See `Budget`."""
+"""The budget of a search while a user waits: at most three seconds for any input. See `Budget`."""
 _DECIDED_ON_MATCHES = frozenset({ProjectStage.APPROVAL, ProjectStage.OBJECTION})
 
 
 async def look(
     connection: AsyncConnection, asked: Asked, *, now: datetime, bounds: Matching
 ) -> tuple[tuple[Found, ...], list[str]]:
-    """What is registered, and the names that nothing near was looked for: with too much going on, all of them."""
+    """What is registered, and the names without a search for similar ones; under heavy load, all names."""
     budget = Budget(MOST_PAIRS, SECONDS, PATIENCE_SECONDS)
     try:
         return await detect(connection, asked, REGISTERED, now=now, bounds=bounds, budget=budget), budget.left_out
@@ -39,9 +39,9 @@ async def look(
 async def matches_now(
     connection: AsyncConnection, row: ProjectRow, *, now: datetime | None, bounds: Matching
 ) -> tuple[Match, ...]:
-    """What was found, each as it stands; with `now` also what was registered since, while somebody is to decide on it.
+    """The recorded matches in their current state. With `now`, and while a decision is pending, also newer ones.
 
-    Nothing is kept: the process does that itself when somebody is asked or reminded.
+    Nothing is stored: the process does that when it asks or reminds assignees.
     """
     kept = await as_they_are(connection, await projects.matches_of(connection, row.id, row.round))
     if now is None or row.stage not in _DECIDED_ON_MATCHES:
@@ -49,5 +49,5 @@ async def matches_now(
     asked = Asked.of(row.form, Subject(type=SubjectType.PROJECT, id=row.id))
     found, _ = await look(connection, asked, now=now, bounds=bounds)
     known = {(match.subject_type, match.subject_id) for match in kept}
-    fresh, _ = closest([one for one in without_origin(found) if one.key not in known])
+    fresh, _ = closest([match for match in without_origin(found) if match.key not in known])
     return (*kept, *await described(connection, fresh))

@@ -13,7 +13,7 @@ from domain.conflicts.verdict import Level
 
 
 class RuledView(BaseModel):
-    """What somebody has said of a match, which stands until one of the two changes."""
+    """A ruling on a match. It becomes void when either side changes."""
 
     ruling: Ruling
     ruling_label: str
@@ -23,16 +23,17 @@ class RuledView(BaseModel):
 
 
 class ConflictMatch(BaseModel):
-    """Something registered that may be the same, or belong to it.
+    """A registration that may be for the same company or project, or for a related one.
 
-    What the caller may not see is `masked`: that there is something, how close, and whom to ask; nothing else (X2).
+    A match that you may not see is `masked`: it says that there is one, how close it is and whom to ask, and nothing
+    else (X2).
     """
 
     kind: str
-    """account, application, project or earlier_project (imported from before Baobei)"""
+    """account, application, project or earlier_project (imported; older than Baobei)"""
     id: str | None
     name: str | None
-    """The customer, or the project."""
+    """The name of the customer or the project."""
     customer_name: str | None = None
     salesperson: PersonView | None = None
     status: str | None = None
@@ -44,26 +45,26 @@ class ConflictMatch(BaseModel):
     score: float | None = None
     """0 to 1, for ordering."""
     because: list[str]
-    """Every reason in a sentence, the strongest first."""
+    """One sentence per reason, strongest first."""
     masked: bool = False
     ruled: RuledView | None = None
-    """What somebody has said of it before; one that is cleared does not count in the verdict."""
+    """An earlier ruling. A cleared match does not count in the verdict."""
 
 
 class ConflictCheck(BaseModel):
-    """What the conflict detection says at this moment. Nothing is kept, and nothing is decided by it."""
+    """The current result of conflict detection. It is not stored and decides nothing."""
 
     verdict: Level
-    """The closest of the matches."""
+    """The level of the closest match."""
     verdict_label: str
     notice: str
-    """The verdict in a sentence: what it means, and what to do."""
+    """What the verdict means, and what to do."""
     matches: list[ConflictMatch]
-    """The first registered first (A5)."""
+    """In order of registration (A5)."""
     more: int = 0
-    """How many further matches were left out, the weakest."""
+    """How many weaker matches were omitted."""
     not_compared: list[str] = []
-    """Names that were looked for only by themselves and by their codes, because too many registrations are like those
-    asked about or too many people ask at once; ask again for these alone."""
+    """Names searched by exact name and code only, because too many registrations are similar or the system is busy.
+    Check these names separately."""
     unusual_names: list[UnusualName] = []
-    """Names with characters that cannot be seen or are not what they seem."""
+    """Names with invisible or confusable characters."""

@@ -11,7 +11,7 @@ from domain.accounts.evidence import EvidenceKind
 
 
 class Stored(BaseModel):
-    """202: durable, not recorded yet."""
+    """The request is durably stored and not recorded yet. Get the result from `/receipts/{receipt}`."""
 
     receipt: str
     status: Literal["stored"] = "stored"
@@ -21,7 +21,7 @@ class Stored(BaseModel):
 
 
 class Result(BaseModel):
-    """200: recorded."""
+    """The request is recorded."""
 
     receipt: str
     status: Literal["accepted"] = "accepted"
@@ -29,14 +29,16 @@ class Result(BaseModel):
     task: str | None = None
     choice: str | None = None
     number: int | None = None
-    """U1: which update of its project this one is."""
+    """U1: the number of this update within its project."""
     next_events: list[dict[str, JsonValue]] | None = None
-    """U5: what happens by itself from here on, unless the project is updated again."""
+    """U5: what happens automatically from now on, unless the project is updated again."""
     changed: list[EvidenceKind] | None = None
-    """N15: the kinds of evidence that are not what those saw who were asked last."""
+    """N15: the kinds of evidence that have changed since the current assignees were asked."""
 
 
 class ReceiptView(BaseModel):
+    """The result of a request that you sent: stored, accepted or refused."""
+
     receipt: str
     status: Literal["stored", "accepted", "refused"]
     detail: str

@@ -42,7 +42,7 @@ class ProjectSummary(BaseModel):
 
 
 class MatchView(BaseModel):
-    """What a registration may be in conflict with, and what A5 weighs: who was first, the vendor, familiarity."""
+    """A registration that may conflict with this one, with what A5 weighs: order, vendor position, relationship."""
 
     subject_type: str
     subject_id: str
@@ -55,27 +55,27 @@ class MatchView(BaseModel):
     level_label: str
     score: float
     because: list[str]
-    """Every reason in a sentence, the strongest first."""
+    """One sentence per reason, strongest first."""
     because_label: str
     ruled: RuledView | None = None
     amount: Decimal | None = None
     vendor_registered: bool | None = None
     vendor_position: str = ""
-    """What the vendor says of who should do the project."""
+    """Whom the vendor supports."""
     named_since: datetime | None = None
-    """Since when it goes by this name, where that is later than its registration."""
+    """Since when it has this name, if later than its registration."""
     relationship: str = ""
     live: bool
     earlier: bool
 
 
 class WeighedView(BaseModel):
-    """A5: one side of what is weighed: its place in the order of registration, the vendor's position, familiarity."""
+    """One of the registrations weighed by A5: its place in the order, the vendor's position, the relationship."""
 
     order: int
-    """1 was registered first."""
+    """1 for the earliest registration."""
     own: bool
-    """The registration that is asked about."""
+    """Whether it is the project itself."""
     subject_type: str
     subject_id: str
     name: str
@@ -89,7 +89,7 @@ class WeighedView(BaseModel):
 
 
 class UpdateView(BaseModel):
-    """U1: one weekly update. What it does not name stayed as it was."""
+    """A weekly update (U1). Fields it does not set are unchanged."""
 
     number: int
     person: PersonView
@@ -104,7 +104,7 @@ class UpdateView(BaseModel):
 
 
 class NextEvent(BaseModel):
-    """Something that happens by itself at its time, unless somebody prevents it."""
+    """An event that happens automatically at its time, unless somebody prevents it."""
 
     at: datetime
     what: str
@@ -114,7 +114,7 @@ class NextEvent(BaseModel):
 
 
 class ProjectView(ProjectSummary):
-    """One project: where it stands, why, what comes next by itself and what prevents it."""
+    """A project: its stage, the reasons, what happens next automatically, and what prevents it."""
 
     customer: dict[str, JsonValue]
     end_user: dict[str, JsonValue] | None = None
@@ -128,26 +128,25 @@ class ProjectView(ProjectSummary):
     objection: dict[str, JsonValue] | None = None
     loss: dict[str, JsonValue] | None = None
     contract_application: dict[str, JsonValue] | None = None
-    """U7: what the salesperson has handed in; `sent_back` says why commerce did not take it."""
+    """U7: what the salesperson has submitted; `sent_back` says why commerce returned it."""
     contract: dict[str, JsonValue] | None = None
-    """U7: what commerce has received; `corrections` hold every amount that was replaced."""
+    """U7: what commerce has received; `corrections` lists every replaced amount."""
     end_reason: dict[str, JsonValue] | None = None
     credits: list[CreditView] = []
-    """D3: who is credited with which part of the contract, or of the expected amount while there is none."""
+    """D3: the credits for the contract or, before there is one, for the expected amount."""
     dispute: DisputeView | None = None
-    """The newest one."""
+    """The latest dispute."""
     unusual_names: list[UnusualName] = []
-    """Names with characters that cannot be seen or are not what they seem."""
+    """Names with invisible or confusable characters."""
     matches: list[MatchView] = []
-    """What was found in this round; only for those who decide (X2)."""
+    """The matches found in this round; for deciders only (X2)."""
     weaker_matches: int = 0
-    """How many further ones were left out, the weakest."""
+    """How many weaker matches were omitted."""
     weighed: list[WeighedView] = []
-    """A5: this registration and everything it may be in conflict with, side by side, the first registered first; only
-    for those who decide."""
+    """A5: this registration and all its matches, in order of registration; for deciders only."""
     not_compared: list[str] = []
-    """Companies that were looked for only by their name and code, because too many registrations are like them; ask
-    for near ones at `/conflicts/check`."""
+    """Companies searched by exact name and code only, because too many registrations are similar. Use
+    `/conflicts/check` to find similar names."""
     updates: list[UpdateView] = []
     """Newest first."""
     tasks: list[OpenTaskView]
@@ -159,7 +158,7 @@ class ProjectView(ProjectSummary):
 
 
 class Registered(BaseModel):
-    """A project that has just been registered (P1, P4), or registered anew (U6)."""
+    """A new registration (P1, P4), or one that resumes a shelved project (U6)."""
 
     id: str
     workflow_id: str
@@ -169,7 +168,7 @@ class Registered(BaseModel):
 
 
 class CheckedProject(BaseModel):
-    """As much of a project as whoever checks its number is told."""
+    """What the check of a number reveals about its project."""
 
     id: str
     name: str
@@ -178,7 +177,7 @@ class CheckedProject(BaseModel):
 
 
 class NumberCheck(BaseModel):
-    """P9: whether a project number counts for what it is shown for, and why."""
+    """Whether a project number is valid for the purpose, and why (P9)."""
 
     allowed: bool
     reason: str

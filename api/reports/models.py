@@ -1,4 +1,4 @@
-"""Reports as the API shows them: the rows, and what they add up to (U1, U9, R2–R4, R6)."""
+"""Response models of reports: rows and totals (U1, U9, R2–R4, R6)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ ReportName = Literal["weekly-digest", "forecast", "accounts"]
 
 
 class ReportEntry(BaseModel):
-    """A report that there is."""
+    """A report in a list."""
 
     kind: ReportName
     period: Period
@@ -82,7 +82,7 @@ class ForecastLine(ForecastRow):
 
 
 class AccountLine(BaseModel):
-    """One account in one period, in RMB; shares of one where something was to be reached."""
+    """An account in a period. Amounts are in RMB; attainment is a fraction of the target, null without one."""
 
     account: str
     customer: str
@@ -94,37 +94,37 @@ class AccountLine(BaseModel):
     target_revenue: Decimal
     target_source: TargetSource
     counted: tuple[str, ...] | None = None
-    """R7: the months over which target and results are counted; null in a report of before this was kept."""
+    """R7: the months for which target and results count; null in older reports."""
     contracts: Decimal
     signed: Decimal
     other_contracts: Decimal
     revenue: Decimal
     payments: Decimal
     credits: tuple[Credit, ...]
-    """D3: who is credited with which part of `contracts`."""
+    """D3: the credits for `contracts`."""
     not_counted: Decimal
-    """Contracts since it is an account, received before the first month that is counted."""
+    """Contracts of the account received before the first counted month."""
     contracts_attained: Decimal | None
     revenue_attained: Decimal | None
     standing: Standing
     plan: str
     requirements: str
-    """R4: what was required for the year."""
+    """R4: the requirements for the year."""
     plan_progress: tuple[PlanProgress, ...]
     proposal: Proposal | None = None
-    """R4: for those who look at a half-year or a year of others."""
+    """R4: in half-yearly and yearly reports, for readers responsible for others' accounts."""
 
 
 class _View(BaseModel):
     period: Period
     made_at: datetime
     as_of: datetime | None = None
-    """U1, U9: stages, amounts and days of expected signing are those of this moment; responsible people and splits
-    those of `made_at`. Null where everything is that of `made_at`."""
+    """U1, U9: the time of the stages, amounts and expected signing dates; salespeople and splits are as of `made_at`.
+    Null if everything is as of `made_at`."""
     department: str | None = None
-    """When one department was asked for."""
+    """The requested department, if any."""
     missed: tuple[MissedStep, ...]
-    """R6: what was not done of the reviews that closed before."""
+    """R6: the steps missed in the reviews that closed before."""
 
 
 class DigestView(_View):
@@ -134,7 +134,7 @@ class DigestView(_View):
     rows: list[DigestLine]
     totals: DigestTotals
     credited: Decimal
-    """D3: what of the amount is credited to the people whose part of the report this is."""
+    """D3: the part of the amount credited to the people of this part of the report."""
 
 
 class ForecastView(_View):
@@ -144,18 +144,18 @@ class ForecastView(_View):
     rows: list[ForecastLine]
     totals: ForecastTotals
     credited: Decimal
-    """D3: what of the amount is credited to the people whose part of the report this is."""
+    """D3: the part of the amount credited to the people of this part of the report."""
     approved_since: ForecastTotals
-    """What of `totals` was approved after `as_of`: those rows say so."""
+    """The part of `totals` approved after `as_of`; those rows are marked."""
     by_stage: tuple[Group[ForecastTotals], ...]
     by_department: tuple[Group[ForecastTotals], ...]
     by_salesperson: tuple[Group[ForecastTotals], ...]
     by_month: tuple[Group[ForecastTotals], ...]
     compared_with: str
-    """The month of the forecast before; empty when this is the first."""
+    """The month of the previous forecast; empty in the first."""
     changes: tuple[ChangeRow, ...]
     change: Decimal
-    """What the changes add up to: this forecast's amount minus that of the one before."""
+    """The sum of the changes: the amount of this forecast minus that of the previous one."""
 
 
 class AccountsView(_View):
@@ -168,15 +168,15 @@ class AccountsView(_View):
     by_salesperson: tuple[Group[AccountTotals], ...]
     near_target: Decimal
     contracts: tuple[ContractRow, ...]
-    """D3: the contracts that count for these accounts, and those in which the caller has a share."""
+    """D3: the contracts that count for these accounts, and those in which you have a share."""
 
 
 ReportView = DigestView | ForecastView | AccountsView
 
 
 def report_view(report: Report, scope: Scope, department: str | None, *, proposals: bool) -> ReportView:
-    """A report, already cut to what the caller may see: `scope`, or of it one department."""
-    same = {
+    """The response model of a report that is already cut down to `scope`, or to one department of it."""
+    shared = {
         "period": report.period,
         "made_at": report.made_at,
         "as_of": report.as_of,
@@ -188,12 +188,12 @@ def report_view(report: Report, scope: Scope, department: str | None, *, proposa
             lines = [DigestLine.model_validate(_line(row)) for row in digest_rows]
             credited = credited_to(digest_rows, scope, department)
             return DigestView.model_validate(
-                {**same, "rows": lines, "totals": digest_totals(digest_rows), "credited": credited}
+                {**shared, "rows": lines, "totals": digest_totals(digest_rows), "credited": credited}
             )
         case SalesForecast(rows=rows):
             return ForecastView.model_validate(
                 {
-                    **same,
+                    **shared,
                     "rows": [ForecastLine.model_validate(_line(row)) for row in rows],
                     "totals": forecast_totals(rows),
                     "credited": credited_to(rows, scope, department),
@@ -210,7 +210,7 @@ def report_view(report: Report, scope: Scope, department: str | None, *, proposa
         case AccountStatistics():
             return AccountsView.model_validate(
                 {
-                    **same,
+                    **shared,
                     "rows": [_account(row, report, proposals) for row in report.rows],
                     "totals": account_totals(report.rows, report.near_target),
                     "by_department": accounts_by_department(report),
@@ -222,17 +222,17 @@ def report_view(report: Report, scope: Scope, department: str | None, *, proposa
 
 
 def _line(row: CreditedRow) -> dict[str, Any]:
-    """D3: a row with the credits of everybody, also where a report of before has kept none."""
+    """D3: a row with everybody's credits, computed for older reports that do not contain them."""
     return {**dict(row), "credits": row.credited}
 
 
 def shows_proposals(rhythm: Rhythm, *, of_others: bool) -> bool:
-    """R4: what the system proposes is for those who decide of others' accounts, when it is decided."""
+    """R4: proposals are for those who decide about others' accounts, in the periods in which they decide."""
     return of_others and rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
 
 
 def _account(row: AccountFigures, report: AccountStatistics, proposals: bool) -> AccountLine:
-    more = {
+    derived = {
         "contracts": row.contracts,
         "credits": row.credited,
         "contracts_attained": attainment(row.contracts, row.target_contracts),
@@ -240,4 +240,4 @@ def _account(row: AccountFigures, report: AccountStatistics, proposals: bool) ->
         "standing": standing_of(row, report.near_target),
         "proposal": row.proposal if proposals else None,
     }
-    return AccountLine.model_validate({**dict(row), **more})
+    return AccountLine.model_validate({**dict(row), **derived})

@@ -24,8 +24,8 @@ class ReviewView(BaseModel):
     stage_label: str
     opened_at: datetime
     closes_at: datetime
-    """R6: until when it can be answered."""
+    """R6: the latest time to answer."""
     sets_for: str | None = None
     """The period that targets are set for (R2, R4)."""
     what_next: str = ""
-    """Who is asked, until when, and what follows by itself (R6)."""
+    """Who is asked, until when, and what happens automatically then (R6)."""

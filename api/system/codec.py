@@ -1,4 +1,4 @@
-"""Payloads as the Temporal UI writes them, encoded or decoded."""
+"""Encodes and decodes payloads in the format of the Temporal UI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from domain.refusals import RefusalCode
 
 
 class CodecPayload(BaseModel):
-    """A payload as Temporal's UI writes it: protobuf JSON."""
+    """A payload in the format of the Temporal UI: protobuf JSON."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -24,16 +24,16 @@ class CodecPayload(BaseModel):
 
 
 class CodecBody(BaseModel):
-    """What the Temporal UI sends to be decoded."""
+    """Payloads to encode or decode, or the result."""
 
     model_config = ConfigDict(extra="ignore")
 
-    # Left out when there is nothing to encode: a query without arguments from the command line.
+    # Omitted when there is nothing to encode, e.g. by a query without arguments from the command line.
     payloads: Annotated[list[CodecPayload], Field(max_length=2000)] = []
 
 
 async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encode", "decode"]) -> CodecBody:
-    """The payloads of `body` after `coder`. Raises `Refusal` 422 for what is not base64 or needs a key we lack."""
+    """The payloads of `body` after `coder`. Raises `Refusal` 422 for invalid base64 or a missing key."""
     try:
         payloads = [
             Payload(
@@ -42,10 +42,10 @@ async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encod
             )
             for payload in body.payloads
         ]
-        done = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
+        recoded = await (coder.encode(payloads) if direction == "encode" else coder.decode(payloads))
     except ValueError:
         raise Refusal(422, RefusalCode.UNREADABLE) from None
-    if direction == "decode" and any(map(needs_another_key, done)):
+    if direction == "decode" and any(map(needs_another_key, recoded)):
         raise Refusal(422, RefusalCode.UNREADABLE)
     return CodecBody(
         payloads=[
@@ -53,6 +53,6 @@ async def recode(body: CodecBody, coder: PayloadCodec, direction: Literal["encod
                 metadata={name: base64.b64encode(value).decode() for name, value in payload.metadata.items()},
                 data=base64.b64encode(payload.data).decode(),
             )
-            for payload in done
+            for payload in recoded
         ]
     )

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, its figures; and the codec for the operators' Temporal UI."""
+"""Routes for operators: health, readiness, metrics, and the codec of the Temporal UI."""
 
 from __future__ import annotations
 
@@ -29,31 +29,31 @@ router = APIRouter(tags=["system"])
 
 
 class Health(BaseModel):
-    """The process answers."""
+    """The API process is running."""
 
     status: str
 
 
 class Readiness(BaseModel):
-    """What the product needs, and whether each is there."""
+    """Which of the required services are available."""
 
     temporal: bool
     postgresql: bool
     worker: bool
     processes_standing: int = 0
-    """Processes that have had nobody to ask for more than a minute where somebody is to be asked, or where they look
-    something up and go on. The product answers, so this alone does not make it unready; look at the worker's log."""
+    """Processes that have had no open task for more than a minute, in a stage in which somebody should have one or in
+    which they should proceed automatically. This alone does not make the product unready; see the worker's log."""
 
 
 @router.get("/healthz", response_model=Health)
 async def healthz() -> Any:
-    """The process answers."""
+    """Check that the API process responds."""
     return Health(status="ok")
 
 
 @router.get("/readyz", response_model=Readiness, responses={503: {"model": Readiness}})
 async def readyz(state: StateDep) -> Any:
-    """Temporal, PostgreSQL, a worker polling."""
+    """Check that Temporal and PostgreSQL are available and that a worker is polling."""
     temporal = worker = postgresql = False
     standing = 0
     try:
@@ -80,7 +80,7 @@ async def readyz(state: StateDep) -> Any:
 
 @router.get("/metrics", response_class=PlainTextResponse)
 async def metrics(state: StateDep) -> Any:
-    """Prometheus figures of this process, and of what waits: the alert that catches every silent failure."""
+    """Prometheus metrics of this process and of everything that is waiting, for alerts on silent failures."""
     try:
         async with transaction(state.engine) as connection:
             waiting = await lists.waiting_now(connection, state.clock())
@@ -94,7 +94,10 @@ async def metrics(state: StateDep) -> Any:
 async def codec(
     direction: Literal["encode", "decode"], body: CodecBody, state: StateDep, viewer: ViewerDep, request: Request
 ) -> Any:
-    """X2: what an authorised operator's Temporal UI needs to show encrypted histories. Every use is recorded."""
+    """Encode or decode payloads, so that an authorised operator's Temporal UI can show encrypted histories (X2).
+
+    Every use is recorded.
+    """
     if not may_decode(viewer.person):
         raise Refusal(403, RefusalCode.FORBIDDEN)
     async with transaction(state.engine) as connection:

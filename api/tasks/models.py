@@ -15,25 +15,27 @@ from domain.tasks.task import Choice, FieldSpec, TaskKind, TaskStatus
 
 
 class SubjectView(BaseModel):
+    """The subject of a task."""
+
     type: Literal["application", "project", "review"]
     id: str
     title: str
 
 
 class OptionView(BaseModel):
-    """One person or registration that a field may name."""
+    """An option of a field: a person, a registration or a value."""
 
     id: str
     label: str
 
 
 class FieldView(FieldSpec):
-    """A field with its label, and the names of what may be chosen, in the reader's language."""
+    """A field with its label and the labels of its options, in the reader's language."""
 
     label: str
     named: list[OptionView] = []
     columns: tuple[FieldView, ...] = ()
-    """Of rows: what each row holds beside its id."""
+    """For `rows`: the fields of each row besides its id."""
 
 
 class ChoiceView(Choice):
@@ -61,14 +63,14 @@ class TaskSummary(BaseModel):
 
 
 class TaskView(TaskSummary):
-    """One task with everything to decide on."""
+    """A task with everything needed to decide."""
 
     asked: list[AskedView]
     note: dict[str, JsonValue] | None = None
     application: ApplicationView | None = None
-    """The subject, where it is an application."""
+    """The subject, if it is an application."""
     project: ProjectView | None = None
-    """The subject, where it is a project."""
+    """The subject, if it is a project."""
     review: ReviewView | None = None
-    """The subject, where it is a review; `note` has its accounts with plan, figures and what was said."""
+    """The subject, if it is a review; `note` has its accounts with plan, figures and statements."""
     decision: DecisionView | None = None

@@ -1,4 +1,4 @@
-"""Words and names that depend on what a task is about: an application, a project and its disputes, or a review."""
+"""Text keys, labels and names that depend on the subject of a task: application, project or review."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ _PEOPLE: Final = frozenset({"participants"})
 
 
 def task_rule(kind: TaskKind, subject: str) -> str:
-    """The rule a task carries out."""
+    """The rule that the task implements."""
     if subject == SubjectType.REVIEW:
         return REVIEW_TASK_RULES[kind]
     return PROJECT_TASK_RULES[kind] if subject == SubjectType.PROJECT else RULES[kind]
 
 
 def task_key(kind: TaskKind, subject: str, part: str) -> str:
-    """Text key of a task's `title` or `question`. A held project is completed in other words than a returned
-    application."""
+    """Text key of a task's `title` or `question`. The text for completing a held project differs from that for a
+    returned application."""
     return _key("task", kind, subject, part)
 
 
 def choice_key(kind: TaskKind, subject: str, choice: str) -> str:
-    """Text key of what may be answered."""
+    """Text key of a choice."""
     return _key("choice", kind, subject, choice)
 
 
 def field_label(spec: FieldSpec, subject: str, texts: Texts) -> str:
-    """What a field beside the reason is called."""
+    """The label of a field other than the reason."""
     if subject == SubjectType.REVIEW:
         return column_label(spec.name, texts)
     if noted := next((kind for kind in EvidenceKind if spec.name == note_field(kind)), None):
@@ -53,7 +53,7 @@ def field_label(spec: FieldSpec, subject: str, texts: Texts) -> str:
 
 
 def with_people(value: Any, organisation: Organisation) -> Any:
-    """`value` with `{id, name}` wherever it names a person by id, or by id and name in the record's way."""
+    """`value` with `{id, name}` for every person that it refers to by id, or by the record's `{person, name}`."""
     if isinstance(value, Mapping):
         if set(value) == {"person", "name"}:
             return {"id": value["person"], "name": value["name"]}
@@ -67,8 +67,8 @@ def with_people(value: Any, organisation: Organisation) -> Any:
 def _named(name: str, value: Any, organisation: Organisation) -> Any:
     if isinstance(value, str) and name in _PERSON:
         return {"id": value, "name": organisation.name_of(value)}
-    if isinstance(value, list | tuple) and name in _PEOPLE and all(isinstance(one, str) for one in value):
-        return [{"id": one, "name": organisation.name_of(one)} for one in value]
+    if isinstance(value, list | tuple) and name in _PEOPLE and all(isinstance(person, str) for person in value):
+        return [{"id": person, "name": organisation.name_of(person)} for person in value]
     return with_people(value, organisation)
 
 

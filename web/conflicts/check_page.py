@@ -1,7 +1,7 @@
-"""A look at who else is registered while somebody types (N3, P4): the dry run as a page, with and without script.
+"""The conflict check as a page that updates while the user types, with or without script (N3, P4).
 
-The page knows nobody: it is opened with a bearer token, by the portal in the fragment of the address, which no server
-sees, or typed in. The token goes with every look in the body of the request.
+The page has no session. The bearer token comes from the portal, in the fragment of the address, which is not sent to
+any server, or is typed in. It is sent with every check in the body of the request.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from web.rendering import PAGE_HEADERS, render_template
 router = APIRouter(include_in_schema=False)
 
 FIELDS = ("customer", "uscc", "related_parties", "end_user", "channel", "project", "tender_number")
-"""What the page asks for; related parties are one a line."""
+"""The inputs of the page; related parties are entered one per line."""
 _HEADERS: Final[Mapping[str, str]] = {
     **PAGE_HEADERS,
     "Content-Security-Policy": (
@@ -44,13 +44,13 @@ _HEADERS: Final[Mapping[str, str]] = {
 
 @router.api_route("/check", methods=["GET", "HEAD"])
 async def show(request: Request) -> HTMLResponse:
-    """The empty form; nobody needs to be known for it."""
+    """The empty form; it needs no authentication."""
     return _page(request, _texts(request), {})
 
 
 @router.post("/check")
 async def look(state: StateDep, request: Request) -> HTMLResponse:
-    """What is found; the whole page, or for the script on it only the part that changes."""
+    """The result: the whole page or, for its script, only the part that changes."""
     form = {name: str(value) for name, value in (await request.form(max_files=0)).multi_items()}
     texts = _texts(request)
     try:

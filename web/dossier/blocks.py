@@ -1,7 +1,7 @@
-"""A dossier as blocks for the printable page (N11): whatever it holds is shown, known parts in their own form.
+"""A dossier as blocks for the printable page (N11): everything in it is shown, known parts in a layout of their own.
 
-The dossier is the JSON document that the API answers. Forms, evidence, eligibility and the timeline get a layout
-of their own; every other value is walked through and labelled, so that nothing kept can be missing from the print.
+The dossier is the JSON document that the API returns. Forms, evidence, eligibility and the timeline have a layout of
+their own; every other value is traversed and labelled, so that nothing recorded can be missing in print.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from web.forms.form import Section, form_values, layout_of, sections
 
 WIDEST_TABLE: Final = 6
 DEEPEST: Final = 12
-"""Levels of nesting that are laid out; what lies deeper is shown as it is written."""
+"""Levels of nesting with a layout; deeper values are shown as text."""
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _CODE = re.compile(r"[0-9a-f]{32,}")
 _FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "responsible", "cooperation", "split")
-"""What a reader looks for first in a meeting, a text or a ruling: the record itself keeps no order."""
+"""Shown first in a meeting, a proposal or a ruling: JSON in the record has no order."""
 _PEOPLE: Final = frozenset({"person", "clerk", "slot", "to", "by", "on_behalf_of", "salesperson", "applicant", "actor",
                             "responsible", "participants", "no_longer_asked", "names", "was", "now",
                             "sides"})  # fmt: skip
@@ -70,7 +70,7 @@ _ANYWHERE: Final = (
     *("source.{}", "evidence.{}", "stage.{}", "project_stage.{}", "dispute_stage.{}", "task.{}.title", "end_reason.{}"),
     *("event.{}", "finding.{}", "role.{}", "silence.{}", "track.{}", "customer_kind.{}", "level.{}", "error.{}"),
 )
-"""Where the words for a code stand that comes without a name that tells what it is a code of."""
+"""Text keys for codes under a name that does not tell their kind."""
 _STAGES: Final[dict[SubjectType, tuple[str, ...]]] = {
     SubjectType.APPLICATION: ("stage.{}",),
     SubjectType.PROJECT: ("project_stage.{}", "dispute_stage.{}", "sales_stage.{}"),
@@ -83,7 +83,7 @@ _EVIDENCE = TypeAdapter(list[Evidence])
 
 
 class Step(Frozen):
-    """One line of the timeline."""
+    """A line of the timeline."""
 
     at: str
     text: str
@@ -92,7 +92,7 @@ class Step(Frozen):
 
 
 class Block(Frozen):
-    """One labelled part of the page."""
+    """A labelled part of the page."""
 
     label: str
     kind: Literal["text", "list", "table", "group", "parts", "form", "evidence", "eligibility", "timeline"]
@@ -109,7 +109,7 @@ class Block(Frozen):
 
 
 class DossierBlocks:
-    """Makes the blocks of one dossier for one reader."""
+    """Builds the blocks of a dossier in one language."""
 
     def __init__(self, texts: Texts, zone: ZoneInfo, subject: SubjectType = SubjectType.APPLICATION) -> None:
         self._texts = texts
@@ -121,25 +121,29 @@ class DossierBlocks:
         self._words = _WORDS | own
 
     def of(self, dossier: Mapping[str, Any]) -> tuple[Block, ...]:
-        """Loose facts first, then every part in the order of the document; its subject is spread out among them."""
+        """Plain values first, then every part in document order; the parts of the subject are on the top level."""
         shown = dict(dossier)
         if isinstance(shown.get(self._subject), Mapping):
             shown = {**shown.pop(self._subject), **shown}
         self._names = _names_in(dossier)
         shown = _in_words(shown)
         rounds = shown.get("rounds")
-        forms = [one.get("form") for one in (shown, *(rounds if isinstance(rounds, list) else ())) if _is_mapping(one)]
+        forms = [
+            holder.get("form")
+            for holder in (shown, *(rounds if isinstance(rounds, list) else ()))
+            if _is_mapping(holder)
+        ]
         if shown.get("customer") in [form.get("customer") for form in forms if _is_mapping(form)]:
-            shown.pop("customer", None)  # the same again inside the form
+            shown.pop("customer", None)  # the form contains it as well
         loose = {key: value for key, value in shown.items() if _is_plain(value)}
         parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
         head = self._group(self._texts.text(f"dossier.section.{self._subject}"), loose, 1)
         return (head, *parts) if loose else tuple(parts)
 
     def parts(self, values: Mapping[str, Any]) -> tuple[Block, ...]:
-        """One block for each of `values` that says anything."""
-        said = {key: value for key, value in values.items() if value not in (None, "", [], {})}
-        return tuple(self._block(key, value, 1) for key, value in said.items())
+        """A block for each of `values` that is not empty."""
+        filled = {key: value for key, value in values.items() if value not in (None, "", [], {})}
+        return tuple(self._block(key, value, 1) for key, value in filled.items())
 
     def _block(self, key: str, value: Any, depth: int) -> Block:
         label = self._label(key)
@@ -174,14 +178,14 @@ class DossierBlocks:
 
     def _group(self, label: str, value: Mapping[str, Any], depth: int) -> Block:
         shown = _in_words(value)
-        shown = {name: shown[name] for name in (*(one for one in _FIRST if one in shown), *shown)}
+        shown = {name: shown[name] for name in (*(name for name in _FIRST if name in shown), *shown)}
         blocks = tuple(
             self._block(str(key), inner, depth + 1) for key, inner in shown.items() if inner not in (None, "", [], {})
         )
         return Block(label=label, kind="group", blocks=blocks)
 
     def _special(self, key: str, label: str, value: Any) -> Block | None:
-        """Parts that have a layout of their own; None when the value is not of that shape after all."""
+        """The block of a part with a layout of its own; None when the value does not have the expected shape."""
         try:
             if key == "form" and isinstance(value, Mapping):
                 model = ProjectForm if self._subject is SubjectType.PROJECT else ApplicationForm
@@ -215,7 +219,7 @@ class DossierBlocks:
         )
 
     def _inline(self, key: str, value: Any) -> str:
-        """Any value in one line, for the small print of the timeline."""
+        """Any value in one line, for the details of the timeline."""
         if _is_plain(value):
             return self._plain(key, value)
         colon = "：" if self._texts.language == "zh" else ": "
@@ -269,7 +273,7 @@ class DossierBlocks:
         return words[:1].upper() + words[1:]  # some stand inside a sentence elsewhere
 
     def _plain(self, key: str, value: Any) -> str:
-        """One value in the reader's words: people by name, moments in the zone, amounts in RMB, codes by their text."""
+        """A value as text: people by name, times in the zone, amounts in RMB, codes by their label."""
         if value is None:
             return ""
         if isinstance(value, bool):
@@ -304,12 +308,12 @@ class DossierBlocks:
         return next((self._word(name) for name in known if self._texts.has(name)), text)
 
     def _word(self, name: str) -> str:
-        """Refusals are kept without what their sentence speaks of: one that needs it gets the general sentence."""
+        """The label of a code. Refusals are recorded without parameters, so a text that needs some is replaced."""
         place, _, code = name.partition(".")
         return self._texts.error(code) if place == "error" else self._texts.label(name)
 
     def _mail(self, key: str) -> str:
-        """A mail by what it says and to whom: the record knows it by a key of both."""
+        """A mail by kind and recipient, from its key in the record."""
         kind, *rest = key.split(":")
         what = self._texts.label(f"mail.{kind}.what", kind)
         people = [self._names[part] for part in rest if part in self._names]
@@ -317,14 +321,14 @@ class DossierBlocks:
 
 
 def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
-    """`value` with the words for a code in the place of the code, where it holds both."""
+    """`value` with labels in place of codes, where it contains both."""
     labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
     spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
     spoken |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
-    if isinstance(value.get("text"), str) and "code" in value:  # why it ended, in words and as a code
+    if isinstance(value.get("text"), str) and "code" in value:  # why it ended: text and code
         spoken["code"] = value["text"]
         labels["text"] = value["text"]
-    if isinstance(value.get("label"), str):  # what happens next, in words and as a code
+    if isinstance(value.get("label"), str):  # what happens next: text and code
         spoken["what"] = value["label"]
         labels["label"] = value["label"]
     said = {*labels, *(f"{name}_name" for name in spoken)}
@@ -335,7 +339,7 @@ def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _names_in(value: Any) -> dict[str, str]:
-    """What a dossier calls the people and registrations it names, by id: its record knows them by id alone."""
+    """Names of the people and registrations in a dossier, by id: its audit log contains ids only."""
     if isinstance(value, Mapping):
         known = [(value.get(which), value.get("name")) for which in ("id", "subject_id")]
         own = {id_: name for id_, name in known if isinstance(id_, str) and isinstance(name, str) and name}

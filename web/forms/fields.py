@@ -1,5 +1,5 @@
-"""What an answer carries beside its reason, on a page and back: a person, several, registrations, what matches are, a
-split, a moment, a number (N3, P4, P5, D1–D3)."""
+"""Inputs for the fields of an answer, and the values read back from them: people, registrations, rulings, splits,
+times, numbers (N3, P4, P5, D1–D3)."""
 
 from __future__ import annotations
 
@@ -22,37 +22,38 @@ from texts.catalogue import Texts
 from web.forms.form import Field, FieldType, Rows, as_digits, plain_text
 
 BLANK_SHARES: Final = 3
-"""Empty rows offered below the sides of a split."""
+"""Number of empty rows below the sides of a split."""
 
 _ONE_LINE: Final = frozenset({"number", "place", *(f"{fact}_source" for fact in FACTS.values())})
-"""Texts that are a line and no more."""
+"""Text fields of a single line."""
 _OTHERS = "_others"
-"""Ends the name of the line in which others are named than those that may be ticked."""
+"""Suffix of the input for ids besides the checkboxes."""
 _BETWEEN = re.compile(r"[\s,;，；、]+")
 
 Named = tuple[tuple[str, str], ...]
-"""What may be chosen: ids, and how they are called."""
+"""Options: ids with labels."""
 
 
 class Offered(Frozen):
-    """What the controls of a task offer to choose from, and what stands in them before anybody has typed."""
+    """The options and initial values of a task's inputs."""
 
     people: Named = ()
-    """Everybody who may be named where a field does not say who."""
+    """The options of fields that do not list their own."""
     labels: dict[str, str] = {}
-    """How those that a field does name are called, by id."""
+    """Labels of the options that fields list, by id."""
     sides: tuple[str, ...] = ()
-    """D3: one row of a split each."""
+    """D3: the people who each get a row of a split."""
     suggested: tuple[str, ...] = ()
-    """D2: who belongs in a meeting; ticked beforehand, since the rule names them."""
+    """D2: the participants that the rule requires; preselected."""
 
     def named(self, spec: FieldSpec) -> Named:
+        """The options of a field, with labels."""
         known = {**dict(self.people), **self.labels}
-        return tuple((one, known.get(one, one)) for one in spec.options) if spec.options else self.people
+        return tuple((option, known.get(option, option)) for option in spec.options) if spec.options else self.people
 
 
 def specs_of(choices: Iterable[Choice]) -> tuple[FieldSpec, ...]:
-    """Every field that any choice may carry, once."""
+    """The fields of all choices, each once."""
     return tuple({spec.name: spec for choice in choices for spec in choice.fields}.values())
 
 
@@ -68,14 +69,17 @@ def controls(
     entered: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
 ) -> tuple[Field | Rows, ...]:
-    """The inputs of these fields. `entered` is what was typed, when the page is shown again. `always`: there is one
-    choice only, so that what it needs is needed. `hints`: what is said beside a field of that name."""
+    """The inputs of these fields.
+
+    `always`: whether there is a single choice, so that its required fields are required. `hints`: help texts by field
+    name. `entered`: what was typed, when the page is shown again.
+    """
     typed, wrong = entered or {}, errors or {}
 
-    def one(spec: FieldSpec) -> Field | Rows | None:
+    def control_of(spec: FieldSpec) -> Field | Rows | None:
         label = field_label(spec, subject, texts)
         error = wrong.get(spec.name, "") or next(
-            (said for name, said in wrong.items() if name.startswith(f"{spec.name}.")), ""
+            (message for name, message in wrong.items() if name.startswith(f"{spec.name}.")), ""
         )
         plain = Field(name=spec.name, label=label, type="text", value=typed.get(spec.name, ""),
                       required=always and spec.required,
@@ -113,11 +117,11 @@ def controls(
                 return plain.model_copy(update={"type": "money"})
             case FieldKind.CHOICE:
                 return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
-            case FieldKind.FORM | FieldKind.ROWS:  # shown by themselves
+            case FieldKind.FORM | FieldKind.ROWS:  # displayed separately
                 return None
 
     def hinted(spec: FieldSpec) -> Field | Rows | None:
-        control, hint = one(spec), (hints or {}).get(spec.name)
+        control, hint = control_of(spec), (hints or {}).get(spec.name)
         if control is None or not hint:
             return control
         return control.model_copy(update={"help": texts.sentences(hint, control.help) if control.help else hint})
@@ -126,9 +130,9 @@ def controls(
 
 
 def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: ZoneInfo) -> dict[str, Any]:
-    """The fields of an answer from what a page posted; what is left blank is not there. Never raises.
+    """The fields of an answer as posted by a page, without blank ones. Never raises.
 
-    What cannot be read as its kind is handed on as it was typed, so that the rules say what is wrong with it.
+    Values that do not fit their kind are passed on as typed, so that validation reports them.
     """
     found: dict[str, Any] = {}
     for spec in specs:
@@ -140,7 +144,7 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
                 value: Any = _listed(spec.name, posted)
                 if spec.others:
                     more = _BETWEEN.split(posted.get(f"{spec.name}{_OTHERS}", "")[:2000])
-                    value = list(dict.fromkeys([*value, *(one for one in more if one)]))
+                    value = list(dict.fromkeys([*value, *(subject_id for subject_id in more if subject_id)]))
             case FieldKind.RULINGS:
                 value = _rulings(spec.name, posted)
             case FieldKind.SPLIT:
@@ -164,24 +168,24 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
 
 
 def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, str]]:
-    """The rows of a rows field as a page posted them; a column that was left blank is not there."""
+    """The posted rows of a `rows` field, without blank columns."""
     columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
     rows: dict[int, dict[str, str]] = {}
     for number, rest, value in _numbered(spec.name, posted):
         if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
             row = rows.setdefault(number, {})
-            said = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
-            if said.strip():
-                row[rest[0]] = said
+            text = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
+            if text.strip():
+                row[rest[0]] = text
     return list(rows.values())
 
 
 def _ruling_rows(
     spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Rows:
-    """One row for each match. What was said comes first: the rows in the order of the problems."""
-    said = {row["id"]: row for row in _rulings(spec.name, typed)}
-    order = [*said, *(one for one in spec.options if one not in said)]
+    """A row for each match. Rows with a ruling come first, so that they match the numbers in problems."""
+    rulings = {row["id"]: row for row in _rulings(spec.name, typed)}
+    order = [*rulings, *(match for match in spec.options if match not in rulings)]
     labels = dict(offered.named(spec))
     options = tuple((ruling.value, texts.text(f"rule_on.{ruling}")) for ruling in CLERKS_RULINGS)
 
@@ -194,18 +198,18 @@ def _ruling_rows(
 
     rows = tuple(
         (
-            cell(index, "id", "hidden", one),
-            cell(index, "ruling", "select", said.get(one, {}).get("ruling", "")),
-            cell(index, "reason", "line", said.get(one, {}).get("reason", "")),
+            cell(index, "id", "hidden", match),
+            cell(index, "ruling", "select", rulings.get(match, {}).get("ruling", "")),
+            cell(index, "reason", "line", rulings.get(match, {}).get("reason", "")),
         )
-        for index, one in enumerate(order)
+        for index, match in enumerate(order)
     )
     return Rows(
         name=spec.name,
         label=texts.text(f"field.project.{spec.name}"),
         help=texts.text("rule_on.help"),
         rows=rows,
-        captions=tuple(labels.get(one, one) for one in order),
+        captions=tuple(labels.get(match, match) for match in order),
         required=False,
         error=wrong.get(spec.name, ""),
     )
@@ -214,12 +218,12 @@ def _ruling_rows(
 def _split_rows(
     spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
 ) -> Rows:
-    """One row for each side, and empty ones. What was typed comes first: the rows in the order of the problems."""
+    """A row for each side, and empty rows. Typed rows come first, so that they match the numbers in problems."""
     given = [(share["person"], share["percent"]) for share in _shares(spec.name, typed)]
     missing = [side for side in offered.sides if side not in {person for person, _ in given}]
     rows = [*given, *((side, "") for side in missing)]
     people = offered.named(spec)
-    # Where the sides alone divide it (D1), there is nobody an empty row could be for.
+    # Where only the sides get a share (D1), there is nobody for an empty row.
     rows += [("", "")] * min(BLANK_SHARES, max(0, len(people) - len(rows)))
     strangers = tuple((person, person) for person, _ in given if person and person not in dict(people))
     labels = {part: texts.text(f"field.project.{spec.name}.{part}") for part in ("person", "percent")}
@@ -251,14 +255,14 @@ def _split_rows(
 
 
 def _numbered(name: str, posted: Mapping[str, str]) -> list[tuple[int, list[str], str]]:
-    """What stands under `name.0`, `name.1.percent`, …: the number, what follows it, the value; in order."""
+    """The values under `name.0`, `name.1.percent`, …: number, further parts of the name, value; in order."""
     found = []
     for key, value in posted.items():
         if key.startswith(f"{name}."):
             number, *rest = key[len(name) + 1 :].split(".")
             if number.isascii() and number.isdigit() and len(number) <= 4:
                 found.append((int(number), rest, value))
-    return sorted(found, key=lambda one: one[0])[:5000]
+    return sorted(found, key=lambda entry: entry[0])[:5000]
 
 
 def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
@@ -268,7 +272,7 @@ def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
 
 
 def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
-    """Rows with a percentage; one without says that this person has no part."""
+    """The rows with a percentage. A row without one gives this person no share."""
     rows: dict[int, dict[str, str]] = {}
     for number, rest, value in _numbered(name, posted):
         if len(rest) == 1 and rest[0] in ("person", "percent"):
@@ -278,7 +282,7 @@ def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
-    """Rows in which something was said; one that was left alone says nothing."""
+    """The rows with a ruling or a reason."""
     rows: dict[int, dict[str, str]] = {}
     for number, rest, value in _numbered(name, posted):
         if len(rest) == 1 and rest[0] in ("id", "ruling", "reason"):
@@ -291,13 +295,13 @@ def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def _moment(raw: str, zone: ZoneInfo) -> str:
-    """A local time of the business zone, as `datetime-local` sends it or people type it, with its offset."""
+    """A local time of the business zone, as sent by `datetime-local` or typed, with its UTC offset added."""
     written = unicodedata.normalize("NFKC", raw).strip()
     try:
         moment = datetime.fromisoformat(written)
     except ValueError:
         return plain_text(raw).strip()
-    if len(written) <= len("2026-12-14"):  # a day alone is no moment
+    if len(written) <= len("2026-12-14"):  # a date without a time
         return written
     return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).isoformat()
 

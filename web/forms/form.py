@@ -1,5 +1,4 @@
-"""Forms on a page, of applications and projects: from their model to fields named by dotted paths, and back
-(N1, N5, P1, P2)."""
+"""Converts the forms of applications and projects to inputs named by dotted paths, and back (N1, N5, P1, P2)."""
 
 from __future__ import annotations
 
@@ -16,7 +15,7 @@ from domain.projects.project import ProjectForm, SalesStage
 from texts.catalogue import Texts
 
 BLANK_ROWS: Final = 2
-"""Empty rows offered at the end of every list."""
+"""Number of empty rows at the end of every list."""
 
 FieldType = Literal[
     "hidden", "line", "text", "money", "number", "percent", "date", "moment", "select", "choice", "yes_no", "several"
@@ -54,20 +53,21 @@ _COLUMNS: Final[dict[str, tuple[str, ...]]] = {
 
 
 class Layout(Frozen):
-    """How the form of one kind of subject stands on a page."""
+    """The layout of a form on a page."""
 
     names: frozenset[str]
-    """What the form holds, by the first part of each name."""
+    """The top-level fields of the form."""
     labels: str
-    """Where its labels are: `field`, `field.project`."""
+    """The text key above its labels: `field`, `field.project`."""
     sections: tuple[tuple[str, tuple[Item, ...]], ...]
     optional: frozenset[str]
     left_out: frozenset[str] = frozenset()
-    """Groups that are not there when nothing in them is filled in."""
+    """Groups that are omitted when they are empty."""
     options: Mapping[str, tuple[str, tuple[str, ...]]]
-    """What may be chosen, and where the words for it are."""
+    """The options of a field, and the text key above their labels."""
 
     def of_type(self, *types: str) -> frozenset[str]:
+        """The names of the fields of these types."""
         return frozenset(name for _, items in self.sections for name, kind in items if kind in types)
 
 
@@ -144,12 +144,12 @@ PROJECT: Final = Layout(
 
 
 def layout_of(form: BaseModel) -> Layout:
-    """How a form stands on a page."""
+    """The layout of `form`."""
     return PROJECT if isinstance(form, ProjectForm) else APPLICATION
 
 
 class Field(Frozen):
-    """One input, or one value when the form is only shown."""
+    """An input, or a value when the form is only displayed."""
 
     name: str
     label: str
@@ -160,7 +160,7 @@ class Field(Frozen):
     help: str = ""
     error: str = ""
     others: str | None = None
-    """Of several: what was typed of those that are not among the options; None where no others may be named."""
+    """For `several`: the text with further ids besides the options; None where there may be none."""
 
     @property
     def id(self) -> str:
@@ -168,7 +168,7 @@ class Field(Frozen):
 
     @property
     def shown(self) -> str:
-        """The value in the reader's words."""
+        """The value, or its label among the options."""
         return next((label for value, label in self.options if value == self.value), self.value)
 
 
@@ -179,7 +179,7 @@ class Rows(Frozen):
     label: str
     rows: tuple[tuple[Field, ...], ...]
     captions: tuple[str, ...] = ()
-    """What each row is about, where its number does not say it."""
+    """The heading of each row, where its number is not enough."""
     required: bool = True
     help: str = ""
     error: str = ""
@@ -190,14 +190,14 @@ class Rows(Frozen):
 
 
 class Section(Frozen):
-    """A part of a form under a heading."""
+    """A titled part of a form."""
 
     title: str
     items: tuple[Field | Rows, ...]
 
     @property
     def empty(self) -> bool:
-        """Nothing in it is filled in, and nothing in it has to be."""
+        """Whether nothing in it is filled in or required."""
         return all(
             not (item.rows if isinstance(item, Rows) else item.value) and not item.required for item in self.items
         )
@@ -209,7 +209,7 @@ def field_id(name: str) -> str:
 
 
 def flatten(value: object, prefix: str = "") -> dict[str, str]:
-    """Nested JSON as dotted names with the text an input would hold."""
+    """Nested JSON as dotted names, with values as the text of an input."""
     if isinstance(value, Mapping):
         pairs: Iterable[tuple[object, object]] = value.items()
     elif isinstance(value, list | tuple):
@@ -223,16 +223,15 @@ def flatten(value: object, prefix: str = "") -> dict[str, str]:
 
 
 def form_values(form: BaseModel) -> dict[str, str]:
-    """What the inputs hold before anybody has typed anything."""
+    """The initial values of the inputs."""
     return flatten(form.model_dump(mode="json"))
 
 
 def parse_form(fields: Mapping[str, str], layout: Layout = APPLICATION) -> dict[str, Any]:
-    """A form as nested JSON, from inputs named `customer.contacts.0.name`; made to be validated.
+    """A form as nested JSON, not validated, from inputs with names such as `customer.contacts.0.name`.
 
-    Rows in which everything is blank are dropped and the others close up, so that the positions in a validation error
-    are those of the page that is shown next. Names that belong to no part of the form (`choice`, `reason`, …) are left
-    out. Never raises, whatever is posted.
+    Blank rows are dropped and the others renumbered, so that the positions in a validation error are those on the page
+    shown next. Names that do not belong to the form (`choice`, `reason`, …) are ignored. Never raises.
     """
     tree: dict[str, Any] = {}
     money = layout.of_type("money")
@@ -264,12 +263,12 @@ def parse_form(fields: Mapping[str, str], layout: Layout = APPLICATION) -> dict[
 
 
 def plain_text(raw: str) -> str:
-    """What was typed, with the line breaks that are kept."""
+    """The text with normalized line breaks."""
     return raw.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def as_digits(raw: str) -> str:
-    """An amount as people and this page write it, `¥8,600,000.00`, as the plain number it is."""
+    """A formatted amount, e.g. `¥8,600,000.00`, as a plain number."""
     return unicodedata.normalize("NFKC", raw).translate(str.maketrans("", "", "¥, \u00a0")).strip()
 
 
@@ -294,10 +293,10 @@ def sections(
     blank_rows: int = 0,
     layout: Layout = APPLICATION,
 ) -> tuple[Section, ...]:
-    """The form in its order, with labels in the reader's language, for showing or (with `blank_rows`) for editing."""
+    """The sections of a form with labels in the reader's language, for display or, with `blank_rows`, for editing."""
     wrong = errors or {}
 
-    def one(name: str, kind: FieldType) -> Field:
+    def field(name: str, kind: FieldType) -> Field:
         pattern = ".".join(part for part in name.split(".") if not _INDEX.fullmatch(part))
         return Field(
             name=name,
@@ -309,13 +308,13 @@ def sections(
             error=wrong.get(name, ""),
         )
 
-    def many(name: str) -> Rows:
+    def rows_of(name: str) -> Rows:
         used = {int(rest[0]) for key in values if (rest := _after(key, name)) and _INDEX.fullmatch(rest[0])}
         count = max(used, default=-1) + 1 + blank_rows
         columns = _COLUMNS[name]
         rows = tuple(
-            tuple(one(f"{name}.{index}.{column}", "line") for column in columns)
-            or (one(f"{name}.{index}", "line").model_copy(update={"required": False}),)
+            tuple(field(f"{name}.{index}.{column}", "line") for column in columns)
+            or (field(f"{name}.{index}", "line").model_copy(update={"required": False}),)
             for index in range(count)
         )
         title = f"{layout.labels}.{name}._title" if columns else f"{layout.labels}.{name}"
@@ -325,7 +324,7 @@ def sections(
     return tuple(
         Section(
             title=texts.text(title),
-            items=tuple(many(name) if kind == "list" else one(name, kind) for name, kind in items),
+            items=tuple(rows_of(name) if kind == "list" else field(name, kind) for name, kind in items),
         )
         for title, items in layout.sections
     )

@@ -1,4 +1,4 @@
-"""What a page's form sent, as the answer to a task; and what is wrong with it, beside the right input."""
+"""Reads the answer to a task from a page's form, and assigns errors to inputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 
 
 def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str, dict[str, Any]]:
-    """Choice, reason and fields of an answer. The only choice of a `supply_information` is to supply."""
+    """Choice, reason and fields of an answer. The only choice of `supply_information` is to supply."""
     choice = form.get("choice", AnswerChoice.SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
     reason = plain_text(form.get("reason", ""))
     if task.kind is TaskKind.SUPPLY_INFORMATION:
@@ -34,7 +34,7 @@ def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tu
 
 
 def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:
-    """The problems of a refusal by the name of the input they belong to."""
+    """The problems of a refusal, each with the name of its input."""
     if not refusal.problems:
         name = "confirm" if refusal.code == RefusalCode.CONFIRM_MISSING else "choice"
         return (FormError(field=name, message=texts.error(refusal.code)),)

@@ -1,4 +1,4 @@
-"""What a valid mail link opens, and everything the page behind it shows, read from the record."""
+"""Reads from the record everything that the page behind a mail link shows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def decision_page(
     path: str,
     now: datetime,
 ) -> DecisionPage:
-    """The page that asks for one decision on an application or a project, as it is `now`."""
+    """The page of a task about an application or a project, as of `now`."""
     row, organisation = opened.row, opened.organisation
     assert not isinstance(row, ReviewRow)
     policy = await facts.pinned_policy(connection, row.policy_digest)
@@ -94,7 +94,7 @@ async def review_page(
 
 
 def _asking(opened: OpenedLink, policy: Policy, language: Language, path: str) -> dict[str, Any]:
-    """What every page that asks for an answer knows."""
+    """What every page with a form shows."""
     task, asked = opened.task, opened.asked
     return {
         "language": language,
@@ -124,7 +124,7 @@ async def _of_application(
     return {
         "evidence": named,
         "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
-        "offered": Offered(labels={**_called(named, texts), **_yes_and_no(texts)}),
+        "offered": Offered(labels={**_finding_labels(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
         "decisions": decision_lines(await tasks.decisions_of(connection, row.id), organisation),
         "accounts_held": await accounts.count_held(connection, row.applicant) if deciding else None,
@@ -135,12 +135,12 @@ async def _of_application(
 
 
 def _yes_and_no(texts: Texts) -> dict[str, str]:
-    """E2: how a clerk says of a fact that it is so, or not."""
+    """E2: the options for a clerk's statement of a fact."""
     return {said: texts.text(f"detail_value.{said}") for said in (YES, NO)}
 
 
-def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
-    """How what was found is called, by id: for the clerk who says of each what it is."""
+def _finding_labels(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
+    """Labels of the findings, by id, for the clerk who rules on them."""
     return {
         finding.subject_id: " · ".join(
             [texts.text(f"finding.{finding.subject_type}"), finding.name, level_label(finding.verdict, texts)]
@@ -154,12 +154,12 @@ def _called(found: Iterable[Evidence], texts: Texts) -> dict[str, str]:
 async def _of_project(
     connection: AsyncConnection, opened: OpenedLink, row: ProjectRow, texts: Texts, policy: Policy, now: datetime
 ) -> dict[str, Any]:
-    """A5, P4: everything to weigh, for those who decide. The two sides who are to agree see what is theirs (X2)."""
+    """A5, P4: everything to weigh, for deciders. The two sides who are to agree see less (X2)."""
     task, organisation, zone = opened.task, opened.organisation, policy.zone
     deciding = task.kind not in IN_PERSON
     matches = await matches_now(connection, row, now=now, bounds=policy.matching) if deciding else ()
     suspected = (task.note or {}).get(SUSPECTS_FIELD)
-    named = [str(one) for one in suspected] if isinstance(suspected, list) else []
+    named = [str(subject_id) for subject_id in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
     decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
     return {
@@ -177,23 +177,25 @@ async def _of_project(
 
 
 def _other_side(opened: OpenedLink) -> dict[str, Any]:
-    """D1: with whom it is to be agreed."""
+    """D1: with whom to agree."""
     if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
         return {}
-    people = dict.fromkeys(one.person for one in opened.dispute.claimants if one.person != opened.person.id)
+    people = dict.fromkeys(
+        claimant.person for claimant in opened.dispute.claimants if claimant.person != opened.person.id
+    )
     return {"other_side": [_person_label(person, opened.organisation) for person in people]}
 
 
 def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
-    """U6: both reasons, each under what it is the reason of."""
+    """U6: both reasons, each with its label."""
     if row.stage is not ProjectStage.RESUME_REVIEW or not row.resumption:
         return None
-    said = [(texts.text(f"field.project.{name}"), str(row.resumption.get(name, ""))) for name in _WHY]
-    return Remark(text="\n".join(f"{label}{'：' if texts.language == 'zh' else ': '}{why}" for label, why in said))
+    reasons = [(texts.text(f"field.project.{name}"), str(row.resumption.get(name, ""))) for name in _WHY]
+    return Remark(text="\n".join(f"{label}{'：' if texts.language == 'zh' else ': '}{why}" for label, why in reasons))
 
 
 async def _resumed(connection: AsyncConnection, row: ProjectRow, texts: Texts, zone: ZoneInfo) -> dict[str, Any]:
-    """U6: which project it goes on with, by its name and number and since when it is shelved."""
+    """U6: the project that it resumes, by name and number, and since when that is shelved."""
     old = await projects.find(connection, row.resumes) if row.resumes else None
     if old is None:
         return {}
@@ -207,10 +209,10 @@ def _reason(task: TaskRow) -> Remark | None:
 
 def _offered(opened: OpenedLink, matches: tuple[Match, ...], texts: Texts, zone: ZoneInfo) -> Offered:
     task, organisation = opened.task, opened.organisation
-    sides = list(dict.fromkeys(one.person for one in opened.dispute.claimants)) if opened.dispute else []
+    sides = list(dict.fromkeys(claimant.person for claimant in opened.dispute.claimants)) if opened.dispute else []
     specs = specs_of(task.choices)
-    people = {one for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for one in spec.options}
-    labels = {one: _person_label(one, organisation) for one in people}
+    people = {person for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for person in spec.options}
+    labels = {person: _person_label(person, organisation) for person in people}
     for match in matches:
         shown = match.model_copy(update={"ruled": with_name(match.ruled, organisation)})
         parts = (
@@ -223,15 +225,21 @@ def _offered(opened: OpenedLink, matches: tuple[Match, ...], texts: Texts, zone:
     this_one = texts.text("project_page.this_one")
     labels[opened.row.id] = f"{about(opened)['project_name']} · {this_one}"
     labels[TWO_PROJECTS] = texts.text("project_page.two_projects")
-    # D1: the sides divide it among themselves; a meeting may name others as well.
-    others = [one.id for one in organisation.people if one.active] if task.kind is TaskKind.RECORD_MEETING else []
+    # D1: in an agreement, only the sides get a share; a meeting may name others.
+    others = (
+        [person.id for person in organisation.people if person.active] if task.kind is TaskKind.RECORD_MEETING else []
+    )
     suggested = (task.note or {}).get("participants")
-    ticked = [one.get("person") for one in suggested if isinstance(one, dict)] if isinstance(suggested, list) else []
+    ticked = (
+        [person.get("person") for person in suggested if isinstance(person, dict)]
+        if isinstance(suggested, list)
+        else []
+    )
     return Offered(
-        people=tuple((one, _person_label(one, organisation)) for one in dict.fromkeys([*sides, *others])),
+        people=tuple((person, _person_label(person, organisation)) for person in dict.fromkeys([*sides, *others])),
         labels=labels,
         sides=tuple(sides),
-        suggested=tuple(str(one) for one in ticked if one),
+        suggested=tuple(str(person) for person in ticked if person),
     )
 
 
@@ -243,7 +251,7 @@ def _person_label(person_id: str, organisation: Organisation) -> str:
 def _weighed(
     row: ProjectRow, matches: tuple[Match, ...], suspected: list[str], organisation: Organisation
 ) -> tuple[Weighed, ...]:
-    """A5: in the order of registration, this one among them."""
+    """A5: this registration and its matches, in order of registration."""
     mine = own_line(
         row.form,
         organisation,
@@ -258,4 +266,4 @@ def _weighed(
         for match in matches
         for line in match_lines([match], organisation)
     ]
-    return tuple(sorted([Weighed(line=mine, own=True), *others], key=lambda one: one.line.since))
+    return tuple(sorted([Weighed(line=mine, own=True), *others], key=lambda weighed: weighed.line.since))

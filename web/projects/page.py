@@ -1,4 +1,4 @@
-"""What a page that asks for a decision on a project shows beside its form (A5, P4–P8, D1–D3, U6)."""
+"""What the page of a task about a project shows besides the form (A5, P4–P8, D1–D3, U6)."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _REMARKS = {
     TaskKind.RESUME_REVIEW: "page.resumption",
     TaskKind.SUPPLY_INFORMATION: "page.project_returned",
 }
-_SAID_ELSEWHERE = frozenset({"reason", "suspects", "participants", "precedents"})
+_SHOWN_ELSEWHERE = frozenset({"reason", "suspects", "participants", "precedents"})
 
 
 def project_parts(page: DecisionPage, texts: Texts) -> dict[str, Any]:
-    """What the template shows of a project; nothing of it for an application."""
+    """The parts of the page for projects; empty for an application."""
     brief = _brief(page, texts) if isinstance(page.form, ProjectForm) else ()
     return {
         "brief": brief,
@@ -35,7 +35,7 @@ def project_parts(page: DecisionPage, texts: Texts) -> dict[str, Any]:
 
 
 def _brief(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
-    """The project in a few lines, first of all whose it is."""
+    """The project in a few lines, the customer first."""
     assert isinstance(page.form, ProjectForm)
     lines = (
         Essential(label_key="mail.label.customer", value=page.form.customer.name),
@@ -45,17 +45,17 @@ def _brief(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
 
 
 def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
-    """Whatever the person asked has to know: the text on the table, the meeting, earlier rulings, …"""
+    """What the assignee has to know: the current proposal, the meeting, earlier rulings, …"""
     blocks = DossierBlocks(texts, ZoneInfo(page.time_zone), SubjectType.PROJECT)
-    rest = {name: value for name, value in page.note.items() if name not in _SAID_ELSEWHERE}
-    if "other_side" in rest:  # first of all, who it is to be settled with
+    rest = {name: value for name, value in page.note.items() if name not in _SHOWN_ELSEWHERE}
+    if "other_side" in rest:  # the other side comes first
         rest = {"other_side": rest.pop("other_side"), **rest}
     agreement = rest.get("agreement")
-    if isinstance(agreement, dict):  # the dispute it came from is known by an id alone
+    if isinstance(agreement, dict):  # the dispute is only an id
         rest["agreement"] = {name: value for name, value in agreement.items() if name != "dispute"}
     proposal = rest.get("proposal")
     shown = []
-    if isinstance(proposal, dict) and isinstance(by := proposal.get("by"), dict):  # whose text it is, in its heading
+    if isinstance(proposal, dict) and isinstance(by := proposal.get("by"), dict):  # its author, for the heading
         rest["proposal"] = {name: value for name, value in proposal.items() if name != "by"}
         heading = texts.text("project_page.proposal", person=str(by.get("name", "")))
     else:
@@ -65,7 +65,7 @@ def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
         shown.append(block.model_copy(update={"label": heading}) if is_proposal else block)
     suggested = page.note.get("participants")
     if isinstance(suggested, list) and suggested:
-        names = [str(one.get("name", "")) if isinstance(one, dict) else str(one) for one in suggested]
+        names = [str(person.get("name", "")) if isinstance(person, dict) else str(person) for person in suggested]
         text = texts.text("project_page.suggested_participants", people=texts.join(names))
         shown.append(Block(label="", kind="text", text=text))
     precedents = page.note.get("precedents")

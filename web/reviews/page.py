@@ -1,5 +1,7 @@
-"""The page of a review's task: one card for each account, with what was planned, said and reached, and what is to be
-filled in for it (R1–R5). No script, nothing chosen beforehand."""
+"""The page of a review's task: a card for each account with plan, statements, results and inputs (R1–R5).
+
+No script, no preselection.
+"""
 
 from __future__ import annotations
 
@@ -32,9 +34,9 @@ from web.rendering import render_template
 from web.reviews.models import ReviewPage
 
 OPEN_AT_FIRST = 3
-"""Cards that stand open where there are many."""
+"""How many cards are open at first when there are many."""
 FEW = 6
-"""So many cards all stand open."""
+"""Up to this number, all cards are open."""
 _TYPES: dict[FieldKind, FieldType] = {FieldKind.MONEY: "money", FieldKind.CHOICE: "choice"}
 
 
@@ -45,19 +47,19 @@ class Figure(Frozen):
     words: str
     small: str = ""
     percent: int | None = None
-    """How long the bar is, up to 100."""
+    """The length of the bar, up to 100."""
     low: bool = False
 
 
 class Remark(Frozen):
-    """What somebody has said of an account, column by column."""
+    """A statement about an account, column by column."""
 
     said: SaidOfAccount
     lines: tuple[tuple[str, str], ...]
 
 
 class Card(Frozen):
-    """One account."""
+    """An account."""
 
     number: int
     customer: str
@@ -104,8 +106,7 @@ def render_review(page: ReviewPage) -> str:
 
 
 def _by_input(page: ReviewPage, rows: FieldSpec) -> dict[str, str]:
-    """Messages by the input they belong to. A problem counts the rows as they were posted, the page as they were
-    asked for."""
+    """Error messages by input. Problems number the rows as posted, the page as requested."""
     places = {number: row.get(ROW_ID, "") for number, row in enumerate(posted_rows(rows, page.entered))}
     shown = {account: number for number, account in enumerate(rows.options)}
     found: dict[str, str] = {}
@@ -159,7 +160,7 @@ def _fields(
     errors: Mapping[str, str],
     texts: Texts,
 ) -> tuple[Field, ...]:
-    def one(spec: FieldSpec) -> Field:
+    def field(spec: FieldSpec) -> Field:
         name = f"{rows.name}.{number}.{spec.name}"
         return Field(
             name=name,
@@ -173,7 +174,7 @@ def _fields(
         )
 
     hidden = Field(name=f"{rows.name}.{number}.{ROW_ID}", label="", type="hidden", value=account)
-    return (hidden, *map(one, rows.columns))
+    return (hidden, *map(field, rows.columns))
 
 
 def _said(kind: TaskKind, note: AccountNote, texts: Texts) -> tuple[Remark, ...]:
@@ -205,7 +206,7 @@ def _figures(figures: AccountFigures, low_below: Decimal, texts: Texts) -> tuple
     )
     parts = [both] if figures.other_contracts else []
     if figures.divided:  # D3
-        parts += [f"{one.name} {texts.money(one.amount)}" for one in figures.credits]
+        parts += [f"{credit.name} {texts.money(credit.amount)}" for credit in figures.credits]
     paid = Figure(label=texts.text("review_figures.payments"), words=texts.money(figures.payments))
     return (
         against("contracts", figures.contracts, figures.target_contracts, " · ".join(parts)),
@@ -215,11 +216,11 @@ def _figures(figures: AccountFigures, low_below: Decimal, texts: Texts) -> tuple
 
 
 def _error_list(errors: Mapping[str, str], cards: Sequence[Card], texts: Texts) -> list[tuple[str, str]]:
-    """Where each wrong input stands, its message under the customer and the input's name."""
+    """For each invalid input, its place on the page, and its message with customer and label."""
     colon = "：" if texts.language == "zh" else ": "
     named = {field.name: f"{card.customer} · {field.label}" for card in cards for field in card.fields}
     found = []
-    for name in sorted(errors, key=lambda one: list(named).index(one) if one in named else -1):
+    for name in sorted(errors, key=lambda field: list(named).index(field) if field in named else -1):
         label = named.get(name) or texts.label(f"field.{name}", texts.label(f"review_column.{name}"))
         found.append((field_id(name), f"{label}{colon}{errors[name]}"))
     return found

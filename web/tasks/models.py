@@ -17,7 +17,7 @@ from web.models import AboutSubject, FormError, Remark
 
 
 class Weighed(Frozen):
-    """A5: one registration to weigh: when it was registered, the vendor's position, familiarity."""
+    """A5: a registration to weigh: time of registration, vendor position, relationship."""
 
     line: MatchLine
     own: bool = False

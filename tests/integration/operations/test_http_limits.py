@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 import api.server
 from api.app import LARGEST_BODY
 from api.middleware import LimitBody
-from api.server import FrontDoorProtocol
+from api.server import LimitedHttpProtocol
 
 PATIENCE = 30.0
 """Seconds after which a test gives up waiting."""
@@ -50,13 +50,13 @@ class Door:
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Door]:
         app = LimitBody(self.echo, LARGEST_BODY)
-        config = uvicorn.Config(app, http=FrontDoorProtocol, ws="none", lifespan="off", log_level="error")
+        config = uvicorn.Config(app, http=LimitedHttpProtocol, ws="none", lifespan="off", log_level="error")
         config.load()
         server = uvicorn.Server(config)
         state = server.server_state
         self.connections = state.connections
         listens = await asyncio.get_running_loop().create_server(
-            lambda: FrontDoorProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+            lambda: LimitedHttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
         )
         self.port = listens.sockets[0].getsockname()[1]
         async with listens:
@@ -249,7 +249,7 @@ async def test_whoever_has_something_to_say_gets_in_however_many_only_hold_the_d
     door.echo.lets.clear()
     waiting = [asyncio.create_task(door.told(GET + LAST)) for _ in range(8)]
     async with asyncio.timeout(PATIENCE):
-        while sum(not one.is_waiting for one in door.connections) < 8:  # noqa: ASYNC110
+        while sum(not connection.is_idle for connection in door.connections) < 8:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
     status, headers, body = await door.told(GET + LAST)
     assert (status, headers["retry-after"], json.loads(body)["code"]) == (503, "5", "too_many_connections")

@@ -189,10 +189,10 @@ async def test_a_token_verified_before_still_expires_and_says_nothing_for_anothe
 async def test_no_more_tokens_are_remembered_than_there_is_room_for(
     door: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("api.auth.token_verifier.MOST_BELIEVED", 2)
+    monkeypatch.setattr("api.auth.token_verifier.MOST_CACHED", 2)
     for login in ("li.ming", "wang.fang", "gao.yuan", "yang.fan", "li.ming"):
         assert await door.login_of(issuer.keys[0].token(login)) == login
-    assert len(door._believed) == 2
+    assert len(door._cached) == 2
 
 
 def _by_hand(key: SigningKey, algorithm: str) -> str:
