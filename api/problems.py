@@ -221,7 +221,7 @@ def install(app: FastAPI) -> None:
         if any(detail["type"] == "json_invalid" for detail in errors):
             return as_response(Refusal(400, RefusalCode.JSON_INVALID), texts_for(request))
         in_path = all(detail["loc"][:1] == ("path",) for detail in errors)
-        status, code = (404, "not_found") if in_path else (422, "fields_wrong")
+        status, code = (404, RefusalCode.NOT_FOUND) if in_path else (422, RefusalCode.FIELDS_WRONG)
         by_call = (
             rule
             for part, rule in RULES_BY_CALL
@@ -235,8 +235,15 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        code = CODES.get(error.status_code, RefusalCode.INVALID)
-        refusal = Refusal(error.status_code, code, headers=dict(error.headers or {}))
+        codes = {
+            400: RefusalCode.UNREADABLE,
+            404: RefusalCode.NOT_FOUND,
+            405: RefusalCode.METHOD_NOT_ALLOWED,
+            413: RefusalCode.TOO_LARGE,
+        }
+        refusal = Refusal(
+            error.status_code, codes.get(error.status_code, RefusalCode.INVALID), headers=dict(error.headers or {})
+        )
         return as_response(refusal, texts_for(request))
 
     app.add_exception_handler(Refusal, refused)

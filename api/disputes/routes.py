@@ -56,7 +56,7 @@ async def agree_on_split(
     if task is None and viewer.person.id not in _sides(row, dispute):
         raise Refusal(403, RefusalCode.NOT_PARTY_OF_DISPUTE, rule="D1")
     if task is None:  # a side without a task: its own proposal is pending, or the meeting is to decide
-        raise refused({"code": "task_withdrawn"}, SubjectType.PROJECT)
+        raise refused({"code": RefusalCode.TASK_WITHDRAWN}, SubjectType.PROJECT)
     fields = body.model_dump(mode="json")
     check_answer(task, AnswerChoice.AGREE, "", fields)
     receipt = await state.gateway.submit(
@@ -108,7 +108,7 @@ async def call_for_meeting(
 async def move_meeting(
     project_id: SubjectId, body: MovedMeeting, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
-    """Move a coordination meeting (D5). Only commerce may. Everybody who was invited is notified."""
+    """Move a coordination meeting (D5). Only commerce may. Everybody who was notified of it is notified again."""
     workflow_id = await _process_of_meeting(state, viewer, project_id)
     meeting = MeetingCall.model_validate(body.model_dump(exclude={"reason"}))
     receipt = await state.gateway.submit(caller, MoveMeeting, workflow_id, meeting=meeting, reason=body.reason)
@@ -121,7 +121,7 @@ async def call_off_meeting(
 ) -> Any:
     """Cancel a coordination meeting (D5). Only commerce may.
 
-    Everybody who was invited is notified, and commerce gets a task to call another meeting.
+    Everybody who was notified of it is notified again, and commerce gets a task to call another meeting.
     """
     workflow_id = await _process_of_meeting(state, viewer, project_id)
     receipt = await state.gateway.submit(caller, CallOffMeeting, workflow_id, reason=body.reason)

@@ -21,23 +21,23 @@ from texts.tasks.late import closed_sentence, who
 STORED: dict[int | str, dict[str, Any]] = {202: {"model": Stored}}
 """The further response of every route that submits a statement."""
 
-STATUS_BY_CODE = {
-    "not_asked": 403,
-    "delegation_over": 403,
-    "own_application": 403,
-    "not_applicant": 403,
-    "only_commerce_gathers": 403,
-    "not_salesperson_of_project": 403,
-    "not_commerce_or_salesperson": 403,
-    "not_commerce": 403,
-    "not_party_of_dispute": 403,
-    "may_not_call_meeting": 403,
-    "only_commerce_moves_meeting": 403,
-    "person_inactive": 403,
-    "unknown_task": 404,
-    "reason_required": 422,
-    "special_reason_required": 422,
-    "unknown_choice": 422,
+STATUS_BY_CODE: dict[str, int] = {
+    RefusalCode.NOT_ASKED: 403,
+    RefusalCode.DELEGATION_OVER: 403,
+    RefusalCode.OWN_APPLICATION: 403,
+    RefusalCode.NOT_APPLICANT: 403,
+    RefusalCode.ONLY_COMMERCE_GATHERS: 403,
+    RefusalCode.NOT_SALESPERSON_OF_PROJECT: 403,
+    RefusalCode.NOT_COMMERCE_OR_SALESPERSON: 403,
+    RefusalCode.NOT_COMMERCE: 403,
+    RefusalCode.NOT_PARTY_OF_DISPUTE: 403,
+    RefusalCode.MAY_NOT_CALL_MEETING: 403,
+    RefusalCode.ONLY_COMMERCE_MOVES_MEETING: 403,
+    RefusalCode.PERSON_INACTIVE: 403,
+    RefusalCode.UNKNOWN_TASK: 404,
+    RefusalCode.REASON_REQUIRED: 422,
+    RefusalCode.SPECIAL_REASON_REQUIRED: 422,
+    RefusalCode.UNKNOWN_CHOICE: 422,
     RefusalCode.UNREADABLE: 422,
     "missing": 422,
     "extra_forbidden": 422,
@@ -56,7 +56,7 @@ PROJECT_WORDS: dict[str, str] = {
     RefusalCode.STAGE_DOES_NOT_ALLOW: "project_stage_does_not_allow",
 }
 """Codes whose text for a project or dispute differs from that for an application."""
-REVIEW_WORDS = {"task_withdrawn": "review_task_withdrawn"}
+REVIEW_WORDS: dict[str, str] = {RefusalCode.TASK_WITHDRAWN: "review_task_withdrawn"}
 WORDS: dict[SubjectType, dict[str, str]] = {
     SubjectType.APPLICATION: {},
     SubjectType.PROJECT: PROJECT_WORDS,
@@ -94,7 +94,7 @@ def stored(caller: Caller, texts: Texts, **subject: Any) -> JSONResponse:
 
 def refused(result: dict[str, Any], subject: SubjectType = SubjectType.APPLICATION) -> Refusal:
     """The `Refusal` for a refusal on record."""
-    code = str(result.get("code", "invalid"))
+    code = str(result.get("code", RefusalCode.INVALID))
     facts = _facts(result)
     problems = [Problem.model_validate(problem) for problem in result.get("problems", [])]
     status = STATUS_BY_CODE.get(code, 422 if problems else 409)

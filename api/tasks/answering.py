@@ -29,6 +29,7 @@ from domain.organisation import Organisation
 from domain.policy import EligibilityRules
 from domain.projects.project import ProjectForm
 from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.refusals import RefusalCode
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import MOST_CHOSEN, answer_problems
@@ -58,11 +59,16 @@ async def refuse_closed(
     subject = SubjectType(task.subject_type)
     if task.status is TaskStatus.WITHDRAWN and task.closed_because == DisputeStage.NEGOTIATION:
         newer = await tasks.newer_text(connection, task, mine.person)
-        raise refused({"code": "agreement_superseded", "newer_task": newer.task_id if newer else None}, subject)
+        raise refused(
+            {"code": RefusalCode.AGREEMENT_SUPERSEDED, "newer_task": newer.task_id if newer else None}, subject
+        )
     if task.status is not TaskStatus.OPEN:
         closing = (await closing_of(connection, task)).told_to(mine)
-        code = {TaskStatus.ANSWERED: "already_answered", TaskStatus.MISSED: "task_missed"}.get(task.status)
-        result = {"code": code or "task_withdrawn", "task_kind": task.kind.value, **closing.facts(organisation)}
+        code = {
+            TaskStatus.ANSWERED: RefusalCode.ALREADY_ANSWERED,
+            TaskStatus.MISSED: RefusalCode.TASK_MISSED,
+        }.get(task.status, RefusalCode.TASK_WITHDRAWN)
+        result = {"code": code, "task_kind": task.kind.value, **closing.facts(organisation)}
         why, over = no_longer_asked(mine, organisation, now)
         if closing.decided and mine.removed_at and why == DELEGATION_OVER:
             result |= over
@@ -98,7 +104,8 @@ def check_answer(
                 if rules and form is ApplicationForm:
                     problems += refusal_problems(refusals_in(fields[name], rules), prefix=f"fields.{name}.")
     if problems:
-        code = problems[0].key if len(problems) == 1 and problems[0].field in ("choice", "reason") else "fields_wrong"
+        alone = len(problems) == 1 and problems[0].field in ("choice", "reason")
+        code = problems[0].key if alone else RefusalCode.FIELDS_WRONG
         raise Refusal(422, code, problems=problems)
 
 
