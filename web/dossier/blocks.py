@@ -224,8 +224,8 @@ class DossierBlocks:
             return self._plain(key, value)
         colon = "：" if self._texts.language == "zh" else ": "
         if isinstance(value, Mapping):
-            if key == "found":  # what was gathered, by kind
-                return self._texts.join([self._gathered(str(kind), said) for kind, said in value.items()])
+            if key == "found":  # the result of gathering, by kind
+                return self._texts.join([self._gathered(str(kind), result) for kind, result in value.items()])
             if "capacity" in value and set(value) <= {"person", "capacity", "on_behalf_of"}:
                 return self._asked(value)
             pairs = [
@@ -236,18 +236,18 @@ class DossierBlocks:
             return self._texts.join(pairs)
         return self._texts.join([self._inline(key, item) for item in value])
 
-    def _gathered(self, kind: str, said: Any) -> str:
-        """One kind of evidence as the record keeps it: its source, how many entries, whether it could be asked."""
+    def _gathered(self, kind: str, result: Any) -> str:
+        """One kind of evidence as recorded: its source, the number of entries, whether the source was available."""
         evidence = self._texts.label(f"evidence.{kind}", kind)
-        if not (isinstance(said, list) and len(said) == 3):
-            return evidence + self._texts.aside(self._inline(kind, said))
-        source, count, available = said
+        if not (isinstance(result, list) and len(result) == 3):
+            return evidence + self._texts.aside(self._inline(kind, result))
+        source, count, available = result
         how = ("found" if count else "nothing") if available else "unavailable"
         words = self._texts.text(f"dossier.gathered.{how}", source=self._plain("source", source), count=count)
         return evidence + self._texts.aside(words)
 
     def _asked(self, value: Mapping[str, Any]) -> str:
-        """Who is asked, in which capacity and for whom."""
+        """An assignee: person, capacity, and on whose behalf."""
         person, capacity = self._inline("person", value.get("person")), self._plain("capacity", value["capacity"])
         if not value.get("on_behalf_of"):
             return person + self._texts.aside(capacity)
@@ -323,17 +323,17 @@ class DossierBlocks:
 def _in_words(value: Mapping[str, Any]) -> dict[str, Any]:
     """`value` with labels in place of codes, where it contains both."""
     labels = {name: words for name, words in value.items() if name.endswith("_label") and isinstance(words, str)}
-    spoken = {name.removesuffix("_label"): words for name, words in labels.items()}
-    spoken |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
+    in_words = {name.removesuffix("_label"): words for name, words in labels.items()}
+    in_words |= {name: value[f"{name}_name"] for name in ("department",) if value.get(f"{name}_name")}
     if isinstance(value.get("text"), str) and "code" in value:  # why it ended: text and code
-        spoken["code"] = value["text"]
+        in_words["code"] = value["text"]
         labels["text"] = value["text"]
     if isinstance(value.get("label"), str):  # what happens next: text and code
-        spoken["what"] = value["label"]
+        in_words["what"] = value["label"]
         labels["label"] = value["label"]
-    said = {*labels, *(f"{name}_name" for name in spoken)}
-    shown = {name: spoken.get(name, inner) for name, inner in value.items() if name not in said}
-    if shown.get("subject_id") and shown.get("name") and "id" not in shown:  # by its name already
+    redundant = {*labels, *(f"{name}_name" for name in in_words)}
+    shown = {name: in_words.get(name, inner) for name, inner in value.items() if name not in redundant}
+    if shown.get("subject_id") and shown.get("name") and "id" not in shown:  # the name says it already
         return {"id" if name == "subject_id" else name: inner for name, inner in shown.items()}
     return shown
 

@@ -51,10 +51,10 @@ class Figure(Frozen):
     low: bool = False
 
 
-class Remark(Frozen):
+class StatementLines(Frozen):
     """A statement about an account, column by column."""
 
-    said: SaidOfAccount
+    statement: SaidOfAccount
     lines: tuple[tuple[str, str], ...]
 
 
@@ -65,7 +65,7 @@ class Card(Frozen):
     customer: str
     salesperson_name: str
     plan: str
-    said: tuple[Remark, ...]
+    statements: tuple[StatementLines, ...]
     figures: tuple[Figure, ...]
     proposal: Proposal | None
     because: str
@@ -138,7 +138,7 @@ def _cards(page: ReviewPage, rows: FieldSpec, errors: Mapping[str, str], texts: 
                 customer=note.customer,
                 salesperson_name=note.salesperson_name,
                 plan=note.plan,
-                said=_said(page.kind, note, texts),
+                statements=_statements(page.kind, note, texts),
                 figures=_figures(figures, page.revoke_below, texts) if figures else (),
                 proposal=figures.proposal if figures and page.kind is TaskKind.ANNUAL_REVIEW else None,
                 because=proposal_because(figures, page.revoke_below, texts) if figures else "",
@@ -177,17 +177,17 @@ def _fields(
     return (hidden, *map(field, rows.columns))
 
 
-def _said(kind: TaskKind, note: AccountNote, texts: Texts) -> tuple[Remark, ...]:
-    """What was said of the account. Whoever reports reads the plan alone: it is all of it."""
+def _statements(kind: TaskKind, note: AccountNote, texts: Texts) -> tuple[StatementLines, ...]:
+    """The statements about the account; none in a weekly update, where the plan is all there is."""
     if kind is TaskKind.WEEKLY_UPDATE:
         return ()
 
-    def lines(said: SaidOfAccount) -> tuple[tuple[str, str], ...]:
+    def lines(statement: SaidOfAccount) -> tuple[tuple[str, str], ...]:
         return tuple(
-            (column_label(name, texts), value_label(name, words, texts)) for name, words in said.fields.items()
+            (column_label(name, texts), value_label(name, words, texts)) for name, words in statement.fields.items()
         )
 
-    return tuple(Remark(said=said, lines=lines(said)) for said in note.said)
+    return tuple(StatementLines(statement=statement, lines=lines(statement)) for statement in note.said)
 
 
 def _figures(figures: AccountFigures, low_below: Decimal, texts: Texts) -> tuple[Figure, ...]:

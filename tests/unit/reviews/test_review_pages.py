@@ -55,7 +55,7 @@ def page(kind: TaskKind, count: int = 3, **changes: Any) -> str:
         "asked_name": "林霞",
         "opened_at": SAID_AT,
         "due_at": CLOSES,
-        "choices": review_choices(kind, [one.account for one in note(kind, count).accounts]),
+        "choices": review_choices(kind, [account.account for account in note(kind, count).accounts]),
         "note": note(kind, count),
         "sets_for": "FY2027",
         "revoke_below": Decimal("0.5"),
