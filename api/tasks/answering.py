@@ -74,8 +74,8 @@ async def refuse_closed(
             result |= over
         raise refused(result, subject)
     if mine.removed_at is not None:
-        code, facts = no_longer_asked(mine, organisation, now)
-        raise refused({"code": code, **facts}, subject)
+        why, facts = no_longer_asked(mine, organisation, now)
+        raise refused({"code": why, **facts}, subject)
 
 
 def check_answer(
