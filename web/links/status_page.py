@@ -17,6 +17,8 @@ from web.rendering import render_template
 
 
 class ResultKind(StrEnum):
+    """How an answer on a page ended."""
+
     ACCEPTED = "accepted"
     ALREADY = "already"
     """Somebody else has decided; the first answer counts."""
