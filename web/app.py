@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-from fastapi import APIRouter, FastAPI, Response
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, FastAPI
 from fastapi.staticfiles import StaticFiles
 
 from api import app as api_app
 from api.state import Clock, now_utc
 from db.running import Process
 from runtime.settings import Settings
-from texts.catalogue import Texts
 from web.conflicts import check_page
-from web.dossier.page import dossier_headers, render_dossier
+from web.dossier.page import dossier_page
 from web.links import routes as links
-
-STATIC = Path(__file__).with_name("static")
+from web.rendering import STATIC_DIR
 
 
 def create_app(
@@ -37,11 +32,5 @@ def create_app(
         clock=clock,
         process=process,
     )
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     return app
-
-
-def dossier_page(dossier: Mapping[str, Any], texts: Texts, time_zone: str) -> Response:
-    """A dossier as a printable page (N11)."""
-    page = render_dossier(dossier, language=texts.language, time_zone=time_zone)
-    return HTMLResponse(page, headers=dossier_headers())

@@ -9,6 +9,9 @@ from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from fastapi import Response
+from fastapi.responses import HTMLResponse
+
 from domain.organisation import Language
 from domain.subject import SubjectType
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
@@ -24,6 +27,12 @@ def dossier_headers() -> Mapping[str, str]:
     """Like `PAGE_HEADERS`, for a page that includes its style sheet."""
     digest = hashlib.sha256(stylesheet().encode()).digest()
     return headers_with(f"'sha256-{base64.b64encode(digest).decode()}'")
+
+
+def dossier_page(dossier: Mapping[str, Any], texts: Texts, time_zone: str) -> Response:
+    """The response with the printable page of a dossier."""
+    page = render_dossier(dossier, language=texts.language, time_zone=time_zone)
+    return HTMLResponse(page, headers=dossier_headers())
 
 
 def render_dossier(
