@@ -98,6 +98,11 @@ class Refusal(Exception):
         self.headers = headers or {}
         self._sentence = sentence
 
+    @classmethod
+    def forbidden(cls, code: RefusalCode) -> Refusal:
+        """403 by the rule of `code`."""
+        return cls(403, code, rule=code.rule)
+
     def text(self, texts: Texts, zone: tzinfo) -> str:
         """What happened, why and what to do, in the reader's language, with times in `zone`."""
         own = self._sentence(texts, zone) if self._sentence else ""
@@ -158,7 +163,7 @@ CODES = {
     405: RefusalCode.METHOD_NOT_ALLOWED,
     413: RefusalCode.TOO_LARGE,
 }
-"""What the web framework refuses by itself."""
+"""The codes of errors that the web framework raises itself."""
 
 
 def field_problems(
@@ -235,15 +240,8 @@ def install(app: FastAPI) -> None:
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        codes = {
-            400: RefusalCode.UNREADABLE,
-            404: RefusalCode.NOT_FOUND,
-            405: RefusalCode.METHOD_NOT_ALLOWED,
-            413: RefusalCode.TOO_LARGE,
-        }
-        refusal = Refusal(
-            error.status_code, codes.get(error.status_code, RefusalCode.INVALID), headers=dict(error.headers or {})
-        )
+        code = CODES.get(error.status_code, RefusalCode.INVALID)
+        refusal = Refusal(error.status_code, code, headers=dict(error.headers or {}))
         return as_response(refusal, texts_for(request))
 
     app.add_exception_handler(Refusal, refused)

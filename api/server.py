@@ -157,7 +157,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             self._refuse(503, RefusalCode.TOO_MANY_CONNECTIONS)
 
-    def _refuse(self, status: int, code: str) -> None:
+    def _refuse(self, status: int, code: RefusalCode) -> None:
         """Answer with a refusal, and close the connection when the client has had time to read it.
 
         If a response is already under way or sent, no refusal is added and that response is the last.

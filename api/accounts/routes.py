@@ -204,7 +204,7 @@ async def gather_evidence(
     """Gather the evidence again (N15). Only commerce may. Changes are marked wherever the evidence is shown."""
     row = await _application(state, viewer, application_id)
     if not may_gather_evidence(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_COMMERCE_GATHERS, rule="N15")
+        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_GATHERS)
     receipt = await state.gateway.submit(caller, GatherEvidence, row.workflow_id)
     return outcome(caller, receipt, texts_for(request))
 

@@ -54,7 +54,7 @@ async def agree_on_split(
     if dispute is None:
         raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     if task is None and viewer.person.id not in _sides(row, dispute):
-        raise Refusal(403, RefusalCode.NOT_PARTY_OF_DISPUTE, rule="D1")
+        raise Refusal.forbidden(RefusalCode.NOT_PARTY_OF_DISPUTE)
     if task is None:  # a side without a task: its own proposal is pending, or the meeting is to decide
         raise refused({"code": RefusalCode.TASK_WITHDRAWN}, SubjectType.PROJECT)
     fields = body.model_dump(mode="json")
@@ -89,7 +89,7 @@ async def call_for_meeting(
         return outcome(caller, earlier, texts, SubjectType.PROJECT)
     dispute = its_disputes[-1] if its_disputes else None
     if not may_call_meeting(viewer.person, viewer.organisation, _sides(row, dispute), state.clock()):
-        raise Refusal(403, RefusalCode.MAY_NOT_CALL_MEETING, rule="D2")
+        raise Refusal.forbidden(RefusalCode.MAY_NOT_CALL_MEETING)
     if dispute is None or dispute.stage in (DisputeStage.DECIDED, DisputeStage.WITHDRAWN) or row.stage.ended:
         raise Refusal(409, RefusalCode.DISPUTE_NOT_OPEN)
     # Once both sides have agreed, the registration's process handles the call.
@@ -134,7 +134,7 @@ async def _process_of_meeting(state: State, viewer: Viewer, project_id: str) -> 
         row = await seen_project(connection, state, viewer, project_id, "api")
         its_disputes = await disputes.of_project(connection, row.id)
     if not may_move_meeting(viewer.person):
-        raise Refusal(403, RefusalCode.ONLY_COMMERCE_MOVES_MEETING, rule="D5")
+        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_MOVES_MEETING)
     if not its_disputes:
         raise Refusal(409, RefusalCode.MEETING_NOT_CALLED)
     return its_disputes[-1].workflow_id

@@ -155,7 +155,7 @@ async def receive_contract(
     row = await project_to_act_on(state, viewer, project_id)
     own = frozenset({row.applicant, row.salesperson})
     if viewer.person.id != row.salesperson and not may_receive_contract(viewer.person, own=own):
-        raise Refusal(403, RefusalCode.NOT_COMMERCE_OR_SALESPERSON, rule="U7")
+        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
     receipt = await state.gateway.submit(caller, ReceiveContract, row.workflow_id, contract=body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
@@ -175,7 +175,7 @@ async def correct_contract(
     """
     row = await project_to_act_on(state, viewer, project_id)
     if not may_receive_contract(viewer.person, own=frozenset({row.applicant, row.salesperson})):
-        raise Refusal(403, RefusalCode.NOT_COMMERCE, rule="U7")
+        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE)
     receipt = await state.gateway.start_correction(caller, row.id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 

@@ -91,7 +91,7 @@ class Reading:
             raise Refusal.forbidden(RefusalCode.MAY_NOT_READ_REPORTS)
         theirs = {*scope.departments, viewer.person.department}
         if department is not None and not scope.everything and department not in theirs:
-            raise Refusal(403, RefusalCode.NOT_YOUR_DEPARTMENT, rule="X2")
+            raise Refusal.forbidden(RefusalCode.NOT_YOUR_DEPARTMENT)
         await messages.note_reading(self._connection, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
         cut = part_for(report, scope, department)
         return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))

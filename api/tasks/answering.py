@@ -19,7 +19,7 @@ from db.projects.projects import ProjectRow
 from db.reviews import reviews
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
-from db.tasks.closings import DELEGATION_OVER, closing_of, no_longer_asked
+from db.tasks.closings import closing_of
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.accounts.application import ApplicationForm
 from domain.accounts.eligibility import refusal_problems, refusals_in
@@ -33,6 +33,7 @@ from domain.refusals import RefusalCode
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import MOST_CHOSEN, answer_problems
+from domain.tasks.judgements import closed_code, no_longer_asked
 from domain.tasks.task import FieldKind, Problem, TaskStatus
 
 SubjectRow = ApplicationRow | ProjectRow | ReviewRow
@@ -64,13 +65,9 @@ async def refuse_closed(
         )
     if task.status is not TaskStatus.OPEN:
         closing = (await closing_of(connection, task)).told_to(mine)
-        code = {
-            TaskStatus.ANSWERED: RefusalCode.ALREADY_ANSWERED,
-            TaskStatus.MISSED: RefusalCode.TASK_MISSED,
-        }.get(task.status, RefusalCode.TASK_WITHDRAWN)
-        result = {"code": code, "task_kind": task.kind.value, **closing.facts(organisation)}
+        result = {"code": closed_code(task.status), "task_kind": task.kind.value, **closing.facts(organisation)}
         why, over = no_longer_asked(mine, organisation, now)
-        if closing.decided and mine.removed_at and why == DELEGATION_OVER:
+        if closing.decided and mine.removed_at and why is RefusalCode.DELEGATION_OVER:
             result |= over
         raise refused(result, subject)
     if mine.removed_at is not None:

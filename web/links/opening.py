@@ -17,11 +17,13 @@ from db.disputes.disputes import DisputeRow
 from db.projects.projects import ProjectRow
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
-from db.tasks.closings import DELEGATION_OVER, Closing, closing_of, no_longer_asked
+from db.tasks.closings import Closing, closing_of
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.organisation import Language, Organisation, Person
+from domain.refusals import RefusalCode
 from domain.reviews.notes import ReviewNote
 from domain.subject import SubjectType
+from domain.tasks.judgements import no_longer_asked
 from domain.tasks.task import TaskStatus
 from texts.catalogue import language_of
 from texts.reviews.review_lines import unit_name
@@ -171,7 +173,7 @@ async def _with_others(
     page = _closed(LinkStatus.HANDED_ON, request, opened, Closing(at=datetime.fromisoformat(details["at"])))
     return page.model_copy(
         update={
-            "kind": LinkStatus.DELEGATION_OVER if code == DELEGATION_OVER else LinkStatus.HANDED_ON,
+            "kind": LinkStatus.DELEGATION_OVER if code is RefusalCode.DELEGATION_OVER else LinkStatus.HANDED_ON,
             **_ended_delegation(opened, now),
             "asked_now": tuple(
                 organisation.name_of(assignee.person) for assignee in asked if assignee.removed_at is None
@@ -183,7 +185,7 @@ async def _with_others(
 def _ended_delegation(opened: OpenedLink, now: datetime) -> dict[str, Any]:
     """What the page tells a delegate whose delegation has ended; nothing for anybody else."""
     code, facts = no_longer_asked(opened.asked, opened.organisation, now)
-    if opened.asked.removed_at is None or code != DELEGATION_OVER:
+    if opened.asked.removed_at is None or code is not RefusalCode.DELEGATION_OVER:
         return {}
     details = facts["closed"]
     return {"delegate_of": details["on_behalf_of"], "delegate_until": datetime.fromisoformat(details["at"])}
