@@ -45,6 +45,12 @@ class DisputeStage(StrEnum):
 DISPUTE_ENDED = frozenset({DisputeStage.AGREED, DisputeStage.DECIDED, DisputeStage.WITHDRAWN, DisputeStage.SHELVED})
 
 
+def settled(stages: Collection[DisputeStage]) -> bool:
+    """D1, D2: whether disputes at these stages have come to an outcome and none is running."""
+    outcomes = (DisputeStage.AGREED, DisputeStage.DECIDED)
+    return any(stage in outcomes for stage in stages) and all(stage.ended for stage in stages)
+
+
 class Agreement(Frozen):
     """D1: the one text that both salespeople confirm."""
 
@@ -89,7 +95,7 @@ def ended_by(goes_on: str, disputed: str, others: Collection[str]) -> tuple[str,
     if goes_on == TWO_PROJECTS:
         return ()
     survivor = goes_on or disputed
-    return tuple(one for one in (disputed, *sorted(others)) if one != survivor)
+    return tuple(registration for registration in (disputed, *sorted(others)) if registration != survivor)
 
 
 def merged_reason(agreement: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,6 +111,16 @@ def merged_reason(agreement: Mapping[str, Any]) -> dict[str, Any]:
 def dispute_is_of(agreement: Mapping[str, Any], project_id: str) -> bool:
     """Whether the dispute that has led to an outcome was over this registration; D6: that over another may bind it."""
     return str(agreement["dispute"]).rpartition("-")[0] == project_id
+
+
+WAITS: Final = "waits"
+"""D4: of the agreement of a project: who wants the meeting in spite of it, why and when. The outcome of that meeting
+takes the agreement's place."""
+
+
+def agreement_waits(agreement: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """D4: who wants the meeting although the sides have agreed, where somebody does."""
+    return (agreement or {}).get(WAITS)
 
 
 class Claimant(Wire):
@@ -136,6 +152,6 @@ def deciding_salesperson(origin: Origin, applicant: str, claimants: Sequence[Cla
     """D2: whose VP records the meeting and decides: the account's responsible salesperson's; for P8 the applicant's."""
     if origin is Origin.OBJECTION:
         return applicant
-    others = [one for one in claimants if one.person != applicant]
-    of_accounts = [one for one in others if one.subject_type == "account"]
-    return next((one.person for one in (*of_accounts, *others)), applicant)
+    others = [claimant for claimant in claimants if claimant.person != applicant]
+    of_accounts = [claimant for claimant in others if claimant.subject_type == "account"]
+    return next((claimant.person for claimant in (*of_accounts, *others)), applicant)

@@ -1,12 +1,10 @@
-"""The registration of a project: what may be answered at each step, who is told (P, D, U).
-
-Pure. The workflows walk these rules, the activities apply what they say.
-"""
+"""The registration of a project: what may be answered at each step, and who is notified of what (P, D, U)."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from domain.disputes.dispute import TWO_PROJECTS, Claimant
 from domain.notices import Notice
@@ -36,6 +34,12 @@ BOUND_BY_AN_OUTCOME = frozenset({TaskKind.PROJECT_APPROVAL, TaskKind.OBJECTION_R
 PROJECT_FORM_FIELD = "project"
 """The field of a `supply` answer that holds the completed project form."""
 CLERK_FIELD, SUSPECTS_FIELD = "clerk", "suspects"
+
+
+def named_suspects(fields: Mapping[str, Any]) -> list[str]:
+    """P5: the registrations that an answer, or the note of a task, names as possible conflicts, by id."""
+    named = fields.get(SUSPECTS_FIELD)
+    return [str(subject_id) for subject_id in named] if isinstance(named, list) else []
 
 
 def project_choices(
@@ -156,28 +160,30 @@ def recipients_of_project(
     products: Iterable[str] = (),
     departments: Collection[str] = (),
 ) -> tuple[str, ...]:
-    """Who is told, and nobody else. `claimants` are the other sides of a conflict or dispute; `involved` were asked so
-    far, are the participants of a meeting, registered it for whoever is responsible now, or have a part in its contract
-    (D3); `products` are those of the project and their vendor, `departments` those that the policy has told of every
-    loss (U8). Only active people, once each. Raises `ValueError` for a notice that is not about a project."""
-    sides = list(dict.fromkeys([salesperson, *(one.person for one in claimants)]))
+    """Who is notified, and nobody else. Only active people, once each.
+
+    `claimants` are the other sides of a conflict or dispute; `involved` were asked so far, are the participants of a
+    meeting, registered it for whoever is responsible now, or have a part in its contract (D3); `products` are those of
+    the project and their vendor, `departments` those that the policy has notified of every loss (U8). Raises
+    `ValueError` for a notice that is not about a project.
+    """
+    sides = list(dict.fromkeys([salesperson, *(claimant.person for claimant in claimants)]))
     others = [person for person in sides if person != salesperson]
     own_gm = _department_gms(organisation, [salesperson])
     gms = _department_gms(organisation, sides)
     vps = _vps(organisation, sides)
     managers = [person.id for person in organisation.holders(Role.GENERAL_MANAGER)]
     commerce = [person.id for person in organisation.holders(Role.COMMERCE_MANAGER)]
-    people: list[str]
     match notice:
         case Notice.REGISTERED_UNDER_ACCOUNT:  # P3
             people = [*others, *vps, *managers, *gms]
         case Notice.CONFLICT_REFUSED:  # P7
             people = [salesperson, *vps]
-        case Notice.REFUSAL_UPHELD | Notice.OBJECTION_LAPSED | Notice.RESUME_REJECTED:
+        case Notice.REFUSAL_UPHELD | Notice.OBJECTION_LAPSED | Notice.RESUME_REJECTED | Notice.CONTRACT_SENT_BACK:
             people = [salesperson]
         case Notice.PROJECT_APPROVED:  # P2, P9
             people = [*sides, *involved, *own_gm, *commerce]
-        case Notice.PROJECT_REJECTED:  # P2
+        case Notice.PROJECT_REJECTED | Notice.PROJECT_WITHDRAWN:  # P2
             people = [*sides, *involved]
         case Notice.AGREED | Notice.MEETING_WANTED:  # D1, D2
             people = [*sides, *vps, *managers, *gms]
@@ -187,9 +193,7 @@ def recipients_of_project(
             people = [*sides, *vps, *managers, *gms, *involved]
         case Notice.SILENT_TWO_WEEKS:  # U2
             people = [salesperson, *own_gm]
-        case Notice.SILENT_ONE_MONTH:  # U3
-            people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
-        case Notice.SHELVED:  # U4
+        case Notice.SILENT_ONE_MONTH | Notice.SHELVED:  # U3, U4
             people = [salesperson, *own_gm, *_vps(organisation, [salesperson])]
         case Notice.STANDING_STILL | Notice.SHELVED_STANDING:  # U10
             people = [*sides, *gms, *vps, *involved]
@@ -197,14 +201,10 @@ def recipients_of_project(
             people = [*gms, *_gms_of(organisation, departments), *product_managers(organisation, products)]
         case Notice.CONTRACT_SIGNED | Notice.CONTRACT_CORRECTED:  # U7, D3
             people = [salesperson, *involved, *own_gm, *_department_gms(organisation, involved), *commerce]
-        case Notice.CONTRACT_SENT_BACK:  # U7
-            people = [salesperson]
-        case Notice.PROJECT_WITHDRAWN:
-            people = [salesperson, *others, *involved]
         case Notice.REASSIGNED:
             people = [salesperson, *own_gm, *involved]
         case _:
-            raise ValueError(f"nobody is told of {notice} about a project")
+            raise ValueError(f"nobody is notified of {notice} about a project")
     known = (organisation.person(person) for person in dict.fromkeys(people))
     return tuple(person.id for person in known if person and person.active)
 
@@ -268,7 +268,8 @@ def product_managers(organisation: Organisation, products: Iterable[str]) -> tup
     own = [
         person.id
         for person in holders
-        if not person.products or any(_plain(one) in product for one in person.products for product in sold)
+        if not person.products
+        or any(_plain(own_product) in product for own_product in person.products for product in sold)
     ]
     return tuple(own or [person.id for person in holders])
 

@@ -1,7 +1,8 @@
-"""What happens by itself to an approved project that nobody updates (U2–U5)."""
+"""What happens automatically to an approved project that nobody updates (U2–U5)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,7 +34,7 @@ class SilenceDue(Wire):
 
 
 def silence_ahead(updated_at: datetime, done: int, policy: Policy, calendar: WorkCalendar) -> tuple[SilenceDue, ...]:
-    """U2–U5: what happens by itself, and when, when `done` of the three have happened since `updated_at`.
+    """U2–U5: what happens automatically, and when, after `done` of the three have happened since `updated_at`.
 
     Weeks are days × 7, months are calendar months in the business time zone: 30 November + 3 months is the last day of
     February. Empty once the project has been shelved. Raises `ValueError` for a naive moment or a negative `done`.
@@ -47,3 +48,15 @@ def silence_ahead(updated_at: datetime, done: int, policy: Policy, calendar: Wor
         SilenceDue(at=calendar.add_months(updated_at, life.shelve_after_months), silence=Silence.THREE_MONTHS),
     )
     return moments[done:]
+
+
+def reminder_problem(ahead: Sequence[SilenceDue], silence: Silence, now: datetime) -> str | None:
+    """U2, U3: why nobody is to be reminded of `silence` at `now`, or None where they are. `ahead`: what follows from
+    silence by the record."""
+    due = bool(ahead) and ahead[0].silence is silence and ahead[0].at <= now
+    return None if due else f"{silence.value} is not due"
+
+
+def silent_for_long(updated_at: datetime | None, now: datetime, policy: Policy, calendar: WorkCalendar) -> bool:
+    """U4: whether the last of the three limits has passed at `now`; never where no clock runs (`updated_at` None)."""
+    return updated_at is not None and silence_ahead(updated_at, 0, policy, calendar)[-1].at <= now
