@@ -266,7 +266,8 @@ class ContractCorrected(Wire):
 
 
 class Reminded(Wire):
-    """Empty answer of a reminder."""
+    ahead: tuple[SilenceDue, ...] | None = None
+    """What happens automatically from here on (U2–U5); None in histories recorded before the step returned it."""
 
 
 class OpenDisputeStep(Step):

@@ -8,30 +8,42 @@ from collections.abc import Sequence
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, FailureError, is_cancelled_exception
+from temporalio.exceptions import (
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    FailureError,
+    TerminatedError,
+    is_cancelled_exception,
+)
+from temporalio.workflow import ParentClosePolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.projects.steps import ProjectSteps
     from activities.steps import OpenDisputeStep
     from domain.disputes.dispute import DisputeOutcome, DisputeStage, Origin, deciding_salesperson
     from domain.notices import Notice
+    from domain.projects.project import ProjectStage
     from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Reassign
     from domain.subject import Subject, SubjectType
     from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, RecordedDecision, TaskKind
+    from texts.operators import static_summary
     from workflows.desk import Desk, HistoryFull, StoodStill, execute
     from workflows.messages import (
         HAND_BACK,
+        TASK_QUEUE,
         DeskState,
         DisputeState,
         FactsChanged,
         ProcessStatus,
         StartDispute,
+        dispute_workflow_id,
         signals,
     )
 
 
 MEETING_CHANGES = "meetings-are-moved-and-called-off"
-"""A signal sent to a release that knew none of the kind was never answered, and stays so when it is replayed."""
+"""Patch id: signals of these kinds sent to an earlier release were never answered, and stay so when replayed."""
 HEARS = signals(
     answer_task=AnswerTask,
     call_for_meeting=CallForMeeting,
@@ -90,7 +102,7 @@ class ProjectDispute:
             )
         await self._desk.close()
         assert self._outcome is not None
-        # D4: heard with the end, and on record; what follows is for the project to take up.
+        # D4: received together with the end, and on record; the project acts on it.
         stepped_in = self._desk.stage is DisputeStage.AGREED and self._desk.heard(CallForMeeting) is not None
         return self._outcome.model_copy(update={"stepped_in": True}) if stepped_in else self._outcome
 
@@ -174,7 +186,7 @@ class ProjectDispute:
         self._outcome = decided.outcome
 
     def _handed_back(self) -> DisputeState:
-        """What changes before it runs again finds nobody to tell, so it looks by itself then."""
+        """Changes before it runs again cannot be signalled to it, so it refreshes when it starts."""
         state = self._state()
         unread = (*state.desk.unread, FactsChanged())
         return state.model_copy(update={"desk": state.desk.model_copy(update={"unread": unread})})
@@ -190,7 +202,7 @@ class ProjectDispute:
         )
 
     @workflow.signal(
-        dynamic=True, description="What people say (answer_task, call_for_meeting, reassign), sealed; facts_changed."
+        dynamic=True, description="Sealed statements (answer_task, call_for_meeting, reassign, …); facts_changed."
     )
     def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
         self._desk.hear(HEARS, signal, sent, later=LATER)
@@ -198,3 +210,41 @@ class ProjectDispute:
     @workflow.query(description="Where the dispute stands, whom it waits for, what happens next.")
     def status(self) -> ProcessStatus:
         return self._desk.status()
+
+
+class DisputeEndedByHand(Exception):
+    """Somebody with access to the engine has ended the process of a dispute early."""
+
+
+async def settle_in_a_process_of_its_own(
+    desk: Desk[ProjectStage], start: StartDispute
+) -> DisputeOutcome | DisputeState:
+    """Run a dispute as a child of the registration at `desk`, which goes on reading messages meanwhile.
+
+    Returns how it ended; or where it stands, when the registration's history was long enough to ask for it back. Raises
+    `DisputeEndedByHand`, and what the desk raises while it waits.
+    """
+    dispute = await workflow.start_child_workflow(
+        ProjectDispute.run,
+        start,
+        id=dispute_workflow_id(start.dispute_id),
+        task_queue=TASK_QUEUE,
+        parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
+        static_summary=static_summary(SubjectType.DISPUTE, start.dispute_id, "", None),
+    )
+
+    async def ask_back() -> bool:
+        """Whether the dispute has been asked for where it stands: it may have ended, or be flooded itself."""
+        try:
+            await dispute.signal(HAND_BACK)
+        except ApplicationError:
+            return False
+        return True
+
+    try:
+        await desk.wait_while_serving(dispute, when_full=ask_back)
+    except ChildWorkflowError as error:
+        if not isinstance(error.cause, TerminatedError | CancelledError):
+            raise
+        raise DisputeEndedByHand from error
+    return dispute.result()

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 
 from temporalio import workflow
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, CancelledError, ChildWorkflowError, FailureError, TerminatedError
-from temporalio.workflow import ParentClosePolicy
+from temporalio.exceptions import FailureError
 
 with workflow.unsafe.imports_passed_through():
     from activities.projects.steps import ProjectSteps
@@ -36,28 +34,17 @@ with workflow.unsafe.imports_passed_through():
     )
     from domain.subject import Subject, SubjectType
     from domain.tasks.task import AnswerChoice, AnswerOutcome, Ask, RecordedDecision, TaskKind
-    from texts.operators import static_summary
     from workflows.desk import Desk, HistoryFull, StoodStill, Withdrawn, ended_outside, execute
-    from workflows.dispute import ProjectDispute
-    from workflows.messages import (
-        HAND_BACK,
-        TASK_QUEUE,
-        DisputeState,
-        ProcessStatus,
-        ProjectState,
-        StartDispute,
-        StartProject,
-        dispute_workflow_id,
-        signals,
-    )
+    from workflows.dispute import DisputeEndedByHand, settle_in_a_process_of_its_own
+    from workflows.messages import DisputeState, ProcessStatus, ProjectState, StartDispute, StartProject, signals
 
 LIFE_HISTORY = 60
-"""Events after which the run of an active project hands over to a fresh one. Updates come weekly, long after the worker
-has forgotten the process, and an evicted process pays for its whole history at each."""
+"""Events after which the run of an active project continues as new. Updates come weekly, long after the worker has
+evicted the process, and each then replays the whole history."""
 
 
 STEPS_IN = "stepping-in-after-an-agreement"
-"""A signal sent to a release that knew none of the kind was never answered, and stays so when it is replayed."""
+"""Patch id: a signal of this kind sent to an earlier release was never answered, and stays so when it is replayed."""
 HEARS = signals(
     answer_task=AnswerTask,
     withdraw=Withdraw,
@@ -75,7 +62,7 @@ LATER = {"call_for_meeting": STEPS_IN}
 class ProjectRegistration:
     """One salesperson's registration of one project.
 
-    Signals carry what people say; the front door seals them and the record checks the seal, so a signal sent by hand
+    Signals carry statements; the signal gateway seals them and the record checks the seal, so a signal sent by hand
     changes nothing. The query `status` is for operators.
     """
 
@@ -112,7 +99,7 @@ class ProjectRegistration:
 
     @workflow.run
     async def run(self, start: StartProject | None = None) -> str:
-        start = start or StartProject()  # started by hand with nothing: ends in a recorded refusal
+        start = start or StartProject()  # started by hand without input: ends in a recorded refusal
         if start.state is None and not await self._registered(start):
             self._desk.arrived(ProjectStage.CLOSED_REFUSED)
         try:
@@ -191,7 +178,7 @@ class ProjectRegistration:
                 await self._desk.move(ProjectStage.ASSIGNMENT, asks=[Ask(kind=TaskKind.ASSIGN_CLERK)])
 
     async def _commerce_manager_assigns(self) -> None:
-        """P4: the commerce manager assigns a clerk, or takes it."""
+        """P4: the commerce manager assigns a clerk, or does the check."""
         decision = await self._desk.one_answer()
         await self._desk.move(
             ProjectStage.CONFLICT_CHECK, asks=[Ask(kind=TaskKind.CONFLICT_CHECK, slot=decision.names[0])]
@@ -248,12 +235,12 @@ class ProjectRegistration:
         return wanted
 
     async def _shelve_what_stands_still(self) -> None:
-        """U10: held or disputed, and nobody has taken it further."""
+        """U10: held or disputed, and nobody has answered in time."""
         await self._desk.move(ProjectStage.SHELVED, notices=[Notice.SHELVED_STANDING])
 
     async def _outcome_of_dispute(self) -> DisputeOutcome | None:
-        """Of a process of its own. None when that goes on from where it stood, or when somebody with access to the
-        engine has ended it before its time.
+        """From a process of its own. None when that continues from where it stood, or when somebody with access to the
+        engine has ended it early.
 
         The registration is its parent in one run only. When the history of that run is long enough, the dispute is
         asked for where it stands, and the next run begins it again there, under the same id.
@@ -261,28 +248,23 @@ class ProjectRegistration:
         stood, self._handed_back = self._handed_back, None
         if stood is None:
             self._disputes += 1
-        dispute_id = f"{self._desk.subject.id}-{self._disputes}"
-        project_id, origin = self._desk.subject.id, self._origin
-        dispute = await workflow.start_child_workflow(
-            ProjectDispute.run,
-            StartDispute(
-                dispute_id=dispute_id, project_id=project_id, origin=origin, claimants=self._claimants, state=stood
-            ),
-            id=dispute_workflow_id(dispute_id),
-            task_queue=TASK_QUEUE,
-            parent_close_policy=ParentClosePolicy.REQUEST_CANCEL,
-            static_summary=static_summary(SubjectType.DISPUTE, dispute_id, "", None),
+        start = StartDispute(
+            dispute_id=f"{self._desk.subject.id}-{self._disputes}",
+            project_id=self._desk.subject.id,
+            origin=self._origin,
+            claimants=self._claimants,
+            state=stood,
         )
         try:
-            await self._desk.wait_while_serving(dispute, when_full=partial(self._ask_back, dispute))
-        except ChildWorkflowError as error:
-            if not isinstance(error.cause, TerminatedError | CancelledError):
-                raise
+            ended = await settle_in_a_process_of_its_own(self._desk, start)
+        except DisputeEndedByHand:
             step = BrokenDisputeStep(
-                key=f"broken:{dispute_id}", now=workflow.now(), subject=self._desk.subject, dispute_id=dispute_id
+                key=f"broken:{start.dispute_id}",
+                now=workflow.now(),
+                subject=self._desk.subject,
+                dispute_id=start.dispute_id,
             )
             return (await execute(ProjectSteps.end_broken_dispute, step, "dispute ended by hand")).outcome
-        ended = dispute.result()
         if isinstance(ended, DisputeState):
             self._handed_back = ended
             if not self._desk.has_heard(CallForMeeting):  # D4: that does not go along to the next run
@@ -290,23 +272,13 @@ class ProjectRegistration:
             return None
         return ended
 
-    async def _ask_back(
-        self, dispute: workflow.ChildWorkflowHandle[ProjectDispute, DisputeOutcome | DisputeState]
-    ) -> bool:
-        """Whether the dispute has been asked for where it stands: it may have ended, or be flooded itself."""
-        try:
-            await dispute.signal(HAND_BACK)
-        except ApplicationError:
-            return False
-        return True
-
     async def _ask_vp(self) -> None:
-        """P1, P6, D1, D2: the VP of the salesperson whose project it is, or of whom a dispute has named."""
+        """P1, P6, D1, D2: the VP of the salesperson whose project it is, or of whoever a dispute has named."""
         self._responsible()
         await self._desk.move(ProjectStage.APPROVAL, asks=[Ask(kind=TaskKind.PROJECT_APPROVAL, slot=self._decides)])
 
     def _responsible(self) -> str:
-        """The responsible salesperson, after whatever an operator has reassigned meanwhile."""
+        """The responsible salesperson, after any reassignment by an operator in the meantime."""
         while heard := self._desk.heard(Reassign):
             reassigned, _ = heard
             if self._decides == self._salesperson:
@@ -381,7 +353,7 @@ class ProjectRegistration:
     async def _live_on(self) -> None:
         """U1: updates restart the clocks (U5). U2–U4: silence. U7, U8: contract or loss end it.
 
-        Nothing is due while commerce has the contract review application: so says what is `ahead` by the record.
+        What is `ahead` comes from the record; nothing is while commerce has the contract review application.
         """
         while True:
             due = self._ahead[0] if self._ahead else None
@@ -429,15 +401,15 @@ class ProjectRegistration:
         self._desk.updated_at = moved.updated_at or self._desk.updated_at
 
     async def _remind(self, due: SilenceDue) -> None:
-        """U2: the salesperson and the department GM. U3: the VP as well."""
+        """U2: the salesperson and the department GM are reminded. U3: the VP as well."""
         step = SilenceStep(
             key=f"silence:{due.silence.value}:{due.at:%Y%m%dT%H%M%S}",
             now=workflow.now(),
             subject=self._desk.subject,
             silence=due.silence,
         )
-        await execute(ProjectSteps.remind_of_silence, step, due.silence.value)
-        self._ahead = self._ahead[1:]
+        left = (await execute(ProjectSteps.remind_of_silence, step, due.silence.value)).ahead
+        self._ahead = self._ahead[1:] if left is None else left  # None in histories recorded up to 0.2
 
     def _state(self) -> ProjectState:
         return ProjectState(
@@ -459,9 +431,7 @@ class ProjectRegistration:
             desk=self._desk.state,
         )
 
-    @workflow.signal(
-        dynamic=True, description="What people say (answer_task, withdraw, update, …), sealed; facts_changed."
-    )
+    @workflow.signal(dynamic=True, description="Sealed statements (answer_task, withdraw, update, …); facts_changed.")
     def hear(self, signal: str, sent: Sequence[RawValue]) -> None:
         self._desk.hear(HEARS, signal, sent, later=LATER)
 

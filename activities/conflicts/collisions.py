@@ -19,7 +19,7 @@ from domain.subject import Subject
 from matching.parties import parties_of
 
 AGAIN = timedelta(seconds=2)
-"""When a step that did not get its turn comes again; growing pauses would let newer ones overtake it."""
+"""When a step that did not get its turn is retried; growing pauses would let newer ones overtake it."""
 
 
 def keyed_parties(form: ApplicationForm | ProjectForm) -> tuple[KeyedParty, ...]:
@@ -40,8 +40,8 @@ async def colliding(
 ) -> tuple[Found, ...]:
     """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first.
 
-    Raises `ApplicationError` when too many large groups are being looked for: the step gives back what it holds and
-    is done again in a moment.
+    Raises `ApplicationError` when too many large groups are being searched: the step rolls back and is retried in a
+    moment.
     """
     asked = Asked.of(form, subject)
     try:

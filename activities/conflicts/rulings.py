@@ -1,5 +1,5 @@
-"""What people say of matches is kept with its reasons, and teaches: cleared pairs, and names that are one company
-(N3, N14, P4, P5)."""
+"""Rulings on matches are stored with their reasons, and are learned from: cleared pairs, and names that are one
+company (N3, N14, P4, P5)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from matching.names.names import name_key
 _ROWS: TypeAdapter[MatchRulings] = TypeAdapter(MatchRulings)
 
 Shown = Mapping[str, tuple[str, Compared]]
-"""What the person had before them: type and match by the id of the subject."""
+"""What the person was shown: type and match by the id of the subject."""
 
 
 async def clerks_rulings(context: Context, decision: DecisionRow, shown: Shown) -> dict[str, Ruled]:
-    """What the clerk's answer says of single matches, recorded in this step. Returns it by the id of the match."""
+    """Record the clerk's rulings on single matches. Returns them by the id of the match."""
     rows = _ROWS.validate_python(decision.fields.get(MATCHES_FIELD) or ())
     said = {}
     for row in rows:
@@ -34,7 +34,7 @@ async def clerks_rulings(context: Context, decision: DecisionRow, shown: Shown) 
 async def rule(
     context: Context, decision: DecisionRow, other_id: str, shown: tuple[str, Compared], ruling: Ruling, reason: str
 ) -> Ruled:
-    """Record what was said of one match, and what it teaches (X1)."""
+    """Record the ruling on one match, and learn from it (X1)."""
     uow, (other_type, match) = context.uow, shown
     rows = [
         RulingRow(
@@ -72,7 +72,7 @@ async def rule(
 
 
 async def revoke_aliases(context: Context, task_ids: Sequence[str], *, by: str, because: str) -> None:
-    """A confirmation is overturned: what was learned from it no longer holds (D2, P8)."""
+    """A confirmation is overturned: aliases learned from it are revoked (D2, P8)."""
     uow = context.uow
     gone = await rulings.unlearn_of_tasks(uow.connection, task_ids, at=uow.now, by=by, because=because)
     if gone:
@@ -80,7 +80,7 @@ async def revoke_aliases(context: Context, task_ids: Sequence[str], *, by: str, 
 
 
 def _one_company(match: Compared, ruling: Ruling) -> Link | None:
-    """The two names that are one company, if the ruling says so and nobody knew."""
+    """The two names that the ruling shows to be one company, if that is new."""
     taught = sorted((link for link in match.links if link.teaches), key=lambda link: link.level.rank)
     if ruling is Ruling.SAME_COMPANY:
         return taught[0] if taught else None

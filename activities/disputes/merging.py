@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from activities.projects.projects import ProjectContext
+from activities.disputes.record import DisputeRecord
+from activities.projects.process import ProjectContext
 from activities.projects.reassigning import carry_over
 from activities.tasks.mail_outbox import MailOutbox
 from db import messages
@@ -15,14 +16,11 @@ from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskStatus
 
-if TYPE_CHECKING:
-    from activities.disputes.disputes import DisputeContext
 
-
-async def bind(dispute: DisputeContext, project_id: str, agreement: dict[str, Any]) -> None:
+async def bind(dispute: DisputeRecord, project_id: str, agreement: dict[str, Any]) -> None:
     """D6: the responsible person and the split stand in another registration as well, and it ends if it is to.
 
-    One that is over keeps its salesperson: what they did is done. Its own process learns by a nudge.
+    One that is over keeps its salesperson: what they did is done. Its own process is nudged.
     """
     uow, mine = dispute.uow, dispute.uow.subject_id
     row = await projects.find(uow.connection, project_id, lock=True)
@@ -54,10 +52,10 @@ async def _merge(other: ProjectContext, agreement: dict[str, Any]) -> None:
     still_open = other.docket.open_tasks
     asked = {task.id: other.docket.asked_before(task.id) for task in still_open}
     await other.docket.close(still_open, TaskStatus.WITHDRAWN, at=uow.now, because=ProjectStage.MERGED.value)
-    letters = MailOutbox(other, other.stage_key(ProjectStage.MERGED))
+    outbox = MailOutbox(other, other.stage_key(ProjectStage.MERGED))
     for task in still_open:
         people = [person for person in asked[task.id] if person.removed_at is None]
-        await letters.to_asked(Notice.TASK_WITHDRAWN, task, people)
+        await outbox.to_asked(Notice.TASK_WITHDRAWN, task, people)
     uow.note(
         "stage_moved",
         stage_from=before.stage.value,

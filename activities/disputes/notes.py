@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import JsonValue
 
-from activities.disputes.stepping_in import agreement_waits
+from activities.disputes.record import DisputeRecord
 from conflicts.asked import keyed
 from conflicts.learned import learned_names
 from conflicts.matches import as_they_are
 from db.conflicts import rulings
 from db.disputes import disputes
 from db.projects import projects
-from domain.disputes.dispute import TWO_PROJECTS, MeetingCall
+from domain.disputes.dispute import TWO_PROJECTS, MeetingCall, agreement_waits
 from domain.email_address import is_email_address
 from domain.notices import Notice
 from domain.projects.rules import meeting_participants
@@ -25,11 +25,8 @@ from texts.disputes.dispute_lines import meeting_rows, outcome_rows
 from texts.projects.project_lines import MatchLine, match_lines, own_line
 from texts.view_lines import Essential
 
-if TYPE_CHECKING:
-    from activities.disputes.disputes import DisputeContext
 
-
-async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonValue] | None:
+async def note_for(context: DisputeRecord, kind: TaskKind) -> dict[str, JsonValue] | None:
     """What the person asked has to know beside the project itself."""
     row = context.row
     match kind:
@@ -64,10 +61,10 @@ async def note_for(context: DisputeContext, kind: TaskKind) -> dict[str, JsonVal
             return None
 
 
-def _waiting_agreement(context: DisputeContext) -> dict[str, JsonValue]:
+def _waiting_agreement(context: DisputeRecord) -> dict[str, JsonValue]:
     """D4: what the two have agreed on, while it waits for the meeting."""
     agreement = context.project.agreement or {}
-    if not agreement_waits(context.project):
+    if not agreement_waits(context.project.agreement):
         return {}
     return {
         "agreement": {
@@ -78,14 +75,14 @@ def _waiting_agreement(context: DisputeContext) -> dict[str, JsonValue]:
     }
 
 
-async def precedents(context: DisputeContext) -> list[JsonValue]:
-    """Past rulings on the same customer, also under a name that somebody has found to be its own: when, who, which
+async def precedents(context: DisputeRecord) -> list[JsonValue]:
+    """Past rulings on the same customer, also under a name that somebody has ruled to be its own: when, who, which
     split. Nothing that is not about that customer (X2)."""
     names = [party for party in parties_of(context.project.form) if party.role in ("customer", "alias")]
     known = await rulings.known_aliases(context.uow.connection, {name.key for name in names})
     customer = keyed([*names, *(other for name in names for other in learned_names(name, known))])
     found = await disputes.precedents(context.uow.connection, customer, but=context.row.id)
-    waits = (context.project.agreement or {}).get("dispute") if agreement_waits(context.project) else None
+    waits = (context.project.agreement or {}).get("dispute") if agreement_waits(context.project.agreement) else None
     return [
         {
             "at": str(outcome["at"]),
@@ -98,7 +95,7 @@ async def precedents(context: DisputeContext) -> list[JsonValue]:
     ]
 
 
-async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
+async def registrations(context: DisputeRecord) -> tuple[MatchLine, ...]:
     """A5: what each side has registered, the earliest first."""
     project, form = context.project, context.project.form
     mine = own_line(
@@ -110,7 +107,7 @@ async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
         named_since=project.named_since,
         live=project.live,
     )
-    claimed = {(one.subject_type, one.subject_id) for one in context.others}
+    claimed = {(claimant.subject_type, claimant.subject_id) for claimant in context.others}
     found = await projects.matches_of(context.uow.connection, project.id, project.round)
     others = [match for match in found if (match.subject_type, match.subject_id) in claimed]
     lines = [mine, *match_lines(await as_they_are(context.uow.connection, others), context.organisation)]
@@ -118,7 +115,7 @@ async def registrations(context: DisputeContext) -> tuple[MatchLine, ...]:
 
 
 def shown_with(
-    context: DisputeContext, kind: Notice, texts: Texts, meeting: Mapping[str, Any] | None = None
+    context: DisputeRecord, kind: Notice, texts: Texts, meeting: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
     """What a notice shows beside its sentence, in the reader's language: fields of `MailFacts`. `meeting`: another one
     than that on record."""
@@ -130,7 +127,7 @@ def shown_with(
             off = kind is Notice.MEETING_CALLED_OFF
             return {"facts": rows, "invitation": _invitation(context, called, texts, off=off)}
         case Notice.MEETING_WANTED if row.wanted and "on_behalf_of" in row.wanted:
-            by, behalf = (organisation.name_of(str(row.wanted[one])) for one in ("by", "on_behalf_of"))
+            by, behalf = (organisation.name_of(str(row.wanted[name])) for name in ("by", "on_behalf_of"))
             return {"decided_by_name": texts.text("late.for", person=by, on_behalf_of=behalf)}
         case Notice.AGREED | Notice.MEETING_RECORDED if row.outcome:
             return {"facts": (*outcome_rows(row.outcome, organisation), *_registration_rows(context, texts))}
@@ -138,13 +135,13 @@ def shown_with(
             return {}
 
 
-def _registration_rows(context: DisputeContext, texts: Texts) -> tuple[Essential, ...]:
+def _registration_rows(context: DisputeRecord, texts: Texts) -> tuple[Essential, ...]:
     """D6: which registration goes on, and which end as merged into it."""
     outcome = context.row.outcome or {}
     goes_on = str(outcome.get("goes_on", ""))
     if goes_on == TWO_PROJECTS:
         return (Essential(label_key="mail.label.goes_on", value=texts.text("project_page.two_projects")),)
-    ends = [str(one) for one in outcome.get("ends", ())]
+    ends = [str(registration) for registration in outcome.get("ends", ())]
     if not ends:
         return ()
     return (
@@ -153,12 +150,12 @@ def _registration_rows(context: DisputeContext, texts: Texts) -> tuple[Essential
     )
 
 
-def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts, *, off: bool) -> str:
+def _invitation(context: DisputeRecord, called: Mapping[str, Any], texts: Texts, *, off: bool) -> str:
     """D2, D5: the calendar of the meeting, or that it is `off`; without those whose address no calendar can name, and
     empty without an organiser."""
     call = MeetingCall.model_validate({name: called[name] for name in MeetingCall.model_fields if name in called})
     known = [context.organisation.person(person) for person in (str(called["called_by"]), *call.participants)]
-    organiser, *attendees = [one if one and is_email_address(one.email) else None for one in known]
+    organiser, *attendees = [person if person and is_email_address(person.email) else None for person in known]
     if organiser is None:
         return ""
     from texts.disputes.ics import (
@@ -173,14 +170,14 @@ def _invitation(context: DisputeContext, called: Mapping[str, Any], texts: Texts
         summary=f"{texts.text('dossier.section.meeting')} · {context.project.form.name}",
         description=call.note,
         organiser=organiser,
-        attendees=[one for one in attendees if one],
+        attendees=[attendee for attendee in attendees if attendee],
         now=context.uow.now,
     )
 
 
-def _named(context: DisputeContext, person: str) -> dict[str, JsonValue]:
+def _named(context: DisputeRecord, person: str) -> dict[str, JsonValue]:
     return {"person": person, "name": context.organisation.name_of(person)}
 
 
-def _shares(context: DisputeContext, split: Sequence[Mapping[str, Any]]) -> list[JsonValue]:
+def _shares(context: DisputeRecord, split: Sequence[Mapping[str, Any]]) -> list[JsonValue]:
     return [{**_named(context, str(share["person"])), "percent": str(share["percent"])} for share in split]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Collection, Iterable
 
 from activities.conflicts.collisions import colliding
 from activities.conflicts.rulings import clerks_rulings, rule
+from activities.projects.record import ProjectRecord
 from conflicts.budget import Budget
 from conflicts.detection import REGISTERED, closest, without_origin
 from conflicts.matches import as_they_are, described
@@ -17,22 +17,19 @@ from domain.conflicts.project_match import Match
 from domain.conflicts.rulings import Ruled, Ruling
 from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Claimant
-from domain.projects.rules import SUSPECTS_FIELD
+from domain.projects.rules import named_suspects
 from domain.tasks.task import AnswerChoice, TaskKind
 
-if TYPE_CHECKING:
-    from activities.projects.projects import ProjectContext
 
-
-async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
+async def find_matches(project: ProjectRecord) -> tuple[Match, ...]:
     """P3, P4: what is registered for a company of the project, as it is at this moment; kept.
 
-    What was found before in this round stays found, whatever has become of it: somebody may have suspected it.
+    What was found before in this round stays found, even if it has ended: somebody may have suspected it.
     """
-    uow, row = context.uow, context.row
+    uow, row = project.uow, project.row
     budget = Budget()
     collisions = await colliding(
-        uow, context.subject, row.form, REGISTERED, bounds=context.policy.matching, live_only=False, budget=budget
+        uow, project.subject, row.form, REGISTERED, bounds=project.policy.matching, live_only=False, budget=budget
     )
     kept, more = closest(without_origin(collisions))
     if more:
@@ -41,7 +38,7 @@ async def find_matches(context: ProjectContext) -> tuple[Match, ...]:
         uow.note("names_not_compared", count=len(budget.left_out))
     found = await described(uow.connection, kept)
     known = {(match.subject_type, match.subject_id) for match in found}
-    missing = [match for match in await context.matches() if (match.subject_type, match.subject_id) not in known]
+    missing = [match for match in await project.matches() if (match.subject_type, match.subject_id) not in known]
     named = await as_they_are(uow.connection, [match for match in missing if _named(match)])
     gone = [match.model_copy(update={"live": False}) for match in missing if not _named(match)]
     matches = (*found, *named, *gone)
@@ -54,40 +51,43 @@ def _named(match: Match) -> bool:
     return any(reason.key == NAMED for reason in match.verdict.reasons)
 
 
-async def suspects(context: ProjectContext) -> tuple[Match, ...]:
+async def suspects(project: ProjectRecord) -> tuple[Match, ...]:
     """P4, P10: what may be in conflict: another's, registered before, and live at this moment."""
     still_there = await colliding(
-        context.uow, context.subject, context.row.form, REGISTERED, bounds=context.policy.matching
+        project.uow, project.subject, project.row.form, REGISTERED, bounds=project.policy.matching
     )
-    live = {(one.subject_type, one.subject_id) for one in still_there}
+    live = {(found.subject_type, found.subject_id) for found in still_there}
     return tuple(
         match
-        for match in await context.matches()
+        for match in await project.matches()
         if match.earlier
-        and match.salesperson != context.row.salesperson
+        and match.salesperson != project.row.salesperson
         and (match.subject_type, match.subject_id) in live
     )
 
 
-async def rule_on_matches(context: ProjectContext, task: TaskRow, decision: DecisionRow) -> None:
-    """P4, P5: what the clerk says of single matches and suspects, and what the VP asked about them confirms."""
-    matches = await context.matches()
+async def rule_on_matches(project: ProjectRecord, task: TaskRow, decision: DecisionRow) -> None:
+    """P4, P5: the clerk's rulings on single matches and suspects, and what the VP asked about them confirms."""
+    matches = await project.matches()
     shown = {match.subject_id: (match.subject_type, match) for match in matches}
     said: dict[str, Ruled] = {}
     if task.kind is TaskKind.CONFLICT_CHECK:
-        said |= await clerks_rulings(context, decision, shown)
-        ruling, about = Ruling.SUSPECTED, named_in(decision.fields) if decision.choice == AnswerChoice.SUSPECT else []
+        said |= await clerks_rulings(project, decision, shown)
+        ruling, about = (
+            Ruling.SUSPECTED,
+            named_suspects(decision.fields) if decision.choice == AnswerChoice.SUSPECT else [],
+        )
     else:
         # Each VP is asked about what belongs to their own salesperson; the slot says whose.
-        suspected = named_in(task.note or {})
-        about = [one for one in suspected if one in shown and shown[one][1].salesperson == task.slot]
+        suspected = named_suspects(task.note or {})
+        about = [other for other in suspected if other in shown and shown[other][1].salesperson == task.slot]
         ruling = Ruling.CONFLICT if decision.choice == AnswerChoice.CONFLICT else Ruling.CLEARED
-    for one in about:
-        if one in shown:
-            said[one] = await rule(context, decision, one, shown[one], ruling, decision.reason)
+    for other in about:
+        if other in shown:
+            said[other] = await rule(project, decision, other, shown[other], ruling, decision.reason)
     if said:
         changed = [match.model_copy(update={"ruled": said.get(match.subject_id, match.ruled)}) for match in matches]
-        await projects.keep_matches(context.uow.connection, context.row.id, context.row.round, changed)
+        await projects.keep_matches(project.uow.connection, project.row.id, project.row.round, changed)
 
 
 def confirmed_conflicts(
@@ -96,7 +96,7 @@ def confirmed_conflicts(
     """P5: of what was `found`, the registrations whose VP has confirmed the conflict in round `number`; nobody else is
     a party of what follows (P8). A VP confirms what belongs to the salesperson of their slot."""
     salesperson_of = {match.subject_id: match.salesperson for match in found}
-    noted = {task.id: named_in(task.note or {}) for task in asked}
+    noted = {task.id: named_suspects(task.note or {}) for task in asked}
     confirmed = [
         subject_id
         for of_round, decision in decided
@@ -105,12 +105,6 @@ def confirmed_conflicts(
         if salesperson_of.get(subject_id) == decision.slot
     ]
     return tuple(dict.fromkeys(confirmed))
-
-
-def named_in(fields: Mapping[str, Any]) -> list[str]:
-    """The registrations that are suspected, by id."""
-    named = fields.get(SUSPECTS_FIELD)
-    return [str(one) for one in named] if isinstance(named, list) else []
 
 
 def accounts_touched(matches: Collection[Match]) -> list[Match]:
@@ -122,15 +116,15 @@ def accounts_touched(matches: Collection[Match]) -> list[Match]:
     ]
 
 
-async def accounts_concerned(context: ProjectContext) -> tuple[Claimant, ...]:
+async def accounts_concerned(project: ProjectRecord) -> tuple[Claimant, ...]:
     """P3: the responsible salespeople of the accounts of others that the project touches."""
-    touched = accounts_touched(await context.matches())
-    return tuple(_claimant(match) for match in touched if match.salesperson != context.row.salesperson)
+    touched = accounts_touched(await project.matches())
+    return tuple(_claimant(match) for match in touched if match.salesperson != project.row.salesperson)
 
 
-async def claimants_of(context: ProjectContext, subject_ids: Collection[str]) -> tuple[Claimant, ...]:
+async def claimants_of(project: ProjectRecord, subject_ids: Collection[str]) -> tuple[Claimant, ...]:
     """P5: whose registrations these matches are."""
-    return tuple(_claimant(match) for match in await context.matches() if match.subject_id in subject_ids)
+    return tuple(_claimant(match) for match in await project.matches() if match.subject_id in subject_ids)
 
 
 def _claimant(match: Match) -> Claimant:

@@ -1,20 +1,26 @@
-"""What people say to a registration beside their answers to tasks: updates, loss, contract, objection, withdrawal."""
+"""Statements about a registration that answer no task: updates, loss, contract, objection, withdrawal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from activities.disputes.stepping_in import step_in
-from activities.projects.reassigning import judge_reassignment
+from activities.projects.reassigning import reassign
+from activities.projects.record import ProjectRecord
 from activities.steps import Recorded
 from activities.tasks.receipts import accept
 from db.projects import projects
 from db.projects.projects import UpdateRow
-from domain.access import may_receive_contract
-from domain.accounts.named_account import appeal_in_time
-from domain.projects.contract_review import application_problems, on_record, receipt_problems
-from domain.projects.project import ContractReview, ProjectStage
-from domain.refusals import RefusalCode, Refused
+from domain.projects.contract_review import on_record
+from domain.projects.judgements import (
+    judge_contract,
+    judge_loss,
+    judge_objection,
+    judge_update,
+    judge_withdrawal,
+    not_at_this_stage,
+)
+from domain.projects.project import ContractReview
 from domain.statements import (
     CallForMeeting,
     ObjectToRefusal,
@@ -25,52 +31,33 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks.task import Problem
-
-if TYPE_CHECKING:
-    from activities.projects.projects import ProjectContext
 
 
-async def judge(context: ProjectContext, said: Statement) -> Recorded:
-    """Judge a statement that is no answer, and record what becomes of it. Raises `Refused`."""
+async def record_statement(project: ProjectRecord, said: Statement) -> Recorded:
+    """Judge a statement that is not an answer, and apply it. Raises `Refused`."""
     match said:
         case UpdateProject():
-            return await _take_update(context, said)
+            return await _update(project, said)
         case CallForMeeting():
-            return await step_in(context, context.row, said)
+            return await step_in(project, project.row, said)
         case ReportLoss():
-            return await _take_loss(context, said)
+            return await _lose(project, said)
         case ReceiveContract():
-            return await _take_contract(context, said)
+            return await _record_contract(project, said)
         case ObjectToRefusal():
-            return await _take_objection(context, said)
+            return await _object(project, said)
         case Withdraw():
-            return await _take_withdrawal(context, said)
+            return await _withdraw(project, said)
         case Reassign():
-            return await judge_reassignment(context, said)
+            return await reassign(project, said)
         case _:
-            raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=context.row.stage.value)
+            raise not_at_this_stage(project.row.stage)
 
 
-def active(context: ProjectContext) -> None:
-    """Active, and nothing on record that ends it with the next step. Raises `Refused`."""
-    row = context.row
-    if row.stage is not ProjectStage.ACTIVE or row.loss or row.contract:
-        raise Refused(RefusalCode.PROJECT_NOT_ACTIVE, stage=row.stage.value, status=row.stage.status.value)
-
-
-def _by_its_salesperson(context: ProjectContext, person: str) -> None:
-    if person != context.row.salesperson:
-        raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
-
-
-async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded:
-    """U1, U5: by the responsible salesperson; all three clocks start again."""
-    uow, row, update = context.uow, context.row, said.update
-    _by_its_salesperson(context, said.person)
-    active(context)
-    if update is None:
-        raise Refused(RefusalCode.UNREADABLE)
+async def _update(project: ProjectRecord, said: UpdateProject) -> Recorded:
+    """U1, U5: all three clocks start again."""
+    update = judge_update(project.facts, said)
+    uow, row = project.uow, project.row
     number = await projects.last_update_number(uow.connection, row.id) + 1
     await projects.add_update(
         uow.connection,
@@ -86,100 +73,59 @@ async def _take_update(context: ProjectContext, said: UpdateProject) -> Recorded
     )
     news = update.model_dump(include={"stage", "amount", "expected_signing"}, exclude_none=True)
     form: dict[str, Any] = {"form": row.form.model_copy(update=news)} if news else {}
-    await context.change(updated_at=uow.now, silences=0, **form)
+    await project.change(updated_at=uow.now, silences=0, **form)
     uow.note("project_updated", said.person, number=number, channel=said.channel, rule="U1")
-    ahead = context.ahead()
+    ahead = project.ahead()
     events = [{"at": due.at.isoformat(), "what": due.silence.value} for due in ahead]
     await accept(uow, said, settled=True, number=number, next_events=events)
     return Recorded(accepted=True, settled=True, ahead=ahead, updated_at=uow.now)
 
 
-async def _take_loss(context: ProjectContext, said: ReportLoss) -> Recorded:
-    """U8: the reason is not optional."""
-    _by_its_salesperson(context, said.person)
-    active(context)
-    if said.loss is None:
-        raise Refused(RefusalCode.UNREADABLE)
-    loss = {**said.loss.model_dump(mode="json"), "by": said.person, "at": context.uow.now.isoformat()}
-    await context.change(loss=loss)
-    context.uow.note("project_lost", said.person, reason=said.loss.reason, channel=said.channel, rule="U8")
-    await accept(context.uow, said)
+async def _lose(project: ProjectRecord, said: ReportLoss) -> Recorded:
+    """U8."""
+    loss = judge_loss(project.facts, said)
+    kept = {**loss.model_dump(mode="json"), "by": said.person, "at": project.uow.now.isoformat()}
+    await project.change(loss=kept)
+    project.uow.note("project_lost", said.person, reason=loss.reason, channel=said.channel, rule="U8")
+    await accept(project.uow, said)
     return Recorded(accepted=True)
 
 
-async def _take_contract(context: ProjectContext, said: ReceiveContract) -> Recorded:
-    """U7: its salesperson hands the contract review application in, and commerce is asked; or commerce records one
-    that it has received on paper, whether or not it was handed in here as well."""
-    row, person = context.row, context.organisation.person(said.person)
-    handed_in = said.person == row.salesperson
-    if person is None or not (handed_in or may_receive_contract(person, own=context.own_people)):
-        raise Refused(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
-    active(context)
-    if said.contract is None:
-        raise Refused(RefusalCode.UNREADABLE)
+async def _record_contract(project: ProjectRecord, said: ReceiveContract) -> Recorded:
+    """U7: handed in by its salesperson, so that commerce is asked; or received by commerce on paper."""
+    person = project.organisation.person(said.person)
+    contract, handed_in = judge_contract(project.facts, said, person, today=project.today)
     if not handed_in:
-        await receive_contract(context, said.contract, said.person, channel=said.channel)
-        await accept(context.uow, said)
+        await receive_contract(project, contract, said.person, channel=said.channel)
+        await accept(project.uow, said)
         return Recorded(accepted=True)
-    if row.contract_with_commerce:
-        raise Refused(RefusalCode.CONTRACT_REVIEW_OPEN)
-    _refuse_if_wrong(application_problems(said.contract, today=context.today))
-    given = {**said.contract.model_dump(mode="json"), "by": said.person, "at": context.uow.now.isoformat()}
-    await context.change(contract_application=given)
-    context.uow.note("contract_handed_in", said.person, channel=said.channel, rule="U7")
-    await accept(context.uow, said)
+    kept = {**contract.model_dump(mode="json"), "by": said.person, "at": project.uow.now.isoformat()}
+    await project.change(contract_application=kept)
+    project.uow.note("contract_handed_in", said.person, channel=said.channel, rule="U7")
+    await accept(project.uow, said)
     return Recorded(accepted=True, asks_commerce=True)
 
 
-async def receive_contract(
-    context: ProjectContext, contract: ContractReview, by: str, *, channel: str, of_task: bool = False
-) -> None:
-    """U7: put on record what commerce has received. Raises `Refused` with everything that is wrong with it."""
-    refuse_wrong_contract(context, contract, of_task=of_task)
-    now = context.uow.now
-    kept = on_record(contract, today=context.today, by=by, at=now.isoformat())
-    await context.change(contract=kept)
-    context.uow.note("contract_received", by, channel=channel, rule="U7", amount=kept["amount"])
+async def receive_contract(project: ProjectRecord, contract: ContractReview, by: str, *, channel: str) -> None:
+    """U7: put on record what commerce has received, which has been judged."""
+    kept = on_record(contract, today=project.today, by=by, at=project.uow.now.isoformat())
+    await project.change(contract=kept)
+    project.uow.note("contract_received", by, channel=channel, rule="U7", amount=kept["amount"])
 
 
-def refuse_wrong_contract(context: ProjectContext, contract: ContractReview, *, of_task: bool) -> None:
-    """Raises `Refused` with everything wrong with a contract; `of_task` where it came as the fields of an answer."""
-    where = {"number_field": "number", "prefix": "fields."} if of_task else {}
-    _refuse_if_wrong(receipt_problems(contract, today=context.today, **where))
-
-
-def _refuse_if_wrong(problems: tuple[Problem, ...]) -> None:
-    if problems:
-        raise Refused(problems[0].key, problems=problems)
-
-
-async def _take_objection(context: ProjectContext, said: ObjectToRefusal) -> Recorded:
-    """P8: once, by the applicant, in time."""
-    row, uow = context.row, context.uow
-    _by_its_salesperson(context, said.person)
-    if row.objection:
-        raise Refused(RefusalCode.OBJECTION_USED)
-    if row.stage is not ProjectStage.REFUSED or not row.refusal:
-        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
-    until = context.objection_until
-    if until is None or not appeal_in_time(said.said_at, uow.now, until):
-        raise Refused(RefusalCode.OBJECTION_TOO_LATE, until=until.isoformat() if until else None)
-    await context.change(objection={"reason": said.reason, "at": uow.now.isoformat()})
+async def _object(project: ProjectRecord, said: ObjectToRefusal) -> Recorded:
+    """P8."""
+    uow = project.uow
+    judge_objection(project.facts, said, now=uow.now)
+    await project.change(objection={"reason": said.reason, "at": uow.now.isoformat()})
     uow.note("objection_accepted", said.person, reason=said.reason, channel=said.channel, rule="P8")
     await accept(uow, said)
     return Recorded(accepted=True)
 
 
-async def _take_withdrawal(context: ProjectContext, said: Withdraw) -> Recorded:
-    """By the salesperson, at any time before the approval; an active project is lost or signed, not withdrawn.
-
-    What a dispute has made somebody else's (D2) is theirs to withdraw, and no longer the applicant's.
-    """
-    row = context.row
-    _by_its_salesperson(context, said.person)
-    if row.stage.ended or row.stage is ProjectStage.ACTIVE or row.end_reason:
-        raise Refused(RefusalCode.PROJECT_STAGE_DOES_NOT_ALLOW, stage=row.stage.value)
-    await context.change(end_reason={"reason": said.reason, "by": said.person})
-    context.uow.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
-    await accept(context.uow, said)
+async def _withdraw(project: ProjectRecord, said: Withdraw) -> Recorded:
+    judge_withdrawal(project.facts, said)
+    await project.change(end_reason={"reason": said.reason, "by": said.person})
+    project.uow.note("project_withdrawn", said.person, reason=said.reason, channel=said.channel)
+    await accept(project.uow, said)
     return Recorded(accepted=True)

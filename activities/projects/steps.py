@@ -1,4 +1,4 @@
-"""The steps of a registration's life that no other subject has. Each is one transaction."""
+"""Steps that only registrations and their disputes have. Each is one transaction."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from temporalio import activity
 
 from activities.conflicts.collisions import keyed_parties
 from activities.disputes.broken import end_broken_dispute
-from activities.disputes.disputes import open_dispute
+from activities.disputes.opening import open_dispute
 from activities.projects.contract_corrections import correct_contract
 from activities.projects.matches import accounts_concerned, accounts_touched, claimants_of, find_matches
-from activities.projects.projects import ProjectContext
+from activities.projects.notices import notify_people
+from activities.projects.process import ProjectContext
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
@@ -40,12 +41,15 @@ from db.projects import projects
 from db.projects.projects import AlreadyResumed, ProjectRow
 from db.tasks import tasks
 from domain.notices import Notice
+from domain.projects.judgements import judge_registration
 from domain.projects.project import ProjectStage, Track
-from domain.projects.rules import SUSPECTS_FIELD, track_of
-from domain.projects.silence import Silence
-from domain.refusals import RefusalCode
+from domain.projects.rules import named_suspects, track_of
+from domain.projects.silence import Silence, reminder_problem
+from domain.projects.transitions import approval_problem
+from domain.refusals import RefusalCode, Refused
 from domain.statements import RegisterProject
 from domain.tasks.task import AnswerChoice, TaskKind
+from texts.projects.project_lines import silence_lines
 
 _REMINDERS = {
     Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS,
@@ -71,12 +75,15 @@ class ProjectSteps:
                 uow.note("statement_unsealed", kind=type(said).__name__, claimed_person=said.person[:63])
                 return Registered(accepted=False, project_id=said.project_id)
             organisation = await uow.facts.organisation(uow.connection)
-            person = organisation.person(said.person)
-            if person is None or not person.active:
-                return await self._refuse(uow, said, RefusalCode.PERSON_INACTIVE)
-            code = await self._refusal(uow, said)
-            if code:
-                return await self._refuse(uow, said, code)
+            resumed = await projects.find(uow.connection, said.resumes, lock=True) if said.resumes else None
+            try:
+                person = judge_registration(
+                    said,
+                    organisation.person(said.person),
+                    resumed=(resumed.stage, resumed.salesperson) if resumed else None,
+                )
+            except Refused as refusal:
+                return await self._refuse(uow, said, refusal.code)
             row = ProjectRow(
                 id=said.project_id,
                 workflow_id=uow.workflow_id,
@@ -126,18 +133,7 @@ class ProjectSteps:
 
         return await self._recorder.once(step, Registered, apply)
 
-    async def _refusal(self, uow: UnitOfWork, said: RegisterProject) -> RefusalCode | None:
-        """U6: only a shelved project is resumed, and by its salesperson."""
-        if said.resumes is None:
-            return None
-        if said.resumption is None:
-            return RefusalCode.UNREADABLE
-        old = await projects.find(uow.connection, said.resumes, lock=True)
-        if old is None or old.stage is not ProjectStage.SHELVED:
-            return RefusalCode.PROJECT_NOT_SHELVED
-        return None if old.salesperson == said.person else RefusalCode.NOT_SALESPERSON_OF_PROJECT
-
-    async def _refuse(self, uow: UnitOfWork, said: RegisterProject, code: RefusalCode) -> Registered:
+    async def _refuse(self, uow: UnitOfWork, said: RegisterProject, code: str) -> Registered:
         uow.note("registration_refused", said.person, code=code)
         await give_receipt(uow, said, False, {"status": "refused", "code": code, "problems": []})
         return Registered(accepted=False, project_id=said.project_id)
@@ -176,10 +172,9 @@ class ProjectSteps:
             own = task is not None and task.workflow_id == uow.workflow_id
             if not own or decision is None or decision.choice != AnswerChoice.SUSPECT:
                 raise IllegalTransition(f"{context.row.id}: nobody has suspected a conflict")
-            suspected = decision.fields.get(SUSPECTS_FIELD)
-            named = [str(one) for one in suspected] if isinstance(suspected, list) else []
+            named = named_suspects(decision.fields)
             await find_matches(context)  # whose they are now: one may have been handed on since the registration
-            uow.note("conflict_suspected", decision.person, suspects=list(named), rule="P5")
+            uow.note("conflict_suspected", decision.person, suspects=named, rule="P5")
             return Suspects(claimants=await claimants_of(context, named))
 
         return await self._recorder.once(step, Suspects, apply)
@@ -192,10 +187,16 @@ class ProjectSteps:
             context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
             row = context.row
-            decided = [d for number, d in await tasks.decisions_of(uow.connection, row.id) if number == row.round]
-            approved = [d for d in decided if d.kind is TaskKind.PROJECT_APPROVAL and d.choice == AnswerChoice.APPROVE]
-            if row.stage is not ProjectStage.APPROVAL or not approved or row.end_reason:
-                raise IllegalTransition(f"{row.id}: no approval on record")
+            approved = [
+                decision
+                for number, decision in context.docket.decided
+                if number == row.round
+                and decision.kind is TaskKind.PROJECT_APPROVAL
+                and decision.choice == AnswerChoice.APPROVE
+            ]
+            problem = approval_problem(row.stage, approved=bool(approved), withdrawn=bool(row.end_reason))
+            if problem:
+                raise IllegalTransition(f"{row.id}: {problem}")
             year = uow.now.astimezone(ZoneInfo(context.policy.time_zone)).year
             # Last of all rows: everybody who approves waits for this one until the transaction ends.
             number = context.policy.projects.number(year, await projects.next_number(uow.connection, year))
@@ -208,7 +209,7 @@ class ProjectSteps:
                 silences=0,
             )
             uow.note("project_approved", approved[-1].person, number=number, rule="P9")
-            await context.notify_people(Notice.PROJECT_APPROVED, key=step.key, by=approved[-1].person)
+            await notify_people(context, Notice.PROJECT_APPROVED, key=step.key, by=approved[-1].person)
             await messages.settle(uow.connection, step.settles)
             return ApprovedProject(number=number, ahead=context.ahead(), updated_at=uow.now)
 
@@ -221,19 +222,23 @@ class ProjectSteps:
         async def apply(uow: UnitOfWork) -> Reminded:
             context = await ProjectContext.load_for_update(uow, step.subject.id)
             context.goes_on()
-            ahead = context.ahead()
-            due = ahead[0] if ahead else None
-            if (
-                context.row.stage is not ProjectStage.ACTIVE
-                or due is None
-                or due.silence is not step.silence
-                or due.at > uow.now
-            ):
-                raise IllegalTransition(f"{context.row.id}: {step.silence.value} is not due")
-            await context.change(silences=context.row.silences + 1)
-            await context.notify_people(_REMINDERS[step.silence], key=step.key)
+            row, ahead = context.row, context.ahead()
+            problem = reminder_problem(ahead, step.silence, uow.now)
+            if row.stage is not ProjectStage.ACTIVE or problem:
+                raise IllegalTransition(f"{row.id}: {problem or row.stage.value}")
+            left = ahead[1:]
+            await context.change(silences=row.silences + 1)
+            last = await projects.updates_of(uow.connection, row.id, limit=1)
+            await notify_people(
+                context,
+                _REMINDERS[step.silence],
+                key=step.key,
+                until=left[-1].at,
+                since=row.updated_at,
+                facts=silence_lines(last[0] if last else None, left, context.policy.zone),
+            )
             uow.note("silence_reminded", silence=step.silence.value, rule=step.silence.rule)
-            return Reminded()
+            return Reminded(ahead=left)
 
         return await self._recorder.once(step, Reminded, apply)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from activities.accounts.process import ApplicationContext
-from activities.disputes.disputes import DisputeContext
-from activities.projects.projects import ProjectContext
+from activities.disputes.process import DisputeContext
+from activities.projects.process import ProjectContext
 from activities.reviews.process import ReviewContext
 from activities.steps import Moved, MoveStep
 from activities.tasks.asking import open_tasks

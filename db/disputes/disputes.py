@@ -83,13 +83,6 @@ async def of_project(connection: AsyncConnection, project_id: str) -> tuple[Disp
     return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
 
 
-async def settled(connection: AsyncConnection, project_id: str) -> bool:
-    """D1, D2: whether a dispute over this project has come to an outcome and none is running."""
-    found = await of_project(connection, project_id)
-    outcomes = (DisputeStage.AGREED, DisputeStage.DECIDED)
-    return any(one.stage in outcomes for one in found) and all(one.stage.ended for one in found)
-
-
 async def open_with(connection: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The running disputes in which this project is a side, its own or another's, kept from change by others."""
     is_a_side = or_(

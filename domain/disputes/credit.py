@@ -45,7 +45,7 @@ def divide(amount: Decimal, percents: Sequence[Decimal]) -> tuple[Decimal, ...]:
     """`amount` in parts of so many per cent, to the cent. The parts add up to the whole: cents that are left over go to
     those whose parts were cut off the most, the first of them first."""
     exact = [amount * percent / WHOLE for percent in percents]
-    parts = [one.quantize(_CENT, ROUND_FLOOR) for one in exact]
+    parts = [part.quantize(_CENT, ROUND_FLOOR) for part in exact]
     left = int((amount - sum(parts)) / _CENT)
     cut_most = sorted(range(len(parts)), key=lambda place: parts[place] - exact[place])
     for place in cut_most[:left]:
@@ -89,17 +89,17 @@ def credits_for(
 def added_up(credits: Iterable[Credit]) -> tuple[Credit, ...]:
     """The credits of several amounts, one for each person and department, the largest first."""
     sums: dict[tuple[str, str | None], Credit] = {}
-    for one in credits:
-        key = (one.person, one.department)
+    for credit in credits:
+        key = (credit.person, credit.department)
         before = sums.get(key)
-        total = one.amount + (before.amount if before else 0)
-        sums[key] = one.model_copy(update={"amount": total, "percent": None, "weighted": None})
-    return tuple(sorted(sums.values(), key=lambda one: (-one.amount, one.person, one.department or "")))
+        total = credit.amount + (before.amount if before else 0)
+        sums[key] = credit.model_copy(update={"amount": total, "percent": None, "weighted": None})
+    return tuple(sorted(sums.values(), key=lambda credit: (-credit.amount, credit.person, credit.department or "")))
 
 
 def shares_in_words(credits: Iterable[Credit]) -> str:
     """Who has which share, in words of any language: `杨帆 60% · 徐静 40%`."""
-    return " · ".join(f"{one.name or one.person} {percent_of(one)}".rstrip() for one in credits)
+    return " · ".join(f"{credit.name or credit.person} {percent_of(credit)}".rstrip() for credit in credits)
 
 
 def percent_of(credit: Credit) -> str:

@@ -57,6 +57,7 @@ def reminder_problem(ahead: Sequence[SilenceDue], silence: Silence, now: datetim
     return None if due else f"{silence.value} is not due"
 
 
-def silent_for_long(updated_at: datetime | None, now: datetime, policy: Policy, calendar: WorkCalendar) -> bool:
-    """U4: whether the last of the three limits has passed at `now`; never where no clock runs (`updated_at` None)."""
-    return updated_at is not None and silence_ahead(updated_at, 0, policy, calendar)[-1].at <= now
+def silent_for_long(ahead: Sequence[SilenceDue], now: datetime) -> bool:
+    """U4: whether the last of the three limits has passed at `now`. `ahead`: what follows from silence by the record;
+    nothing where no clock runs."""
+    return bool(ahead) and ahead[-1].at <= now

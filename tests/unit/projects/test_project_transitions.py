@@ -166,10 +166,11 @@ def test_u2_u3_a_reminder_comes_when_its_moment_has_passed_and_in_its_order() ->
     assert reminder_problem((), Silence.TWO_WEEKS, one_month.at), "no clock runs"
 
 
-def test_u4_only_the_last_limit_shelves_and_none_runs_before_the_approval() -> None:
+def test_u4_only_the_last_limit_shelves() -> None:
     policy = load_policy()
     calendar = WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
-    *_, three_months = silence_ahead(NOW, 0, policy, calendar)
-    assert silent_for_long(NOW, three_months.at, policy, calendar)
-    assert not silent_for_long(NOW, three_months.at - timedelta(seconds=1), policy, calendar)
-    assert not silent_for_long(None, three_months.at, policy, calendar)
+    *_, three_months = ahead = silence_ahead(NOW, 0, policy, calendar)
+    assert silent_for_long(ahead, three_months.at)
+    assert silent_for_long([three_months], three_months.at)
+    assert not silent_for_long(ahead, three_months.at - timedelta(seconds=1))
+    assert not silent_for_long((), three_months.at), "no clock runs"

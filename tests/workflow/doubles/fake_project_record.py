@@ -12,11 +12,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities.tasks.context import IllegalTransition
-from domain.disputes.dispute import Claimant, DisputeStage, Origin
+from domain.disputes.dispute import Agreement, Claimant, DisputeStage, Origin, agreement_waits, settled
+from domain.disputes.judgements import DisputeFacts
 from domain.organisation import Delegation, Department, Organisation, Person, Role
+from domain.projects.judgements import ProjectFacts
 from domain.projects.project import ProjectForm, ProjectStage, ProjectUpdate, Track
 from domain.projects.rules import project_choices
-from domain.projects.silence import SilenceDue, silence_ahead
+from domain.projects.silence import SilenceDue, silence_ahead, silent_for_long
+from domain.projects.transitions import TransitionFacts
 from domain.subject import Subject
 from domain.tasks.asking import who_is_asked
 from domain.tasks.deadlines import due_at, stand_in_due
@@ -96,18 +99,33 @@ class FakeProject:
     objection_until: datetime | None = None
     objection: str = ""
     agreement: dict[str, Any] | None = None
-    waits: str = ""
-    """D4: who wants the meeting although both have agreed."""
     loss: str = ""
     contract: str = ""
+    application: str = ""
+    """U7: the amount of the contract review application that was handed in."""
     with_commerce: bool = False
-    """U7: commerce is asked to receive the contract review application."""
+    """U7: commerce is asked to receive it."""
     withdrawn: str = ""
     """By whom."""
 
     @property
     def over(self) -> bool:
         return self.stage.ended
+
+    @property
+    def facts(self) -> ProjectFacts:
+        return ProjectFacts(
+            stage=self.stage,
+            applicant=self.applicant,
+            salesperson=self.salesperson,
+            lost=bool(self.loss),
+            contract_received=bool(self.contract),
+            contract_with_commerce=self.with_commerce,
+            withdrawn=bool(self.withdrawn),
+            objected=bool(self.objection),
+            objection_until=self.objection_until,
+            agreement_waits=agreement_waits(self.agreement) is not None,
+        )
 
 
 @dataclass
@@ -119,20 +137,26 @@ class FakeDispute:
     claimants: tuple[Claimant, ...]
     stage: DisputeStage = DisputeStage.NEGOTIATION
     round: int = 1
-    text: dict[str, Any] | None = None
-    """D1: what is on the table."""
-    text_round: int = 0
-    confirmed: set[str] = field(default_factory=set)
+    proposal: dict[str, Any] | None = None
+    """D1: the text on the table, its `round`, and by whom it is `confirmed`."""
     wanted: str = ""
     """D2: who wants the meeting."""
     participants: tuple[str, ...] = ()
-    called_off: bool = False
-    """D5."""
+    """Of the meeting, once it is called and while it is not called off (D5)."""
     responsible: str = ""
+    """D2: what the meeting has decided."""
 
     @property
     def sides(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one.person for one in self.claimants))
+        return self.facts.sides
+
+    @property
+    def text(self) -> dict[str, Any] | None:
+        return {name: self.proposal[name] for name in Agreement.model_fields} if self.proposal else None
+
+    @property
+    def confirmed(self) -> set[str]:
+        return set(self.proposal["confirmed"]) if self.proposal else set()
 
     @property
     def over(self) -> bool:
@@ -141,6 +165,25 @@ class FakeDispute:
     @property
     def project_is_over(self) -> bool:
         return self.project.stage is not ProjectStage.DISPUTED or bool(self.project.withdrawn)
+
+    @property
+    def facts(self) -> DisputeFacts:
+        return DisputeFacts(
+            stage=self.stage,
+            project_stage=self.project.stage,
+            project_over=self.project_is_over,
+            claimants=self.claimants,
+            salesperson=self.project.salesperson,
+            proposal=self.proposal,
+            wanted=wanted_by(self.wanted),
+            called=bool(self.participants),
+            outcome_recorded=bool(self.responsible),
+        )
+
+
+def wanted_by(person: str) -> dict[str, str] | None:
+    """D2, D4: who wants the meeting, as the rules read it."""
+    return {"by": person, "at": LONG_AGO.isoformat()} if person else None
 
 
 @dataclass(frozen=True)
@@ -187,7 +230,7 @@ class ProjectRecord(FakeRecord):
     def asker(self, task_id: str) -> FakeProject | FakeDispute:
         """Whose task it is."""
         everybody: list[FakeProject | FakeDispute] = [*self.projects.values(), *self.disputes.values()]
-        return next(one for one in everybody if one.workflow_id == self.workflow_of[task_id])
+        return next(own for own in everybody if own.workflow_id == self.workflow_of[task_id])
 
     def tasks_of(self, workflow_id: str, *, open_only: bool = False) -> list[FakeTask]:
         return [
@@ -211,7 +254,7 @@ class ProjectRecord(FakeRecord):
         self.workflow_of[task.id] = own.workflow_id
         task.asked = self.people(task, now)
         self.tasks[task.id] = task
-        self.mail("task", tuple(one.person for one in task.asked), now, task.id)
+        self.mail("task", tuple(asked.person for asked in task.asked), now, task.id)
         return task
 
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
@@ -229,7 +272,7 @@ class ProjectRecord(FakeRecord):
             standing_in=stand_in_due(task.kind, task.chased, self.policy),
             other_reviewers=frozenset(ruled_out),
         )
-        return tuple(one.model_copy(update={"name": self.organisation.name_of(one.person)}) for one in asked)
+        return tuple(person.model_copy(update={"name": self.organisation.name_of(person.person)}) for person in asked)
 
     def offered(self, task: FakeTask) -> tuple[Choice, ...]:
         """What may be answered at this moment."""
@@ -237,15 +280,48 @@ class ProjectRecord(FakeRecord):
         active = [person.id for person in self.organisation.people if person.active]
         if isinstance(own, FakeDispute):
             return project_choices(
-                task.kind, people=active, salespeople=own.sides, text_on_the_table=own.text is not None
+                task.kind, people=active, salespeople=own.sides, text_on_the_table=own.proposal is not None
             )
         people = [CLARA, MONA] if task.kind is TaskKind.ASSIGN_CLERK else active
-        return project_choices(task.kind, people=people, suspects=[one.subject_id for one in self.registered])
+        return project_choices(task.kind, people=people, suspects=[claim.subject_id for claim in self.registered])
+
+    def disputes_over(self, project: FakeProject) -> list[FakeDispute]:
+        """Oldest first."""
+        return [dispute for dispute in self.disputes.values() if dispute.project is project]
 
     def decided_by(self, own: FakeProject | FakeDispute) -> list[Decision]:
         """Decisions of this round of a process."""
-        mine = [(number, d) for number, d in self.decisions if self.workflow_of[d.task_id] == own.workflow_id]
+        mine = [(number, made) for number, made in self.decisions if self.workflow_of[made.task_id] == own.workflow_id]
         return [decision for number, decision in mine if number == own.round]
+
+    def stands_still(self, own: FakeProject | FakeDispute, now: datetime) -> bool:
+        """U10."""
+        return any(self.lapsed(task, now) for task in self.tasks_of(own.workflow_id))
+
+    def transition_facts(self, own: FakeProject, now: datetime) -> TransitionFacts:
+        """What is on record of a registration at the moment of a move."""
+        over = self.disputes_over(own)
+        still_open = {task.kind for task in self.tasks_of(own.workflow_id, open_only=True)}
+        return TransitionFacts(
+            stage=own.stage,
+            choices={decision.choice for decision in self.decided_by(own)},
+            track=own.track,
+            resumes=own.resumes is not None,
+            confirmation_open=TaskKind.CONFLICT_CONFIRMATION in still_open,
+            contract_review_open=TaskKind.CONTRACT_REVIEW in still_open,
+            contract_handed_in=bool(own.application),
+            objected=bool(own.objection),
+            objection_lapsed=own.objection_until is not None and own.objection_until <= now,
+            agreed=own.agreement is not None,
+            agreement_waits=agreement_waits(own.agreement) is not None,
+            dispute_settled=settled([dispute.stage for dispute in over]),
+            dispute_shelved=bool(over) and over[-1].stage is DisputeStage.SHELVED,
+            lost=bool(own.loss),
+            contract_received=bool(own.contract),
+            silent_for_long=silent_for_long(self.ahead(own), now),
+            stands_still=self.stands_still(own, now),
+            withdrawn=bool(own.withdrawn),
+        )
 
     def ahead(self, project: FakeProject) -> tuple[SilenceDue, ...]:
         """U2–U5."""

@@ -33,14 +33,23 @@ from activities.steps import (
 )
 from activities.tasks.context import IllegalTransition, SubjectOver
 from crypto.seal import seal_holds
-from domain.disputes.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, deciding_salesperson
+from domain.disputes.dispute import (
+    Claimant,
+    DisputeOutcome,
+    DisputeStage,
+    Origin,
+    agreement_waits,
+    deciding_salesperson,
+)
+from domain.disputes.transitions import TransitionFacts, transition_problem
 from domain.notices import Notice
+from domain.projects import transitions
+from domain.projects.judgements import judge_correction, judge_registration, signed_amount
 from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import recipients_of_project, track_of
-from domain.projects.silence import Silence
+from domain.projects.silence import Silence, reminder_problem
 from domain.refusals import RefusalCode, Refused
 from domain.tasks.deadlines import objection_until
-from domain.tasks.standstill import closes_at
 from domain.tasks.task import AnswerChoice, TaskStatus
 from tests.workflow.doubles.fake_activities import FakeActivities
 from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord
@@ -82,8 +91,14 @@ class FakeProjectActivities(FakeActivities):
             old = record.projects.get(said.resumes or "")
             record.heard.add(said.message_id)
             record.settled.add(said.message_id)
-            if said.resumes and (old is None or old.stage is not ProjectStage.SHELVED or said.resumption is None):
-                record.refused.append((said.message_id, "project_not_shelved"))
+            try:
+                judge_registration(
+                    said,
+                    record.organisation.person(said.person),
+                    resumed=(old.stage, old.salesperson) if old else None,
+                )
+            except Refused as refusal:
+                record.refused.append((said.message_id, refusal.code))
                 return refused
             record.projects[said.project_id] = FakeProject(
                 id=said.project_id,
@@ -111,7 +126,7 @@ class FakeProjectActivities(FakeActivities):
             project = self.record.project(step.subject, _workflow_id())
             if project.stage is not ProjectStage.ROUTING:
                 raise IllegalTransition(f"{project.id} is not looking for its way")
-            project.track = track_of(project.salesperson, [one.person for one in self.record.accounts])
+            project.track = track_of(project.salesperson, [account.person for account in self.record.accounts])
             self.record.note("routed", step.now, track=project.track.value)
             others = self._accounts_of_others(project) if project.track is Track.OTHER_ACCOUNT else ()
             return Routed(track=project.track, claimants=others)
@@ -119,14 +134,15 @@ class FakeProjectActivities(FakeActivities):
         return await self._once(step, work)
 
     def _accounts_of_others(self, project: FakeProject) -> tuple[Claimant, ...]:
-        return tuple(one for one in self.record.accounts if one.person != project.salesperson)
+        return tuple(account for account in self.record.accounts if account.person != project.salesperson)
 
     @activity.defn(name="find_suspects")
     async def find_suspects(self, step: SuspectsStep) -> Suspects:
         def work() -> Suspects:
             project = self.record.project(step.subject, _workflow_id())
             if not any(
-                d.task_id == step.task_id and d.choice == AnswerChoice.SUSPECT for d in self.record.decided_by(project)
+                decision.task_id == step.task_id and decision.choice == AnswerChoice.SUSPECT
+                for decision in self.record.decided_by(project)
             ):
                 raise IllegalTransition(f"{project.id}: nobody has suspected a conflict")
             return Suspects(claimants=self._suspected(project))
@@ -134,16 +150,17 @@ class FakeProjectActivities(FakeActivities):
         return await self._once(step, work)
 
     def _suspected(self, project: FakeProject) -> tuple[Claimant, ...]:
-        return tuple(one for one in self.record.registered if one.subject_id in project.suspects)
+        return tuple(claim for claim in self.record.registered if claim.subject_id in project.suspects)
 
     @activity.defn(name="approve_project")
     async def approve_project(self, step: ApproveProjectStep) -> ApprovedProject:
         def work() -> ApprovedProject:
             record = self.record
             project = record.project(step.subject, _workflow_id())
-            approved = [d for d in record.decided_by(project) if d.choice == AnswerChoice.APPROVE]
-            if project.stage is not ProjectStage.APPROVAL or not approved or project.withdrawn:
-                raise IllegalTransition(f"{project.id}: no approval on record")
+            approved = any(decision.choice == AnswerChoice.APPROVE for decision in record.decided_by(project))
+            problem = transitions.approval_problem(project.stage, approved=approved, withdrawn=bool(project.withdrawn))
+            if problem:
+                raise IllegalTransition(f"{project.id}: {problem}")
             record.issued += 1
             year = step.now.astimezone(ZoneInfo(record.policy.time_zone)).year
             project.number = record.policy.projects.number(year, record.issued)
@@ -160,13 +177,13 @@ class FakeProjectActivities(FakeActivities):
         def work() -> Reminded:
             project = self.record.project(step.subject, _workflow_id())
             ahead = self.record.ahead(project)
-            due = project.stage is ProjectStage.ACTIVE and ahead and ahead[0].silence is step.silence
-            if not due or ahead[0].at > step.now:
-                raise IllegalTransition(f"{project.id}: {step.silence.value} is not due")
+            problem = reminder_problem(ahead, step.silence, step.now)
+            if project.stage is not ProjectStage.ACTIVE or problem:
+                raise IllegalTransition(f"{project.id}: {problem or project.stage.value}")
             project.silences += 1
             self._tell_of_project(project, _REMINDERS[step.silence], step.now, ())
             self.record.note("silence", step.now, subject=project.id, silence=step.silence.value)
-            return Reminded()
+            return Reminded(ahead=ahead[1:])
 
         return await self._once(step, work)
 
@@ -190,12 +207,14 @@ class FakeProjectActivities(FakeActivities):
                 origin=step.origin,
                 claimants=(own, *step.claimants),
             )
-            if project.waits:  # D4: between those who have agreed
-                agreed = [one for one in record.disputes.values() if one.project is project]
-                dispute.claimants, dispute.wanted = agreed[-1].claimants, project.waits
+            waits = agreement_waits(project.agreement)
+            if waits:  # D4: between those who have agreed
+                dispute.claimants, dispute.wanted = record.disputes_over(project)[-1].claimants, waits["by"]
             elif step.origin is Origin.OBJECTION:
                 dispute.wanted = next(
-                    d.person for d in record.decided_by(project) if d.choice == AnswerChoice.CALL_MEETING
+                    decision.person
+                    for decision in record.decided_by(project)
+                    if decision.choice == AnswerChoice.CALL_MEETING
                 )
             record.disputes[dispute.id] = dispute
             record.note("dispute_opened", step.now, dispute=dispute.id, origin=step.origin.value)
@@ -237,9 +256,13 @@ class FakeProjectActivities(FakeActivities):
                 self.record.note("statement_unsealed", step.now)
                 return ContractCorrected(accepted=False)
             project = self.record.projects[said.project_id]
-            if project.stage is not ProjectStage.CONTRACT_SIGNED:
+            person = self.record.organisation.person(said.person)
+            try:
+                signed = signed_amount(project.stage, {"amount": project.contract})
+                correction = judge_correction(said, person, signed=signed, own=project.facts.own_people)
+            except Refused:
                 return ContractCorrected(accepted=False)
-            project.contract = str(said.correction.amount)
+            project.contract = str(correction.amount)
             return ContractCorrected(accepted=True)
 
         return await self._once(step, work)
@@ -257,12 +280,12 @@ class FakeProjectActivities(FakeActivities):
                     raise Refused(RefusalCode.UNSEALED)
                 recorded = judged(record, own, said, step.now)
             except Refused as refusal:
-                record.refused.append((said.message_id, str(refusal)))
-                record.note("statement_refused", step.now, code=str(refusal))
+                record.refused.append((said.message_id, refusal.code))
+                record.note("statement_refused", step.now, code=refusal.code)
                 if sealed:
                     record.heard.add(said.message_id)
                     record.settled.add(said.message_id)
-                return Recorded(accepted=False, code=str(refusal))
+                return Recorded(accepted=False, code=refusal.code)
             record.heard.add(said.message_id)
             return recorded
 
@@ -276,19 +299,20 @@ class FakeProjectActivities(FakeActivities):
             if own.over:
                 raise IllegalTransition(f"{step.subject.id} is over: {own.stage}")
             this_round = [task for task in record.tasks_of(own.workflow_id) if task.round == own.round]
-            involved = tuple(one.person for task in this_round for one in task.asked)
+            involved = tuple(asked.person for task in this_round for asked in task.asked)
             entered = self._entered(own, step)
             for task in this_round:
                 if task.status is TaskStatus.OPEN:
                     task.status = TaskStatus.WITHDRAWN
                     if step.stage not in ("withdrawn", entered[0]):
-                        record.mail("task_withdrawn", tuple(one.person for one in task.asked), step.now, task.id)
+                        people = tuple(asked.person for asked in task.asked)
+                        record.mail("task_withdrawn", people, step.now, task.id)
             opened = [record.ask(own, ask, number, step.now) for number, ask in enumerate(step.asks)]
             for notice in step.notices:
                 if isinstance(own, FakeProject):
-                    self._tell_of_project(own, notice, step.now, involved)
+                    self._tell_of_project(own, Notice(notice), step.now, involved)
                 else:
-                    self._tell_of_dispute(own, notice, step.now)
+                    self._tell_of_dispute(own, Notice(notice), step.now)
             record.settled.update(step.settles)
             record.note("moved", step.now, subject=step.subject.id, stage=step.stage)
             return entered[1].model_copy(update={"tasks": tuple(record.known(task, step.now) for task in opened)})
@@ -303,8 +327,9 @@ class FakeProjectActivities(FakeActivities):
         return before, self._dispute_enters(own, DisputeStage(step.stage), step.now)
 
     def _project_enters(self, own: FakeProject, stage: ProjectStage, now: datetime) -> Moved:
-        if not self._leads(own, stage, now):
-            raise IllegalTransition(f"{own.id}: nothing leads from {own.stage} to {stage}")
+        problem = transitions.transition_problem(self.record.transition_facts(own, now), stage)
+        if problem:
+            raise IllegalTransition(f"{own.id}: {problem}")
         if own.stage is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:
             own.registered_at = now
         if stage is own.stage is ProjectStage.ACTIVE:
@@ -316,75 +341,25 @@ class FakeProjectActivities(FakeActivities):
             return Moved(until=own.objection_until)
         return Moved()
 
-    def _leads(self, own: FakeProject, stage: ProjectStage, now: datetime) -> bool:
-        """Whether what is on record leads from where the project stands to `stage`."""
-        at, stages = own.stage, ProjectStage
-        decided = self.record.decided_by(own)
-        last = decided[-1].choice if decided else ""
-        supplied = not decided
-        ways = {
-            (stages.RESUME_REVIEW, stages.RESUME_REVIEW): own.resumes is not None,
-            (stages.RESUME_REVIEW, stages.ROUTING): last == AnswerChoice.ACCEPT,
-            (stages.RESUME_REVIEW, stages.REJECTED): last == AnswerChoice.REJECT,
-            (stages.ROUTING, stages.APPROVAL): own.track is Track.OWN_ACCOUNT,
-            (stages.ROUTING, stages.DISPUTED): own.track is Track.OTHER_ACCOUNT,
-            (stages.ROUTING, stages.ASSIGNMENT): own.track is Track.NON_NAMED,
-            (stages.ASSIGNMENT, stages.CONFLICT_CHECK): last == AnswerChoice.ASSIGN,
-            (stages.CONFLICT_CHECK, stages.APPROVAL): last == AnswerChoice.CLEAR,
-            (stages.CONFLICT_CHECK, stages.CONFLICT_CONFIRMATION): last == AnswerChoice.SUSPECT,
-            (stages.CONFLICT_CONFIRMATION, stages.APPROVAL): last == AnswerChoice.NO_CONFLICT
-            and not self.record.tasks_of(own.workflow_id, open_only=True),
-            (stages.CONFLICT_CONFIRMATION, stages.REFUSED): any(d.choice == AnswerChoice.CONFLICT for d in decided),
-            (stages.DISPUTED, stages.APPROVAL): own.agreement is not None and not own.waits,
-            (stages.APPROVAL, stages.DISPUTED): bool(own.waits),
-            (stages.HELD, stages.DISPUTED): bool(own.waits),
-            (stages.APPROVAL, stages.HELD): last == AnswerChoice.HOLD,
-            (stages.APPROVAL, stages.REJECTED): last == AnswerChoice.REJECT,
-            (stages.HELD, stages.APPROVAL): supplied and own.track is not None,
-            (stages.HELD, stages.ROUTING): supplied and own.track is None,
-            (stages.REFUSED, stages.OBJECTION): bool(own.objection),
-            (stages.REFUSED, stages.CLOSED_REFUSED): own.objection_until is not None and own.objection_until <= now,
-            (stages.OBJECTION, stages.DISPUTED): last == AnswerChoice.CALL_MEETING,
-            (stages.OBJECTION, stages.CLOSED_REFUSED): last == AnswerChoice.UPHOLD_REFUSAL,
-            (stages.ACTIVE, stages.ENDED): bool(own.loss),
-            (stages.ACTIVE, stages.CONTRACT_SIGNED): bool(own.contract),
-            (stages.ACTIVE, stages.ACTIVE): not own.loss and (own.with_commerce or last == AnswerChoice.SEND_BACK),
-            (stages.ACTIVE, stages.SHELVED): self._silent_for_long(own, now),
-            (stages.HELD, stages.SHELVED): self._stands_still(own, now),
-            (stages.DISPUTED, stages.SHELVED): any(
-                one.project is own and one.stage is DisputeStage.SHELVED for one in self.record.disputes.values()
-            ),
-        }
-        return bool(own.withdrawn) if stage is stages.WITHDRAWN else ways.get((at, stage), False)
-
-    def _stands_still(self, own: FakeProject | FakeDispute, now: datetime) -> bool:
-        """U10; the tasks have been closed by the move that asks."""
-        asked = self.record.tasks_of(own.workflow_id)
-        ends = [closes_at(t.kind, t.opened_at, t.warned_at, self.record.policy, self.record.calendar) for t in asked]
-        return any(end is not None and task.warned_at and end <= now for task, end in zip(asked, ends, strict=True))
-
-    def _silent_for_long(self, own: FakeProject, now: datetime) -> bool:
-        ahead = self.record.ahead(own)
-        return bool(ahead) and ahead[-1].at <= now
-
     def _dispute_enters(self, own: FakeDispute, stage: DisputeStage, now: datetime) -> Moved:
-        negotiating, stages = own.stage is DisputeStage.NEGOTIATION, DisputeStage
-        led = {
-            stages.NEGOTIATION: negotiating and own.origin is Origin.OTHER_ACCOUNT and not own.wanted,
-            stages.CALLING_MEETING: (negotiating and bool(own.wanted)) or own.called_off,
-            stages.MEETING: own.stage is stages.CALLING_MEETING and bool(own.participants),
-            stages.AGREED: negotiating and not own.wanted and own.confirmed >= set(own.sides),
-            stages.DECIDED: own.stage is stages.MEETING and bool(own.responsible),
-            stages.WITHDRAWN: own.project_is_over,
-            stages.SHELVED: self._stands_still(own, now),
-        }
-        if not led[stage]:
-            raise IllegalTransition(f"{own.id}: nothing leads from {own.stage} to {stage}")
+        facts = TransitionFacts(
+            stage=own.stage,
+            origin=own.origin,
+            project_over=own.project_is_over,
+            wanted=bool(own.wanted),
+            called=bool(own.participants),
+            agreed=own.facts.all_confirmed,
+            outcome_recorded=bool(own.responsible),
+            stands_still=self.record.stands_still(own, now),
+        )
+        problem = transition_problem(facts, stage)
+        if problem:
+            raise IllegalTransition(f"{own.id}: {problem}")
         if own.stage.ended:
             return Moved()
         own.stage = stage
-        if stage is DisputeStage.NEGOTIATION and own.text is not None:
-            own.round = own.text_round
+        if stage is DisputeStage.NEGOTIATION and own.proposal is not None:
+            own.round = own.proposal["round"]
         if stage is DisputeStage.WITHDRAWN:
             others = tuple(person for person in own.sides if person != own.project.withdrawn)
             self.record.mail(Notice.PROJECT_WITHDRAWN.value, others, now)
@@ -399,11 +374,11 @@ class FakeProjectActivities(FakeActivities):
         """D1, D2: the outcome stands in every registration that is a side."""
         project = own.project
         responsible = own.responsible or str((own.text or {}).get("responsible") or project.salesperson)
-        others = tuple(one for one in own.claimants if one.subject_id != project.id)
+        others = tuple(claimant for claimant in own.claimants if claimant.subject_id != project.id)
         if not own.project_is_over:
             project.salesperson, project.agreement = responsible, {"dispute": own.id, "text": own.text}
-            project.waits = ""
-            self.record.bound += [project.id, *(one.subject_id for one in others if one.subject_type == "project")]
+            registrations = (claimant.subject_id for claimant in others if claimant.subject_type == "project")
+            self.record.bound += [project.id, *registrations]
         return DisputeOutcome(
             stage=own.stage,
             responsible=responsible,

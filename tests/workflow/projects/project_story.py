@@ -200,7 +200,7 @@ class ProjectStory(Story):
         return self.sealed(ReportLoss(person=person, loss=Loss(reason="the price")))
 
     def contract(self, person: str = MONA) -> ReceiveContract:
-        made = ContractReview.model_validate({"amount": "1150000.00"})
+        made = ContractReview.model_validate({"amount": "1150000.00", "contract_number": "C-1"})
         return self.sealed(ReceiveContract(person=person, contract=made))
 
     def withdrawal(self, person: str = SAM) -> Withdraw:
