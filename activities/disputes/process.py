@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from activities.disputes import answers, meetings, notes
 from activities.disputes.merging import bind
-from activities.disputes.record import DisputeRecord, outcome_on_record, shelved
+from activities.disputes.record import DisputeRecord, outcome_on_record, shelved, transition_facts
 from activities.projects.reassigning import hand_on_sides
 from activities.steps import Moved, MoveStep, Recorded
 from activities.tasks.context import Answered, IllegalTransition
@@ -18,7 +18,7 @@ from activities.tasks.mail_outbox import MailOutbox
 from db.projects import projects
 from db.tasks.tasks import DecisionRow, TaskRow
 from domain.disputes.dispute import TWO_PROJECTS, DisputeOutcome, DisputeStage, ended_by
-from domain.disputes.transitions import TransitionFacts, transition_problem
+from domain.disputes.transitions import transition_problem
 from domain.notices import Notice
 from domain.projects.rules import meeting_participants, project_choices, recipients_of_project
 from domain.statements import AnswerTask, Statement
@@ -34,17 +34,8 @@ class DisputeContext(DisputeRecord):
     """One dispute in one step of its process."""
 
     async def check_transition(self, stage: str) -> None:
-        row = self.row
-        facts = TransitionFacts(
-            stage=row.stage,
-            origin=row.origin,
-            project_over=self.project_is_over,
-            wanted=row.wanted is not None,
-            called=row.called is not None,
-            agreed=self._everybody_has_agreed(),
-            outcome_recorded=row.outcome is not None,
-            stands_still=self.stands_still(row.workflow_id),
-        )
+        row, stands_still = self.row, self.stands_still(self.row.workflow_id)
+        facts = transition_facts(row, self.project, agreed=self._everybody_has_agreed(), stands_still=stands_still)
         problem = transition_problem(facts, DisputeStage(stage))
         if problem:
             raise IllegalTransition(f"{row.id}: {problem}")

@@ -16,6 +16,7 @@ from db.projects.projects import ProjectRow
 from db.tasks.tasks import TaskRow
 from domain.disputes.dispute import Claimant, DisputeOutcome, DisputeStage, deciding_salesperson
 from domain.disputes.judgements import DisputeFacts
+from domain.disputes.transitions import TransitionFacts
 from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.subject import Subject, SubjectType
@@ -85,7 +86,7 @@ class DisputeRecord(Context):
     @property
     def project_is_over(self) -> bool:
         """Withdrawn, most likely: there is nothing to settle any more."""
-        return self.project.stage is not ProjectStage.DISPUTED or self.project.end_reason is not None
+        return project_is_over(self.project)
 
     @property
     def others(self) -> tuple[Claimant, ...]:
@@ -101,18 +102,7 @@ class DisputeRecord(Context):
     @property
     def facts(self) -> DisputeFacts:
         """What statements in the dispute are judged by."""
-        row = self.row
-        return DisputeFacts(
-            stage=row.stage,
-            project_stage=self.project.stage,
-            project_over=self.project_is_over,
-            claimants=row.claimants,
-            salesperson=self.project.salesperson,
-            proposal=row.proposal,
-            wanted=row.wanted,
-            called=row.called is not None,
-            outcome_recorded=row.outcome is not None,
-        )
+        return facts_of(self.row, self.project)
 
     async def change(self, **values: Any) -> None:
         """Set columns of the dispute; the context shows them from then on."""
@@ -147,6 +137,41 @@ class DisputeRecord(Context):
             customer_name=self.project.customer_name,
             stage_key=self.stage_key(self.row.stage),
         )
+
+
+def project_is_over(project: ProjectRow) -> bool:
+    """Withdrawn, most likely: there is nothing to settle any more."""
+    return project.stage is not ProjectStage.DISPUTED or project.end_reason is not None
+
+
+def facts_of(row: DisputeRow, project: ProjectRow) -> DisputeFacts:
+    """What statements in a dispute over `project` are judged by."""
+    return DisputeFacts(
+        stage=row.stage,
+        project_stage=project.stage,
+        project_over=project_is_over(project),
+        claimants=row.claimants,
+        salesperson=project.salesperson,
+        proposal=row.proposal,
+        wanted=row.wanted,
+        called=row.called is not None,
+        outcome_recorded=row.outcome is not None,
+    )
+
+
+def transition_facts(row: DisputeRow, project: ProjectRow, *, agreed: bool, stands_still: bool) -> TransitionFacts:
+    """What a move of a dispute over `project` is judged by. `agreed`: every side has confirmed the text on the table in
+    a decision of its own; `stands_still`: a task has been left unanswered for too long (U10)."""
+    return TransitionFacts(
+        stage=row.stage,
+        origin=row.origin,
+        project_over=project_is_over(project),
+        wanted=row.wanted is not None,
+        called=row.called is not None,
+        agreed=agreed,
+        outcome_recorded=row.outcome is not None,
+        stands_still=stands_still,
+    )
 
 
 def outcome_on_record(row: DisputeRow, project: ProjectRow) -> DisputeOutcome:

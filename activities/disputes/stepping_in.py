@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from activities.steps import Recorded
 from activities.tasks.context import Context
 from activities.tasks.receipts import accept
 from db.disputes import disputes
+from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
 from domain.disputes.dispute import WAITS
@@ -23,16 +24,7 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
     """
     uow = context.uow
     over = await disputes.of_project(uow.connection, project.id)
-    facts = AgreementFacts(
-        stage=project.stage,
-        disputes=[
-            DisputeSummary(id=dispute.id, stage=dispute.stage, sides=dispute.sides, wanted=dispute.wanted)
-            for dispute in over
-        ],
-        agreement=project.agreement,
-        withdrawn=bool(project.end_reason),
-        decided=_decided(context, project),
-    )
+    facts = agreement_facts(project, over, decided=_decided(context, project))
     agreed, first = judge_stepping_in(facts, said, context.organisation, uow.now)
     if not first:  # somebody was quicker, and the process is on its way to the meeting
         await accept(uow, said, settled=True)
@@ -42,6 +34,21 @@ async def step_in(context: Context, project: ProjectRow, said: CallForMeeting, *
     note_wanted(context, agreed.id, wanted, channel=said.channel, rule="D4")
     await accept(uow, said, settled=settled)
     return Recorded(accepted=True, settled=settled)
+
+
+def agreement_facts(project: ProjectRow, over: Iterable[DisputeRow], *, decided: bool) -> AgreementFacts:
+    """D4: what stepping in is judged by. `over`: the disputes over the project, oldest first; `decided`: its VP has
+    approved or rejected it."""
+    return AgreementFacts(
+        stage=project.stage,
+        disputes=[
+            DisputeSummary(id=dispute.id, stage=dispute.stage, sides=dispute.sides, wanted=dispute.wanted)
+            for dispute in over
+        ],
+        agreement=project.agreement,
+        withdrawn=bool(project.end_reason),
+        decided=decided,
+    )
 
 
 def note_wanted(context: Context, dispute_id: str, wanted: Mapping[str, str], *, channel: str, rule: str) -> None:

@@ -11,7 +11,7 @@ from activities.conflicts.collisions import keyed_parties
 from activities.conflicts.rulings import revoke_aliases
 from activities.projects.matches import confirmed_conflicts, find_matches, rule_on_matches, suspects
 from activities.projects.notices import notify_people
-from activities.projects.record import ProjectRecord
+from activities.projects.record import ProjectRecord, transition_facts
 from activities.projects.statements import receive_contract, record_statement
 from activities.steps import Moved, MoveStep, Recorded
 from activities.tasks.context import Answered, IllegalTransition
@@ -20,15 +20,15 @@ from db.accounts import applications
 from db.disputes import disputes
 from db.projects import projects
 from db.tasks.tasks import DecisionRow, TaskRow
-from domain.disputes.dispute import TWO_PROJECTS, DisputeStage, agreement_waits, merged_reason, settled
+from domain.disputes.dispute import TWO_PROJECTS, agreement_waits, merged_reason, settled
 from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.judgements import judge_answer, supplied_form
 from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import CLERK_FIELD, SUSPECTS_FIELD, named_suspects, project_choices, project_stage_rule
-from domain.projects.silence import Silence, silent_for_long
-from domain.projects.transitions import TransitionFacts, transition_problem
+from domain.projects.silence import Silence
+from domain.projects.transitions import transition_problem
 from domain.refusals import Refused
 from domain.statements import AnswerTask, Statement
 from domain.tasks.deadlines import objection_until
@@ -49,40 +49,25 @@ class ProjectContext(ProjectRecord):
     """P5: the ids of what the clerk's answer names."""
 
     async def check_transition(self, stage: str) -> None:
-        problem = transition_problem(await self._transition_facts(), ProjectStage(stage))
-        if problem:
-            raise IllegalTransition(f"{self.row.id}: {problem}")
-
-    async def _transition_facts(self) -> TransitionFacts:
-        row, now, until = self.row, self.uow.now, self.objection_until
-        agreement = row.agreement or {}
-        over = await disputes.of_project(self.uow.connection, row.id) if row.stage is ProjectStage.DISPUTED else ()
-        still_open = {task.kind for task in self.docket.open_tasks}
-        return TransitionFacts(
-            stage=row.stage,
+        row = self.row
+        disputed = row.stage is ProjectStage.DISPUTED
+        over = await disputes.of_project(self.uow.connection, row.id) if disputed else ()
+        facts = transition_facts(
+            row,
+            now=self.uow.now,
             choices={
                 decision.choice
                 for number, decision in self.docket.decided
                 if number == row.round and decision.kind not in _OF_DISPUTES
             },
-            track=row.track,
-            resumes=row.resumes is not None,
-            confirmation_open=TaskKind.CONFLICT_CONFIRMATION in still_open,
-            contract_review_open=TaskKind.CONTRACT_REVIEW in still_open,
-            contract_handed_in=row.contract_application is not None,
-            objected=row.objection is not None,
-            objection_lapsed=until is not None and until <= now,
-            agreed=row.agreement is not None,
-            agreement_waits=agreement_waits(row.agreement) is not None,
-            dispute_settled=settled([dispute.stage for dispute in over]),
-            dispute_shelved=bool(over) and over[-1].stage is DisputeStage.SHELVED,
-            merges=row.id in agreement.get("ends", ()),
-            lost=row.loss is not None,
-            contract_received=row.contract is not None,
-            silent_for_long=silent_for_long(self.ahead(), now),
+            still_open={task.kind for task in self.docket.open_tasks},
+            disputes=[dispute.stage for dispute in over],
+            ahead=self.ahead(),
             stands_still=self.stands_still(row.workflow_id),
-            withdrawn=row.end_reason is not None,
         )
+        problem = transition_problem(facts, ProjectStage(stage))
+        if problem:
+            raise IllegalTransition(f"{row.id}: {problem}")
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
         await notify_people(self, Notice.STANDING_STILL, key=task.id, until=until)

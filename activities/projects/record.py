@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date, datetime
 from typing import Any, Self
 
@@ -14,12 +14,13 @@ from db.projects import projects
 from db.projects.projects import ProjectRow
 from db.tasks.tasks import TaskRow
 from domain.conflicts.project_match import Match
-from domain.disputes.dispute import agreement_waits, dispute_is_of
+from domain.disputes.dispute import DisputeStage, agreement_waits, dispute_is_of, settled
 from domain.notices import Notice
 from domain.projects.judgements import ProjectFacts
 from domain.projects.project import ProjectStage
 from domain.projects.rules import BOUND_BY_AN_OUTCOME, SUSPECTS_FIELD, named_suspects
-from domain.projects.silence import SilenceDue, silence_ahead
+from domain.projects.silence import SilenceDue, silence_ahead, silent_for_long
+from domain.projects.transitions import TransitionFacts
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from texts.mails.mail import MailFacts
@@ -89,24 +90,12 @@ class ProjectRecord(Context):
     @property
     def facts(self) -> ProjectFacts:
         """What statements about the registration are judged by."""
-        row = self.row
-        return ProjectFacts(
-            stage=row.stage,
-            applicant=row.applicant,
-            salesperson=row.salesperson,
-            lost=bool(row.loss),
-            contract_received=bool(row.contract),
-            contract_with_commerce=row.contract_with_commerce,
-            withdrawn=bool(row.end_reason),
-            objected=bool(row.objection),
-            objection_until=self.objection_until,
-            agreement_waits=agreement_waits(row.agreement) is not None,
-        )
+        return facts_of(self.row)
 
     @property
     def objection_until(self) -> datetime | None:
         """P8: until when a refusal may be objected to."""
-        return datetime.fromisoformat(str(self.row.refusal["objection_until"])) if self.row.refusal else None
+        return self.facts.objection_until
 
     @property
     def own_people(self) -> frozenset[str]:
@@ -198,3 +187,56 @@ class ProjectRecord(Context):
             )
             facts |= {"matches": match_lines(await self.matches(), self.organisation), "own": own}
         return facts
+
+
+def facts_of(row: ProjectRow) -> ProjectFacts:
+    """What statements about a registration are judged by."""
+    return ProjectFacts(
+        stage=row.stage,
+        applicant=row.applicant,
+        salesperson=row.salesperson,
+        lost=bool(row.loss),
+        contract_received=bool(row.contract),
+        contract_with_commerce=row.contract_with_commerce,
+        withdrawn=bool(row.end_reason),
+        objected=bool(row.objection),
+        objection_until=datetime.fromisoformat(str(row.refusal["objection_until"])) if row.refusal else None,
+        agreement_waits=agreement_waits(row.agreement) is not None,
+    )
+
+
+def transition_facts(
+    row: ProjectRow,
+    *,
+    now: datetime,
+    choices: Set[str],
+    still_open: Set[TaskKind],
+    disputes: Sequence[DisputeStage],
+    ahead: Sequence[SilenceDue],
+    stands_still: bool,
+) -> TransitionFacts:
+    """What a move of a registration is judged by. `choices`: what was answered in this round to tasks of its own;
+    `still_open`: the kinds of its open tasks; `disputes`: the stages of those over it, oldest first; `ahead`: what
+    follows from silence; `stands_still`: whether a task of its own has been left unanswered for too long (U10)."""
+    facts = facts_of(row)
+    return TransitionFacts(
+        stage=row.stage,
+        choices=choices,
+        track=row.track,
+        resumes=row.resumes is not None,
+        confirmation_open=TaskKind.CONFLICT_CONFIRMATION in still_open,
+        contract_review_open=TaskKind.CONTRACT_REVIEW in still_open,
+        contract_handed_in=row.contract_application is not None,
+        objected=facts.objected,
+        objection_lapsed=facts.objection_until is not None and facts.objection_until <= now,
+        agreed=row.agreement is not None,
+        agreement_waits=facts.agreement_waits,
+        dispute_settled=settled(disputes),
+        dispute_shelved=bool(disputes) and disputes[-1] is DisputeStage.SHELVED,
+        merges=row.id in (row.agreement or {}).get("ends", ()),
+        lost=facts.lost,
+        contract_received=facts.contract_received,
+        silent_for_long=silent_for_long(ahead, now),
+        stands_still=stands_still,
+        withdrawn=facts.withdrawn,
+    )

@@ -118,8 +118,8 @@ async def refusal_upheld(story: ProjectStory) -> WorkflowHistory:
 
 async def objection_lapsed(story: ProjectStory) -> WorkflowHistory:
     await story.to_refused()
-    assert story.project.objection_until
-    await story.waits_until(story.project.objection_until + SECOND)
+    assert story.objection_until
+    await story.waits_until(story.objection_until + SECOND)
     await story.result()
     return await _latest(story)
 
@@ -338,7 +338,7 @@ async def _to_the_meeting_after_all(story: ProjectStory) -> None:
 async def merged(story: ProjectStory) -> WorkflowHistory:
     """Ended on record by the outcome of another registration's dispute (D6)."""
     await story.to_active()
-    story.project.stage = ProjectStage.MERGED
+    story.record.change(story.project, stage=ProjectStage.MERGED)
     await story.handle.signal("facts_changed", FactsChanged(version="dispute outcome"))
     await story.result()
     return await _latest(story)

@@ -66,8 +66,8 @@ async def test_d1_who_proposes_has_confirmed_and_the_other_confirms_the_same_tex
     assert (task.slot, task.round) == (SAM, 2)
     await project.tells(SAM, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
-    assert project.dispute.confirmed == {SAM, SUE}
-    assert project.dispute.text == HALVES
+    assert project.confirmed == {SAM, SUE}
+    assert project.text == HALVES
     assert project.told("agreed") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     assert project.told("meeting_wanted") == []
 
@@ -78,11 +78,11 @@ async def test_d1_a_text_goes_back_and_forth_until_both_have_confirmed_the_same_
         person, other = (SAM, SUE) if number % 2 == 0 else (SUE, SAM)
         await project.tells(person, "agree", **other_text(share))
         await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(other,))
-        assert project.dispute.confirmed == {person}
+        assert project.confirmed == {person}
         assert (await project.child.status()).round == number + 2
     await project.tells(SUE, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
-    assert project.dispute.text == other_text(50)
+    assert project.text == other_text(50)
 
 
 async def test_d1_agreeing_to_a_text_that_has_been_replaced_changes_nothing(project: ProjectStory) -> None:
@@ -95,7 +95,7 @@ async def test_d1_agreeing_to_a_text_that_has_been_replaced_changes_nothing(proj
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
     ((message, why),) = project.record.refused
     assert (message, why) in ((second.message_id, "agreement_outdated"), (second.message_id, "task_withdrawn"))
-    assert project.dispute.text == other_text(60)
+    assert project.text == other_text(60)
     await project.tells(SUE, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
 
@@ -111,7 +111,7 @@ async def test_d1_both_propose_the_same_words_in_one_moment_and_the_second_is_as
     assert project.record.refused == [(second.message_id, "task_withdrawn")]
     await project.tells(SUE, "agree", **HALVES)
     await project.comes_to(ProjectStage.APPROVAL)
-    assert project.dispute.confirmed == {SAM, SUE}
+    assert project.confirmed == {SAM, SUE}
 
 
 async def test_d1_three_sides_have_all_to_confirm(project: ProjectStory) -> None:
@@ -124,7 +124,7 @@ async def test_d1_three_sides_have_all_to_confirm(project: ProjectStory) -> None
     assert (await project.child.status()).waiting_for == (TESS,)
     await project.tells(TESS, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
-    assert project.dispute.confirmed == {SAM, SUE, TESS}
+    assert project.confirmed == {SAM, SUE, TESS}
     assert set(project.told("agreed")) >= {SAM, SUE, TESS}
 
 
@@ -136,11 +136,11 @@ async def test_d1_of_three_sides_a_new_text_by_the_last_asks_the_two_others_agai
     counter = {**THIRDS, "cooperation": "tess leads"}
     await project.tells(TESS, "agree", **counter)
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SAM, SUE))
-    assert project.dispute.confirmed == {TESS}
+    assert project.confirmed == {TESS}
     await project.tells(SAM, "agree")
     await project.tells(SUE, "agree")
     await project.comes_to(ProjectStage.APPROVAL)
-    assert project.dispute.text == counter
+    assert project.text == counter
 
 
 async def test_d2_one_side_disagrees_and_commerce_is_asked_to_call_the_meeting(project: ProjectStory) -> None:
@@ -161,7 +161,7 @@ async def test_d2_a_side_a_vp_concerned_or_the_general_manager_calls_for_the_mee
     await project.sends(project.wants_meeting(person))
     await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
     assert project.told("task_withdrawn") == [SAM, SUE]
-    assert project.dispute.wanted == person
+    assert project.meeting_wanted_by == person
 
 
 @pytest.mark.parametrize("person", [TESS, DORA, CARL, MONA])
@@ -203,7 +203,7 @@ async def test_d4_a_call_for_the_meeting_behind_the_last_confirmation_lets_the_a
             await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
     assert project.record.refused == []
     assert project.dispute.id == "B-1-2"
-    assert project.dispute.wanted == GINA
+    assert project.meeting_wanted_by == GINA
     assert project.project.stage is ProjectStage.DISPUTED
     assert wanted.message_id in project.record.heard
 
@@ -215,7 +215,7 @@ async def test_d4_after_an_agreement_a_vp_or_the_general_manager_steps_in_and_th
     await project.to_agreement()
     await project.sends(project.steps_in(person))
     await project.dispute_comes_to(DisputeStage.CALLING_MEETING, asked=(MONA,))
-    assert (project.dispute.id, project.dispute.wanted) == ("B-1-2", person)
+    assert (project.dispute.id, project.meeting_wanted_by) == ("B-1-2", person)
     assert project.told("meeting_wanted") == sorted({SAM, SUE, DORA, DIRK, VERA, VIKTOR, GINA})
     assert project.project.stage is ProjectStage.DISPUTED
     await project.meeting_is_called()
@@ -261,7 +261,7 @@ async def test_d5_a_meeting_that_is_called_off_has_commerce_call_another(project
 async def test_d6_a_process_whose_registration_was_merged_ends_when_it_hears_of_it(project: ProjectStory) -> None:
     """D6: the outcome of another registration's dispute has ended it on record; in a dispute of its own as well."""
     await project.to_dispute()
-    project.project.stage = ProjectStage.MERGED
+    project.record.change(project.project, stage=ProjectStage.MERGED)
     await project.handle.signal("facts_changed", FactsChanged(version="dispute outcome"))
     assert await project.result() == "merged"
     await eventually(lambda: project.dispute.stage is DisputeStage.WITHDRAWN, "its own dispute over")

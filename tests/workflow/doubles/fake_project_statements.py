@@ -5,11 +5,14 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
+from activities.disputes import record as dispute_record
+from activities.disputes.stepping_in import agreement_facts
+from activities.projects import record as project_record
 from activities.steps import Recorded
+from db.disputes.disputes import DisputeRow
+from db.projects.projects import ProjectRow
 from domain.disputes.dispute import WAITS, DisputeStage, MeetingCall, MeetingOutcome
 from domain.disputes.judgements import (
-    AgreementFacts,
-    DisputeSummary,
     agreement_effect,
     judge_agreement,
     judge_call_for_meeting,
@@ -18,6 +21,7 @@ from domain.disputes.judgements import (
     judge_outcome,
     judge_stepping_in,
     judge_task_open,
+    meeting_wanted,
     read_fields,
 )
 from domain.notices import Notice
@@ -51,43 +55,40 @@ from domain.statements import (
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.deadlines import due_at
 from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
-from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord, Update, wanted_by
+from tests.workflow.doubles.fake_project_record import Own, ProjectRecord, Update
 from tests.workflow.doubles.fake_record import FakeTask
-
-Own = FakeProject | FakeDispute
 
 
 def judged(record: ProjectRecord, own: Own, said: Said, now: datetime) -> Recorded:
     """What becomes of a sealed statement. Raises `Refused`."""
     if isinstance(said, AnswerTask):
         return _answer(record, own, said, now)
-    if isinstance(own, FakeDispute):
+    if isinstance(own, DisputeRow):
         return _of_dispute(record, own, said, now)
+    facts = project_record.facts_of(own)
     match said:
         case CallForMeeting():
             return _stepped_in(record, own, said, now)
         case UpdateProject():
-            update = judge_update(own.facts, said)
-            own.updated_at, own.silences = now, 0
-            record.updates.append(Update(said.message_id, now, update))
+            record.updates.append(Update(said.message_id, now, judge_update(facts, said)))
+            own = record.change(own, updated_at=now, silences=0)
             record.note("project_updated", now, message=said.message_id)
             record.settled.add(said.message_id)
             return Recorded(accepted=True, settled=True, ahead=record.ahead(own), updated_at=now)
         case ReportLoss():
-            own.loss = judge_loss(own.facts, said).reason
+            record.change(own, loss=judge_loss(facts, said).model_dump())
         case ReceiveContract():
             person = record.organisation.person(said.person)
-            contract, handed_in = judge_contract(own.facts, said, person, today=_today(record, now))
-            if handed_in:
-                own.application, own.with_commerce = str(contract.amount), True
-                return Recorded(accepted=True, asks_commerce=True)
-            own.contract = str(contract.amount)
+            contract, handed_in = judge_contract(facts, said, person, today=_today(record, now))
+            given = contract.model_dump(mode="json")
+            record.change(own, **{"contract_application" if handed_in else "contract": given})
+            return Recorded(accepted=True, asks_commerce=handed_in)
         case ObjectToRefusal():
-            judge_objection(own.facts, said, now=now)
-            own.objection = said.reason
+            judge_objection(facts, said, now=now)
+            record.change(own, objection={"reason": said.reason})
         case Withdraw():
-            judge_withdrawal(own.facts, said)
-            own.withdrawn = said.person
+            judge_withdrawal(facts, said)
+            record.change(own, end_reason={"reason": said.reason, "by": said.person})
         case Reassign():
             return _reassignment(record, own, said, now)
         case _:
@@ -111,12 +112,11 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
     problems = answer_problems(record.offered(task), choice=said.choice, reason=said.reason, fields=said.fields)
     if problems:
         raise Refused(problems[0].key)
-    if isinstance(own, FakeDispute):
-        _check_dispute(record, own, task, said, now)
+    if isinstance(own, DisputeRow):
+        brought = _dispute_answered(record, own, task, said, now)
     else:
-        judge_answer(own.facts, task.kind, said, today=_today(record, now))
-    before = own.round
-    brought = _dispute_answered(own, task, said) if isinstance(own, FakeDispute) else _project_answered(own, said)
+        judge_answer(project_record.facts_of(own), task.kind, said, today=_today(record, now))
+        brought = _project_answered(record, own, said)
     decision = RecordedDecision(
         task_id=task.id,
         kind=task.kind,
@@ -130,7 +130,7 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
         **{name: value for name, value in brought.items() if name != "round"},
     )
     task.status = TaskStatus.ANSWERED
-    record.decisions.append((before, decision))
+    record.decisions.append((own.round, decision))
     record.note("answer_accepted", now, choice=said.choice, person=said.person, task=task.id)
     if record.tasks_of(own.workflow_id, open_only=True) and said.choice in (
         AnswerChoice.APPROVE,
@@ -140,23 +140,22 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
     return Recorded(accepted=True, decision=decision, round=brought.get("round"))
 
 
-def _project_answered(own: FakeProject, said: AnswerTask) -> dict[str, Any]:
+def _project_answered(record: ProjectRecord, own: ProjectRow, said: AnswerTask) -> dict[str, Any]:
     match said.choice:
         case AnswerChoice.ASSIGN:
             return {"names": (str(said.fields[CLERK_FIELD]),)}
         case AnswerChoice.SUSPECT:
-            own.suspects = tuple(named_suspects(said.fields))
+            record.suspected[own.id] = tuple(named_suspects(said.fields))
         case AnswerChoice.SUPPLY:
-            form = supplied_form(said)
+            form, number = supplied_form(said), own.round + 1
             reroute = _companies(form) != _companies(own.form)
-            own.form, own.round = form, own.round + 1
-            if reroute:
-                own.track, own.agreement, own.objection = None, None, ""
-            return {"round": own.round, "outcome": AnswerOutcome.REROUTE if reroute else ""}
+            anew = {"track": None, "agreement": None, "refusal": None, "objection": None} if reroute else {}
+            record.change(own, form=form, round=number, **anew)
+            return {"round": number, "outcome": AnswerOutcome.REROUTE if reroute else ""}
         case AnswerChoice.RECEIVED:
-            own.contract = str(received(said.fields).amount)
+            record.change(own, contract=received(said.fields).model_dump(mode="json"))
         case AnswerChoice.SEND_BACK:
-            own.with_commerce = False
+            record.change(own, contract_application={**(own.contract_application or {}), "sent_back": said.reason})
     return {}
 
 
@@ -164,85 +163,80 @@ def _companies(form: ProjectForm) -> list[str]:
     return [company.name if company else "" for company in (form.customer, form.end_user, form.channel)]
 
 
-def _check_dispute(record: ProjectRecord, own: FakeDispute, task: FakeTask, said: AnswerTask, now: datetime) -> None:
-    judge_task_open(own.facts, said, slot=task.slot)
-    organisation = record.organisation
+def _dispute_answered(
+    record: ProjectRecord, own: DisputeRow, task: FakeTask, said: AnswerTask, now: datetime
+) -> dict[str, Any]:
+    organisation, facts = record.organisation, dispute_record.facts_of(own, record.project_of(own))
+    judge_task_open(facts, said, slot=task.slot)
     match task.kind:
-        case TaskKind.AGREE_SPLIT:
-            judge_agreement(own.facts, said, round=task.round)
         case TaskKind.CALL_MEETING:
-            everybody = [person.id for person in organisation.people]
-            meeting = read_fields(MeetingCall, said)
+            meeting, everybody = read_fields(MeetingCall, said), [person.id for person in organisation.people]
             judge_meeting(meeting, organisation, sides=own.sides, invitable=everybody, now=now, prefix="fields.")
-        case _:
-            judge_outcome(own.facts, read_fields(MeetingOutcome, said), organisation, survivor_over=False)
-
-
-def _dispute_answered(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any]:
-    match said.choice:
-        case AnswerChoice.DISAGREE:
-            own.wanted = own.wanted or said.person
-        case AnswerChoice.AGREE:
-            return _agreed(own, task, said)
-        case AnswerChoice.CALLED:
-            own.participants = read_fields(MeetingCall, said).participants
-        case AnswerChoice.RECORD:
-            own.responsible = read_fields(MeetingOutcome, said).responsible
-    return {}
-
-
-def _agreed(own: FakeDispute, task: FakeTask, said: AnswerTask) -> dict[str, Any]:
-    """D1: the same text is confirmed, another takes its place."""
-    text = judge_agreement(own.facts, said, round=task.round)
-    effect = agreement_effect(own.facts, task.slot, text)
-    if effect.confirms and own.proposal:
-        own.proposal["confirmed"][task.slot] = task.id
+            called = {**meeting.model_dump(mode="json"), "called_off": None}
+            record.change(own, meeting={**(own.meeting or {}), **called})
+            return {}
+        case TaskKind.RECORD_MEETING:
+            outcome = read_fields(MeetingOutcome, said)
+            judge_outcome(facts, outcome, organisation, survivor_over=False)
+            record.change(own, outcome=outcome.model_dump(mode="json"))
+            return {}
+    text = judge_agreement(facts, said, round=task.round)
+    if said.choice == AnswerChoice.DISAGREE:
+        _want_meeting(record, own, said.person, said.reason, now)
+        return {}
+    effect = agreement_effect(facts, task.slot, text)
+    if effect.confirms and own.proposal:  # D1
+        confirmed = {**own.proposal["confirmed"], task.slot: task.id}
+        record.change(own, proposal={**own.proposal, "confirmed": confirmed})
         return {"outcome": effect.outcome}
     assert text is not None
-    confirmed = {task.slot: task.id}
-    own.proposal = {**text.model_dump(mode="json"), "round": own.round + 1, "confirmed": confirmed}
-    return {"round": own.round + 1, "outcome": effect.outcome, "names": effect.ask}
+    number, confirmed = own.round + 1, {task.slot: task.id}
+    proposal = {**text.model_dump(mode="json"), "by": task.slot, "round": number, "confirmed": confirmed}
+    record.change(own, proposal=proposal)
+    return {"round": number, "outcome": effect.outcome, "names": effect.ask}
 
 
-def _of_dispute(record: ProjectRecord, own: FakeDispute, said: Said, now: datetime) -> Recorded:
+def _want_meeting(record: ProjectRecord, own: DisputeRow, person: str, reason: str, now: datetime) -> None:
+    if own.wanted is None:  # D2
+        wanted = meeting_wanted(record.organisation, own.sides, person=person, reason=reason, now=now)
+        record.change(own, meeting={"wanted": wanted})
+
+
+def _of_dispute(record: ProjectRecord, own: DisputeRow, said: Said, now: datetime) -> Recorded:
+    facts = dispute_record.facts_of(own, record.project_of(own))
     match said:
         case CallForMeeting() if own.stage is DisputeStage.AGREED:
-            return _stepped_in(record, own.project, said, now).model_copy(update={"settled": True})
+            return _stepped_in(record, record.project_of(own), said, now).model_copy(update={"settled": True})
         case CallForMeeting():
-            judge_call_for_meeting(own.facts, said, record.organisation, now)
-            own.wanted = own.wanted or said.person
+            judge_call_for_meeting(facts, said, record.organisation, now)
+            _want_meeting(record, own, said.person, said.reason, now)
         case CallOffMeeting():
-            judge_called_off_meeting(own.facts, record.organisation.person(said.person))
-            record.mail("meeting_called_off", own.participants, said.said_at)
-            own.participants = ()
+            judge_called_off_meeting(facts, record.organisation.person(said.person))
+            meeting = own.meeting or {}
+            record.mail("meeting_called_off", tuple(meeting["participants"]), said.said_at)
+            record.change(own, meeting={**meeting, "called_off": {"by": said.person}})
         case _:
             raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=own.stage.value)
     return Recorded(accepted=True)
 
 
-def _stepped_in(record: ProjectRecord, own: FakeProject, said: CallForMeeting, now: datetime) -> Recorded:
+def _stepped_in(record: ProjectRecord, own: ProjectRow, said: CallForMeeting, now: datetime) -> Recorded:
     """D4."""
     decisions = (AnswerChoice.APPROVE, AnswerChoice.REJECT)
-    facts = AgreementFacts(
-        stage=own.stage,
-        disputes=[
-            DisputeSummary(id=over.id, stage=over.stage, sides=over.sides, wanted=wanted_by(over.wanted))
-            for over in record.disputes_over(own)
-        ],
-        agreement=own.agreement,
-        withdrawn=bool(own.withdrawn),
-        decided=any(decision.choice in decisions for decision in record.decided_by(own)),
-    )
-    _, first = judge_stepping_in(facts, said, record.organisation, now)
+    decided = any(decision.choice in decisions for decision in record.decided_by(own))
+    facts = agreement_facts(own, record.disputes_over(own), decided=decided)
+    agreed, first = judge_stepping_in(facts, said, record.organisation, now)
     if first:
-        own.agreement = {**(own.agreement or {}), WAITS: wanted_by(said.person)}
+        wanted = meeting_wanted(record.organisation, agreed.sides, person=said.person, reason=said.reason, now=now)
+        record.change(own, agreement={**(own.agreement or {}), WAITS: wanted})
     return Recorded(accepted=True, settled=not first)
 
 
-def _reassignment(record: ProjectRecord, own: FakeProject, said: Reassign, now: datetime) -> Recorded:
+def _reassignment(record: ProjectRecord, own: ProjectRow, said: Reassign, now: datetime) -> Recorded:
     """A6: an operator hands the project to a successor, and with it the open tasks."""
-    successor = judge_reassignment(own.facts, said, record.organisation)
-    before, own.salesperson = own.salesperson, successor.id
+    successor = judge_reassignment(project_record.facts_of(own), said, record.organisation)
+    before = own.salesperson
+    record.change(own, salesperson=successor.id)
     still_open = record.tasks_of(own.workflow_id, open_only=True)
     for task in still_open:
         task.slot = successor.id if task.slot == before else task.slot

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from temporalio import activity
 
+from activities.disputes import record as dispute_record
+from activities.disputes.record import outcome_on_record, project_is_over, shelved
+from activities.projects import record as project_record
+from activities.projects.record import facts_of
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
@@ -33,17 +38,13 @@ from activities.steps import (
 )
 from activities.tasks.context import IllegalTransition, SubjectOver
 from crypto.seal import seal_holds
-from domain.disputes.dispute import (
-    Claimant,
-    DisputeOutcome,
-    DisputeStage,
-    Origin,
-    agreement_waits,
-    deciding_salesperson,
-)
-from domain.disputes.transitions import TransitionFacts, transition_problem
+from db.disputes.disputes import DisputeRow
+from db.projects.projects import ProjectRow
+from domain.disputes import transitions as dispute_transitions
+from domain.disputes.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, agreement_waits
 from domain.notices import Notice
-from domain.projects import transitions
+from domain.projects import transitions as project_transitions
+from domain.projects.contract_review import corrected
 from domain.projects.judgements import judge_correction, judge_registration, signed_amount
 from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import recipients_of_project, track_of
@@ -52,7 +53,7 @@ from domain.refusals import RefusalCode, Refused
 from domain.tasks.deadlines import objection_until
 from domain.tasks.task import AnswerChoice, TaskStatus
 from tests.workflow.doubles.fake_activities import FakeActivities
-from tests.workflow.doubles.fake_project_record import FakeDispute, FakeProject, ProjectRecord
+from tests.workflow.doubles.fake_project_record import Own, ProjectRecord
 from tests.workflow.doubles.fake_project_statements import judged, refresh
 from tests.workflow.doubles.fake_record import SEAL_KEYS
 
@@ -100,14 +101,18 @@ class FakeProjectActivities(FakeActivities):
             except Refused as refusal:
                 record.refused.append((said.message_id, refusal.code))
                 return refused
-            record.projects[said.project_id] = FakeProject(
+            record.projects[said.project_id] = ProjectRow(
                 id=said.project_id,
                 workflow_id=said.workflow_id,
                 applicant=said.person,
                 salesperson=said.person,
-                form=said.form,
-                registered_at=step.now,
+                department=None,
                 stage=ProjectStage.RESUME_REVIEW if said.resumes else ProjectStage.ROUTING,
+                round=1,
+                form=said.form,
+                policy_digest="",
+                registered_at=step.now,
+                stage_since=step.now,
                 resumes=said.resumes,
             )
             return Registered(
@@ -126,14 +131,15 @@ class FakeProjectActivities(FakeActivities):
             project = self.record.project(step.subject, _workflow_id())
             if project.stage is not ProjectStage.ROUTING:
                 raise IllegalTransition(f"{project.id} is not looking for its way")
-            project.track = track_of(project.salesperson, [account.person for account in self.record.accounts])
-            self.record.note("routed", step.now, track=project.track.value)
-            others = self._accounts_of_others(project) if project.track is Track.OTHER_ACCOUNT else ()
-            return Routed(track=project.track, claimants=others)
+            track = track_of(project.salesperson, [account.person for account in self.record.accounts])
+            self.record.change(project, track=track)
+            self.record.note("routed", step.now, track=track.value)
+            others = self._accounts_of_others(project) if track is Track.OTHER_ACCOUNT else ()
+            return Routed(track=track, claimants=others)
 
         return await self._once(step, work)
 
-    def _accounts_of_others(self, project: FakeProject) -> tuple[Claimant, ...]:
+    def _accounts_of_others(self, project: ProjectRow) -> tuple[Claimant, ...]:
         return tuple(account for account in self.record.accounts if account.person != project.salesperson)
 
     @activity.defn(name="find_suspects")
@@ -149,8 +155,9 @@ class FakeProjectActivities(FakeActivities):
 
         return await self._once(step, work)
 
-    def _suspected(self, project: FakeProject) -> tuple[Claimant, ...]:
-        return tuple(claim for claim in self.record.registered if claim.subject_id in project.suspects)
+    def _suspected(self, project: ProjectRow) -> tuple[Claimant, ...]:
+        suspected = self.record.suspected.get(project.id, ())
+        return tuple(claim for claim in self.record.registered if claim.subject_id in suspected)
 
     @activity.defn(name="approve_project")
     async def approve_project(self, step: ApproveProjectStep) -> ApprovedProject:
@@ -158,17 +165,18 @@ class FakeProjectActivities(FakeActivities):
             record = self.record
             project = record.project(step.subject, _workflow_id())
             approved = any(decision.choice == AnswerChoice.APPROVE for decision in record.decided_by(project))
-            problem = transitions.approval_problem(project.stage, approved=approved, withdrawn=bool(project.withdrawn))
-            if problem:
-                raise IllegalTransition(f"{project.id}: {problem}")
+            withdrawn = bool(project.end_reason)
+            self._require(
+                project_transitions.approval_problem(project.stage, approved=approved, withdrawn=withdrawn), project
+            )
             record.issued += 1
             year = step.now.astimezone(ZoneInfo(record.policy.time_zone)).year
-            project.number = record.policy.projects.number(year, record.issued)
-            project.stage, project.updated_at, project.silences = ProjectStage.ACTIVE, step.now, 0
+            number = record.policy.projects.number(year, record.issued)
+            project = record.change(project, number=number, stage=ProjectStage.ACTIVE, updated_at=step.now, silences=0)
             self._tell_of_project(project, Notice.PROJECT_APPROVED, step.now, ())
             record.settled.update(step.settles)
-            record.note("approved", step.now, number=project.number)
-            return ApprovedProject(number=project.number, ahead=record.ahead(project), updated_at=step.now)
+            record.note("approved", step.now, number=number)
+            return ApprovedProject(number=number, ahead=record.ahead(project), updated_at=step.now)
 
         return await self._once(step, work)
 
@@ -180,7 +188,7 @@ class FakeProjectActivities(FakeActivities):
             problem = reminder_problem(ahead, step.silence, step.now)
             if project.stage is not ProjectStage.ACTIVE or problem:
                 raise IllegalTransition(f"{project.id}: {problem or project.stage.value}")
-            project.silences += 1
+            self.record.change(project, silences=project.silences + 1)
             self._tell_of_project(project, _REMINDERS[step.silence], step.now, ())
             self.record.note("silence", step.now, subject=project.id, silence=step.silence.value)
             return Reminded(ahead=ahead[1:])
@@ -200,30 +208,34 @@ class FakeProjectActivities(FakeActivities):
                 subject_id=project.id,
                 since=project.registered_at,
             )
-            dispute = FakeDispute(
-                id=step.dispute_id,
-                project=project,
-                workflow_id=workflow_id,
-                origin=step.origin,
-                claimants=(own, *step.claimants),
-            )
-            waits = agreement_waits(project.agreement)
-            if waits:  # D4: between those who have agreed
-                dispute.claimants, dispute.wanted = record.disputes_over(project)[-1].claimants, waits["by"]
+            claimants, wanted = (own, *step.claimants), agreement_waits(project.agreement)
+            if wanted:  # D4: between those who have agreed
+                claimants = record.disputes_over(project)[-1].claimants
             elif step.origin is Origin.OBJECTION:
-                dispute.wanted = next(
-                    decision.person
+                wanted = next(
+                    {"by": decision.person, "at": step.now.isoformat()}
                     for decision in record.decided_by(project)
                     if decision.choice == AnswerChoice.CALL_MEETING
                 )
-            record.disputes[dispute.id] = dispute
+            dispute = record.disputes[step.dispute_id] = DisputeRow(
+                id=step.dispute_id,
+                project_id=project.id,
+                workflow_id=workflow_id,
+                origin=step.origin,
+                stage=DisputeStage.NEGOTIATION,
+                round=1,
+                opened_at=step.now,
+                stage_since=step.now,
+                claimants=claimants,
+                meeting={"wanted": wanted} if wanted else None,
+            )
             record.note("dispute_opened", step.now, dispute=dispute.id, origin=step.origin.value)
             names = "、".join(record.organisation.name_of(person) for person in dispute.sides)
             return DisputeOpened(
                 title=f"{dispute.id} · {names}",
                 applicant=project.applicant,
                 sides=dispute.sides,
-                meeting_wanted=bool(dispute.wanted),
+                meeting_wanted=dispute.wanted is not None,
             )
 
         return await self._once(step, work)
@@ -235,11 +247,11 @@ class FakeProjectActivities(FakeActivities):
             project, own = record.project(step.subject, _workflow_id()), record.disputes.get(step.dispute_id)
             if own is None:
                 return BrokenDispute()
-            if own.project is not project:
+            if own.project_id != project.id:
                 raise IllegalTransition(f"{project.id} has no dispute {own.id}")
             if own.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
-                return BrokenDispute(outcome=self._bound(own))
-            own.stage = DisputeStage.WITHDRAWN
+                return BrokenDispute(outcome=outcome_on_record(own, project))
+            record.change(own, stage=DisputeStage.WITHDRAWN)
             for task in record.tasks_of(own.workflow_id, open_only=True):
                 task.status = TaskStatus.WITHDRAWN
             return BrokenDispute()
@@ -258,11 +270,13 @@ class FakeProjectActivities(FakeActivities):
             project = self.record.projects[said.project_id]
             person = self.record.organisation.person(said.person)
             try:
-                signed = signed_amount(project.stage, {"amount": project.contract})
-                correction = judge_correction(said, person, signed=signed, own=project.facts.own_people)
+                signed = signed_amount(project.stage, project.contract)
+                own = facts_of(project).own_people
+                correction = judge_correction(said, person, signed=signed, own=own)
             except Refused:
                 return ContractCorrected(accepted=False)
-            project.contract = str(correction.amount)
+            contract = corrected(project.contract or {}, correction, by=said.person, at=step.now.isoformat())
+            self.record.change(project, contract=contract)
             return ContractCorrected(accepted=True)
 
         return await self._once(step, work)
@@ -296,11 +310,13 @@ class FakeProjectActivities(FakeActivities):
         def work() -> Moved:
             record = self.record
             own = record.subject(step.subject, _workflow_id())
-            if own.over:
+            settled = isinstance(own, DisputeRow) and not project_is_over(record.project_of(own))
+            if own.stage.ended and (settled or isinstance(own, ProjectRow)):
                 raise IllegalTransition(f"{step.subject.id} is over: {own.stage}")
             this_round = [task for task in record.tasks_of(own.workflow_id) if task.round == own.round]
             involved = tuple(asked.person for task in this_round for asked in task.asked)
             entered = self._entered(own, step)
+            own = record.subject(step.subject, _workflow_id())
             for task in this_round:
                 if task.status is TaskStatus.OPEN:
                     task.status = TaskStatus.WITHDRAWN
@@ -309,7 +325,7 @@ class FakeProjectActivities(FakeActivities):
                         record.mail("task_withdrawn", people, step.now, task.id)
             opened = [record.ask(own, ask, number, step.now) for number, ask in enumerate(step.asks)]
             for notice in step.notices:
-                if isinstance(own, FakeProject):
+                if isinstance(own, ProjectRow):
                     self._tell_of_project(own, Notice(notice), step.now, involved)
                 else:
                     self._tell_of_dispute(own, Notice(notice), step.now)
@@ -319,73 +335,75 @@ class FakeProjectActivities(FakeActivities):
 
         return await self._once(step, work)
 
-    def _entered(self, own: FakeProject | FakeDispute, step: MoveStep) -> tuple[str, Moved]:
+    def _entered(self, own: Own, step: MoveStep) -> tuple[str, Moved]:
         """The stage before, and what the process goes on with."""
         before = own.stage.value
-        if isinstance(own, FakeProject):
+        if isinstance(own, ProjectRow):
             return before, self._project_enters(own, ProjectStage(step.stage), step.now)
         return before, self._dispute_enters(own, DisputeStage(step.stage), step.now)
 
-    def _project_enters(self, own: FakeProject, stage: ProjectStage, now: datetime) -> Moved:
-        problem = transitions.transition_problem(self.record.transition_facts(own, now), stage)
-        if problem:
-            raise IllegalTransition(f"{own.id}: {problem}")
-        if own.stage is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:
-            own.registered_at = now
-        if stage is own.stage is ProjectStage.ACTIVE:
-            own.updated_at, own.silences = now, 0
-            return Moved(ahead=self.record.ahead(own), updated_at=now)
-        own.stage = stage
-        if stage is ProjectStage.REFUSED:
-            own.objection_until = objection_until(now, self.record.policy, self.record.calendar)
-            return Moved(until=own.objection_until)
-        return Moved()
-
-    def _dispute_enters(self, own: FakeDispute, stage: DisputeStage, now: datetime) -> Moved:
-        facts = TransitionFacts(
-            stage=own.stage,
-            origin=own.origin,
-            project_over=own.project_is_over,
-            wanted=bool(own.wanted),
-            called=bool(own.participants),
-            agreed=own.facts.all_confirmed,
-            outcome_recorded=bool(own.responsible),
-            stands_still=self.record.stands_still(own, now),
+    def _project_enters(self, own: ProjectRow, stage: ProjectStage, now: datetime) -> Moved:
+        record, until = self.record, None
+        facts = project_record.transition_facts(
+            own,
+            now=now,
+            choices={decision.choice for decision in record.decided_by(own)},
+            still_open={task.kind for task in record.tasks_of(own.workflow_id, open_only=True)},
+            disputes=[dispute.stage for dispute in record.disputes_over(own)],
+            ahead=record.ahead(own),
+            stands_still=record.stands_still(own, now),
         )
-        problem = transition_problem(facts, stage)
-        if problem:
-            raise IllegalTransition(f"{own.id}: {problem}")
+        self._require(project_transitions.transition_problem(facts, stage), own)
+        if stage is own.stage is ProjectStage.ACTIVE:
+            own = record.change(own, updated_at=now, silences=0)
+            return Moved(ahead=record.ahead(own), updated_at=now)
+        values: dict[str, Any] = {"stage": stage}
+        if own.stage is ProjectStage.RESUME_REVIEW and stage is ProjectStage.ROUTING:
+            values["registered_at"] = now
+        if stage is ProjectStage.REFUSED:
+            until = objection_until(now, record.policy, record.calendar)
+            values["refusal"] = {"objection_until": until.isoformat()}
+        record.change(own, **values)
+        return Moved(until=until)
+
+    def _dispute_enters(self, own: DisputeRow, stage: DisputeStage, now: datetime) -> Moved:
+        record, project, outcome = self.record, self.record.project_of(own), None
+        facts = dispute_record.transition_facts(
+            own, project, agreed=own.all_confirmed, stands_still=record.stands_still(own, now)
+        )
+        self._require(dispute_transitions.transition_problem(facts, stage), own)
         if own.stage.ended:
             return Moved()
-        own.stage = stage
-        if stage is DisputeStage.NEGOTIATION and own.proposal is not None:
-            own.round = own.proposal["round"]
-        if stage is DisputeStage.WITHDRAWN:
-            others = tuple(person for person in own.sides if person != own.project.withdrawn)
-            self.record.mail(Notice.PROJECT_WITHDRAWN.value, others, now)
-        if stage is DisputeStage.SHELVED:
-            by = own.project.salesperson
-            return Moved(outcome=DisputeOutcome(stage=stage, responsible=by, decided_by_vp_of=by))
-        if stage not in (DisputeStage.AGREED, DisputeStage.DECIDED):
-            return Moved()
-        return Moved(outcome=self._bound(own))
+        values: dict[str, Any] = {"stage": stage}
+        match stage:
+            case DisputeStage.NEGOTIATION if own.proposal:
+                values["round"] = own.proposal["round"]
+            case DisputeStage.AGREED | DisputeStage.DECIDED:
+                own = record.change(own, outcome=own.outcome or own.proposal, stage=stage)
+                outcome = self._bound(own, project)
+            case DisputeStage.WITHDRAWN:
+                by = (project.end_reason or {}).get("by")
+                record.mail(Notice.PROJECT_WITHDRAWN.value, tuple(side for side in own.sides if side != by), now)
+            case DisputeStage.SHELVED:
+                outcome = shelved(project)
+        record.change(own, **values)
+        return Moved(outcome=outcome)
 
-    def _bound(self, own: FakeDispute) -> DisputeOutcome:
+    def _require(self, problem: str | None, own: Own) -> None:
+        if problem:
+            raise IllegalTransition(f"{own.id}: {problem}")
+
+    def _bound(self, own: DisputeRow, project: ProjectRow) -> DisputeOutcome:
         """D1, D2: the outcome stands in every registration that is a side."""
-        project = own.project
-        responsible = own.responsible or str((own.text or {}).get("responsible") or project.salesperson)
-        others = tuple(claimant for claimant in own.claimants if claimant.subject_id != project.id)
-        if not own.project_is_over:
-            project.salesperson, project.agreement = responsible, {"dispute": own.id, "text": own.text}
-            registrations = (claimant.subject_id for claimant in others if claimant.subject_type == "project")
-            self.record.bound += [project.id, *registrations]
-        return DisputeOutcome(
-            stage=own.stage,
-            responsible=responsible,
-            decided_by_vp_of=deciding_salesperson(own.origin, project.applicant, others),
-        )
+        outcome = outcome_on_record(own, project)
+        if not project_is_over(project):
+            agreement = {**(own.outcome or {}), "dispute": own.id}
+            self.record.change(project, salesperson=outcome.responsible, agreement=agreement)
+            sides = [side.subject_id for side in own.claimants if side.subject_type == "project"]
+            self.record.bound += dict.fromkeys([project.id, *sides])
+        return outcome
 
-    def _tell_of_project(self, own: FakeProject, notice: Notice, now: datetime, involved: tuple[str, ...]) -> None:
+    def _tell_of_project(self, own: ProjectRow, notice: Notice, now: datetime, involved: tuple[str, ...]) -> None:
         claimants: tuple[Claimant, ...] = ()
         if notice in (Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED):
             involved = (own.applicant,)
@@ -400,15 +418,15 @@ class FakeProjectActivities(FakeActivities):
         )
         self.record.mail(notice.value, people, now)
 
-    def _tell_of_dispute(self, own: FakeDispute, notice: Notice, now: datetime) -> None:
-        if own.project_is_over:
+    def _tell_of_dispute(self, own: DisputeRow, notice: Notice, now: datetime) -> None:
+        if project_is_over(self.record.project_of(own)):
             return
         people = recipients_of_project(
             notice,
             self.record.organisation,
             salesperson=own.sides[0],
             claimants=own.claimants,
-            involved=own.participants,
+            involved=(own.called or {}).get("participants", ()),
         )
         self.record.mail(notice.value, people, now)
 

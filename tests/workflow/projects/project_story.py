@@ -18,7 +18,10 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
+from activities.projects.record import facts_of
 from crypto.seal import seal
+from db.disputes.disputes import DisputeRow
+from db.projects.projects import ProjectRow
 from domain.disputes.dispute import Claimant, DisputeStage
 from domain.projects.project import (
     ContractCorrection,
@@ -47,8 +50,6 @@ from domain.tasks.task import TaskKind
 from tests.workflow.doubles.fake_project_record import (
     OPERATOR,
     SUE,
-    FakeDispute,
-    FakeProject,
     ProjectRecord,
     account_of,
     registration_of,
@@ -155,13 +156,39 @@ class ProjectStory(Story):
         return super().worker(*args, **options)
 
     @property
-    def project(self) -> FakeProject:
+    def project(self) -> ProjectRow:
         return self.record.projects[self.id]
 
     @property
-    def dispute(self) -> FakeDispute:
+    def dispute(self) -> DisputeRow:
         """The last one of this registration."""
         return self._disputes[-1]
+
+    @property
+    def text(self) -> dict[str, Any]:
+        """D1: the text on the table."""
+        assert self.dispute.proposal
+        return {name: self.dispute.proposal[name] for name in HALVES}
+
+    @property
+    def confirmed(self) -> set[str]:
+        """D1: who has confirmed it."""
+        return set(self.dispute.proposal["confirmed"]) if self.dispute.proposal else set()
+
+    @property
+    def meeting_wanted_by(self) -> str:
+        """D2."""
+        return str((self.dispute.wanted or {}).get("by", ""))
+
+    @property
+    def contract_amount(self) -> str:
+        """U7: of the contract on record."""
+        return str((self.project.contract or {}).get("amount", ""))
+
+    @property
+    def objection_until(self) -> datetime | None:
+        """P8."""
+        return facts_of(self.project).objection_until
 
     @property
     def child(self) -> Self:
@@ -169,8 +196,8 @@ class ProjectStory(Story):
         return self.seen(self.dispute.workflow_id)
 
     @property
-    def _disputes(self) -> list[FakeDispute]:
-        return [one for one in self.record.disputes.values() if one.project.id == self.id]
+    def _disputes(self) -> list[DisputeRow]:
+        return [dispute for dispute in self.record.disputes.values() if dispute.project_id == self.id]
 
     # What people say.
 
@@ -350,7 +377,7 @@ class ProjectStory(Story):
 
         def asked() -> bool:
             return any(
-                task.kind is kind and any(one.person == person for one in task.asked) for task in self.record.open
+                task.kind is kind and any(asked.person == person for asked in task.asked) for task in self.record.open
             )
 
         await eventually(asked, f"{kind} asking {person}")
@@ -365,7 +392,7 @@ class ProjectStory(Story):
             status = await self.child.status()
             return status.stage == stage and (asked is None or status.waiting_for == tuple(sorted(asked)))
 
-        await eventually(lambda: any(one.stage is stage for one in self._disputes[-1:]), stage.value)
+        await eventually(lambda: any(dispute.stage is stage for dispute in self._disputes[-1:]), stage.value)
         await eventually(there, f"the dispute at {stage}")
 
     async def to_approval(self) -> None:
@@ -398,7 +425,7 @@ class ProjectStory(Story):
     async def to_confirmation(self, *registered: Claimant) -> None:
         found = registered or (registration_of(SUE),)
         await self.to_check(*found)
-        await self.tells(CLARA, "suspect", "the same tender", suspects=[one.subject_id for one in found])
+        await self.tells(CLARA, "suspect", "the same tender", suspects=[match.subject_id for match in found])
         await self.comes_to(ProjectStage.CONFLICT_CONFIRMATION)
 
     async def to_refused(self) -> None:

@@ -14,9 +14,10 @@ import pytest
 from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 
+from db.projects.projects import ProjectRow
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence, SilenceDue
-from tests.workflow.doubles.fake_project_record import FakeProject, ProjectRecord
+from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_record import VERA
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.story import CONVERTER, eventually
@@ -32,7 +33,7 @@ STEPS = [silence.value for silence in Silence]
 class HastyRecord(ProjectRecord):
     """A company in a hurry: its weeks and months are seconds."""
 
-    def ahead(self, project: FakeProject) -> tuple[SilenceDue, ...]:
+    def ahead(self, project: ProjectRow) -> tuple[SilenceDue, ...]:
         if project.updated_at is None:
             return ()
         moments = [project.updated_at + timedelta(seconds=seconds) for seconds in AFTER]
@@ -72,7 +73,7 @@ async def races(story: ProjectStory, offset: timedelta) -> ProjectStage:
         assert story.project.stage is ProjectStage.SHELVED
         return ProjectStage.SHELVED
     await eventually(lambda: update.message_id in story.record.heard, "a receipt")
-    if any(one.message_id == update.message_id for one in story.record.updates):
+    if any(kept.message_id == update.message_id for kept in story.record.updates):
         assert story.project.stage is not ProjectStage.SHELVED or shelvings(story)[0] >= again(story)
         return ProjectStage.ACTIVE
     await eventually(lambda: story.project.stage is ProjectStage.SHELVED, "shelved")

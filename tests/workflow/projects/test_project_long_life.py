@@ -42,8 +42,8 @@ async def bursts(project: ProjectStory, number: int, size: int) -> list[UpdatePr
     sent = [project.update() for _ in range(number)]
     for start in range(0, number, size):
         burst = sent[start : start + size]
-        await asyncio.gather(*(project.signal(one) for one in burst))
-        await eventually(partial(has_heard, project, {one.message_id for one in burst}), "receipts")
+        await asyncio.gather(*(project.signal(statement) for statement in burst))
+        await eventually(partial(has_heard, project, {statement.message_id for statement in burst}), "receipts")
     return sent
 
 
@@ -61,7 +61,7 @@ async def test_u1_x3_250_weekly_updates_cross_many_runs_and_each_is_taken_once_i
         await eventually(partial(has_heard, project, {update.message_id}), "a receipt")
         sent.append(update.message_id)
     await eventually(project.shows_last_update, "the last update shown")
-    assert [one.message_id for one in project.record.updates] == sent
+    assert [update.message_id for update in project.record.updates] == sent
     assert project.record.refused == []
     assert project.count("silence") == 0, "U5: no clock ran out"
     histories = await project.histories()
@@ -89,7 +89,9 @@ async def test_x3_updates_that_arrive_in_bursts_across_the_hand_overs_are_all_ta
             sent = await bursts(project, 200, 8)
             await project.status()
             histories = await project.histories()
-    assert sorted(one.message_id for one in project.record.updates) == sorted(one.message_id for one in sent)
+    assert sorted(update.message_id for update in project.record.updates) == sorted(
+        statement.message_id for statement in sent
+    )
     assert len(project.record.updates) == len(sent)
     assert project.record.refused == []
     assert len(histories) >= 2
@@ -112,8 +114,12 @@ async def test_x3_updates_that_arrive_while_the_run_hands_over_are_taken_by_the_
     first = project.update()
     sent.append(first)
     await project.signal(first)
-    await eventually(lambda: len(sent) >= 120 and has_heard(project, {one.message_id for one in sent}), "receipts")
-    assert [one.message_id for one in project.record.updates] == [one.message_id for one in sent], "in their order"
+    await eventually(
+        lambda: len(sent) >= 120 and has_heard(project, {statement.message_id for statement in sent}), "receipts"
+    )
+    assert [update.message_id for update in project.record.updates] == [statement.message_id for statement in sent], (
+        "in their order"
+    )
 
     async def renewed() -> bool:
         return await project.run_id() != first_run
@@ -128,10 +134,12 @@ async def test_x3_a_flood_of_updates_without_pause_crosses_several_runs(project:
     """450 at once: the run they arrive in holds them; what it has not read goes along to the next."""
     await project.to_active()
     sent = [project.update() for _ in range(450)]
-    await asyncio.gather(*(project.signal(one) for one in sent))
-    await eventually(partial(has_heard, project, {one.message_id for one in sent}), "receipts")
+    await asyncio.gather(*(project.signal(statement) for statement in sent))
+    await eventually(partial(has_heard, project, {statement.message_id for statement in sent}), "receipts")
     await project.status()
-    assert sorted(one.message_id for one in project.record.updates) == sorted(one.message_id for one in sent)
+    assert sorted(update.message_id for update in project.record.updates) == sorted(
+        statement.message_id for statement in sent
+    )
     assert project.record.refused == []
     histories = await project.histories()
     assert len(histories) >= 3
@@ -149,7 +157,7 @@ async def test_x3_what_a_dispute_has_not_read_goes_along_to_its_next_run(project
     stray = AnswerTask(person=SAM, task_id="none", choice="agree")
     junk = [project.sealed(stray, workflow_id=child.workflow_id) for _ in range(230)]
     proposed = project.answer(SAM, "agree", **HALVES)
-    await asyncio.gather(*(project.signal(one) for one in junk))
+    await asyncio.gather(*(project.signal(message) for message in junk))
     await project.signal(proposed)
     await project.dispute_comes_to(DisputeStage.NEGOTIATION, asked=(SUE,))
     assert len(project.record.refused) == len(junk)
@@ -266,7 +274,7 @@ async def test_p5_decisions_of_one_round_survive_the_hand_over(project: ProjectS
 
 async def test_p8_the_month_of_an_objection_goes_on_in_a_new_run(project: ProjectStory) -> None:
     await project.to_refused()
-    until = project.project.objection_until
+    until = project.objection_until
     assert until
     await project.is_flooded()
     assert (await project.status()).stage == ProjectStage.REFUSED
@@ -275,4 +283,4 @@ async def test_p8_the_month_of_an_objection_goes_on_in_a_new_run(project: Projec
     await project.comes_to(ProjectStage.OBJECTION)
     await project.tells(VERA, "call_meeting")
     await project.dispute_comes_to(DisputeStage.CALLING_MEETING)
-    assert [one.person for one in project.dispute.claimants] == [SAM, SUE], "who the sides are survived too"
+    assert [claimant.person for claimant in project.dispute.claimants] == [SAM, SUE], "who the sides are survived too"

@@ -45,7 +45,7 @@ async def test_p1_p2_p9_under_the_own_account_the_vp_approves_and_a_number_is_is
             assert (await project.status()).waiting_for == (VERA,)
             approval = await project.tells(VERA, "approve")
             await project.comes_to(ProjectStage.ACTIVE)
-    assert project.project.number.endswith("-00001")
+    assert str(project.project.number).endswith("-00001")
     assert project.told("project_approved") == sorted({SAM, DORA, MONA})
     assert approval.message_id in project.record.settled
     assert len(project.record.keys) == len(set(project.record.keys)), "no step was taken twice"
@@ -203,7 +203,7 @@ async def test_p8_d2_an_objection_leads_to_the_meeting_and_the_applicants_vp_dec
 
 async def test_p8_a_refusal_that_nobody_objects_to_stands_once_the_month_is_over(project: ProjectStory) -> None:
     await project.to_refused()
-    until = project.project.objection_until
+    until = project.objection_until
     assert until
     assert until == project.record.calendar.add_months(moved(project, ProjectStage.REFUSED), 1)
     await project.waits_until(until - timedelta(seconds=1))
@@ -216,8 +216,8 @@ async def test_p8_a_refusal_that_nobody_objects_to_stands_once_the_month_is_over
 
 async def test_p8_an_objection_one_second_before_the_month_is_over_counts(project: ProjectStory) -> None:
     await project.to_refused()
-    assert project.project.objection_until
-    await project.waits_until(project.project.objection_until - timedelta(seconds=1))
+    assert project.objection_until
+    await project.waits_until(project.objection_until - timedelta(seconds=1))
     await project.sends(project.objects())
     await project.comes_to(ProjectStage.OBJECTION)
 
@@ -228,7 +228,7 @@ async def test_p8_an_objection_that_waited_for_a_worker_counts_if_it_was_said_in
         project = ProjectStory(env)
         async with project.worker(max_cached_workflows=0):
             await project.to_refused()
-        until = project.project.objection_until
+        until = project.objection_until
         assert until
         await project.nobody_works_until(until + timedelta(hours=1))
         objection = project.objects(said_at=until + late)
@@ -299,7 +299,7 @@ async def test_x2_operators_see_stage_people_and_due_date_and_never_the_customer
     async def shows(stage: ProjectStage, *people: str) -> None:
         await project.comes_to(stage)
         found = await project.search_attributes()
-        due = min((task.due_at for task in project.record.open), default=project.project.objection_until)
+        due = min((task.due_at for task in project.record.open), default=project.objection_until)
         assert (found["Stage"], found.get("WaitingFor")) == (stage.value, list(people) or None)
         assert bool(found.get("DueAt")) == bool(due)
         assert (found["Applicant"], found["Department"]) == (SAM, "north")
@@ -334,8 +334,8 @@ async def test_p2_a_delegate_of_the_vp_decides_on_behalf(project: ProjectStory) 
 
 def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(project: ProjectStory) -> None:
     def signatures(activities: Iterable[Callable[..., object]]) -> dict[str | None, object]:
-        found = [activity._Definition.must_from_callable(one) for one in activities]
-        return {one.name: (one.arg_types, one.ret_type) for one in found}
+        found = [activity._Definition.must_from_callable(step) for step in activities]
+        return {definition.name: (definition.arg_types, definition.ret_type) for definition in found}
 
     real = [
         found

@@ -58,7 +58,7 @@ async def test_n13_the_applicant_withdraws_at_every_stage_before_the_approval(
     foreign = project.withdrawal(DORA)
     await project.sends(foreign)
     assert (foreign.message_id, "not_salesperson_of_project") in project.record.refused
-    asked = {one.person for task in project.record.open for one in task.asked}
+    asked = {person.person for task in project.record.open for person in task.asked}
     withdrawal = project.withdrawal()
     await project.signal(withdrawal, withdrawal)
     assert await project.result() == ProjectStage.WITHDRAWN

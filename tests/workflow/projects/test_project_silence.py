@@ -299,7 +299,7 @@ async def test_u7_a_contract_that_commerce_has_received_on_paper_ends_the_projec
     await project.sends(project.contract(person))
     assert await project.result() == ProjectStage.CONTRACT_SIGNED
     assert project.told("contract_signed") == sorted({SAM, DORA, MONA})
-    assert project.project.contract == "1150000.00"
+    assert project.contract_amount == "1150000.00"
 
 
 async def test_u7_what_the_salesperson_hands_in_ends_nothing_before_commerce_has_received_it(
@@ -309,7 +309,7 @@ async def test_u7_what_the_salesperson_hands_in_ends_nothing_before_commerce_has
     handed_in = project.contract(SAM)
     await project.sends(handed_in)
     await project.is_asked(TaskKind.CONTRACT_REVIEW, CLARA)
-    assert (project.project.stage, project.project.contract) == (ProjectStage.ACTIVE, "")
+    assert (project.project.stage, project.contract_amount) == (ProjectStage.ACTIVE, "")
     assert handed_in.message_id in project.record.settled
     again = project.contract(SAM)
     await project.sends(again)
@@ -318,7 +318,7 @@ async def test_u7_what_the_salesperson_hands_in_ends_nothing_before_commerce_has
     assert len(project.record.updates) == 1
     await project.tells(CLARA, "received", number="HT-1", amount="1149000.00")
     assert await project.result() == ProjectStage.CONTRACT_SIGNED
-    assert project.project.contract == "1149000.00"
+    assert project.contract_amount == "1149000.00"
     assert project.told("contract_signed") == sorted({SAM, DORA, MONA})
 
 
