@@ -69,8 +69,8 @@ def at_once(acts: Sequence[Callable[[], None]]) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         doing = [pool.submit(act) for act in acts]
         try:
-            for one in doing:
-                one.result()
+            for future in doing:
+                future.result()
         except BaseException:  # the others would each wait in vain for as long
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -124,8 +124,8 @@ def copied(cluster: Cluster, first: Mapping[str, Any], many: int) -> None:
     ids = (project_id, first["id"], *links)
 
     def under_ids_of_its_own(text: str, number: int) -> str:
-        for one in ids:
-            text = text.replace(one, f"{one}-{number}")
+        for known_id in ids:
+            text = text.replace(known_id, f"{known_id}-{number}")
         return text
 
     for table, key in COPIED.items():
@@ -138,10 +138,10 @@ def copied(cluster: Cluster, first: Mapping[str, Any], many: int) -> None:
     async def start() -> None:
         keys = Keyring.parse(cluster.environment["BAOBEI_PAYLOAD_KEYS"])
         client = await Client.connect(cluster.temporal.address, data_converter=data_converter(keys))
-        for one in states:
-            name = project_workflow_id(one.project_id)
+        for state in states:
+            name = project_workflow_id(state.project_id)
             await client.start_workflow(
-                ProjectRegistration.run, StartProject(state=one), id=name, task_queue=TASK_QUEUE
+                ProjectRegistration.run, StartProject(state=state), id=name, task_queue=TASK_QUEUE
             )
 
     asyncio.run(start())

@@ -134,7 +134,7 @@ def test_p5_p7_p8_p10_a_confirmed_conflict_is_refused_objected_to_and_settled_by
     wrong_people = stack.portal.answer(COMMERCE_MANAGER, past["id"], "called", fields=meeting | few)
     assert (wrong_people.status, wrong_people.json["errors"][0]["field"]) == (422, "fields.participants")  # D5
     alone = stack.portal.answer(COMMERCE_MANAGER, past["id"], "called", fields=meeting | {"participants": people[6:]})
-    assert (alone.status, [one["rule"] for one in alone.json["errors"]]) == (422, ["D5"])
+    assert (alone.status, [error["rule"] for error in alone.json["errors"]]) == (422, ["D5"])
     second.answer(COMMERCE_MANAGER, "called", fields=meeting)
     for person in people:
         invitation = stack.mailbox.wait(person, second.id, "三号会议室").calendar
@@ -184,7 +184,7 @@ def test_p3_d1_a_project_under_anothers_account_is_agreed_by_both_and_decided_by
     assert story.say("agreement", text | {"split": split[:1]}).status == 422  # D3
     old = stack.portal.open_task("hu.bin", story.id)["id"]
     unnamed = {name: said for name, said in text.items() if name != "responsible"}
-    assert [one["field"] for one in story.say("agreement", unnamed).json["errors"]] == ["responsible"]  # D1
+    assert [error["field"] for error in story.say("agreement", unnamed).json["errors"]] == ["responsible"]  # D1
     assert story.say("agreement", text).status == 200
     other = stack.portal.open_task("hu.bin", story.id)
     late = stack.portal.answer("hu.bin", old, "agree")
@@ -208,15 +208,15 @@ def credited_in_the_forecast(stack: Stack, project: str, number: str, credits: d
 
     def row() -> dict[str, Any] | None:
         made = stack.portal.call(COMMERCE_MANAGER, "GET", f"/reports/forecast?period={month}")
-        return next((one for one in made.json.get("rows", ()) if one["project"] == project), None)
+        return next((row for row in made.json.get("rows", ()) if row["project"] == project), None)
 
     told = until("the project is in the forecast", row)
-    assert {one["person"]: one["amount"] for one in told["credits"]} == credits
+    assert {credit["person"]: credit["amount"] for credit in told["credits"]} == credits
     assert told["approved_since"], "the month was over before"
     for person, amount in credits.items():
         theirs = stack.portal.call(person, "GET", f"/reports/forecast?period={month}").json
-        assert [one["number"] for one in theirs["rows"] if one["project"] == project] == [number]
-        by_person = {one["key"]: one["totals"]["amount"] for one in theirs["by_salesperson"]}
+        assert [row["number"] for row in theirs["rows"] if row["project"] == project] == [number]
+        by_person = {row["key"]: row["totals"]["amount"] for row in theirs["by_salesperson"]}
         assert Decimal(by_person[person]) >= Decimal(amount)
         assert stack.portal.call(person, "GET", f"/reports/forecast.xlsx?period={month}").status == 200
     for person in (NORTH_VP, EAST_VP):
@@ -298,7 +298,7 @@ def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
     assert "缺少合同编号" in stack.mailbox.wait("hu.bin", won.id, "U7").text
     assert won.say("contract-review", {"amount": "2750000.00", "contract_number": "HT-7"}).status == 200
     wrong = won.say("contract-review", {"amount": "0", "received_on": "2999-01-01"}, by=CLERK)
-    assert {(one["field"], one["rule"]) for one in wrong.json["errors"]} == {
+    assert {(error["field"], error["rule"]) for error in wrong.json["errors"]} == {
         *(("amount", "U7"), ("contract_number", "U7"), ("received_on", "U7")),
     }
     assert won.link(CLERK, 3).answer("received", number="HT-7", amount="2,750,000.00").status == 200
@@ -321,7 +321,9 @@ def test_u1_u7_u8_updates_contract_and_loss(stack: Stack) -> None:
     assert lost.say("loss", {"reason": "价格高于竞争对手", "competitor": "某公司"}).status == 200
     ended = lost.reaches("ended")
     assert ended["status"] == "ended"
-    products = [one["id"] for one in stack.web.request("GET", "/dev/people").json if "product_manager" in one["roles"]]
+    products = [
+        person["id"] for person in stack.web.request("GET", "/dev/people").json if "product_manager" in person["roles"]
+    ]
     for told in (*products, EAST_GM):  # U8
         loss = stack.mailbox.wait(told, lost.id, "U8").text
         assert "价格高于竞争对手" in loss
@@ -465,7 +467,7 @@ def holds(stack: Stack, processes: dict[str, str], query: str, *wanted: str) -> 
     ours = {found: name for name, found in processes.items()}
 
     def right() -> bool:
-        return {ours[one] for one in listed(stack, query) if one in ours} == set(wanted)
+        return {ours[project] for project in listed(stack, query) if project in ours} == set(wanted)
 
     until(f"{query} lists {wanted}", right)
 

@@ -146,7 +146,7 @@ def test_n12_the_general_manager_is_only_reminded(silent: Stack, time: Time) -> 
         time.pass_until(calendar.add_working_days(opened, days).at + SOON)
         hears(story, GENERAL_MANAGER, REMINDER, nth)
     asked = story.reaches("gm_appeal")["tasks"][0]["asked"]
-    assert [one["person"]["id"] for one in asked] == [GENERAL_MANAGER]
+    assert [person["person"]["id"] for person in asked] == [GENERAL_MANAGER]
     story.by_link(GENERAL_MANAGER, "reject", "维持")
 
 

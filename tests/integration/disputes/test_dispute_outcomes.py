@@ -149,7 +149,7 @@ async def test_d4_a_vp_or_the_general_manager_steps_in_after_the_agreement_which
     opened = await second.opens()
     assert (opened.meeting_wanted, opened.sides) == (True, (APPLICANT, HOLDER))
     late = [await steps_in(ground, "p1", APPLICANTS_VP), await first.calls_for_meeting(GENERAL_MANAGER)]
-    assert [one.code for one in late] == ["meeting_already_wanted"] * 2, "on their way when another stepped in"
+    assert [answer.code for answer in late] == ["meeting_already_wanted"] * 2, "on their way when another stepped in"
     await second.wants_meeting()
     note = await second.note("")
     assert (note["reason"], note["wanted_by"]["person"]) == ("金额较大", person)
@@ -252,9 +252,9 @@ async def test_d4_two_step_in_while_the_last_side_agrees_and_one_outcome_is_left
                 await dispute.wants_meeting()
             await dispute.moves(DisputeStage.AGREED)
             await ground.project_moves(project_id, ProjectStage.APPROVAL, APPROVAL)
-            both = await race(*(steps_in(ground, project_id, one) for one in (HOLDERS_VP, GENERAL_MANAGER)))
-            assert [one.accepted for one in both] == [True, True]
-            assert sorted(one.settled for one in both) == [False, True], "the process goes on with one"
+            both = await race(*(steps_in(ground, project_id, person) for person in (HOLDERS_VP, GENERAL_MANAGER)))
+            assert [answer.accepted for answer in both] == [True, True]
+            assert sorted(answer.settled for answer in both) == [False, True], "the process goes on with one"
             await ground.project_moves(project_id, ProjectStage.DISPUTED)
             return "agreed"
         assert (confirmed.code, vp.accepted, manager.accepted) == ("task_withdrawn", True, True)
@@ -278,12 +278,12 @@ async def test_d4_two_step_in_while_the_vp_approves_and_one_outcome_is_left(grou
         else:
             *called, approved = await race(*stepping, approving)
         if approved.accepted:
-            assert {one.code for one in called} == {"project_decided"}
+            assert {answer.code for answer in called} == {"project_decided"}
             with pytest.raises(IllegalTransition):
                 await ground.project_moves(project_id, ProjectStage.DISPUTED)
             return "approved"
         assert approved.code == "task_withdrawn"
-        assert all(one.accepted for one in called)
+        assert all(answer.accepted for answer in called)
         await ground.project_moves(project_id, ProjectStage.DISPUTED)
         return "meeting"
 
@@ -318,7 +318,7 @@ async def test_d6_the_outcome_binds_both_and_the_earlier_registration_is_merged(
     dispute = await objected_to(ground)
     moved = await records(dispute)
     assert moved.outcome.merged_into == ""
-    mine, theirs = [await ground.project_now(one) for one in ("p1", THEIRS)]
+    mine, theirs = [await ground.project_now(registration) for registration in ("p1", THEIRS)]
     assert (mine.stage, theirs.stage) == (ProjectStage.DISPUTED, ProjectStage.MERGED)
     for one in (mine, theirs):
         assert one.salesperson == HOLDER
@@ -424,7 +424,7 @@ async def test_d6_its_new_salesperson_speaks_for_a_registration_in_other_dispute
 async def test_d6_two_projects_go_on_each_by_itself(ground: DisputeGround) -> None:
     dispute = await objected_to(ground)
     await records(dispute, goes_on=TWO_PROJECTS, responsible=APPLICANT)
-    mine, theirs = [await ground.project_now(one) for one in ("p1", THEIRS)]
+    mine, theirs = [await ground.project_now(registration) for registration in ("p1", THEIRS)]
     assert (theirs.stage, theirs.salesperson, theirs.agreement) == (ProjectStage.ACTIVE, HOLDER, None)
     assert mine.agreement is not None
     assert (mine.agreement["goes_on"], mine.agreement["ends"]) == (TWO_PROJECTS, [])
@@ -578,5 +578,5 @@ async def test_d5_a_meeting_is_called_off_and_another_is_called(ground: DisputeG
     await dispute.meets()
     query = "SELECT facts->>'invitation' FROM mail WHERE facts->>'kind' = 'meeting_called' AND person = :person"
     invitations = [invitation for (invitation,) in await ground.rows(query, person=COO)]
-    numbers = {line for one in invitations for line in one.splitlines() if line.startswith("SEQUENCE:")}
+    numbers = {line for invitation in invitations for line in invitation.splitlines() if line.startswith("SEQUENCE:")}
     assert numbers == {"SEQUENCE:0", "SEQUENCE:2"}, "a calendar takes the later notice"

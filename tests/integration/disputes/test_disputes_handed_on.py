@@ -167,7 +167,7 @@ async def test_d1_a2_whoever_follows_an_account_holder_who_leaves_speaks_for_the
     await dispute.negotiates()
     assert (await account_holder_leaves(dispute, THIRD)).accepted
     assert sorted(dispute.tasks) == sorted([APPLICANT, THIRD])
-    assert [one.person for one in (await dispute.row()).claimants] == [APPLICANT, THIRD]
+    assert [claimant.person for claimant in (await dispute.row()).claimants] == [APPLICANT, THIRD]
     assert (await dispute.agrees(APPLICANT, text(fan="60", clark="40"))).accepted
     await dispute.asks(HOLDER)  # as the process was told before
     assert list(dispute.tasks) == [THIRD]
@@ -189,7 +189,7 @@ async def test_d2_a2_the_successors_vp_records_the_meeting(ground: DisputeGround
     assert (await dispute.answers("", AnswerChoice.CALLED, meeting(), person=COMMERCE)).accepted
     assert (await account_holder_leaves(dispute, THIRD)).accepted
     await dispute.meets(HOLDER)  # as the process was told before
-    assert [one.person for one in dispute.tasks[THIRD].asked] == [APPLICANTS_VP]
+    assert [person.person for person in dispute.tasks[THIRD].asked] == [APPLICANTS_VP]
     ruled = ruling(responsible=THIRD, split=split(fan="30", clark="70"))
     assert (await dispute.answers(THIRD, AnswerChoice.RECORD, ruled, person=APPLICANTS_VP)).code == ""
 

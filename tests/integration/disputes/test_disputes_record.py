@@ -229,7 +229,7 @@ async def test_d2_the_meeting_is_called_held_and_binds(ground: DisputeGround) ->
     assert [asked.person for asked in dispute.tasks[""].asked] == [COMMERCE]
     note = await dispute.note("")
     assert (note["reason"], note["wanted_by"]["person"]) == ("我方先报备", APPLICANT)
-    suggested = [one["person"] for one in note["participants"]]
+    suggested = [person["person"] for person in note["participants"]]
     assert suggested == ["zhao.lei", HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, COO, GENERAL_MANAGER]
     assert note["precedents"] == []
 
@@ -408,7 +408,7 @@ async def test_d2_precedents_are_found_under_a_name_that_somebody_has_found_to_b
     await to_the_meeting(before)
     assert (await before.note(HOLDER))["precedents"] == []
     async with ground.engine.begin() as connection:
-        (key, name), (other_key, other) = sorted((name_key(one), one) for one in ("中石油", full))
+        (key, name), (other_key, other) = sorted((name_key(name), name) for name in ("中石油", full))
         await rulings.learn(
             connection,
             [

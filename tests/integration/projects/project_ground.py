@@ -356,8 +356,8 @@ class Registration:
         self, person: str, choice: str, reason: str = "", *, slot: str | None = None, **fields: Any
     ) -> Recorded:
         """Somebody answers the open task; `slot` where there are several."""
-        open_now = [one for one in self.tasks if slot is None or one.slot == slot]
-        assert len(open_now) == 1, [one.slot for one in self.tasks]
+        open_now = [task for task in self.tasks if slot is None or task.slot == slot]
+        assert len(open_now) == 1, [task.slot for task in self.tasks]
         return await self.hears(
             self.says(AnswerTask, person, task_id=open_now[0].id, choice=choice, reason=reason, fields=fields)
         )
@@ -417,15 +417,15 @@ class Registration:
         return bool(live)
 
     async def task(self, slot: str | None = None) -> TaskRow:
-        (known,) = [one for one in self.tasks if slot is None or one.slot == slot]
+        (known,) = [task for task in self.tasks if slot is None or task.slot == slot]
         async with self.ground.engine.connect() as connection:
             row = await tasks.find(connection, known.id)
         assert row is not None
         return row
 
     def asked(self, slot: str | None = None) -> list[str]:
-        (known,) = [one for one in self.tasks if slot is None or one.slot == slot]
-        return [one.person for one in known.asked]
+        (known,) = [task for task in self.tasks if slot is None or task.slot == slot]
+        return [person.person for person in known.asked]
 
     async def told(self, kind: str) -> list[str]:
         """Who was sent a mail of this kind, once each mail."""

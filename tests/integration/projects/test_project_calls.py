@@ -92,7 +92,7 @@ async def test_p9_a_purpose_is_one_of_three(call: Call) -> None:
     for purpose in ("?purpose=gift", ""):
         refused = await call(APPLICANT, "GET", f"/project-numbers/P1{purpose}")
         assert refused.status_code == 422
-        assert [(one["field"], one["rule"]) for one in refused.json()["errors"]] == [("purpose", "P9")]
+        assert [(error["field"], error["rule"]) for error in refused.json()["errors"]] == [("purpose", "P9")]
     assert (await call(APPLICANT, "GET", "/project-numbers/P1")).status_code == 422
 
 
@@ -103,7 +103,7 @@ async def test_p1_every_wrong_field_is_named_at_once_with_its_rule(call: Call) -
     answer = await call(APPLICANT, "POST", "/projects", body)
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
-    errors = {(one["field"], one["rule"]) for one in answer.json()["errors"]}
+    errors = {(error["field"], error["rule"]) for error in answer.json()["errors"]}
     assert errors == {(name, "P1") for name in ("amount", "expected_signing", "customer.uscc", "x", "vendor")}
 
 
@@ -115,7 +115,7 @@ async def test_d3_a_split_that_is_not_100_is_refused_with_its_rule(call: Call) -
             APPLICANT, "POST", "/projects/p/agreement", {"responsible": HOLDER, "cooperation": "联合", "split": split}
         )
         assert answer.status_code == 422
-        assert [(one["field"], one["rule"]) for one in answer.json()["errors"]] == [("split", "D3")]
+        assert [(error["field"], error["rule"]) for error in answer.json()["errors"]] == [("split", "D3")]
 
 
 TURNED_AWAY = [
@@ -212,7 +212,7 @@ async def test_d4_x2_a_vps_delegate_sees_the_dispute_in_their_time(
             read = (await call(delegate, "GET", "/projects/p2")).status_code
             called = (await call(delegate, "POST", "/projects/p2/meeting", {"reason": ""})).status_code
         assert (read, called) == ((200, 422) if listed else (404, 422))
-        return sorted(one["id"] for one in listed)
+        return sorted(row["id"] for row in listed)
 
     for principal in (OTHER_VP, GENERAL_MANAGER):
         assert await sees("peter.wong", principal, -timedelta(days=1)) == ["p2", "p3"]
@@ -235,7 +235,7 @@ async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_d
     assert suspects["named"] == [{"id": "theirs", "label": "别人的项目 · 徐静"}]
     assert suspects["label"] == "可能冲突的登记"
     answer = await call(CLERK, "POST", "/tasks/t1/answer", {"choice": "suspect", "fields": {"suspects": ["other"]}})
-    assert {(one["field"], one["rule"]) for one in answer.json()["errors"]} == {
+    assert {(error["field"], error["rule"]) for error in answer.json()["errors"]} == {
         ("reason", "P4"),
         ("fields.suspects.0", "P5"),
     }
@@ -244,14 +244,14 @@ async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_d
 async def test_projects_are_listed_by_status_and_salesperson_and_paged(connection: AsyncConnection, call: Call) -> None:
     await fill(connection)
     lost = (await call(CLERK, "GET", f"/projects?status={ProjectStatus.ENDED}")).json()["items"]
-    assert {one["id"] for one in lost} == {"p4", "p5"}
+    assert {row["id"] for row in lost} == {"p4", "p5"}
     theirs = (await call(CLERK, "GET", f"/projects?salesperson={OTHER}")).json()["items"]
-    assert [one["id"] for one in theirs] == ["p6"]
+    assert [row["id"] for row in theirs] == ["p6"]
     found: list[str] = []
     cursor: str | None = ""
     while cursor is not None:
         page = (await call(CLERK, "GET", f"/projects?limit=2{cursor and '&cursor=' + cursor}")).json()
-        found += [one["id"] for one in page["items"]]
+        found += [item["id"] for item in page["items"]]
         cursor = page["next_cursor"]
     assert sorted(found) == ["p1", "p2", "p3", "p4", "p5", "p6"]
 
@@ -282,7 +282,7 @@ async def test_x2_the_list_and_the_single_row_are_one_condition(connection: Asyn
     await fill(connection)
 
     async def listed(person: Person) -> set[str]:
-        return {one.id for one in await lists.projects_seen(connection, scope_of(person, ORGANISATION))}
+        return {row.id for row in await lists.projects_seen(connection, scope_of(person, ORGANISATION))}
 
     async def single(person: Person) -> set[str]:
         scope = scope_of(person, ORGANISATION)
@@ -302,7 +302,7 @@ async def test_a_dossier_prints(connection: AsyncConnection, call: Call) -> None
     await connection.commit()
     plain = (await call(CLERK, "GET", "/projects/p2/dossier")).json()
     assert plain["project"]["agreement"]["split"][1]["person"] == {"id": HOLDER, "name": "徐静"}
-    assert [one["stage"] for one in plain["disputes"]] == ["negotiation"]
+    assert [dispute["stage"] for dispute in plain["disputes"]] == ["negotiation"]
     html = render_dossier(plain)
     for shown in ("联合投标", "62.50", "徐静", FORM.relationship):
         assert shown in html

@@ -288,7 +288,7 @@ async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_am
         await mine.moves(ProjectStage.CONTRACT_SIGNED)
     said = mine.says(ReceiveContract, CLERK, contract={"amount": "0.00", "received_on": "2026-12-02"})
     assert not (await mine.hears(said)).accepted
-    assert {(one["field"], one["rule"]) for one in (await mine.receipt(said))["problems"]} == {
+    assert {(problem["field"], problem["rule"]) for problem in (await mine.receipt(said))["problems"]} == {
         ("amount", "U7"),
         ("contract_number", "U7"),
         ("received_on", "U7"),
@@ -339,7 +339,7 @@ async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> No
     ):
         said = mine.says(AnswerTask, CLERK, task_id=task.id, choice=AnswerChoice.RECEIVED, fields={**right, **wrong})
         assert not (await mine.hears(said)).accepted
-        assert {one["field"] for one in (await mine.receipt(said))["problems"]} == fields
+        assert {problem["field"] for problem in (await mine.receipt(said))["problems"]} == fields
     assert (await mine.answers(FAN, AnswerChoice.RECEIVED, **right)).code == "own_application"
     assert (await mine.answers(CLERK, AnswerChoice.RECEIVED, **right, signed_on="2026-12-09")).accepted
     await mine.moves(ProjectStage.CONTRACT_SIGNED, notices=[Notice.CONTRACT_SIGNED])
@@ -420,8 +420,8 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
     for person, code in ((FAN, "not_commerce"), (NORTH_VP, "not_commerce"), ("nobody", "not_commerce")):
         assert (await corrects(mine, person, f"by-{person}", "2600000.00"))["code"] == code
     wrong = await corrects(mine, CLERK, "2", "2500000")
-    assert [(one["field"], one["key"]) for one in wrong["problems"]] == [("amount", "same_amount")]
-    assert [one["key"] for one in (await corrects(mine, CLERK, "3", "0"))["problems"]] == ["greater_than"]
+    assert [(problem["field"], problem["key"]) for problem in wrong["problems"]] == [("amount", "same_amount")]
+    assert [problem["key"] for problem in (await corrects(mine, CLERK, "3", "0"))["problems"]] == ["greater_than"]
     assert (await mine.row()).contract == {**CONTRACT, "signed_on": None, "by": CLERK, "at": NOW.isoformat()}
     mine.now += DAY
     assert (await corrects(mine, OTHER_CLERK, "4", "2600000.00", "录入时少一位"))["status"] == "accepted"
@@ -442,7 +442,7 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
     day = NOW.date()
     async with ground.engine.connect() as connection:
         contracts = await reports.contracts_under(connection, ["acc"], day, day, "Asia/Shanghai")
-    assert [one.amount for one in contracts["acc"]] == [Decimal("2600000.00")]
+    assert [signed.amount for signed in contracts["acc"]] == [Decimal("2600000.00")]
 
 
 async def test_u7_a_correction_sent_by_hand_changes_nothing(ground: ProjectGround) -> None:
@@ -594,7 +594,7 @@ async def test_a6_whoever_takes_over_gets_the_project_its_department_and_its_ope
     assert (heard.accepted, heard.settled) == (True, True)
     assert heard.tasks is not None
     (moved,) = heard.tasks
-    assert (moved.slot, [one.person for one in moved.asked]) == (JING, [EAST_VP, EAST_VPS_DELEGATE])
+    assert (moved.slot, [person.person for person in moved.asked]) == (JING, [EAST_VP, EAST_VPS_DELEGATE])
     row = await mine.row()
     assert (row.applicant, row.salesperson, row.department) == (FAN, JING, "east")
     assert await mine.told("reassigned") == sorted([FAN, JING, EAST_GM])

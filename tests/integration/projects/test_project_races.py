@@ -97,7 +97,7 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     """P9: over the new year in Shanghai, with transactions lost at their last statement and steps done twice."""
     chance = random.Random(9)
     contenders = await ground.stand(ProjectStage.APPROVAL, ids("n", APPROVALS + NEVER), approved=True)
-    doomed = {one.id for one in chance.sample(contenders, NEVER)}
+    doomed = {contender.id for contender in chance.sample(contenders, NEVER)}
     for number, one in enumerate(contenders):
         one.now = MIDNIGHT - timedelta(microseconds=1) if number % 2 else MIDNIGHT
     lost: Counter[str] = Counter()
@@ -124,13 +124,13 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
 
     order = list(contenders)
     chance.shuffle(order)
-    outcomes = dict(zip((one.id for one in order), await asyncio.gather(*map(approve, order)), strict=True))
+    outcomes = dict(zip((contender.id for contender in order), await asyncio.gather(*map(approve, order)), strict=True))
 
-    approved = [one for one in contenders if one.id not in doomed]
+    approved = [contender for contender in contenders if contender.id not in doomed]
     numbers: dict[str, str] = {}
-    for one in approved:
-        (same,) = {outcome.number for outcome in outcomes[one.id]}  # done twice gives the first result
-        numbers[one.id] = same
+    for contender in approved:
+        (same,) = {outcome.number for outcome in outcomes[contender.id]}  # done twice gives the first result
+        numbers[contender.id] = same
     for year, when in ((2026, 1), (2027, 0)):
         of_year = [numbers[one.id] for n, one in enumerate(contenders) if n % 2 == when and one.id in numbers]
         assert sorted(of_year) == [f"P{year}-{number:05}" for number in range(1, len(of_year) + 1)]
@@ -148,8 +148,8 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     assert sorted(number for (number,) in events) == sorted(numbers.values())
     # Those lost so far get the numbers that follow, as if they had never tried.
     monkeypatch.setattr(messages, "settle", settle)
-    late = [one for one in contenders if one.id in doomed]
-    more = await race(*(one.approves() for one in late))
+    late = [contender for contender in contenders if contender.id in doomed]
+    more = await race(*(contender.approves() for contender in late))
     assert len({outcome.number for outcome in more} | set(numbers.values())) == APPROVALS + NEVER
     totals = await ground.rows("SELECT sum(last) FROM project_number")
     assert totals == [(APPROVALS + NEVER,)]

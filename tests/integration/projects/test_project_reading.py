@@ -93,10 +93,10 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     await projects.add(connection, other.model_copy(update={"form": theirs}))
     await fill(connection)
     found = (await call(CLERK, "GET", "/tasks/t1")).json()["project"]
-    told = [(one["order"], one["own"], one["subject_id"], one["vendor_position"]) for one in found["weighed"]]
+    told = [(row["order"], row["own"], row["subject_id"], row["vendor_position"]) for row in found["weighed"]]
     assert told == [(1, False, "theirs", "支持徐静团队"), (2, True, "p1", FORM.vendor_position)]
-    assert [one["relationship"] for one in found["weighed"]] == ["驻场三年", FORM.relationship]
-    assert [(one["status"], one["live"]) for one in found["matches"]] == [("shelved", False)]
+    assert [row["relationship"] for row in found["weighed"]] == ["驻场三年", FORM.relationship]
+    assert [(match["status"], match["live"]) for match in found["matches"]] == [("shelved", False)]
     assert (await call(APPLICANT, "GET", "/projects/p1")).json()["weighed"] == [], "X2"
 
 
@@ -117,7 +117,7 @@ async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
     async def found() -> list[tuple[str, bool]]:
         read = (await call(VP, "GET", path)).json()
         matches = read.get("project", read)["matches"] or []
-        return [(one["subject_id"], one["earlier"]) for one in matches if one["subject_type"] == "project"]
+        return [(match["subject_id"], match["earlier"]) for match in matches if match["subject_type"] == "project"]
 
     assert await found() == []
     later = row("p8", applicant=HOLDER, salesperson=HOLDER, department="east", registered_at=NOW)
@@ -139,12 +139,12 @@ async def test_p5_a_wrong_name_is_told_beside_its_field_before_anything_is_sent(
     said = {"choice": "suspect", "reason": "同一项目", "fields": {"suspects": ["P2026-99999", "over", "p1"]}}
     answer = await call(CLERK, "POST", "/tasks/t1/answer", said)
     assert answer.status_code == 422
-    told = [(one["field"], one["rule"]) for one in answer.json()["errors"]]
+    told = [(error["field"], error["rule"]) for error in answer.json()["errors"]]
     assert told == [(f"fields.suspects.{place}", "P5") for place in range(3)]
     assert "P2026-99999" in answer.json()["errors"][0]["message"]
     for odd in ("a\0b", "\u202e", "\n", "x" * 201, ""):
         answer = await call(CLERK, "POST", "/tasks/t1/answer", {**said, "fields": {"suspects": [odd]}})
-        assert (answer.status_code, [one["field"] for one in answer.json()["errors"]][:1]) == (
+        assert (answer.status_code, [error["field"] for error in answer.json()["errors"]][:1]) == (
             422,
             ["fields.suspects.0"],
         )
@@ -157,13 +157,19 @@ async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(
     everything = SEES[CLERK].split()
     for person, theirs in SEES.items():
         listed = (await call(person, "GET", "/projects")).json()["items"]
-        assert sorted(one["id"] for one in listed) == theirs.split(), person
-        answers = {one: (await call(person, "GET", f"/projects/{one}")).status_code for one in everything}
-        assert answers == {one: 200 if one in theirs.split() else 404 for one in everything}, person
+        assert sorted(row["id"] for row in listed) == theirs.split(), person
+        answers = {
+            project_id: (await call(person, "GET", f"/projects/{project_id}")).status_code for project_id in everything
+        }
+        assert answers == {project_id: 200 if project_id in theirs.split() else 404 for project_id in everything}, (
+            person
+        )
         read = await connection.execute(
             text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person}
         )
-        assert {tuple(one) for one in read} == {(one, how) for one in theirs.split() for how in ("list", "api")}
+        assert {tuple(row) for row in read} == {
+            (project_id, how) for project_id in theirs.split() for how in ("list", "api")
+        }
 
 
 async def test_d4_a_vp_who_was_told_sees_it_a_moment_before_the_dispute_is_on_record(
@@ -243,7 +249,7 @@ async def test_u2_to_u5_the_salesperson_sees_what_comes_next_by_itself_and_what_
     assert ahead == [("one_month", "U3", "2026-12-30"), ("three_months", "U4", "2027-02-28")]
     assert seen["what_prevents"] == "更新项目即可重新计时"
     assert "2027年2月28日" in seen["what_next"]
-    assert [one["progress"] for one in seen["updates"]] == ["第2次", "第1次"]
+    assert [update["progress"] for update in seen["updates"]] == ["第2次", "第1次"]
 
 
 async def test_x4_every_stage_says_where_it_stands_and_what_is_next(connection: AsyncConnection) -> None:
@@ -332,11 +338,11 @@ async def test_x2_coo_and_management_read_what_their_reports_speak_of_and_nothin
     await connection.commit()
     for person in ("liu.yang", "sun.li"):
         assert (await call(person, "GET", "/projects/p7")).status_code == 200
-        assert "p7" in [one["id"] for one in (await call(person, "GET", "/projects")).json()["items"]]
+        assert "p7" in [item["id"] for item in (await call(person, "GET", "/projects")).json()["items"]]
         assert not (await call(person, "GET", "/projects/p7")).json()["matches"]
         assert (await call(person, "GET", "/projects/p1")).status_code == 404
         listed = (await call(person, "GET", "/accounts")).json()["items"]
-        assert [one["id"] for one in listed] == ["account-1"]
+        assert [row["id"] for row in listed] == ["account-1"]
         assert (await call(person, "GET", "/accounts/account-1")).status_code == 200
     for person in ("song.jie", "tang.bo"):
         assert (await call(person, "GET", "/projects/p7")).status_code == 404

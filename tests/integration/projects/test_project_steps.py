@@ -68,7 +68,10 @@ async def suspected(ground: ProjectGround) -> tuple[Registration, Registration, 
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "名称与地点相同", suspects=["east", "finance"])
     assert answer.decision is not None
     found = await mine.suspects(answer.decision.task_id)
-    assert [(one.person, one.subject_id) for one in found.claimants] == [(JING, "east"), (TAO, "finance")]
+    assert [(claimant.person, claimant.subject_id) for claimant in found.claimants] == [
+        (JING, "east"),
+        (TAO, "finance"),
+    ]
     await mine.moves(
         ProjectStage.CONFLICT_CONFIRMATION,
         *((TaskKind.CONFLICT_CONFIRMATION, person) for person in (JING, TAO)),
@@ -138,7 +141,7 @@ async def test_p3_the_account_is_anothers_also_where_both_name_the_same_subsidia
     given = given.model_validate(given.model_dump() | {"customer": company("云岭精工", related_parties=related)})
     mine = await ground.registered("p1", FAN, given)
     routed = await mine.routes()
-    assert (routed.track, [one.person for one in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
+    assert (routed.track, [claimant.person for claimant in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
 
 
 async def test_p4_under_no_account_commerce_assigns_a_clerk(ground: ProjectGround) -> None:
@@ -169,8 +172,8 @@ async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was
     async with ground.engine.begin() as connection:
         now = await ground.facts.organisation(connection)
         people = tuple(
-            one.model_copy(update={"roles": one.roles | {Role.SALESPERSON}}) if one.id == CLERK else one
-            for one in now.people
+            person.model_copy(update={"roles": person.roles | {Role.SALESPERSON}}) if person.id == CLERK else person
+            for person in now.people
         )
         await import_organisation(connection, now.model_copy(update={"people": people}), now=NOW, by="test")
     mine = await ground.registered("p1", CLERK, form("云岭精工"))
@@ -209,9 +212,9 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     await ground.registered("later", LEI, form("云岭精工"), NOW + DAY)
     await mine.routes()
     async with ground.engine.connect() as connection:
-        found = {one.subject_id: one for one in await projects.matches_of(connection, "mine", 1)}
+        found = {match.subject_id: match for match in await projects.matches_of(connection, "mine", 1)}
     assert list(found) == ["old", "gone", "own", "earlier", "later"]
-    assert {one: (found[one].live, found[one].earlier) for one in found} == {
+    assert {subject_id: (found[subject_id].live, found[subject_id].earlier) for subject_id in found} == {
         "old": (True, True),
         "gone": (False, True),
         "own": (True, True),
@@ -260,7 +263,7 @@ async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGrou
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "同一机房，客户换了名称", suspects=[number.lower(), "a1"])
     assert answer.decision is not None
     found = await mine.suspects(answer.decision.task_id)
-    assert [(one.person, one.subject_type, one.subject_id) for one in found.claimants] == [
+    assert [(claimant.person, claimant.subject_type, claimant.subject_id) for claimant in found.claimants] == [
         (JING, "project", "theirs"),
         (TAO, "account", "a1"),
     ]
@@ -297,7 +300,9 @@ async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: Proj
     )
     assert (await mine.hears(said)).code == "suspect_unknown"
     problems = (await mine.receipt(said))["problems"]
-    assert [(one["field"], one["rule"], one["key"], one["params"]["value"]) for one in problems] == [
+    assert [
+        (problem["field"], problem["rule"], problem["key"], problem["params"]["value"]) for problem in problems
+    ] == [
         ("fields.suspects.0", "P5", "suspect_unknown", "nobody"),
         ("fields.suspects.1", "P5", "suspect_over", "over"),
         ("fields.suspects.2", "P5", "suspect_own", "mine"),
@@ -349,7 +354,7 @@ async def test_p5_who_is_asked_is_whose_the_registration_is_now(ground: ProjectG
     assert (await theirs.say(Reassign, "operator:ops", to=TAO, reason="徐静离职")).accepted
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["east"])
     assert answer.decision is not None
-    assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [TAO]
+    assert [claimant.person for claimant in (await mine.suspects(answer.decision.task_id)).claimants] == [TAO]
 
 
 async def test_p5_whatever_becomes_of_what_was_suspected_somebody_is_asked(ground: ProjectGround) -> None:
@@ -362,7 +367,7 @@ async def test_p5_whatever_becomes_of_what_was_suspected_somebody_is_asked(groun
     assert answer.decision is not None
     assert (await theirs.say(Withdraw, JING, reason="客户取消")).accepted
     await theirs.moves(ProjectStage.WITHDRAWN)
-    assert [one.person for one in (await mine.suspects(answer.decision.task_id)).claimants] == [JING]
+    assert [claimant.person for claimant in (await mine.suspects(answer.decision.task_id)).claimants] == [JING]
     await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
     assert [line["live"] for line in (await mine.mail("task", EAST_VP))["matches"]] == [False]
     assert (await mine.answers(EAST_VP, AnswerChoice.NO_CONFLICT)).accepted
@@ -516,8 +521,8 @@ async def test_p2_held_supplied_and_back_before_the_vp(ground: ProjectGround) ->
     row = await mine.row()
     assert (row.round, row.form.note, row.form.amount) == (2, "预算已批复", Decimal("900000.00"))
     async with ground.engine.connect() as connection:
-        assert [one["round"] for one in await projects.rounds(connection, "p1")] == [1, 2]
-        assert [one.subject_id for one in await projects.matches_of(connection, "p1", 2)] == ["theirs"]
+        assert [row["round"] for row in await projects.rounds(connection, "p1")] == [1, 2]
+        assert [match.subject_id for match in await projects.matches_of(connection, "p1", 2)] == ["theirs"]
     with pytest.raises(IllegalTransition):  # what was approved was another round
         await mine.approves()
     assert (await mine.is_approved()).number == "P2026-00002"
@@ -544,7 +549,7 @@ async def test_p2_a_company_changed_while_held_finds_its_way_anew(ground: Projec
         ("远洋控股", NOW + 3 * DAY),
     ]
     routed = await mine.routes()
-    assert (routed.track, [one.person for one in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
+    assert (routed.track, [claimant.person for claimant in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
     assert (await mine.row()).registered_at == NOW
 
 
@@ -733,7 +738,7 @@ async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(gro
         withdraws,
         approves.model_copy(update={"person": EAST_VP}),
     ]
-    messages = [Sent(kind=one.kind, text=one.model_dump_json()) for one in said]
+    messages = [Sent(kind=statement.kind, text=statement.model_dump_json()) for statement in said]
     messages += [
         Sent(kind="withdraw", text=text) for text in ("null", "7", '{"undecodable":true}', '{"person":"\\u0000"}')
     ]

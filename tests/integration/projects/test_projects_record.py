@@ -413,7 +413,7 @@ async def test_numbers_of_a_year_have_no_gap_and_no_duplicate_whoever_fails(data
                 await projects.change(tx, project_id, number=number, number_issued_at=NOW)
                 return bool(await ending(tx))
 
-        outcomes = await asyncio.gather(*(approve(*one) for one in plan))
+        outcomes = await asyncio.gather(*(approve(*attempt) for attempt in plan))
         async with engine.connect() as tx:
             rows = {row.id: row for row in await projects.by_ids(tx, [project_id for project_id, _, _ in plan])}
             last = {year: await projects.next_number(tx, year) - 1 for year in YEARS}

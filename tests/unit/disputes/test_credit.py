@@ -42,7 +42,7 @@ def split(**percents: str) -> dict[str, Any]:
     st.lists(st.integers(1, 9_999), min_size=1, max_size=8).filter(lambda some: sum(some) < 10_000),
 )
 def test_d3_the_parts_of_an_amount_add_up_to_the_whole_whatever_the_shares(amount: Decimal, some: list[int]) -> None:
-    percents = [Decimal(one) / 100 for one in (*some, 10_000 - sum(some))]
+    percents = [Decimal(hundredths) / 100 for hundredths in (*some, 10_000 - sum(some))]
     parts = divide(amount, percents)
     assert sum(parts) == amount
     for part, percent in zip(parts, percents, strict=True):
@@ -57,9 +57,11 @@ def test_d3_an_odd_cent_goes_to_whoever_was_cut_off_the_most() -> None:
 
 def test_d3_without_a_split_all_of_it_is_the_responsible_salespersons() -> None:
     for agreement in (None, {}, {"how": "decided", "split": []}):
-        assert [(one.person, one.percent) for one in shares_of(agreement, FAN)] == [(FAN, Decimal(100))]
+        assert [(share.person, share.percent) for share in shares_of(agreement, FAN)] == [(FAN, Decimal(100))]
     kept = ForecastRow.model_validate(made(project(0)).rows[0].model_dump(exclude={"credits"}))
-    assert [(one.person, one.amount, one.weighted) for one in kept.credited] == [(FAN, kept.amount, kept.weighted)]
+    assert [(credit.person, credit.amount, credit.weighted) for credit in kept.credited] == [
+        (FAN, kept.amount, kept.weighted)
+    ]
 
 
 def made(*projects: Any) -> SalesForecast:
@@ -72,19 +74,19 @@ SHARED = project(0, amount=Decimal("1000000.01"), agreement=split(yang_fan="60",
 def test_d3_a_forecast_credits_each_with_their_share_and_its_total_stays_the_whole() -> None:
     report = made(SHARED, project(4, amount=Decimal(500_000)))
     shared = next(row for row in report.rows if row.divided)
-    assert [(one.person, one.department, one.percent, one.amount) for one in shared.credits] == [
+    assert [(credit.person, credit.department, credit.percent, credit.amount) for credit in shared.credits] == [
         (FAN, "north", Decimal(60), Decimal("600000.01")),
         (JING, "east", Decimal(40), Decimal("400000.00")),
     ]
-    assert sum(one.weighted or 0 for one in shared.credits) == shared.weighted
+    assert sum(credit.weighted or 0 for credit in shared.credits) == shared.weighted
     assert shares_in_words(shared.credits) == "杨帆 60% · 徐静 40%"
-    people = {one.key: one.totals for one in forecast_by_salesperson(report.rows)}
+    people = {group.key: group.totals for group in forecast_by_salesperson(report.rows)}
     assert (people[FAN].projects, people[FAN].amount) == (2, Decimal("1100000.01"))
     assert (people[JING].projects, people[JING].amount) == (0, Decimal("400000.00"))
     whole = forecast_totals(report.rows)
     for groups in (forecast_by_salesperson(report.rows), forecast_by_department(report.rows)):
         for name in ("projects", "amount", "weighted"):
-            assert sum(getattr(one.totals, name) for one in groups) == getattr(whole, name)
+            assert sum(getattr(group.totals, name) for group in groups) == getattr(whole, name)
 
 
 def test_d3_x2_whoever_has_a_share_sees_the_project_and_so_does_their_department() -> None:
@@ -107,13 +109,16 @@ def test_d3_u9_another_split_is_a_change_and_the_changes_of_everybody_add_up() -
     assert [(row.change, row.before, row.after) for row in told] == [
         (Change.SPLIT, "杨帆 60% · 徐静 40%", "杨帆 50% · 郭涛 50%")
     ] * 2
-    for scope in (*(Scope(person=one) for one in (FAN, JING, TAO, "huang.lei")), Scope(person="-", everything=True)):
+    for scope in (
+        *(Scope(person=person) for person in (FAN, JING, TAO, "huang.lei")),
+        Scope(person="-", everything=True),
+    ):
         here, there = part_for(changed, scope), part_for(before, scope)
         difference = forecast_totals(here.rows).amount - forecast_totals(there.rows).amount
         assert sum((row.amount for row in here.changes), Decimal(0)) == difference
     for person in (FAN, JING, TAO):
         credited = [
-            sum((one.amount for row in rows for one in row.credited if one.person == person), Decimal(0))
+            sum((credit.amount for row in rows for credit in row.credited if credit.person == person), Decimal(0))
             for rows in (before.rows, now.rows, changed.changes)
         ]
         assert credited[1] - credited[0] == credited[2], person
@@ -140,7 +145,7 @@ def test_d3_sheet_and_mail_of_every_report_say_what_each_is_credited_with(report
         for words in ("杨帆", "徐静", "¥600,000.01", "¥400,000"):
             assert words in written.text, (language, words)
             assert words in written.html
-    (table,) = [one for one in tables_of(report, Texts("zh")) if one.name == "credits"]
+    (table,) = [table for table in tables_of(report, Texts("zh")) if table.name == "credits"]
     names = [column.name for column in table.columns]
     credited = [(row[names.index("credited")], row[names.index("credit")]) for row in table.rows]
     assert {("杨帆", Decimal("600000.01")), ("徐静", Decimal("400000.00"))} <= set(credited)
@@ -157,12 +162,12 @@ def test_d3_u1_u9_a_department_reads_what_its_people_are_credited_with_beside_th
         assert (shown.totals.amount, shown.credited) == (Decimal("1000000.01"), Decimal("400000.00"))
         part = report_part(theirs, east, COMPANY)
         assert part is not None
-        told = {one.label_key: one.figure.value for one in part.headlines}
+        told = {headline.label_key: headline.figure.value for headline in part.headlines}
         assert told["report.headline.credited"] == "400000.00"
         everything = Scope(person="zhang.wei", everything=True)
         whole = report_part(report, everything, COMPANY)
         assert whole is not None
-        assert "report.headline.credited" not in {one.label_key for one in whole.headlines}
+        assert "report.headline.credited" not in {headline.label_key for headline in whole.headlines}
 
 
 NEW = {"credits", "contracts", "counted", "not_counted", "requirements", "new", "as_of"}
@@ -172,7 +177,7 @@ NEW = {"credits", "contracts", "counted", "not_counted", "requirements", "new", 
 def without_news(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: without_news(inner) for name, inner in value.items() if name not in NEW}
-    return [without_news(one) for one in value] if isinstance(value, list) else value
+    return [without_news(item) for item in value] if isinstance(value, list) else value
 
 
 @pytest.mark.parametrize("report", shared_reports(), ids=lambda report: str(report.kind))
@@ -182,7 +187,7 @@ def test_x3_a_report_that_was_kept_before_reads_as_it_did(report: Report) -> Non
     assert "credits" not in {table.name for table in tables_of(old, Texts("en"))}
     shown = report_view(old, Scope(person="zhang.wei", everything=True), None, proposals=True).model_dump(mode="json")
     for row in shown["rows"]:
-        assert [one["person"] for one in row["credits"]] == [row["salesperson"]]
+        assert [credit["person"] for credit in row["credits"]] == [row["salesperson"]]
     mine = part_for(old, Scope(person=FAN))
     assert mine.rows == old.rows
     assert part_for(old, Scope(person=JING)).rows == ()
@@ -198,7 +203,7 @@ def test_d3_r3_contracts_of_an_account_are_credited_by_their_splits_and_the_acco
     )
     found = figures_of(HELD, read_period("2026-11", REVIEWS), {}, results, COMPANY, REVIEWS)
     assert found.contracts == Decimal("1015.01")
-    assert [(one.person, one.amount) for one in found.credits] == [
+    assert [(credit.person, credit.amount) for credit in found.credits] == [
         (FAN, Decimal("515.01")),
         (JING, Decimal("500.00")),
     ]

@@ -297,8 +297,9 @@ def test_a6_an_operator_hands_on_the_side_of_an_account_holder() -> None:
     assert code(judge_side_reassignment, NEGOTIATING, of_the_project, SAMPLE) == RefusalCode.NOT_PARTY_OF_DISPUTE
     by_a_person = said.model_copy(update={"person": EAST_VP})
     assert code(judge_side_reassignment, NEGOTIATING, by_a_person, SAMPLE) == RefusalCode.NOT_OPERATOR
-    for changes in ({"stage": DisputeStage.AGREED}, {"project_over": True}):
-        over = replace(NEGOTIATING, **changes)  # type: ignore[arg-type]
+    ended: tuple[dict[str, Any], ...] = ({"stage": DisputeStage.AGREED}, {"project_over": True})
+    for changes in ended:
+        over = replace(NEGOTIATING, **changes)
         assert code(judge_side_reassignment, over, said, SAMPLE) == RefusalCode.DISPUTE_NOT_OPEN
 
 

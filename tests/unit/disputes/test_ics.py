@@ -93,11 +93,11 @@ def test_d2_who_calls_and_who_is_invited_stand_in_it_with_their_names() -> None:
     event = event_of(sent())
     organiser = event["ORGANIZER"]
     assert (str(organiser), organiser.params["CN"]) == ("mailto:lin.xia@example.com", "林霞")
-    assert [(str(one), one.params["CN"], one.params["PARTSTAT"]) for one in event["ATTENDEE"]] == [
+    assert [(str(attendee), attendee.params["CN"], attendee.params["PARTSTAT"]) for attendee in event["ATTENDEE"]] == [
         ("mailto:liu.yang@example.com", "刘洋", "NEEDS-ACTION"),
         ("mailto:david.brown@example.com", "David Brown", "NEEDS-ACTION"),
     ]
-    assert all(one.params["RSVP"] == "TRUE" for one in event["ATTENDEE"])
+    assert all(attendee.params["RSVP"] == "TRUE" for attendee in event["ATTENDEE"])
 
 
 def test_d2_somebody_named_twice_is_invited_once() -> None:

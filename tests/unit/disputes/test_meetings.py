@@ -42,12 +42,12 @@ def test_d5_gms_and_vps_of_both_sides_coo_and_general_manager_have_a_seat() -> N
 
 @pytest.mark.parametrize("person", EVERYBODY)
 def test_d5_whoever_belongs_in_the_meeting_and_is_not_there_is_missing(person: str) -> None:
-    others = [one for one in EVERYBODY if one != person]
+    others = [member for member in EVERYBODY if member != person]
     assert empty_seats(SAMPLE, [FAN, JING], [*others, FAN, JING, CLERK], [NOW, THEN]) == (person,)
 
 
 def test_d5_a_delegate_takes_the_seat_when_called_or_when_it_takes_place() -> None:
-    others = [one for one in EVERYBODY if one != EAST_VP]
+    others = [member for member in EVERYBODY if member != EAST_VP]
     for start, end in ((NOW, NOW + timedelta(days=1)), (THEN, THEN + timedelta(days=1))):
         organisation = away(EAST_VP, "sun.li", start=start, end=end)
         assert empty_seats(organisation, [FAN, JING], [*others, "sun.li"], [NOW, THEN]) == ()
@@ -76,7 +76,7 @@ def test_d5_x2_an_operator_is_never_invited() -> None:
     assert operators
     assert not set(operators) & set(may_be_invited(SAMPLE, [FAN, JING], operators, [NOW]))
     organisation = away(EAST_VP, operators[0])
-    others = [one for one in EVERYBODY if one != EAST_VP]
+    others = [member for member in EVERYBODY if member != EAST_VP]
     assert operators[0] not in may_be_invited(organisation, [FAN, JING], (), [NOW])
     assert empty_seats(organisation, [FAN, JING], [*others, operators[0]], [NOW]) == (EAST_VP,)
     both = changed(COO, roles=frozenset({Role.COO, Role.OPERATOR}))

@@ -74,7 +74,7 @@ def test_u7_what_is_handed_in_was_signed_by_today() -> None:
     """U7: beside everything else that is wrong."""
     assert application_problems(contract(signed_on="2026-12-01"), today=TODAY) == ()
     problems = application_problems(contract(amount="0", signed_on="2026-12-02"), today=TODAY)
-    assert [(one.field, one.key) for one in problems] == [
+    assert [(problem.field, problem.key) for problem in problems] == [
         ("amount", "greater_than"),
         ("signed_on", "signed_later_than_today"),
     ]

@@ -184,7 +184,7 @@ def test_x1_a_registration_that_cannot_be_read_is_kept_as_unreadable(sent: Any) 
     ids=str,
 )
 def test_u7_any_change_breaks_the_seal_also_deep_inside(changed: dict[str, Any]) -> None:
-    sealed = seal(next(one for one in RUNNING if isinstance(one, ReceiveContract)), KEYS)
+    sealed = seal(next(statement for statement in RUNNING if isinstance(statement, ReceiveContract)), KEYS)
     assert seal_holds(sealed, KEYS)
     assert not seal_holds(sealed.model_copy(update=changed), KEYS)
 

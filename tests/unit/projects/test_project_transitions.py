@@ -138,11 +138,15 @@ def test_d4_an_agreement_that_waits_settles_nothing_and_stops_a_hold() -> None:
     assert transition_problem(replace(waits, stage=S.APPROVAL, **answered(A.HOLD)), S.HELD)
 
 
-@pytest.mark.parametrize("ended_by", ["lost", "contract_received", "contract_review_open"])
-def test_u7_an_application_changes_hands_once_and_not_on_the_way_to_an_end(ended_by: str) -> None:
+@pytest.mark.parametrize(
+    "changes",
+    [{"lost": True}, {"contract_received": True}, {"contract_review_open": True}],
+    ids=lambda held: next(iter(held)),
+)
+def test_u7_an_application_changes_hands_once_and_not_on_the_way_to_an_end(changes: dict[str, Any]) -> None:
     facts = TransitionFacts(stage=S.ACTIVE, contract_handed_in=True)
     assert transition_problem(facts, S.ACTIVE) is None
-    assert transition_problem(replace(facts, **{ended_by: True}), S.ACTIVE)
+    assert transition_problem(replace(facts, **changes), S.ACTIVE)
 
 
 def test_p9_a_number_needs_an_approval_at_the_approval_stage_and_no_withdrawal() -> None:
