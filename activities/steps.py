@@ -266,6 +266,8 @@ class ContractCorrected(Wire):
 
 
 class Reminded(Wire):
+    """A reminder of silence was sent (U2, U3)."""
+
     ahead: tuple[SilenceDue, ...] | None = None
     """What happens automatically from here on (U2–U5); None in histories recorded before the step returned it."""
 

@@ -152,13 +152,13 @@ class DisputeContext(DisputeRecord):
             by=str(ended.get("by", "")) or self.project.applicant,
         )
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
         del involved  # a notice of a meeting goes to its participants, not to whoever was asked about it
         if self.project_is_over:
             return
-        kind, meeting = Notice(notice), self.row.called or {}
+        meeting = self.row.called or {}
         reason, by = "", ""
-        match kind:
+        match notice:
             case Notice.MEETING_WANTED if self.row.wanted:
                 reason, by = str(self.row.wanted["reason"]), str(self.row.wanted["by"])
             case Notice.MEETING_CALLED:
@@ -166,14 +166,14 @@ class DisputeContext(DisputeRecord):
             case Notice.MEETING_RECORDED if self.row.outcome:
                 by = str(self.row.outcome["by"])
         people = recipients_of_project(
-            kind,
+            notice,
             self.organisation,
             salesperson=self.sides[0],
             claimants=self.row.claimants,
             involved=meeting.get("participants", ()),
         )
         # Two disputes over one project have moves of the same name.
-        await meetings.notify(self, kind, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
+        await meetings.notify(self, notice, people, key=f"{self.row.id}:{step.key}", reason=reason, by=by)
 
     async def warn(self, task: TaskRow, until: datetime) -> None:
         people = recipients_of_project(

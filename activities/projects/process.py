@@ -29,7 +29,7 @@ from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import CLERK_FIELD, SUSPECTS_FIELD, named_suspects, project_choices, project_stage_rule
 from domain.projects.silence import Silence
 from domain.projects.transitions import transition_problem
-from domain.refusals import Refused
+from domain.refusals import refuse_wrong
 from domain.statements import AnswerTask, Statement
 from domain.tasks.deadlines import objection_until
 from domain.tasks.task import AnswerChoice, AnswerOutcome, Choice, TaskKind
@@ -145,8 +145,8 @@ class ProjectContext(ProjectRecord):
         rule = "U6" if self.row.stage is ProjectStage.RESUME_REVIEW else project_stage_rule(stage)
         return {"reason": decided[-1].reason, "by": decided[-1].person, "rule": rule} if decided else {"rule": rule}
 
-    async def notify(self, notice: str, step: MoveStep, involved: tuple[str, ...]) -> None:
-        await notify_people(self, Notice(notice), key=step.key, involved=involved)
+    async def notify(self, notice: Notice, step: MoveStep, involved: tuple[str, ...]) -> None:
+        await notify_people(self, notice, key=step.key, involved=involved)
 
     async def look_again(self, kind: TaskKind) -> None:
         """P4, A5: what is registered by now."""
@@ -177,8 +177,7 @@ class ProjectContext(ProjectRecord):
         """P5: what the clerk names and detection has not found is kept beside what it has."""
         uow, row = self.uow, self.row
         named = await look_up(uow.connection, named_suspects(said.fields), row, found=self._found, now=uow.now)
-        if named.problems:
-            raise Refused(named.problems[0].key, problems=named.problems)
+        refuse_wrong(named.problems)
         self._suspects = list(named.ids)
         matches = await self.matches()
         known = {match.subject_id for match in matches}

@@ -27,7 +27,7 @@ from domain.disputes.split import Split
 from domain.organisation import Organisation, Person
 from domain.projects.judgements import judge_successor
 from domain.projects.project import ProjectStage
-from domain.refusals import RefusalCode, Refused
+from domain.refusals import RefusalCode, Refused, refuse_wrong
 from domain.statements import AnswerTask, CallForMeeting, MoveMeeting, Reassign
 from domain.tasks.task import AnswerChoice, AnswerOutcome, Problem
 
@@ -240,8 +240,7 @@ def judge_meeting(
         params = {"people": "、".join(organisation.name_of(person) for person in missing)}
         field = f"{prefix}missing_because"
         problems.append(Problem(field=field, rule="D5", key="missing_without_reason", params=params))
-    if problems:
-        raise Refused(problems[0].key, problems=tuple(problems))
+    refuse_wrong(problems)
 
 
 def judge_called_off_meeting(facts: DisputeFacts, person: Person | None) -> None:

@@ -26,7 +26,7 @@ from domain.projects.project import (
     ProjectUpdate,
 )
 from domain.projects.rules import PROJECT_FORM_FIELD
-from domain.refusals import RefusalCode, Refused
+from domain.refusals import RefusalCode, Refused, refuse_wrong
 from domain.statements import (
     AnswerTask,
     CorrectContract,
@@ -38,7 +38,7 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks.task import AnswerChoice, Problem, TaskKind
+from domain.tasks.task import AnswerChoice, TaskKind
 
 OPERATOR = "operator:"
 """What the name of whoever runs a command begins with; no person of the organisation can be called so."""
@@ -117,11 +117,11 @@ def judge_contract(
     if said.contract is None:
         raise Refused(RefusalCode.UNREADABLE)
     if not handed_in:
-        _refuse_if_wrong(receipt_problems(said.contract, today=today))
+        refuse_wrong(receipt_problems(said.contract, today=today))
     elif facts.contract_with_commerce:
         raise Refused(RefusalCode.CONTRACT_REVIEW_OPEN)
     else:
-        _refuse_if_wrong(application_problems(said.contract, today=today))
+        refuse_wrong(application_problems(said.contract, today=today))
     return said.contract, handed_in
 
 
@@ -141,7 +141,7 @@ def judge_correction(
         raise Refused(RefusalCode.NOT_COMMERCE)
     if said.correction is None:
         raise Refused(RefusalCode.UNREADABLE)
-    _refuse_if_wrong(correction_problems(said.correction, amount=signed))
+    refuse_wrong(correction_problems(said.correction, amount=signed))
     return said.correction
 
 
@@ -197,7 +197,7 @@ def judge_answer(facts: ProjectFacts, kind: TaskKind, said: AnswerTask, *, today
         _require_active(facts)
         if said.choice == AnswerChoice.RECEIVED:
             contract = received(said.fields)
-            _refuse_if_wrong(receipt_problems(contract, today=today, number_field="number", prefix="fields."))
+            refuse_wrong(receipt_problems(contract, today=today, number_field="number", prefix="fields."))
 
 
 def supplied_form(said: AnswerTask) -> ProjectForm:
@@ -222,8 +222,3 @@ def _require_active(facts: ProjectFacts) -> None:
 def _require_salesperson(facts: ProjectFacts, person: str) -> None:
     if person != facts.salesperson:
         raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
-
-
-def _refuse_if_wrong(problems: tuple[Problem, ...]) -> None:
-    if problems:
-        raise Refused(problems[0].key, problems=problems)

@@ -54,6 +54,7 @@ from domain.statements import (
 )
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.deadlines import due_at
+from domain.tasks.judgements import closed_code
 from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
 from tests.workflow.doubles.fake_project_record import Own, ProjectRecord, Update
 from tests.workflow.doubles.fake_record import FakeTask
@@ -105,7 +106,7 @@ def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) ->
     if task is None or record.workflow_of[task.id] != own.workflow_id:
         raise Refused(RefusalCode.UNKNOWN_TASK)
     if task.status is not TaskStatus.OPEN:
-        raise Refused(RefusalCode.ALREADY_ANSWERED if task.status is TaskStatus.ANSWERED else "task_withdrawn")
+        raise Refused(closed_code(task.status))
     mine = next((asked for asked in record.people(task, now) if asked.person == said.person), None)
     if mine is None:
         raise Refused(RefusalCode.NOT_ASKED)

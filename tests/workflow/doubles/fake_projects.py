@@ -326,9 +326,9 @@ class FakeProjectActivities(FakeActivities):
             opened = [record.ask(own, ask, number, step.now) for number, ask in enumerate(step.asks)]
             for notice in step.notices:
                 if isinstance(own, ProjectRow):
-                    self._tell_of_project(own, Notice(notice), step.now, involved)
+                    self._tell_of_project(own, notice, step.now, involved)
                 else:
-                    self._tell_of_dispute(own, Notice(notice), step.now)
+                    self._tell_of_dispute(own, notice, step.now)
             record.settled.update(step.settles)
             record.note("moved", step.now, subject=step.subject.id, stage=step.stage)
             return entered[1].model_copy(update={"tasks": tuple(record.known(task, step.now) for task in opened)})
