@@ -13,7 +13,8 @@ from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskKind
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, company
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask
-from tests.workflow.projects.project_story import HALVES, ProjectStory
+from tests.workflow.projects.project_story import ProjectStory
+from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER, eventually, time_skipping
 from workflows.messages import FactsChanged
 

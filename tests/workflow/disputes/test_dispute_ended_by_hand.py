@@ -14,7 +14,8 @@ from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskStatus
 from tests.workflow.doubles.fake_project_record import SUE
 from tests.workflow.doubles.fake_record import SAM
-from tests.workflow.projects.project_story import HALVES, ProjectStory
+from tests.workflow.projects.project_story import ProjectStory
+from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CONVERTER, eventually
 from workflows.messages import SEARCH_ATTRIBUTES
 

@@ -12,7 +12,8 @@ from domain.tasks.task import TaskStatus
 from tests.workflow.accounts.test_named_account_rough import JUNK
 from tests.workflow.doubles.fake_project_record import SUE, TESS
 from tests.workflow.doubles.fake_record import GINA, SAM, VIKTOR
-from tests.workflow.projects.project_story import HALVES, ProjectStory, project_form
+from tests.workflow.projects.project_story import ProjectStory, project_form
+from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import eventually
 from workflows.messages import HAND_BACK, TASK_QUEUE, StartDispute
 

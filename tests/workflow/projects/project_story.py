@@ -18,10 +18,7 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
-from activities.projects.record import facts_of
 from crypto.seal import seal
-from db.disputes.disputes import DisputeRow
-from db.projects.projects import ProjectRow
 from domain.disputes.dispute import Claimant, DisputeStage
 from domain.projects.project import (
     ContractCorrection,
@@ -56,6 +53,7 @@ from tests.workflow.doubles.fake_project_record import (
 )
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.doubles.fake_record import CLARA, MONA, SAM, SEAL_KEYS, VERA, VIKTOR, FakeTask
+from tests.workflow.projects.record_view import HALVES, RecordView
 from tests.workflow.story import CUSTOMER, PATIENCE, Story, eventually
 from workflows.contract_correction import ContractCorrection as CorrectionProcess
 from workflows.dispute import ProjectDispute
@@ -84,12 +82,6 @@ SIGNALS = {
     CallForMeeting: "call_for_meeting",
     CallOffMeeting: "call_off_meeting",
 }
-HALVES: dict[str, Any] = {
-    "responsible": "sam",
-    "cooperation": "sam sells, sue serves",
-    "split": [{"person": "sam", "percent": "50"}, {"person": "sue", "percent": "50"}],
-}
-"""D1: one text."""
 
 
 def project_form(*, end_user: str = "", name: str = "Synthetic storage") -> ProjectForm:
@@ -130,7 +122,7 @@ def _fires_at(started: HistoryEvent) -> datetime:
     return started.event_time.ToDatetime(tzinfo=UTC) + length
 
 
-class ProjectStory(Story):
+class ProjectStory(RecordView, Story):
     """One registration, from the form on, and its disputes."""
 
     record: ProjectRecord
@@ -156,48 +148,9 @@ class ProjectStory(Story):
         return super().worker(*args, **options)
 
     @property
-    def project(self) -> ProjectRow:
-        return self.record.projects[self.id]
-
-    @property
-    def dispute(self) -> DisputeRow:
-        """The last one of this registration."""
-        return self._disputes[-1]
-
-    @property
-    def text(self) -> dict[str, Any]:
-        """D1: the text on the table."""
-        assert self.dispute.proposal
-        return {name: self.dispute.proposal[name] for name in HALVES}
-
-    @property
-    def confirmed(self) -> set[str]:
-        """D1: who has confirmed it."""
-        return set(self.dispute.proposal["confirmed"]) if self.dispute.proposal else set()
-
-    @property
-    def meeting_wanted_by(self) -> str:
-        """D2."""
-        return str((self.dispute.wanted or {}).get("by", ""))
-
-    @property
-    def contract_amount(self) -> str:
-        """U7: of the contract on record."""
-        return str((self.project.contract or {}).get("amount", ""))
-
-    @property
-    def objection_until(self) -> datetime | None:
-        """P8."""
-        return facts_of(self.project).objection_until
-
-    @property
     def child(self) -> Self:
         """The process of that dispute."""
         return self.seen(self.dispute.workflow_id)
-
-    @property
-    def _disputes(self) -> list[DisputeRow]:
-        return [dispute for dispute in self.record.disputes.values() if dispute.project_id == self.id]
 
     # What people say.
 

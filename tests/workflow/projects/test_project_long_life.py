@@ -13,7 +13,8 @@ from domain.projects.project import ProjectStage
 from domain.statements import AnswerTask, UpdateProject
 from tests.workflow.doubles.fake_project_record import SUE, TESS, registration_of
 from tests.workflow.doubles.fake_record import DORA, SAM, VERA, VIKTOR
-from tests.workflow.projects.project_story import HALVES, ProjectStory
+from tests.workflow.projects.project_story import ProjectStory
+from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER, eventually, time_skipping
 from workflows.inbox import FLOODED_HISTORY
 from workflows.messages import FactsChanged

@@ -19,7 +19,8 @@ from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, account_of, company, registration_of
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
-from tests.workflow.projects.project_story import HALVES, ProjectStory, project_form
+from tests.workflow.projects.project_story import ProjectStory, project_form
+from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER, time_skipping
 
 SIGNALS = (
