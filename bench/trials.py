@@ -68,8 +68,8 @@ async def reads(ground: Ground, driver: ProductDriver, done: Sequence[str], open
         link = await ground.query("select link_id from task_person where task_id = $1", task)
         token = link_token(link[0][0], Keyring.parse(ground.environment["BAOBEI_LINK_KEYS"]))
         given = {"account_id": done[0], "task_id": task, "receipt": receipt[0][0], "token": token}
-        seen = [*(f"application-{one}" for one in done[:5]), f"application-{open_one}"]
-        events = sum([(await history_of(ground.client, one)).events for one in seen])
+        seen = [*(f"application-{number}" for number in done[:5]), f"application-{open_one}"]
+        events = sum([(await history_of(ground.client, workflow_id)).events for workflow_id in seen])
         await asyncio.sleep(METRICS_LAG)
         before = await engine_requests(ground)
         called = 0
@@ -84,7 +84,7 @@ async def reads(ground: Ground, driver: ProductDriver, done: Sequence[str], open
                 called += 1
         await asyncio.sleep(METRICS_LAG)
         after = await engine_requests(ground)
-        grown = sum([(await history_of(ground.client, one)).events for one in seen]) - events
+        grown = sum([(await history_of(ground.client, workflow_id)).events for workflow_id in seen]) - events
     return Reads(len(paths), called, grown, {name: n for name, n in (after - before).items() if n})
 
 

@@ -34,14 +34,14 @@ class Asked(Frozen):
         named: list[tuple[PartyRole, CompanyDraft | None]] = [
             ("customer", customer),
             *(("alias", CompanyDraft(name=alias, uscc=customer.uscc)) for alias in customer.aliases),
-            *(("related_party", one) for one in (*customer.related_parties, *draft.related_parties)),
+            *(("related_party", company) for company in (*customer.related_parties, *draft.related_parties)),
             ("end_user", draft.end_user),
             ("channel", draft.channel),
         ]
         parties = [
-            Party(name=one.name or one.uscc or "", uscc=one.uscc, role=role)
-            for role, one in named
-            if one and (one.uscc or len(one.name) >= FEWEST_CHARACTERS)
+            Party(name=company.name or company.uscc or "", uscc=company.uscc, role=role)
+            for role, company in named
+            if company and (company.uscc or len(company.name) >= FEWEST_CHARACTERS)
         ]
         of_role = {party.role: party for party in reversed(parties)}
         sides = None

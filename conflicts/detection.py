@@ -97,7 +97,7 @@ async def detect(
     await add_one_hop(connection, asked, against, hits, named, times, now)
     mine = keyed(asked.parties)
     found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
-    return await _with_rulings(connection, sorted(found, key=lambda one: (one.since, one.subject_id)))
+    return await _with_rulings(connection, sorted(found, key=lambda match: (match.since, match.subject_id)))
 
 
 def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found], int]:
@@ -105,23 +105,23 @@ def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found]
     weaker ones are left out."""
     weighed = sorted(
         found,
-        key=lambda one: (
-            not one.live,
-            not one.conflict,
-            one.cleared,
-            one.verdict.level.rank,
-            -one.verdict.score,
+        key=lambda match: (
+            not match.live,
+            not match.conflict,
+            match.cleared,
+            match.verdict.level.rank,
+            -match.verdict.score,
         ),
     )
-    collisions = sum(one.live and one.conflict for one in found)
-    kept = {one.key for one in weighed[: max(most, collisions)]}
-    return [one for one in found if one.key in kept], len(found) - len(kept)
+    collisions = sum(match.live and match.conflict for match in found)
+    kept = {match.key for match in weighed[: max(most, collisions)]}
+    return [match for match in found if match.key in kept], len(found) - len(kept)
 
 
 def without_origin(found: Sequence[Found]) -> list[Found]:
     """An account has the id of the application that it came from: one of the two says it all."""
-    accounts = {one.subject_id for one in found if one.subject_type == "account"}
-    return [one for one in found if one.subject_type != "application" or one.subject_id not in accounts]
+    accounts = {match.subject_id for match in found if match.subject_type == "account"}
+    return [match for match in found if match.subject_type != "application" or match.subject_id not in accounts]
 
 
 def _found(
@@ -175,7 +175,7 @@ def _found(
         since=min(hit.since for hit in hits),
         earlier=any(hit.earlier for hit in hits),
         # As it was when it was found, too: an application may have become an account since, in the midst of the look.
-        live=any(one.live for one in (*named, *(hit.there for hit in hits if hit.there))),
+        live=any(party.live for party in (*named, *(hit.there for hit in hits if hit.there))),
         verdict=verdict,
         declared=any(hit.declared for hit in companies),
         links=tuple(links.values()),
@@ -189,17 +189,17 @@ def _less(verdict: Verdict) -> Verdict:
 
 
 async def _with_rulings(connection: AsyncConnection, found: Sequence[Found]) -> tuple[Found, ...]:
-    said = await rulings.newest(connection, {link.fingerprint for one in found for link in one.links})
+    said = await rulings.newest(connection, {link.fingerprint for match in found for link in match.links})
     if not said:
         return tuple(found)
-    return tuple(one.model_copy(update={"ruled": ruled_on(one.links, said)}) for one in found)
+    return tuple(match.model_copy(update={"ruled": ruled_on(match.links, said)}) for match in found)
 
 
 def ruled_on(links: Sequence[Link], said: Mapping[str, Ruled]) -> Ruled | None:
     """What holds of a match: cleared once everything in which the two met is, otherwise what speaks against it."""
     rulings_here = [said.get(link.fingerprint) for link in links]
-    against = [one for one in rulings_here if one and one.ruling is not Ruling.CLEARED]
+    against = [ruled for ruled in rulings_here if ruled and ruled.ruling is not Ruling.CLEARED]
     if against:
-        return max(against, key=lambda one: one.at)
-    cleared = [one for one in rulings_here if one]
-    return max(cleared, key=lambda one: one.at) if cleared and len(cleared) == len(links) else None
+        return max(against, key=lambda ruled: ruled.at)
+    cleared = [ruled for ruled in rulings_here if ruled]
+    return max(cleared, key=lambda ruled: ruled.at) if cleared and len(cleared) == len(links) else None

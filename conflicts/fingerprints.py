@@ -21,20 +21,20 @@ def company(named: KeyedParty, beside: Iterable[KeyedParty]) -> Any:
     """
     if named.role not in _OF_THE_CUSTOMER:
         return [[named.name_key], [named.uscc or ""], []]
-    own = [one for one in beside if one.role in _OF_THE_CUSTOMER] or [named]
-    related = sorted({(one.name_key, one.uscc or "") for one in beside if one.role == "related_party"})
-    return [sorted({one.name_key for one in own}), sorted({one.uscc or "" for one in own}), related]
+    own = [party for party in beside if party.role in _OF_THE_CUSTOMER] or [named]
+    related = sorted({(party.name_key, party.uscc or "") for party in beside if party.role == "related_party"})
+    return [sorted({party.name_key for party in own}), sorted({party.uscc or "" for party in own}), related]
 
 
 def registration(beside: Iterable[KeyedParty], project: ProjectSides | None) -> Any:
     """A whole subject: all that it names, and of a project all that it is compared by."""
-    parties = sorted({(_side(one.role), one.name_key, one.uscc or "") for one in beside})
+    parties = sorted({(_side(party.role), party.name_key, party.uscc or "") for party in beside})
     return [parties, project.model_dump(mode="json", exclude={"customer", "end_user", "channel"}) if project else None]
 
 
-def of_both(one: Any, other: Any) -> str:
+def of_both(left: Any, right: Any) -> str:
     """The same whichever of the two asks."""
-    both = sorted(json.dumps(side, ensure_ascii=False) for side in (one, other))
+    both = sorted(json.dumps(side, ensure_ascii=False) for side in (left, right))
     return hashlib.sha256("\0".join(both).encode()).hexdigest()[:40]
 
 

@@ -132,7 +132,7 @@ class _LookedUp:
     ) -> Self:
         """Everything that has a name or a code of ours: always looked up, whatever there is."""
         every = keyed(name for names in ours for name in names)
-        made = cls(asked, against, {one.name_key for one in every}, live_only=live_only)
+        made = cls(asked, against, {party.name_key for party in every}, live_only=live_only)
         if every:
             made._add(made._exact, await of_these(connection, against, every, but=asked.id, live_only=live_only))
         return made
@@ -145,10 +145,10 @@ class _LookedUp:
         self._add(self._near, found)
 
     def _add(self, known: dict[str, dict[_Row, RegisteredParty]], found: Sequence[Candidate]) -> None:
-        for one in found:
-            row = (one.subject_type, one.subject_id, one.role, one.name, one.uscc)
-            for key in one.met_by:
-                known[key][row] = one
+        for candidate in found:
+            row = (candidate.subject_type, candidate.subject_id, candidate.role, candidate.name, candidate.uscc)
+            for key in candidate.met_by:
+                known[key][row] = candidate
 
     @property
     def anything(self) -> bool:
@@ -166,7 +166,7 @@ class _LookedUp:
             for name in names:
                 rows |= known.get(name.key, {})
         found: dict[Party, list[RegisteredParty]] = defaultdict(list)
-        for row in sorted(rows.values(), key=lambda one: (one.since, one.subject_id)):
+        for row in sorted(rows.values(), key=lambda row: (row.since, row.subject_id)):
             found[_company(row.name, row.uscc, row.role)].append(row)
         return found
 
@@ -185,12 +185,17 @@ async def _meetings(
     """Where one of our companies, under all its `names`, the own one first, meets what is registered."""
     mine, companies = keyed(names[:1])[0], list(others)
     met = []
-    for one in await judged(names, companies, bounds) if companies else ():
-        there = companies[one.place]
+    for judgement in await judged(names, companies, bounds) if companies else ():
+        there = companies[judgement.place]
         exact = _one_company(names[0], there)
         for other in others[there]:
             earlier = (other.since, other.subject_id) < place
-            met.append((other, Hit(one.verdict, other.name, other.since, earlier, one.declared, mine, other, exact)))
+            met.append(
+                (
+                    other,
+                    Hit(judgement.verdict, other.name, other.since, earlier, judgement.declared, mine, other, exact),
+                )
+            )
     return _one_of_several(met)
 
 
@@ -279,8 +284,8 @@ def _called(asked: Asked) -> tuple[str, str]:
 async def named_by(connection: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
     """The parties that each of these subjects names."""
     named: dict[Key, list[RegisteredParty]] = defaultdict(list)
-    for one in await parties.named_by(connection, subjects):
-        named[one.subject_type, one.subject_id].append(one)
+    for party in await parties.named_by(connection, subjects):
+        named[party.subject_type, party.subject_id].append(party)
     return named
 
 
@@ -304,14 +309,14 @@ async def add_one_hop(
     have = {party.key for party in asked.parties} | {party.uscc for party in asked.parties if party.uscc}
     beyond: dict[str, tuple[RegisteredParty, str]] = {}
     for key in through:
-        customer = next((one.name for one in named[key] if one.role == "customer"), "")
-        for one in named[key]:
-            if one.role in ("customer", RELATED_PARTY) and not {one.name_key, one.uscc} & have:
-                beyond.setdefault(one.name_key, (one, customer))
+        customer = next((party.name for party in named[key] if party.role == "customer"), "")
+        for party in named[key]:
+            if party.role in ("customer", RELATED_PARTY) and not {party.name_key, party.uscc} & have:
+                beyond.setdefault(party.name_key, (party, customer))
     beyond = dict(list(beyond.items())[:MOST_HOPS])
     if not beyond:
         return
-    codes = {one.uscc: one.name_key for one, _ in beyond.values() if one.uscc}
+    codes = {party.uscc: party.name_key for party, _ in beyond.values() if party.uscc}
     met = await parties.naming(connection, against, beyond.keys(), codes.keys())
     own = set(hits)
     place = (min(times.values(), default=now), asked.id)
@@ -325,8 +330,8 @@ async def add_one_hop(
             or not bound
         ):
             continue
-        one, customer = bound
-        if kept_apart(one.uscc, other.uscc):
+        party, customer = bound
+        if kept_apart(party.uscc, other.uscc):
             continue
         reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
         verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))

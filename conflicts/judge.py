@@ -51,7 +51,7 @@ class Judge:
 
     async def judge(self, names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
         """As `conflicts.judging.judge`. Raises `OSError` when the process cannot be started or dies twice."""
-        question = to_json([[_told(one) for one in names], [_told(one) for one in others], bounds])
+        question = to_json([[_told(party) for party in names], [_told(party) for party in others], bounds])
         answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
         return [
             Judged(place, Verdict.model_validate(verdict), declared) for place, verdict, declared in from_json(answer)
@@ -117,14 +117,14 @@ def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
 
 
-def _told(one: Party) -> list[str | None]:
-    return [one.name, one.uscc, one.role]
+def _told(party: Party) -> list[str | None]:
+    return [party.name, party.uscc, party.role]
 
 
 def answer(question: bytes) -> bytes:
     """What the process says to one line."""
     names, others, bounds = from_json(question)
-    ours, theirs = ([_party(one) for one in some] for some in (names, others))
+    ours, theirs = ([_party(party) for party in some] for some in (names, others))
     return to_json(judge(ours, theirs, Matching.model_validate(bounds)))
 
 

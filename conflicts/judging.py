@@ -31,7 +31,7 @@ class Judged(NamedTuple):
 def judge(names: Sequence[Party], others: Iterable[Party], bounds: Matching) -> list[Judged]:
     """Those of `others` that one company of ours, under all its `names`, the own one first, may be or be bound to."""
     found = (Judged(place, *_closest(names, there, bounds)) for place, there in enumerate(others))
-    return [one for one in found if one.verdict.found]
+    return [judged for judged in found if judged.verdict.found]
 
 
 def costs(names: Sequence[Party], others: Sequence[Party]) -> int:
@@ -54,7 +54,7 @@ def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Ve
             continue
         one_of_them = False
         if RELATED_PARTY in (name.role, there.role):
-            alone = (one.model_copy(update={"role": "customer"}) for one in (name, there))
+            alone = (party.model_copy(update={"role": "customer"}) for party in (name, there))
             one_of_them = compare(*alone, bounds=bounds).level is Level.SAME
             if not one_of_them and name.role == there.role:
                 continue  # two companies that are only bound to the two, and only alike

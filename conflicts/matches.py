@@ -24,7 +24,7 @@ async def described(connection: AsyncConnection, collisions: Sequence[Found]) ->
     What is over is history only where it was a project; an application that ended, or a registration that was never
     approved, says nothing any more.
     """
-    found = [await _described(connection, one) for one in collisions]
+    found = [await _described(connection, collision) for collision in collisions]
     return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
@@ -40,13 +40,13 @@ async def _as_it_is(connection: AsyncConnection, match: Match) -> Match:
     return now.model_copy(update={"live": match.live and now.live, "ruled": match.ruled, "since": match.since})
 
 
-async def _described(connection: AsyncConnection, one: Found | Match) -> Match | None:
-    match one.subject_type:
+async def _described(connection: AsyncConnection, registered: Found | Match) -> Match | None:
+    match registered.subject_type:
         case "account":
-            account = await accounts.find(connection, one.subject_id)
+            account = await accounts.find(connection, registered.subject_id)
             return (
                 _match(
-                    one,
+                    registered,
                     name=account.form.customer.name,
                     customer_name=account.form.customer.name,
                     salesperson=account.salesperson,
@@ -59,10 +59,10 @@ async def _described(connection: AsyncConnection, one: Found | Match) -> Match |
                 else None
             )
         case "application":
-            application = await applications.find(connection, one.subject_id)
+            application = await applications.find(connection, registered.subject_id)
             return (
                 _match(
-                    one,
+                    registered,
                     name=application.form.customer.name,
                     customer_name=application.form.customer.name,
                     salesperson=application.applicant,
@@ -74,10 +74,10 @@ async def _described(connection: AsyncConnection, one: Found | Match) -> Match |
                 else None
             )
         case "project":
-            project = await projects.find(connection, one.subject_id)
+            project = await projects.find(connection, registered.subject_id)
             return (
                 _match(
-                    one,
+                    registered,
                     name=project.form.name,
                     customer_name=project.form.customer.name,
                     salesperson=project.salesperson,
@@ -94,10 +94,10 @@ async def _described(connection: AsyncConnection, one: Found | Match) -> Match |
                 else None
             )
         case _:
-            (earlier,) = await registers.earlier_projects(connection, [one.subject_id]) or (None,)
+            (earlier,) = await registers.earlier_projects(connection, [registered.subject_id]) or (None,)
             return (
                 _match(
-                    one,
+                    registered,
                     name=earlier.name,
                     customer_name=earlier.customer_name,
                     salesperson=earlier.salesperson,
@@ -111,18 +111,18 @@ async def _described(connection: AsyncConnection, one: Found | Match) -> Match |
             )
 
 
-def _match(one: Found | Match, **known: object) -> Match:
+def _match(registered: Found | Match, **known: object) -> Match:
     return Match.model_validate(
         {
-            "subject_type": one.subject_type,
-            "subject_id": one.subject_id,
-            **compared(one),
-            "earlier": one.earlier,
+            "subject_type": registered.subject_type,
+            "subject_id": registered.subject_id,
+            **compared(registered),
+            "earlier": registered.earlier,
             **known,
         }
     )
 
 
-def compared(one: Compared) -> dict[str, Any]:
+def compared(comparison: Compared) -> dict[str, Any]:
     """What came of the comparison, to be kept with what it is shown as."""
-    return {name: getattr(one, name) for name in Compared.model_fields}
+    return {name: getattr(comparison, name) for name in Compared.model_fields}

@@ -50,7 +50,7 @@ async def rekey(database_url: str) -> int:
 async def _parties(connection: AsyncConnection) -> int:
     named = [(row_id, Party(name=name)) for row_id, name, _ in await name_keys.names(connection, "party")]
     for some in _batches(named):
-        await name_keys.set_party_keys(connection, [(row_id, one.key, list(one.grams)) for row_id, one in some])
+        await name_keys.set_party_keys(connection, [(row_id, party.key, list(party.grams)) for row_id, party in some])
     return len(named)
 
 

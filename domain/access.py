@@ -127,7 +127,11 @@ def steps_in_for(viewer: Person, organisation: Organisation, sides: Iterable[str
 
 def acts_for(viewer: Person, organisation: Organisation, now: datetime) -> frozenset[str]:
     """Whose delegate somebody is at `now`, of those who are still there."""
-    principals = {one.person for one in organisation.delegations if one.delegate == viewer.id and one.in_force(now)}
+    principals = {
+        delegation.person
+        for delegation in organisation.delegations
+        if delegation.delegate == viewer.id and delegation.in_force(now)
+    }
     return frozenset(person.id for person in organisation.people if person.active and person.id in principals)
 
 

@@ -89,7 +89,7 @@ def _mixed(name: str) -> list[str]:
 
 def said_of(characters: Iterable[str]) -> str:
     """The characters by number and Unicode's name: `U+034F COMBINING GRAPHEME JOINER`."""
-    return ", ".join(f"U+{ord(one):04X} {unicodedata.name(one, '')}".rstrip() for one in characters)
+    return ", ".join(f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip() for character in characters)
 
 
 _AT_THE_DOOR: ContextVar[bool] = ContextVar("at_the_door", default=False)

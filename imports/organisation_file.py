@@ -289,16 +289,16 @@ class _Reader:
             self._say(place, "missing")
             return
         named = self.document["sales_vps"]
-        if not isinstance(named, list) or len(named) != 2 or not all(isinstance(one, str) for one in named):
+        if not isinstance(named, list) or len(named) != 2 or not all(isinstance(vp, str) for vp in named):
             self._say(place, "two_sales_vps")
             if not isinstance(named, list):
                 return
-        ids = [one for one in named if isinstance(one, str)]
+        ids = [vp for vp in named if isinstance(vp, str)]
         if len(set(ids)) != len(ids):
             self._say(place, "different_sales_vps")
-        for one in dict.fromkeys(ids):
-            if self._known_person(place, one) and not self._active(one, Role.VP):
-                self._say(place, "not_a_vp", person=shown(one))
+        for vp in dict.fromkeys(ids):
+            if self._known_person(place, vp) and not self._active(vp, Role.VP):
+                self._say(place, "not_a_vp", person=shown(vp))
 
     def _delegations(self) -> None:
         for index, row in enumerate(self.tables["delegation"]):

@@ -275,7 +275,7 @@ def _difference(before: Organisation | None, after: Organisation, version: int, 
         people=len(after.people),
         added=tuple(sorted(here - was_here)),
         left=tuple(sorted(was_here - here)),
-        changed=tuple(sorted(one for one in here & was_here if old[one] != after.by_id[one])),
+        changed=tuple(sorted(person for person in here & was_here if old[person] != after.by_id[person])),
         parts=tuple(part for part in parts if before and getattr(before, part) != getattr(after, part)),
         told=told,
     )
@@ -306,7 +306,7 @@ def _parties(entry: ProjectEntry) -> tuple[KeyedParty, ...]:
     named = [Party(name=entry.customer_name, uscc=entry.customer_uscc)]
     if entry.end_user_name:
         named.append(Party(name=entry.end_user_name, uscc=entry.end_user_uscc, role="related_party"))
-    found = {(one.name_key, one.uscc): one for one in reversed(keyed(named))}
+    found = {(party.name_key, party.uscc): party for party in reversed(keyed(named))}
     return tuple(reversed(found.values()))
 
 

@@ -83,7 +83,7 @@ def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
     beside: list[Party] = []
     if isinstance(form, ProjectForm):
         named: tuple[tuple[PartyRole, Company | None], ...] = (("end_user", form.end_user), ("channel", form.channel))
-        beside = [Party(name=one.name, uscc=one.uscc, role=role) for role, one in named if one]
+        beside = [Party(name=company.name, uscc=company.uscc, role=role) for role, company in named if company]
     parties = [
         Party(name=customer.name, uscc=customer.uscc, role="customer"),
         *(Party(name=alias, uscc=customer.uscc, role="alias") for alias in customer.aliases),

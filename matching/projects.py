@@ -63,8 +63,8 @@ def _party(company: Company | None, role: PartyRole) -> Party | None:
 def renamed(before: ProjectForm, now: ProjectForm) -> bool:
     """P2, A5: whether the project goes by another name or tender number, beyond how it is spelled."""
     return any(
-        name_key(one) != name_key(other)
-        for one, other in ((before.name, now.name), (before.tender_number, now.tender_number))
+        name_key(left) != name_key(right)
+        for left, right in ((before.name, now.name), (before.tender_number, now.tender_number))
     )
 
 
@@ -85,19 +85,19 @@ def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: M
         bounds: from which likeness on what is said; as shipped when left out.
     """
     bounds = bounds or shipped()
-    one, other = title(asked.name), title(registered.name)
-    near = nearness(one.subject, other.subject)
+    left, right = title(asked.name), title(registered.name)
+    near = nearness(left.subject, right.subject)
     whose = _companies(asked, registered)
     level, score, reasons = Level.NONE, near, list[Reason]()
     if near >= bounds.project_related:
-        same = near >= bounds.project_same and one.part == other.part
+        same = near >= bounds.project_same and left.part == right.part
         level = Level.SAME if same else Level.RELATED
         if name_key(asked.name) == name_key(registered.name):
             reasons.append(Reason(key="same_project_name"))
         else:
             key = "near_project_name" if same else "other_part_of_project"
             reasons.append(Reason(key=key, params={"name": registered.name}))
-        if whose is Level.NONE and len(one.subject) < SPECIFIC:
+        if whose is Level.NONE and len(left.subject) < SPECIFIC:
             level = Level.LOOK
     alike = list(_alike(asked, registered))
     if level is Level.NONE and whose in (Level.SAME, Level.RELATED):
@@ -116,11 +116,11 @@ def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: M
 
 def _companies(asked: ProjectSides, registered: ProjectSides) -> Level:
     """How close the nearest two customers or end users are; `look` where nobody knows."""
-    mine = [one for one in (asked.customer, asked.end_user) if one]
-    theirs = [one for one in (registered.customer, registered.end_user) if one]
+    mine = [party for party in (asked.customer, asked.end_user) if party]
+    theirs = [party for party in (registered.customer, registered.end_user) if party]
     if not (mine and theirs):
         return Level.LOOK
-    return Verdict.closest(compare(one, other) for one in mine for other in theirs).level
+    return Verdict.closest(compare(left, right) for left in mine for right in theirs).level
 
 
 def _alike(asked: ProjectSides, registered: ProjectSides) -> Iterator[Reason]:

@@ -47,15 +47,15 @@ def likeness(asked: str, registered: str) -> Likeness:
 
     Kept, because a form is compared with the same names at each of its steps.
     """
-    one, other = anatomy(asked), anatomy(registered)
-    if not _have_half_in_common(one, other) or one.core in FORMS or other.core in FORMS:
+    left, right = anatomy(asked), anatomy(registered)
+    if not _have_half_in_common(left, right) or left.core in FORMS or right.core in FORMS:
         return _NOTHING  # a legal form is nobody's name
     # A short name stands for the full one, whichever of the two is asked about.
-    in_order = (other, one) if other.short and not one.short else (one, other)
+    in_order = (right, left) if right.short and not left.short else (left, right)
     score = likelihood(weight(features(*in_order)) + _leaning(*in_order))
-    if one.head == other.head and (one.unit or other.unit):
+    if left.head == right.head and (left.unit or right.unit):
         score = max(score, ONE_COMPANY)
-    return Likeness(score=score, kin=_kin_at_most(one, other))
+    return Likeness(score=score, kin=_kin_at_most(left, right))
 
 
 def reasons_of(asked: str, registered: str) -> tuple[Reason, ...]:
@@ -68,15 +68,15 @@ def kin_at_most(asked: str, registered: str) -> bool:
     return _kin_at_most(anatomy(asked), anatomy(registered))
 
 
-def _kin_at_most(one: Anatomy, other: Anatomy) -> bool:
+def _kin_at_most(left: Anatomy, right: Anatomy) -> bool:
     """Two full names that differ are two entries of the register: at the most they belong together."""
-    return bool(one.unit or other.unit) or not (one.short or other.short) or _one_is_head(one, other)
+    return bool(left.unit or right.unit) or not (left.short or right.short) or _one_is_head(left, right)
 
 
 def numbers_differ(asked: str, registered: str) -> bool:
     """Whether both names have numbers in digits, and other ones."""
-    one, other = _NUMBERS.findall(anatomy(asked).text), _NUMBERS.findall(anatomy(registered).text)
-    return bool(one and other) and one != other
+    left, right = _NUMBERS.findall(anatomy(asked).text), _NUMBERS.findall(anatomy(registered).text)
+    return bool(left and right) and left != right
 
 
 def _leaning(asked: Anatomy, other: Anatomy) -> float:
@@ -94,11 +94,11 @@ def _leaning(asked: Anatomy, other: Anatomy) -> float:
     return lean - _of_institution(asked, other) - _of_institution(other, asked)
 
 
-def _of_institution(one: Anatomy, other: Anatomy) -> float:
-    if not one.ending or one.form or other.short:
+def _of_institution(left: Anatomy, right: Anatomy) -> float:
+    if not left.ending or left.form or right.short:
         return 0.0
-    elsewhere = bool(one.place) and one.place != other.place
-    return ELSEWHERE * elsewhere + OTHER_KIND * bool(other.form and not other.ending)
+    elsewhere = bool(left.place) and left.place != right.place
+    return ELSEWHERE * elsewhere + OTHER_KIND * bool(right.form and not right.ending)
 
 
 def _may_be_state_group(asked: Anatomy, other: Anatomy) -> bool:
@@ -114,47 +114,47 @@ def _may_be_state_group(asked: Anatomy, other: Anatomy) -> bool:
 
 def without_form(asked: str, registered: str) -> Likeness:
     """The same for what is left of `asked` without its legal form: what that was found by is not to be hidden by it."""
-    one, other = anatomy(asked), anatomy(registered)
-    if not one.form or one.unit or not _have_half_in_common(one, other):
+    left, right = anatomy(asked), anatomy(registered)
+    if not left.form or left.unit or not _have_half_in_common(left, right):
         return _NOTHING
-    return likeness(one.core, registered)
+    return likeness(left.core, registered)
 
 
-def _have_half_in_common(one: Anatomy, other: Anatomy) -> bool:
+def _have_half_in_common(left: Anatomy, right: Anatomy) -> bool:
     """At least as many characters in order as half of the shorter brand has."""
-    in_common = LCSseq.similarity(one.core, other.core)
-    return in_common > 0 and 2 * in_common >= min(len(one.brand), len(other.brand))
+    in_common = LCSseq.similarity(left.core, right.core)
+    return in_common > 0 and 2 * in_common >= min(len(left.brand), len(right.brand))
 
 
-def _one_is_head(one: Anatomy, other: Anatomy) -> bool:
-    longer, shorter = (one, other) if len(one.text) > len(other.text) else (other, one)
+def _one_is_head(left: Anatomy, right: Anatomy) -> bool:
+    longer, shorter = (left, right) if len(left.text) > len(right.text) else (right, left)
     return bool(shorter.ending) and longer.text.startswith(shorter.text)
 
 
-def _reasons(one: Anatomy, other: Anatomy, asked: str, registered: str) -> Iterator[Reason]:
+def _reasons(left: Anatomy, right: Anatomy, asked: str, registered: str) -> Iterator[Reason]:
     """The strongest first; always at least one."""
-    if one.unit and one.head == other.text:
+    if left.unit and left.head == right.text:
         yield Reason(key="branch_of", params={"name": registered})
         return
-    if other.unit and other.head == one.text:
+    if right.unit and right.head == left.text:
         yield Reason(key="has_branch", params={"name": registered})
         return
-    if one.unit and other.unit and one.head == other.head:
-        yield Reason(key="same_head_office", params={"name": one.head})
+    if left.unit and right.unit and left.head == right.head:
+        yield Reason(key="same_head_office", params={"name": left.head})
         return
-    place = "_same_place" if one.place and one.place == other.place else ""
-    if one.core == other.core:
+    place = "_same_place" if left.place and left.place == right.place else ""
+    if left.core == right.core:
         yield Reason(key="other_legal_form", params={"name": registered})
-    elif one.short and _inside(one.core, other.core):
+    elif left.short and _inside(left.core, right.core):
         yield Reason(key=f"abbreviation{place}", params={"short": asked, "full": registered})
-    elif other.short and _inside(other.core, one.core):
+    elif right.short and _inside(right.core, left.core):
         yield Reason(key=f"abbreviation{place}", params={"short": registered, "full": asked})
-    elif one.text.startswith(other.text) or other.text.startswith(one.text):
+    elif left.text.startswith(right.text) or right.text.startswith(left.text):
         yield Reason(key="name_begins_alike", params={"name": registered})
-    elif one.brand == other.brand and len(one.brand) > 1:
-        key = "same_brand_in_group" if is_group(one) != is_group(other) else f"same_brand{place}"
-        yield Reason(key=key, params={"brand": one.brand, "name": registered})
-    elif Levenshtein.distance(one.core, other.core, score_cutoff=2) <= 2 < min(len(one.core), len(other.core)):
+    elif left.brand == right.brand and len(left.brand) > 1:
+        key = "same_brand_in_group" if is_group(left) != is_group(right) else f"same_brand{place}"
+        yield Reason(key=key, params={"brand": left.brand, "name": registered})
+    elif Levenshtein.distance(left.core, right.core, score_cutoff=2) <= 2 < min(len(left.core), len(right.core)):
         yield Reason(key="near_spelling", params={"name": registered})
     else:
         yield Reason(key="similar_name")

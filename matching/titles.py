@@ -73,15 +73,15 @@ def _digits(found: str) -> str:
     return "".join(_DIGITS.get(character, character) for character in found)
 
 
-def nearness(one: str, other: str) -> float:
+def nearness(left: str, right: str) -> float:
     """How much of two subjects is the same, from 0 to 1; a different number or a longer difference weighs more."""
-    if not one or not other:
-        return float(one == other)
+    if not left or not right:
+        return float(left == right)
     longest = 0
     apart = 0
-    for op in LCSseq.opcodes(one, other):
+    for op in LCSseq.opcodes(left, right):
         if op.tag != "equal":
             size = max(op.src_end - op.src_start, op.dest_end - op.dest_start)
             longest = max(longest, size)
             apart += size
-    return max(0.0, 1 - 2 * (apart + longest) / (len(one) + len(other)))
+    return max(0.0, 1 - 2 * (apart + longest) / (len(left) + len(right)))

@@ -91,9 +91,12 @@ def _accounts(report: AccountStatistics, texts: Texts, part: str) -> str:
     """R3: contracts as a bar, their target as a stroke; departments first, then accounts, large ones on top."""
     lines = [
         _Against(
-            one.name or texts.text("report.no_department"), one.totals.contracts, one.totals.target_contracts, True
+            group.name or texts.text("report.no_department"),
+            group.totals.contracts,
+            group.totals.target_contracts,
+            True,
         )
-        for one in accounts_by_department(report)
+        for group in accounts_by_department(report)
     ]
     rows = sorted(report.rows, key=lambda row: (-row.target_contracts, row.account))
     lines += [_Against(row.customer, row.contracts, row.target_contracts) for row in rows[:MOST_ACCOUNTS]]
@@ -106,10 +109,10 @@ def _accounts(report: AccountStatistics, texts: Texts, part: str) -> str:
     ]
     y = top
     # Departments and accounts are of different sizes: each has the width to itself.
-    for group in ([one for one in lines if one.bold], [one for one in lines if not one.bold]):
-        most = max((max(one.reached, one.target) for one in group), default=ZERO) or Decimal(1)
-        for one in group:
-            drawn += _against(one, most, y, left, room, report.near_target, texts)
+    for group in ([bar for bar in lines if bar.bold], [bar for bar in lines if not bar.bold]):
+        most = max((max(bar.reached, bar.target) for bar in group), default=ZERO) or Decimal(1)
+        for bar in group:
+            drawn += _against(bar, most, y, left, room, report.near_target, texts)
             y += step
         y += 10
     if not lines:
@@ -122,18 +125,18 @@ def _accounts(report: AccountStatistics, texts: Texts, part: str) -> str:
 
 
 def _against(
-    one: _Against, most: Decimal, y: int, left: int, room: int, near_target: Decimal, texts: Texts
+    bar: _Against, most: Decimal, y: int, left: int, room: int, near_target: Decimal, texts: Texts
 ) -> Iterable[str]:
-    share = attainment(one.reached, one.target)
+    share = attainment(bar.reached, bar.target)
     below = share is not None and share < near_target
     percent = "" if share is None else f" · {share * 100:.1f}%"
-    weight = "bold" if one.bold else "normal"
-    yield _text(left - 8, y + 13, _cut(one.name), size=12, anchor="end", weight=weight)
+    weight = "bold" if bar.bold else "normal"
+    yield _text(left - 8, y + 13, _cut(bar.name), size=12, anchor="end", weight=weight)
     yield _box(left, y, room, 16, "#f2f5f7")
-    yield _box(left, y, float(one.reached / most) * room, 16, RED if below else BLUE)
-    if one.target:
-        yield _box(left + float(one.target / most) * room - 1.5, y - 2, 3, 20, INK)
-    figures = f"{_short(one.reached, texts)} / {_short(one.target, texts)}{percent}"
+    yield _box(left, y, float(bar.reached / most) * room, 16, RED if below else BLUE)
+    if bar.target:
+        yield _box(left + float(bar.target / most) * room - 1.5, y - 2, 3, 20, INK)
+    figures = f"{_short(bar.reached, texts)} / {_short(bar.target, texts)}{percent}"
     yield _text(left + room + 8, y + 13, figures, size=12, weight=weight)
 
 

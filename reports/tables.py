@@ -118,9 +118,17 @@ def _digest(report: WeeklyDigest, texts: Texts) -> list[Table]:
             "updates",
             (Column("number"), Column("name"), Column("salesperson"), Column("at", CellKind.MOMENT), *words),
             tuple(
-                (row.number, row.name, row.salesperson_name, one.at, one.progress, one.problems, one.next_steps)
+                (
+                    row.number,
+                    row.name,
+                    row.salesperson_name,
+                    update.at,
+                    update.progress,
+                    update.problems,
+                    update.next_steps,
+                )
                 for row in report.rows
-                for one in row.updates
+                for update in row.updates
             ),
         ),
         _credits(report.rows),
@@ -172,10 +180,12 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
         projects,
         _credits(report.rows, weighted=True),
         changes,
-        _groups("by_stage", "stage", forecast_by_stage(report.rows), lambda one: texts.text(f"sales_stage.{one.key}")),
-        _groups("by_department", "department", forecast_by_department(report.rows), lambda one: one.name),
-        _groups("by_salesperson", "salesperson", forecast_by_salesperson(report.rows), lambda one: one.name),
-        _groups("by_month", "month", forecast_by_month(report.rows), lambda one: one.key),
+        _groups(
+            "by_stage", "stage", forecast_by_stage(report.rows), lambda group: texts.text(f"sales_stage.{group.key}")
+        ),
+        _groups("by_department", "department", forecast_by_department(report.rows), lambda group: group.name),
+        _groups("by_salesperson", "salesperson", forecast_by_salesperson(report.rows), lambda group: group.name),
+        _groups("by_month", "month", forecast_by_month(report.rows), lambda group: group.key),
     ]
 
 
@@ -194,12 +204,12 @@ def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted:
     )
     lines = [
         (
-            *(row.number, row.name, row.customer, one.name, one.department_name),
-            *(one.percent / WHOLE if one.percent is not None else None, one.amount),
-            *((one.weighted,) if weighted else ()),
+            *(row.number, row.name, row.customer, credit.name, credit.department_name),
+            *(credit.percent / WHOLE if credit.percent is not None else None, credit.amount),
+            *((credit.weighted,) if weighted else ()),
         )
         for row in rows
-        for one in row.credited
+        for credit in row.credited
     ]
     return Table("credits", columns, tuple(lines) if any(row.divided for row in rows) else ())
 
@@ -210,7 +220,7 @@ def _groups(
     groups: Sequence[Group[ForecastTotals]],
     label: Callable[[Group[ForecastTotals]], str],
 ) -> Table:
-    rows = tuple((label(one), one.totals.projects, one.totals.amount, one.totals.weighted) for one in groups)
+    rows = tuple((label(group), group.totals.projects, group.totals.amount, group.totals.weighted) for group in groups)
     return Table(name, (Column(column), *_GROUP), rows)
 
 
@@ -248,7 +258,7 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
     )
 
     def line(row: AccountFigures) -> tuple[Cell, ...]:
-        said = [texts.text(f"review_choice.plan_progress.{one}") for one in row.plan_progress]
+        said = [texts.text(f"review_choice.plan_progress.{progress}") for progress in row.plan_progress]
         proposal = (texts.text(f"report.proposal.{row.proposal}"),) if decided_on else ()
         return (
             *(row.customer, row.department_name, row.salesperson_name, *_sums(row)),
@@ -267,14 +277,16 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
 
 
 def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals]]) -> Table:
-    counts = tuple(Column(one, CellKind.NUMBER, True) for one in ("accounts", "reached", "near", "below", "unmeasured"))
+    counts = tuple(
+        Column(name, CellKind.NUMBER, True) for name in ("accounts", "reached", "near", "below", "unmeasured")
+    )
     rows = tuple(
         (
-            *(one.name, one.totals.accounts, one.totals.reached, one.totals.near, one.totals.below),
-            one.totals.unmeasured,
-            *_sums(one.totals),
+            *(group.name, group.totals.accounts, group.totals.reached, group.totals.near, group.totals.below),
+            group.totals.unmeasured,
+            *_sums(group.totals),
         )
-        for one in groups
+        for group in groups
     )
     return Table(name, (Column(column), *counts, *_SUMS), rows)
 

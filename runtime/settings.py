@@ -128,7 +128,10 @@ class Settings(BaseSettings):
             policy = load_policy(value)
             WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
         except ValidationError as error:
-            wrong = (f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
+            wrong = (
+                f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+                for problem in error.errors(include_input=False)
+            )
             raise PydanticCustomError("policy", "is not a policy ({wrong})", {"wrong": ", ".join(wrong)}) from None
         except (OSError, ValueError) as error:  # not readable, not UTF-8, not TOML, not complete
             raise PydanticCustomError("policy", "cannot be used ({why})", {"why": str(error)}) from None

@@ -64,9 +64,12 @@ MISSED = (
 def digest(count: int = 24) -> WeeklyDigest:
     projects = [project(number) for number in range(count)]
     projects[1:2] = [project(1, stage=ProjectStage.CONTRACT_SIGNED, stage_since=BOUNDS[0] + timedelta(days=2))]
-    updates = {one.id: (said("客户已确认方案"), said(f"{one.name}：投标文件已提交", 27)) for one in projects[::2]}
+    updates = {
+        project.id: (said("客户已确认方案"), said(f"{project.name}：投标文件已提交", 27)) for project in projects[::2]
+    }
     last = {
-        one.id: BOUNDS[1] - timedelta(days=3 if one.id in updates else 12 + 7 * n) for n, one in enumerate(projects)
+        project.id: BOUNDS[1] - timedelta(days=3 if project.id in updates else 12 + 7 * n)
+        for n, project in enumerate(projects)
     }
     return make_digest(WEEK, MADE_AT, BOUNDS, projects, updates, last, MISSED, COMPANY)
 

@@ -68,7 +68,7 @@ async def _made(
         case ReportKind.FORECAST:
             projects, since = await reports.active_at(connection, end), await reports.approved_since(connection, end)
             earlier = await _forecast_before(uow)
-            still_open = {one.id for one in (*projects, *since)}
+            still_open = {project.id for project in (*projects, *since)}
             gone = [row.project for row in earlier.rows if row.project not in still_open] if earlier else []
             fates = await reports.projects_now(connection, gone)
             return make_forecast(

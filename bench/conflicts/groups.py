@@ -92,10 +92,10 @@ class GroupTrial:
             quiet = [await self._small() for _ in range(QUIET)]
             groups = [asyncio.create_task(self._group(FIRST + number)) for number in range(AT_ONCE)]
             beside: list[float] = []
-            while len(beside) < BESIDE and not all(one.done() for one in groups):
+            while len(beside) < BESIDE and not all(group.done() for group in groups):
                 beside.append(await self._small())
             judged = await asyncio.gather(*groups)
-            say(f"{AT_ONCE} at once are judged after {', '.join(f'{one:.1f}' for one in sorted(judged))} s")
+            say(f"{AT_ONCE} at once are judged after {', '.join(f'{seconds:.1f}' for seconds in sorted(judged))} s")
             left_out = await self._ground.count(
                 "select coalesce(sum(jsonb_array_length(not_compared)), 0) from project_round"
             )
@@ -158,7 +158,7 @@ async def _until(there: Callable[[], Awaitable[int]]) -> None:
 
 
 def groups_section(done: Groups) -> list[str]:
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     delay = max(done.beside) - statistics.median(done.quiet)
     whole = "whole" if not done.left_out else f"but for {done.left_out} names"
     check = (

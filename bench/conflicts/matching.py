@@ -74,7 +74,7 @@ def _queries(names: Sequence[str], count: int) -> list[str]:
     chance = random.Random(3)
     registered = chance.sample(names, count)
     fresh = list(invented(count, seed=2))
-    short = [f"{one.brand}{one.trade[:2]}" for one in map(anatomy, registered)]
+    short = [f"{name.brand}{name.trade[:2]}" for name in map(anatomy, registered)]
     return [some[place] for place in range(count) for some in ((registered, short, fresh)[place % 3],)]
 
 
@@ -119,7 +119,7 @@ def checks_section(done: Checks) -> list[str]:
     late = quantile(largest.checks, 0.95)
     of_reference = late / quantile(largest.reference, 0.95)
     of_smallest = late / quantile(smallest.checks, 0.95)
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     return [
         HEADING,
         "",
@@ -139,14 +139,14 @@ def checks_section(done: Checks) -> list[str]:
     ]
 
 
-def _line(one: AtSize) -> str:
+def _line(size: AtSize) -> str:
     def both(values: Sequence[float]) -> str:
         return f"{1000 * quantile(values, 0.5):.0f}, {1000 * quantile(values, 0.95):.0f} ms"
 
     return (
-        f"| {one.filled.names:,} | {both(one.checks)} | {both(one.reference)} | "
-        f"{1000 * quantile(one.at_once, 0.5):.0f}, {1000 * one.all_at_once:.0f} ms | {one.filled.seconds:.0f} s | "
-        f"{one.filled.table_bytes >> 20}, {one.filled.index_bytes >> 20} MiB | {max(one.grown, 0) >> 20} MiB |"
+        f"| {size.filled.names:,} | {both(size.checks)} | {both(size.reference)} | "
+        f"{1000 * quantile(size.at_once, 0.5):.0f}, {1000 * size.all_at_once:.0f} ms | {size.filled.seconds:.0f} s | "
+        f"{size.filled.table_bytes >> 20}, {size.filled.index_bytes >> 20} MiB | {max(size.grown, 0) >> 20} MiB |"
     )
 
 

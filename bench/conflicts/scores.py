@@ -81,7 +81,7 @@ def pairs(data: Data, track: str = "main") -> Pairs:
         if yes != truth:
             found.worst.append((abs(verdict.score - truth), record, verdict))
     found.wrong = {kind: (wrong, of) for kind, (wrong, of) in sorted(counts.items())}
-    found.worst.sort(key=lambda one: -one[0])
+    found.worst.sort(key=lambda pair: -pair[0])
     plain: dict[str, Callable[[str, str], float]] = {
         "exact": lambda a, b: float(a == b),
         "normalised": lambda a, b: float(name_key(a) == name_key(b)),
@@ -92,14 +92,14 @@ def pairs(data: Data, track: str = "main") -> Pairs:
         values = [method(record["a"], record["b"]) for record in records]
         bounds = sorted({round(value, 2) for value in values} - {0.0}) or [1.0]
         found.scores[name] = max(
-            (scored([value >= bound for value in values], true) for bound in bounds), key=lambda one: one.f1
+            (scored([value >= bound for value in values], true) for bound in bounds), key=lambda scores: scores.f1
         )
     return found
 
 
-def _trigrams(one: str, other: str) -> float:
+def _trigrams(left: str, right: str) -> float:
     """As pg_trgm's `similarity` for a name that is one word."""
-    first, second = ({f"  {name} "[i : i + 3] for i in range(len(name) + 1)} for name in (one.lower(), other.lower()))
+    first, second = ({f"  {name} "[i : i + 3] for i in range(len(name) + 1)} for name in (left.lower(), right.lower()))
     return float(len(first & second)) / max(len(first | second), 1)
 
 
@@ -157,11 +157,11 @@ async def ours(tx: AsyncConnection, query: str) -> Found:
     asked = Party(name=query)
     near = await candidates(tx, ["account"], keyed([asked]), but="")
     found = []
-    for one in near:
-        if one.name != query:
-            verdict = compare(asked, Party(name=one.name))
-            found.append((one.name, verdict.score, verdict.level))
-    return sorted(found, key=lambda one: (-one[1], one[0]))
+    for candidate in near:
+        if candidate.name != query:
+            verdict = compare(asked, Party(name=candidate.name))
+            found.append((candidate.name, verdict.score, verdict.level))
+    return sorted(found, key=lambda entry: (-entry[1], entry[0]))
 
 
 async def retrieval(tx: AsyncConnection, data: Data, size: int, each: int, most_nil: int) -> Retrieval:
@@ -178,7 +178,7 @@ async def retrieval(tx: AsyncConnection, data: Data, size: int, each: int, most_
         said += any(level is not Level.NONE for _, _, level in found)
         result.wolves.append((record, top[0], top[1]))
     result.nil_same, result.nil_said = same / len(asked), said / len(asked)
-    result.wolves.sort(key=lambda one: -one[2])
+    result.wolves.sort(key=lambda wolf: -wolf[2])
     bound = sorted(best, reverse=True)[int(len(best) * REVIEW_BUDGET)]
     for key, records in data.queries(each).items():
         first = ten = caught = 0

@@ -98,7 +98,7 @@ class Names:
     def _nearest(self, asked: Sequence[int], most: int, rows: int) -> list[int]:
         scores: dict[int, float] = defaultdict(float)
         looked_at = 0
-        for gram in sorted((one for one in asked if one in self.having), key=lambda one: len(self.having[one])):
+        for gram in sorted(filter(self.having.__contains__, asked), key=lambda gram: len(self.having[gram])):
             those = self.having[gram]
             if looked_at and looked_at + len(those) > rows:
                 break
@@ -109,16 +109,16 @@ class Names:
 
     def misspelt(self, name: str) -> str:
         """The same place, trade and form, and another character in the brand."""
-        one = anatomy(name)
-        at = one.brand_at + self.chance.randrange(len(one.brand))
-        return one.core[:at] + self.chance.choice(self.characters) + one.core[at + 1 :] + one.form
+        parts = anatomy(name)
+        at = parts.brand_at + self.chance.randrange(len(parts.brand))
+        return parts.core[:at] + self.chance.choice(self.characters) + parts.core[at + 1 :] + parts.form
 
     def namesake(self, name: str) -> str:
         """Another company that has the brand by chance: elsewhere, or in another trade."""
-        one = anatomy(name)
-        if one.brand_at and self.chance.random() < 0.6:
-            return self.chance.choice(self.places) + one.core[one.brand_at :] + one.form
-        return one.core[: one.brand_at] + one.brand + self.chance.choice(self.trades) + one.form
+        parts = anatomy(name)
+        if parts.brand_at and self.chance.random() < 0.6:
+            return self.chance.choice(self.places) + parts.core[parts.brand_at :] + parts.form
+        return parts.core[: parts.brand_at] + parts.brand + self.chance.choice(self.trades) + parts.form
 
     def branch(self, name: str) -> str:
         where = self.chance.choice(self.short_places) if self.chance.random() < 0.8 else ""
@@ -144,19 +144,19 @@ class Names:
 
     def renamed(self, name: str) -> str | None:
         """As companies rename themselves that keep an unusual brand: without the place, with another trade or form."""
-        one, chance = anatomy(name), self.chance
-        rare = len(one.brand) > 2 or any(rarity(character) > 9.3 for character in one.brand)
-        if not (one.form and one.trade and len(one.brand) < 5 and rare):
+        parts, chance = anatomy(name), self.chance
+        rare = len(parts.brand) > 2 or any(rarity(character) > 9.3 for character in parts.brand)
+        if not (parts.form and parts.trade and len(parts.brand) < 5 and rare):
             return None
         where = chance.choice(
-            (one.core[: one.brand_at], one.core[: one.brand_at], "", chance.choice(self.short_places))
+            (parts.core[: parts.brand_at], parts.core[: parts.brand_at], "", chance.choice(self.short_places))
         )
-        words = [one.trade[at : at + 2] for at in range(0, len(one.trade), 2)]
+        words = [parts.trade[at : at + 2] for at in range(0, len(parts.trade), 2)]
         if chance.random() < 0.5:
             at = chance.randrange(len(words))
             words[at : at + 1] = [chance.choice(self.trades)] if chance.random() < 0.5 else []
         trade = "".join(words) + ("集团" if chance.random() < 0.25 else "")
-        return where + one.brand + trade + chance.choice(("股份有限公司", one.form))
+        return where + parts.brand + trade + chance.choice(("股份有限公司", parts.form))
 
 
 def examples(data: Data, names: Names) -> Iterator[Example]:
@@ -167,16 +167,16 @@ def examples(data: Data, names: Names) -> Iterator[Example]:
             yield from _of_query(record, names)
     for record in data.of("pair"):
         if record["src"] in SOURCES and record["track"] == "main":
-            one, other = record["a"], record["b"]
-            entity = names.owner.get(other) or names.owner.get(one) or one
-            yield Example(one, other, record["label"] != "unrelated", entity, 1.0)
+            left, right = record["a"], record["b"]
+            entity = names.owner.get(right) or names.owner.get(left) or left
+            yield Example(left, right, record["label"] != "unrelated", entity, 1.0)
     full = [*chance.sample(names.made_up, 6000), *chance.sample(names.chinese, 3000)]
     for name in full:
         if (near := names.misspelt(name)) != name:
             yield Example(near, name, False, names.owner.get(name, name), 0.6)
             yield from _unrelated(near, name, names, 0.3)
-        if (other := names.namesake(name)) != name:
-            yield Example(other, name, False, names.owner.get(name, name), 0.5)
+        if (right := names.namesake(name)) != name:
+            yield Example(right, name, False, names.owner.get(name, name), 0.5)
     for name in chance.sample(names.made_up, 4000):
         yield from _unrelated(name, name, names, 0.3)
     companies = [name for name in names.chinese if name.endswith("公司")]
@@ -235,10 +235,10 @@ def main() -> None:
     wanted = parser.parse_args()
     data = Data.read(wanted.file)
     learned = list(examples(data, Names(data, random.Random(11))))
-    kinds = Counter(one.kin for one in learned)
+    kinds = Counter(example.kin for example in learned)
     print(f"{kinds[True]} examples of one company or group, {kinds[False]} of two", file=sys.stderr)
-    rows = [features(anatomy(one.asked), anatomy(one.other)) for one in learned]
-    folds = [fold(one.entity) for one in learned]
+    rows = [features(anatomy(example.asked), anatomy(example.other)) for example in learned]
+    folds = [fold(example.entity) for example in learned]
     models = [
         _learn(learned, rows, [place for place, of in enumerate(folds) if of != number]) for number in range(FOLDS)
     ]

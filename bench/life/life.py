@@ -136,7 +136,7 @@ class LifeTrial:
             sandbox=self._sandbox,
             hand_over=LIFE_HISTORY,
             registration=parts[old[0].id][0],
-            updates=tuple(one for key, of_project in parts.items() for one in of_project[1 : alone[key] + 1]),
+            updates=tuple(update for key, of_project in parts.items() for update in of_project[1 : alone[key] + 1]),
             years=_years(runs[old[0].id], parts[old[0].id]),
             largest_run=max(map(len, every)),
             runs=len(every),
@@ -219,8 +219,8 @@ def _years(runs: Sequence[Sequence[HistoryEvent]], parts: Sequence[History]) -> 
         years.append(
             Year(
                 number,
-                sum(one.events for one in mine),
-                sum(one.actions for one in mine),
+                sum(run.events for run in mine),
+                sum(run.actions for run in mine),
                 len(sizes),
                 max(sizes, default=0),
             )

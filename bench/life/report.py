@@ -35,7 +35,7 @@ def commit() -> str:
 
 def ratio(pairs: Sequence[Pair]) -> float:
     """Of all that was measured: a single pair is a few hundred milliseconds."""
-    return sum(sum(one.late.values()) for one in pairs) / sum(sum(one.early.values()) for one in pairs)
+    return sum(sum(pair.late.values()) for pair in pairs) / sum(sum(pair.early.values()) for pair in pairs)
 
 
 def _held(held: bool) -> str:
@@ -47,7 +47,7 @@ def life_section(life: Life) -> list[str]:
 
 
 def _head(life: Life) -> list[str]:
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     late = WEEKS * YEARS - life.size.colds
     return [
         f"{life.size.projects} projects, registered, assigned, checked and approved, then {WEEKS * YEARS} updates",
@@ -67,8 +67,8 @@ def _head(life: Life) -> list[str]:
 
 
 def _judged(life: Life) -> list[str]:
-    events = [one.events for one in life.updates]
-    actions = [one.actions for one in life.updates]
+    events = [update.events for update in life.updates]
+    actions = [update.actions for update in life.updates]
     warm, cold = ratio(life.warm), ratio(life.cold)
     lost = life.sent - life.recorded
     return [
@@ -123,11 +123,11 @@ def _years(life: Life) -> list[str]:
         f"| form to approval | {first.events} | {first.actions} | | |",
     ]
     lines += [
-        f"| year {one.number} | {one.events} | {one.actions} | {one.runs} | {one.largest} |" for one in life.years
+        f"| year {year.number} | {year.events} | {year.actions} | {year.runs} | {year.largest} |" for year in life.years
     ]
-    events = first.events + sum(one.events for one in life.years)
-    actions = first.actions + sum(one.actions for one in life.years)
-    runs, largest = sum(one.runs for one in life.years), max(one.largest for one in life.years)
+    events = first.events + sum(year.events for year in life.years)
+    actions = first.actions + sum(year.actions for year in life.years)
+    runs, largest = sum(year.runs for year in life.years), max(year.largest for year in life.years)
     return [*lines, f"| together | {events} | {actions} | {runs} | {largest} |"]
 
 

@@ -15,12 +15,12 @@ from domain.reports.totals import forecast_by_salesperson, forecast_totals
 
 def periods_of(year: Period, rhythm: Rhythm, policy: Policy) -> list[Period]:
     """The periods of a rhythm that end within the year."""
-    found = [one for one in periods_within(rhythm, year, policy.reviews) if one.last <= year.last]
+    found = [period for period in periods_within(rhythm, year, policy.reviews) if period.last <= year.last]
     return found[:1] if rhythm is Rhythm.HALF_YEARLY else found  # R4
 
 
 def missing_reports(reports: Sequence[Report], year: Period, policy: Policy) -> list[str]:
-    made = Counter((one.kind.value, one.period.id) for one in reports)
+    made = Counter((report.kind.value, report.period.id) for report in reports)
     wanted: set[tuple[str, str]] = set()
     for rhythm in Rhythm:
         for period in periods_of(year, rhythm, policy):
@@ -31,13 +31,15 @@ def missing_reports(reports: Sequence[Report], year: Period, policy: Policy) -> 
 
 
 def digests_told(reports: Sequence[Report], updates: int) -> list[str]:
-    told = sum(len(row.updates) for one in reports if isinstance(one, WeeklyDigest) for row in one.rows)
+    told = sum(len(row.updates) for report in reports if isinstance(report, WeeklyDigest) for row in report.rows)
     return [] if told == updates else [f"digests tell of {told} updates, the record of {updates}"]
 
 
 def forecasts_chained(reports: Sequence[Report]) -> list[str]:
     """U9: from one month to the next, the changes are the difference."""
-    months = sorted((one for one in reports if isinstance(one, SalesForecast)), key=lambda one: one.period.first)
+    months = sorted(
+        (report for report in reports if isinstance(report, SalesForecast)), key=lambda report: report.period.first
+    )
     problems = []
     for before, this in itertools.pairwise(months):
         difference = sum((row.amount for row in this.rows), Decimal(0)) - sum(
@@ -51,7 +53,7 @@ def forecasts_chained(reports: Sequence[Report]) -> list[str]:
 
 def years_of_months(reports: Mapping[str, AccountStatistics], year: Period, policy: Policy) -> list[str]:
     """R2–R4: the months of an account add up to its year."""
-    months = [reports[one.id] for one in periods_of(year, Rhythm.MONTHLY, policy) if one.id in reports]
+    months = [reports[period.id] for period in periods_of(year, Rhythm.MONTHLY, policy) if period.id in reports]
     problems = []
     for row in reports[year.id].rows if year.id in reports else ():
         mine = [each for month in months for each in month.rows if each.account == row.account]
@@ -65,17 +67,17 @@ def years_of_months(reports: Mapping[str, AccountStatistics], year: Period, poli
 def credits_whole(reports: Sequence[Report]) -> list[str]:
     """D3: what people are credited with adds up to the amounts, row by row and person by person."""
     problems = []
-    for one in reports:
-        rows: list[CreditedRow] = [*one.rows]
-        if isinstance(one, SalesForecast):
-            rows += one.changes
-            whole, parts = forecast_totals(one.rows).amount, forecast_by_salesperson(one.rows)
+    for report in reports:
+        rows: list[CreditedRow] = [*report.rows]
+        if isinstance(report, SalesForecast):
+            rows += report.changes
+            whole, parts = forecast_totals(report.rows).amount, forecast_by_salesperson(report.rows)
             if total(part.totals.amount for part in parts) != whole:
-                problems.append(f"forecast of {one.period.id}: its salespeople are not credited with {whole}")
-        elif isinstance(one, AccountStatistics):
-            rows += one.contracts
+                problems.append(f"forecast of {report.period.id}: its salespeople are not credited with {whole}")
+        elif isinstance(report, AccountStatistics):
+            rows += report.contracts
         problems += [
-            f"{one.kind} of {one.period.id}: {total(each.amount for each in row.credited)} credited of {row.whole}"
+            f"{report.kind} of {report.period.id}: {total(c.amount for c in row.credited)} credited of {row.whole}"
             for row in rows
             if total(each.amount for each in row.credited) != row.whole
         ]

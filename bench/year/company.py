@@ -92,9 +92,9 @@ class Business:
         """The accounts, and the projects that are approved already."""
         for number in range(ACCOUNTS):
             person = number % SALESPEOPLE
-            one = Held(f"account-{number:03}", seller(person), department(person % DEPARTMENTS))
-            await self._activate(tx, one, number, now - timedelta(days=200))
-            self.held.append(one)
+            held = Held(f"account-{number:03}", seller(person), department(person % DEPARTMENTS))
+            await self._activate(tx, held, number, now - timedelta(days=200))
+            self.held.append(held)
         for _ in range(PROJECTS):
             await self._approve(tx, now - timedelta(days=self._chance.randrange(10, 60)))
 
@@ -121,7 +121,7 @@ class Business:
         """What commerce's register says of a month."""
         rows = [
             {
-                "account_id": one.id,
+                "account_id": held.id,
                 "month": month,
                 "other_contracts": self._money(0, 300_000),
                 "revenue": self._money(0, 900_000),
@@ -129,11 +129,11 @@ class Business:
                 "imported_at": now,
                 "imported_by": "commerce",
             }
-            for one in self.held
+            for held in self.held
         ]
         await tx.execute(insert(account_result), rows)
 
-    async def _activate(self, tx: AsyncConnection, one: Held, number: int, at: datetime) -> None:
+    async def _activate(self, tx: AsyncConnection, held: Held, number: int, at: datetime) -> None:
         name = f"模拟客户{number:03}有限公司"
         form = _FORM.model_copy(
             update={
@@ -143,10 +143,10 @@ class Business:
             }
         )
         row = ApplicationRow(
-            id=one.id,
-            workflow_id=f"application-{one.id}",
-            applicant=one.salesperson,
-            department=one.department,
+            id=held.id,
+            workflow_id=f"application-{held.id}",
+            applicant=held.salesperson,
+            department=held.department,
             stage=Stage.ACTIVE,
             round=1,
             form=form,
@@ -155,21 +155,21 @@ class Business:
             stage_since=at,
         )
         await applications.add(tx, row)
-        held = AccountRow(
-            id=one.id,
-            application_id=one.id,
-            salesperson=one.salesperson,
-            department=one.department,
+        account = AccountRow(
+            id=held.id,
+            application_id=held.id,
+            salesperson=held.salesperson,
+            department=held.department,
             form=form,
-            slot=accounts.free_slot(await accounts.slots_taken(tx, one.salesperson)),
+            slot=accounts.free_slot(await accounts.slots_taken(tx, held.salesperson)),
             account_limit=5,
             gm_decision=None,
             activated_at=at,
         )
-        await accounts.activate(tx, held, ())
+        await accounts.activate(tx, account, ())
 
     async def _approve(self, tx: AsyncConnection, at: datetime) -> None:
-        number, one = self._projects, self._chance.choice(self.held)
+        number, held = self._projects, self._chance.choice(self.held)
         self._projects += 1
         form = _PROJECT.model_copy(
             update={
@@ -182,9 +182,9 @@ class Business:
         row = ProjectRow(
             id=f"project-{number:04}",
             workflow_id=f"project-project-{number:04}",
-            applicant=one.salesperson,
-            salesperson=one.salesperson,
-            department=one.department,
+            applicant=held.salesperson,
+            salesperson=held.salesperson,
+            department=held.department,
             stage=ProjectStage.ACTIVE,
             round=1,
             form=form,
@@ -192,11 +192,11 @@ class Business:
             registered_at=at,
             stage_since=at,
             track=Track.OWN_ACCOUNT,
-            account_id=one.id,
+            account_id=held.id,
             number=f"P{at.year}-{number:05}",
             number_issued_at=at,
             updated_at=at,
-            agreement=self._split(one.salesperson),
+            agreement=self._split(held.salesperson),
         )
         await projects.add(tx, row)
 

@@ -13,7 +13,7 @@ HEADING = "## A company's year of reviews and reports"
 
 
 def year_section(year: Year) -> list[str]:
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
+    load = ", ".join(f"{average:.2f}" for average in os.getloadavg())
     processes = sum(year.periods.values()) + sum(year.reviews.values())
     return [
         HEADING,

@@ -197,7 +197,7 @@ class YearTrial:
         while True:
             async with self._engine.begin() as tx:
                 found = await tx.execute(select(task.c.id).where(task.c.status == TaskStatus.OPEN.value))
-                waiting = [one.id for one in found if one.id not in silent]
+                waiting = [row.id for row in found if row.id not in silent]
             said = []
             for task_id in waiting:
                 if self._chance.random() < SILENT:
@@ -219,18 +219,18 @@ class YearTrial:
 
     async def _answer(self, task_id: str) -> None:
         async with self._engine.begin() as tx:
-            one = await tasks.find(tx, task_id)
+            asked = await tasks.find(tx, task_id)
             person = await tx.scalar(select(task_person.c.person).where(task_person.c.task_id == task_id))
-        assert one is not None
-        (choice,) = one.choices
+        assert asked is not None
+        (choice,) = asked.choices
         fields: dict[str, Any] = {}
         if choice.fields:
-            notes = {note.account: note for note in ReviewNote.model_validate(one.note).accounts}
-            rows = [{"id": each, **self._says(one.kind, notes.get(each))} for each in choice.fields[0].options]
+            notes = {note.account: note for note in ReviewNote.model_validate(asked.note).accounts}
+            rows = [{"id": each, **self._says(asked.kind, notes.get(each))} for each in choice.fields[0].options]
             fields = {ACCOUNTS_FIELD: rows}
         said = AnswerTask(
             message_id=f"message-{next(self._numbers)}",
-            workflow_id=one.workflow_id,
+            workflow_id=asked.workflow_id,
             person=str(person),
             said_at=await self._env.get_current_time(),
             channel="bench",
@@ -238,7 +238,7 @@ class YearTrial:
             choice=choice.choice,
             fields=fields,
         )
-        await self._env.client.get_workflow_handle(one.workflow_id).signal("answer_task", seal(said, self._keys))
+        await self._env.client.get_workflow_handle(asked.workflow_id).signal("answer_task", seal(said, self._keys))
 
     def _says(self, kind: TaskKind, note: AccountNote | None) -> dict[str, str]:
         match kind:
@@ -280,14 +280,14 @@ class YearTrial:
             revoked = await tx.scalar(select(func.count()).where(account.c.revoked_at.is_not(None)))
             signed = await tx.scalar(select(func.count()).where(project.c.stage == "contract_signed"))
         reports = [REPORT.validate_python(row.document) for row in kept]
-        histories = [run for one in ids for run in await runs_of(self._env.client, one)]
-        accounts_of = {one.period.id: one for one in reports if isinstance(one, AccountStatistics)}
+        histories = [run for workflow_id in ids for run in await runs_of(self._env.client, workflow_id)]
+        accounts_of = {report.period.id: report for report in reports if isinstance(report, AccountStatistics)}
         whole = accounts_of.get(year.id)
         return Year(
             first=year.first,
             last=year.last,
             periods=dict(periods),
-            reports=dict(Counter(one.kind.value for one in reports)),
+            reports=dict(Counter(report.kind.value for report in reports)),
             reviews=dict(reviews),
             answers=self._answers,
             missed=int(missed or 0),
@@ -325,7 +325,7 @@ def agenda(year: Period, policy: Policy, calendar: WorkCalendar) -> list[Event]:
     """Periods end; before a week does, its business is done; before a month does, its results come in; and in the
     middle of a week whoever waited for somebody who said nothing is asked."""
     found = []
-    for period in (one for rhythm in Rhythm for one in periods_of(year, rhythm, policy)):
+    for period in (period for rhythm in Rhythm for period in periods_of(year, rhythm, policy)):
         opens = opens_at(period, policy.reviews, calendar)
         found.append(Event(opens, "ends", period))
         if period.rhythm is Rhythm.WEEKLY:
@@ -334,4 +334,4 @@ def agenda(year: Period, policy: Policy, calendar: WorkCalendar) -> list[Event]:
             found.append(Event(late + timedelta(hours=1), "desks", period))
         elif period.rhythm is Rhythm.MONTHLY:
             found.append(Event(opens - timedelta(minutes=20), "results", period))
-    return sorted(found, key=lambda one: one.at)
+    return sorted(found, key=lambda event: event.at)

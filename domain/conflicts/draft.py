@@ -61,5 +61,5 @@ class ConflictDraft(_Draft):
         companies = [self.customer, *self.related_parties, self.end_user, self.channel]
         if self.customer:
             companies += [*self.customer.related_parties, *(CompanyDraft(name=name) for name in self.customer.aliases)]
-        typed = any(one.name or one.uscc for one in companies if one)
+        typed = any(company.name or company.uscc for company in companies if company)
         return not typed and not (self.project and (self.project.name or self.project.tender_number))

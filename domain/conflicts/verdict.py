@@ -52,8 +52,10 @@ class Verdict(Wire):
     @classmethod
     def closest(cls, verdicts: Iterable[Verdict]) -> Self:
         """The closest of several, with every reason of all of them, each once."""
-        found = sorted((one for one in verdicts if one.found), key=lambda one: (one.level.rank, -one.score))
+        found = sorted(
+            (verdict for verdict in verdicts if verdict.found), key=lambda verdict: (verdict.level.rank, -verdict.score)
+        )
         if not found:
             return cls()
-        reasons = {(r.key, *sorted(r.params.items())): r for one in found for r in one.reasons}
+        reasons = {(r.key, *sorted(r.params.items())): r for verdict in found for r in verdict.reasons}
         return cls(level=found[0].level, score=found[0].score, reasons=tuple(reasons.values()))

@@ -76,7 +76,7 @@ def as_at(moment: datetime, now: ProjectNow, submitted: Terms, updates: Sequence
     first first. What no update has changed since is as it is now."""
     then: dict[str, Any] = {}
     for name in Terms.model_fields:
-        said = [(one.at, value) for one in updates if (value := getattr(one, name)) is not None]
+        said = [(update.at, value) for update in updates if (value := getattr(update, name)) is not None]
         if any(at >= moment for at, _ in said):
             before = [value for at, value in said if at < moment]
             then[name] = before[-1] if before else getattr(submitted, name)
@@ -110,19 +110,19 @@ def make_digest(
     """
     end = week[1]
     rows = []
-    for one in projects:
-        last = max(last_updates.get(one.id, one.number_issued_at), one.number_issued_at)
-        over = one.stage.ended and one.stage_since < end
+    for project in projects:
+        last = max(last_updates.get(project.id, project.number_issued_at), project.number_issued_at)
+        over = project.stage.ended and project.stage_since < end
         rows.append(
             DigestRow(
-                **_whose(one.salesperson, one.department, organisation),
-                **_project(one),
-                credits=credits_of(one, organisation),
-                status=one.stage.status if over else ProjectStatus.ACTIVE,
-                updates=tuple(updates.get(one.id, ())),
+                **_whose(project.salesperson, project.department, organisation),
+                **_project(project),
+                credits=credits_of(project, organisation),
+                status=project.stage.status if over else ProjectStatus.ACTIVE,
+                updates=tuple(updates.get(project.id, ())),
                 last_update_at=last,
                 silent_days=(end - last) // timedelta(days=1),
-                new=one.number_issued_at >= week[0],
+                new=project.number_issued_at >= week[0],
             )
         )
     rows.sort(key=lambda row: (not row.silent, -row.silent_days if row.silent else 0, row.number))
@@ -146,20 +146,20 @@ def make_forecast(
     """U9: every approved project that was open `as_of` the end of the period, those approved `since`, marked, and
     what has changed since the forecast before. `gone`: those of the forecast before that are in neither."""
     known, later = tuple(projects), tuple(since)
-    approved_since = {one.id for one in later}
+    approved_since = {project.id for project in later}
     known = (*known, *later)
     rows = [
         ForecastRow(
-            **_whose(one.salesperson, one.department, organisation),
-            **_project(one),
-            probability=reviews.probability[one.sales_stage],
-            approved_since=one.id in approved_since,
+            **_whose(project.salesperson, project.department, organisation),
+            **_project(project),
+            probability=reviews.probability[project.sales_stage],
+            approved_since=project.id in approved_since,
         )
-        for one in known
+        for project in known
     ]
     rows = [
-        row.model_copy(update={"credits": credits_of(one, organisation, row.weighted)})
-        for one, row in zip(known, rows, strict=True)
+        row.model_copy(update={"credits": credits_of(project, organisation, row.weighted)})
+        for project, row in zip(known, rows, strict=True)
     ]
     rows.sort(key=lambda row: (row.expected_signing, row.number))
     return SalesForecast(
@@ -173,15 +173,15 @@ def make_forecast(
     )
 
 
-def credits_of(one: ProjectNow, organisation: Organisation, weighted: Decimal | None = None) -> tuple[Credit, ...]:
+def credits_of(project: ProjectNow, organisation: Organisation, weighted: Decimal | None = None) -> tuple[Credit, ...]:
     """D3: who is credited with which part of a project's amount."""
-    shares = shares_of(one.agreement, one.salesperson)
+    shares = shares_of(project.agreement, project.salesperson)
     return credits_for(
         shares,
-        one.amount,
+        project.amount,
         organisation,
-        department=one.department,
-        responsible=one.salesperson,
+        department=project.department,
+        responsible=project.salesperson,
         weighted=weighted,
     )
 
@@ -224,8 +224,8 @@ def _changes_of(old: ForecastRow, row: ForecastRow) -> list[ChangeRow]:
         found += [_all_of(old, Change.SPLIT, -1, **words), _all_of(row, Change.SPLIT, 1, **words)]
     elif old.amount != row.amount:
         more = [
-            one.model_copy(update={"amount": one.amount - before.amount, "weighted": None})
-            for before, one in zip(old.credited, row.credited, strict=True)
+            credit.model_copy(update={"amount": credit.amount - before.amount, "weighted": None})
+            for before, credit in zip(old.credited, row.credited, strict=True)
         ]
         amounts = {"before": str(old.amount), "after": str(row.amount)}
         found.append(_change(row, Change.AMOUNT, row.amount - old.amount, more, **amounts))
@@ -238,12 +238,12 @@ def _changes_of(old: ForecastRow, row: ForecastRow) -> list[ChangeRow]:
 
 
 def _shares(row: ForecastRow) -> list[tuple[str, str | None, Decimal | None]]:
-    return [(one.person, one.department, one.percent) for one in row.credited]
+    return [(credit.person, credit.department, credit.percent) for credit in row.credited]
 
 
 def _all_of(row: ForecastRow, change: Change, sign: int, *, before: str = "", after: str = "") -> ChangeRow:
     """The whole amount comes (1) or goes (-1), or stays where it is (0); so do its parts."""
-    credits = [one.model_copy(update={"amount": sign * one.amount, "weighted": None}) for one in row.credited]
+    credits = [credit.model_copy(update={"amount": sign * credit.amount, "weighted": None}) for credit in row.credited]
     return _change(row, change, sign * row.amount, credits, before=before, after=after)
 
 
@@ -292,18 +292,18 @@ def _whose(person: str, department: str | None, organisation: Organisation) -> _
     }
 
 
-def _project(one: ProjectNow) -> dict[str, Any]:
+def _project(project: ProjectNow) -> dict[str, Any]:
     return {
-        "project": one.id,
-        **one.model_dump(include={"number", "name", "customer", "sales_stage", "amount", "expected_signing"}),
+        "project": project.id,
+        **project.model_dump(include={"number", "name", "customer", "sales_stage", "amount", "expected_signing"}),
     }
 
 
 def _missed(missed: Iterable[Missed], organisation: Organisation) -> tuple[MissedStep, ...]:
     steps = [
         MissedStep(
-            **_whose(one.person, one.department, organisation), task=one.task, review=one.review, period=one.period
+            **_whose(step.person, step.department, organisation), task=step.task, review=step.review, period=step.period
         )
-        for one in missed
+        for step in missed
     ]
     return tuple(sorted(steps, key=lambda step: (step.period, step.task, step.department or "", step.salesperson)))

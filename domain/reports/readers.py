@@ -40,7 +40,7 @@ def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> 
             )
         case ReportKind.ACCOUNTS if to_management(rhythm):
             people = {person.id: None for role in MANAGEMENT for person in organisation.holders(role)}
-            return tuple(Reader(person=one, scope=Scope(person=one, everything=True)) for one in people)
+            return tuple(Reader(person=person, scope=Scope(person=person, everything=True)) for person in people)
         case _:
             return ()
 

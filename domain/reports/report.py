@@ -91,7 +91,7 @@ class CreditedRow(Row):
     @property
     def divided(self) -> bool:
         """Whether anybody but the responsible salesperson has a part."""
-        return any(one.person != self.salesperson for one in self.credits)
+        return any(credit.person != self.salesperson for credit in self.credits)
 
 
 class Said(Wire):
@@ -160,7 +160,7 @@ class ForecastRow(CreditedRow):
     def credited(self) -> tuple[Credit, ...]:
         if self.credits:
             return self.credits
-        return tuple(one.model_copy(update={"weighted": self.weighted}) for one in super().credited)
+        return tuple(credit.model_copy(update={"weighted": self.weighted}) for credit in super().credited)
 
     @property
     def weighted(self) -> Decimal:
@@ -326,11 +326,11 @@ def credited_to(rows: Iterable[CreditedRow], scope: Scope, department: str | Non
     """D3: what of these rows' amounts is credited to the people whose part of a report it is."""
     return sum(
         (
-            one.amount
+            credit.amount
             for row in rows
-            for one in row.credited
-            if scope.covers(applicant=one.person, department=one.department, involved=False)
-            and department in (None, one.department)
+            for credit in row.credited
+            if scope.covers(applicant=credit.person, department=credit.department, involved=False)
+            and department in (None, credit.department)
         ),
         ZERO,
     )
@@ -355,7 +355,7 @@ def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> 
             row
             for row in rows
             if covers(row.salesperson, row.department)
-            or any(covers(one.person, one.department) for one in row.credited)
+            or any(covers(credit.person, credit.department) for credit in row.credited)
         )
 
     part: dict[str, object] = {"missed": seen(report.missed)}
@@ -367,6 +367,8 @@ def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> 
         case AccountStatistics():
             rows = seen(report.rows)
             accounts, contracts = {row.account for row in rows}, set(shared(report.contracts))
-            theirs = tuple(one for one in report.contracts if one.account in accounts or one in contracts)
+            theirs = tuple(
+                contract for contract in report.contracts if contract.account in accounts or contract in contracts
+            )
             part |= {"rows": rows, "contracts": theirs}
     return cast(AnyReport, report.model_copy(update=part))

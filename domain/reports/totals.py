@@ -173,12 +173,12 @@ class _Named(NamedTuple):
     name: str
 
 
-def _person_of(one: Row | Credit) -> _Named:
-    return _Named(one.salesperson, one.salesperson_name) if isinstance(one, Row) else _Named(one.person, one.name)
+def _person_of(item: Row | Credit) -> _Named:
+    return _Named(item.salesperson, item.salesperson_name) if isinstance(item, Row) else _Named(item.person, item.name)
 
 
-def _department_of(one: Row | Credit) -> _Named:
-    return _Named(one.department or "", one.department_name)
+def _department_of(item: Row | Credit) -> _Named:
+    return _Named(item.department or "", item.department_name)
 
 
 class _Part(NamedTuple, Generic[C]):
@@ -190,7 +190,7 @@ class _Part(NamedTuple, Generic[C]):
 
     @property
     def credited(self) -> Decimal:
-        return _sum(one.amount for one in self.credits)
+        return _sum(credit.amount for credit in self.credits)
 
 
 def _parts(rows: Iterable[C], whose: Callable[[Row | Credit], _Named]) -> list[tuple[str, _Part[C]]]:
@@ -209,7 +209,7 @@ def _credited_forecast(
 ) -> tuple[Group[ForecastTotals], ...]:
     found = []
     for key, part in _parts(rows, whose):
-        weighted = _sum(one.weighted or ZERO for one in part.credits)
+        weighted = _sum(credit.weighted or ZERO for credit in part.credits)
         totals = ForecastTotals(projects=len(part.rows), amount=part.credited, weighted=weighted)
         found.append(Group(key=key, name=part.name, totals=totals))
     return tuple(found)
@@ -233,7 +233,7 @@ def _groups(
     parts: dict[str, list[R]] = {}
     for row in rows:
         parts.setdefault(key(row), []).append(row)
-    return tuple(Group(key=one, name=name(part[0]), totals=totals(part)) for one, part in sorted(parts.items()))
+    return tuple(Group(key=key, name=name(part[0]), totals=totals(part)) for key, part in sorted(parts.items()))
 
 
 def _sum(amounts: Iterable[Decimal]) -> Decimal:

@@ -183,8 +183,10 @@ def a_delegate(tale: Tale) -> None:
     late = case.link("li.ming")
     case.by_link("liu.yang", "approve", "代李明审阅")
     case.mails(decided_for_you=("li.ming",))
-    decided = [one for one in case.seen()["decisions"] if one["kind"] == "vp_review"]
-    on_record = [(one["person"]["id"], one["on_behalf_of"]["id"], one["capacity"]) for one in decided]
+    decided = [decision for decision in case.seen()["decisions"] if decision["kind"] == "vp_review"]
+    on_record = [
+        (decision["person"]["id"], decision["on_behalf_of"]["id"], decision["capacity"]) for decision in decided
+    ]
     tale.holds(on_record == [("liu.yang", "li.ming", "delegate")], "delegate.on_behalf")
     tale.holds(late.answer("reject", "我不同意").status == 409, "delegate.first_counts")
     case.by_link("wang.fang", "approve")
@@ -249,9 +251,9 @@ def silence(tale: Tale) -> None:
     case.by_link(GENERAL_MANAGER, "approve", "代李明决定")
     case.reaches("active")
     stood_in = [
-        (one["person"]["id"], one["on_behalf_of"]["id"], one["capacity"])
-        for one in case.seen()["decisions"]
-        if one["on_behalf_of"]
+        (decision["person"]["id"], decision["on_behalf_of"]["id"], decision["capacity"])
+        for decision in case.seen()["decisions"]
+        if decision["on_behalf_of"]
     ]
     tale.holds(stood_in == [(GENERAL_MANAGER, "li.ming", "stand_in")], "silence.on_record")
     case.mails(decided_for_you=("li.ming",), activated=("guo.tao", "david.brown", *VPS, COMMERCE_MANAGER))
@@ -311,7 +313,8 @@ def organisation_text(language: str) -> str:
         return text
     head, *people = text.split("[[person]]\n")
     people = [
-        one if "\nlanguage" in one else one.replace("\nroles", f'\nlanguage = "{language}"\nroles') for one in people
+        person if "\nlanguage" in person else person.replace("\nroles", f'\nlanguage = "{language}"\nroles')
+        for person in people
     ]
     return "[[person]]\n".join([head, *people])
 

@@ -43,5 +43,5 @@ def who_else_is_registered(tale: Tale) -> None:
 
 def _registered_for(case: Case, earlier: Case) -> dict[str, Any]:
     """What commerce is shown of `earlier` beside `case`; nothing of it when it was not found."""
-    findings = [one for item in case.seen(CLERK)["evidence"] for one in item["findings"]]
-    return next((one for one in findings if one["subject_id"] == earlier.id), {})
+    findings = [finding for item in case.seen(CLERK)["evidence"] for finding in item["findings"]]
+    return next((finding for finding in findings if finding["subject_id"] == earlier.id), {})

@@ -79,7 +79,9 @@ class ProjectCase(Case):
 
     def silent_until(self, what: str) -> None:
         """U2–U4: a minute before, nothing has happened; a minute after, it has."""
-        moment = datetime.fromisoformat(next(one["at"] for one in self.seen()["next_events"] if one["what"] == what))
+        moment = datetime.fromisoformat(
+            next(event["at"] for event in self.seen()["next_events"] if event["what"] == what)
+        )
         before = len(self.record())
         self.passes_time(moment - A_MINUTE - self.now())
         quiet = len(self.record()) == before

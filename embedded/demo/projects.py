@@ -120,7 +120,11 @@ def _the_meeting(tale: Tale, later: ProjectCase, first: ProjectCase, sides: tupl
     later.decides(COMMERCE_MANAGER, "called", fields=meeting, at=shown, place=place)
     invited = later.mails(meeting_called=people, task=(NORTH_VP,))
     calendars = [mail.calendar for mail in invited if mail.calendar]
-    right = [one for one in calendars if "METHOD:REQUEST" in one and place in one and "BEGIN:VEVENT" in one]
+    right = [
+        invitation
+        for invitation in calendars
+        if "METHOD:REQUEST" in invitation and place in invitation and "BEGIN:VEVENT" in invitation
+    ]
     tale.holds(len(right) == len(people), "conflict.invitation", count=len(people))
     split = _split({"zhou.min": "30", "xu.jing": "70"})
     outcome = {"responsible": "xu.jing", "split": split, "summary": "由徐静负责，周敏配合投标"}
@@ -209,7 +213,7 @@ PROJECT_CHAPTERS: dict[str, Callable[[Tale], None]] = {
 def _account(tale: Tale, salesperson: str) -> str:
     """The customer that an earlier chapter made a Named Account of `salesperson`."""
     items = tale.portal.call(salesperson, "GET", "/accounts").json["items"]
-    mine = [one["name"] for one in items if one["salesperson"]["id"] == salesperson]
+    mine = [item["name"] for item in items if item["salesperson"]["id"] == salesperson]
     if not mine:
         raise Broken(f"{salesperson}: 0 accounts")
     return str(mine[0])

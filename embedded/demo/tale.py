@@ -47,7 +47,7 @@ class Tale:
         self.policy = load_policy()
         self.zone: ZoneInfo = self.policy.zone
         self.calendar = WorkCalendar(region=self.policy.calendar_region, time_zone=self.policy.time_zone)
-        self.names = {one["id"]: one["name"] for one in self.web.request("GET", "/dev/people").json}
+        self.names = {person["id"]: person["name"] for person in self.web.request("GET", "/dev/people").json}
 
     def words(self, key: str, /, **values: object) -> str:
         return self.texts.text(f"demo.{key}", **values)
@@ -73,7 +73,7 @@ class Tale:
         self.note(f"✓ {words}" if held else f"✗ {self.words('not_held')}{words}")
 
     def people(self, ids: list[str]) -> str:
-        return self.texts.join([self.names.get(one, one) for one in ids])
+        return self.texts.join([self.names.get(person_id, person_id) for person_id in ids])
 
     def command(self, *words: str) -> tuple[int, str]:
         """An operator's command: told, run, its first line of output told."""
@@ -178,7 +178,9 @@ class Case:
         return self.portal.stage(GENERAL_MANAGER, self.id, stage)
 
     def decisions(self) -> list[tuple[str, str, str]]:
-        return [(one["kind"], one["person"]["id"], one["choice"]) for one in self.seen()["decisions"]]
+        return [
+            (decision["kind"], decision["person"]["id"], decision["choice"]) for decision in self.seen()["decisions"]
+        ]
 
     def dossier(self) -> Any:
         return self.portal.call(GENERAL_MANAGER, "GET", f"/{self.process}s/{self.id}/dossier").json
@@ -206,7 +208,7 @@ class Case:
             came = [(mail["to"]["id"], mail["kind"]) for mail in queued if mail["sent_at"]]
         self._told += len(came)
         received: list[tuple[str, Mail]] = []
-        for person in dict.fromkeys(one for one, _ in came):
+        for person in dict.fromkeys(person for person, _ in came):
             before = self._arrived[person]
             fresh = self.tale.mailbox.mails(person, self.id)[before:]
             self._arrived[person] += len(fresh)

@@ -138,9 +138,9 @@ def _latin_words(folded: str) -> list[str]:
     return words[:40]
 
 
-def is_group(one: Anatomy) -> bool:
+def is_group(name: Anatomy) -> bool:
     """Whether the name says that it is a group or a holding."""
-    return any(word in one.text for word in GROUP_WORDS)
+    return any(word in name.text for word in GROUP_WORDS)
 
 
 def _word_starts(core: str, brand: int, trade: int) -> frozenset[int]:

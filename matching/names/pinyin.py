@@ -58,9 +58,9 @@ def latin_words(name: Anatomy) -> Iterator[str]:
             yield first + second
 
 
-def spelled(one: Anatomy, other: Anatomy) -> Spelled | None:
+def spelled(left: Anatomy, right: Anatomy) -> Spelled | None:
     """The brand of one of the two in pinyin, where the other is written in Latin letters and has it as a word."""
-    for latin, chinese in ((one, other), (other, one)):
+    for latin, chinese in ((left, right), (right, left)):
         if latin.latin and not any(map(is_han, latin.text)):
             words = set(latin_words(latin))
             if met := next((brand for brand in spellings(chinese) if brand.word in words), None):

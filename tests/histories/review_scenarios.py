@@ -108,8 +108,8 @@ async def year_done(ground: YearGround) -> WorkflowHistory:
     first, *others = await ground.tasks(year.id, TaskKind.ANNUAL_REVIEW)
     (account,) = first.choices[0].fields[0].options
     await ground.answers(first, {account: {"decision": "revoke", "reason": "no contract"}})
-    for one in others:
-        await ground.answers(one)
+    for task in others:
+        await ground.answers(task)
     return await ended(ground, review_workflow_id(year.id))
 
 

@@ -46,7 +46,7 @@ def customer(name: str) -> dict[str, Any]:
 
 
 def findings(application: Any, kind: str) -> list[dict[str, Any]]:
-    (item,) = [one for one in application["evidence"] if one["kind"] == kind]
+    (item,) = [item for item in application["evidence"] if item["kind"] == kind]
     found: list[dict[str, Any]] = item["findings"]
     return found
 
@@ -75,7 +75,7 @@ def test_n3_n14_an_application_under_an_abbreviation_is_stopped_for_a_look_with_
 ) -> None:
     """N3, N14, A5, X4: 中石油 against 中国石油天然气集团有限公司: on the page, in the mail, in the API."""
     second = Journey(stack, "xu.jing", new_form("中石油"))
-    found = [one for one in findings(evidence_of(second), "accounts") if one["subject_id"] == petroleum.id]
+    found = [finding for finding in findings(evidence_of(second), "accounts") if finding["subject_id"] == petroleum.id]
     assert found, "the account is found"
     assert found[0]["level"] in ("same", "related", "look")
     assert found[0]["name"] == PETROLEUM
@@ -87,7 +87,7 @@ def test_n3_n14_an_application_under_an_abbreviation_is_stopped_for_a_look_with_
     mail = stack.mailbox.wait(CLERK, second.id, PETROLEUM)
     assert words in mail.text
     english = stack.portal.call("anna.miller", "GET", f"/applications/{second.id}").json
-    (theirs,) = [one for one in findings(english, "accounts") if one["subject_id"] == petroleum.id]
+    (theirs,) = [finding for finding in findings(english, "accounts") if finding["subject_id"] == petroleum.id]
     assert theirs["because"]
     assert theirs["because"] != found[0]["because"]
 
@@ -103,7 +103,7 @@ def test_p3_p4_a_project_for_the_same_end_user_through_another_channel_is_found(
     ).to_clerk()
     task = stack_task(second, CLERK)
     seen = stack.portal.call(CLERK, "GET", f"/tasks/{task['id']}").json
-    (match,) = [one for one in seen["project"]["matches"] if one["subject_id"] == first.id]
+    (match,) = [match for match in seen["project"]["matches"] if match["subject_id"] == first.id]
     assert match["earlier"]
     assert match["level"] in ("same", "related")
     assert any("最终用户相同" in words for words in match["because"])
@@ -119,17 +119,17 @@ def test_n3_two_unrelated_companies_with_near_names_pass_without_a_wolf(stack: S
     second = Journey(stack, "xu.jing", new_form("南京银行股份有限公司"))
     assert "conflicts" not in second.submitted.json or second.submitted.json["conflicts"] == []
     shown = evidence_of(second)
-    names = [one["name"] for kind in ("accounts", "applications", "projects") for one in findings(shown, kind)]
+    names = [finding["name"] for kind in ("accounts", "applications", "projects") for finding in findings(shown, kind)]
     assert "北京银行股份有限公司" not in names
     answer = check(stack, CLERK, customer=customer("南京银行"))
-    assert "北京银行股份有限公司" not in [one["name"] for one in answer["matches"]]
+    assert "北京银行股份有限公司" not in [match["name"] for match in answer["matches"]]
 
 
 def test_p10_a_shelved_project_takes_no_part_from_the_moment_of_shelving(stack: Stack) -> None:
     """P10, U8: what ends a project takes it out at once, for the dry run and for a new registration alike."""
     first = ProjectJourney(stack, "yang.fan").active()
     name = first.form["customer"]["name"]
-    assert [one["id"] for one in check(stack, CLERK, customer=customer(name))["matches"]] == [first.id]
+    assert [match["id"] for match in check(stack, CLERK, customer=customer(name))["matches"]] == [first.id]
     assert first.say("loss", {"reason": "价格"}).status == 200
     first.reaches("ended")
     assert check(stack, CLERK, customer=customer(name))["matches"] == []
@@ -165,7 +165,10 @@ def test_x2_what_the_asker_may_not_see_is_masked(stack: Stack) -> None:
     noted = stack.query(
         "SELECT person, through FROM reading WHERE subject_id = $1 AND subject_type = 'account' ORDER BY id", account.id
     )
-    assert {(one["person"], one["through"]) for one in noted} >= {("yang.fan", "check"), ("he.xin", "check, masked")}
+    assert {(reading["person"], reading["through"]) for reading in noted} >= {
+        ("yang.fan", "check"),
+        ("he.xin", "check, masked"),
+    }
 
 
 def test_x2_what_somebody_else_has_declared_is_not_told_with_ones_own(stack: Stack) -> None:
@@ -177,7 +180,7 @@ def test_x2_what_somebody_else_has_declared_is_not_told_with_ones_own(stack: Sta
     own = ProjectJourney(stack, "he.xin", new_project(member))
     for person, told in (("he.xin", False), (CLERK, True)):
         answer = check(stack, person, customer=customer(group))
-        (match,) = [one for one in answer["matches"] if one["id"] == own.id]
+        (match,) = [match for match in answer["matches"] if match["id"] == own.id]
         assert match["level"] == "look"
         assert any(group in words for words in match["because"]) is told
 
@@ -187,12 +190,12 @@ def test_x2_the_later_applicant_is_told_and_nothing_of_whose_it_is(stack: Stack)
     first = Journey(stack, "yang.fan").activate()
     second = Journey(stack, "he.xin", new_form(first.customer))
     told = second.submitted.json
-    assert [one["kind"] for one in told["conflicts"]] == ["account"]
+    assert [conflict["kind"] for conflict in told["conflicts"]] == ["account"]
     mail = stack.mailbox.wait("he.xin", second.id, "N14")
     second.reaches("commerce_check")
     seen = stack.portal.call("he.xin", "GET", f"/applications/{second.id}")
     assert seen.json["evidence"] == []
-    assert [(one["kind"], one["message"]) for one in seen.json["conflicts"]] == [("account", MASK)]
+    assert [(conflict["kind"], conflict["message"]) for conflict in seen.json["conflicts"]] == [("account", MASK)]
     for text in (mail.text, mail.html, seen.text, second.submitted.text):
         assert "杨帆" not in text
         assert first.id not in text
@@ -239,11 +242,11 @@ def test_names_made_to_hurt_reach_commerce_and_find_themselves(stack: Stack) -> 
     """N3: whatever somebody calls a customer, the process goes on, and a name always matches itself."""
     first = [Journey(stack, "yang.fan", new_form(name)) for name in HURTING]
     second = [Journey(stack, "he.xin", new_form(name)) for name in HURTING]
-    for one, other in zip(first, second, strict=True):
-        found = findings(evidence_of(other), "applications")
-        assert one.id in [finding["subject_id"] for finding in found], one.customer
-        assert stack.portal.withdraw("yang.fan", one.id, "测试").status == 200
-        assert stack.portal.withdraw("he.xin", other.id, "测试").status == 200
+    for left, right in zip(first, second, strict=True):
+        found = findings(evidence_of(right), "applications")
+        assert left.id in [finding["subject_id"] for finding in found], left.customer
+        assert stack.portal.withdraw("yang.fan", left.id, "测试").status == 200
+        assert stack.portal.withdraw("he.xin", right.id, "测试").status == 200
 
 
 UNREADABLE = {"\u202e司公限有岭云\u202c": "U+202E", "\u3164\u1160\ufe0f": "文字或数字", "（）——": "文字或数字"}
@@ -266,8 +269,10 @@ def test_n1_n14_a_name_nobody_can_read_is_refused_at_every_door_beside_all_other
         ):
             got = stack.portal.call("yang.fan", "POST", path, body)
             assert (got.status, got.json["code"]) == (422, "fields_wrong"), got.text
-            assert {one["field"] for one in got.json["errors"]} == fields
-            assert words in next(one["message"] for one in got.json["errors"] if one["field"].endswith("name"))
+            assert {problem["field"] for problem in got.json["errors"]} == fields
+            assert words in next(
+                problem["message"] for problem in got.json["errors"] if problem["field"].endswith("name")
+            )
     assert stack.portal.withdraw("yang.fan", story.id, "测试").status == 200
 
 
@@ -278,7 +283,7 @@ def test_n14_names_nobody_can_tell_apart_are_one_customer_and_the_clerk_is_told(
     first = Journey(stack, "yang.fan", new_form(name))
     second = Journey(stack, "he.xin", new_form(odd))
     assert second.submitted.json["conflicts"], "N14: told at submission"
-    assert first.id in [one["subject_id"] for one in findings(evidence_of(second), "applications")]
+    assert first.id in [finding["subject_id"] for finding in findings(evidence_of(second), "applications")]
     (told,) = evidence_of(second)["unusual_names"]
     assert told["name"] == odd
     assert "U+034F COMBINING GRAPHEME JOINER" in told["characters"]
@@ -286,8 +291,8 @@ def test_n14_names_nobody_can_tell_apart_are_one_customer_and_the_clerk_is_told(
     assert "U+034F" in page.words
     looked = check(stack, "yang.fan", customer=customer(odd))
     assert (looked["verdict"], looked["unusual_names"][0]["name"]) == ("same", odd)
-    for person, one in (("yang.fan", first), ("he.xin", second)):
-        assert stack.portal.withdraw(person, one.id, "测试").status == 200
+    for person, application in (("yang.fan", first), ("he.xin", second)):
+        assert stack.portal.withdraw(person, application.id, "测试").status == 200
 
 
 def test_a_name_of_ten_thousand_characters_is_refused_clearly(stack: Stack) -> None:
@@ -295,10 +300,10 @@ def test_a_name_of_ten_thousand_characters_is_refused_clearly(stack: Stack) -> N
     draft = {"customer": {"name": long}, "end_user": {"name": long}, "project": {"name": long}}
     got = stack.portal.call("yang.fan", "POST", CHECK, draft)
     assert got.status == 422
-    assert {one["field"] for one in got.json["errors"]} == {"customer.name", "end_user.name", "project.name"}
+    assert {problem["field"] for problem in got.json["errors"]} == {"customer.name", "end_user.name", "project.name"}
     wrong = {"customer": {"name": "云岭", "uscc": "91310115MA0000001X"}, "project": {"name": "x", "amount": "-1"}}
     got = stack.portal.call("yang.fan", "POST", CHECK, wrong)
-    assert {one["field"] for one in got.json["errors"]} == {"customer.uscc", "project.amount"}
+    assert {problem["field"] for problem in got.json["errors"]} == {"customer.uscc", "project.amount"}
 
 
 def test_who_may_ask(stack: Stack) -> None:
@@ -386,7 +391,7 @@ def test_p4_what_the_clerk_says_of_a_registration_goes_with_it_by_the_api(stack:
     first = ProjectJourney(stack, "yang.fan", new_project(name)).active()
     second = ProjectJourney(stack, "ma.chao", new_project(name)).to_clerk()
     task = stack_task(second, CLERK)
-    fields = {one["name"]: one for choice in task["choices"] for one in choice["fields"]}
+    fields = {field["name"]: field for choice in task["choices"] for field in choice["fields"]}
     assert fields["matches"]["kind"] == "rulings"
     assert fields["matches"]["options"] == [first.id]
     rows = [{"id": first.id, "ruling": "cleared", "reason": "两个机房"}]
@@ -408,7 +413,7 @@ def test_p4_what_the_clerk_says_of_a_registration_goes_with_it_by_the_api(stack:
     # The newest dry run says so as well, and does not count it.
     again = new_project(name, name=second.form["name"])
     answer = check(stack, CLERK, customer=again["customer"], project=again)
-    ruled = {one["id"]: one["ruled"] for one in answer["matches"]}
+    ruled = {match["id"]: match["ruled"] for match in answer["matches"]}
     assert set(ruled) == {first.id, second.id}
 
 
@@ -420,7 +425,9 @@ def test_n3_x1_a_name_that_a_clerk_finds_to_be_one_company_is_learned_and_taken_
 
     def met() -> Any:
         (match,) = [
-            one for one in check(stack, CLERK, customer=customer("中石油"))["matches"] if one["id"] == petroleum.id
+            match
+            for match in check(stack, CLERK, customer=customer("中石油"))["matches"]
+            if match["id"] == petroleum.id
         ]
         return match
 

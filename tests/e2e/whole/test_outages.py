@@ -154,7 +154,7 @@ def test_x3_neither_an_unknown_key_nor_a_flood_of_forged_signals_stops_a_process
         client = await Client.connect(stack.environment["TEMPORAL_ADDRESS"])
         handle = client.get_workflow_handle(f"application-{story.id}")
         for start in range(0, len(messages), 50):
-            await asyncio.gather(*(handle.signal("answer_task", one) for one in messages[start : start + 50]))
+            await asyncio.gather(*(handle.signal("answer_task", message) for message in messages[start : start + 50]))
 
     asyncio.run(sends([RawValue(unknown)]))
     until("the unreadable signal on record", lambda: "statement_unsealed" in story.event_names())

@@ -50,7 +50,7 @@ def hear(story: ProjectJourney, duration: str, kind: str = "", *people: str) -> 
 
 def ahead(story: ProjectJourney) -> dict[str, datetime]:
     """What comes by itself, and when."""
-    return {one["what"]: datetime.fromisoformat(one["at"]) for one in story.seen_by(SELLER)["next_events"]}
+    return {event["what"]: datetime.fromisoformat(event["at"]) for event in story.seen_by(SELLER)["next_events"]}
 
 
 def moments(story: ProjectJourney, event: str) -> list[datetime]:
@@ -61,7 +61,7 @@ def suspects(story: ProjectJourney) -> list[str]:
     """What the clerk may suspect a conflict with (P4, P10)."""
     task = story.portal.open_task(CLERK, story.id)
     fields = [field for choice in task["choices"] for field in choice["fields"] if field["name"] == "suspects"]
-    return [one for field in fields for one in field["options"]]
+    return [option for field in fields for option in field["options"]]
 
 
 def check(story: ProjectJourney, number: str) -> Any:
@@ -71,7 +71,7 @@ def check(story: ProjectJourney, number: str) -> Any:
 def counted(story: ProjectJourney) -> list[str]:
     """P10: what the conflict detection finds at this moment for the customer of a project."""
     draft = {"customer": {"name": story.form["customer"]["name"]}}
-    return [one["id"] for one in story.portal.call(CLERK, "POST", "/conflicts/check", draft).json["matches"]]
+    return [match["id"] for match in story.portal.call(CLERK, "POST", "/conflicts/check", draft).json["matches"]]
 
 
 def test_u2_u3_u4_u6_three_months_of_silence_shelve_a_project_and_commerce_lets_it_begin_anew(rehearsal: Stack) -> None:
@@ -157,7 +157,7 @@ def test_u1_a_project_rehearsed_over_months_of_weekly_updates_keeps_the_right_ti
         got = story.say("updates", NEWS | {"progress": f"第 {week} 周"})
         assert (got.status, got.json["number"]) == (200, week), got.text
     began = moments(story, "project_approved")[0]
-    updated = [datetime.fromisoformat(one["said_at"]) for one in story.seen_by(SELLER)["updates"]]
+    updated = [datetime.fromisoformat(update["said_at"]) for update in story.seen_by(SELLER)["updates"]]
     assert len(updated) == weeks
     recorded = moments(story, "project_updated")
     assert [abs(at - began - timedelta(weeks=n)) < A_MINUTE for n, at in enumerate(recorded, 1)] == [True] * weeks
@@ -173,7 +173,7 @@ def test_u10_p10_n14_what_stands_still_is_warned_of_and_ends_in_nobodys_way(rehe
     held.answer(CLERK, "clear")
     held.answer(EAST_VP, "hold", "预算来源不清")
     seen = held.reaches("held")
-    (end,) = [one for one in seen["next_events"] if one["what"] == "shelved_unless_answered"]
+    (end,) = [event for event in seen["next_events"] if event["what"] == "shelved_unless_answered"]
     assert end["rule"] == "U10"
     returned = Journey(rehearsal, SELLER)
     returned.commerce("return", "补充联系人")

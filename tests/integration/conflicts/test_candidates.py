@@ -40,7 +40,10 @@ async def register(connection: AsyncConnection, subject_id: str, *names: str, li
 
 async def found(connection: AsyncConnection, name: str, **more: Any) -> list[str]:
     asked = keyed([Party(name=name)])
-    return [one.name for one in await candidates.candidates(connection, ["account"], asked, **{"but": ""} | more)]
+    return [
+        candidate.name
+        for candidate in await candidates.candidates(connection, ["account"], asked, **{"but": ""} | more)
+    ]
 
 
 @pytest.mark.parametrize(

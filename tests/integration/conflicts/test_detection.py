@@ -26,7 +26,7 @@ async def found(engine: AsyncEngine, asked: str, *registered: str) -> dict[str, 
             await applications.set_parties(connection, "account", name, parties, since=NOW, live=True)
         draft = ConflictDraft.model_validate({"customer": {"name": asked}})
         matches = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=load_policy().matching)
-    return {one.name: one for one in matches}
+    return {match.name: match for match in matches}
 
 
 async def test_n3_a_short_name_that_fits_one_registered_company_is_that_company(engine: AsyncEngine) -> None:

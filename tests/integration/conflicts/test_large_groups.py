@@ -57,7 +57,7 @@ async def test_p4_what_a_budget_leaves_out_is_kept_and_the_very_names_are_found_
     mine = await ground.registered("mine", FAN, of_group(*BRANCHES), NOW + timedelta(days=1))
     await mine.routes()
     async with engine.connect() as connection:
-        found = {one.subject_id: one for one in await projects.matches_of(connection, "mine", 1)}
+        found = {match.subject_id: match for match in await projects.matches_of(connection, "mine", 1)}
         left_out = await projects.not_compared(connection, "mine", 1)
     assert found.keys() == {"near", "exact"}
     assert found["exact"].declared
@@ -99,7 +99,7 @@ async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
             related = [{"name": name} for name in asked[1:]]
             draft = ConflictDraft.model_validate({"customer": {"name": asked[0], "related_parties": related}})
             found = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=bounds)
-            return {one.subject_id: (one.verdict.level, one.verdict.score) for one in found}
+            return {match.subject_id: (match.verdict.level, match.verdict.score) for match in found}
 
         whole = await looked(*names)
         assert whole.keys() == {f"{twice}{number}" for twice in "ab" for number in range(4)}

@@ -73,7 +73,7 @@ async def test_a_database_in_use_is_left_alone(file: Path, empty_database_url: s
 
 
 def test_sizes_are_written_as_people_do() -> None:
-    assert [size_of(one) for one in ("10k", "1M", " 250 ")] == [10_000, 1_000_000, 250]
+    assert [size_of(size) for size in ("10k", "1M", " 250 ")] == [10_000, 1_000_000, 250]
     for wrong in ("", "k", "-1", "0", "x"):
         with pytest.raises(ValueError, match="no number of names"):
             size_of(wrong)

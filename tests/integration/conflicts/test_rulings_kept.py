@@ -58,7 +58,7 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
 
 async def match(made: Registration, other: str, number: int = 1) -> Match:
     async with made.ground.engine.connect() as connection:
-        found = {one.subject_id: one for one in await projects.matches_of(connection, made.id, number)}
+        found = {match.subject_id: match for match in await projects.matches_of(connection, made.id, number)}
     return found[other]
 
 
@@ -67,7 +67,7 @@ async def looked_up(ground: ProjectGround, name: str) -> dict[str, Found]:
     draft = ConflictDraft.model_validate({"customer": {"name": name}})
     async with ground.engine.connect() as connection:
         found = await detect(connection, Asked.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
-    return {one.subject_id: one for one in found}
+    return {match.subject_id: match for match in found}
 
 
 def declaring(customer: str, related: str, **changed: Any) -> ProjectForm:
@@ -249,7 +249,7 @@ async def test_p5_what_rests_on_more_than_the_names_teaches_no_alias(ground: Pro
     await mine.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
     assert (await mine.answers(EAST_VP, AnswerChoice.CONFLICT, "同一项目")).accepted
     assert await ground.rows("SELECT * FROM learned_alias") == []
-    assert [one for (one,) in await ground.rows("SELECT DISTINCT ruling FROM ruling ORDER BY 1")] == [
+    assert [ruling for (ruling,) in await ground.rows("SELECT DISTINCT ruling FROM ruling ORDER BY 1")] == [
         "conflict",
         "suspected",
     ]

@@ -78,8 +78,8 @@ class Door:
     async def told(self, *sent: bytes) -> tuple[int, dict[str, str], bytes]:
         """The first answer to what is sent on a connection of its own."""
         reader, writer = await self.connected()
-        for one in sent:
-            writer.write(one)
+        for chunk in sent:
+            writer.write(chunk)
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
         async with asyncio.timeout(PATIENCE):
@@ -117,9 +117,9 @@ async def test_what_stays_within_the_limits_is_served(door: Door) -> None:
 
 async def test_several_requests_on_one_connection_have_a_limit_each(door: Door) -> None:
     head = b"Content-Length: 50000\r\nX: " + b"x" * 40_000 + b"\r\n"
-    one = POST + head + b"\r\n" + b"b" * 50_000
+    request = POST + head + b"\r\n" + b"b" * 50_000
     reader, writer = await door.connected()
-    writer.write(one * 4 + POST + head + LAST + b"b" * 50_000)
+    writer.write(request * 4 + POST + head + LAST + b"b" * 50_000)
     answers = await asyncio.wait_for(reader.read(), PATIENCE)
     assert answers.count(b"200 OK") == answers.count(b"[50000, ") == 5
 

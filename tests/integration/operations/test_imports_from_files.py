@@ -131,7 +131,7 @@ async def test_two_imports_of_one_organisation_at_once_make_one_version(engine: 
     done = await asyncio.gather(
         *(Imports(engine, ReferenceData(load_policy()), KEYS).organisation(COMPANY, **SINCE) for _ in range(4))
     )
-    assert sorted(one.unchanged for one in done) == [False, True, True, True]
+    assert sorted(report.unchanged for report in done) == [False, True, True, True]
     assert await recorded(engine) == ["organisation_imported"]
 
 

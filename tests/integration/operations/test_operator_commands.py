@@ -145,7 +145,7 @@ async def test_registers_and_days_off_are_imported_once(run: Run, engine: AsyncE
         ("calendar", "import", tmp_path / "2027.json", tmp_path / "2028.json"),
     ]
     said = [await run(*words) for words in commands]
-    assert [(one.code, one.err) for one in said] == [(0, "")] * 4
+    assert [(result.code, result.err) for result in said] == [(0, "")] * 4
     assert "已导入背景资料：共 5 行，新增 5" in said[1].out
     assert "已导入项目登记册：共 6 行，新增 6" in said[2].out
     assert "无法唯一对应" not in said[2].out
@@ -154,7 +154,7 @@ async def test_registers_and_days_off_are_imported_once(run: Run, engine: AsyncE
     after = await counts(engine)
     assert after == {"organisation": 1, "calendar": 1, "background": 5, "earlier_project": 6, "party": 7, "audit": 4}
     again = await asyncio.gather(*(run(*words) for words in commands))
-    assert all(one.code == 0 and "无变化" in one.out for one in again)
+    assert all(result.code == 0 and "无变化" in result.out for result in again)
     assert await counts(engine) == after
 
 

@@ -87,7 +87,7 @@ async def test_x2_whoever_was_asked_sees_that_one_and_an_operator_sees_none(
             )
             for person in (outsider(), operator)
         ]
-    assert [[row.id for row in one] for one in seen] == [[rows[-1].id], []]
+    assert [[row.id for row in page] for page in seen] == [[rows[-1].id], []]
 
 
 async def test_a_list_is_paged_without_gap_or_repetition(rows: list[ApplicationRow], engine: AsyncEngine) -> None:

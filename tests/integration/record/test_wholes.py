@@ -183,7 +183,7 @@ async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_tab
 async def test_x2_whoever_was_taken_off_a_task_is_not_involved(application: ApplicationRow, record: Direct) -> None:
     people = ("wang.fang", "liu.yang", "gao.yuan", "chen.jing", "yang.fan")
     found = [await detail_reads.application(record, application.id, person) for person in people]
-    assert [one.involved for one in found if one] == [True, True, True, False, False]
+    assert [row.involved for row in found if row] == [True, True, True, False, False]
     assert await detail_reads.application(record, "a2", "gao.yuan") is None
 
 

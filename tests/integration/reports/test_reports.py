@@ -321,16 +321,19 @@ async def test_d3_a_split_on_record_is_credited_in_every_report_and_totals_stay_
     assert isinstance(accounts_told, AccountStatistics)
     for rows in (digest.rows, forecast.rows):
         (shared,) = [row for row in rows if row.project == "n1"]
-        assert {(one.person, one.amount) for one in shared.credits} == {
+        assert {(credit.person, credit.amount) for credit in shared.credits} == {
             (FAN, Decimal("66.68")),
             (JING, Decimal("33.33")),
         }
     assert forecast_totals(forecast.rows).amount == Decimal("150.01")
-    by_person = {one.key: one.totals.amount for one in forecast_by_salesperson(forecast.rows)}
+    by_person = {group.key: group.totals.amount for group in forecast_by_salesperson(forecast.rows)}
     assert by_person == {FAN: Decimal("66.68"), JING: Decimal("83.33")}
     (row,), (contract,) = accounts_told.rows, accounts_told.contracts
     assert (row.contracts, contract.amount) == (Decimal("1000.00"), Decimal("1000.00"))
-    assert {(one.person, one.amount) for one in row.credits} == {(FAN, Decimal("666.70")), (JING, Decimal("333.30"))}
+    assert {(credit.person, credit.amount) for credit in row.credits} == {
+        (FAN, Decimal("666.70")),
+        (JING, Decimal("333.30")),
+    }
     ((facts,),) = await ground.rows(
         "SELECT facts FROM mail WHERE person = :p AND facts->>'kind' = 'forecast'", p=EAST_GM
     )
@@ -343,7 +346,7 @@ async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no
     await ground.revoked("a-1")  # on 1 December
     december = await ground.make(ACCOUNTS, "2026-12", at("2027-01-04", "01:00"))
     january = await ground.make(ACCOUNTS, "2027-01", at("2027-02-01", "01:00"))
-    assert [len(one.rows) for one in (december, january)] == [1, 0]
+    assert [len(report.rows) for report in (december, january)] == [1, 0]
 
 
 async def test_r5_what_comes_in_after_the_month_of_a_revocation_is_no_accounts_any_more(ground: ReportGround) -> None:
@@ -357,10 +360,12 @@ async def test_r5_what_comes_in_after_the_month_of_a_revocation_is_no_accounts_a
         await ground.brings_in("a-1", date.fromisoformat(day).replace(day=1), "1.00", "2.00", "4.00")
     quarter = await ground.make(ACCOUNTS, "FY2026-Q4", at("2027-01-04", "01:00"))
     months = [await ground.make(ACCOUNTS, f"2026-{month}", at("2027-01-04", "01:00")) for month in (10, 11, 12)]
-    assert [len(one.rows) for one in months] == [1, 1, 0]
+    assert [len(report.rows) for report in months] == [1, 1, 0]
     (row,) = quarter.rows
     assert isinstance(row, AccountFigures)
-    assert [row.signed, row.other_contracts, row.revenue, row.payments] == [Decimal(one) for one in (110, 2, 4, 8)]
+    assert [row.signed, row.other_contracts, row.revenue, row.payments] == [
+        Decimal(amount) for amount in (110, 2, 4, 8)
+    ]
 
 
 async def test_r6_what_was_missed_shows_in_the_next_report_of_that_rhythm_and_not_again(ground: ReportGround) -> None:
@@ -411,6 +416,6 @@ async def test_u1_a_digest_leaves_with_the_sheet_of_the_department_alone_week_un
     cells = {cell.value for row in book["项目"].iter_rows() for cell in row}
     assert {"=n1+1", "=n2+1"} <= cells
     assert "=e1+1" not in cells
-    assert not any(cell.data_type == "f" for one in book.worksheets for row in one.iter_rows() for cell in row)
+    assert not any(cell.data_type == "f" for sheet in book.worksheets for row in sheet.iter_rows() for cell in row)
     async with post.engine.connect() as connection:
         assert await connection.scalar(text("SELECT count(*) FROM mail WHERE sent_at IS NULL")) == 0

@@ -121,13 +121,13 @@ async def test_u9_a_report_is_narrowed_to_a_department_by_whoever_may_see_it(cal
 async def test_u1_u9_r3_without_a_period_it_is_the_newest_and_the_list_names_them_all(call: Call) -> None:
     page = (await call("yang.fan", "GET", "/reports?limit=3")).json()
     more = (await call("yang.fan", "GET", f"/reports?limit=3&cursor={page['next_cursor']}")).json()
-    listed = [(one["kind"], one["period"]["id"]) for one in (*page["items"], *more["items"])]
+    listed = [(report["kind"], report["period"]["id"]) for report in (*page["items"], *more["items"])]
     assert sorted(listed) == [
         *(("accounts", "2026-11"), ("accounts", "FY2026"), ("forecast", "2026-11"), ("weekly-digest", "2026-W48")),
     ]
     assert more["next_cursor"] is None
     forecasts = (await call("yang.fan", "GET", "/reports?kind=forecast")).json()["items"]
-    assert [one["period"]["id"] for one in forecasts] == ["2026-11"]
+    assert [report["period"]["id"] for report in forecasts] == ["2026-11"]
     assert (await call("yang.fan", "GET", "/reports/accounts")).json()["period"]["id"] == "FY2026"
     assert (await call("song.jie", "GET", "/reports")).status_code == 403
 
@@ -192,15 +192,20 @@ async def test_d3_x2_whoever_has_a_share_reads_what_they_are_credited_with(call:
         for kind in ("weekly-digest", "forecast"):
             answer = (await call(person, "GET", f"/reports/{kind}")).json()
             assert len(answer["rows"]) == shown, (person, kind)
-            told = {one["person"]: one["amount"] for row in answer["rows"] for one in row["credits"] if shown == 1}
+            told = {
+                credit["person"]: credit["amount"] for row in answer["rows"] for credit in row["credits"] if shown == 1
+            }
             assert told == ({"yang.fan": "600000.01", "xu.jing": "400000.00"} if shown == 1 else {})
             assert Decimal(answer["totals"]["amount"]) == sum(Decimal(row["amount"]) for row in answer["rows"])
     theirs = (await call("xu.jing", "GET", "/reports/accounts")).json()
     assert theirs["rows"] == [], "the account and its targets are its salesperson's"
     (contract,) = theirs["contracts"]
-    assert {one["person"]: one["percent"] for one in contract["credits"]} == {"yang.fan": "60", "xu.jing": "40"}
+    assert {credit["person"]: credit["percent"] for credit in contract["credits"]} == {
+        "yang.fan": "60",
+        "xu.jing": "40",
+    }
     whole = (await call("zhang.wei", "GET", "/reports/accounts")).json()
-    by_person = {one["key"]: one["totals"]["contracts"] for one in whole["by_salesperson"]}
+    by_person = {group["key"]: group["totals"]["contracts"] for group in whole["by_salesperson"]}
     assert by_person == {"yang.fan": "600000.01", "xu.jing": "400000.00"}
     assert whole["totals"]["contracts"] == "1000000.01"
 

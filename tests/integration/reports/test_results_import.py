@@ -70,14 +70,14 @@ async def test_r5_a_revoked_account_is_meant_by_its_id_alone(engine: AsyncEngine
     assert list(await kept(engine, "gone")) == [date(2026, 10, 1)]
     with pytest.raises(RegisterMistakes) as caught:
         await imports.results(read_results(f"{HEADER},旧客户,2026-10,1,2,3\n"), **SINCE)
-    assert [(one.line, one.field) for one in caught.value.mistakes] == [(2, "customer")]
+    assert [(mistake.line, mistake.field) for mistake in caught.value.mistakes] == [(2, "customer")]
 
 
 async def test_x3_a_file_with_a_mistake_changes_nothing(engine: AsyncEngine, imports: Imports) -> None:
     wrong = f"{SAMPLE}无名氏,2026-11,1,2,3\n{CUSTOMER},2026-11,x,2,3\n恒远,2027-06,1,2,3\n"
     with pytest.raises(RegisterMistakes) as caught:
         await imports.results(read_results(wrong), **SINCE)
-    assert [(one.line, one.field) for one in caught.value.mistakes] == [
+    assert [(mistake.line, mistake.field) for mistake in caught.value.mistakes] == [
         (4, "customer"),
         (5, "other_contracts"),
         (6, "month"),

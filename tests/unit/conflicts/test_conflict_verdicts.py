@@ -32,10 +32,10 @@ def test_a_related_party_makes_the_two_related_and_not_the_same() -> None:
 
 def test_one_tender_number_is_one_project_whatever_it_is_called() -> None:
     """P4."""
-    one = ProjectSides(name="一期网络", tender_number="ZB-2026-001")
-    other = ProjectSides(name="数据中心", tender_number="zb 2026 001")
-    assert compare_projects(one, other).level is Level.SAME
-    assert not compare_projects(one, ProjectSides(name="数据中心")).found
+    left = ProjectSides(name="一期网络", tender_number="ZB-2026-001")
+    right = ProjectSides(name="数据中心", tender_number="zb 2026 001")
+    assert compare_projects(left, right).level is Level.SAME
+    assert not compare_projects(left, ProjectSides(name="数据中心")).found
 
 
 @pytest.mark.parametrize(
@@ -59,28 +59,28 @@ def test_titles_are_compared_by_their_subject_and_the_part_that_is_meant(
 
 def test_two_customers_may_each_have_a_project_of_the_same_plain_name() -> None:
     """P4: it is looked at, and it is the same where the end user is."""
-    one = ProjectSides(name="机房改造", customer=Party(name="云岭精密有限公司"))
-    other = ProjectSides(name="机房改造", customer=Party(name="南山乳业有限公司"))
-    assert compare_projects(one, other).level is Level.LOOK
+    left = ProjectSides(name="机房改造", customer=Party(name="云岭精密有限公司"))
+    right = ProjectSides(name="机房改造", customer=Party(name="南山乳业有限公司"))
+    assert compare_projects(left, right).level is Level.LOOK
     end_user = Party(name="长江大学", role="end_user")
-    both = [side.model_copy(update={"end_user": end_user}) for side in (one, other)]
+    both = [side.model_copy(update={"end_user": end_user}) for side in (left, right)]
     assert compare_projects(*both).level is Level.SAME
 
 
 def test_one_customer_the_same_products_and_about_the_same_price_are_looked_at() -> None:
     """P4."""
     customer = Party(name="云岭精密有限公司")
-    one = ProjectSides(name="核心网", customer=customer, products=("存储", "交换机"), amount=Decimal("1000000"))
-    other = ProjectSides(name="灾备", customer=customer, products=("存储",), amount=Decimal("1100000"))
-    found = compare_projects(one, other)
+    left = ProjectSides(name="核心网", customer=customer, products=("存储", "交换机"), amount=Decimal("1000000"))
+    right = ProjectSides(name="灾备", customer=customer, products=("存储",), amount=Decimal("1100000"))
+    found = compare_projects(left, right)
     assert found.level is Level.LOOK
     assert [reason.key for reason in found.reasons] == ["same_products", "near_amount"]
-    assert not compare_projects(one, other.model_copy(update={"amount": Decimal("3000000")})).found
-    elsewhere = other.model_copy(update={"customer": Party(name="南山乳业有限公司")})
-    assert not compare_projects(one, elsewhere).found
+    assert not compare_projects(left, right.model_copy(update={"amount": Decimal("3000000")})).found
+    elsewhere = right.model_copy(update={"customer": Party(name="南山乳业有限公司")})
+    assert not compare_projects(left, elsewhere).found
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_any_two_titles_get_an_answer(one: str, other: str) -> None:
-    assert compare_projects(ProjectSides(name=one), ProjectSides(name=one)).level is Level.SAME
-    compare_projects(ProjectSides(name=one), ProjectSides(name=other))
+def test_any_two_titles_get_an_answer(left: str, right: str) -> None:
+    assert compare_projects(ProjectSides(name=left), ProjectSides(name=left)).level is Level.SAME
+    compare_projects(ProjectSides(name=left), ProjectSides(name=right))

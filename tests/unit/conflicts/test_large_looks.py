@@ -56,11 +56,11 @@ def apart() -> Iterator[Judge]:
 def test_n3_what_is_not_compared_could_not_have_been_one_company() -> None:
     """Two companies that are only bound to the customers count only as one and the same."""
     skipped = 0
-    for one, other in product(NAMES, NAMES):
-        mine, there = Party(name=one, role="related_party"), Party(name=other, role="related_party")
+    for left, right in product(NAMES, NAMES):
+        mine, there = Party(name=left, role="related_party"), Party(name=right, role="related_party")
         if not may_be_same(mine, there):
             skipped += 1
-            alone = (Party(name=one), Party(name=other))
+            alone = (Party(name=left), Party(name=right))
             assert compare(*alone, bounds=BOUNDS).level != "same"
             assert costs([mine], [there]) == 0
             assert judge([mine], [there], BOUNDS) == []

@@ -270,13 +270,13 @@ UNSEEN = (
 )
 
 
-@pytest.mark.parametrize("unseen", UNSEEN, ids=lambda one: f"U+{ord(one):04X}")
+@pytest.mark.parametrize("unseen", UNSEEN, ids=lambda character: f"U+{ord(character):04X}")
 def test_n14_what_nobody_sees_between_two_characters_makes_no_other_customer(unseen: str) -> None:
     name = "中国石油天然气集团有限公司"
     odd = f"中{unseen}国石油{unseen}{unseen}天然气集{unseen}团有限公{unseen}司{unseen}"
     assert name_key(odd) == name_key(name)
     assert compare(Party(name=odd), Party(name=name)).level is Level.SAME
-    short, plain = (compare(Party(name=one), Party(name=name)) for one in (f"中{unseen}石油", "中石油"))
+    short, plain = (compare(Party(name=name), Party(name=name)) for name in (f"中{unseen}石油", "中石油"))
     assert (short.level, short.score) == (plain.level, plain.score)
     assert unusual(odd) == (unseen,)
 
@@ -313,7 +313,7 @@ def test_n1_a_name_nobody_can_read_is_refused_at_the_door_and_read_where_it_was_
 ) -> None:
     with pytest.raises(ValidationError) as refused:
         HANDED.validate_python({"name": name})
-    assert [one["type"] for one in refused.value.errors()] == [error]
+    assert [problem["type"] for problem in refused.value.errors()] == [error]
     assert _Handed.model_validate({"name": name}).name == name
 
 

@@ -59,12 +59,12 @@ def test_names_with_different_numbers_are_looked_at_at_the_most(asked: str, regi
 )
 def test_a_name_in_pinyin_is_looked_at_from_either_side(latin: str, chinese: str, word: str) -> None:
     """N3, N14: with the word and the brand it spells; found by the same gram."""
-    one, other = Party(name=latin), Party(name=chinese)
-    for verdict in (compare(one, other), compare(other, one)):
+    left, right = Party(name=latin), Party(name=chinese)
+    for verdict in (compare(left, right), compare(right, left)):
         assert verdict.level is Level.LOOK
         (reason,) = verdict.reasons
         assert (reason.key, reason.params["word"]) == ("spelled_in_pinyin", word)
-    assert set(one.grams) & set(other.grams)
+    assert set(left.grams) & set(right.grams)
 
 
 @pytest.mark.parametrize(
@@ -88,8 +88,8 @@ def test_no_pinyin_is_heard_where_none_is_written(latin: str, chinese: str) -> N
 )
 def test_a_short_name_and_a_full_one_are_as_near_whichever_was_first(short: str, full: str) -> None:
     """N3, N14: the account may be registered under either."""
-    one, other = Party(name=short), Party(name=full)
-    there, back = compare(one, other), compare(other, one)
+    left, right = Party(name=short), Party(name=full)
+    there, back = compare(left, right), compare(right, left)
     assert (there.level, there.score) == (back.level, back.score)
 
 
@@ -200,10 +200,10 @@ def test_an_abbreviation_shares_a_gram_with_its_name(name: str, data: st.DataObj
 
 @given(st.text(max_size=300))
 def test_no_text_is_without_an_anatomy(name: str) -> None:
-    one = anatomy(name)
-    assert one.core in one.text
-    assert one.brand in one.core
-    assert grams(one) == sorted(set(grams(one)))
+    parts = anatomy(name)
+    assert parts.core in parts.text
+    assert parts.brand in parts.core
+    assert grams(parts) == sorted(set(grams(parts)))
 
 
 def test_a_head_is_found_by_grams_of_its_own() -> None:

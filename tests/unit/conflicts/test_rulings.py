@@ -77,8 +77,8 @@ def test_n3_what_was_found_before_verdicts_were_is_still_read() -> None:
 def test_n14_only_the_same_company_collides_and_a_cleared_one_does_not(
     level: Level, declared: bool, ruled: Ruling | None, conflict: bool
 ) -> None:
-    one = Compared(verdict=Verdict(level=level), declared=declared, ruled=said(ruled) if ruled else None)
-    assert one.conflict is conflict
+    comparison = Compared(verdict=Verdict(level=level), declared=declared, ruled=said(ruled) if ruled else None)
+    assert comparison.conflict is conflict
 
 
 def test_a_match_is_cleared_once_everything_in_which_the_two_met_is() -> None:
@@ -118,23 +118,23 @@ def named(name: str, role: str = "customer", uscc: str | None = None) -> KeyedPa
 
 def test_a_fingerprint_is_the_same_whichever_side_asks_and_changes_with_anything_compared() -> None:
     """N3, P4: a name, a code, a related party, the project itself."""
-    one, other = [named("甲")], [named("乙")]
-    base = of_both(company(one[0], one), company(other[0], other))
-    assert base == of_both(company(other[0], other), company(one[0], one))
+    left, right = [named("甲")], [named("乙")]
+    base = of_both(company(left[0], left), company(right[0], right))
+    assert base == of_both(company(right[0], right), company(left[0], left))
     for changed in (
         [named("甲甲")],
         [named("甲", uscc="1")],
         [named("甲"), named("丙", "related_party")],
         [named("甲"), named("甲别名", "alias")],
     ):
-        assert of_both(company(changed[0], changed), company(other[0], other)) != base
+        assert of_both(company(changed[0], changed), company(right[0], right)) != base
     beside = [named("甲"), named("丁", "end_user")]
-    assert of_both(company(beside[0], beside), company(other[0], other)) == base
+    assert of_both(company(beside[0], beside), company(right[0], right)) == base
     project = ProjectSides(name="核心网扩容", products=("存储",))
-    whole = of_both(registration(one, project), registration(other, None))
-    assert whole == of_both(registration(other, None), registration(one, project))
+    whole = of_both(registration(left, project), registration(right, None))
+    assert whole == of_both(registration(right, None), registration(left, project))
     for other_project in (project.model_copy(update={"name": "二期"}), project.model_copy(update={"vendor": "x"})):
-        assert of_both(registration(one, other_project), registration(other, None)) != whole
+        assert of_both(registration(left, other_project), registration(right, None)) != whole
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=8))
@@ -149,7 +149,7 @@ def test_names_learned_to_be_one_company_are_so_by_whatever_way_round(pairs: lis
     for alias in known:
         assert groups[alias.name_key] == groups[alias.other_key] >= {alias.name_key, alias.other_key}
     for key, group in groups.items():
-        assert all(groups[one] == group for one in group)
+        assert all(groups[member] == group for member in group)
         assert set(learned_keys([key], known)) == set(group) - {key}
 
 
@@ -199,14 +199,14 @@ def test_x2_a_masked_reason_names_nobody(language: Any) -> None:
 
 
 def test_x4_a_match_says_what_it_is_why_and_what_was_said_of_it() -> None:
-    one = Compared(
+    match = Compared(
         verdict=Verdict(level=Level.LOOK, reasons=(Reason(key="one_hop", params={"party": "乙", "through": "丙"}),)),
         ruled=Ruled(ruling=Ruling.CLEARED, person="高媛", at=NOON, reason="行业不同"),
     )
-    words = match_sentence(one, Texts("zh"), ZONE)
+    words = match_sentence(match, Texts("zh"), ZONE)
     assert words.startswith("需核对：“乙”与“丙”相互关联")
     assert words.endswith("已核实不冲突（高媛，2026年12月14日 周一 12:00）：行业不同")
-    assert sentences(one.verdict, Texts("en")) == [
+    assert sentences(match.verdict, Texts("en")) == [
         "“乙” is related to “丙”, which is related to this registration (indirect; for checking only)"
     ]
     assert match_sentence(Compared(), Texts("zh"), ZONE) == ""

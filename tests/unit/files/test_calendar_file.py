@@ -126,8 +126,8 @@ def test_a_day_that_two_years_speak_of_is_as_the_later_announcement_says_whichev
     old, new = year(2026, _2026_12_31=DayKind.WORKING), year(2027, _2026_12_31=DayKind.OFF)
     for order in ([old, new], [new, old]):
         document: dict[str, Any] = {}
-        for one in order:
-            document = merged(document, [one])
+        for file in order:
+            document = merged(document, [file])
         assert document["overrides"] == {"2026-12-31": "off"}
 
 

@@ -117,7 +117,7 @@ projects = st.builds(
     st.sampled_from(SalesStage),
     st.integers(0, 400),
 )
-portfolios = st.lists(projects, max_size=12, unique_by=lambda one: one.id)
+portfolios = st.lists(projects, max_size=12, unique_by=lambda project: project.id)
 
 
 def of(found: Sequence[ProjectNow]) -> SalesForecast:
@@ -130,8 +130,8 @@ def test_u9_what_has_changed_adds_up_to_the_difference_of_everybodys_totals(
 ) -> None:
     old, new = of(before), of(now)
     changed = new.model_copy(update={"changes": changes_between(old.rows, new.rows, {})})
-    people = {one.salesperson for one in (*before, *now)}
-    departments = {one.department for one in (*before, *now) if one.department}
+    people = {row.salesperson for row in (*before, *now)}
+    departments = {row.department for row in (*before, *now) if row.department}
     scopes = [Scope(person="-", everything=True), *(Scope(person=person) for person in people)]
     scopes += [Scope(person="-", departments=frozenset({department})) for department in departments]
     for scope in scopes:
@@ -145,7 +145,7 @@ def test_u9_every_total_is_the_sum_of_what_it_lists(found: list[ProjectNow]) -> 
     rows = of(found).rows
     whole = forecast_totals(rows)
     assert whole.projects == len(found)
-    assert whole.amount == sum((one.amount for one in found), Decimal(0))
+    assert whole.amount == sum((change.amount for change in found), Decimal(0))
     by: list[tuple[Callable[..., object], Callable[[ForecastRow], str]]] = [
         (forecast_by_stage, lambda row: row.sales_stage.value),
         (forecast_by_department, lambda row: row.department or ""),
@@ -213,7 +213,7 @@ def test_u1_every_project_of_a_digest_is_updated_silent_new_or_ended(
         project(number, stage=stage, stage_since=BOUNDS[1] - DAY, number_issued_at=BOUNDS[0] + days * DAY)
         for number, (_, stage, days) in enumerate(given)
     ]
-    spoken = {one.id: [said("x")] for one, (told, _, _) in zip(projects, given, strict=True) if told}
+    spoken = {project.id: [said("x")] for project, (told, _, _) in zip(projects, given, strict=True) if told}
     totals = digest_totals(make_digest(WEEK, MADE_AT, BOUNDS, projects, spoken, {}, (), COMPANY).rows)
     assert totals.updated + totals.silent + totals.new + totals.ended == totals.projects == len(given)
     assert totals.ended == sum(stage is not ProjectStage.ACTIVE for _, stage, _ in given)

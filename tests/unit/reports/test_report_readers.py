@@ -14,7 +14,7 @@ MANAGEMENT = {"zhang.wei", "liu.yang", "li.ming", "wang.fang", "sun.li"}
 
 def without(person: str) -> Organisation:
     """The company after somebody has left."""
-    people = tuple(one.model_copy(update={"active": one.id != person}) for one in COMPANY.people)
+    people = tuple(member.model_copy(update={"active": member.id != person}) for member in COMPANY.people)
     return Organisation.model_validate(COMPANY.model_dump() | {"people": people})
 
 

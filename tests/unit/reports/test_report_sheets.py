@@ -131,8 +131,8 @@ def test_u9_r3_charts_are_well_formed_and_hold_no_markup_of_others(language: Lan
         drawn = chart(report, Texts(language), "<b>&")
         assert drawn is not None
         root = ElementTree.fromstring(drawn)
-        assert {one.tag.rpartition("}")[2] for one in root.iter()} <= {"svg", "title", "rect", "text"}
-        assert all(float(one.get("width", "0")) >= 0 for one in root.iter() if one.tag.endswith("rect"))
+        assert {element.tag.rpartition("}")[2] for element in root.iter()} <= {"svg", "title", "rect", "text"}
+        assert all(float(element.get("width", "0")) >= 0 for element in root.iter() if element.tag.endswith("rect"))
     words = " ".join(ElementTree.fromstring(chart(statistics(), Texts(language), "") or "").itertext())
     assert ATTACK[:10] in words
     assert chart(digest(), Texts(language), "") is None

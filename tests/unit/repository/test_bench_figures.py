@@ -65,7 +65,7 @@ def test_a_signal_pays_for_the_hand_over_it_causes() -> None:
         [started, signal("answer_task"), signal("update"), marker(4), timer, signal("update"), marker(7), handed_over],
         [started, timer, signal("update"), marker(4)],
     ]
-    seen = [(one.events, one.actions) for one in by_signal(runs, "update")]
+    seen = [(run.events, run.actions) for run in by_signal(runs, "update")]
     assert seen == [(2, 2), (3, 3), (5, 4), (2, 2)]
 
 

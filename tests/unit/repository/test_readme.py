@@ -42,7 +42,7 @@ def code(page: str) -> list[str]:
     """What stands in backticks, and indented blocks."""
     text = words(page)
     indented = re.findall(r"^    (?=\S)(.*)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    return [f"{one} " for one in [*re.findall(r"`([^`\n]+)`", text), *indented]]
+    return [f"{snippet} " for snippet in [*re.findall(r"`([^`\n]+)`", text), *indented]]
 
 
 def cli_commands(page: str) -> set[str]:
@@ -56,9 +56,9 @@ def variables(page: str) -> set[str]:
 def paths(page: str) -> set[str]:
     """Files and folders in backticks, and the targets of links within the project."""
     quoted = {
-        one.strip()
-        for one in code(page)
-        if re.fullmatch(r"(?!/)[\w.-]+(/[\w.-]+)*/ |[\w./-]+\.(py|toml|csv|md|yml|sh|in|lock|json) ", one)
+        snippet.strip()
+        for snippet in code(page)
+        if re.fullmatch(r"(?!/)[\w.-]+(/[\w.-]+)*/ |[\w./-]+\.(py|toml|csv|md|yml|sh|in|lock|json) ", snippet)
     }
     here = (ROOT / page).parent
     linked = {
@@ -138,9 +138,9 @@ def test_links_within_the_pages_go_to_headings_that_are_there() -> None:
             file, _, anchor = target.partition("#")
             there = ((ROOT / page).parent / file).resolve() if file else ROOT / page
             headings = re.findall(r"^#+ (.*)$", there.read_text(encoding="utf-8"), re.MULTILINE)
-            assert anchor in {re.sub(r"[^\w\- ]", "", one).strip().lower().replace(" ", "-") for one in headings}, (
-                target
-            )
+            assert anchor in {
+                re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+            }, target
 
 
 def test_the_policy_page_names_every_field() -> None:
