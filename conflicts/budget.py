@@ -1,7 +1,7 @@
-"""How much comparing one look for conflicts may cost, and what is left out when that is not enough (X3).
+"""Limits the cost of one conflict search, and records what is left out when the limit is reached (X3).
 
-Names and codes that are the same are always found, for every company named. What costs is looking for near ones: a
-large group names a hundred companies, and each of them is like a few hundred that are registered.
+Identical names and codes are always found, for every company named. The expensive part is the search for similar names:
+a large group names a hundred companies, and each of them resembles a few hundred registered ones.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 MOST_PAIRS = 40_000
-"""Pairs of names that are compared: a customer with twenty other names and a hundred related parties, each like a
-hundred others, needs a third of it."""
+"""Pairs of names to compare. A customer with twenty aliases and a hundred related parties, each similar to a hundred
+registered names, needs a third of it."""
 
 STEP_SECONDS = 14.0
-"""A step of a process looks for near names so long: it has to be done before the engine gives it up and begins it anew
-(`STEP_TIMEOUT` in workflows/desk.py)."""
+"""How long a step of a process searches for similar names. It must finish before the engine times the step out and
+retries it (`STEP_TIMEOUT` in workflows/desk.py)."""
 
 PATIENCE_SECONDS = 8.0
-"""How long it waits for its turn. It holds a connection to the record meanwhile; past that it gives it back."""
+"""How long a search waits for its turn. It holds a database connection meanwhile and returns it after this time."""
 
 MANY = 20
-"""Names from which on a look is a large one, and has to wait for its turn."""
+"""A search with at least this many names is large and has to wait for its turn."""
 
 AT_ONCE, WAITING = 1, 6
-"""Large looks that are being carried out in one process, and that wait for it. One after the other each is done sooner
-than all side by side, and all but the last sooner."""
+"""Large searches that may run, and wait, in one process. Run one after another, all but the last finish sooner than
+they would side by side."""
 
 
 class Busy(Exception):
-    """Too many large looks are on; come again in a moment. Nothing has been done."""
+    """Too many large searches are in progress; retry in a moment. Nothing has been done."""
 
 
 @dataclass
 class Budget:
-    """What one look may cost. The customer comes first, then end user and channel, then related parties."""
+    """What one search may cost. The customer comes first, then end user and channel, then related parties."""
 
     pairs: int = MOST_PAIRS
     seconds: float = STEP_SECONDS
     patience: float = PATIENCE_SECONDS
     left_out: list[str] = field(default_factory=list)
-    """Names that were looked for only by themselves and by their codes."""
+    """Names for which only exact matches of name and code were searched."""
     _began: float = field(default_factory=time.monotonic)
 
     @property
@@ -52,7 +52,7 @@ class Budget:
         return self.pairs <= 0 or time.monotonic() - self._began > self.seconds
 
     def begin(self) -> None:
-        """Count the seconds from here."""
+        """Start the clock."""
         self._began = time.monotonic()
 
 
@@ -67,7 +67,7 @@ _turns: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Turns] = weakref.W
 
 @contextlib.asynccontextmanager
 async def turn(names: int, budget: Budget) -> AsyncIterator[None]:
-    """Wait until it is the turn of a look for so many names. Raises `Busy`."""
+    """Wait for the turn of a search with that many names. Raises `Busy`."""
     if names < MANY:
         yield
         return

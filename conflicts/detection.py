@@ -1,7 +1,7 @@
 """Who else is registered for the same customer, group, end user or project, and why (N3, N14, P4, A5).
 
-PostgreSQL brings candidates, `matching/` judges each, and what people have said of the pair before goes with it. Only
-reads: steps keep what is found, the dry run shows it.
+PostgreSQL supplies candidates, `matching/` scores each, and earlier rulings on the pair are attached. This module only
+reads: steps store the result, the dry run displays it.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from datetime import datetime
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from conflicts import fingerprints
-from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget
 from conflicts.hits import EARLIER_PROJECT, PROJECT, Hit, Key, add_one_hop, company_hits, named_by, project_hits
+from conflicts.inquiry import Inquiry, keyed
 from db.accounts.applications import KeyedParty, RegisteredParty
 from db.conflicts import rulings
 from domain.conflicts.rulings import Compared, Link, Ruled, Ruling
@@ -23,26 +23,26 @@ from domain.policy import Matching
 from matching.projects import ProjectSides
 
 REGISTERED = ("account", "application", "project", "earlier_project")
-"""Everything that a registration may be in conflict with (P4)."""
+"""Subject types that a registration may be in conflict with (P4)."""
 
 
 MOST_SHOWN = 50
-"""How many matches people are shown at most, beside collisions: a name such as 中国石油 has hundreds of relatives."""
+"""Maximum number of matches to display beside collisions: a name such as 中国石油 has hundreds of relatives."""
 
 
 class Found(Compared):
-    """Something registered that may be the same, or belong to it."""
+    """A registered subject that may be the same as the inquiry, or related to it."""
 
     subject_type: str
     subject_id: str
     name: str
-    """The company, or the project, by which it was found."""
+    """The name of the company or project that matched."""
     since: datetime
-    """When it named that company first (A5)."""
+    """When it first named that company (A5)."""
     earlier: bool
-    """N14: before the one that asks did, so it stands."""
+    """N14: it named the company before the inquiring subject did, and so takes precedence."""
     live: bool = True
-    """Takes part in conflict detection (P10); otherwise it is history."""
+    """Whether it takes part in conflict detection (P10); otherwise it is history."""
 
     @property
     def key(self) -> Key:
@@ -50,14 +50,13 @@ class Found(Compared):
 
     @property
     def stands(self) -> bool:
-        """N14: it stands in the way of the one that asks: an account, whenever it came into force, or what was
-        registered earlier."""
+        """N14: whether it blocks the inquiring subject: any account, or anything registered earlier."""
         return self.live and self.conflict and (self.earlier or self.subject_type == "account")
 
 
 async def detect(
     connection: AsyncConnection,
-    asked: Asked,
+    inquiry: Inquiry,
     against: Sequence[str],
     *,
     now: datetime,
@@ -66,22 +65,22 @@ async def detect(
     near: bool = True,
     budget: Budget | None = None,
 ) -> tuple[Found, ...]:
-    """Subjects of the types `against` that may be the same or belong to it, one each, the oldest first (A5).
+    """Subjects of the types `against` that may be the same or related, one match each, oldest first (A5).
 
-    Who was first is judged party by party: one named in a later round has its place from that round on (N14).
+    Precedence is decided party by party: a party named in a later round counts from that round on (N14).
 
     Args:
-        bounds: from which likeness on what is said, by the policy of whoever asks.
-        near: false where only names and codes count, and what people have found to be one company.
-        budget: what it may cost; afterwards it says which names were looked for only by themselves. That of a step
-            when left out.
+        bounds: the similarity thresholds of the policy that applies to the inquiring subject.
+        near: False to use only names, codes and aliases confirmed by people.
+        budget: the cost limit; afterwards it lists the names for which only exact matches were searched. Defaults to
+            the budget of a step.
 
-    Raises `Busy` when too much of the kind is going on.
+    Raises `Busy` when too many large searches are in progress.
     """
-    known = await rulings.known_aliases(connection, {party.key for party in asked.parties})
+    known = await rulings.known_aliases(connection, {party.key for party in inquiry.parties})
     hits, times = await company_hits(
         connection,
-        asked,
+        inquiry,
         against,
         known,
         now=now,
@@ -90,19 +89,19 @@ async def detect(
         near=near,
         budget=budget or Budget(),
     )
-    theirs = await project_hits(connection, asked, against, hits, times, now, bounds, live_only=live_only)
+    theirs = await project_hits(connection, inquiry, against, hits, times, now, bounds, live_only=live_only)
     if not hits:
         return ()
     named = await named_by(connection, hits)
-    await add_one_hop(connection, asked, against, hits, named, times, now)
-    mine = keyed(asked.parties)
-    found = [_found(key, asked, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
+    await add_one_hop(connection, inquiry, against, hits, named, times, now)
+    mine = keyed(inquiry.parties)
+    found = [_found(key, inquiry, mine, ours, named[key], theirs.get(key)) for key, ours in hits.items()]
     return await _with_rulings(connection, sorted(found, key=lambda match: (match.since, match.subject_id)))
 
 
 def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found], int]:
-    """The `most` that matter most, what is live first, and every live collision, in the order they came; and how many
-    weaker ones are left out."""
+    """The `most` strongest matches, live ones first, plus every live collision, in their original order; and how many
+    weaker ones were left out."""
     weighed = sorted(
         found,
         key=lambda match: (
@@ -119,35 +118,35 @@ def closest(found: Sequence[Found], most: int = MOST_SHOWN) -> tuple[list[Found]
 
 
 def without_origin(found: Sequence[Found]) -> list[Found]:
-    """An account has the id of the application that it came from: one of the two says it all."""
+    """Drop an application whose account is also listed: both have the same id."""
     accounts = {match.subject_id for match in found if match.subject_type == "account"}
     return [match for match in found if match.subject_type != "application" or match.subject_id not in accounts]
 
 
 def _found(
     key: Key,
-    asked: Asked,
+    inquiry: Inquiry,
     mine: Sequence[KeyedParty],
     hits: Sequence[Hit],
     named: Sequence[RegisteredParty],
     theirs: ProjectSides | None,
 ) -> Found:
-    """One subject from everything in which it met ours."""
+    """Combine all hits on one subject into one match."""
     of_projects = key[0] in (PROJECT, EARLIER_PROJECT)
     companies = [hit for hit in hits if hit.mine]
     if any(hit.verdict.level is Level.SAME and not hit.declared for hit in companies):
-        # One whose customer is ours may share its subsidiaries too: that says nothing more.
+        # When the customer is the same, shared subsidiaries add no information.
         companies = [hit for hit in companies if not hit.declared]
-    # Beside the closest company, others that are only near say nothing more either.
+    # Keep only the best match level; weaker company matches add no information.
     nearest = min((hit.verdict.level.rank for hit in companies), default=0)
     companies = [hit for hit in companies if hit.verdict.level.rank == nearest or hit.declared]
     as_projects = [hit for hit in hits if not hit.mine]
-    capped = bool(asked.project) and of_projects
+    capped = bool(inquiry.project) and of_projects
     verdict = Verdict.closest(
         [*(hit.verdict for hit in as_projects), *(_less(hit.verdict) if capped else hit.verdict for hit in companies)]
     )
     whole = fingerprints.of_both(
-        fingerprints.registration(mine, asked.project), fingerprints.registration(named, theirs)
+        fingerprints.registration(mine, inquiry.project), fingerprints.registration(named, theirs)
     )
     links: dict[tuple[str, str, str], Link] = {}
     for hit in (*companies, *as_projects):
@@ -174,7 +173,7 @@ def _found(
         name=best.name,
         since=min(hit.since for hit in hits),
         earlier=any(hit.earlier for hit in hits),
-        # As it was when it was found, too: an application may have become an account since, in the midst of the look.
+        # Include the state at the time of the hit: an application may have become an account during the search.
         live=any(party.live for party in (*named, *(hit.there for hit in hits if hit.there))),
         verdict=verdict,
         declared=any(hit.declared for hit in companies),
@@ -183,7 +182,8 @@ def _found(
 
 
 def _less(verdict: Verdict) -> Verdict:
-    """Of two projects, one company: that alone makes them belong together, not one project (A4)."""
+    """Lower the level of a company match between projects: the same company makes projects related, not identical
+    (A4)."""
     level = Level.RELATED if verdict.level is Level.SAME else Level.LOOK
     return verdict.model_copy(update={"level": level, "score": verdict.score * 0.9})
 
@@ -196,7 +196,7 @@ async def _with_rulings(connection: AsyncConnection, found: Sequence[Found]) -> 
 
 
 def ruled_on(links: Sequence[Link], said: Mapping[str, Ruled]) -> Ruled | None:
-    """What holds of a match: cleared once everything in which the two met is, otherwise what speaks against it."""
+    """The ruling that applies to a match: cleared once every link is cleared, otherwise the latest adverse ruling."""
     rulings_here = [said.get(link.fingerprint) for link in links]
     against = [ruled for ruled in rulings_here if ruled and ruled.ruling is not Ruling.CLEARED]
     if against:

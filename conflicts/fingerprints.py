@@ -1,4 +1,4 @@
-"""What was compared, in a few characters: the same again only while nothing of it has changed."""
+"""Fingerprints of what was compared; a fingerprint changes as soon as any part of it changes."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _OF_THE_CUSTOMER = ("customer", "alias")
 
 
 def company(named: KeyedParty, beside: Iterable[KeyedParty]) -> Any:
-    """One company as its subject knows it, the customer with its other names and its related parties.
+    """One company as its subject describes it; a customer includes its aliases and related parties.
 
     Args:
-        beside: everything that the same subject names.
+        beside: all parties that the same subject names.
     """
     if named.role not in _OF_THE_CUSTOMER:
         return [[named.name_key], [named.uscc or ""], []]
@@ -27,13 +27,13 @@ def company(named: KeyedParty, beside: Iterable[KeyedParty]) -> Any:
 
 
 def registration(beside: Iterable[KeyedParty], project: ProjectSides | None) -> Any:
-    """A whole subject: all that it names, and of a project all that it is compared by."""
+    """A whole subject: all parties it names and, for a project, everything it is compared by."""
     parties = sorted({(_side(party.role), party.name_key, party.uscc or "") for party in beside})
     return [parties, project.model_dump(mode="json", exclude={"customer", "end_user", "channel"}) if project else None]
 
 
 def of_both(left: Any, right: Any) -> str:
-    """The same whichever of the two asks."""
+    """The fingerprint of a pair, independent of the order."""
     both = sorted(json.dumps(side, ensure_ascii=False) for side in (left, right))
     return hashlib.sha256("\0".join(both).encode()).hexdigest()[:40]
 

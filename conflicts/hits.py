@@ -1,4 +1,4 @@
-"""Where what is asked about meets what is registered: a company with a company, a project with a project."""
+"""Hits of an inquiry on what is registered: company on company, project on project."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget, turn
+from conflicts.inquiry import Inquiry, keyed
 from conflicts.judge import judged
 from conflicts.judging import LEARNED, RELATED_PARTY, costs
 from conflicts.learned import learned_names
@@ -29,9 +29,9 @@ from matching.projects import ProjectSides, compare_projects
 
 PROJECT, EARLIER_PROJECT = "project", "earlier_project"
 ONE_HOP, FITS_SEVERAL = "one_hop", "fits_several"
-"""Reasons that are found here: what others have declared, and what else there is."""
+"""Reasons produced here: a link that a third party declared, and several equally good fits."""
 MOST_HOPS = 50
-"""How many companies are looked for that are known only through somebody else's related parties."""
+"""Maximum number of companies to search for that are known only as somebody else's related parties."""
 
 Key = tuple[str, str]
 """Type and id of a subject."""
@@ -40,7 +40,7 @@ Times = Mapping[tuple[str, str | None], datetime]
 
 
 class Hit(NamedTuple):
-    """One of our parties met one of theirs, or one project the other."""
+    """One party of the inquiry matched a registered party, or the project a registered project."""
 
     verdict: Verdict
     name: str
@@ -54,7 +54,7 @@ class Hit(NamedTuple):
 
 async def company_hits(
     connection: AsyncConnection,
-    asked: Asked,
+    inquiry: Inquiry,
     against: Sequence[str],
     known: Sequence[LearnedAlias],
     *,
@@ -64,27 +64,28 @@ async def company_hits(
     near: bool,
     budget: Budget,
 ) -> tuple[dict[Key, list[Hit]], Times]:
-    """Every company that is one of ours or near it, by the subject that names it; and since when we name ours.
+    """Hits on companies that equal or resemble a party of the inquiry, by the subject that names them; and since when
+    the inquiring subject has named its parties.
 
-    Each of ours is judged against what was looked up for it alone. Raises `Busy`.
+    Each party is compared only with the candidates looked up for it. Raises `Busy`.
     """
-    ours = [(mine, *learned_names(mine, known)) for mine in asked.parties]
-    looked_up = await _LookedUp.exactly(connection, asked, against, ours, live_only=live_only)
+    ours = [(mine, *learned_names(mine, known)) for mine in inquiry.parties]
+    looked_up = await _LookedUp.exactly(connection, inquiry, against, ours, live_only=live_only)
     met: dict[int, list[tuple[RegisteredParty, Hit]]] = {}
     async with turn(len(ours) if near else 0, budget):
         times: Times = {}
         for some in _batches(sorted(range(len(ours)), key=lambda place: _URGENCY[ours[place][0].role])):
             if near and not budget.spent:
                 await looked_up.add_near_to(connection, [ours[place] for place in some])
-            if asked.subject and looked_up.anything and not times:
-                times = await applications.party_times(connection, asked.subject.type, asked.subject.id)
+            if inquiry.subject and looked_up.anything and not times:
+                times = await applications.party_times(connection, inquiry.subject.type, inquiry.subject.id)
             for place in some:
                 names = ours[place]
                 others = looked_up.by_company(names, exact=not near or budget.spent)
                 if near and budget.spent:
                     budget.left_out.append(names[0].name)
                 budget.pairs -= costs(names, list(others))
-                since = (times.get((names[0].key, names[0].uscc), now), asked.id)
+                since = (times.get((names[0].key, names[0].uscc), now), inquiry.id)
                 met[place] = await _meetings(names, others, since, bounds)
     hits: dict[Key, list[Hit]] = defaultdict(list)
     for place in range(len(ours)):
@@ -94,10 +95,10 @@ async def company_hits(
 
 
 _URGENCY: Mapping[PartyRole, int] = {"customer": 0, "alias": 0, "end_user": 1, "channel": 1, "related_party": 2}
-"""Whose near names are looked for first."""
+"""Order in which similar names are searched."""
 
 AT_ONCE = 24
-"""Companies whose near names are looked up with one statement."""
+"""Companies per statement when looking up similar names."""
 
 
 def _batches(places: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -105,46 +106,46 @@ def _batches(places: Sequence[int]) -> Iterator[Sequence[int]]:
         yield places[start : start + AT_ONCE]
 
 
-_Row = tuple[str, str, str, str, str | None]
-"""What tells a registered party from others: its subject's type and id, its role, name and code."""
+_PartyIdentity = tuple[str, str, str, str, str | None]
+"""Identifies a registered party: its subject's type and id, its role, name and code."""
 
 
 class _LookedUp:
-    """What the record has that may be one of ours, by the name of ours that it was looked up for."""
+    """Candidates from the record, by the name key of the party they were looked up for."""
 
-    def __init__(self, asked: Asked, against: Sequence[str], besides: Collection[str], *, live_only: bool) -> None:
-        self._asked = asked
+    def __init__(self, inquiry: Inquiry, against: Sequence[str], besides: Collection[str], *, live_only: bool) -> None:
+        self._inquiry = inquiry
         self._against = against
         self._besides = besides
         self._live_only = live_only
-        self._exact: dict[str, dict[_Row, RegisteredParty]] = defaultdict(dict)
-        self._near: dict[str, dict[_Row, RegisteredParty]] = defaultdict(dict)
+        self._exact: dict[str, dict[_PartyIdentity, RegisteredParty]] = defaultdict(dict)
+        self._near: dict[str, dict[_PartyIdentity, RegisteredParty]] = defaultdict(dict)
 
     @classmethod
     async def exactly(
         cls,
         connection: AsyncConnection,
-        asked: Asked,
+        inquiry: Inquiry,
         against: Sequence[str],
         ours: Sequence[Sequence[Party]],
         *,
         live_only: bool,
     ) -> Self:
-        """Everything that has a name or a code of ours: always looked up, whatever there is."""
+        """Load everything that shares a name or a code with the inquiry; never limited."""
         every = keyed(name for names in ours for name in names)
-        made = cls(asked, against, {party.name_key for party in every}, live_only=live_only)
+        made = cls(inquiry, against, {party.name_key for party in every}, live_only=live_only)
         if every:
-            made._add(made._exact, await of_these(connection, against, every, but=asked.id, live_only=live_only))
+            made._add(made._exact, await of_these(connection, against, every, but=inquiry.id, live_only=live_only))
         return made
 
     async def add_near_to(self, connection: AsyncConnection, ours: Sequence[Sequence[Party]]) -> None:
         every = keyed(name for names in ours for name in names)
         found = await near_to(
-            connection, self._against, every, but=self._asked.id, besides=self._besides, live_only=self._live_only
+            connection, self._against, every, but=self._inquiry.id, besides=self._besides, live_only=self._live_only
         )
         self._add(self._near, found)
 
-    def _add(self, known: dict[str, dict[_Row, RegisteredParty]], found: Sequence[Candidate]) -> None:
+    def _add(self, known: dict[str, dict[_PartyIdentity, RegisteredParty]], found: Sequence[Candidate]) -> None:
         for candidate in found:
             row = (candidate.subject_type, candidate.subject_id, candidate.role, candidate.name, candidate.uscc)
             for key in candidate.met_by:
@@ -155,13 +156,13 @@ class _LookedUp:
         return bool(self._exact or self._near)
 
     def by_company(self, names: Sequence[Party], *, exact: bool) -> dict[Party, list[RegisteredParty]]:
-        """For one company of ours, under all its names: each company that it is compared with, and where that is
-        registered; hundreds of projects name one company.
+        """For one party under all its `names`: each company to compare it with, and where that company is registered
+        (hundreds of projects may name one company).
 
         Args:
-            exact: only those of the same name or code.
+            exact: only companies with the same name or code.
         """
-        rows: dict[_Row, RegisteredParty] = {}
+        rows: dict[_PartyIdentity, RegisteredParty] = {}
         for known in (self._exact,) if exact else (self._exact, self._near):
             for name in names:
                 rows |= known.get(name.key, {})
@@ -182,7 +183,7 @@ async def _meetings(
     place: tuple[datetime, str],
     bounds: Matching,
 ) -> list[tuple[RegisteredParty, Hit]]:
-    """Where one of our companies, under all its `names`, the own one first, meets what is registered."""
+    """Hits of one party, under all its `names` (its own first), on registered parties."""
     mine, companies = keyed(names[:1])[0], list(others)
     met = []
     for judgement in await judged(names, companies, bounds) if companies else ():
@@ -200,7 +201,7 @@ async def _meetings(
 
 
 def _one_of_several(met: list[tuple[RegisteredParty, Hit]]) -> list[tuple[RegisteredParty, Hit]]:
-    """A short name stands for one company: where it fits several, a person has to look which one is meant."""
+    """Lower the level where a short name fits several companies: a person has to decide which one is meant."""
     fits = {
         other.uscc or other.name_key
         for other, hit in met
@@ -224,7 +225,7 @@ def _to_be_looked_at(verdict: Verdict) -> Verdict:
 
 
 def _one_company(mine: Party, there: Party) -> bool:
-    """By code, or by name where no code says otherwise."""
+    """Whether both are the same company: by code, or by name unless the codes differ."""
     if kept_apart(mine.uscc, there.uscc):
         return False
     return bool(mine.uscc and mine.uscc == there.uscc) or mine.key == there.key
@@ -232,7 +233,7 @@ def _one_company(mine: Party, there: Party) -> bool:
 
 async def project_hits(
     connection: AsyncConnection,
-    asked: Asked,
+    inquiry: Inquiry,
     against: Sequence[str],
     hits: dict[Key, list[Hit]],
     times: Times,
@@ -241,15 +242,15 @@ async def project_hits(
     *,
     live_only: bool,
 ) -> dict[Key, ProjectSides]:
-    """What the registered projects are; those that are near as projects are added to `hits`."""
+    """The registered projects to compare; those similar as projects are added to `hits`."""
     if PROJECT in against:
-        named = await projects_named(connection, *_called(asked), but=asked.id) if asked.project else ()
+        named = await projects_named(connection, *_called(inquiry), but=inquiry.id) if inquiry.project else ()
         wanted = {*named, *(id_ for kind, id_ in hits if kind == PROJECT)}
-        mine = [asked.id] if asked.project and asked.subject and asked.subject.type == PROJECT else []
+        mine = [inquiry.id] if inquiry.project and inquiry.subject and inquiry.subject.type == PROJECT else []
         known = await projects.by_ids(connection, sorted({*wanted, *mine})) if wanted else ()
     else:
         known = ()
-    rows = [row for row in known if row.id != asked.id]
+    rows = [row for row in known if row.id != inquiry.id]
     before = [id_ for kind, id_ in hits if kind == EARLIER_PROJECT]
     earlier = await registers.earlier_projects(connection, before) if before else ()
     sides: dict[Key, ProjectSides] = {(PROJECT, row.id): ProjectSides.of(row.form) for row in rows}
@@ -259,26 +260,26 @@ async def project_hits(
         )
         for row in earlier
     }
-    if asked.project is None:
+    if inquiry.project is None:
         return sides
     live = {(PROJECT, row.id): row.stage.live for row in rows}
     since = {(PROJECT, row.id): row.place for row in rows}
     since |= {(EARLIER_PROJECT, row.id): row.registered_at for row in earlier}
-    # Who took the name of another project only when it was held comes after it, whoever had registered first (P2).
-    own = next((row for row in known if row.id == asked.id), None)
-    place = ((own and own.named_since) or min(times.values(), default=now), asked.id)
+    # A project renamed after it was held ranks by the time of renaming, even if it was registered first (P2).
+    own = next((row for row in known if row.id == inquiry.id), None)
+    place = ((own and own.named_since) or min(times.values(), default=now), inquiry.id)
     for key, theirs in sides.items():
         if live_only and not live.get(key, True):
             continue
-        verdict = compare_projects(asked.project, theirs, bounds=bounds)
+        verdict = compare_projects(inquiry.project, theirs, bounds=bounds)
         if verdict.found:
             hits[key].append(Hit(verdict, theirs.name, since[key], (since[key], key[1]) < place))
     return sides
 
 
-def _called(asked: Asked) -> tuple[str, str]:
-    assert asked.project is not None
-    return asked.project.name, asked.project.tender_number
+def _called(inquiry: Inquiry) -> tuple[str, str]:
+    assert inquiry.project is not None
+    return inquiry.project.name, inquiry.project.tender_number
 
 
 async def named_by(connection: AsyncConnection, subjects: Collection[Key]) -> dict[Key, list[RegisteredParty]]:
@@ -291,22 +292,22 @@ async def named_by(connection: AsyncConnection, subjects: Collection[Key]) -> di
 
 async def add_one_hop(
     connection: AsyncConnection,
-    asked: Asked,
+    inquiry: Inquiry,
     against: Sequence[str],
     hits: dict[Key, list[Hit]],
     named: dict[Key, list[RegisteredParty]],
     times: Times,
     now: datetime,
 ) -> None:
-    """N3: a related party of a related party is shown as well, as the weaker thing that it is.
+    """N3: also report related parties of related parties, as a weaker match.
 
-    Somebody has declared that a company of ours and another one belong together; whoever is registered for that other
-    one is found through them.
+    If somebody declared that a company of the inquiry belongs with another company, registrations of that other company
+    are found through them.
     """
     through = [
         key for key, ours in hits.items() if any(hit.declared or hit.verdict.level is Level.SAME for hit in ours)
     ]
-    have = {party.key for party in asked.parties} | {party.uscc for party in asked.parties if party.uscc}
+    have = {party.key for party in inquiry.parties} | {party.uscc for party in inquiry.parties if party.uscc}
     beyond: dict[str, tuple[RegisteredParty, str]] = {}
     for key in through:
         customer = next((party.name for party in named[key] if party.role == "customer"), "")
@@ -319,13 +320,13 @@ async def add_one_hop(
     codes = {party.uscc: party.name_key for party, _ in beyond.values() if party.uscc}
     met = await parties.naming(connection, against, beyond.keys(), codes.keys())
     own = set(hits)
-    place = (min(times.values(), default=now), asked.id)
+    place = (min(times.values(), default=now), inquiry.id)
     for other in met:
         key = (other.subject_type, other.subject_id)
         bound = beyond.get(other.name_key) or beyond.get(codes.get(other.uscc or "", ""))
         if (
             key in own
-            or other.subject_id == asked.id
+            or other.subject_id == inquiry.id
             or other.role not in ("customer", "alias", "end_user")
             or not bound
         ):
@@ -335,7 +336,7 @@ async def add_one_hop(
             continue
         reason = Reason(key=ONE_HOP, params={"party": other.name, "through": customer})
         verdict = Verdict(level=Level.LOOK, score=0.2, reasons=(reason,))
-        mine = keyed(asked.parties[:1])[0]
+        mine = keyed(inquiry.parties[:1])[0]
         earlier = (other.since, other.subject_id) < place
         hits.setdefault(key, []).append(Hit(verdict, other.name, other.since, earlier, mine=mine, there=other))
     named.update(await named_by(connection, set(hits) - own))

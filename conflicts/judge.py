@@ -1,13 +1,13 @@
-"""Comparing names beside the interpreter that everything else runs in (X3: one big group stops nobody else).
+"""Compares names in a separate process (X3: one large group must not block everybody else).
 
-Comparing is arithmetic in Python: in a thread it takes the interpreter's lock from every other step of this worker and
-every other request of this API. A few pairs are compared in a thread all the same, as long as nobody notices. More
-go to a process of our own: `python -m conflicts.judge`, started when it is first needed. It reads one
-question a line from its standard input and answers each with a line; when the input ends, because whoever started it
-is gone, it ends as well, in the middle of a question too.
+Comparing is CPU-bound Python: a thread would hold the interpreter's lock against every other step of this worker and
+every other request of this API. Small comparisons still run in a thread, where the delay is negligible. Larger ones go
+to a helper process, `python -m conflicts.judge`, started on first use. It reads one request per line from standard
+input and writes one response per line. It exits when its input ends or its parent is gone, even in the middle of a
+request.
 
-A question is about one company of ours, and they are answered in the order of asking: whoever has one company to ask
-about waits for one company of a large group and not for all of it.
+A request covers one company, and requests are served in order: an inquiry about a single company waits for one company
+of a large group, not for the whole group.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ from domain.policy import Matching
 from matching.parties import Party
 
 FEW = 250
-"""Pairs that are compared in a thread: some 30 ms, less than handing them over is worth."""
+"""Up to this many pairs are compared in a thread (about 30 ms); handing them over would cost more than it saves."""
 
 
 ANSWER_SECONDS = 15.0
-"""A process that has not answered by then hangs, and another one is started: a question takes some 30 ms."""
+"""A process that has not answered by then is considered hung and is replaced; a request takes about 30 ms."""
 
 
 class Judge:
-    """The process that compares; one for each of ours, started when it is first asked."""
+    """Handle of the helper process; one per parent process, started on first use."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        # One thread: it holds the pipe, and whoever asks first is answered first.
+        # One thread owns the pipe, so requests are served first come, first served.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="judge")
 
     async def judge(self, names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
@@ -61,7 +61,7 @@ class Judge:
         for last in (False, True):
             try:
                 return self._answer(question)
-            except OSError:  # somebody has ended it
+            except OSError:  # the helper process was killed
                 self.close()
                 if last:
                     raise
@@ -82,11 +82,11 @@ class Judge:
         finally:
             watch.cancel()
         if not answer.endswith(b"\n"):
-            raise OSError("the process that compares names has gone")
+            raise OSError("the name comparison process has exited")
         return answer
 
     def close(self) -> None:
-        """End the process; the next question starts another."""
+        """End the process; the next request starts a new one."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -102,7 +102,7 @@ atexit.register(_judge.close)
 
 
 async def judged(names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
-    """As `conflicts.judging.judge`, by whoever is best to do it."""
+    """As `conflicts.judging.judge`, in a thread or in the helper process, depending on the amount of work."""
     if len(names) * len(others) > FEW:
         try:
             return await _judge.judge(names, others, bounds)
@@ -122,7 +122,7 @@ def _told(party: Party) -> list[str | None]:
 
 
 def answer(question: bytes) -> bytes:
-    """What the process says to one line."""
+    """The response to one request line."""
     names, others, bounds = from_json(question)
     ours, theirs = ([_party(party) for party in some] for some in (names, others))
     return to_json(judge(ours, theirs, Matching.model_validate(bounds)))
@@ -134,14 +134,14 @@ def _party(told: Sequence[Any]) -> Party:
 
 
 def serve(asked: IO[bytes], told: IO[bytes]) -> None:
-    """Answer questions until there are no more."""
+    """Answer requests until the input ends."""
     for question in asked:
         told.write(answer(question) + b"\n")
         told.flush()
 
 
 def end_with(parent: int) -> None:
-    """End this process within a second of `parent`, however that ended."""
+    """Exit within a second after `parent` has exited, for whatever reason."""
     while os.getppid() == parent:
         time.sleep(1)
     os._exit(0)
@@ -151,5 +151,5 @@ if __name__ == "__main__":
     import signal
 
     threading.Thread(target=end_with, args=(os.getppid(),), daemon=True).start()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started us; our input ends with them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; our input ends when it exits
     serve(sys.stdin.buffer, sys.stdout.buffer)

@@ -1,7 +1,7 @@
-"""What comes of comparing a company of ours with those that were looked up for it: nothing but comparing.
+"""Compares one company with its candidates. Pure computation.
 
-Pure, so that it can be done by whoever has the time: here, beside the loop, or by a process of its own, which imports
-this module and nothing that reads a record.
+It can therefore run in a thread beside the event loop or in a separate process, which imports this module and nothing
+that reads the record.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from matching.parties import Party, compare, may_be_same
 
 RELATED_PARTY = "related_party"
 LEARNED = "learned_alias"
-"""Reason of a verdict on another name of ours, which people have found to be one."""
+"""Reason of a verdict reached through an alias that people have confirmed."""
 
 
 class Judged(NamedTuple):
-    """What was found of one of those compared."""
+    """The verdict on one candidate."""
 
     place: int
-    """Which of them it is."""
+    """Index of the candidate."""
     verdict: Verdict
     declared: bool
-    """It is the same company as a declared related party (N3)."""
+    """Whether it is the same company as a declared related party (N3)."""
 
 
 def judge(names: Sequence[Party], others: Iterable[Party], bounds: Matching) -> list[Judged]:
-    """Those of `others` that one company of ours, under all its `names`, the own one first, may be or be bound to."""
+    """Those of `others` that may be, or be related to, one company with all its `names` (its own name first)."""
     found = (Judged(place, *_closest(names, there, bounds)) for place, there in enumerate(others))
     return [judged for judged in found if judged.verdict.found]
 
 
 def costs(names: Sequence[Party], others: Sequence[Party]) -> int:
-    """How many pairs of names `judge` has to compare."""
+    """Number of name pairs that `judge` has to compare."""
     return sum(not _are_two(name, there) for name in names for there in others)
 
 
 def _are_two(name: Party, there: Party) -> bool:
-    """Two companies that are only bound to the two customers: that they are only alike says nothing (N3)."""
+    """Whether both are only related parties and cannot be the same company: similarity then means nothing (N3)."""
     return name.role == there.role == RELATED_PARTY and not may_be_same(name, there)
 
 
@@ -57,7 +57,7 @@ def _closest(names: Sequence[Party], there: Party, bounds: Matching) -> tuple[Ve
             alone = (party.model_copy(update={"role": "customer"}) for party in (name, there))
             one_of_them = compare(*alone, bounds=bounds).level is Level.SAME
             if not one_of_them and name.role == there.role:
-                continue  # two companies that are only bound to the two, and only alike
+                continue  # two related parties that are merely similar
             verdict = verdict.model_copy(update={"level": Level.RELATED if one_of_them else Level.LOOK})
         if name is not names[0]:
             learned = Reason(key=LEARNED, params={"name": names[0].name, "other": name.name})

@@ -1,4 +1,4 @@
-"""Names that people have found to be one company, for whoever looks for one of them."""
+"""Aliases learned from rulings: names that people have confirmed to be the same company."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from matching.parties import Party
 
 
 def learned_names(mine: Party, known: Sequence[LearnedAlias]) -> list[Party]:
-    """The other names by which a company of ours is known since somebody found them to be one."""
+    """The other confirmed names of a company."""
     names = {alias.name_key: (alias.name, alias.uscc) for alias in known}
     names |= {alias.other_key: (alias.other, alias.other_uscc) for alias in known}
     return [
@@ -19,13 +19,13 @@ def learned_names(mine: Party, known: Sequence[LearnedAlias]) -> list[Party]:
 
 
 def learned_keys(name_keys: Sequence[str], known: Sequence[LearnedAlias]) -> list[str]:
-    """The keys of the other names of the same company."""
+    """The name keys of the other confirmed names of the same company."""
     groups = groups_of(known)
     return sorted(frozenset().union(*(groups.get(key, frozenset()) for key in name_keys)) - set(name_keys))
 
 
 def groups_of(known: Sequence[LearnedAlias]) -> dict[str, frozenset[str]]:
-    """For each name key all keys of the same company."""
+    """For each name key, all name keys of the same company."""
     groups: dict[str, frozenset[str]] = {}
     for alias in known:
         both = (alias.name_key, alias.other_key)

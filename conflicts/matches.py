@@ -1,4 +1,4 @@
-"""What a registration may be in conflict with, described for whoever decides (P3–P5, A5)."""
+"""Describes the matches of a registration for the person who decides (P3–P5, A5)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from domain.conflicts.project_match import Match
 from domain.conflicts.rulings import Compared
 
 _HISTORY = frozenset(status.value for status in RegisteredStatus)
-"""The states of a project that was once approved."""
+"""States of a project that has been approved at some time."""
 
 
 async def described(connection: AsyncConnection, collisions: Sequence[Found]) -> tuple[Match, ...]:
-    """Each collision with what A5 weighs: when it was registered, the vendor's position, familiarity.
+    """Each collision with the facts that A5 weighs: registration time, the vendor's position, familiarity.
 
-    What is over is history only where it was a project; an application that ended, or a registration that was never
-    approved, says nothing any more.
+    Of ended subjects, only projects that had been approved are kept as history; ended applications and registrations
+    that were never approved are dropped.
     """
     found = [await _described(connection, collision) for collision in collisions]
     return tuple(match for match in found if match and (match.live or match.status in _HISTORY))
 
 
 async def as_they_are(connection: AsyncConnection, matches: Sequence[Match]) -> tuple[Match, ...]:
-    """What was found before, as each of it stands at this moment: whose it is, its state, what A5 weighs."""
+    """Stored matches refreshed from the record: owner, state, and the facts that A5 weighs."""
     return tuple([await _as_it_is(connection, match) for match in matches])
 
 
@@ -124,5 +124,5 @@ def _match(registered: Found | Match, **known: object) -> Match:
 
 
 def compared(comparison: Compared) -> dict[str, Any]:
-    """What came of the comparison, to be kept with what it is shown as."""
+    """The fields of the comparison result, to be stored with the match."""
     return {name: getattr(comparison, name) for name in Compared.model_fields}

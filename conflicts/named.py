@@ -1,4 +1,4 @@
-"""A registration that a clerk names by its id or project number, where detection has found nothing (P5)."""
+"""Registrations that a clerk names by id or project number where detection found nothing (P5)."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from domain.projects.rules import SUSPECTS_FIELD
 from domain.tasks.task import Problem
 
 NAMED = "named_by_clerk"
-"""The reason of a match that a person has named."""
+"""Reason of a match that a person named."""
 _NAMED = Verdict(level=Level.LOOK, score=1, reasons=(Reason(key=NAMED),))
 
 
 class Named(NamedTuple):
-    """What became of the names."""
+    """The result of looking up the names."""
 
     ids: tuple[str, ...]
-    """Of what was named, each once, in that order."""
+    """Ids of the named subjects, without duplicates, in the given order."""
     matches: tuple[Match, ...]
-    """Those that detection had not found."""
+    """Matches that detection had not found."""
     problems: tuple[Problem, ...]
 
 
@@ -39,8 +39,8 @@ async def look_up(
     """P5: the live registrations, applications and accounts that somebody names as in conflict with `row`.
 
     Args:
-        found: ids that detection offers, which need no looking up.
-        now: since when a match is told of that has no time of its own.
+        found: ids that detection has already found; they need no lookup.
+        now: the time to use for a match without a time of its own.
     """
     ids: dict[str, None] = {}
     matches: dict[str, Match] = {}
@@ -63,8 +63,8 @@ async def look_up(
 
 
 async def _called(connection: AsyncConnection, name: str, row: ProjectRow, now: datetime) -> Match | None:
-    """The one of that id or project number; what is live, if there are several."""
-    if not name.isprintable():  # no id is, and the database takes not every character
+    """The subject with that id or project number; a live one if there are several."""
+    if not name.isprintable():  # ids are printable, and the database does not accept every character
         return None
     numbered = await projects.by_number(connection, name.upper())
     ways = [(PROJECT, numbered.id)] if numbered else [(type_, name) for type_ in REGISTERED]

@@ -1,7 +1,7 @@
-"""The keys and grams that names are found by, brought to the newest rules of `matching/`.
+"""Recomputes the stored lookup keys and grams of names with the current rules of `matching/`.
 
-A database that an older version has filled knows other keys, or none. Done after every migration; nothing when the
-rules have not changed since.
+A database filled by an older version has other keys, or none. Runs after every migration and does nothing when the
+rules have not changed.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from matching.names.names import name_key
 from matching.parties import Party
 
 VERSION = 3
-"""Raise it whenever `name_key` or `grams` give something else than before."""
+"""Increase it whenever the result of `name_key` or `grams` changes."""
 
 BATCH = 1000
 
 
 async def rekey(database_url: str) -> int:
-    """How many names were given other keys; all of them, or none when it is cut short.
+    """Recompute all keys in one transaction; returns how many names were given other keys.
 
-    Raises what a migration raises. Two accounts that old keys kept apart and new ones do not both stay (N14 holds for
-    what comes after): the second keeps its old key, and that is logged.
+    Raises what a migration raises. If two accounts had different keys and now get the same one, both stay (N14 applies
+    to later applications): the second keeps its old key, and a warning is logged.
     """
     engine = make_engine(database_url, process="migrate", pool_size=1)
     try:
@@ -81,7 +81,7 @@ async def _background(connection: AsyncConnection) -> int:
 
 
 async def _aliases(connection: AsyncConnection) -> int:
-    """A pair that is one name by the new rules, or stands there twice, keeps its old keys: nothing is lost by it."""
+    """A pair that the new rules make identical, or that exists already, keeps its old keys; nothing is lost."""
     changed = 0
     for alias, name, old, other, other_old in await name_keys.aliases(connection):
         new = (name_key(name), name_key(other))

@@ -38,8 +38,8 @@ def _number_format(value: str) -> str:
 
 
 WorkingDays = Annotated[int, Field(ge=1, le=365)]
-Share = Annotated[float, Field(ge=0, le=1)]
-ExactShare = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+ExactFraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
 """A share of money."""
 
 
@@ -133,10 +133,10 @@ class Standstill(Frozen):
 class Matching(Frozen):
     """From which likeness on two names or two projects are said to be what (N3, P4); see `docs/matching.md`."""
 
-    look: Share
-    conflict: Share
-    project_related: Share
-    project_same: Share
+    look: Fraction
+    conflict: Fraction
+    project_related: Fraction
+    project_same: Fraction
 
     @model_validator(mode="after")
     def _in_order(self) -> Matching:
@@ -157,10 +157,10 @@ class Reviews(Frozen):
     working_days_only: bool
     updates_within: WorkingDays
     """R1: after so many working days the department GM is asked, with what has been said by then."""
-    near_target: ExactShare
-    revoke_below: ExactShare
+    near_target: ExactFraction
+    revoke_below: ExactFraction
     """R4: with contracts below this share of their target, and a plan that failed, revocation is proposed."""
-    probability: dict[SalesStage, ExactShare]
+    probability: dict[SalesStage, ExactFraction]
     """U9: how likely a project of that sales stage is to be signed."""
 
     @field_validator("send_at")

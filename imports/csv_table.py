@@ -20,7 +20,7 @@ class RegisterMistakes(FileMistakes):
 
 
 @dataclass(frozen=True)
-class Row:
+class CsvRow:
     """One record: the line it starts in and its cells by column name, stripped."""
 
     line: int
@@ -49,7 +49,7 @@ def decode_csv(content: bytes) -> str:
 
 def read_rows(
     text: str, columns: Mapping[str, Iterable[str]], required: Iterable[str], mistakes: list[Mistake]
-) -> list[Row]:
+) -> list[CsvRow]:
     """The rows below the header line; what is wrong with the shape of the table is added to `mistakes`.
 
     `columns` maps each column to its other accepted headings; case, spaces and width of a heading do not count.
@@ -72,7 +72,7 @@ def read_rows(
         if len(cells) != len(names):
             mistakes.append(Mistake.of(line, "", "row_width", cells=len(cells), headings=len(names)))
             continue
-        rows.append(Row(line, {name: cell for name, cell in zip(names, cells, strict=True) if name}))
+        rows.append(CsvRow(line, {name: cell for name, cell in zip(names, cells, strict=True) if name}))
     return rows
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from domain.accounts.register_entries import BackgroundEntry, ProjectEntry, RegisteredStatus
 from domain.base import Frozen
 from domain.names import handed_in
-from imports.csv_table import RegisterMistakes, Row, decode_csv, read_rows
+from imports.csv_table import CsvRow, RegisterMistakes, decode_csv, read_rows
 from imports.mistakes import Mistake, mistake_of, shown
 
 BACKGROUND_COLUMNS: dict[str, tuple[str, ...]] = {
@@ -167,11 +167,11 @@ def required_columns(model: type[Frozen]) -> list[str]:
 
 
 def entries_of(
-    rows: Iterable[Row],
+    rows: Iterable[CsvRow],
     model: type[Entry],
     mistakes: list[Mistake],
     convert: Mapping[str, Callable[[str], Any]] = _CONVERT,
-) -> list[tuple[Row, Entry]]:
+) -> list[tuple[CsvRow, Entry]]:
     """The rows that can be read as entries; what is wrong with the others is added to `mistakes`. `convert` reads the
     cells of a column."""
     entries = []
@@ -203,7 +203,7 @@ def entries_of(
     return entries
 
 
-def _once(keyed: Iterable[tuple[Row, object]], column: str, key_of_text: str, mistakes: list[Mistake]) -> None:
+def _once(keyed: Iterable[tuple[CsvRow, object]], column: str, key_of_text: str, mistakes: list[Mistake]) -> None:
     seen: dict[object, int] = {}
     for row, key in keyed:
         first = seen.setdefault(key, row.line)
@@ -211,7 +211,7 @@ def _once(keyed: Iterable[tuple[Row, object]], column: str, key_of_text: str, mi
             mistakes.append(_at(row, column, key_of_text, first=first))
 
 
-def _sense(row: Row, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
+def _sense(row: CsvRow, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
     """What no single cell shows."""
     if entry.closed_on is not None and entry.closed_on < entry.registered_on:
         mistakes.append(_at(row, "closed_on", "closed_before_registered"))
@@ -221,7 +221,7 @@ def _sense(row: Row, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
         mistakes.append(_at(row, "end_user_name", "end_user_name"))
 
 
-def _at(row: Row, column: str, key: str, /, **params: object) -> Mistake:
+def _at(row: CsvRow, column: str, key: str, /, **params: object) -> Mistake:
     return Mistake.of(row.line, column, key, **params)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from conflicts.asked import keyed
+from conflicts.inquiry import keyed
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, imports, reference_data

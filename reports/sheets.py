@@ -8,7 +8,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from domain.reports.report import Report, ReportKind
-from reports.tables import Cell, CellKind, Table, tables_of
+from reports.tables import Cell, CellKind, ReportTable, tables_of
 from texts.catalogue import Texts
 from texts.reports.report_parts import report_title_key
 
@@ -72,7 +72,7 @@ class _Formats:
         )
 
 
-def _write(sheet: Any, table: Table, formats: _Formats, texts: Texts, zone: ZoneInfo, title: str) -> None:
+def _write(sheet: Any, table: ReportTable, formats: _Formats, texts: Texts, zone: ZoneInfo, title: str) -> None:
     for place, column in enumerate(table.columns):
         sheet.write_string(0, place, texts.text(f"report.column.{column.name}"), formats.header)
         sheet.set_column(place, place, _WIDTHS[column.kind])

@@ -55,7 +55,7 @@ class CellKind(StrEnum):
     MOMENT = "moment"
 
 
-class Column(NamedTuple):
+class ReportColumn(NamedTuple):
     """A column of a table."""
 
     name: str
@@ -64,12 +64,12 @@ class Column(NamedTuple):
     summed: bool = False
 
 
-class Table(NamedTuple):
+class ReportTable(NamedTuple):
     """A table of a report, in the order of its rows."""
 
     name: str
     """Text key under `report.table.`."""
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
     @property
@@ -81,7 +81,7 @@ class Table(NamedTuple):
         )
 
 
-def tables_of(report: Report, texts: Texts, *, proposals: bool = True) -> tuple[Table, ...]:
+def tables_of(report: Report, texts: Texts, *, proposals: bool = True) -> tuple[ReportTable, ...]:
     """The tables of a report, what its rows say first. One without rows is left out, unless it is the first.
     `proposals`: whether the reader may see what the system proposes of an account (R4)."""
     match report:
@@ -95,28 +95,44 @@ def tables_of(report: Report, texts: Texts, *, proposals: bool = True) -> tuple[
 
 
 MONEY = CellKind.MONEY
-_PROJECT = (Column("number"), Column("name"), Column("customer"), Column("department"), Column("salesperson"))
-_GROUP = (Column("projects", CellKind.NUMBER, True), Column("amount", MONEY, True), Column("weighted", MONEY, True))
+_PROJECT = (
+    ReportColumn("number"),
+    ReportColumn("name"),
+    ReportColumn("customer"),
+    ReportColumn("department"),
+    ReportColumn("salesperson"),
+)
+_GROUP = (
+    ReportColumn("projects", CellKind.NUMBER, True),
+    ReportColumn("amount", MONEY, True),
+    ReportColumn("weighted", MONEY, True),
+)
 
 
-def _digest(report: WeeklyDigest, texts: Texts) -> list[Table]:
+def _digest(report: WeeklyDigest, texts: Texts) -> list[ReportTable]:
     columns = (
         *_PROJECT,
-        Column("split"),
-        Column("status"),
-        Column("silent_days", CellKind.NUMBER),
-        Column("last_update", CellKind.MOMENT),
-        Column("updates", CellKind.NUMBER, True),
-        Column("stage"),
-        Column("amount", MONEY, True),
-        Column("expected_signing", CellKind.DAY),
+        ReportColumn("split"),
+        ReportColumn("status"),
+        ReportColumn("silent_days", CellKind.NUMBER),
+        ReportColumn("last_update", CellKind.MOMENT),
+        ReportColumn("updates", CellKind.NUMBER, True),
+        ReportColumn("stage"),
+        ReportColumn("amount", MONEY, True),
+        ReportColumn("expected_signing", CellKind.DAY),
     )
-    words = (Column(name, CellKind.LONG) for name in ("progress", "problems", "next_steps"))
+    words = (ReportColumn(name, CellKind.LONG) for name in ("progress", "problems", "next_steps"))
     return [
-        Table("projects", columns, tuple(_digest_row(row, texts) for row in report.rows)),
-        Table(
+        ReportTable("projects", columns, tuple(_digest_row(row, texts) for row in report.rows)),
+        ReportTable(
             "updates",
-            (Column("number"), Column("name"), Column("salesperson"), Column("at", CellKind.MOMENT), *words),
+            (
+                ReportColumn("number"),
+                ReportColumn("name"),
+                ReportColumn("salesperson"),
+                ReportColumn("at", CellKind.MOMENT),
+                *words,
+            ),
             tuple(
                 (
                     row.number,
@@ -143,14 +159,14 @@ def _digest_row(row: DigestRow, texts: Texts) -> tuple[Cell, ...]:
     )
 
 
-def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
-    projects = Table(
+def _forecast(report: SalesForecast, texts: Texts) -> list[ReportTable]:
+    projects = ReportTable(
         "projects",
         (
-            *(*_PROJECT, Column("split")),
-            *(Column("stage"), Column("amount", MONEY, True), Column("probability", CellKind.SHARE)),
-            *(Column("weighted", MONEY, True), Column("expected_signing", CellKind.DAY)),
-            Column("approved_since"),
+            *(*_PROJECT, ReportColumn("split")),
+            *(ReportColumn("stage"), ReportColumn("amount", MONEY, True), ReportColumn("probability", CellKind.SHARE)),
+            *(ReportColumn("weighted", MONEY, True), ReportColumn("expected_signing", CellKind.DAY)),
+            ReportColumn("approved_since"),
         ),
         tuple(
             (
@@ -162,11 +178,16 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[Table]:
             for row in report.rows
         ),
     )
-    changes = Table(
+    changes = ReportTable(
         "changes",
         (
-            *(Column("number"), Column("name"), Column("department"), Column("salesperson")),
-            *(Column("change"), Column("before"), Column("after"), Column("difference", MONEY, True)),
+            *(ReportColumn("number"), ReportColumn("name"), ReportColumn("department"), ReportColumn("salesperson")),
+            *(
+                ReportColumn("change"),
+                ReportColumn("before"),
+                ReportColumn("after"),
+                ReportColumn("difference", MONEY, True),
+            ),
         ),
         tuple(
             (
@@ -194,13 +215,19 @@ def split_words(row: CreditedRow) -> str:
     return shares_in_words(row.credits) if row.divided else ""
 
 
-def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted: bool = False) -> Table:
+def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted: bool = False) -> ReportTable:
     """D3: what everybody is credited with, project by project, so that it adds up to the whole. Left out where nothing
     is divided: then the responsible salesperson has all of it."""
     columns = (
-        *(Column("number"), Column("name"), Column("customer"), Column("credited"), Column("department")),
-        *(Column("percent", CellKind.SHARE), Column("credit", MONEY, True)),
-        *((Column("credit_weighted", MONEY, True),) if weighted else ()),
+        *(
+            ReportColumn("number"),
+            ReportColumn("name"),
+            ReportColumn("customer"),
+            ReportColumn("credited"),
+            ReportColumn("department"),
+        ),
+        *(ReportColumn("percent", CellKind.SHARE), ReportColumn("credit", MONEY, True)),
+        *((ReportColumn("credit_weighted", MONEY, True),) if weighted else ()),
     )
     lines = [
         (
@@ -211,7 +238,7 @@ def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted:
         for row in rows
         for credit in row.credited
     ]
-    return Table("credits", columns, tuple(lines) if any(row.divided for row in rows) else ())
+    return ReportTable("credits", columns, tuple(lines) if any(row.divided for row in rows) else ())
 
 
 def _groups(
@@ -219,9 +246,9 @@ def _groups(
     column: str,
     groups: Sequence[Group[ForecastTotals]],
     label: Callable[[Group[ForecastTotals]], str],
-) -> Table:
+) -> ReportTable:
     rows = tuple((label(group), group.totals.projects, group.totals.amount, group.totals.weighted) for group in groups)
-    return Table(name, (Column(column), *_GROUP), rows)
+    return ReportTable(name, (ReportColumn(column), *_GROUP), rows)
 
 
 def _before_and_after(row: ChangeRow, texts: Texts) -> tuple[str, str]:
@@ -240,21 +267,31 @@ def _before_and_after(row: ChangeRow, texts: Texts) -> tuple[str, str]:
 
 
 _SUMS = (
-    *(Column("target_contracts", MONEY, True), Column("contracts", MONEY, True), Column("attained", CellKind.SHARE)),
-    *(Column("signed", MONEY, True), Column("other_contracts", MONEY, True)),
-    *(Column("target_revenue", MONEY, True), Column("revenue", MONEY, True)),
-    *(Column("revenue_attained", CellKind.SHARE), Column("payments", MONEY, True)),
+    *(
+        ReportColumn("target_contracts", MONEY, True),
+        ReportColumn("contracts", MONEY, True),
+        ReportColumn("attained", CellKind.SHARE),
+    ),
+    *(ReportColumn("signed", MONEY, True), ReportColumn("other_contracts", MONEY, True)),
+    *(ReportColumn("target_revenue", MONEY, True), ReportColumn("revenue", MONEY, True)),
+    *(ReportColumn("revenue_attained", CellKind.SHARE), ReportColumn("payments", MONEY, True)),
 )
 
 
-def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[Table]:
+def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[ReportTable]:
     decided_on = proposals and report.period.rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
     columns = (
-        *(Column("customer"), Column("department"), Column("salesperson"), *_SUMS, Column("standing")),
-        *((Column("proposal"),) if decided_on else ()),
-        *(Column("counted"), Column("not_counted", MONEY, True)),
-        *(Column("plan_progress"), Column("target_source"), Column("plan", CellKind.LONG)),
-        Column("requirements", CellKind.LONG),
+        *(
+            ReportColumn("customer"),
+            ReportColumn("department"),
+            ReportColumn("salesperson"),
+            *_SUMS,
+            ReportColumn("standing"),
+        ),
+        *((ReportColumn("proposal"),) if decided_on else ()),
+        *(ReportColumn("counted"), ReportColumn("not_counted", MONEY, True)),
+        *(ReportColumn("plan_progress"), ReportColumn("target_source"), ReportColumn("plan", CellKind.LONG)),
+        ReportColumn("requirements", CellKind.LONG),
     )
 
     def line(row: AccountFigures) -> tuple[Cell, ...]:
@@ -269,16 +306,16 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
         )
 
     return [
-        Table("accounts", columns, tuple(line(row) for row in report.rows)),
+        ReportTable("accounts", columns, tuple(line(row) for row in report.rows)),
         _credits(report.contracts),
         _account_groups("by_department", "department", accounts_by_department(report)),
         _account_groups("by_salesperson", "salesperson", accounts_by_salesperson(report)),
     ]
 
 
-def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals]]) -> Table:
+def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals]]) -> ReportTable:
     counts = tuple(
-        Column(name, CellKind.NUMBER, True) for name in ("accounts", "reached", "near", "below", "unmeasured")
+        ReportColumn(name, CellKind.NUMBER, True) for name in ("accounts", "reached", "near", "below", "unmeasured")
     )
     rows = tuple(
         (
@@ -288,7 +325,7 @@ def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals
         )
         for group in groups
     )
-    return Table(name, (Column(column), *counts, *_SUMS), rows)
+    return ReportTable(name, (ReportColumn(column), *counts, *_SUMS), rows)
 
 
 def _sums(row: AccountFigures | AccountTotals) -> tuple[Cell, ...]:
@@ -307,10 +344,10 @@ def counted_months(row: AccountFigures) -> str:
     return row.counted[0] if len(row.counted) == 1 else f"{row.counted[0]} – {row.counted[-1]}"
 
 
-def _missed(report: Report, texts: Texts) -> Table:
-    return Table(
+def _missed(report: Report, texts: Texts) -> ReportTable:
+    return ReportTable(
         "missed",
-        tuple(Column(name) for name in ("period", "task", "person", "department")),
+        tuple(ReportColumn(name) for name in ("period", "task", "person", "department")),
         tuple(
             (step.period, texts.text(f"task.{step.task}.title"), step.salesperson_name, step.department_name)
             for step in report.missed

@@ -8,9 +8,9 @@ from datetime import timedelta
 from temporalio.exceptions import ApplicationError
 
 from activities.unit_of_work import UnitOfWork
-from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget, Busy
 from conflicts.detection import Found, detect
+from conflicts.inquiry import Inquiry, keyed
 from db.accounts.applications import KeyedParty
 from domain.accounts.application import ApplicationForm
 from domain.policy import Matching
@@ -43,10 +43,10 @@ async def colliding(
     Raises `ApplicationError` when too many large groups are being searched: the step rolls back and is retried in a
     moment.
     """
-    asked = Asked.of(form, subject)
+    inquiry = Inquiry.of(form, subject)
     try:
         return await detect(
-            uow.connection, asked, against, now=uow.now, bounds=bounds, live_only=live_only, near=near, budget=budget
+            uow.connection, inquiry, against, now=uow.now, bounds=bounds, live_only=live_only, near=near, budget=budget
         )
     except Busy:
         raise ApplicationError("other groups are being looked for", type="Busy", next_retry_delay=AGAIN) from None

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from activities.disputes.record import DisputeRecord
-from conflicts.asked import keyed
+from conflicts.inquiry import keyed
 from conflicts.learned import learned_names
 from conflicts.matches import as_they_are
 from db.conflicts import rulings

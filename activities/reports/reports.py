@@ -1,4 +1,4 @@
-"""Reports are made: gathered from the record, kept as they are, and mailed, each reader their part (U1, U9, R2–R4)."""
+"""Makes reports: gathers them from the record, stores them, and mails each recipient their part (U1, U9, R2–R4)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TOGETHER = {
     Rhythm.HALF_YEARLY: (Rhythm.HALF_YEARLY, Rhythm.YEARLY),
     Rhythm.YEARLY: (Rhythm.HALF_YEARLY, Rhythm.YEARLY),
 }
-"""R6: what was missed in a half-year shows in the report of the year, and the other way round."""
+"""R6: steps missed in a half-year are listed in the yearly report, and vice versa."""
 
 
 async def make_report(
@@ -34,9 +34,9 @@ async def make_report(
     policy: Policy,
     calendar: WorkCalendar,
 ) -> None:
-    """Make the report of a period, keep it and queue its mails. One that was made stays as it is (X3).
+    """Make the report of a period, store it and queue its mails. An existing report is left unchanged (X3).
 
-    Raises `ValueError` when there is no such report of such a period.
+    Raises `ValueError` if there is no such report for such a period.
     """
     if period.rhythm not in REPORT_RHYTHMS[kind]:
         raise ValueError(f"no {kind} is made of {period.id}")
@@ -83,7 +83,7 @@ async def _made(
 async def _closed_since(
     uow: UnitOfWork, kind: ReportKind, rhythm: Rhythm
 ) -> tuple[tuple[Rhythm, ...], datetime | None]:
-    """R6: of which reviews a report tells what was missed: those that closed since the one before it was made."""
+    """R6: the reviews whose missed steps a report lists: those that closed since the previous report."""
     rhythms = _TOGETHER.get(rhythm, (rhythm,))
     before = await reports.newest(uow.connection, kind, rhythms=rhythms, before=uow.now)
     return rhythms, before.made_at if before else None
@@ -121,5 +121,5 @@ def _write_to(uow: UnitOfWork, made: Report, reader: Reader, organisation: Organ
 
 
 def report_thread(kind: ReportKind) -> str:
-    """What the mails of one kind are about, so that mail programs keep them together."""
+    """The thread id of a kind of report, so that mail programs group its mails."""
     return f"report-{kind}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from conflicts.asked import Asked
 from conflicts.budget import Budget, Busy
 from conflicts.detection import REGISTERED, Found, closest, detect, without_origin
+from conflicts.inquiry import Inquiry
 from conflicts.matches import as_they_are, described
 from db.connection.engine import AsyncConnection
 from db.projects import projects
@@ -25,15 +25,15 @@ _DECIDED_ON_MATCHES = frozenset({ProjectStage.APPROVAL, ProjectStage.OBJECTION})
 
 
 async def look(
-    connection: AsyncConnection, asked: Asked, *, now: datetime, bounds: Matching
+    connection: AsyncConnection, inquiry: Inquiry, *, now: datetime, bounds: Matching
 ) -> tuple[tuple[Found, ...], list[str]]:
     """What is registered, and the names without a search for similar ones; under heavy load, all names."""
     budget = Budget(MOST_PAIRS, SECONDS, PATIENCE_SECONDS)
     try:
-        return await detect(connection, asked, REGISTERED, now=now, bounds=bounds, budget=budget), budget.left_out
+        return await detect(connection, inquiry, REGISTERED, now=now, bounds=bounds, budget=budget), budget.left_out
     except Busy:
-        found = await detect(connection, asked, REGISTERED, now=now, bounds=bounds, near=False)
-        return found, [party.name for party in asked.parties]
+        found = await detect(connection, inquiry, REGISTERED, now=now, bounds=bounds, near=False)
+        return found, [party.name for party in inquiry.parties]
 
 
 async def matches_now(
@@ -46,8 +46,8 @@ async def matches_now(
     kept = await as_they_are(connection, await projects.matches_of(connection, row.id, row.round))
     if now is None or row.stage not in _DECIDED_ON_MATCHES:
         return kept
-    asked = Asked.of(row.form, Subject(type=SubjectType.PROJECT, id=row.id))
-    found, _ = await look(connection, asked, now=now, bounds=bounds)
+    inquiry = Inquiry.of(row.form, Subject(type=SubjectType.PROJECT, id=row.id))
+    found, _ = await look(connection, inquiry, now=now, bounds=bounds)
     known = {(match.subject_type, match.subject_id) for match in kept}
     fresh, _ = closest([match for match in without_origin(found) if match.key not in known])
     return (*kept, *await described(connection, fresh))

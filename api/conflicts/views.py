@@ -10,9 +10,9 @@ from typing import Final
 from api.conflicts.matches_now import look
 from api.conflicts.models import ConflictCheck, ConflictMatch, RuledView
 from api.views import Composer, Views
-from conflicts.asked import Asked
 from conflicts.detection import closest, without_origin
 from conflicts.hits import ONE_HOP
+from conflicts.inquiry import Inquiry
 from conflicts.matches import described
 from db.reads import lists
 from domain.access import scope_of
@@ -30,7 +30,7 @@ MOST_MATCHES: Final = 20
 async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetime) -> ConflictCheck:
     """What is registered now for what the caller has typed. The check is recorded as a reading."""
     bounds = composer.facts.policy.matching
-    all_found, left_out = await look(composer.connection, Asked.about(draft), now=now, bounds=bounds)
+    all_found, left_out = await look(composer.connection, Inquiry.about(draft), now=now, bounds=bounds)
     found = without_origin(all_found)
     kept, more = closest(found, MOST_MATCHES)
     matches = await described(composer.connection, kept)

@@ -12,7 +12,7 @@ from rapidfuzz import fuzz, process
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench.conflicts.data import Data, Record
-from conflicts.asked import keyed
+from conflicts.inquiry import keyed
 from db.conflicts.candidates import candidates
 from domain.accounts.uscc import check_uscc
 from domain.conflicts.verdict import Level, Verdict

@@ -1,4 +1,4 @@
-"""What somebody has typed so far, for a look at who else is registered (N3, P4). Every part may be missing."""
+"""An unfinished form, for a dry-run conflict check (N3, P4). Every part may be missing."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from domain.base import Line, Money, OptionalLine
 from domain.names import Name, OptionalName
 
 FEWEST_CHARACTERS: Final = 2
-"""A name shorter than that says nothing yet."""
+"""Shorter names are ignored."""
 
 
 class _Draft(BaseModel):
-    """What a form holds beside is none of its business: a whole form may be sent as it stands."""
+    """Extra fields are ignored: a complete form may be sent as it is."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -47,7 +47,7 @@ class ProjectDraft(_Draft):
 
 
 class ConflictDraft(_Draft):
-    """At least one of these; names of two characters and more are looked for."""
+    """At least one of these is required; names of two or more characters are searched for."""
 
     customer: CustomerDraft | None = None
     related_parties: Annotated[tuple[CompanyDraft, ...], Field(max_length=100)] = ()
@@ -57,7 +57,7 @@ class ConflictDraft(_Draft):
 
     @property
     def empty(self) -> bool:
-        """Nothing is filled in at all."""
+        """Whether nothing is filled in at all."""
         companies = [self.customer, *self.related_parties, self.end_user, self.channel]
         if self.customer:
             companies += [*self.customer.related_parties, *(CompanyDraft(name=name) for name in self.customer.aliases)]

@@ -1,19 +1,19 @@
-"""How the whole numbers are laid out that names are found by: `matching/` makes them, `db/` looks for them (N3)."""
+"""Layout of the integers by which names are indexed: `matching/` creates them, `db/` searches them (N3)."""
 
 from __future__ import annotations
 
 STANDING = 0
-"""The gram of joint stock companies and groups: of many names that a short one may stand for, theirs come first."""
+"""Gram that marks joint stock companies and groups: when a short name fits many names, these come first."""
 
 _HEAD = 1 << 30
-"""Pairs of characters have 30 bits; the next one says that the name may be the head of others."""
+"""A pair of characters has 30 bits; the next bit marks the head of a group or an institution."""
 
 
 def of_head(gram: int) -> int:
-    """The gram of the same pair of characters in the name of a group or an institution that others may belong to."""
+    """The gram of the same pair of characters in the name of a group or institution that others may belong to."""
     return gram | _HEAD
 
 
 def is_pair(gram: int) -> bool:
-    """Whether it stands for two Chinese characters in any name: not for a word, not for a head."""
+    """Whether the gram stands for two Chinese characters of an ordinary name, not for a word or a head."""
     return 0 < gram < _HEAD

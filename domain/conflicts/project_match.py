@@ -1,4 +1,4 @@
-"""What a registration may be in conflict with, as it is shown to whoever decides (P3–P5, A5)."""
+"""What a registration may be in conflict with, as shown to the person who decides (P3–P5, A5)."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ class Match(Compared):
     salesperson: str
     status: str
     since: datetime
-    """When it was registered or came into force."""
+    """When it was registered or activated."""
     named_since: datetime | None = None
-    """Since when a project goes by this name, where that is later than its registration (P2)."""
+    """When the project was given its present name, if later than its registration (P2)."""
     amount: Decimal | None = None
     vendor_registered: bool | None = None
-    """None where nobody said, as for accounts."""
+    """None if unknown, as for accounts."""
     vendor_position: str = ""
-    """What the vendor says of who should do the project."""
+    """The vendor's position on who should do the project."""
     relationship: str = ""
     customer_name: str = ""
     live: bool = True
-    """Takes part in conflict detection (P10)."""
+    """Whether it takes part in conflict detection (P10)."""
     earlier: bool = False
-    """Registered before the one that is asked about (A5)."""
+    """Registered before the inquiring registration (A5)."""

@@ -1,4 +1,4 @@
-"""What was compared, what came of it, and what a person has said of it since (N3, N14, P4, P5)."""
+"""What was compared, the result, and later rulings by people (N3, N14, P4, P5)."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from domain.conflicts.verdict import Level, Reason, Verdict
 
 
 class Ruling(StrEnum):
-    """What a person says of a match."""
+    """A person's ruling on a match."""
 
     CLEARED = "cleared"
-    """No conflict: two companies, or two projects."""
+    """Not a conflict: two different companies, or two different projects."""
     SAME_COMPANY = "same_company"
-    """The two names are one company."""
+    """Both names belong to the same company."""
     SUSPECTED = "suspected"
-    """P4: may be in conflict; whoever supervises the other one is asked."""
+    """P4: may be in conflict; the VP who supervises the other side is asked."""
     CONFLICT = "conflict"
     """P5: confirmed."""
 
 
 MATCHES_FIELD: Final = "matches"
-"""The field of an answer that says something of single matches."""
+"""The answer field that holds rulings on single matches."""
 CLERKS_RULINGS: Final = (Ruling.CLEARED, Ruling.SAME_COMPANY)
-"""What is said of a match by itself, beside the answer that suspects some of them."""
+"""Rulings that can be given on a match separately, beside the answer that suspects some of them."""
 
 
 OTHER_CODE: Final = "same_name_other_uscc"
-"""The reason of a verdict on two companies of one name that differ in their codes."""
+"""Reason of a verdict on two companies with the same name and different codes."""
 
 
 class MatchRuling(Frozen):
-    """One row of an answer: what is said of one match, and why. One suspects by the answer itself."""
+    """One row of an answer: the ruling on one match, with its reason. Suspicion is expressed by the answer itself."""
 
     id: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^\S+( \S+)*$")]
     ruling: Literal[Ruling.CLEARED, Ruling.SAME_COMPANY]
     reason: OptionalText = ""
-    """Left empty, the reason of the whole answer is its reason."""
+    """If empty, the reason of the whole answer applies."""
 
 
 def _each_once(rows: tuple[MatchRuling, ...]) -> tuple[MatchRuling, ...]:
@@ -53,11 +53,11 @@ def _each_once(rows: tuple[MatchRuling, ...]) -> tuple[MatchRuling, ...]:
 
 
 MatchRulings = Annotated[tuple[MatchRuling, ...], Field(max_length=50), AfterValidator(_each_once)]
-"""What is said of several matches, each once."""
+"""Rulings on several matches, each match at most once."""
 
 
 class Ruled(Wire):
-    """What somebody has said of a match, which stands until one of the two changes."""
+    """A ruling on a match; void once either side changes."""
 
     ruling: Ruling
     person: str
@@ -69,38 +69,39 @@ class Link(Wire):
     """Two companies, or two registrations, that were compared."""
 
     fingerprint: str
-    """Of all that was compared: once something of it changes, what was said of the two no longer holds."""
+    """Fingerprint of everything that was compared; a ruling becomes void when it changes."""
     asked: str = ""
-    """The company on the side that asks; empty where projects were compared."""
+    """The company on the inquiring side; empty where projects were compared."""
     asked_uscc: str | None = None
     registered: str = ""
     registered_uscc: str | None = None
     level: Level
     exact: bool = False
-    """By their names or codes they are one company."""
+    """Whether the names or codes prove that both are the same company."""
     of_companies: bool = False
-    """Whoever clears it says that they are two companies, not only that two registrations are not in conflict."""
+    """Whether clearing it means that these are two companies, not merely that two registrations are not in conflict."""
 
     @property
     def teaches(self) -> bool:
-        """Whether somebody who says that the two are one company says more than their names and codes do."""
+        """Whether a ruling that both are the same company adds anything to what names and codes already prove."""
         apart = kept_apart(self.asked_uscc, self.registered_uscc)
         return bool(self.asked and self.registered) and not self.exact and not apart
 
 
 class Compared(Wire):
-    """Something registered that was compared with what is asked about."""
+    """A registered subject that was compared with the inquiry."""
 
     verdict: Verdict = Verdict()
     declared: bool = False
-    """N3, N14: the same company is a related party of one side: a collision like the customer itself."""
+    """N3, N14: the same company is a related party of one side; counts as a collision, like the customer itself."""
     links: tuple[Link, ...] = ()
     ruled: Ruled | None = None
 
     @model_validator(mode="before")
     @classmethod
     def _as_kept_before(cls, given: Any) -> Any:
-        """What was kept before verdicts were: the text keys of why it is the same company, and nothing else."""
+        """Convert records stored before verdicts existed: they hold only the text keys of why it is the same
+        company."""
         if not isinstance(given, dict) or "verdict" in given or not given.get("because"):
             return given
         keys = [str(key) for key in given["because"]]
@@ -112,24 +113,24 @@ class Compared(Wire):
 
     @property
     def cleared(self) -> bool:
-        """A person has said that it is no conflict."""
+        """Whether a person has ruled that it is not a conflict."""
         return self.ruled is not None and self.ruled.ruling is Ruling.CLEARED
 
     @property
     def code_in_doubt(self) -> bool:
-        """N14: one full name with two valid codes. Whether it is one company with a wrong code, or two of one name, is
-        for commerce to say."""
+        """N14: one full name with two valid codes. Commerce decides whether it is one company with a wrong code or
+        two companies of the same name."""
         return any(reason.key == OTHER_CODE for reason in self.verdict.reasons)
 
     @property
     def conflict(self) -> bool:
-        """N3, N14: the same customer, or a related party of one side, and nobody has cleared it; what bears its very
-        name counts until commerce has."""
+        """N3, N14: the same customer, or a related party of one side, that nobody has cleared. A match with exactly
+        the same name counts until commerce has ruled on it."""
         return (self.verdict.level is Level.SAME or self.declared or self.code_in_doubt) and not self.cleared
 
 
 class LearnedAlias(Wire):
-    """Two names that a person has found to be one company."""
+    """Two names that a person has ruled to be the same company."""
 
     name: str
     name_key: str
@@ -141,5 +142,5 @@ class LearnedAlias(Wire):
     at: datetime
     reason: str = ""
     subject_id: str
-    """Where it was found."""
+    """The subject on which the ruling was given."""
     task_id: str

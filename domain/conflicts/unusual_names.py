@@ -1,4 +1,4 @@
-"""Names on a form with characters that are not what they seem, for whoever checks it (N5, P4)."""
+"""Names on a form that contain misleading characters, for the person who checks it (N5, P4)."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from domain.projects.project import ProjectForm
 
 
 class UnusualName(Frozen):
-    """A name, and what is unusual about it."""
+    """A name, and its unusual characters."""
 
     name: str
     characters: str
-    """By number and Unicode's name: `U+034F COMBINING GRAPHEME JOINER`."""
+    """By code point and Unicode name: `U+034F COMBINING GRAPHEME JOINER`."""
 
 
 def unusual_names(form: ApplicationForm | ProjectForm | ConflictDraft) -> tuple[UnusualName, ...]:
-    """Each once, in the order they stand."""
+    """Unusual names without duplicates, in the order of the form."""
     found = ((name, unusual(name)) for name in dict.fromkeys(_names(form)))
     return tuple(UnusualName(name=name, characters=said_of(odd)) for name, odd in found if odd)
 

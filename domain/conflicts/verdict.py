@@ -1,4 +1,4 @@
-"""What conflict detection says of two companies or two projects: a verdict with its reasons, not a number (N3, P4)."""
+"""The verdict of conflict detection on two companies or projects: a level with its reasons, not a number (N3, P4)."""
 
 from __future__ import annotations
 
@@ -12,37 +12,38 @@ from domain.base import Wire
 
 
 class Level(StrEnum):
-    """How close two of them are, the closest first."""
+    """How close two subjects are, closest first."""
 
     SAME = "same"
     """The same company, or the same project."""
     RELATED = "related"
-    """Another one that is bound to it: the same group, a branch, a declared related party; another lot of a project."""
+    """A different company that is related: same group, a branch, a declared related party; or another lot of a
+    project."""
     LOOK = "look"
-    """A person has to look: near enough to be the same, not near enough to say so."""
+    """A person has to look: similar, but not enough to call it the same."""
     NONE = "none"
 
     @property
     def rank(self) -> int:
-        """0 for the closest."""
+        """0 for the closest level."""
         return list(Level).index(self)
 
 
 class Reason(Wire):
-    """One sentence of a verdict, in both languages by its key."""
+    """One sentence of a verdict, in both languages by its text key."""
 
     key: str
     """Text key under `because.`"""
     params: dict[str, str] = {}
-    """What the sentence names. It may hold names that not everybody may see (X2)."""
+    """Values for the sentence. They may include names that not everybody may see (X2)."""
 
 
 class Verdict(Wire):
-    """How close the two are, how sure that is, and why; the strongest reason first."""
+    """How close the two are, how certain that is, and why; the strongest reason first."""
 
     level: Level = Level.NONE
     score: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """For ordering what is found, comparable across levels; never shown as a reason."""
+    """For sorting, comparable across levels; never displayed as a reason."""
     reasons: tuple[Reason, ...] = ()
 
     @property
@@ -51,7 +52,7 @@ class Verdict(Wire):
 
     @classmethod
     def closest(cls, verdicts: Iterable[Verdict]) -> Self:
-        """The closest of several, with every reason of all of them, each once."""
+        """The closest of several verdicts, with all their reasons, without duplicates."""
         found = sorted(
             (verdict for verdict in verdicts if verdict.found), key=lambda verdict: (verdict.level.rank, -verdict.score)
         )

@@ -1,9 +1,8 @@
-"""Reports, put together from what the record has (U1, U9, R2–R4, R6).
+"""Assembles reports from the record (U1, U9, R2–R4, R6).
 
 Pure. However late a report is made, it holds what was true when its period ended: which projects were open, and their
-stages, amounts and days of expected signing. A forecast has those that were approved since as well, marked. Who is
-responsible and how performance is split are as the record has them
-at `made_at`; what belongs to a moment (an update, a contract) is counted in the period in which it was.
+stages, amounts and expected signing dates. A forecast also has the projects approved since, marked as such. Responsible
+people and splits are those at `made_at`; events (an update, a contract) count in the period in which they happened.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from domain.reports.report import (
     DigestRow,
     ForecastRow,
     MissedStep,
-    Row,
+    ReportRow,
     Said,
     SalesForecast,
     WeeklyDigest,
@@ -37,7 +36,7 @@ from domain.tasks.task import TaskKind
 
 
 class ProjectNow(Wire):
-    """An approved project as the record has it."""
+    """An approved project as recorded at present."""
 
     id: str
     number: str
@@ -54,11 +53,11 @@ class ProjectNow(Wire):
     contract_amount: Decimal | None = None
     """U7."""
     agreement: dict[str, Any] | None = None
-    """D3: with the split, where there is one."""
+    """D3: the agreement with its split, if there is one."""
 
 
 class Terms(Wire):
-    """What a form or an update says of a project; an update leaves out what stays as it was."""
+    """The terms in a form or an update; an update leaves unchanged terms out."""
 
     sales_stage: SalesStage | None = None
     amount: Decimal | None = None
@@ -72,8 +71,8 @@ class TermsUpdated(Terms):
 
 
 def as_at(moment: datetime, now: ProjectNow, submitted: Terms, updates: Sequence[TermsUpdated]) -> ProjectNow:
-    """U9: a project as it was at `moment`. `submitted`: its form as it was approved; `updates`: all of its own, the
-    first first. What no update has changed since is as it is now."""
+    """U9: a project as it was at `moment`. `submitted`: its form as approved; `updates`: all its updates, oldest
+    first. Terms that no update has changed since keep their present value."""
     then: dict[str, Any] = {}
     for name in Terms.model_fields:
         said = [(update.at, value) for update in updates if (value := getattr(update, name)) is not None]
@@ -84,7 +83,7 @@ def as_at(moment: datetime, now: ProjectNow, submitted: Terms, updates: Sequence
 
 
 class Missed(Wire):
-    """R6: a step of a review that its person has not done."""
+    """R6: a review step that was not done."""
 
     task: TaskKind
     review: str
@@ -103,10 +102,10 @@ def make_digest(
     missed: Iterable[Missed],
     organisation: Organisation,
 ) -> WeeklyDigest:
-    """U1: every project that was active in the week, with what was said of it in the week.
+    """U1: every project that was active in the week, with its updates of the week.
 
-    `week`: from its first moment up to, not including, its last. `last_updates`: of each project the last one before
-    the week's end. Neither a project that ended in the week nor one that was approved in it is silent.
+    `week`: from its first moment up to, not including, its last. `last_updates`: the last update of each project before
+    the end of the week. A project that ended or was approved in the week is not silent.
     """
     end = week[1]
     rows = []
@@ -143,8 +142,8 @@ def make_forecast(
     as_of: datetime | None = None,
     since: Iterable[ProjectNow] = (),
 ) -> SalesForecast:
-    """U9: every approved project that was open `as_of` the end of the period, those approved `since`, marked, and
-    what has changed since the forecast before. `gone`: those of the forecast before that are in neither."""
+    """U9: every approved project that was open `as_of` the end of the period, those approved `since` (marked), and
+    the changes since the previous forecast. `gone`: projects of the previous forecast that are in neither."""
     known, later = tuple(projects), tuple(since)
     approved_since = {project.id for project in later}
     known = (*known, *later)
@@ -174,7 +173,7 @@ def make_forecast(
 
 
 def credits_of(project: ProjectNow, organisation: Organisation, weighted: Decimal | None = None) -> tuple[Credit, ...]:
-    """D3: who is credited with which part of a project's amount."""
+    """D3: how a project's amount is credited to people."""
     shares = shares_of(project.agreement, project.salesperson)
     return credits_for(
         shares,
@@ -190,15 +189,15 @@ _FATES = {
     ProjectStage.CONTRACT_SIGNED: Change.SIGNED,
     ProjectStage.ENDED: Change.LOST,
     ProjectStage.SHELVED: Change.SHELVED,
-    ProjectStage.MERGED: Change.MERGED,  # D6: its status is "ended", and nobody has lost it
+    ProjectStage.MERGED: Change.MERGED,  # D6: its status is "ended", but it was not lost
 }
 
 
 def changes_between(
     before: Iterable[ForecastRow], now: Iterable[ForecastRow], gone: Mapping[str, ProjectNow]
 ) -> tuple[ChangeRow, ...]:
-    """U9: what became of each project. The amounts add up to the total now minus the total before: of everything, of
-    each department, and of each salesperson; so do the credits of each person (D3)."""
+    """U9: how each project changed. The amounts add up to the present total minus the previous total: overall, per
+    department and per salesperson; so do the credits of each person (D3)."""
     then = {row.project: row for row in before}
     found: list[ChangeRow] = []
     for row in now:
@@ -214,7 +213,7 @@ def changes_between(
 
 
 def _changes_of(old: ForecastRow, row: ForecastRow) -> list[ChangeRow]:
-    """Of a project that is in both forecasts."""
+    """Changes of a project that is in both forecasts."""
     found = []
     if (old.salesperson, old.department) != (row.salesperson, row.department):
         names = {"before": old.salesperson_name, "after": row.salesperson_name}
@@ -242,7 +241,7 @@ def _shares(row: ForecastRow) -> list[tuple[str, str | None, Decimal | None]]:
 
 
 def _all_of(row: ForecastRow, change: Change, sign: int, *, before: str = "", after: str = "") -> ChangeRow:
-    """The whole amount comes (1) or goes (-1), or stays where it is (0); so do its parts."""
+    """The whole amount is added (1), removed (-1) or unchanged (0); so are its credits."""
     credits = [credit.model_copy(update={"amount": sign * credit.amount, "weighted": None}) for credit in row.credited]
     return _change(row, change, sign * row.amount, credits, before=before, after=after)
 
@@ -250,7 +249,7 @@ def _all_of(row: ForecastRow, change: Change, sign: int, *, before: str = "", af
 def _change(
     row: ForecastRow, change: Change, amount: Decimal, credits: Sequence[Credit], *, before: str, after: str
 ) -> ChangeRow:
-    whose = {name: getattr(row, name) for name in (*Row.model_fields, "project", "number", "name")}
+    whose = {name: getattr(row, name) for name in (*ReportRow.model_fields, "project", "number", "name")}
     return ChangeRow(**whose, change=change, before=before, after=after, amount=amount, credits=tuple(credits))
 
 
@@ -263,7 +262,7 @@ def make_statistics(
     organisation: Organisation,
     reviews: Reviews,
 ) -> AccountStatistics:
-    """R2–R4: how every account that was one in the period stands."""
+    """R2–R4: how every account of the period performs."""
     rows = sorted(figures, key=lambda row: (row.department or "", row.salesperson, row.customer, row.account))
     return AccountStatistics(
         period=period,

@@ -1,4 +1,4 @@
-"""Who is sent which report, and what part of it (U1, U9, R3, R4)."""
+"""Who receives which report, and which part of it (U1, U9, R3, R4)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MANAGEMENT = (Role.GENERAL_MANAGER, Role.COO, Role.MANAGEMENT, Role.VP)
 
 
 class Reader(Wire):
-    """Somebody who is sent a part of a report."""
+    """A recipient of a report, with the part they receive."""
 
     person: str
     scope: Scope
     department: str | None = None
-    """Where it is of one department alone."""
+    """Set where the recipient gets a single department."""
 
 
 def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> tuple[Reader, ...]:

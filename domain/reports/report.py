@@ -1,6 +1,6 @@
-"""What the company looks at: the weekly digest (U1), the forecast (U9), how the accounts stand (R2–R4).
+"""Weekly digest (U1), forecast (U9) and account reports (R2–R4).
 
-A report keeps the facts of its period, row by row, as they were when it was made. What they add up to is in
+A report keeps the facts of its period row by row, as they were when it was made. Totals are in
 `domain/reports/totals.py`.
 """
 
@@ -41,21 +41,21 @@ REPORT_RHYTHMS: dict[ReportKind, tuple[Rhythm, ...]] = {
     ReportKind.FORECAST: (Rhythm.MONTHLY,),
     ReportKind.ACCOUNTS: (Rhythm.MONTHLY, Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY),
 }
-"""Of which periods each is made."""
+"""The rhythms each report is made in."""
 
 
 def reports_of(rhythm: Rhythm) -> tuple[ReportKind, ...]:
-    """What is told at the end of a period of that rhythm."""
+    """The reports made at the end of a period of that rhythm."""
     return tuple(kind for kind, rhythms in REPORT_RHYTHMS.items() if rhythm in rhythms)
 
 
 def to_management(rhythm: Rhythm) -> bool:
-    """R3, R4: what the company's management looks at, whole."""
+    """R3, R4: whether reports of that rhythm go to the company's management, complete."""
     return rhythm in (Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY)
 
 
-class Row(Wire):
-    """One line of a report, and whose it is."""
+class ReportRow(Wire):
+    """One row of a report, with its salesperson and department."""
 
     salesperson: str
     salesperson_name: str
@@ -63,20 +63,21 @@ class Row(Wire):
     department_name: str = ""
 
 
-class CreditedRow(Row):
-    """D3: a line whose amount is credited to one person or to several."""
+class CreditedRow(ReportRow):
+    """D3: a row whose amount is credited to one or several people."""
 
     credits: tuple[Credit, ...] = ()
-    """As the split says, else all of it the responsible salesperson's. Empty in a report of before this was kept."""
+    """By the split, otherwise entirely to the responsible salesperson. Empty in reports made before credits were
+    stored."""
 
     @property
     def whole(self) -> Decimal:
-        """The amount that is divided."""
+        """The amount to divide."""
         raise NotImplementedError
 
     @property
     def credited(self) -> tuple[Credit, ...]:
-        """Who is credited with what; what they are credited with adds up to the whole."""
+        """Who is credited with how much; the credits add up to the whole amount."""
         return self.credits or (
             Credit(
                 person=self.salesperson,
@@ -90,7 +91,7 @@ class CreditedRow(Row):
 
     @property
     def divided(self) -> bool:
-        """Whether anybody but the responsible salesperson has a part."""
+        """Whether anybody but the responsible salesperson has a share."""
         return any(credit.person != self.salesperson for credit in self.credits)
 
 
@@ -114,14 +115,14 @@ class DigestRow(CreditedRow):
     amount: Decimal
     expected_signing: date
     status: ProjectStatus = ProjectStatus.ACTIVE
-    """At the end of the week: still active, or ended in it."""
+    """At the end of the week: still active, or how it ended in the week."""
     updates: tuple[Said, ...] = ()
     last_update_at: Moment
-    """At the end of the week; without any update, when the project was approved."""
+    """As of the end of the week; the approval time if there is no update."""
     silent_days: int
-    """Whole days from the last update to the end of the week."""
+    """Full days from the last update to the end of the week."""
     new: bool = False
-    """Approved in the week: nobody owes a word of it yet."""
+    """Approved in the week: no update is due yet."""
 
     @property
     def whole(self) -> Decimal:
@@ -129,12 +130,12 @@ class DigestRow(CreditedRow):
 
     @property
     def ended(self) -> bool:
-        """U7, U8, U4: in the week."""
+        """U7, U8, U4: whether it ended in the week."""
         return self.status is not ProjectStatus.ACTIVE
 
     @property
     def silent(self) -> bool:
-        """Nothing was said in the week, and there was a whole week to say it and is still something to say."""
+        """Whether there was no update although the project was active for the whole week."""
         return not (self.updates or self.ended or self.new)
 
 
@@ -150,7 +151,7 @@ class ForecastRow(CreditedRow):
     probability: Decimal
     expected_signing: date
     approved_since: bool = False
-    """It was approved when the month was over, and before the forecast was made: as it is then."""
+    """Approved after the end of the month and before the forecast was made; shown as it was then."""
 
     @property
     def whole(self) -> Decimal:
@@ -168,7 +169,7 @@ class ForecastRow(CreditedRow):
 
 
 class Change(StrEnum):
-    """U9: what became of a project since the forecast before."""
+    """U9: how a project changed since the previous forecast."""
 
     NEW = "new"
     SIGNED = "signed"
@@ -177,13 +178,13 @@ class Change(StrEnum):
     AMOUNT = "amount"
     STAGE = "stage"
     SIGNING = "signing"
-    """Expected to be signed on another day."""
+    """The expected signing date changed."""
     MERGED = "merged"
-    """D6: it goes on in another registration."""
+    """D6: continued in another registration."""
     HANDED_OVER = "handed_over"
-    """Another salesperson's, or another department's: a row for each, one without the project and one with it."""
+    """The salesperson or department changed: one row without the project and one with it."""
     SPLIT = "split"
-    """D3: the performance is divided in another way: a row for each, one as it was and one as it is."""
+    """D3: the split changed: one row with the old split and one with the new."""
 
 
 class ChangeRow(CreditedRow):
@@ -194,10 +195,10 @@ class ChangeRow(CreditedRow):
     name: str
     change: Change
     before: str = ""
-    """An amount, a sales stage, a day (ISO 8601) or a salesperson's name, as `change` says."""
+    """An amount, a sales stage, a date (ISO 8601) or a salesperson's name, depending on `change`."""
     after: str = ""
     amount: Decimal = ZERO
-    """What it adds to the forecast, or takes from it."""
+    """The difference it makes to the forecast."""
 
     @property
     def whole(self) -> Decimal:
@@ -210,9 +211,9 @@ class TargetSource(StrEnum):
     MONTHS = "months"
     """Set month by month (R2)."""
     YEAR = "year"
-    """The share of the year's target (R4)."""
+    """The pro rata share of the year's target (R4)."""
     APPLICATION = "application"
-    """The share of what the application promised for a year (N1)."""
+    """The pro rata share of what the application promised for a year (N1)."""
 
 
 class AccountFigures(CreditedRow):
@@ -224,22 +225,22 @@ class AccountFigures(CreditedRow):
     target_revenue: Decimal
     target_source: TargetSource
     counted: tuple[str, ...] | None = None
-    """R7: the months over which target and results are counted, such as `2026-11`. None in a
-    report that was made before this was kept: its results are those of the whole period."""
+    """R7: the months over which target and results are counted, such as `2026-11`. None in a report made before this
+    was stored: its results are those of the whole period."""
     signed: Decimal = ZERO
     """Contracts of registered projects (U7)."""
     other_contracts: Decimal = ZERO
-    """Further contracts, from the results register."""
+    """Other contracts, from the results register."""
     revenue: Decimal = ZERO
     payments: Decimal = ZERO
     not_counted: Decimal = ZERO
-    """Contracts of registered projects since it is an account, received before the first month that is counted."""
+    """Contracts of registered projects received since it became an account, but before the first counted month."""
     plan: str = ""
-    """The action plan of the period, or the Account Plan's actions where none was set."""
+    """The action plan of the period, or the Account Plan's actions if none was set."""
     requirements: str = ""
-    """R4: what the half-yearly or yearly review before required for the year."""
+    """R4: the requirements that the previous half-yearly or yearly review set for the year."""
     plan_progress: tuple[PlanProgress, ...] = ()
-    """R2: what the VP said month by month."""
+    """R2: the VP's assessment of each month."""
     proposal: Proposal = Proposal.KEEP
 
     @property
@@ -252,7 +253,7 @@ class AccountFigures(CreditedRow):
 
 
 class ContractRow(CreditedRow):
-    """U7, D3: a contract of a registered project that counts for an account. Its `salesperson` is the project's."""
+    """U7, D3: a contract of a registered project that counts for an account. `salesperson` is the project's."""
 
     account: str
     customer: str
@@ -260,7 +261,7 @@ class ContractRow(CreditedRow):
     number: str
     name: str
     on: date
-    """The day it counts for."""
+    """The date it counts for."""
     amount: Decimal
 
     @property
@@ -268,8 +269,8 @@ class ContractRow(CreditedRow):
         return self.amount
 
 
-class MissedStep(Row):
-    """R6: what somebody did not do in the period before."""
+class MissedStep(ReportRow):
+    """R6: a review step missed in the previous period."""
 
     task: TaskKind
     review: str
@@ -291,7 +292,7 @@ class WeeklyDigest(_Report):
 
     kind: Literal[ReportKind.WEEKLY_DIGEST] = ReportKind.WEEKLY_DIGEST
     rows: tuple[DigestRow, ...]
-    """Silent projects first, the longest silence on top."""
+    """Silent projects first, longest silence on top."""
 
 
 class SalesForecast(_Report):
@@ -300,7 +301,7 @@ class SalesForecast(_Report):
     kind: Literal[ReportKind.FORECAST] = ReportKind.FORECAST
     rows: tuple[ForecastRow, ...]
     compared_with: str = ""
-    """The month of the forecast before; nothing when this is the first."""
+    """The month of the previous forecast; empty for the first one."""
     changes: tuple[ChangeRow, ...] = ()
 
 
@@ -310,20 +311,20 @@ class AccountStatistics(_Report):
     kind: Literal[ReportKind.ACCOUNTS] = ReportKind.ACCOUNTS
     rows: tuple[AccountFigures, ...]
     contracts: tuple[ContractRow, ...] = ()
-    """What `signed` of the rows is made of. Not kept in reports of before."""
+    """The contracts that make up `signed`. Not stored in older reports."""
     near_target: Decimal = Decimal("0.8")
-    """R3: an account from this share of its target on counts as near it."""
+    """R3: from this share of its target, an account counts as near it."""
 
 
 Report = Annotated[WeeklyDigest | SalesForecast | AccountStatistics, Field(discriminator="kind")]
 
 AnyReport = TypeVar("AnyReport", bound=WeeklyDigest | SalesForecast | AccountStatistics)
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=ReportRow)
 C = TypeVar("C", bound=CreditedRow)
 
 
 def credited_to(rows: Iterable[CreditedRow], scope: Scope, department: str | None = None) -> Decimal:
-    """D3: what of these rows' amounts is credited to the people whose part of a report it is."""
+    """D3: the part of these rows' amounts that is credited to the people in the scope."""
     return sum(
         (
             credit.amount

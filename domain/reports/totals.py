@@ -1,6 +1,6 @@
-"""What the rows of a report add up to: the whole of them, and group by group (U1, U9, R3).
+"""Totals of a report's rows: overall, and by group (U1, U9, R3).
 
-Always worked out from the rows that are shown, so that every total is the sum of what it lists.
+Always computed from the rows that are displayed, so that every total is the sum of the rows above it.
 """
 
 from __future__ import annotations
@@ -13,19 +13,27 @@ from typing import Generic, NamedTuple, TypeVar
 from domain.base import Wire
 from domain.disputes.credit import Credit
 from domain.projects.project import SalesStage
-from domain.reports.report import ZERO, AccountFigures, AccountStatistics, CreditedRow, DigestRow, ForecastRow, Row
+from domain.reports.report import (
+    ZERO,
+    AccountFigures,
+    AccountStatistics,
+    CreditedRow,
+    DigestRow,
+    ForecastRow,
+    ReportRow,
+)
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=ReportRow)
 C = TypeVar("C", bound=CreditedRow)
 T = TypeVar("T", bound=Wire)
 
 
 class Group(Wire, Generic[T]):
-    """Some of the rows: those of a sales stage, a department, a salesperson, a month."""
+    """The rows of one sales stage, department, salesperson or month."""
 
     key: str
     name: str = ""
-    """Of a department or a person."""
+    """Name of the department or person."""
     totals: T
 
 
@@ -33,7 +41,7 @@ class DigestTotals(Wire):
     """U1."""
 
     projects: int
-    """All of them; what follows down to `ended` adds up to it."""
+    """All projects; the counts down to `ended` add up to it."""
     updated: int
     silent: int
     new: int = 0
@@ -58,7 +66,7 @@ class Standing(StrEnum):
     NEAR = "near"
     BELOW = "below"
     UNMEASURED = "unmeasured"
-    """R7: it has not been an account for a whole month of the period."""
+    """R7: it has not been an account for a full month of the period."""
 
 
 class AccountTotals(Wire):
@@ -79,7 +87,8 @@ class AccountTotals(Wire):
 
 
 def standing_of(row: AccountFigures, near_target: Decimal) -> Standing:
-    """R3: `near_target` is the share of the target from which on an account is near it. Nothing to reach is reached."""
+    """R3: `near_target` is the share of the target from which an account counts as near it. A target of zero is
+    reached."""
     if row.counted == ():
         return Standing.UNMEASURED
     if row.contracts >= row.target_contracts:
@@ -88,7 +97,7 @@ def standing_of(row: AccountFigures, near_target: Decimal) -> Standing:
 
 
 def attainment(reached: Decimal, target: Decimal) -> Decimal | None:
-    """What share of a target was reached, to a tenth of a per cent; None where there was nothing to reach."""
+    """The attained share of a target, to a tenth of a per cent; None if the target is zero."""
     return (reached / target).quantize(Decimal("0.001"), ROUND_HALF_UP) if target else None
 
 
@@ -113,7 +122,7 @@ def forecast_totals(rows: Sequence[ForecastRow]) -> ForecastTotals:
 
 
 def approved_since(rows: Sequence[ForecastRow]) -> ForecastTotals:
-    """U9: what of a forecast was approved when its month was over."""
+    """U9: the part of a forecast that was approved after the end of its month."""
     return forecast_totals([row for row in rows if row.approved_since])
 
 
@@ -137,34 +146,34 @@ def account_totals(rows: Sequence[AccountFigures], near_target: Decimal) -> Acco
 
 
 def forecast_by_stage(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    """In the order of the sale."""
+    """In the order of the sales process."""
     found = _groups(rows, lambda row: row.sales_stage.value, lambda _: "", forecast_totals)
     order = [stage.value for stage in SalesStage]
     return tuple(sorted(found, key=lambda group: order.index(group.key)))
 
 
 def forecast_by_department(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    """D3: amounts as they are credited to the people of each; a project counts where it is registered."""
+    """D3: amounts as credited to the people of each department; a project counts where it is registered."""
     return _credited_forecast(rows, _department_of)
 
 
 def forecast_by_salesperson(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    """D3: amounts as they are credited to each; a project counts for whoever is responsible for it."""
+    """D3: amounts as credited to each person; a project counts for its responsible salesperson."""
     return _credited_forecast(rows, _person_of)
 
 
 def forecast_by_month(rows: Sequence[ForecastRow]) -> tuple[Group[ForecastTotals], ...]:
-    """By the month in which they are expected to be signed."""
+    """By the expected month of signing."""
     return _groups(rows, lambda row: f"{row.expected_signing:%Y-%m}", lambda _: "", forecast_totals)
 
 
 def accounts_by_department(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
-    """D3: contracts as they are credited to the people of each; all else where the account is."""
+    """D3: contracts as credited to the people of each department; everything else where the account is."""
     return _credited_accounts(report, _department_of)
 
 
 def accounts_by_salesperson(report: AccountStatistics) -> tuple[Group[AccountTotals], ...]:
-    """D3: contracts as they are credited to each; all else is that of the account's salesperson."""
+    """D3: contracts as credited to each person; everything else belongs to the account's salesperson."""
     return _credited_accounts(report, _person_of)
 
 
@@ -173,16 +182,20 @@ class _Named(NamedTuple):
     name: str
 
 
-def _person_of(item: Row | Credit) -> _Named:
-    return _Named(item.salesperson, item.salesperson_name) if isinstance(item, Row) else _Named(item.person, item.name)
+def _person_of(item: ReportRow | Credit) -> _Named:
+    return (
+        _Named(item.salesperson, item.salesperson_name)
+        if isinstance(item, ReportRow)
+        else _Named(item.person, item.name)
+    )
 
 
-def _department_of(item: Row | Credit) -> _Named:
+def _department_of(item: ReportRow | Credit) -> _Named:
     return _Named(item.department or "", item.department_name)
 
 
 class _Part(NamedTuple, Generic[C]):
-    """What is somebody's: the rows they answer for, and what they are credited with."""
+    """The share of one person or department: the rows they are responsible for, and their credits."""
 
     name: str
     rows: list[C]
@@ -193,7 +206,7 @@ class _Part(NamedTuple, Generic[C]):
         return _sum(credit.amount for credit in self.credits)
 
 
-def _parts(rows: Iterable[C], whose: Callable[[Row | Credit], _Named]) -> list[tuple[str, _Part[C]]]:
+def _parts(rows: Iterable[C], whose: Callable[[ReportRow | Credit], _Named]) -> list[tuple[str, _Part[C]]]:
     parts: dict[str, _Part[C]] = {}
     for row in rows:
         key, name = whose(row)
@@ -205,7 +218,7 @@ def _parts(rows: Iterable[C], whose: Callable[[Row | Credit], _Named]) -> list[t
 
 
 def _credited_forecast(
-    rows: Sequence[ForecastRow], whose: Callable[[Row | Credit], _Named]
+    rows: Sequence[ForecastRow], whose: Callable[[ReportRow | Credit], _Named]
 ) -> tuple[Group[ForecastTotals], ...]:
     found = []
     for key, part in _parts(rows, whose):
@@ -216,7 +229,7 @@ def _credited_forecast(
 
 
 def _credited_accounts(
-    report: AccountStatistics, whose: Callable[[Row | Credit], _Named]
+    report: AccountStatistics, whose: Callable[[ReportRow | Credit], _Named]
 ) -> tuple[Group[AccountTotals], ...]:
     found = []
     for key, part in _parts(report.rows, whose):

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from bench.conflicts.data import fill
 from bench.conflicts.names import invented
 from conflicts import rekeying
-from conflicts.asked import keyed
+from conflicts.inquiry import keyed
 from conflicts.rekeying import rekey
 from db.accounts import applications
 from db.conflicts import candidates

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from conflicts.asked import Asked, keyed
 from conflicts.detection import Found, detect
+from conflicts.inquiry import Inquiry, keyed
 from db.accounts import applications
 from domain.conflicts.draft import ConflictDraft
 from domain.conflicts.verdict import Level
@@ -25,7 +25,7 @@ async def found(engine: AsyncEngine, asked: str, *registered: str) -> dict[str, 
             parties = keyed([Party(name=name)])
             await applications.set_parties(connection, "account", name, parties, since=NOW, live=True)
         draft = ConflictDraft.model_validate({"customer": {"name": asked}})
-        matches = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=load_policy().matching)
+        matches = await detect(connection, Inquiry.about(draft), ("account",), now=NOW, bounds=load_policy().matching)
     return {match.name: match for match in matches}
 
 

@@ -14,9 +14,9 @@ from activities.projects import matches
 from activities.steps import Moved
 from conflicts import budget as budgets
 from conflicts import hits
-from conflicts.asked import Asked, keyed
 from conflicts.budget import Budget, turn
 from conflicts.detection import detect
+from conflicts.inquiry import Inquiry, keyed
 from db.accounts import applications
 from db.projects import projects
 from db.reads import lists
@@ -98,7 +98,7 @@ async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
         async def looked(*asked: str) -> dict[str, tuple[str, float]]:
             related = [{"name": name} for name in asked[1:]]
             draft = ConflictDraft.model_validate({"customer": {"name": asked[0], "related_parties": related}})
-            found = await detect(connection, Asked.about(draft), ("account",), now=NOW, bounds=bounds)
+            found = await detect(connection, Inquiry.about(draft), ("account",), now=NOW, bounds=bounds)
             return {match.subject_id: (match.verdict.level, match.verdict.score) for match in found}
 
         whole = await looked(*names)

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from conflicts.asked import Asked
 from conflicts.detection import REGISTERED, Found, detect
+from conflicts.inquiry import Inquiry
 from db.conflicts import rulings
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
@@ -66,7 +66,7 @@ async def looked_up(ground: ProjectGround, name: str) -> dict[str, Found]:
     """What somebody who types this name as their customer would find."""
     draft = ConflictDraft.model_validate({"customer": {"name": name}})
     async with ground.engine.connect() as connection:
-        found = await detect(connection, Asked.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
+        found = await detect(connection, Inquiry.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
     return {match.subject_id: match for match in found}
 
 

@@ -1,4 +1,4 @@
-"""What is asked about: a form that was handed in, or what somebody has typed so far."""
+"""The subject of a conflict check: a submitted form, or a draft that is still being typed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from matching.parties import Party, PartyRole, parties_of
 from matching.projects import ProjectSides
 
 
-class Asked(Frozen):
-    """What is asked about: whom it names, and of a project what it is."""
+class Inquiry(Frozen):
+    """What to check for conflicts: the companies it names and, for a project, its description."""
 
     parties: tuple[Party, ...] = ()
     project: ProjectSides | None = None
     subject: Subject | None = None
-    """None for a dry run, which has no place in time yet."""
+    """None for a dry run, which has no submission time yet."""
 
     @classmethod
-    def of(cls, form: ApplicationForm | ProjectForm, subject: Subject | None = None) -> Asked:
+    def of(cls, form: ApplicationForm | ProjectForm, subject: Subject | None = None) -> Inquiry:
         sides = ProjectSides.of(form) if isinstance(form, ProjectForm) else None
         return cls(parties=parties_of(form), project=sides, subject=subject)
 
     @classmethod
-    def about(cls, draft: ConflictDraft) -> Asked:
-        """What somebody has typed so far; a name of one character says nothing yet."""
+    def about(cls, draft: ConflictDraft) -> Inquiry:
+        """An inquiry about an unfinished form. Names of a single character are ignored."""
         customer, project = draft.customer or CustomerDraft(), draft.project
         named: list[tuple[PartyRole, CompanyDraft | None]] = [
             ("customer", customer),
@@ -60,7 +60,7 @@ class Asked(Frozen):
 
 
 def keyed(parties: Iterable[Party]) -> tuple[KeyedParty, ...]:
-    """The companies, with the keys they are found by."""
+    """The companies with their lookup keys."""
     return tuple(
         KeyedParty(
             role=party.role,
