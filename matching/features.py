@@ -1,4 +1,4 @@
-"""What two names have in common, in figures: what the weights of `model.json` are applied to."""
+"""Numeric features of a pair of names: the input of the model in `model.json`."""
 
 from __future__ import annotations
 
@@ -9,23 +9,63 @@ from matching.names.places import PROVINCES
 from matching.names.rarity import rarity
 
 FEATURES = (
-    *("asked_length", "other_length", "asked_covered", "other_covered", "brand_asked", "brand_other", "trade_asked"),
-    *("trade_other", "asked_short", "other_short", "text_ratio", "core_ratio", "runs", "longest_run", "first_matches"),
-    *("last_matches", "brand_first", "place_equal", "place_differs", "place_one_sided", "place_inside", "form_equal"),
-    *("both_forms", "ending_equal", "ending_differs", "is_prefix", "asked_unit", "other_unit", "head_equal"),
-    *("group", "brand_equal", "brand_missed_asked", "brand_missed_other", "trade_missed_asked", "trade_missed_other"),
-    *("edits", "numbers_differ", "brand_run", "asked_all", "other_all", "brand_length_asked", "brand_length_other"),
-    *("place_asked_matched", "state", "core_prefix", "core_suffix", "contains"),
-    *(
-        "rarity_shared",
-        "rarity_rarest",
-        "rarity_missed",
-        "at_starts",
-        "first_at_start",
-        "missed_asked",
-        "missed_middle",
-    ),
-    *("numbers_equal", "brand_between", "stem_equal"),
+    "asked_length",
+    "other_length",
+    "asked_covered",
+    "other_covered",
+    "brand_asked",
+    "brand_other",
+    "trade_asked",
+    "trade_other",
+    "asked_short",
+    "other_short",
+    "text_ratio",
+    "core_ratio",
+    "runs",
+    "longest_run",
+    "first_matches",
+    "last_matches",
+    "brand_first",
+    "place_equal",
+    "place_differs",
+    "place_one_sided",
+    "place_inside",
+    "form_equal",
+    "both_forms",
+    "ending_equal",
+    "ending_differs",
+    "is_prefix",
+    "asked_unit",
+    "other_unit",
+    "head_equal",
+    "group",
+    "brand_equal",
+    "brand_missed_asked",
+    "brand_missed_other",
+    "trade_missed_asked",
+    "trade_missed_other",
+    "edits",
+    "numbers_differ",
+    "brand_run",
+    "asked_all",
+    "other_all",
+    "brand_length_asked",
+    "brand_length_other",
+    "place_asked_matched",
+    "state",
+    "core_prefix",
+    "core_suffix",
+    "contains",
+    "rarity_shared",
+    "rarity_rarest",
+    "rarity_missed",
+    "at_starts",
+    "first_at_start",
+    "missed_asked",
+    "missed_middle",
+    "numbers_equal",
+    "brand_between",
+    "stem_equal",
 )
 
 
@@ -33,7 +73,7 @@ def features(asked: Anatomy, other: Anatomy) -> list[float]:
     """In the order of `FEATURES`."""
     a, b = asked.core, other.core
     aligned = LCSseq.opcodes(a, b)
-    # Per character: matched or not.
+    # Per character: 1 if matched.
     ma, mb = bytearray(len(a)), bytearray(len(b))
     pairs: list[tuple[int, int, int]] = []
     for op in aligned:
@@ -43,7 +83,7 @@ def features(asked: Anatomy, other: Anatomy) -> list[float]:
             ma[op.src_start : op.src_end] = b"\1" * n
             mb[op.dest_start : op.dest_end] = b"\1" * n
     if a and not ma[0] and PROVINCES.get(a[0], "-") in other.place:
-        ma[0] = 1  # 粤高速: the province by its one character
+        ma[0] = 1  # 粤高速: the province by its one-character short form
     matched = sum(ma)
     ab, ae = asked.brand_at, asked.brand_at + len(asked.brand)
     bb, be = other.brand_at, other.brand_at + len(other.brand)

@@ -1,4 +1,5 @@
-"""The weights that turn features into one figure: small trees, learned by `bench/conflicts/train.py`, kept as JSON."""
+"""The model that turns features into one weight: small decision trees, trained by `bench/conflicts/train.py`, stored
+as JSON."""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from matching.features import FEATURES
 MODEL_FILE = Path(__file__).with_name("model.json")
 
 Node = tuple[int, float, Any, Any]
-"""A question (feature, bound, node when at most the bound, node when above), or `LEAF` with a weight."""
+"""An inner node (feature, bound, child if at most the bound, child if above), or `LEAF` with a weight."""
 
 LEAF = -1
 
@@ -35,7 +36,7 @@ def _node(kept: Any) -> Node:
 
 
 def weight(features: Sequence[float]) -> float:
-    """The sum of what the trees say: above 0 rather one company or its kin, below rather two."""
+    """The sum over all trees: above 0 the names are more likely one company or related, below 0 two."""
     total = 0.0
     for tree in _trees():
         feature, bound, low, high = tree
@@ -46,5 +47,5 @@ def weight(features: Sequence[float]) -> float:
 
 
 def likelihood(total: float) -> float:
-    """A weight as a figure from 0 to 1."""
+    """The logistic function of a weight, from 0 to 1."""
     return 1 / (1 + exp(-max(-60.0, min(60.0, total))))

@@ -1,4 +1,4 @@
-"""Who an application, an account or a project speaks of, and why two of them are the same (N3, N14, P4)."""
+"""The parties of an application, account or project, and why two of them match (N3, N14, P4)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _blank_is_none(value: object) -> object:
 
 
 class Party(Frozen):
-    """One name somebody goes by: the customer itself, another name of the customer, or a company bound to it."""
+    """One named party: the customer itself, an alias of the customer, or a company related to it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
@@ -39,7 +39,7 @@ class Party(Frozen):
     ] = None
     role: PartyRole = "customer"
     relation: str = ""
-    """For a related party: how it is bound to the customer."""
+    """For a related party: its relation to the customer."""
 
     @cached_property
     def key(self) -> str:
@@ -47,19 +47,19 @@ class Party(Frozen):
 
     @cached_property
     def grams(self) -> tuple[int, ...]:
-        """What near names have in common with this one."""
+        """Index keys that similar names share with this one."""
         return _grams(self.name)
 
 
 @lru_cache(1024)
 def _grams(name: str) -> tuple[int, ...]:
-    """Of a name: each step of a process makes the parties of its form anew."""
+    """Cached by name, because each step of a process builds the parties of its form again."""
     return tuple(grams(anatomy(name)))
 
 
 @cache
 def shipped() -> Matching:
-    """The bounds that ship with the product."""
+    """The thresholds of the default policy."""
     return load_policy().matching
 
 
@@ -71,13 +71,13 @@ _BESIDE: dict[tuple[str, str], str] = {
     ("channel", "customer"): "channel_is_customer",
     ("customer", "channel"): "customer_is_channel",
 }
-"""Roles asked and registered, and the reason that says in which way the company is named on both sides."""
+"""By the roles on both sides (inquiry, registered): the reason that says how both name the company."""
 
 
 def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
-    """The customer, its other names and its related parties, each once; an alias carries the customer's USCC.
+    """The customer, its aliases and its related parties, without duplicates; an alias carries the customer's USCC.
 
-    Of a project also its end user and the channel it is sold through (P3, P4).
+    For a project also its end user and the channel it is sold through (P3, P4).
     """
     customer = form.customer
     beside: list[Party] = []
@@ -103,11 +103,11 @@ def parties_of(form: ApplicationForm | ProjectForm) -> tuple[Party, ...]:
 def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) -> Verdict:
     """How close the two companies are, and why (N3, P4).
 
-    `related` instead of `same` where one of the two is only a related party of its customer: the customers then
-    differ. Two different codes of one kind are never `same`, whatever the names say; one code always is.
+    `related` instead of `same` if one of the two is only a related party of its customer: the customers then differ.
+    Two different codes of the same kind are never `same`, whatever the names; one code always is.
 
     Args:
-        bounds: from which likeness on what is said; as shipped when left out.
+        bounds: similarity thresholds; those of the default policy if omitted.
     """
     bounds = bounds or shipped()
     known_apart = kept_apart(asked.uscc, registered.uscc)
@@ -124,7 +124,7 @@ def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) 
         if level is Level.NONE and level_of(without_form(asked.name, registered.name), bounds) is not Level.NONE:
             level, score = Level.LOOK, bounds.look
         if level in (Level.SAME, Level.RELATED) and numbers_differ(asked.name, registered.name):
-            level = Level.LOOK  # 第5中学 and 第50中学: a number is there to tell one from the other
+            level = Level.LOOK  # 第5中学 and 第50中学: the number distinguishes them
         if level is not Level.NONE and found.score:
             reasons.extend(reasons_of(asked.name, registered.name))
         brand = spelled(anatomy(asked.name), anatomy(registered.name)) if level is Level.NONE else None
@@ -146,14 +146,14 @@ def compare(asked: Party, registered: Party, *, bounds: Matching | None = None) 
 
 
 def may_be_same(asked: Party, registered: Party) -> bool:
-    """Whether `compare` can find them to be one company at all; says so at a fraction of its cost."""
+    """Whether `compare` could return `same` at all, at a fraction of its cost."""
     if asked.key == registered.key or (asked.uscc and asked.uscc == registered.uscc):
         return True
     return not kin_at_most(asked.name, registered.name)
 
 
 def _roles(asked: Party, registered: Party) -> Iterator[Reason]:
-    """In which way the company is named on both sides."""
+    """Reasons that say how both sides name the company."""
     if "related_party" in (asked.role, registered.role):
         yield Reason(key="related_party")
     if beside := _BESIDE.get((_side(asked), _side(registered))):

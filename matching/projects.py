@@ -1,4 +1,4 @@
-"""Whether two registered projects are one project, or belong together (P4)."""
+"""Whether two registered projects are the same project, or related (P4)."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from matching.reasons import in_order
 from matching.titles import nearness, title
 
 SPECIFIC = 12
-"""Characters of a subject from which on it names one thing in the world, not a kind of project."""
+"""A project subject of at least this many characters identifies one project, not a kind of project."""
 
 NEAR_FOR_ONE_CUSTOMER = 0.5
-"""How near the names of two projects of one customer are that are to be looked at."""
+"""Minimum similarity of the names of two projects of one customer for a person to look at them."""
 
 NEAR_DAYS = 92
-"""Two signings within a quarter are at about the same time."""
+"""Expected signing dates within a quarter count as about the same time."""
 
 
 class ProjectSides(Frozen):
-    """What two projects are compared by; everything but the name may be unknown."""
+    """The side of a project comparison; everything but the name may be unknown."""
 
     name: str
     customer: Party | None = None
@@ -42,7 +42,7 @@ class ProjectSides(Frozen):
 
     @classmethod
     def of(cls, form: ProjectForm) -> Self:
-        """What the form says of them."""
+        """The comparison side of a form."""
         return cls(
             name=form.name,
             customer=Party(name=form.customer.name, uscc=form.customer.uscc),
@@ -61,7 +61,7 @@ def _party(company: Company | None, role: PartyRole) -> Party | None:
 
 
 def renamed(before: ProjectForm, now: ProjectForm) -> bool:
-    """P2, A5: whether the project goes by another name or tender number, beyond how it is spelled."""
+    """P2, A5: whether the name or tender number changed, beyond spelling."""
     return any(
         name_key(left) != name_key(right)
         for left, right in ((before.name, now.name), (before.tender_number, now.tender_number))
@@ -69,7 +69,7 @@ def renamed(before: ProjectForm, now: ProjectForm) -> bool:
 
 
 def another_project(before: ProjectForm, now: ProjectForm) -> bool:
-    """P2, P4: whether conflict detection may find something else by what the form says of the project itself."""
+    """P2, P4: whether the changes to the project may alter the result of conflict detection."""
     products = (frozenset(map(name_key, form.products)) for form in (before, now))
     return renamed(before, now) or next(products) != next(products)
 
@@ -77,12 +77,12 @@ def another_project(before: ProjectForm, now: ProjectForm) -> bool:
 def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: Matching | None = None) -> Verdict:
     """How close the two projects are, and why (P4).
 
-    One tender number is one project. Otherwise the names decide, unless all companies are known and none is the other:
-    two customers may each have a `机房改造`. Of one customer or end user, near names, and the same products at about
-    the same price or time, are to be looked at as well.
+    The same tender number means the same project. Otherwise the names decide, unless all companies are known and none
+    match: two customers may each have a `机房改造`. For the same customer or end user, similar names, or the same
+    products at about the same price or time, are also worth a look.
 
     Args:
-        bounds: from which likeness on what is said; as shipped when left out.
+        bounds: similarity thresholds; those of the default policy if omitted.
     """
     bounds = bounds or shipped()
     left, right = title(asked.name), title(registered.name)
@@ -115,7 +115,7 @@ def compare_projects(asked: ProjectSides, registered: ProjectSides, *, bounds: M
 
 
 def _companies(asked: ProjectSides, registered: ProjectSides) -> Level:
-    """How close the nearest two customers or end users are; `look` where nobody knows."""
+    """How close the closest customers or end users are; `look` if unknown."""
     mine = [party for party in (asked.customer, asked.end_user) if party]
     theirs = [party for party in (registered.customer, registered.end_user) if party]
     if not (mine and theirs):
@@ -124,7 +124,7 @@ def _companies(asked: ProjectSides, registered: ProjectSides) -> Level:
 
 
 def _alike(asked: ProjectSides, registered: ProjectSides) -> Iterator[Reason]:
-    """What else the two have in common."""
+    """Further reasons: products, price, time, vendor."""
     known = {name_key(product) for product in registered.products}
     if shared := [product for product in asked.products if name_key(product) in known]:
         yield Reason(key="same_products", params={"products": "、".join(shared)})

@@ -1,4 +1,4 @@
-"""Every reason a verdict can give: its text key under `because.`, and what its sentence names (N3, P4)."""
+"""Every reason of a verdict: its text key under `because.`, and the parameters of its sentence (N3, P4)."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ REASON_PARAMS: Final[dict[str, tuple[str, ...]]] = {
     "near_signing": (),
     "same_vendor": ("vendor",),
 }
-"""Reason keys, the strongest first, each with the parameters of its sentence.
+"""Reason keys, strongest first, each with the parameters of its sentence.
 
-A reason with a parameter that is a name has a second text, `because.{key}.masked`, without it, for people who may not
-see the other side (X2).
+A reason whose parameter is a name has a second text without it, `because.{key}.masked`, for people who may not see the
+other side (X2).
 """
 
 REASONS: Final[tuple[str, ...]] = tuple(REASON_PARAMS)
-"""Every text key that a verdict may give under `because.`, the strongest first."""
+"""Every text key of a verdict under `because.`, strongest first."""
 
 
 def in_order(reasons: Iterable[Reason]) -> tuple[Reason, ...]:
-    """The reasons, the strongest first, each once."""
+    """The reasons without duplicates, strongest first."""
     once = {(reason.key, *sorted(reason.params.items())): reason for reason in reasons}
     return tuple(sorted(once.values(), key=lambda reason: REASONS.index(reason.key)))

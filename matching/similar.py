@@ -1,4 +1,4 @@
-"""How near two names are, which way, and in which words that is said."""
+"""How similar two names are, in which way, and the reasons to display."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ from matching.names.words import FORMS
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """What the names alone say of two companies."""
+    """What the names alone tell about two companies."""
 
     score: float
-    """From 0 to 1: how likely they are one company, or of one group."""
+    """From 0 to 1: the likelihood that they are one company, or of one group."""
     kin: bool
-    """Rather bound to each other than one: a branch, a member of a group, another company of the same brand."""
+    """More likely related than identical: a branch, a member of a group, another company of the same brand."""
 
 
 JOINT_STOCK, GROUP, BRANCH, LENGTH = 1.5, 0.4, 2.5, 0.03
-"""What a joint stock company, a group, a branch and one more character count for, in units of `weight`."""
+"""Adjustments for a joint stock company, a group, a branch, and each additional character, in units of `weight`."""
 
 STATE, ELSEWHERE, OTHER_KIND = 2.0, 1.0, 1.0
-"""Likewise: a group of the state for 中…, another place than an institution's, a company for an institution."""
+"""Adjustments for a state-owned group (中…), a different place of an institution, a company instead of an
+institution."""
 
 ONE_COMPANY = 0.95
-"""The score of two that are written as branches of one company, or as a branch and its head."""
+"""Score of two names that are written as branches of one company, or as a branch and its head office."""
 
 _NUMBERS = re.compile(r"[0-9]+")
 
@@ -43,14 +44,14 @@ _NOTHING = Likeness(score=0.0, kin=False)
 
 @lru_cache(maxsize=16384)
 def likeness(asked: str, registered: str) -> Likeness:
-    """How near two names are that are not the same name. Never an error, in bounded time.
+    """How similar two different names are. Never raises; bounded time.
 
-    Kept, because a form is compared with the same names at each of its steps.
+    Cached, because a form is compared with the same names at each of its steps.
     """
     left, right = anatomy(asked), anatomy(registered)
     if not _have_half_in_common(left, right) or left.core in FORMS or right.core in FORMS:
-        return _NOTHING  # a legal form is nobody's name
-    # A short name stands for the full one, whichever of the two is asked about.
+        return _NOTHING  # a legal form alone is not a name
+    # A short name stands for the full one, whichever side it is on.
     in_order = (right, left) if right.short and not left.short else (left, right)
     score = likelihood(weight(features(*in_order)) + _leaning(*in_order))
     if left.head == right.head and (left.unit or right.unit):
@@ -59,31 +60,31 @@ def likeness(asked: str, registered: str) -> Likeness:
 
 
 def reasons_of(asked: str, registered: str) -> tuple[Reason, ...]:
-    """In which words it is said that two names are near; the strongest first, always at least one."""
+    """Why two names are similar; strongest reason first, always at least one."""
     return tuple(_reasons(anatomy(asked), anatomy(registered), asked, registered))
 
 
 def kin_at_most(asked: str, registered: str) -> bool:
-    """Whether two names that differ are never one company, however near they are. A fraction of what likeness costs."""
+    """Whether two different names can at most be related, never the same company. Far cheaper than `likeness`."""
     return _kin_at_most(anatomy(asked), anatomy(registered))
 
 
 def _kin_at_most(left: Anatomy, right: Anatomy) -> bool:
-    """Two full names that differ are two entries of the register: at the most they belong together."""
+    """Two different full names are two entries of the company register: at most they are related."""
     return bool(left.unit or right.unit) or not (left.short or right.short) or _one_is_head(left, right)
 
 
 def numbers_differ(asked: str, registered: str) -> bool:
-    """Whether both names have numbers in digits, and other ones."""
+    """Whether both names contain numbers in digits, and the numbers differ."""
     left, right = _NUMBERS.findall(anatomy(asked).text), _NUMBERS.findall(anatomy(registered).text)
     return bool(left and right) and left != right
 
 
 def _leaning(asked: Anatomy, other: Anatomy) -> float:
-    """What speaks for one of many that are equally near: it orders them more than it decides.
+    """Adjustment for choosing among equally similar names; it affects the order more than the level.
 
-    A short name more often stands for a company of standing, and seldom for a branch of one. An institution that is
-    called otherwise now is still where it was, and seldom a company.
+    A short name usually stands for a well-known company and rarely for a branch. A renamed institution is still in the
+    same place, and is rarely a company.
     """
     lean = 0.0
     if other.unit and not asked.unit:
@@ -104,7 +105,7 @@ def _of_institution(left: Anatomy, right: Anatomy) -> float:
 def _may_be_state_group(asked: Anatomy, other: Anatomy) -> bool:
     """Whether a short name such as 中石油 or 国投 may stand for 中国… or 国家….
 
-    Its many members have the short name as it is in theirs: they are not what it stands for.
+    Members of such a group contain the short name literally: they are not what it stands for.
     """
     if not asked.core.startswith(("中", "国")) or not other.text.startswith(("中国", "国家")) or other.unit:
         return False
@@ -113,7 +114,7 @@ def _may_be_state_group(asked: Anatomy, other: Anatomy) -> bool:
 
 
 def without_form(asked: str, registered: str) -> Likeness:
-    """The same for what is left of `asked` without its legal form: what that was found by is not to be hidden by it."""
+    """Likeness of `asked` without its legal form: a legal form must not hide a match that was found without it."""
     left, right = anatomy(asked), anatomy(registered)
     if not left.form or left.unit or not _have_half_in_common(left, right):
         return _NOTHING
@@ -121,7 +122,7 @@ def without_form(asked: str, registered: str) -> Likeness:
 
 
 def _have_half_in_common(left: Anatomy, right: Anatomy) -> bool:
-    """At least as many characters in order as half of the shorter brand has."""
+    """Whether the names share, in order, at least half the characters of the shorter brand."""
     in_common = LCSseq.similarity(left.core, right.core)
     return in_common > 0 and 2 * in_common >= min(len(left.brand), len(right.brand))
 
@@ -132,7 +133,7 @@ def _one_is_head(left: Anatomy, right: Anatomy) -> bool:
 
 
 def _reasons(left: Anatomy, right: Anatomy, asked: str, registered: str) -> Iterator[Reason]:
-    """The strongest first; always at least one."""
+    """Strongest reason first; always at least one."""
     if left.unit and left.head == right.text:
         yield Reason(key="branch_of", params={"name": registered})
         return
@@ -165,7 +166,7 @@ def _inside(short: str, long: str) -> bool:
 
 
 def level_of(found: Likeness, bounds: Matching) -> Level:
-    """The level that a likeness reaches."""
+    """The level for a likeness."""
     if found.score >= bounds.conflict:
         return Level.RELATED if found.kin else Level.SAME
     return Level.LOOK if found.score >= bounds.look else Level.NONE

@@ -1,4 +1,4 @@
-"""What the title of a project is made of: its subject, the part of it that is meant, and words that every title has."""
+"""The parts of a project title: subject, lot, phase and kind of contract, without filler words."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rapidfuzz.distance import LCSseq
 from matching.names.script import fold
 
 MOST = 300
-"""Characters of a title that are looked at."""
+"""Maximum number of characters considered."""
 
 _NUMBER = r"(?:[一二三四五六七八九十]{1,3}|[0-9]{1,3}|[a-z])"
 _ROUND = re.compile(
@@ -38,17 +38,17 @@ _NOT_WORD = re.compile(r"[^\w]+|_")
 
 @dataclass(frozen=True, slots=True)
 class Title:
-    """A title taken apart."""
+    """A title parsed into parts."""
 
     subject: str
-    """What it is about, without the words that every title has."""
+    """The subject, without words that every title has."""
     part: tuple[str, ...]
-    """Which lot, phase and kind of contract of it."""
+    """Lot, phase and kind of contract."""
 
 
 @lru_cache(maxsize=4096)
 def title(name: str) -> Title:
-    """Takes a title apart. Never an error, in bounded time."""
+    """Parse a title. Never raises; bounded time."""
     text = re.sub(r"\s+", "", fold(name[: 2 * MOST]))[:MOST]
     text = _CALLED.sub("", text)
     text = _ROUND.sub("", text)
@@ -74,7 +74,7 @@ def _digits(found: str) -> str:
 
 
 def nearness(left: str, right: str) -> float:
-    """How much of two subjects is the same, from 0 to 1; a different number or a longer difference weighs more."""
+    """Similarity of two subjects, from 0 to 1; a different number or a longer difference weighs more."""
     if not left or not right:
         return float(left == right)
     longest = 0

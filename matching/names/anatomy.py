@@ -1,4 +1,4 @@
-"""What a name is made of: place, brand, trade, legal form, and the unit of a company it may speak of."""
+"""The parts of a company name: place, brand, trade, legal form, and branch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matching.names.script import fold, is_han
 from matching.names.words import ENDINGS, FORMS, GROUP_WORDS, LONGEST_TRADE, TRADES
 
 MOST = 120
-"""Characters of a name that are looked at; no registered name is half as long."""
+"""Maximum number of characters considered; no registered name is half as long."""
 
 _NOT_WORD = re.compile(r"[^\w]+|_")
 _NUMBER = re.compile(r"[0-9一二三四五六七八九十百]+")
@@ -24,44 +24,44 @@ _UNIT = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Anatomy:
-    """A name taken apart, in folded writing without spaces and punctuation."""
+    """A company name parsed into parts; normalised, without spaces and punctuation."""
 
     text: str
-    """All of it."""
+    """The whole name."""
     head: str
-    """The company that a branch belongs to; all of it where it names no branch."""
+    """The head office of a branch; the whole name if it names no branch."""
     unit: str
-    """What names the branch, "" for a company itself."""
+    """The words that name the branch, "" for a company itself."""
     core: str
     """The head without legal form."""
     form: str
-    """The legal form as it stands, "" for a short name."""
+    """The legal form, "" for a short name."""
     place: str
-    """The places it begins with, or has in brackets."""
+    """The places at its beginning or in brackets."""
     brand: str
-    """What tells the company from others of its place and trade; never "" unless the core is."""
+    """The distinguishing part among companies of the same place and trade; never "" unless the core is."""
     brand_at: int
-    """Where the brand begins in `core`."""
+    """Index of the brand in `core`."""
     trade: str
-    """What follows the brand."""
+    """The part after the brand."""
     ending: str
-    """What kind of body it is: 大学, 医院, 银行, 局 …; "" for companies and for what is not known."""
+    """The kind of institution: 大学, 医院, 银行, 局 …; "" for companies and if unknown."""
     latin: tuple[str, ...]
-    """Its words in Latin letters or digits."""
+    """Words in Latin letters or digits."""
     starts: frozenset[int]
-    """Where words begin in the core, as well as that can be told without a dictionary."""
+    """Indexes in the core where words begin, as far as can be determined without a dictionary."""
     numbers: tuple[str, ...]
-    """The numbers in it, in digits or Chinese characters."""
+    """Numbers, in digits or Chinese characters."""
 
     @property
     def short(self) -> bool:
-        """Written without legal form and without the ending of an institution: it may be an abbreviation."""
+        """Whether it has neither a legal form nor the ending of an institution: it may be an abbreviation."""
         return not self.form and not self.ending
 
 
 @lru_cache(maxsize=8192)
 def anatomy(name: str) -> Anatomy:
-    """Takes a name apart. Never an error; time is bounded by `MOST` characters."""
+    """Parse a name. Never raises; time is bounded by `MOST` characters."""
     folded = fold(name[: 4 * MOST])[: 2 * MOST]
     placed = ""
     for inside in _BRACKETS.findall(folded):
@@ -81,7 +81,7 @@ def anatomy(name: str) -> Anatomy:
     place = core[:start] + placed
     end = _trade_start(core, start)
     if placed and core[end - len(placed) : end] == placed and end - len(placed) > start:
-        end -= len(placed)  # 宸展光电(厦门): the place in brackets stands behind the brand
+        end -= len(placed)  # 宸展光电(厦门): the place in brackets follows the brand
         end = _trade_start(core[:end], start)
     ending = next(word for word in ENDINGS if core.endswith(word)) if core.endswith(ENDINGS) else ""
     return Anatomy(
@@ -102,7 +102,7 @@ def anatomy(name: str) -> Anatomy:
 
 
 def _parted(text: str) -> tuple[str, str]:
-    """The head office and what names its branch."""
+    """The head office and the words that name its branch."""
     found = _UNIT.match(text)
     if found and not _FORM.fullmatch(found.group(2)):
         return found.group(1), found.group(2)
@@ -110,7 +110,7 @@ def _parted(text: str) -> tuple[str, str]:
 
 
 def _trade_start(core: str, start: int) -> int:
-    """Where the words for the trade begin that `core` ends with; at least one character from `start` is left."""
+    """Index in `core` where the final words for the trade begin; leaves at least one character from `start`."""
     end = len(core)
     while end > start + 1:
         for length in range(min(LONGEST_TRADE, end - start - 1), 0, -1):
@@ -139,12 +139,12 @@ def _latin_words(folded: str) -> list[str]:
 
 
 def is_group(name: Anatomy) -> bool:
-    """Whether the name says that it is a group or a holding."""
+    """Whether the name is that of a group or a holding."""
     return any(word in name.text for word in GROUP_WORDS)
 
 
 def _word_starts(core: str, brand: int, trade: int) -> frozenset[int]:
-    """`brand` and `trade`: where they begin."""
+    """Indexes where `brand` and `trade` begin."""
     found = set()
     at = 0
     while at < len(core):

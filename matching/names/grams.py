@@ -14,13 +14,13 @@ from matching.names.pinyin import latin_words, spellings
 from matching.names.script import is_han
 
 REACH = 5
-"""How many characters the second of a pair may stand behind the first."""
+"""Maximum distance between the two characters of a pair."""
 
 HEAD_ENDINGS = frozenset({"大学", "学院", "医院", "研究院", "银行", "委员会", "管理局", "局", "院", "政府", "厅"})
 """Institutions that others belong to."""
 
 MOST_CHARACTERS = 60
-"""Of the core that are indexed: a longer name is found by its beginning."""
+"""Number of core characters to index: a longer name is found by its beginning."""
 
 
 def pair_gram(first: str, second: str) -> int:
@@ -32,7 +32,7 @@ def pair_gram(first: str, second: str) -> int:
 
 
 def _hashed(text: str) -> int:
-    """Any other gram: a negative number, so that it never meets a pair of Chinese characters."""
+    """Any other gram: a negative number, so that it never equals a pair of Chinese characters."""
     return -1 - (crc32(text.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF)
 
 
@@ -55,7 +55,7 @@ def grams(name: Anatomy) -> list[int]:
 
 
 def may_be_head(name: Anatomy) -> bool:
-    """Whether others may belong to it: a group, a holding, a university, an authority."""
+    """Whether others may belong to it: a group, holding, university or authority."""
     return is_group(name) or name.ending in HEAD_ENDINGS
 
 
@@ -71,7 +71,7 @@ def _pairs(name: Anatomy) -> list[int]:
 
 
 def _latin_grams(name: Anatomy) -> list[int]:
-    """Of its words in Latin letters, or of those that a Chinese brand is spelled with."""
+    """Grams of its words in Latin letters, or of the pinyin of a Chinese brand."""
     found = [_hashed(brand.word) for brand in spellings(name)]
     found += [_hashed(word) for word in latin_words(name)]
     return [*found, *(_hashed(f"{word[:4]}-") for word in name.latin if len(word) > 4)]

@@ -1,4 +1,4 @@
-"""When two spellings are one company name: width, script, case, spacing, punctuation and legal form do not."""
+"""Normalises company names: width, script, case, spacing, punctuation and legal form do not matter."""
 
 from __future__ import annotations
 
@@ -9,42 +9,54 @@ from matching.names.script import fold, is_han
 
 _CHINESE_FORMS = tuple(
     sorted(
-        (
-            *("股份有限公司", "股份有限责任公司", "有限责任公司", "责任有限公司"),
-            *("有限公司", "股份公司", "公司"),
-            *("特殊普通合伙", "普通合伙", "有限合伙企业", "有限合伙"),
-        ),
+        """
+股份有限公司 股份有限责任公司 有限责任公司 责任有限公司 有限公司 股份公司 公司 特殊普通合伙 普通合伙
+有限合伙企业 有限合伙
+""".split(),
         key=len,
         reverse=True,
     )
 )
-"""Dropped at the end of a name. 集团 stays: a group and its member of the same name are two legal persons."""
+"""Dropped at the end of a name. 集团 is kept: a group and its member of the same name are two legal persons."""
 
 _NOT_A_FORM = ("分公司", "支公司", "子公司", "总公司")
-"""Ends that name another unit than the rest of the name does."""
+"""Endings that denote a different unit, not a legal form."""
 
 _LATIN_FORMS = frozenset(
     {
-        *("ltd", "coltd", "company", "limited", "inc", "incorporated", "corp", "corporation", "llc", "llp"),
-        *("plc", "gmbh", "pte", "pty", "bhd", "sdn"),
+        "ltd",
+        "coltd",
+        "company",
+        "limited",
+        "inc",
+        "incorporated",
+        "corp",
+        "corporation",
+        "llc",
+        "llp",
+        "plc",
+        "gmbh",
+        "pte",
+        "pty",
+        "bhd",
+        "sdn",
     }
 )
-"""Dropped at the end of a name when they stand as words of their own."""
+"""Dropped at the end of a name if they are separate words."""
 
 _SHORT_FORMS = frozenset({"co", "ag", "sa", "sarl", "srl", "bv", "nv", "oy", "ab", "kk"})
-"""Dropped likewise, but only behind another Latin word: `上海KK` is not `上海`."""
+"""Likewise, but only after another Latin word: `上海KK` is not `上海`."""
 
 _JOINERS = frozenset(".'’‘`·・‧•")
-"""Dropped without parting words: `S.A.` is `SA`, `L'Oréal` is `LOréal`."""
+"""Dropped without splitting words: `S.A.` is `SA`, `L'Oréal` is `LOréal`."""
 
 
 @lru_cache(maxsize=4096)
 def name_key(name: str) -> str:
-    """What two spellings of one company name have in common; equal keys mean the same name.
+    """The key that all spellings of one company name share; equal keys mean the same name.
 
     Width, compatibility forms, traditional or simplified script, case, spacing, punctuation and brackets are dropped
-    everywhere, the legal form at the end. Never "" for a name that is not "", never an error, and time grows with the
-    length of the name only.
+    everywhere, the legal form at the end. Never "" for a non-empty name; never raises; linear time.
     """
     folded = fold(name)
     words = _words(folded)
@@ -52,7 +64,7 @@ def name_key(name: str) -> str:
 
 
 def _words(folded: str) -> list[str]:
-    """Runs of Chinese and runs of other letters and digits; spaces part only the latter."""
+    """Runs of Chinese characters and of other letters and digits; spaces separate only the latter."""
     words: list[str] = []
     current: list[str] = []
     parted = False
@@ -77,7 +89,7 @@ def _is_mark(character: str) -> bool:
 
 
 def _without_legal_form(words: list[str]) -> str:
-    """The words joined, without legal forms at the end, unless that is all there is."""
+    """The words joined, without legal forms at the end unless nothing else is left."""
     count = len(words)
     while count > 1:
         last = words[count - 1]
@@ -97,7 +109,7 @@ def _without_legal_form(words: list[str]) -> str:
 
 
 def _chinese_end(word: str) -> int:
-    """How many characters of `word` are left when the legal forms at its end are dropped."""
+    """The length of `word` without the legal forms at its end."""
     end = len(word)
     while not word.endswith(_NOT_A_FORM, 0, end):
         form = next((form for form in _CHINESE_FORMS if word.endswith(form, 0, end)), None)

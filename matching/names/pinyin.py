@@ -1,4 +1,4 @@
-"""Brands in Latin letters: how a Chinese one is spelled in pinyin, character by character."""
+"""Brands in Latin letters: the pinyin of a Chinese brand, character by character."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from matching.names.anatomy import Anatomy
 from matching.names.script import is_han
 
 FEWEST_LETTERS = 5
-"""Of a spelled brand: shorter ones are too often an English word or somebody's initials."""
+"""Minimum length of a pinyin brand: shorter ones are often an English word or initials."""
 
 MOST_SYLLABLES = 4
 LONGEST_SYLLABLE = 6
 
 
 class Spelled(NamedTuple):
-    """A brand in pinyin: the word, the characters that it spells, and which share of the brand they are (0 to 1)."""
+    """A brand in pinyin: the word, the characters it spells, and their share of the brand (0 to 1)."""
 
     word: str
     characters: str
@@ -29,8 +29,8 @@ class Spelled(NamedTuple):
 
 @cache
 def _syllables() -> Mapping[int, str]:
-    """Each character's most common reading without its tone."""
-    # Names are spelled character by character; without the phrases the tables take a quarter of the memory.
+    """The most common reading of each character, without its tone."""
+    # Names are spelled character by character; without the phrase tables, memory use is a quarter.
     os.environ.setdefault("PYPINYIN_NO_PHRASES", "true")
     from pypinyin.pinyin_dict import pinyin_dict
 
@@ -40,7 +40,7 @@ def _syllables() -> Mapping[int, str]:
 
 @lru_cache(maxsize=8192)
 def spellings(name: Anatomy) -> tuple[Spelled, ...]:
-    """How the beginning of a Chinese brand may be written in Latin letters, the longest first."""
+    """Possible pinyin spellings of the beginning of a Chinese brand, longest first."""
     found = []
     for length in range(min(len(name.brand), MOST_SYLLABLES), 1, -1):
         characters = name.brand[:length]
@@ -51,7 +51,7 @@ def spellings(name: Anatomy) -> tuple[Spelled, ...]:
 
 
 def latin_words(name: Anatomy) -> Iterator[str]:
-    """The words of a name in Latin letters, and two short ones in a row as one: `Yun Ling` is `Yunling`."""
+    """The words of a name in Latin letters, and each pair of adjacent short ones joined: `Yun Ling` is `Yunling`."""
     yield from name.latin
     for first, second in pairwise(name.latin):
         if len(first) <= LONGEST_SYLLABLE and len(second) <= LONGEST_SYLLABLE:
@@ -59,7 +59,7 @@ def latin_words(name: Anatomy) -> Iterator[str]:
 
 
 def spelled(left: Anatomy, right: Anatomy) -> Spelled | None:
-    """The brand of one of the two in pinyin, where the other is written in Latin letters and has it as a word."""
+    """The pinyin of the brand of one name, if the other name is in Latin letters and contains it as a word."""
     for latin, chinese in ((left, right), (right, left)):
         if latin.latin and not any(map(is_han, latin.text)):
             words = set(latin_words(latin))

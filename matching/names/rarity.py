@@ -1,4 +1,4 @@
-"""How rare a character is in names of companies and institutions: what two names share counts the more, the rarer."""
+"""How rare a character is in company names: the rarer the shared characters, the more they count."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ BY_FREQUENCY = (
     "锋泓头刚翰玛之晨邮府钰睿碁关综植级障侨场床向焦镇音稀秀劲期鹰横拉积结想丹八璃良接昂策性盟灿卡果眼沪养倍勘月坤淮位佰耀略潍渤箭托孚胎启塔询咨盐轻摩乡浪沧闽锁血誉配锂储老岩七领顶伊熊炭橡堂预固县察回尼必下"
     "冷里端赣定骏面碳移芳寿轩细轨泛至竹疾官组采颖"
 )
-"""Characters of names, the most frequent first, counted in lists of listed companies and research organisations."""
+"""Characters of names, most frequent first, counted in lists of listed companies and research organisations."""
 
 _RARITY = {character: log2(place + 2) for place, character in enumerate(BY_FREQUENCY)}
 _RAREST = log2(len(BY_FREQUENCY) + 2) + 1
 
 
 def rarity(character: str) -> float:
-    """From 1 for the most frequent character of names to 12 for one that hardly any name has."""
+    """From 1 for the most frequent character of names to 12 for one that hardly any name contains."""
     return _RARITY.get(character, _RAREST)

@@ -1,4 +1,4 @@
-"""One way to write a name: width, case and script folded, so that comparing is comparing characters."""
+"""Normalises text: width, case and script are folded, so that names can be compared character by character."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ __all__ = ["fold", "is_han"]
 
 _MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff"
 _MARK_RUN = re.compile(rf"([{_MARKS}]{{8}})[{_MARKS}]+")
-"""Ordering a run of accents takes time that grows with its square; no name stacks more than eight."""
+"""Sorting a run of combining marks takes quadratic time; no name stacks more than eight."""
 
 
 @cache
 def _simplified() -> dict[int, str]:
-    """Traditional characters and their simplified ones, from OpenCC's table of characters.
+    """Maps traditional to simplified characters, from OpenCC's character table.
 
-    Character by character, without OpenCC's phrases: a name is compared, not read, so it matters that the same comes
-    out for both spellings and not that it is the best choice of words.
+    Character by character, without OpenCC's phrases: names are compared, not read, so both spellings only have to give
+    the same result, not the best choice of words.
     """
     simplified = _table("TSCharacters.txt")
-    # Some spellings are customary in Hong Kong or Taiwan only: 衞 for 衛, 裏 for 裡.
+    # Some variants are customary only in Hong Kong or Taiwan: 衞 for 衛, 裏 for 裡.
     for variants in ("HKVariants.txt", "TWVariants.txt"):
         for common, variant in _table(variants).items():
             simplified.setdefault(ord(variant), simplified.get(common, chr(common)))
-    # In OpenCC's table a few have themselves first; in names the two spellings are mixed freely.
+    # In OpenCC's table a few map to themselves; in names both spellings are mixed freely.
     return simplified | {ord("乾"): "干", ord("著"): "着", ord("臺"): "台", ord("瞭"): "了", ord("藉"): "借"}
 
 
@@ -39,8 +39,7 @@ RADICALS = dict(
         strict=True,
     )
 )
-"""Parts of characters that are drawn as whole ones and that compatibility forms leave as they are: texts taken out of
-a PDF have them."""
+"""Radicals that compatibility forms do not replace; text copied from a PDF contains them."""
 
 
 @cache
@@ -55,8 +54,8 @@ def _table(name: str) -> dict[int, str]:
 
 
 def fold(text: str) -> str:
-    """`text` in compatibility form, lower case and simplified script, without what nobody sees. Never an error; time
-    grows with the length."""
+    """`text` in compatibility form, lower case and simplified script, without invisible characters. Never raises;
+    linear time."""
     return without_unseen(_normal(_normal(UNSEEN.sub("", text)).casefold())).translate(_look_alike())
 
 

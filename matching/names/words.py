@@ -1,20 +1,22 @@
-"""Words that names are made of besides the brand: trades, legal forms, kinds of institutions. General knowledge."""
+"""Words in names other than the brand: trades, legal forms, kinds of institutions. General knowledge."""
 
 from __future__ import annotations
 
-FORMS = (
-    *("股份有限责任公司", "股份有限公司", "有限责任公司", "责任有限公司", "有限公司", "股份公司"),
-    *("公司", "特殊普通合伙", "普通合伙", "有限合伙企业", "有限合伙", "农民专业合作社联合社", "农民专业合作社"),
-    *("专业合作社", "合作社", "股份", "有限"),
+FORMS = tuple(
+    """
+股份有限责任公司 股份有限公司 有限责任公司 责任有限公司 有限公司 股份公司 公司 特殊普通合伙 普通合伙
+有限合伙企业 有限合伙 农民专业合作社联合社 农民专业合作社 专业合作社 合作社 股份 有限
+""".split()
 )
-"""Legal forms, each before what it ends with."""
+"""Legal forms, longer ones before their endings."""
 
-ENDINGS = (
-    *("大学", "学院", "学校", "中学", "小学", "幼儿园", "医院", "卫生院", "研究院", "研究所", "研究中心", "实验室"),
-    *("银行", "委员会", "管理局", "监督局", "法院", "检察院", "协会", "学会", "联合会", "基金会", "出版社", "报社"),
-    *("博物馆", "图书馆", "政府", "办公室", "厅", "局", "部", "委", "所", "院", "馆", "中心", "会", "社", "厂", "店"),
+ENDINGS = tuple(
+    """
+大学 学院 学校 中学 小学 幼儿园 医院 卫生院 研究院 研究所 研究中心 实验室 银行 委员会 管理局 监督局 法院 检察院
+协会 学会 联合会 基金会 出版社 报社 博物馆 图书馆 政府 办公室 厅 局 部 委 所 院 馆 中心 会 社 厂 店
+""".split()
 )
-"""What institutions end with."""
+"""Endings of institutions."""
 
 GROUP_WORDS = ("集团", "控股", "总公司", "投资")
 
@@ -47,6 +49,6 @@ _TRADE_TEXT = """
 中心
 """
 TRADES = frozenset(_TRADE_TEXT.split())
-"""Words for a trade or for being a business."""
+"""Words for a trade or a kind of business."""
 
 LONGEST_TRADE = max(map(len, TRADES))
