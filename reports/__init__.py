@@ -1,1 +1,1 @@
-"""Reports as people take them away: sheets and charts."""
+"""Reports for download: sheets and charts."""

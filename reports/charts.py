@@ -1,4 +1,4 @@
-"""A report's chart as SVG, drawn here: legible in Chinese with the fonts that the reader has, and safe to open."""
+"""Draws a report's chart as SVG: readable in Chinese with the reader's own fonts, and safe to open."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STAGE_COLOURS: Final = {
 
 
 def chart(report: Report, texts: Texts, part: str) -> str | None:
-    """The chart of a report; None where words and figures say it better (U1)."""
+    """The chart of a report; None for reports that have none (U1)."""
     match report:
         case SalesForecast():
             return _forecast(report, texts, part)
@@ -39,7 +39,7 @@ def chart(report: Report, texts: Texts, part: str) -> str | None:
 
 
 def _forecast(report: SalesForecast, texts: Texts, part: str) -> str:
-    """U9: weighted amounts, a column for each month of expected signing, a colour for each sales stage."""
+    """U9: weighted amounts, one column per month of expected signing, one colour per sales stage."""
     months = _months(report.rows)
     labels = [name for name, _ in months[:MOST_MONTHS]]
     if len(months) > MOST_MONTHS:
@@ -88,7 +88,7 @@ class _Against(NamedTuple):
 
 
 def _accounts(report: AccountStatistics, texts: Texts, part: str) -> str:
-    """R3: contracts as a bar, their target as a stroke; departments first, then accounts, large ones on top."""
+    """R3: contracts as a bar, the target as a mark; departments first, then accounts, largest on top."""
     lines = [
         _Against(
             group.name or texts.text("report.no_department"),
@@ -108,7 +108,7 @@ def _accounts(report: AccountStatistics, texts: Texts, part: str) -> str:
         _text(left + 110, 63, texts.text("report.chart.target"), size=12, colour=GREY),
     ]
     y = top
-    # Departments and accounts are of different sizes: each has the width to itself.
+    # Departments and accounts differ in size: each group has its own scale.
     for group in ([bar for bar in lines if bar.bold], [bar for bar in lines if not bar.bold]):
         most = max((max(bar.reached, bar.target) for bar in group), default=ZERO) or Decimal(1)
         for bar in group:
@@ -178,14 +178,14 @@ def _text(
 
 
 def _short(amount: Decimal, texts: Texts) -> str:
-    """An amount as a chart has room for: 125 万, ¥1.25m; the sheet beside it has it exactly."""
+    """A short form of an amount: 125 万, ¥1.25m; the sheet has the exact one."""
     if texts.language == "zh":
         return f"{amount / 10_000:,.1f}".removesuffix(".0") + " 万"
     return f"¥{amount / 1_000_000:,.2f}m" if amount >= 100_000 else texts.money(amount)
 
 
 def _cut(name: str) -> str:
-    """What fits beside a bar: a Chinese character is twice as wide as a letter."""
+    """A name cut to the width beside a bar: a Chinese character is twice as wide as a letter."""
     room, kept = 26, ""
     for character in one_line(name):
         room -= 1 if character.isascii() else 2

@@ -1,4 +1,4 @@
-"""A report as a workbook: typed cells, a filter over each table, a last row of totals, and never a formula."""
+"""Writes a report as a workbook: typed cells, a filter on each table, a last row of totals, and never a formula."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _WIDTHS: Final = {
 def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str, *, proposals: bool = True) -> bytes:
     """The workbook of a report. `part` says whose part of it this is. The same report gives the same bytes (X3).
     `proposals`: whether the reader may see what the system proposes of an account (R4)."""
-    import xlsxwriter  # here, because every process that serves imports this file, and a report is seldom made (X3)
+    import xlsxwriter  # imported here because every server process imports this module, and reports are rare (X3)
 
     buffer = BytesIO()
     options = {
@@ -44,7 +44,7 @@ def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str, *, proposa
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
-        "remove_timezone": True,  # a sheet knows none; what is written is the time in the company's zone
+        "remove_timezone": True,  # sheets have no time zones; cells contain the time in the company's zone
     }
     with xlsxwriter.Workbook(buffer, options) as book:
         title = f"{texts.text(report_title_key(report.kind, report.period.rhythm))} {report.period.id} · {part}"
@@ -57,12 +57,12 @@ def workbook(report: Report, texts: Texts, zone: ZoneInfo, part: str, *, proposa
 
 
 def sheet_name(kind: ReportKind, period: str, department: str | None = None) -> str:
-    """What the file is called."""
+    """The file name."""
     return "-".join((kind.replace("_", "-"), period, *([department] if department else []))) + ".xlsx"
 
 
 class _Formats:
-    """How cells look: each kind, plain and in the row of totals."""
+    """Cell formats by kind, for plain rows and for the row of totals."""
 
     def __init__(self, book: Any) -> None:
         self.plain = {kind: book.add_format({"valign": "top"} | look) for kind, look in _FORMATS.items()}
@@ -97,7 +97,7 @@ def _write(sheet: Any, table: ReportTable, formats: _Formats, texts: Texts, zone
 def _put(
     sheet: Any, row: int, place: int, cell: Cell, kind: CellKind, looks: dict[CellKind, Any], zone: ZoneInfo
 ) -> None:
-    """By the kind of the column, never by what the value looks like."""
+    """Write a cell by the kind of its column, never by the look of its value."""
     look = looks[kind]
     if cell is None:
         sheet.write_blank(row, place, None, look)

@@ -1,4 +1,4 @@
-"""A report as tables: what each column is called and holds, row by row, in the reader's words (U1, U9, R2–R4, R6)."""
+"""Lays a report out as tables: columns, and rows in the reader's language (U1, U9, R2–R4, R6)."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class CellKind(StrEnum):
 
     TEXT = "text"
     LONG = "long"
-    """A text of several lines."""
+    """Text of several lines."""
     MONEY = "money"
     SHARE = "share"
     NUMBER = "number"
@@ -74,7 +74,7 @@ class ReportTable(NamedTuple):
 
     @property
     def totals(self) -> tuple[Cell, ...]:
-        """Of each column that is summed, the sum of its cells."""
+        """The sum of each summed column."""
         return tuple(
             sum(cell for row in self.rows if isinstance(cell := row[place], int | Decimal)) if column.summed else None
             for place, column in enumerate(self.columns)
@@ -153,9 +153,19 @@ def _digest(report: WeeklyDigest, texts: Texts) -> list[ReportTable]:
 
 def _digest_row(row: DigestRow, texts: Texts) -> tuple[Cell, ...]:
     return (
-        *(row.number, row.name, row.customer, row.department_name, row.salesperson_name, split_words(row)),
-        *(texts.text(f"project_status.{row.status}"), row.silent_days, row.last_update_at, len(row.updates)),
-        *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.expected_signing),
+        row.number,
+        row.name,
+        row.customer,
+        row.department_name,
+        row.salesperson_name,
+        split_words(row),
+        texts.text(f"project_status.{row.status}"),
+        row.silent_days,
+        row.last_update_at,
+        len(row.updates),
+        texts.text(f"sales_stage.{row.sales_stage}"),
+        row.amount,
+        row.expected_signing,
     )
 
 
@@ -163,16 +173,28 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[ReportTable]:
     projects = ReportTable(
         "projects",
         (
-            *(*_PROJECT, ReportColumn("split")),
-            *(ReportColumn("stage"), ReportColumn("amount", MONEY, True), ReportColumn("probability", CellKind.SHARE)),
-            *(ReportColumn("weighted", MONEY, True), ReportColumn("expected_signing", CellKind.DAY)),
+            *_PROJECT,
+            ReportColumn("split"),
+            ReportColumn("stage"),
+            ReportColumn("amount", MONEY, True),
+            ReportColumn("probability", CellKind.SHARE),
+            ReportColumn("weighted", MONEY, True),
+            ReportColumn("expected_signing", CellKind.DAY),
             ReportColumn("approved_since"),
         ),
         tuple(
             (
-                *(row.number, row.name, row.customer, row.department_name, row.salesperson_name, split_words(row)),
-                *(texts.text(f"sales_stage.{row.sales_stage}"), row.amount, row.probability),
-                *(row.weighted, row.expected_signing),
+                row.number,
+                row.name,
+                row.customer,
+                row.department_name,
+                row.salesperson_name,
+                split_words(row),
+                texts.text(f"sales_stage.{row.sales_stage}"),
+                row.amount,
+                row.probability,
+                row.weighted,
+                row.expected_signing,
                 texts.text("report.approved.since") if row.approved_since else "",
             )
             for row in report.rows
@@ -181,18 +203,24 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[ReportTable]:
     changes = ReportTable(
         "changes",
         (
-            *(ReportColumn("number"), ReportColumn("name"), ReportColumn("department"), ReportColumn("salesperson")),
-            *(
-                ReportColumn("change"),
-                ReportColumn("before"),
-                ReportColumn("after"),
-                ReportColumn("difference", MONEY, True),
-            ),
+            ReportColumn("number"),
+            ReportColumn("name"),
+            ReportColumn("department"),
+            ReportColumn("salesperson"),
+            ReportColumn("change"),
+            ReportColumn("before"),
+            ReportColumn("after"),
+            ReportColumn("difference", MONEY, True),
         ),
         tuple(
             (
-                *(row.number, row.name, row.department_name, row.salesperson_name),
-                *(texts.text(f"report.change.{row.change}"), *_before_and_after(row, texts), row.amount),
+                row.number,
+                row.name,
+                row.department_name,
+                row.salesperson_name,
+                texts.text(f"report.change.{row.change}"),
+                *_before_and_after(row, texts),
+                row.amount,
             )
             for row in report.changes
         ),
@@ -211,28 +239,32 @@ def _forecast(report: SalesForecast, texts: Texts) -> list[ReportTable]:
 
 
 def split_words(row: CreditedRow) -> str:
-    """D3: who has which share; nothing where all of it is the responsible salesperson's."""
+    """D3: who has which share; empty if everything is the responsible salesperson's."""
     return shares_in_words(row.credits) if row.divided else ""
 
 
 def _credits(rows: Sequence[DigestRow | ForecastRow | ContractRow], *, weighted: bool = False) -> ReportTable:
-    """D3: what everybody is credited with, project by project, so that it adds up to the whole. Left out where nothing
-    is divided: then the responsible salesperson has all of it."""
+    """D3: everybody's credits, project by project, so that they add up to the whole. Empty if nothing is divided:
+    then everything is credited to the responsible salesperson."""
     columns = (
-        *(
-            ReportColumn("number"),
-            ReportColumn("name"),
-            ReportColumn("customer"),
-            ReportColumn("credited"),
-            ReportColumn("department"),
-        ),
-        *(ReportColumn("percent", CellKind.SHARE), ReportColumn("credit", MONEY, True)),
+        ReportColumn("number"),
+        ReportColumn("name"),
+        ReportColumn("customer"),
+        ReportColumn("credited"),
+        ReportColumn("department"),
+        ReportColumn("percent", CellKind.SHARE),
+        ReportColumn("credit", MONEY, True),
         *((ReportColumn("credit_weighted", MONEY, True),) if weighted else ()),
     )
     lines = [
         (
-            *(row.number, row.name, row.customer, credit.name, credit.department_name),
-            *(credit.percent / WHOLE if credit.percent is not None else None, credit.amount),
+            row.number,
+            row.name,
+            row.customer,
+            credit.name,
+            credit.department_name,
+            credit.percent / WHOLE if credit.percent is not None else None,
+            credit.amount,
             *((credit.weighted,) if weighted else ()),
         )
         for row in rows
@@ -267,30 +299,32 @@ def _before_and_after(row: ChangeRow, texts: Texts) -> tuple[str, str]:
 
 
 _SUMS = (
-    *(
-        ReportColumn("target_contracts", MONEY, True),
-        ReportColumn("contracts", MONEY, True),
-        ReportColumn("attained", CellKind.SHARE),
-    ),
-    *(ReportColumn("signed", MONEY, True), ReportColumn("other_contracts", MONEY, True)),
-    *(ReportColumn("target_revenue", MONEY, True), ReportColumn("revenue", MONEY, True)),
-    *(ReportColumn("revenue_attained", CellKind.SHARE), ReportColumn("payments", MONEY, True)),
+    ReportColumn("target_contracts", MONEY, True),
+    ReportColumn("contracts", MONEY, True),
+    ReportColumn("attained", CellKind.SHARE),
+    ReportColumn("signed", MONEY, True),
+    ReportColumn("other_contracts", MONEY, True),
+    ReportColumn("target_revenue", MONEY, True),
+    ReportColumn("revenue", MONEY, True),
+    ReportColumn("revenue_attained", CellKind.SHARE),
+    ReportColumn("payments", MONEY, True),
 )
 
 
 def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[ReportTable]:
     decided_on = proposals and report.period.rhythm in (Rhythm.HALF_YEARLY, Rhythm.YEARLY)
     columns = (
-        *(
-            ReportColumn("customer"),
-            ReportColumn("department"),
-            ReportColumn("salesperson"),
-            *_SUMS,
-            ReportColumn("standing"),
-        ),
+        ReportColumn("customer"),
+        ReportColumn("department"),
+        ReportColumn("salesperson"),
+        *_SUMS,
+        ReportColumn("standing"),
         *((ReportColumn("proposal"),) if decided_on else ()),
-        *(ReportColumn("counted"), ReportColumn("not_counted", MONEY, True)),
-        *(ReportColumn("plan_progress"), ReportColumn("target_source"), ReportColumn("plan", CellKind.LONG)),
+        ReportColumn("counted"),
+        ReportColumn("not_counted", MONEY, True),
+        ReportColumn("plan_progress"),
+        ReportColumn("target_source"),
+        ReportColumn("plan", CellKind.LONG),
         ReportColumn("requirements", CellKind.LONG),
     )
 
@@ -298,10 +332,17 @@ def _accounts(report: AccountStatistics, texts: Texts, proposals: bool) -> list[
         said = [texts.text(f"review_choice.plan_progress.{progress}") for progress in row.plan_progress]
         proposal = (texts.text(f"report.proposal.{row.proposal}"),) if decided_on else ()
         return (
-            *(row.customer, row.department_name, row.salesperson_name, *_sums(row)),
-            *(texts.text(f"report.standing.{standing_of(row, report.near_target)}"), *proposal),
-            *(counted_months(row), row.not_counted),
-            *(texts.join(said), texts.text(f"review_figures.source.{row.target_source}"), row.plan),
+            row.customer,
+            row.department_name,
+            row.salesperson_name,
+            *_sums(row),
+            texts.text(f"report.standing.{standing_of(row, report.near_target)}"),
+            *proposal,
+            counted_months(row),
+            row.not_counted,
+            texts.join(said),
+            texts.text(f"review_figures.source.{row.target_source}"),
+            row.plan,
             row.requirements,
         )
 
@@ -319,7 +360,11 @@ def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals
     )
     rows = tuple(
         (
-            *(group.name, group.totals.accounts, group.totals.reached, group.totals.near, group.totals.below),
+            group.name,
+            group.totals.accounts,
+            group.totals.reached,
+            group.totals.near,
+            group.totals.below,
             group.totals.unmeasured,
             *_sums(group.totals),
         )
@@ -329,16 +374,22 @@ def _account_groups(name: str, column: str, groups: Sequence[Group[AccountTotals
 
 
 def _sums(row: AccountFigures | AccountTotals) -> tuple[Cell, ...]:
-    """As `_SUMS` names them."""
+    """The cells of the columns in `_SUMS`."""
     return (
-        *(row.target_contracts, row.contracts, attainment(row.contracts, row.target_contracts)),
-        *(row.signed, row.other_contracts),
-        *(row.target_revenue, row.revenue, attainment(row.revenue, row.target_revenue), row.payments),
+        row.target_contracts,
+        row.contracts,
+        attainment(row.contracts, row.target_contracts),
+        row.signed,
+        row.other_contracts,
+        row.target_revenue,
+        row.revenue,
+        attainment(row.revenue, row.target_revenue),
+        row.payments,
     )
 
 
 def counted_months(row: AccountFigures) -> str:
-    """R7: from which month to which; nothing where no month is counted, or where it was not kept."""
+    """R7: the first and last counted month; empty if no month is counted, or if it was not stored."""
     if not row.counted:
         return ""
     return row.counted[0] if len(row.counted) == 1 else f"{row.counted[0]} – {row.counted[-1]}"
