@@ -1,4 +1,4 @@
-"""Who may see and do what (X2). One place decides, for single rows and for lists alike."""
+"""Who may see and do what (X2). Decided here alone, for single rows and for lists."""
 
 from __future__ import annotations
 
@@ -10,42 +10,42 @@ from domain.base import Frozen
 from domain.organisation import Organisation, Person, Role
 
 SEES_EVERYTHING = frozenset({Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER, Role.GENERAL_MANAGER})
-"""Roles whose work needs every application: the first check and background (N2–N5), appeals and disputes."""
+"""Roles that need every application for their work: first check and background (N2–N5), appeals, disputes."""
 
 
 READS_REPORTS = frozenset({Role.COO, Role.MANAGEMENT})
-"""U9, R3, R4: whoever is told of an account or a project in a report may look at it."""
+"""U9, R3, R4: recipients of reports may open the accounts and projects in them."""
 
 
 class Scope(Frozen):
-    """What somebody may see. The same value filters a list in SQL and judges one row.
+    """What a person may see. The same value filters lists in SQL and checks single rows.
 
-    Of projects, `db.reads.lists` adds the ties that only the record knows: the sides of a dispute, who leads them and
-    those invited to its meeting (D1, D2, D4), and whoever was told of a loss (U8).
+    For projects, `db.reads.lists` adds relations that only the record knows: the sides of a dispute, their superiors
+    and the people invited to its meeting (D1, D2, D4), and people notified of a loss (U8).
     """
 
     person: str
     everything: bool = False
     departments: frozenset[str] = frozenset()
     led: frozenset[str] = frozenset()
-    """Everybody in these departments."""
+    """The people in these departments."""
     disputes: bool = False
     """Every project in dispute (D4)."""
     reported: bool = False
-    """What reports to management speak of: accounts, and projects that were approved (U9, R3, R4)."""
+    """Accounts and approved projects, as listed in reports to management (U9, R3, R4)."""
 
     def covers(self, *, applicant: str, department: str | None, involved: bool, in_reports: bool = False) -> bool:
-        """Whether a row is theirs to see. `involved`: they were asked by one of its tasks. `in_reports`: reports to
-        management speak of it."""
+        """Whether the person may see a row. `involved`: they were assigned one of its tasks. `in_reports`: it is
+        listed in reports to management."""
         mine = involved or applicant == self.person or department in self.departments
         return self.everything or mine or (self.reported and in_reports)
 
 
 def scope_of(viewer: Person, organisation: Organisation) -> Scope:
-    """What `viewer` may see: their own, what they were asked about, their departments, what their reports speak of, or
+    """What `viewer` may see: their own, what they were assigned, their departments, what their reports list, or
     everything.
 
-    An operator runs the system and sees no customer; a product manager is told of lost projects only.
+    An operator runs the system and sees no customer; a product manager sees only lost projects.
     """
     led = {d.id for d in organisation.departments if viewer.id in (d.gm, d.vp)}
     return Scope(
@@ -58,8 +58,8 @@ def scope_of(viewer: Person, organisation: Organisation) -> Scope:
 
 
 def scope_at(viewer: Person, organisation: Organisation, now: datetime) -> Scope:
-    """`scope_of` for projects: whoever may step in for a VP or the general manager at `now` sees the disputes that they
-    see (D4)."""
+    """`scope_of` for projects: whoever may step in for a VP or the general manager at `now` also sees the disputes
+    that those see (D4)."""
     own = scope_of(viewer, organisation)
     if Role.OPERATOR in viewer.roles or not (principals := acts_for(viewer, organisation, now)):
         return own
@@ -70,14 +70,14 @@ def scope_at(viewer: Person, organisation: Organisation, now: datetime) -> Scope
 
 
 SEES_EVERY_REPORT = SEES_EVERYTHING | READS_REPORTS
-"""U9, R3, R4: commerce makes them, management looks at them."""
+"""U9, R3, R4: commerce prepares reports, management reads them."""
 
 
 def report_scope(viewer: Person, organisation: Organisation, *, to_management: bool) -> Scope | None:
-    """X2: what of a report `viewer` may see, or None when it is not for them at all.
+    """X2: the part of a report that `viewer` may see, or None if they may see none of it.
 
-    Management and commerce see all of it; VPs and department GMs their departments, and the VPs all of what goes
-    `to_management` (R3, R4); salespeople their own rows. An operator or product manager sees none.
+    Management and commerce see all of it; VPs and department GMs their departments, and VPs everything in reports
+    `to_management` (R3, R4); salespeople their own rows. Operators and product managers see nothing.
     """
     if not viewer.roles - {Role.OPERATOR, Role.PRODUCT_MANAGER}:
         return None
@@ -96,8 +96,8 @@ def may_register(viewer: Person) -> bool:
 
 
 def may_check_conflicts(viewer: Person) -> bool:
-    """P4, X2: whoever applies, registers, checks or decides may ask what is registered. An operator sees no customer,
-    and a product manager is told of lost projects only."""
+    """P4, X2: people who apply, register, check or decide may check what is registered. An operator sees no
+    customer, and a product manager only lost projects."""
     return bool(viewer.roles - {Role.OPERATOR, Role.PRODUCT_MANAGER})
 
 
@@ -113,8 +113,8 @@ def may_call_meeting(viewer: Person, organisation: Organisation, sides: Iterable
 
 
 def steps_in_for(viewer: Person, organisation: Organisation, sides: Iterable[str], now: datetime) -> str | None:
-    """D4: for whom somebody steps in, also after the two salespeople have agreed: a VP concerned or the general manager
-    for themselves, their delegate at `now` for them. None for anybody else, and for a side in its own VP's place."""
+    """D4: whom the viewer may act for, even after the two salespeople have agreed: a VP concerned or the general
+    manager for themselves, or their delegate at `now`. None for anybody else, and for a side in place of its own VP."""
     known = list(sides)
     managers = [person.id for person in organisation.holders(Role.GENERAL_MANAGER)]
     holders = dict.fromkeys([*(vp for side in known if (vp := organisation.vp_of(side))), *managers])
@@ -126,7 +126,7 @@ def steps_in_for(viewer: Person, organisation: Organisation, sides: Iterable[str
 
 
 def acts_for(viewer: Person, organisation: Organisation, now: datetime) -> frozenset[str]:
-    """Whose delegate somebody is at `now`, of those who are still there."""
+    """The people whose delegate the viewer is at `now`; people who have left are excluded."""
     principals = {
         delegation.person
         for delegation in organisation.delegations
@@ -141,7 +141,7 @@ def may_move_meeting(viewer: Person) -> bool:
 
 
 def may_gather_evidence(viewer: Person) -> bool:
-    """N15: commerce, whenever they ask for it."""
+    """N15: commerce, at any time."""
     return bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER})
 
 
@@ -153,7 +153,8 @@ def may_appeal(viewer: Person, applicant: str) -> bool:
 def sees_evidence(
     viewer: Person, organisation: Organisation, *, owners: Collection[str], asked_to_decide: bool
 ) -> bool:
-    """Evidence speaks of other people's customers: it is for those who decide, never for whose matter it is."""
+    """Evidence contains other people's customers: it is for those who decide, never for the person whose matter it
+    is."""
     if viewer.id in owners:
         return False
     return asked_to_decide or bool(viewer.roles & SEES_EVERYTHING) or viewer.id in organisation.sales_vps
@@ -170,6 +171,6 @@ def can_still_withdraw(stage: Stage) -> bool:
 
 
 def may_receive_contract(viewer: Person, *, own: Collection[str]) -> bool:
-    """U7: commerce records what it has received. `own`: whose project it is, and who registered it; nobody receives
-    what they have handed in themselves."""
+    """U7: commerce records a contract it has received. `own`: the project's salesperson and registrant; nobody
+    confirms the receipt of their own contract."""
     return bool(viewer.roles & {Role.COMMERCE_CLERK, Role.COMMERCE_MANAGER}) and viewer.id not in own

@@ -1,4 +1,4 @@
-"""What every model that crosses a boundary shares."""
+"""Base classes and field types of models that cross a boundary."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import PydanticCustomError
 
 MONEY_CEILING = Decimal("1000000000000")
-"""No single customer figure of a systems integrator reaches a trillion RMB; beyond it is a slip of the keyboard."""
+"""Upper bound of an amount: no customer of a systems integrator reaches a trillion RMB; more is a typing error."""
 
 
 class Frozen(BaseModel):
-    """A value that nobody changes after it is made, and that refuses fields it does not know."""
+    """An immutable value that rejects unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -41,7 +41,7 @@ _NOT_IN_A_LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def _one_line(value: str) -> str:
-    if _NOT_IN_A_LINE.search(value) is None:  # a form has dozens of lines, and nearly all are right
+    if _NOT_IN_A_LINE.search(value) is None:  # fast path: a form has dozens of lines, and nearly all are valid
         return value
     if any(c in "\r\n\t" for c in value):
         raise PydanticCustomError("one_line", "must be a single line")

@@ -20,7 +20,7 @@ from pydantic import AfterValidator
 from domain.base import Moment, Wire
 
 _ANNOUNCED_YEARLY = frozenset({"CN"})
-"""Regions whose days off are announced year by year, always with make-up days; elsewhere the law alone decides."""
+"""Regions that announce days off year by year, always with make-up days; elsewhere the law alone decides."""
 
 _ONE_DAY = timedelta(days=1)
 
@@ -33,11 +33,11 @@ class DayKind(StrEnum):
 
 
 class WorkingDeadline(Wire):
-    """A moment reached by counting working days."""
+    """The result of counting working days."""
 
     at: Moment
     provisional: bool = False
-    """Days of a year that is not announced yet were counted; the moment may still move."""
+    """Days of a year not yet announced were counted; the moment may still change."""
 
 
 class _Year(NamedTuple):
@@ -46,8 +46,8 @@ class _Year(NamedTuple):
 
 
 def _country(region: str) -> type[HolidayBase]:
-    # Not by `holidays.country_holidays`: it imports when first asked, which inside a workflow's sandbox would load
-    # the whole package again.
+    # Not `holidays.country_holidays`: it imports lazily, which inside a workflow's sandbox would load the whole package
+    # again.
     found = getattr(countries, region, None) if len(region) == 2 else None
     if not (isinstance(found, type) and issubclass(found, HolidayBase)):
         raise ValueError(f"no calendar is known for the region {region!r}")
@@ -60,7 +60,7 @@ def _untranslated(message: str) -> str:
 
 @lru_cache(maxsize=64)
 def _nameless(region: str) -> type[HolidayBase]:
-    # Only the days matter here. Loading a catalogue for their names reads files and the locale, which neither this
+    # Only the dates matter here. Loading a catalogue for their names reads files and the locale, which neither this
     # package nor the sandbox allows.
     def no_catalogue(table: HolidayBase) -> None:
         table.tr = _untranslated
@@ -91,15 +91,17 @@ def _known_zone(name: str) -> str:
 
 
 def _in_zone(day: date, at: time, zone: ZoneInfo) -> datetime:
-    """`day` at the wall-clock time `at`. A time the clocks skip that day becomes the one as far after the gap."""
+    """`day` at the wall-clock time `at`. A time that the clocks skip that day is moved forward by the length of the
+    gap."""
     return datetime.combine(day, at, tzinfo=zone).astimezone(UTC).astimezone(zone)
 
 
 class WorkCalendar(Wire):
-    """Which days are worked in one region, and what time that gives.
+    """The working days of one region.
 
-    Takes an ISO 3166 region code, the IANA name of the business time zone, days that an operator has set (they win over
-    everything) and years that those days make official. Raises `pydantic.ValidationError` on an unknown region or zone.
+    Takes an ISO 3166 region code, the IANA name of the business time zone, days set by an operator (they take
+    precedence) and years that those days make official. Raises `pydantic.ValidationError` for an unknown region or
+    zone.
     """
 
     region: Annotated[str, AfterValidator(_known_region)]
@@ -118,11 +120,12 @@ class WorkCalendar(Wire):
         return day in _year(self.region, day.year).working
 
     def is_provisional(self, day: date) -> bool:
-        """Whether the days off of that year are still a guess: no make-up day announced, and not made official here."""
+        """Whether the days off of that year are still provisional: no make-up day announced, and not made official
+        here."""
         return day.year not in self.published_years and not _year(self.region, day.year).announced
 
     def at(self, day: date, at: time) -> datetime:
-        """`day` at a wall-clock time of the business time zone; one the clocks skip becomes the one after the gap."""
+        """`day` at a wall-clock time of the business time zone; a time that the clocks skip is moved past the gap."""
         return _in_zone(day, at, self.zone)
 
     def add_working_days(self, start: datetime, days: int) -> WorkingDeadline:

@@ -1,4 +1,4 @@
-"""Which e-mail addresses the product will ever write to."""
+"""E-mail addresses that the product accepts as recipients."""
 
 from __future__ import annotations
 

@@ -24,19 +24,20 @@ UNSEEN: Final = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]+"
 )
-"""Unicode's Default_Ignorable_Code_Point: drawn as nothing, among them the Hangul fillers, which count as letters."""
+"""Unicode's Default_Ignorable_Code_Point: invisible characters, among them the Hangul fillers, which count as
+letters."""
 
 BIDI: Final = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Unicode's Bidi_Control: what follows is drawn in another order."""
+"""Unicode's Bidi_Control: they change the display order of what follows."""
 
 
 def is_mark(character: str) -> bool:
-    """Whether it is drawn onto the character before it."""
+    """Whether the character combines with the one before it."""
     return unicodedata.category(character)[0] == "M"
 
 
 def is_han(character: str) -> bool:
-    """Whether `character` is a Chinese one (or one of the rare scripts that stand among them)."""
+    """Whether `character` is Chinese (or of one of the rare scripts in the same blocks)."""
     return "\u2e80" <= character <= "\u9fff" or "\uf900" <= character <= "\ufaff" or character >= "\U00020000"
 
 
@@ -60,8 +61,8 @@ def without_unseen(text: str) -> str:
 
 
 def unusual(name: str) -> tuple[str, ...]:
-    """Characters that are not what they seem, each once in the order they stand: unseen ones, marks without a letter,
-    radicals for the characters they look like, letters of another script than the word they stand in, private ones."""
+    """Misleading characters in order of appearance, without duplicates: invisible ones, combining marks without a
+    letter, radicals instead of characters, letters of another script within a word, private-use ones."""
     left = without_unseen(name)
     unseen = [character for character in name if character not in left]
     loose = [
@@ -78,7 +79,7 @@ _LOOKS_LATIN: Final = ("CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "LISU", "COP
 
 
 def _mixed(name: str) -> list[str]:
-    """Letters that look Latin and are not, in a word with Latin ones."""
+    """Letters of other scripts that look Latin, in words with Latin letters."""
     found: list[str] = []
     for word in re.findall(r"\w+", name):
         scripts = {character: unicodedata.name(character, "").partition(" ")[0] for character in word}
@@ -88,7 +89,7 @@ def _mixed(name: str) -> list[str]:
 
 
 def said_of(characters: Iterable[str]) -> str:
-    """The characters by number and Unicode's name: `U+034F COMBINING GRAPHEME JOINER`."""
+    """Characters by code point and Unicode name: `U+034F COMBINING GRAPHEME JOINER`."""
     return ", ".join(f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip() for character in characters)
 
 
@@ -113,11 +114,11 @@ Name = Annotated[Line, AfterValidator(_readable)]
 """The name of a company or a project."""
 
 OptionalName = Annotated[OptionalLine, AfterValidator(_readable)]
-"""One that may be left empty."""
+"""A name that may be left empty."""
 
 
 def handed_in(model: type[M], value: object) -> M:
-    """`value` as somebody hands it in. Raises what `at_the_door` does."""
+    """Validate `value` as newly submitted. Raises what `at_the_door` does."""
     token = _AT_THE_DOOR.set(True)
     try:
         return model.model_validate(value)
@@ -134,6 +135,5 @@ def _at_the_door(value: Any, handler: Callable[[Any], Any]) -> Any:
 
 
 at_the_door = WrapValidator(_at_the_door)
-"""Marks a model that somebody hands in: `Annotated[ApplicationForm, at_the_door]`. Raises as any model does, beside all
-its other errors: `bidi_control`, `no_visible_letter`. What the record and the engine hold is read without it, as it was
-taken."""
+"""Marks a submitted model: `Annotated[ApplicationForm, at_the_door]`. In addition to the model's other errors it
+raises `bidi_control` and `no_visible_letter`. Data already in the record or the engine is read without these checks."""

@@ -1,4 +1,4 @@
-"""Why the product notifies somebody: one list for all subjects, whose values also name the texts of the mails."""
+"""The notices the product sends: one list for every subject; each value also names the texts of its mail."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final
 
 
 class Notice(StrEnum):
-    """What a mail is about. The value is stored with each mail and is part of the text keys under `mail.`."""
+    """The reason for a mail. The value is stored with each mail and is part of the text keys under `mail.`."""
 
     TASK = "task"
     REMINDER = "reminder"
     STAND_IN = "stand_in"
-    """Asked in somebody's stead after the deadline (N12)."""
+    """The reader stands in for somebody who missed the deadline (N12)."""
     STAND_IN_ASKED = "stand_in_asked"
-    """The reader has not decided in time, and somebody is asked in their stead (N12)."""
+    """The reader missed the deadline, and a stand-in has been assigned (N12)."""
     TASK_WITHDRAWN = "task_withdrawn"
     DECIDED_FOR_YOU = "decided_for_you"
     """A delegate or stand-in decided on the reader's behalf."""
@@ -73,7 +73,7 @@ APPLICATION_NOTICES: Final = (
     Notice.APPLICATION_STANDING_STILL,
     Notice.LAPSED,
 )
-"""Notices about an application that ask for nothing."""
+"""Notices about an application that require no action."""
 
 PROJECT_NOTICES: Final = (
     Notice.REGISTERED_UNDER_ACCOUNT,
@@ -101,4 +101,4 @@ PROJECT_NOTICES: Final = (
     Notice.PROJECT_WITHDRAWN,
     Notice.REASSIGNED,
 )
-"""Notices about a project or its disputes that ask for nothing."""
+"""Notices about a project or its disputes that require no action."""

@@ -1,4 +1,4 @@
-"""Who works in the company, in which role, and who acts for whom (rules.md, "People and roles")."""
+"""The people of the company, their roles and delegates (rules.md, "People and roles")."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ class Role(StrEnum):
 
 
 class Person(Frozen):
-    """Somebody who may be asked or may ask."""
+    """A person who may make requests or be assigned tasks."""
 
     id: PersonId
     name: Line
     email: Line
     login: Line
-    """The value of the token claim that names this person."""
+    """The value of the token claim that identifies this person."""
     roles: frozenset[Role]
     department: str | None = None
     reports_to: PersonId | None = None
     language: Language = "zh"
     products: tuple[Line, ...] = ()
-    """Of a product manager: the products or vendors they answer for (U8); none named, all of them."""
+    """For a product manager: the products or vendors they are responsible for (U8); empty means all."""
     active: bool = True
-    """False once the person has left: they are never asked and never answer."""
+    """False once the person has left: they are assigned no tasks and may not answer any."""
 
 
 class Department(Frozen):
@@ -74,7 +74,7 @@ class Delegation(Frozen):
 
 
 class Organisation(Frozen):
-    """One imported version of the company, whole."""
+    """One imported version of the organisation."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", ignored_types=(cached_property,))
 
@@ -101,7 +101,7 @@ class Organisation(Frozen):
         return self.by_id.get(person_id)
 
     def name_of(self, person_id: str) -> str:
-        """The person's name, or the bare id of someone no longer listed."""
+        """The person's name, or the id if they are no longer listed."""
         person = self.by_id.get(person_id)
         return person.name if person else person_id
 
@@ -114,7 +114,7 @@ class Organisation(Frozen):
         return self.departments_by_id.get(person.department or "") if person else None
 
     def department_now(self, person_id: str, earlier: str | None) -> str | None:
-        """The id of the department somebody is in; of those who have left, the one they were in `earlier`."""
+        """The id of the person's department; for people who have left, their `earlier` one."""
         person = self.by_id.get(person_id)
         return person.department if person and person.active else earlier
 

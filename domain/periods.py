@@ -47,7 +47,7 @@ def period_at(rhythm: Rhythm, day: date, reviews: Reviews) -> Period:
     """The period of that rhythm in which `day` lies."""
     if rhythm is Rhythm.WEEKLY:
         first = day - timedelta(days=(day.isoweekday() - reviews.week_starts) % 7)
-        # By its middle: seven days further it is always another, wherever the week begins.
+        # Named by its middle day, so that consecutive weeks have different names wherever the week begins.
         middle = (first + timedelta(days=3)).isocalendar()
         return Period(rhythm=rhythm, id=f"{middle.year}-W{middle.week:02}", first=first, last=first + timedelta(days=6))
     months = MONTHS[rhythm]
@@ -67,17 +67,17 @@ def period_at(rhythm: Rhythm, day: date, reviews: Reviews) -> Period:
 
 
 def before(period: Period, reviews: Reviews) -> Period:
-    """The period before it."""
+    """The previous period."""
     return period_at(period.rhythm, period.first - _ONE_DAY, reviews)
 
 
 def after(period: Period, reviews: Reviews) -> Period:
-    """The period after it."""
+    """The next period."""
     return period_at(period.rhythm, period.last + _ONE_DAY, reviews)
 
 
 def read_period(text: str, reviews: Reviews) -> Period:
-    """The period of that name. Raises `ValueError` when there is none."""
+    """The period with that id. Raises `ValueError` if there is none."""
     try:
         if named := re.fullmatch(r"(2\d{3})-W(\d\d)", text):
             day = date.fromisocalendar(int(named[1]), int(named[2]), 4)
@@ -98,7 +98,7 @@ def read_period(text: str, reviews: Reviews) -> Period:
 
 
 def periods_within(rhythm: Rhythm, period: Period, reviews: Reviews) -> tuple[Period, ...]:
-    """The periods of a rhythm that have a day in `period`, in their order."""
+    """The periods of a rhythm that overlap `period`, in order."""
     found = [period_at(rhythm, period.first, reviews)]
     while found[-1].last < period.last:
         found.append(after(found[-1], reviews))
@@ -106,7 +106,7 @@ def periods_within(rhythm: Rhythm, period: Period, reviews: Reviews) -> tuple[Pe
 
 
 def months_of(period: Period) -> tuple[date, ...]:
-    """The first day of each month of a period that is made of months. Raises `ValueError` for a week."""
+    """The first day of each month of a period. Raises `ValueError` for a week."""
     count = MONTHS.get(period.rhythm)
     if count is None:
         raise ValueError("a week is not made of months")
@@ -115,7 +115,7 @@ def months_of(period: Period) -> tuple[date, ...]:
 
 
 def opens_at(period: Period, reviews: Reviews, calendar: WorkCalendar) -> datetime:
-    """When what is said and shown of a period begins: after its end, on a working day where the policy says so."""
+    """When the review of a period opens: after its end, on a working day if the policy says so."""
     day = period.last + _ONE_DAY
     while reviews.working_days_only and not calendar.is_working_day(day):
         day += _ONE_DAY
@@ -123,10 +123,10 @@ def opens_at(period: Period, reviews: Reviews, calendar: WorkCalendar) -> dateti
 
 
 def closes_at(period: Period, begun: datetime, reviews: Reviews, calendar: WorkCalendar) -> datetime:
-    """R6: until when a step of a review that was begun at `begun` can be done: then the next of its rhythm begins.
+    """R6: the deadline for the steps of a review begun at `begun`: the start of the next review of its rhythm.
 
-    A half-year has until its year is reviewed. One that begins late, because the system was away or a whole week is
-    off, has until the first that begins after it.
+    A half-year has until its year is reviewed. A review that begins late, because the system was unavailable or a whole
+    week is off, has until the first one that begins after it.
     """
     following = after(period, reviews)
     while (closes := opens_at(following, reviews, calendar)) <= begun:
@@ -135,8 +135,8 @@ def closes_at(period: Period, begun: datetime, reviews: Reviews, calendar: WorkC
 
 
 def last_finished(rhythm: Rhythm, moment: datetime, reviews: Reviews, calendar: WorkCalendar) -> Period:
-    """The last period of that rhythm that was over at `moment`; of half-years the last first half, for the second is
-    reviewed with its year (R4)."""
+    """The last period of that rhythm that had ended at `moment`; for half-years the last first half, because the
+    second is reviewed with its year (R4)."""
     day = moment.astimezone(calendar.zone).date()
     found = before(period_at(rhythm, day, reviews), reviews)
     if rhythm is Rhythm.HALF_YEARLY and found.last == period_at(Rhythm.YEARLY, found.last, reviews).last:

@@ -1,4 +1,4 @@
-"""制度参数: every number of the regulation that the company may set, typed."""
+"""制度参数: every parameter of the regulation that the company may set, typed."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _POWERS_OF_TEN = tuple(10**power for power in range(1, 7))
 
 
 def _number_format(value: str) -> str:
-    """P9: numbers stay unique only if the year and the sequence are both in them."""
-    # Every power of ten: a format that cuts numbers off gives some two of them the same text.
+    """P9: project numbers are unique only if they contain both the year and the sequence."""
+    # Every power of ten: a format that truncates numbers gives some two of them the same text.
     issued = [(year, sequence) for year in (2026, 2027, 2036, 2126, 3026) for sequence in (1, 2, *_POWERS_OF_TEN)]
     try:
         numbers = {value.format(year=year, sequence=sequence) for year, sequence in issued}
@@ -40,7 +40,7 @@ def _number_format(value: str) -> str:
 WorkingDays = Annotated[int, Field(ge=1, le=365)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 ExactFraction = Annotated[Decimal, Field(ge=0, le=1, max_digits=5, decimal_places=4)]
-"""A share of money."""
+"""An exact fraction, for money."""
 
 
 class Accounts(Frozen):
@@ -74,7 +74,7 @@ class EvidenceRules(Frozen):
 
 
 class EligibilityRules(Frozen):
-    """E1, E3: bounds in RMB."""
+    """E1, E3: thresholds in RMB."""
 
     first_year_gross_margin: Money
     later_year_gross_margin: Money
@@ -85,7 +85,7 @@ class EligibilityRules(Frozen):
 
 
 class Deadline(Frozen):
-    """N12 for one kind of task, in working days after it was opened."""
+    """N12 for one kind of task, in working days after it is opened."""
 
     remind_after: tuple[WorkingDays, ...]
     stand_in_after: WorkingDays | None = None
@@ -102,7 +102,8 @@ class Projects(Frozen):
     remind_vp_after_months: Annotated[int, Field(ge=1, le=24)]
     shelve_after_months: Annotated[int, Field(ge=1, le=36)]
     loss_told_departments: tuple[Line, ...] = ()
-    """U8: departments whose general managers are told of every loss, beside those concerned; `*` is every one."""
+    """U8: departments whose general managers are notified of every loss, beside those concerned; `*` means every
+    department."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Projects:
@@ -116,12 +117,12 @@ class Projects(Frozen):
 
 
 class Standstill(Frozen):
-    """U10: held and disputed projects are shelved, returned applications closed, when nobody takes them further."""
+    """U10: held and disputed projects are shelved, and returned applications closed, after a period of inactivity."""
 
     warn_after_months: Annotated[int, Field(ge=1, le=24)]
     close_after_months: Annotated[int, Field(ge=2, le=36)]
     least_notice_days: Annotated[int, Field(ge=1, le=28)]
-    """A warning that came late puts the end off, so that so many days are left."""
+    """A late warning postpones the end, so that at least this many days are left."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Standstill:
@@ -131,7 +132,7 @@ class Standstill(Frozen):
 
 
 class Matching(Frozen):
-    """From which likeness on two names or two projects are said to be what (N3, P4); see `docs/matching.md`."""
+    """Similarity thresholds for names and projects (N3, P4); see `docs/matching.md`."""
 
     look: Fraction
     conflict: Fraction
@@ -156,12 +157,12 @@ class Reviews(Frozen):
     """Business time of day."""
     working_days_only: bool
     updates_within: WorkingDays
-    """R1: after so many working days the department GM is asked, with what has been said by then."""
+    """R1: after this many working days the department GM is asked, with the updates received by then."""
     near_target: ExactFraction
     revoke_below: ExactFraction
-    """R4: with contracts below this share of their target, and a plan that failed, revocation is proposed."""
+    """R4: revocation is proposed if contracts are below this fraction of the target and the plan failed."""
     probability: dict[SalesStage, ExactFraction]
-    """U9: how likely a project of that sales stage is to be signed."""
+    """U9: the probability that a project of that sales stage is signed."""
 
     @field_validator("send_at")
     @classmethod
@@ -195,7 +196,7 @@ def _shipped_reviews() -> Reviews:
 
 
 _LATER_KINDS = (TaskKind.CONTRACT_REVIEW,)
-"""Kinds of tasks that came after the first release and may be opened by processes which began before them."""
+"""Kinds of tasks added after the first release; processes that began earlier may open them."""
 
 
 class Policy(Frozen):
@@ -211,7 +212,7 @@ class Policy(Frozen):
     evidence: EvidenceRules
     eligibility: EligibilityRules
     projects: Projects = Field(default_factory=_shipped_projects)
-    """A policy that an old process has kept may be older than this part; a file has to have it."""
+    """The policy stored with an old process may lack this part; a file must have it."""
     standstill: Standstill = Field(default_factory=_shipped_standstill)
     """Likewise."""
     matching: Matching = Field(default_factory=_shipped_matching)
@@ -223,7 +224,7 @@ class Policy(Frozen):
     @field_validator("deadlines")
     @classmethod
     def _of_every_kind(cls, value: dict[TaskKind, Deadline]) -> dict[TaskKind, Deadline]:
-        """A process that runs on an older policy comes to steps which that policy has never heard of."""
+        """A process on an older policy may reach steps which that policy does not know."""
         if missing := [kind for kind in _LATER_KINDS if kind not in value]:
             shipped = load_policy().deadlines
             return {**value, **{kind: shipped[kind] for kind in missing}}
@@ -235,7 +236,7 @@ class Policy(Frozen):
 
 
 class _PolicyFile(Policy):
-    """What a policy file must hold beyond what a policy kept by an old process does."""
+    """What a policy file must contain, beyond the policy stored with an old process."""
 
     projects: Projects
     standstill: Standstill

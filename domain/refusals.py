@@ -14,7 +14,7 @@ from domain.tasks.task import Problem
 
 
 class RefusalCode(StrEnum):
-    """The value travels: it is `code` in a problem document and in receipts."""
+    """The values are part of the contract: `code` in problem documents and receipts."""
 
     AGREEMENT_BINDS = "agreement_binds"
     AGREEMENT_OUTDATED = "agreement_outdated"
@@ -128,9 +128,9 @@ _RULES: Final = {
 
 
 class Refused(Exception):
-    """A statement changes nothing.
+    """A statement is refused and changes nothing.
 
-    `code`: a `RefusalCode`, or the text key of the first of its `problems`. `facts` fill in the text.
+    `code`: a `RefusalCode`, or the text key of the first of its `problems`. `facts`: parameters of the text.
     """
 
     def __init__(self, code: str, *, problems: tuple[Problem, ...] = (), **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""What people say to a running process. Each statement is a claim until the record has checked its seal."""
+"""Statements that people send to a running process. A statement is a claim until the record has checked its seal."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from domain.disputes.dispute import MeetingCall
 from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption
 
 UNDECODABLE = {"undecodable": True}
-"""What the payload codec puts in the place of what none of our keys decrypts."""
+"""What the payload codec returns for a payload that none of our keys can decrypt."""
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Statement(Wire):
-    """Somebody said something: who, when, by which channel, sealed by the front door.
+    """A statement by a person: who, when, by which channel, sealed by the signal gateway.
 
     Anyone with access to the engine can send a statement, in any shape. So every field has a default and an
     unreadable one becomes `unreadable` instead of being dropped: it then shows in the record as refused.
@@ -38,7 +38,7 @@ class Statement(Wire):
 
     @property
     def fingerprint(self) -> str:
-        """Tells this statement from every other, also from a forged one that borrows its message id."""
+        """Identifies this statement, even against a forged one with the same message id."""
         return sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
     @model_validator(mode="wrap")
@@ -56,7 +56,7 @@ class Statement(Wire):
 
 
 def _storable(value: object) -> bool:
-    """Whether every text in `value` can be written down: PostgreSQL keeps no NUL, and nothing a lone surrogate."""
+    """Whether every text in `value` can be stored: PostgreSQL rejects NUL, and UTF-8 lone surrogates."""
     if isinstance(value, str):
         return "\0" not in value and not any("\ud800" <= c <= "\udfff" for c in value)
     if isinstance(value, dict):
@@ -85,7 +85,7 @@ class RegisterProject(Statement):
 
 
 class AnswerTask(Statement):
-    """An answer to one open task."""
+    """The answer to an open task."""
 
     kind: Literal["answer_task"] = "answer_task"
     task_id: str = ""
@@ -95,21 +95,21 @@ class AnswerTask(Statement):
 
 
 class Withdraw(Statement):
-    """N13: the applicant takes it back."""
+    """N13: the applicant withdraws it."""
 
     kind: Literal["withdraw"] = "withdraw"
     reason: str = ""
 
 
 class AppealRejection(Statement):
-    """N10: put the application before the general manager."""
+    """N10: appeal to the general manager."""
 
     kind: Literal["appeal_rejection"] = "appeal_rejection"
     reason: str = ""
 
 
 class GatherEvidence(Statement):
-    """N15: commerce wants the evidence as it is at this moment."""
+    """N15: commerce requests fresh evidence."""
 
     kind: Literal["gather_evidence"] = "gather_evidence"
 
@@ -122,14 +122,14 @@ class ObjectToRefusal(Statement):
 
 
 class CallForMeeting(Statement):
-    """D2: a side, a VP or the general manager wants the coordination meeting instead of an agreement."""
+    """D2: a side, a VP or the general manager requests the coordination meeting instead of an agreement."""
 
     kind: Literal["call_for_meeting"] = "call_for_meeting"
     reason: str = ""
 
 
 class MoveMeeting(Statement):
-    """D5: the coordination meeting takes place at another time or place, or with others."""
+    """D5: the coordination meeting is moved in time or place, or has other participants."""
 
     kind: Literal["move_meeting"] = "move_meeting"
     meeting: MeetingCall | None = None
@@ -137,7 +137,7 @@ class MoveMeeting(Statement):
 
 
 class CallOffMeeting(Statement):
-    """D5: the coordination meeting does not take place."""
+    """D5: the coordination meeting is called off."""
 
     kind: Literal["call_off_meeting"] = "call_off_meeting"
     reason: str = ""
@@ -158,7 +158,7 @@ class ReportLoss(Statement):
 
 
 class ReceiveContract(Statement):
-    """U7: the salesperson hands the contract review application in, or commerce records that it has received one."""
+    """U7: the salesperson submits the contract review application, or commerce records one it has received."""
 
     kind: Literal["receive_contract"] = "receive_contract"
     contract: ContractReview | None = None
@@ -173,11 +173,11 @@ class CorrectContract(Statement):
 
 
 class Reassign(Statement):
-    """A salesperson leaves: an operator hands their project, or their side of a dispute, to another, with a reason."""
+    """A salesperson leaves: an operator reassigns their project, or their side of a dispute, with a reason."""
 
     kind: Literal["reassign"] = "reassign"
     was: str = ""
-    """Who leaves. A project that is somebody else's by now stays with them."""
+    """The person who leaves. A project that belongs to somebody else by now is unchanged."""
     to: str = ""
     reason: str = ""
 
@@ -197,14 +197,14 @@ Said = Annotated[
     | Reassign,
     Field(discriminator="kind"),
 ]
-"""Whatever may be said to a process that runs."""
+"""Every statement that a running process accepts."""
 
 _BY_KIND: dict[str, type[Statement]] = {said.model_fields["kind"].default: said for said in get_args(get_args(Said)[0])}
 
 
 def statement_of(kind: str, text: str) -> Said:
-    """The statement of this kind that is written in the JSON `text`; unreadable when none is. Never raises but
-    `KeyError`, for a kind that is no `Said`."""
+    """The statement of this kind in the JSON `text`; `Unreadable` if it is invalid. Raises only `KeyError`, for an
+    unknown kind."""
     said = _BY_KIND[kind]
     try:
         return cast(Said, said.model_validate(from_json(text)))

@@ -1,4 +1,4 @@
-"""What a process is about: an application, a project registration, a dispute over one, or a review."""
+"""The subject of a process: an application, a project registration, a dispute over one, or a review."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class SubjectType(StrEnum):
 
 
 class Subject(Wire):
-    """The one subject of a process."""
+    """Identifies the subject of a process."""
 
     type: SubjectType
     id: str
@@ -34,5 +34,5 @@ _STAGE_TEXTS = {
 
 
 def stage_key(subject: SubjectType, stage: str) -> str:
-    """Text key of a stage of such a subject."""
+    """The text key of a stage of such a subject."""
     return f"{_STAGE_TEXTS[subject]}.{stage}"
