@@ -1,4 +1,4 @@
-# `make` alone lists the words.
+# `make` alone lists the targets.
 .DEFAULT_GOAL := help
 .SUFFIXES:
 .NOTPARALLEL:
@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 # Where `make up` keeps its data, and the first of its eight ports.
 BAOBEI_HOME ?= .home
 PORT ?= 8700
-# What `make demo` is told in: zh or en.
+# Language of `make demo`: zh or en.
 DEMO_LANG ?= zh
 # The first Python that is new enough; PYTHON=/path/to/python chooses another one.
 PYTHON ?= $(firstword $(foreach p,python3 python3.14 python3.13 python3.12 python3.11,\
@@ -19,46 +19,46 @@ PIP_INSTALL = $(BIN)/python -m pip install --disable-pip-version-check --no-inpu
 
 .PHONY: up test check demo bench lock format help clean
 
-up: $(VENV)/.installed ## everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home REHEARSAL=1)
+up: $(VENV)/.installed ## run everything on this machine: PostgreSQL, Temporal, mail sink, worker, API (PORT=8700 BAOBEI_HOME=.home REHEARSAL=1)
 	@exec $(BIN)/python cli.py up --home "$(BAOBEI_HOME)" --port "$(PORT)" $(if $(REHEARSAL),--rehearsal)
 
-# Three at a time: most tests wait for servers most of their time. A file stays together, because it shares its servers;
-# they go in the order of `testpaths`, longest first, so that nobody waits for one that is left at the end. Bytecode is
-# kept, whatever the environment says: dozens of processes are started. The report of what is not covered:
-# .venv/bin/coverage report --show-missing. COVERAGE= leaves the measuring out, which takes a good minute.
+# Three workers: most tests spend most of their time waiting for servers. The tests of a file run together, because they
+# share its servers. Files run in the order of `testpaths`, longest first, so that no long file is left at the end.
+# Bytecode is written whatever the environment says, because dozens of processes are started. For uncovered lines, run
+# .venv/bin/coverage report --show-missing. COVERAGE= switches the measurement off and saves a good minute.
 COVERAGE ?= --cov --cov-report=
-test: $(VENV)/.installed-dev ## every test, and the branch coverage of the product
+test: $(VENV)/.installed-dev ## run all tests and print the branch coverage of the product
 	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(COVERAGE)
 
-check: $(VENV)/.installed-dev ## format, lint, types, import arrows, texts in both languages
+check: $(VENV)/.installed-dev ## check format, lint, types, imports and texts in both languages
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/python -m pytest -q $(wildcard tests/unit/repository/test_imports.py tests/unit/people/test_texts.py)
 
-demo: $(VENV)/.installed ## the whole story on a throw-away system, told and checked (DEMO_LANG=zh or en)
+demo: $(VENV)/.installed ## play and verify the whole scenario on a throw-away system (DEMO_LANG=zh or en)
 	@exec $(BIN)/python cli.py demo --lang "$(DEMO_LANG)"
 
-bench: $(VENV)/.installed-dev ## measure on this machine (bench/README.md says how to read it)
+bench: $(VENV)/.installed-dev ## run the benchmarks on this machine (see bench/README.md)
 	@exec $(BIN)/python -m bench
 
-lock: $(VENV)/.installed-dev ## pin all packages anew, with hashes
+lock: $(VENV)/.installed-dev ## update the pinned packages and their hashes
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) pyproject.toml --group dev --output-file requirements-dev.lock
 
-format: $(VENV)/.installed-dev ## format, mend what can be mended, and make docs/rules.md anew
+format: $(VENV)/.installed-dev ## format, auto-fix lint findings, and regenerate docs/rules.md
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	$(BIN)/python -m docs.rules
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-clean: ## remove the virtual environment and caches (never the data)
+clean: ## remove the virtual environment and caches (never data)
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# A venv that was cut short has no stamp and is made anew; so is one whose Python has gone.
+# An incomplete virtual environment has no stamp and is created again; so is one whose Python is gone.
 $(VENV)/.made:
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Python 3.11 or newer is needed, and no python3 on the PATH is one$$(python3 -V 2>/dev/null | sed 's/^/ (found: /;s/$$/)/')." >&2; exit 1; fi

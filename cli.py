@@ -1,8 +1,8 @@
-"""The command line. Every command imports what it needs itself, so that `--help` and clear complaints come at once."""
+"""The command line. Commands import what they need lazily, so that `--help` and error messages appear at once."""
 
 import sys
 
-# Before anything else, and in words that Python 3.6 can still read: what follows needs 3.11.
+# First, and in syntax that Python 3.6 understands: the rest needs 3.11.
 if sys.version_info < (3, 11):  # noqa: UP036
     sys.stderr.write("Python 3.11 or newer is needed; this is %d.%d (%s).\n" % (*sys.version_info[:2], sys.executable))  # noqa: UP031
     sys.exit(1)
@@ -47,7 +47,7 @@ def up(
         bool, typer.Option("--rehearsal", help="Let POST /dev/fast-forward move the clock of a single process.")
     ] = False,
 ) -> None:
-    """Everything on this machine: PostgreSQL, Temporal with its UI, a mail sink, the worker and the API."""
+    """Run everything on this machine: PostgreSQL, Temporal with its UI, a mail sink, the worker and the API."""
     from embedded.errors import StartError
     from embedded.screen import Screen
     from embedded.up import Plan, run
@@ -61,7 +61,7 @@ def up(
 
 @app.command()
 def api(home: RunningHomeOption = None) -> None:
-    """The front door."""
+    """Serve the API and the pages."""
     # isort: off
     from runtime import startup
 
@@ -83,14 +83,14 @@ def api(home: RunningHomeOption = None) -> None:
         asyncio.run(check_before_start(mine, settings.database_url))
     except SettingsError as error:
         raise fail(str(error)) from None
-    front_door = create_app(settings, extra_routers=extra, process=mine)
+    application = create_app(settings, extra_routers=extra, process=mine)
     startup.imported()
-    serve(front_door, settings.api_host, settings.api_port)
+    serve(application, settings.api_host, settings.api_port)
 
 
 @app.command()
 def migrate(home: RunningHomeOption = None) -> None:
-    """Bring the database to the newest schema."""
+    """Migrate the database to the newest schema."""
     import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -112,7 +112,7 @@ def demo(
     lang: Annotated[Literal["zh", "en"], typer.Option(help="The language it is told in.")] = "zh",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the data, to look at it with `up` afterwards.")] = False,
 ) -> None:
-    """The whole story on a throw-away system: who does what, who is written to; fails unless all of it holds."""
+    """Play the whole scenario on a throw-away system, with every step and mail; fails unless all of it holds."""
     from embedded.demo import story
     from embedded.errors import StartError
     from embedded.screen import Screen

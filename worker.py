@@ -1,4 +1,4 @@
-"""The worker: runs processes and their steps, sends mails, delivers nudges. Stateless; many may run."""
+"""The worker: runs workflows and activities, sends mails, delivers nudges. Stateless; several may run."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ from workflows.messages import TASK_QUEUE
 
 GRACE = timedelta(seconds=10)
 STICKY_TIMEOUT = timedelta(seconds=1)
-"""How long a killed worker's processes wait before another worker takes them over."""
+"""How long the processes of a killed worker wait before another worker takes over."""
 
 SCHEDULES_AGAIN = 5.0
-"""Seconds until the engine is asked again."""
+"""Seconds between retries while the engine is unavailable."""
 
 log = structlog.get_logger()
 
 
 @contextlib.asynccontextmanager
 async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Worker]:
-    """A worker with everything beside it, from first poll to graceful stop."""
+    """A worker and everything beside it, from first poll to graceful stop."""
     engine = make_engine(
         settings.database_url,
         process="worker",
@@ -95,11 +95,11 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
 
 
 async def keep_schedules(client: Client, policy: Policy) -> None:
-    """Bring the schedules in line with the policy, as soon as the engine takes them (R1–R4, U1, U9)."""
+    """Update the schedules to the policy as soon as the engine accepts them (R1–R4, U1, U9)."""
     while True:
         try:
             await ensure_schedules(client, policy)
-        except Exception as error:  # whatever it is: a keeper that has ended would end in silence
+        except Exception as error:  # any error: otherwise this task would end unnoticed
             log.warning("schedules not kept", error=type(error).__name__)
             await asyncio.sleep(SCHEDULES_AGAIN)
         else:
@@ -107,7 +107,7 @@ async def keep_schedules(client: Client, policy: Policy) -> None:
 
 
 async def serve(settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT, then finish what is in hand."""
+    """Run until SIGTERM or SIGINT, then finish the work in progress."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -142,7 +142,7 @@ def main() -> int:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(serve(settings))
-        except SettingsError as error:  # only what runs beside us tells whether our keys will do
+        except SettingsError as error:  # only the other running processes tell whether our keys fit
             print(error, file=sys.stderr)  # noqa: T201
             return 1
     return 0

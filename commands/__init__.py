@@ -1,1 +1,1 @@
-"""What operators do on the command line. Every command imports what it needs itself, so that `--help` comes at once."""
+"""Operator commands. Commands import what they need lazily, so that `--help` appears at once."""

@@ -1,4 +1,4 @@
-"""What commands share: the settings they work on, their words, and how they end."""
+"""Shared by all commands: settings, language, and exit."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ RunningHomeOption = Annotated[
 
 
 def fail(message: str) -> typer.Exit:
-    """Raise what this returns: one clear line on standard error, exit code 1."""
+    """An exception to raise: prints one line on standard error and exits with code 1."""
     typer.echo(message, err=True)
     return typer.Exit(1)
 
 
 def settings_for(home: Path | None) -> Settings:
-    """The settings of a running home, or of the environment. Ends the command with a clear line when there are none."""
+    """The settings of a running home, or of the environment. Exits with a clear message if there are none."""
     from runtime.settings import SettingsError, load_settings
 
     if home is not None:
@@ -50,7 +50,7 @@ def settings_for(home: Path | None) -> Settings:
 
 
 def texts() -> Texts:
-    """The texts in the operator's language: English where the locale says so, Chinese otherwise (X4)."""
+    """The catalogue in the operator's language: English if the locale says so, Chinese otherwise (X4)."""
     from texts.catalogue import Texts
 
     locale = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
@@ -58,7 +58,7 @@ def texts() -> Texts:
 
 
 def operator() -> str:
-    """Who runs this command, as the record names them."""
+    """The user who runs this command, as named in the record."""
     try:
         return f"operator:{getpass.getuser()}"
     except (KeyError, OSError):  # a container's user without a name
@@ -66,12 +66,12 @@ def operator() -> str:
 
 
 def shown_name(path: Path) -> str:
-    """A file's name as it may be printed, also one whose bytes are not text."""
+    """A printable form of a file name, even if its bytes are not text."""
     return str(path).encode("utf-8", "replace").decode()
 
 
 def read_file(path: Path) -> bytes:
-    """The content of a file. Ends the command with a clear line when it cannot be read."""
+    """The content of a file. Exits with a clear message if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -90,7 +90,7 @@ def utf8(path: Path) -> str:
 
 
 def on_record(home: Path | None, work: Callable[[AsyncEngine, ReferenceData, Settings], Awaitable[Result]]) -> Result:
-    """Do `work` on the database of these settings. Ends the command with a clear line when it cannot be used."""
+    """Run `work` on the database of these settings. Exits with a clear message if the database cannot be used."""
     import asyncpg
     from sqlalchemy.exc import SQLAlchemyError
 

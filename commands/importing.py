@@ -1,4 +1,4 @@
-"""Bringing in the organisation, the registers and the days off: whole files, or nothing of them."""
+"""Imports of the organisation, registers and days off; each file completely or not at all."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ calendar_app = typer.Typer(no_args_is_help=True, help="Days off and make-up work
 
 
 def told_of(path: Path, mistakes: tuple[Mistake, ...]) -> int:
-    """Print every mistake of a file with its place; returns how many there are."""
+    """Print every mistake of a file with its place; returns their number."""
     said = texts()
     for mistake in mistakes:
         line = said.text("command.line", line=mistake.line) if mistake.line is not None else ""
@@ -41,12 +41,12 @@ def told_of(path: Path, mistakes: tuple[Mistake, ...]) -> int:
 
 
 def refused(count: int) -> typer.Exit:
-    """Raise what this returns, after `told_of`."""
+    """An exception to raise after `told_of` has printed the mistakes."""
     return fail(texts().text("command.mistakes", count=count))
 
 
 def importing(home: Path | None, work: Callable[[Imports, datetime, str], Awaitable[Result]]) -> Result:
-    """Do one import, now and in the name of whoever runs this command."""
+    """Run one import, with the present time and in the name of the user who runs this command."""
     from imports.run import Imports
 
     return on_record(
@@ -60,7 +60,7 @@ def org_import(
     file: Annotated[Path, typer.Argument(help="A TOML file; embedded/sample/org.toml is an example.")],
     home: RunningHomeOption = None,
 ) -> None:
-    """Make a file the organisation in force: whole, or not at all. Open requests go to the people it names."""
+    """Import an organisation file completely, or not at all. Open tasks are reassigned to the people it names."""
     from imports.organisation_file import OrganisationMistakes, delegations_without_effect, read_organisation
 
     written = utf8(file)
@@ -86,7 +86,7 @@ def org_import(
 
 @org_app.command("show")
 def org_show(home: RunningHomeOption = None) -> None:
-    """The organisation in force."""
+    """Print the current organisation."""
     from db import imports
     from db.reference_data import NoOrganisation
 
@@ -133,7 +133,8 @@ def register_import_background(
     file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/background.csv is an example.")],
     home: RunningHomeOption = None,
 ) -> None:
-    """Add to what is known of companies (credit, arrears, lawsuits), or correct it: the whole file, or nothing."""
+    """Import background information on companies (credit, arrears, lawsuits); new and corrected rows, all or
+    nothing."""
     from imports.registers import RegisterMistakes, decode_csv, read_background
 
     try:
@@ -148,7 +149,7 @@ def register_import_projects(
     file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/projects.csv is an example.")],
     home: RunningHomeOption = None,
 ) -> None:
-    """Add to the projects that applications are checked against, or correct them: the whole file, or nothing."""
+    """Import projects for conflict checks; new and corrected rows, all or nothing."""
     from imports.registers import RegisterMistakes, decode_csv, read_projects
 
     try:
@@ -163,7 +164,7 @@ def register_import_results(
     file: Annotated[Path, typer.Argument(help="A CSV file; embedded/sample/results.csv is an example.")],
     home: RunningHomeOption = None,
 ) -> None:
-    """Add to what Named Accounts have brought in, month by month, or correct it: the whole file, or nothing."""
+    """Import monthly results of Named Accounts; new and corrected rows, all or nothing."""
     from imports.csv_table import RegisterMistakes, decode_csv
     from imports.results_register import read_results
 
@@ -176,7 +177,7 @@ def register_import_results(
 
 
 def show_register(done: RegisterImported) -> None:
-    """Print what an import of a register has changed."""
+    """Print what an import of a register changed."""
     said = texts()
     register = said.text(f"command.register.{done.register_name}")
     if done.unchanged:
@@ -198,7 +199,7 @@ def calendar_import(
     ],
     home: RunningHomeOption = None,
 ) -> None:
-    """Put announced days off into the calendar: all files as one new version, or none. Deadlines are counted anew."""
+    """Import announced days off: all files as one new version, or none. Deadlines are recomputed."""
     from imports.calendar_file import CalendarMistakes, read_calendar
 
     said = texts()

@@ -1,4 +1,4 @@
-"""What operators and engineers ask of conflict detection: how well it does on data with known truth."""
+"""Evaluates conflict detection on data with known truth."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def evaluate(
         str, typer.Option(help="An empty database to work in (postgresql+asyncpg://…); a throw-away one if left out.")
     ] = "",
 ) -> None:
-    """The scores of the protocol by track and group, beside exact, normalised, pg_trgm and rapidfuzz."""
+    """Print the scores of the protocol by track and group, beside exact, normalised, pg_trgm and rapidfuzz."""
     from bench.conflicts.evaluation import run
     from embedded.errors import StartError
 
@@ -36,7 +36,7 @@ def evaluate(
 
 
 def size_of(text: str) -> int:
-    """`100k` as a number. Raises `ValueError` when it is none."""
+    """Parse a size such as `100k`. Raises `ValueError` if it is invalid."""
     factor = {"k": 1_000, "m": 1_000_000}.get(text.strip()[-1:].lower(), 1)
     number = text.strip().rstrip("kKmM")
     if not number.isdigit() or int(number) == 0:

@@ -1,4 +1,4 @@
-"""Somebody leaves: their projects, and their sides of disputes, go to another salesperson, with a reason (A6)."""
+"""Reassigns the projects and dispute sides of somebody who leaves to another salesperson, with a reason (A6)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from runtime.settings import Settings
 
 PATIENCE_SECONDS = 30.0
-"""How long the command waits for the processes to have recorded what it told them."""
+"""How long the command waits until the processes have recorded its statements."""
 POLL_SECONDS = 0.2
 RPC_TIMEOUT = timedelta(seconds=10)
 
@@ -32,7 +32,7 @@ def reassign(
     reason: Annotated[str, typer.Option(help="Why; it is recorded and told to both.")] = "",
     home: RunningHomeOption = None,
 ) -> None:
-    """Hand projects, tasks and sides of disputes of somebody who leaves to another salesperson, with a reason (A6)."""
+    """Reassign the projects, tasks and dispute sides of somebody who leaves to another salesperson (A6)."""
     said = texts()
     if person == to:
         raise fail(said.text("command.reassign.same", person=person))
@@ -53,7 +53,7 @@ def reassign(
         return len(processes), await _tell(engine, settings, processes, was=person, to=to, reason=reason.strip())
 
     wanted, done = on_record(home, work)
-    time.sleep(0.3)  # threads of the engine's client may crash a process that ends at once (sdk-python #300)
+    time.sleep(0.3)  # the engine client's threads may crash a process that exits at once (sdk-python #300)
     typer.echo(said.text("command.reassign.done", count=done, to=to, **{"from": person}))
     if done < wanted:
         raise fail(said.text("command.reassign.waiting", count=wanted - done))
@@ -75,7 +75,8 @@ def _check(organisation: Organisation, person: str, to: str) -> None:
 async def _tell(
     engine: AsyncEngine, settings: Settings, processes: Sequence[str], *, was: str, to: str, reason: str
 ) -> int:
-    """Tell each process, of a project or of a dispute, and wait until it has recorded it. Returns how many have."""
+    """Send the statement to the process of each project or dispute and wait until it is recorded. Returns how many
+    did."""
     from temporalio.service import RPCError
 
     from crypto.seal import seal

@@ -1,4 +1,4 @@
-"""The rhythm of reviews and reports, brought in line with the policy by hand; a worker does the same when it starts."""
+"""Updates the schedules of reviews and reports to the policy by hand; a worker also does this when it starts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from commands.common import RunningHomeOption, fail, settings_for, texts
 
 
 def schedules(home: RunningHomeOption = None) -> None:
-    """Create or update the schedules of reviews and reports; one that was paused in the Temporal UI stays paused."""
+    """Create or update the schedules of reviews and reports; schedules paused in the Temporal UI stay paused."""
     from temporalio.service import RPCError
 
     from domain.policy import load_policy

@@ -1,4 +1,4 @@
-"""Proving that the record was not tampered with, here or from an export (X1)."""
+"""Verifies that the record was not tampered with, here or from an export (X1)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def verify(
     file: Annotated[Path | None, typer.Option(help="Prove such an export instead, without any database.")] = None,
     home: RunningHomeOption = None,
 ) -> None:
-    """Prove that the record was not tampered with; note the head it prints where nobody can change it."""
+    """Verify that the record was not tampered with. Keep the printed head where nobody can change it."""
     said = texts()
     if export is not None and file is not None:
         raise typer.BadParameter(said.text("command.one_of_both"))
@@ -53,7 +53,7 @@ def verify(
 
 
 def prove_record(anchor: Anchor | None, export: Path | None, home: Path | None) -> Proof:
-    """Prove the record of these settings, and leave an export of what was proved."""
+    """Verify the record of these settings and write an export of what was verified."""
     from crypto.seal import head_seal_holds
     from db import audit
 
@@ -69,7 +69,8 @@ def prove_record(anchor: Anchor | None, export: Path | None, home: Path | None) 
 
     if export is None:
         return prove(None)
-    # Beside its place and then one rename: what stands there is whole. For the owner's eyes: reasons are confidential.
+    # Written to a temporary file and renamed, so that the export is complete or missing. Owner-only: reasons are
+    # confidential.
     try:
         descriptor, name = tempfile.mkstemp(dir=export.absolute().parent, prefix=f".{export.name}.")
         try:
@@ -85,7 +86,7 @@ def prove_record(anchor: Anchor | None, export: Path | None, home: Path | None) 
 
 
 def prove_export(file: Path, anchor: Anchor | None, home: Path | None) -> Proof:
-    """Prove an export; its seal too where the keys are at hand."""
+    """Verify an export, including its seal if the keys are available."""
     from crypto.keyring import Keyring
     from crypto.seal import head_seal_holds
     from db import audit
@@ -97,7 +98,7 @@ def prove_export(file: Path, anchor: Anchor | None, home: Path | None) -> Proof:
         raise fail(f"BAOBEI_SEAL_KEYS: {error}") from None
     holds = (lambda seq, digest, seal: head_seal_holds(seq, digest, seal, keys)) if keys else None
     try:
-        # A line that is not UTF-8 is a fault of the record, not of this command.
+        # A line that is not UTF-8 is a defect of the record, not of this command.
         with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as lines:
             return audit.verify_export(lines, holds, anchor)
     except OSError as error:

@@ -22,7 +22,7 @@ from runtime.settings import Settings
 
 
 class _Server(uvicorn.Server):
-    """Leaves SIGTERM and SIGINT to the worker."""
+    """An uvicorn server that leaves SIGTERM and SIGINT to the worker."""
 
     def capture_signals(self) -> contextlib.AbstractContextManager[None]:  # type: ignore[override]
         return contextlib.nullcontext()

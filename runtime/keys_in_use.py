@@ -1,4 +1,4 @@
-"""A key changed too early is found when a process starts, not when somebody's answer cannot be read any more."""
+"""Compares keys at start-up, so that a key changed too early is noticed then and not when data cannot be decrypted."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = structlog.get_logger()
 
 
 def process_of(kind: str, settings: Settings) -> Process:
-    """This process, as the record is told of it."""
+    """The description of this process that is stored in the record."""
     return Process.new(kind, payload_keys=_ids(settings.payload_keys), seal_keys=_ids(settings.seal_keys))
 
 
@@ -30,7 +30,7 @@ def _ids(ring: Keyring) -> tuple[str, ...]:
 
 
 def check_running(mine: Process, others: Sequence[Process]) -> None:
-    """Raises `SettingsError` when this process lacks a key that another uses, or uses one that another lacks."""
+    """Raises `SettingsError` if this process lacks a key that another uses, or uses one that another lacks."""
     for other in others:
         for field in ("payload_keys", "seal_keys"):
             held, theirs = getattr(mine, field), getattr(other, field)
@@ -48,12 +48,13 @@ def check_running(mine: Process, others: Sequence[Process]) -> None:
 
 
 async def check_before_start(mine: Process, database_url: str) -> None:
-    """Raises `SettingsError` when the database has not been migrated for this program yet, or when the keys do not fit
-    those of the processes that run. With the record away it looks no further: then nobody can say anything either."""
+    """Raises `SettingsError` if the database has not been migrated for this version, or if the keys do not fit those
+    of the running processes. Checks nothing more while the database is unavailable: then no process can accept
+    anything."""
     async with looking(database_url, mine) as presence:
         try:
             found, needed = await presence.schema(), schema_needed()
-            if found < needed:  # a newer one is right: the database is migrated first, then processes are replaced
+            if found < needed:  # a newer schema is fine: the database is migrated first, then processes are replaced
                 has = f"has schema {found}" if found else "has no schema yet"
                 raise SettingsError(
                     f"The database {has}, and this {mine.kind} needs {needed}: run `cli.py migrate` first."
@@ -64,7 +65,7 @@ async def check_before_start(mine: Process, database_url: str) -> None:
 
 
 async def check_processes(mine: Process, presence: Presence, client: Client) -> None:
-    """Raises `SettingsError` when the engine still keeps what was encrypted with a payload key that is gone."""
+    """Raises `SettingsError` if the engine still holds data encrypted with a payload key that was removed."""
     try:
         used = await presence.payload_keys_used()
         await _nothing_under(client, {key: until for key, until in used.items() if key not in mine.payload_keys})

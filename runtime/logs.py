@@ -11,7 +11,7 @@ from runtime.settings import Settings
 
 
 def configure_logs(settings: Settings) -> None:
-    """Set up this process's logs, once, before anything is logged."""
+    """Configure the logs of this process; call once, before anything is logged."""
     renderer: structlog.types.Processor = (
         structlog.processors.JSONRenderer(ensure_ascii=False)
         if settings.log_format == "json"

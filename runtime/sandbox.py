@@ -1,4 +1,4 @@
-"""The sandbox that processes run in: the engine's own, asked only for what our payloads need."""
+"""The engine's workflow sandbox, without the features that our payloads do not need."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Sandbox(WorkflowRunner):
 
     For every payload, the worker asks a process seven times whose payload it is, in case a converter, a codec or a
     store outside wants to know. The engine's sandbox enters the process for each answer; an application has some forty
-    payloads, and the answers cost more than its steps (ran). Ours are encrypted with one key ring and stored nowhere
+    payloads, and the answers cost more than its steps (measured). Ours are encrypted with one key ring and stored nowhere
     else, so the answer is always that it does not matter. Rules of the sandbox are untouched: what a process may do is
     judged where it runs, in `activate`.
 
@@ -44,7 +44,7 @@ class Sandbox(WorkflowRunner):
 
 
 MANY_SIGNALS = 50
-"""From here on the signals of one activation are handed in as one."""
+"""From this version on, all signals of one activation are handed over together."""
 
 
 def _bundle_signals(act: WorkflowActivation) -> None:
@@ -58,7 +58,7 @@ def _bundle_signals(act: WorkflowActivation) -> None:
 
 
 class _Process(WorkflowInstance):
-    """One process in the sandbox."""
+    """One workflow instance in the sandbox."""
 
     def __init__(self, inside: WorkflowInstance) -> None:
         self._inside = inside

@@ -1,8 +1,7 @@
-"""The rhythm of reviews and reports: one Temporal Schedule for each (R1–R4, U1, U9).
+"""Temporal Schedules for reviews and reports, one per rhythm (R1–R4, U1, U9).
 
-They fire at the policy's time of day, right after a period has ended; the run itself waits for the working day, and
-finds its period from the moment it was scheduled for. A run that was missed is caught up; doing a period twice does
-nothing.
+They fire at the policy's time of day, right after a period has ended. The run waits for the working day and derives its
+period from its scheduled time. A missed run is caught up; repeating a period has no effect.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from workflows.messages import TASK_QUEUE, StartPeriod
 from workflows.period import ReviewPeriod
 
 CATCH_UP = timedelta(days=31)
-"""How late a run that was missed is still started: after that, people have no use for it."""
+"""How late a missed run is still started; later it would be of no use."""
 
 
 def schedule_id(rhythm: Rhythm) -> str:
@@ -39,7 +38,7 @@ def schedule_id(rhythm: Rhythm) -> str:
 
 
 def calendar_of(rhythm: Rhythm, policy: Policy) -> ScheduleCalendarSpec:
-    """The first day after a period, at the time of day at which it is told."""
+    """The first day after a period, at the time of day when reviews open."""
     reviews = policy.reviews
     at = reviews.send_at
     hour, minute, second = ([ScheduleRange(part)] for part in (at.hour, at.minute, at.second))
@@ -62,15 +61,15 @@ def schedule_of(rhythm: Rhythm, policy: Policy) -> Schedule:
             ReviewPeriod.run, StartPeriod(rhythm=rhythm), id=schedule_id(rhythm), task_queue=TASK_QUEUE
         ),
         spec=ScheduleSpec(calendars=[calendar_of(rhythm, policy)], time_zone_name=policy.time_zone),
-        # Each run is another period: none waits for the one before.
+        # Each run is for a different period: none waits for the previous one.
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.ALLOW_ALL, catchup_window=CATCH_UP),
     )
 
 
 async def ensure_schedules(client: Client, policy: Policy) -> list[str]:
-    """Create the schedules, or bring them in line with the policy; one that an operator has paused stays paused.
+    """Create the schedules or update them to the policy; a schedule that an operator paused stays paused.
 
-    Returns a line for each: its id and when it fires next. Raises `RPCError` when the engine refuses.
+    Returns a line for each: its id and its next run. Raises `RPCError` if the engine refuses.
     """
     lines = []
     for rhythm in Rhythm:

@@ -32,7 +32,7 @@ REQUIRED = (
     "oidc_audience",
     "oidc_jwks_url",
 )
-"""What must be given outside the embedded mode; none of it has a usable default."""
+"""Required outside the embedded mode; none of these has a usable default."""
 
 WELL_KNOWN_PASSWORDS = frozenset(
     "admin baobei changeit changeme change-me change_me default example guest letmein pass passw0rd password "
@@ -41,7 +41,7 @@ WELL_KNOWN_PASSWORDS = frozenset(
 
 
 class SettingsError(Exception):
-    """The configuration cannot be used; the message names every wrong variable and shows no secret."""
+    """The configuration is invalid; the message names every wrong variable and shows no secret."""
 
 
 def _keyring(value: object) -> object:
@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     )
 
     embedded: bool = False
-    """The one-machine mode. Stands first because the checks of the other fields ask for it."""
+    """The one-machine mode. Declared first, because the validators of other fields read it."""
     home: Path | None = None
     """Where the embedded mode keeps its data."""
     rehearsal: bool = False
@@ -85,9 +85,9 @@ class Settings(BaseSettings):
     database_url: Annotated[str, Field(validate_default=True, repr=False)] = ""
     """`postgresql+asyncpg://user:password@host:port/database`."""
     public_url: Required = ""
-    """Where people reach the API, as written into mails; no trailing slash."""
+    """The public URL of the API, as used in mails; no trailing slash."""
     temporal_ui_url: str = ""
-    """Where operators reach the Temporal UI; empty when it is not offered. Also the origin that may use the codec."""
+    """The URL of the Temporal UI; empty if it is not offered. Also the origin that may call the codec."""
 
     smtp_host: Required = ""
     smtp_port: Port = 587
@@ -98,11 +98,11 @@ class Settings(BaseSettings):
     """The sender's address, without a name."""
 
     seal_keys: Keys = NO_KEYS
-    """Seal what a person said at the front door."""
+    """Keys that seal statements at the gateway."""
     link_keys: Keys = NO_KEYS
-    """Sign the links in mails."""
+    """Keys that sign the links in mails."""
     payload_keys: Keys = NO_KEYS
-    """Encrypt what is handed to the engine."""
+    """Keys that encrypt payloads for the engine."""
 
     oidc_issuer: Required = ""
     oidc_audience: Required = ""
@@ -116,7 +116,7 @@ class Settings(BaseSettings):
     """The address the worker's health and metrics are served on: every address of a container, loopback elsewhere."""
     worker_health_port: Port = 8705
     worker_metrics_port: Port | None = None
-    """Where the engine's SDK shows its own Prometheus figures; not at all when empty."""
+    """The address of the Prometheus metrics of the engine's SDK; disabled if empty."""
     policy_file: FilePath = DEFAULT_POLICY_FILE
     workflow_sandbox: bool = True
     log_format: Literal["json", "console"] = "json"
@@ -193,7 +193,7 @@ class Settings(BaseSettings):
         for key_id, secret in value.keys:
             if _guessable(secret.get_secret_value()):
                 raise PydanticCustomError("well_known", "key {key} is not random", {"key": key_id})
-        # One key for two purposes would let whoever learns one of them do the other as well.
+        # Two purposes must not share a key: whoever learns it for one could do the other as well.
         for other in ("seal_keys", "link_keys"):
             ring = info.data.get(other, NO_KEYS) if other != info.field_name else NO_KEYS
             if set(value.secrets()) & set(ring.secrets()):

@@ -1,6 +1,7 @@
-"""Imported first by a process that serves: nothing is collected while it imports, for all of that stays.
+"""Import first in server processes: disables garbage collection during start-up imports.
 
-A process that was killed is waited for, and a sixth of its start would go into collecting garbage (ran).
+Imported objects are never freed, and collecting garbage would take a sixth of the start-up time (measured), which
+counts when a killed process is replaced.
 """
 
 from __future__ import annotations
@@ -11,6 +12,6 @@ gc.disable()
 
 
 def imported() -> None:
-    """All is imported: collect from now on, and leave what was imported alone."""
+    """Call after all imports: enables garbage collection and exempts the imported objects from it."""
     gc.freeze()
     gc.enable()

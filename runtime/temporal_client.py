@@ -1,7 +1,7 @@
-"""The one way to the engine, for API, worker, command line and tests.
+"""The connection to the engine, for API, worker, command line and tests.
 
 Address, namespace, TLS and API key come from Temporal's own variables (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`,
-`TEMPORAL_TLS…`, `TEMPORAL_API_KEY`); a profile file is read only when `TEMPORAL_CONFIG_FILE` names one.
+`TEMPORAL_TLS…`, `TEMPORAL_API_KEY`); a profile file is read only if `TEMPORAL_CONFIG_FILE` names one.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from workflows.messages import SEARCH_ATTRIBUTES
 
 
 class SearchAttributeConflict(Exception):
-    """The namespace has a search attribute of ours under another type; an operator has to remove it first."""
+    """The namespace has one of our search attributes with another type; an operator has to remove it first."""
 
 
 async def connect(settings: Settings, *, lazy: bool = False, runtime: Runtime | None = None) -> Client:
-    """A client that encrypts everything it hands to the engine.
+    """A client that encrypts every payload it sends to the engine.
 
-    With `lazy` nothing is sent before the first call, so that the front door starts while the engine is away.
-    Raises `RuntimeError` when the engine cannot be reached (not with `lazy`), `ValueError` without payload keys.
+    With `lazy` it connects on the first call, so that the API starts while the engine is unavailable. Raises
+    `RuntimeError` if the engine cannot be reached (not with `lazy`), `ValueError` without payload keys.
     """
-    # A forgotten profile in the home directory must not decide where customer data goes.
+    # A forgotten profile in the home directory must not decide where customer data is sent.
     config = ClientConfig.load_client_connect_config(disable_file="TEMPORAL_CONFIG_FILE" not in os.environ)
     config.setdefault("target_host", "localhost:7233")
     return await Client.connect(
@@ -39,9 +39,9 @@ async def connect(settings: Settings, *, lazy: bool = False, runtime: Runtime | 
 
 
 async def ensure_search_attributes(client: Client) -> None:
-    """Register the search attributes that are missing in the client's namespace; doing it again changes nothing.
+    """Register missing search attributes in the client's namespace; idempotent.
 
-    Raises `SearchAttributeConflict` when one exists under another type, `RPCError` when the engine refuses.
+    Raises `SearchAttributeConflict` if one exists with another type, `RPCError` if the engine refuses.
     """
     missing = await _missing(client)
     if not missing:
@@ -51,7 +51,7 @@ async def ensure_search_attributes(client: Client) -> None:
             AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
         )
     except RPCError as error:
-        # Another process was faster; what counts is that they are there now.
+        # Another process may have been faster; all that matters is that they exist now.
         if error.status is not RPCStatusCode.ALREADY_EXISTS or await _missing(client):
             raise
 

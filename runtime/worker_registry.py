@@ -1,4 +1,4 @@
-"""What a worker runs: every process, and every step of one."""
+"""The workflows and activities that a worker runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORKFLOWS = [
 
 
 def activities_of(recorder: Recorder) -> list[Callable[..., Any]]:
-    """The steps of all processes, on one record."""
+    """The activities of all workflows, on one database."""
     records, reminders, evidence = Records(recorder), Reminders(recorder), EvidenceGathering(recorder)
     accounts = AccountSteps(recorder)
     steps, reviews = ProjectSteps(recorder), ReviewSteps(recorder)
