@@ -18,7 +18,7 @@ from domain.calendar import DayKind, WorkCalendar
 from imports.mistakes import FileMistakes, Mistake, shown
 
 MAX_BYTES = 1_000_000
-"""A year has some forty such days; more than this is another file."""
+"""A year has about forty such days; a file with more is something else."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SPACE = re.compile(r"\s*")
 
@@ -28,7 +28,7 @@ class CalendarMistakes(FileMistakes):
 
 
 class AnnouncedYear(Wire):
-    """What one file says. Its days may reach into December before and January after."""
+    """The content of one file. Its days may reach into December before and January after."""
 
     year: int
     days: dict[date, DayKind]
@@ -37,7 +37,7 @@ class AnnouncedYear(Wire):
 
 
 def read_calendar(text: str) -> AnnouncedYear:
-    """The year written in `text`. Raises `CalendarMistakes` naming every mistake with its line; nothing else."""
+    """Parse `text`. Raises `CalendarMistakes` with every mistake and its line; nothing else."""
     text = text.removeprefix("\ufeff")
     try:
         document = json.loads(text)
@@ -149,7 +149,7 @@ def _lines(text: str) -> tuple[dict[str, int], list[int]]:
         start = position
         key, position = decoder.raw_decode(text, position)
         keys[key] = line_of(start)
-        position = past_space(past_space(position) + 1)  # over the colon
+        position = past_space(past_space(position) + 1)  # past the colon
         if key == "days" and text[position] == "[":
             days = []
             position = past_space(position + 1)
@@ -169,7 +169,7 @@ def merged(kept: Mapping[str, Any], announced: Iterable[AnnouncedYear]) -> dict[
     """The calendar document `kept` with `announced` in place of what it had for those years.
 
     A day that two years speak of is as the later announcement says. The result holds the fields of `WorkCalendar` that
-    an operator sets, and under `announced` each year by itself, so that a corrected file replaces all of the old one.
+    an operator sets, and under `announced` each year separately, so that a corrected file replaces all of the old one.
     """
     years = {year.year: year for year in _kept_years(kept)} | {year.year: year for year in announced}
     in_order = [years[year] for year in sorted(years)]

@@ -1,4 +1,4 @@
-"""CSV files as spreadsheets write them, read into rows that know their lines."""
+"""Reads CSV files as spreadsheets write them, into rows with line numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from imports.mistakes import FileMistakes, Mistake, shown
 
 MAX_BYTES = 50_000_000
-"""A register of half a million rows; more is not a register."""
+"""Maximum number of rows: more than half a million is not a register."""
 
 
 class RegisterMistakes(FileMistakes):
@@ -21,7 +21,7 @@ class RegisterMistakes(FileMistakes):
 
 @dataclass(frozen=True)
 class CsvRow:
-    """One record: the line it starts in and its cells by column name, stripped."""
+    """One row: the line it starts in, and its cells by column name, stripped."""
 
     line: int
     cells: Mapping[str, str]
@@ -77,7 +77,7 @@ def read_rows(
 
 
 def _records(text: str, mistakes: list[Mistake]) -> list[tuple[int, list[str]]]:
-    """Every record with the line it starts in, up to the first one whose quotes are broken."""
+    """Every row with the line it starts in, up to the first one with broken quotes."""
     records: list[tuple[int, list[str]]] = []
     nul = text.find("\0")
     if nul >= 0:
@@ -105,7 +105,7 @@ def _header(
     required: Iterable[str],
     mistakes: list[Mistake],
 ) -> list[str]:
-    """The column name of each heading, "" for one that is not understood."""
+    """The column name of each heading, "" for unknown ones."""
     known = {_heading(alias): name for name, aliases in columns.items() for alias in (name, *aliases)}
     while header and not header[-1].strip():
         header = header[:-1]

@@ -1,4 +1,4 @@
-"""Mistakes in a file that somebody wrote: all at once, each with its line and in both languages (X4)."""
+"""Mistakes in a file written by a person: all at once, each with its line and in both languages (X4)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from texts.catalogue import LANGUAGES, Texts, catalogue, placeholders
 
 
 class Mistake(Frozen):
-    """One thing to put right."""
+    """One mistake to correct."""
 
     line: int | None
     """Line of the file, counted from 1; None when something is missing from the whole file."""
@@ -41,10 +41,10 @@ def _english(mistake: Mistake) -> str:
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """`value` as it may stand inside a message: one line, no invisible characters, at most `limit` characters."""
+    """`value` in a form fit for a message: one line, no invisible characters, at most `limit` characters."""
     try:
         text = str(value)[: limit + 1]
-    except (ValueError, RecursionError):  # an integer of thousands of digits, a nest of thousands of lists
+    except (ValueError, RecursionError):  # integers with thousands of digits, lists nested thousands deep
         text = "…"
     cut = text[:limit] + ("…" if len(text) > limit else "")
     return "".join("\N{REPLACEMENT CHARACTER}" if unicodedata.category(c) in _INVISIBLE else c for c in cut)

@@ -39,9 +39,9 @@ class OrganisationMistakes(FileMistakes):
 
 
 def read_organisation(text: str) -> Organisation:
-    """The organisation written in `text` (TOML), checked as a whole ("People and roles").
+    """Parse and check the organisation in `text` (TOML) ("People and roles").
 
-    Raises `OrganisationMistakes` naming every mistake with its line; never any other exception.
+    Raises `OrganisationMistakes` with every mistake and its line; never any other exception.
     """
     text = text.removeprefix("\ufeff")
     try:
@@ -52,10 +52,10 @@ def read_organisation(text: str) -> Organisation:
 
 
 def delegations_without_effect(text: str, company: Organisation) -> tuple[Mistake, ...]:
-    """Delegations that are right in themselves, and do nothing where somebody may count on them: N6.
+    """Delegations that are valid but have no effect where people may rely on them: N6.
 
-    `text`: what `company` was read from. The two sales VPs review each application by themselves, so that neither
-    decides in the other's place.
+    `text`: the file that `company` was read from. Each of the two sales VPs reviews every application, so neither can
+    be the other's delegate.
     """
     lines = TomlLines(text.removeprefix("\ufeff"))
     found = []
@@ -86,12 +86,12 @@ def _broken(text: str, error: Exception) -> Mistake:
 
 
 class _Reader:
-    """One reading: the raw tables, what is wrong with them so far, and where they stand."""
+    """The state of one reading: raw tables, mistakes so far, and positions."""
 
     def __init__(self, document: Table, lines: TomlLines) -> None:
         self.document = document
         self.lines = lines
-        self.mistakes: dict[Mistake, None] = {}  # in the order found, each once
+        self.mistakes: dict[Mistake, None] = {}  # in the order found, without duplicates
         self.tables = {name: self._tables_of(name) for name in TABLES}
         # Checks across tables work on the raw values, so that a wrong e-mail address hides no unknown reference.
         self.people: dict[str, Table] = {}
@@ -125,7 +125,7 @@ class _Reader:
             delegations=tuple(delegations),
         )
 
-    # -- saying what is wrong ------------------------------------------------------------------------------------
+    # -- reporting mistakes -----------------------------------------------------------------------------------------
 
     def _say(self, place: tuple[str | int, ...], key: str, /, **params: object) -> None:
         field = ".".join(part for part in place if isinstance(part, str))
@@ -180,16 +180,16 @@ class _Reader:
         for detail in error.errors():
             key = str(detail["loc"][0]) if detail["loc"] else ""
             if key == "login" and "login" not in row:
-                continue  # follows from the missing id, which is told already
+                continue  # follows from the missing id, which is already reported
             if key in ("start", "end", "roles", "active") and key in row:
-                continue  # told more clearly by _special_values
+                continue  # reported more clearly by _special_values
             if key == "email" and isinstance(row.get(key), str) and not is_email_address(row[key]):
                 continue
             text, params = mistake_of(detail)
             self._say((name, index, key), text, **params)
 
     def _special_values(self, name: str, index: int, row: Table) -> None:
-        """What the models would take too kindly, or refuse in words that help nobody."""
+        """Checks that the models do not make, or whose messages would not help."""
         if name == "person":
             self._person_values(index, row)
         for key in ("start", "end") if name == "delegation" else ():
@@ -248,7 +248,7 @@ class _Reader:
                 self._say(("person", index, "department"), "unknown_department", department=shown(department))
 
     def _circles(self) -> None:
-        """Nobody reports to themselves, however many people stand in between. Each circle is told once."""
+        """Nobody reports to themselves, directly or indirectly. Each circle is reported once."""
         done: set[str] = set()
         for start in self.people:
             path: dict[str, None] = {}

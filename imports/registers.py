@@ -61,7 +61,7 @@ Entry = TypeVar("Entry", bound=Frozen)
 
 
 class CellMistake(Exception):
-    """What is wrong with one cell: the key of a text below `mistake.`, and its parameters."""
+    """A mistake in one cell: the key of a text below `mistake.`, and its parameters."""
 
     def __init__(self, key: str, /, **params: object) -> None:
         self.key, self.params = key, params
@@ -109,12 +109,12 @@ def _status(cell: str) -> RegisteredStatus:
 
 
 def optional_cell(cell: str) -> str | None:
-    """The text, or none in an empty cell."""
+    """The text, or None for an empty cell."""
     return cell or None
 
 
 def plain_cell(cell: str) -> str:
-    """The cell without what does not count: width, case, spaces around it."""
+    """The cell normalised in width, case and surrounding spaces."""
     return unicodedata.normalize("NFKC", cell[:100]).strip().casefold()
 
 
@@ -151,7 +151,7 @@ def read_projects(text: str) -> tuple[ProjectEntry, ...]:
     mistakes: list[Mistake] = []
     rows = read_rows(text, PROJECT_COLUMNS, required_columns(ProjectEntry), mistakes)
     entries = entries_of(rows, ProjectEntry, mistakes)
-    # On the raw cells, so that a row with another mistake counts as well.
+    # Uses the raw cells, so that rows with other mistakes are included.
     ids = ((row, row.cells["id"]) for row in rows if row.cells.get("id"))
     _once(ids, "id", "project_twice", mistakes)
     for row, entry in entries:
@@ -162,7 +162,7 @@ def read_projects(text: str) -> tuple[ProjectEntry, ...]:
 
 
 def required_columns(model: type[Frozen]) -> list[str]:
-    """What the header must have."""
+    """The required columns."""
     return [name for name, field in model.model_fields.items() if field.is_required()]
 
 
@@ -193,7 +193,7 @@ def entries_of(
         except ValidationError as error:
             for detail in error.errors():
                 column = str(detail["loc"][0])
-                # A column missing from the header is told once, there.
+                # A missing column is reported once, for the header.
                 if column in row.cells and column not in told:
                     key, params = mistake_of(detail)
                     mistakes.append(_at(row, column, key, **params))
@@ -212,7 +212,7 @@ def _once(keyed: Iterable[tuple[CsvRow, object]], column: str, key_of_text: str,
 
 
 def _sense(row: CsvRow, entry: ProjectEntry, mistakes: list[Mistake]) -> None:
-    """What no single cell shows."""
+    """Checks across the cells of a row."""
     if entry.closed_on is not None and entry.closed_on < entry.registered_on:
         mistakes.append(_at(row, "closed_on", "closed_before_registered"))
     if entry.closed_on is not None and entry.status is RegisteredStatus.ACTIVE:

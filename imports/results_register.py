@@ -1,4 +1,4 @@
-"""What Named Accounts have brought in, month by month, as commerce or finance hands it in as CSV (R2, R3)."""
+"""Results of Named Accounts by month, as CSV from commerce or finance (R2, R3)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from imports.registers import CellMistake, amount_in, entries_of, optional_cell,
 
 
 class ResultEntry(Frozen):
-    """What a Named Account brought in a month, beside its registered projects, in RMB (R2, R3)."""
+    """The results of a Named Account in one month, beside its registered projects, in RMB (R2, R3)."""
 
     account: Line | None = None
-    """Its id, which also means an account that was revoked."""
+    """Its id; also works for a revoked account."""
     customer: Line | None = None
     """The exact name of the customer of a live account."""
     month: date
@@ -29,7 +29,7 @@ class ResultEntry(Frozen):
 
 
 class ResultRow(Frozen):
-    """One row of a results register, and the line it stands in."""
+    """One row of a results register, with its line."""
 
     line: int
     entry: ResultEntry
@@ -55,7 +55,7 @@ _MONTH = re.compile(r"([0-9]{4})(?:-([0-9]{1,2})|/([0-9]{1,2})(?:/0?1)?|\.([0-9]
 
 
 def _month(cell: str) -> date:
-    found = _MONTH.fullmatch(plain_cell(cell))  # a spreadsheet may make the first day of a month of it: 2026/11/1
+    found = _MONTH.fullmatch(plain_cell(cell))  # spreadsheets turn a month into its first day: 2026/11/1
     try:
         if found is None:
             raise ValueError
@@ -120,7 +120,7 @@ def results_by_account(
 def _account_meant(
     row: ResultRow, names: Mapping[str, str], live: Mapping[str, str], mistakes: list[Mistake]
 ) -> str | None:
-    """The account by its id, else by its customer's name."""
+    """Find the account by its id, else by its customer's name."""
     entry = row.entry
     if entry.account is None:
         if entry.customer is None:

@@ -34,34 +34,34 @@ from matching.parties import Party
 
 
 class OrganisationImported(Frozen):
-    """What importing an organisation did."""
+    """The result of importing an organisation."""
 
     version: int
     unchanged: bool = False
     people: int
     added: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
-    """Ids of those no longer listed, or no longer active."""
+    """Ids of people no longer listed, or no longer active."""
     changed: tuple[str, ...] = ()
-    """Ids of those of whom anything else is different."""
+    """Ids of people with any other change."""
     parts: tuple[str, ...] = ()
-    """What else is different: company, departments, sales_vps, delegations."""
+    """Other changed parts: company, departments, sales_vps, delegations."""
     told: int = 0
-    """How many running processes work out anew whom they ask."""
+    """The number of running processes that recompute their assignees."""
 
 
 class RegisterImported(Frozen):
-    """What importing a register did, in rows."""
+    """The result of importing a register, in rows."""
 
     register_name: str
     rows: int
     added: int = 0
     changed: int = 0
     older: int = 0
-    """Rows left out because the register has newer ones of the same source."""
+    """Rows skipped because the register has newer ones of the same source."""
     no_longer_active: int = 0
     unresolved: tuple[str, ...] = ()
-    """Salespeople of active projects who are nobody, or more than one, in the organisation; kept as written."""
+    """Salespeople of active projects who match nobody, or several people, in the organisation; stored as written."""
 
     @property
     def unchanged(self) -> bool:
@@ -69,18 +69,18 @@ class RegisterImported(Frozen):
 
 
 class CalendarImported(Frozen):
-    """What importing days off did."""
+    """The result of importing days off."""
 
     version: int
     unchanged: bool = False
     years: tuple[int, ...]
     provisional: tuple[int, ...] = ()
-    """Years among them whose file names no announcement."""
+    """Years whose file names no announcement."""
     told: int = 0
 
 
 class Imports:
-    """Imports, each in a transaction of its own. Raises what the database raises; nothing has happened then."""
+    """Imports, each in its own transaction. Raises what the database raises; then nothing was changed."""
 
     def __init__(self, engine: AsyncEngine, facts: ReferenceData, seal_keys: Keyring) -> None:
         self._engine = engine
@@ -88,7 +88,7 @@ class Imports:
         self._seal_keys = seal_keys
 
     async def organisation(self, company: Organisation, *, now: datetime, by: str) -> OrganisationImported:
-        """Make `company` the newest version and tell every running process; who is asked is worked out anew."""
+        """Make `company` the current version and notify every running process to recompute its assignees."""
         async with self._engine.begin() as connection:
             await imports.take_turn(connection)
             before = await self._organisation(connection)
@@ -103,7 +103,8 @@ class Imports:
         return done
 
     async def background(self, entries: Sequence[BackgroundEntry], *, now: datetime, by: str) -> RegisterImported:
-        """Add to the background register, or correct it (N4, E2): the newest entry of each source about a company."""
+        """Add or correct entries of the background register (N4, E2): the newest entry of each source about a
+        company counts."""
         async with self._engine.begin() as connection:
             await imports.take_turn(connection)
             keyed = [(_background_key(entry), entry) for entry in entries]
@@ -130,7 +131,8 @@ class Imports:
         return done
 
     async def projects(self, entries: Sequence[ProjectEntry], *, now: datetime, by: str) -> RegisterImported:
-        """Add to the project register, or correct it (N3); only active ones take part in conflict detection (P10)."""
+        """Add or correct entries of the project register (N3); only active ones take part in conflict detection
+        (P10)."""
         async with self._engine.begin() as connection:
             await imports.take_turn(connection)
             people = _People(await self._organisation(connection))
@@ -192,7 +194,7 @@ class Imports:
         return done
 
     async def calendar(self, years: Sequence[AnnouncedYear], *, now: datetime, by: str) -> CalendarImported:
-        """Put announced years into the calendar beside those it has; running processes count their days anew (N12)."""
+        """Add announced years to the calendar; running processes recompute their deadlines (N12)."""
         async with self._engine.begin() as connection:
             await imports.take_turn(connection)
             version, before = await imports.newest_calendar(connection)
@@ -237,7 +239,7 @@ class Imports:
     async def _record_register(
         self, connection: AsyncConnection, done: RegisterImported, entries: Iterable[Frozen], *, now: datetime, by: str
     ) -> None:
-        # Counts and a digest: which customers a register names is confidential (X2).
+        # Counts and a digest only: the customers in a register are confidential (X2).
         body = done.model_dump(mode="json", exclude={"unresolved"})
         digest = _digest([entry.model_dump(mode="json") for entry in entries])
         await self._record(connection, "register_imported", body | {"digest": digest}, now=now, by=by)
@@ -250,7 +252,7 @@ class Imports:
 
 
 class _People:
-    """Finds whom a register means: by id, login, or a name that only one person bears."""
+    """Finds the person a register means: by id, login, or a unique name."""
 
     def __init__(self, organisation: Organisation | None) -> None:
         people = organisation.people if organisation else ()

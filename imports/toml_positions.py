@@ -1,4 +1,4 @@
-"""Where the keys of a TOML document stand, which `tomllib` does not tell."""
+"""Finds the lines of keys in a TOML document, which `tomllib` does not report."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Path = tuple[str | int, ...]
 _BLANK = re.compile(r"(?:[ \t\r\n]|#[^\n]*)*")
 _GAP = re.compile(r"[ \t]*")
 _BARE = re.compile(r"[A-Za-z0-9_-]+")
-# The four kinds of string; the longer quotes first.
+# The four kinds of string, longer quotes first.
 _STRING = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"{3,5}' r"|'''(?:[^']|'(?!''))*'{3,5}" r'|"(?:[^"\\\n]|\\.)*"' r"|'[^'\n]*'",
     re.DOTALL,
@@ -33,7 +33,7 @@ class TomlLines:
         self._scan()
 
     def of(self, *path: str | int) -> int | None:
-        """The line, from 1, of `path` (array elements by index from 0), or of the nearest thing that holds it."""
+        """The line, from 1, of `path` (array elements by index from 0), or of its nearest parent."""
         for length in range(len(path), 0, -1):
             line = self._lines.get(path[:length])
             if line is not None:
@@ -54,7 +54,7 @@ class TomlLines:
                 for length in range(1, len(parts) + 1):
                     self._note(table + tuple(parts[:length]), start)
                 position = self._end_of_line(position)
-            if position <= start:  # never on a valid document; and never an endless loop on another
+            if position <= start:  # impossible in a valid document; prevents an endless loop otherwise
                 return
 
     def _note(self, path: Path, position: int) -> None:
@@ -80,7 +80,7 @@ class TomlLines:
             position += 1
 
     def _enter(self, parts: list[str], array: bool, position: int) -> Path:
-        """Notes and returns the path of the table that a header opens: in an array, its last element so far."""
+        """Record and return the path of the table that a header opens: in an array, its last element so far."""
         path: Path = ()
         for index, part in enumerate(parts):
             path = (*path, part)
@@ -92,7 +92,7 @@ class TomlLines:
         return path
 
     def _end_of_line(self, position: int) -> int:
-        """Behind the rest of the statement at `position`: the newline outside every bracket and string."""
+        """The position after the statement at `position`: the newline outside every bracket and string."""
         text, depth = self._text, 0
         while position < len(text):
             character = text[position]

@@ -79,7 +79,7 @@ class Supervisor:
             if self._stopping:
                 return
             failures = 1 if time.monotonic() - started > STEADY else failures + 1
-            self._tell(service, f"stopped by itself ({describe_exit(code)})", failures)
+            self._tell(service, f"stopped unexpectedly ({describe_exit(code)})", failures)
             while not await self._revive(service, failures):
                 failures += 1
 

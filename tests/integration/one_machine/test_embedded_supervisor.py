@@ -90,7 +90,7 @@ async def test_what_dies_alone_is_started_again_and_the_rest_goes_on(tmp_path: P
         first, other = one.pid, two.pid
         os.kill(first, signal.SIGKILL)
         await wait_for(screen, "one runs again.")
-        assert screen.says("one stopped by itself (ended by SIGKILL).")
+        assert screen.says("one stopped unexpectedly (ended by SIGKILL).")
         assert one.pid != first
         assert psutil.pid_exists(one.pid)
         assert two.pid == other
