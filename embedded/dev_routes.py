@@ -42,7 +42,7 @@ People = Callable[[], Awaitable[Organisation | None]]
 
 
 class TokenRequest(BaseModel):
-    """Whose token is wanted."""
+    """The person to get a token for."""
 
     person: str
 
@@ -54,7 +54,7 @@ class Token(BaseModel):
 
 
 class FastForward(BaseModel):
-    """Which clock to move, and how far."""
+    """The process whose clock to move, and by how much."""
 
     workflow_id: str
     duration: Annotated[timedelta, Field(gt=timedelta(0), le=LONGEST_LEAP)]
@@ -74,7 +74,7 @@ class Mail(BaseModel):
     html: str
     links: list[str]
     calendar: str
-    """The calendar invitation it carries (D2), if any."""
+    """Its calendar invitation (D2), if any."""
 
 
 _MAILS = TypeAdapter(list[Mail])
@@ -122,7 +122,7 @@ def router(settings: Settings, people: People) -> APIRouter:
     hosts = {"127.0.0.1", "localhost", "::1", urlsplit(settings.public_url).hostname}
 
     def local(request: Request) -> None:
-        # A page elsewhere that makes its own name point here (DNS rebinding) must not fetch a token.
+        # A foreign page that resolves its own name to this address (DNS rebinding) must not fetch a token.
         if request.url.hostname not in hosts:
             raise HTTPException(403, "only under this machine's own name")
 
@@ -136,7 +136,7 @@ def router(settings: Settings, people: People) -> APIRouter:
 
     @routes.post("/token")
     async def token(wanted: TokenRequest, response: Response) -> Token:
-        """A bearer token for a person of the company, good for eight hours."""
+        """Return a bearer token for a person of the company, valid for eight hours."""
         company = await organisation()
         person = company.by_login.get(wanted.person) or company.by_id.get(wanted.person)
         if person is None:
@@ -146,7 +146,7 @@ def router(settings: Settings, people: People) -> APIRouter:
 
     @routes.get("/check")
     async def check(person: str) -> RedirectResponse:
-        """The look at who else is registered, signed in as a person of the company: as their portal opens it."""
+        """Open the conflict check signed in as a person of the company, as their portal does."""
         signed_in = await token(TokenRequest(person=person), Response())
         return RedirectResponse(f"/check#token={signed_in.token}", 303, headers={"Cache-Control": "no-store"})
 
@@ -160,19 +160,19 @@ def router(settings: Settings, people: People) -> APIRouter:
 
     @routes.get("/mails", response_model=list[Mail])
     def mails(to: str | None = None) -> Response:
-        """What the mail sink received, newest last; only for the address `to` when given."""
+        """Return the mails that the sink received, newest last; only those to the address `to` if given."""
         listed = [_mail(mail) for mail in read_mails(directory, to)]
-        # Written at once: made ready value by value, thousands of mails would take seconds.
+        # Serialised in one go: value by value, thousands of mails would take seconds.
         return Response(_MAILS.dump_json(listed, by_alias=True), media_type="application/json")
 
     @routes.post("/codec/{direction}")
     async def codec(direction: Literal["encode", "decode"], body: CodecBody) -> CodecBody:
-        """Lets this machine's Temporal UI and command line, which know no login, show what histories hold."""
+        """Decode payloads for this machine's Temporal UI and command line, which have no login."""
         return await recode(body, EncryptionCodec(settings.payload_keys), direction)
 
     @routes.post("/fast-forward", status_code=204)
     async def forward(leap: FastForward) -> None:
-        """Moves the clock of one process, so that a rehearsal need not wait for days or months (N12, U2–U4)."""
+        """Move the clock of one process, so that a rehearsal need not wait for days or months (N12, U2–U4)."""
         if not settings.rehearsal:
             raise Refusal(409, RefusalCode.REHEARSAL_OFF)
         from temporalio.service import RPCError
@@ -196,7 +196,7 @@ def router(settings: Settings, people: People) -> APIRouter:
 
     @routes.get("/", response_class=HTMLResponse)
     async def overview(to: str | None = None) -> HTMLResponse:
-        """People and mails on one page, for whoever shows or learns the system."""
+        """Show people and mails on one page, for demonstrations and training."""
         company = await organisation()
         received = (await asyncio.to_thread(read_mails, directory, to))[: -MAILS_ON_PAGE - 1 : -1]
         offices = {office.id: office.name for office in company.departments}
@@ -222,7 +222,7 @@ def _mail(mail: ReceivedMail) -> Mail:
 
 
 def _heading(mail: ReceivedMail) -> str:
-    """What the mail is about: all mails of one subject share their subject line."""
+    """The heading of the HTML part, because all mails on one subject share their subject line."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", mail.html, re.DOTALL)
     return unescape(found.group(1)).strip() if found else ""
 

@@ -1,7 +1,7 @@
-"""What keeps the one-machine mode from starting, told to a person."""
+"""Errors that keep the one-machine mode from starting."""
 
 from __future__ import annotations
 
 
 class StartError(Exception):
-    """The text is complete and for people: what is wrong and what to do. It is shown without a traceback."""
+    """The message is for people: what is wrong and what to do. It is printed without a traceback."""

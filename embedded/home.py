@@ -1,4 +1,4 @@
-"""The folder that holds everything of one one-machine installation: its lock, its secrets, its settings."""
+"""The folder of a one-machine installation: its lock, secrets and settings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ AUDIENCE = "baobei"
 
 @dataclass(frozen=True)
 class Secrets:
-    """Made once for a home. The key fields are in the format of the settings: `id:base64`."""
+    """Secrets generated once per home. The key fields have the format of the settings: `id:base64`."""
 
     seal_keys: str
     link_keys: str
@@ -43,7 +43,7 @@ class Secrets:
 
 
 class Home:
-    """One home, held by one supervisor at a time."""
+    """A home; one supervisor at a time holds it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()
@@ -58,11 +58,11 @@ class Home:
         return self.path / "dev-key.pem"
 
     def open(self) -> None:
-        """Make the folder and take it. Raises StartError when it may not be written or another process holds it."""
+        """Create and lock the folder. Raises StartError if it is not writable or another process holds the lock."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.path):
-                pass  # as root, or on a read-only disk, the permission bits say nothing
+                pass  # as root, or on a read-only disk, permission bits mean nothing
             lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StartError(
@@ -95,7 +95,8 @@ class Home:
         self.close()
 
     def secrets(self) -> Secrets:
-        """Read, or made the first time. Raises StartError when the file is damaged: new ones would not fit the data."""
+        """Read the secrets, or generate them on first use. Raises StartError if the file is damaged: new ones would
+        not fit the data."""
         path = self.path / "secrets.json"
         try:
             return Secrets(**json.loads(path.read_text()))
@@ -117,7 +118,7 @@ class Home:
             write_private(self.dev_key, pem.decode())
 
     def write_environment(self, environment: Mapping[str, str]) -> None:
-        """Leave the settings for other commands on this home (`cli.py … --home`)."""
+        """Write the settings for other commands on this home (`cli.py … --home`)."""
         text = "".join(f"{key}={value}\n" for key, value in environment.items())
         write_private(self.path / ENVIRONMENT_FILE, text)
 
@@ -125,7 +126,7 @@ class Home:
 def environment(
     home: Path, ports: Ports, kept: Secrets, database_url: str, *, rehearsal: bool = False
 ) -> dict[str, str]:
-    """Everything that worker, API and command line need to know, as their environment variables."""
+    """The environment variables for worker, API and command line."""
     api = f"http://{HOST}:{ports.api}"
     return {
         "BAOBEI_EMBEDDED": "true",
@@ -155,7 +156,7 @@ def environment(
 
 
 def read_environment(home: Path) -> dict[str, str]:
-    """What the last start left for other commands. Raises StartError when nothing was ever started there."""
+    """The settings written by the last start. Raises StartError if nothing was ever started there."""
     path = home.expanduser().resolve() / ENVIRONMENT_FILE
     try:
         lines = path.read_text().splitlines()
@@ -167,8 +168,8 @@ def read_environment(home: Path) -> dict[str, str]:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Whole or not at all, readable by the owner only."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # made with mode 0600
+    """Write the file atomically, readable only by its owner."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # created with mode 0600
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)

@@ -20,13 +20,13 @@ from domain.base import Frozen
 
 ENVELOPE_FROM = "X-Envelope-From"
 ENVELOPE_TO = "X-Envelope-To"
-"""Added by the sink: the real recipients, which the mail's own headers need not name."""
+"""Added by the sink: the envelope recipients, which the headers of the mail may not name."""
 
 _LINK = re.compile(r"https?://[^\s<>\"'，。；）】》]+")
 
 
 class ReceivedMail(Frozen):
-    """One mail as people read it. `date` is when the sink accepted it."""
+    """A mail as displayed. `date` is when the sink accepted it."""
 
     id: str
     to: tuple[str, ...]
@@ -39,11 +39,11 @@ class ReceivedMail(Frozen):
     links: tuple[str, ...]
     headers: tuple[tuple[str, str], ...]
     calendar: str = ""
-    """The invitation it carries (D2), as RFC 5545 has it."""
+    """Its invitation (D2), in the format of RFC 5545."""
 
 
 class _Once(EmailPolicy):
-    """Parses each header once, however often it is asked for: all mails have the same types of parts."""
+    """Caches parsed headers: all mails have the same types of parts."""
 
     def header_fetch_parse(self, name: str, value: str) -> Any:
         return _header(name, value)
@@ -58,7 +58,7 @@ def _header(name: str, value: str) -> Any:
 
 
 def read_mails(directory: Path, to: str | None = None) -> list[ReceivedMail]:
-    """Every mail in the order of arrival, or only those delivered to the address `to` (letter case ignored)."""
+    """All mails in order of arrival, or only those delivered to the address `to` (case-insensitive)."""
     paths = sorted(directory.glob("*.eml"))
     return [read_mail(path) for path in paths if to is None or to.lower() in _recipients(path)]
 
@@ -69,15 +69,15 @@ def _recipients(path: Path) -> frozenset[str]:
 
 
 def read_mail(path: Path) -> ReceivedMail:
-    """One mail. Raises OSError when there is none."""
+    """One mail. Raises OSError if there is none."""
     try:
         return ReceivedMail.model_validate_json(parsed_copy(path).read_bytes())
-    except (OSError, ValueError):  # from an earlier version, or put here by hand
+    except (OSError, ValueError):  # written by an earlier version, or placed here by hand
         return _parsed(path)
 
 
 def parsed_copy(path: Path) -> Path:
-    """Where the content of the mail at `path` is kept as JSON."""
+    """Path of the JSON cache of the mail at `path`."""
     return path.with_suffix(".json")
 
 
@@ -87,7 +87,7 @@ def _parsed(path: Path) -> ReceivedMail:
 
 
 def parse_mail(mail_id: str, content: bytes) -> ReceivedMail:
-    """The content of a mail. `mail_id`: the name of its file, which begins with the time of its arrival."""
+    """The content of a mail. `mail_id`: its file name, which begins with the arrival time."""
     message = cast(EmailMessage, BytesParser(EmailMessage, policy=_Once()).parsebytes(content))
     text, html = _body(message, "plain"), _body(message, "html")
     finder = _Hrefs()
@@ -116,7 +116,7 @@ def _body(message: EmailMessage, kind: str) -> str:
 def _content(part: Any) -> str:
     try:
         return str(part.get_content())
-    except (LookupError, UnicodeError):  # an unknown or wrong charset is no reason to hide the mail
+    except (LookupError, UnicodeError):  # a mail with an unknown or wrong charset is still shown
         payload = part.get_payload(decode=True)
         return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
 

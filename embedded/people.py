@@ -1,4 +1,4 @@
-"""The company as the database has it, for the development routes."""
+"""The organisation in the database, for the development routes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from domain.policy import load_policy
 
 
 def reader(database_url: str) -> Callable[[], Awaitable[Organisation | None]]:
-    """A function that reads the newest organisation, or None while there is none. Connects when first called."""
+    """A function that reads the current organisation, or None if there is none. Connects on the first call."""
     engine = make_engine(database_url, process="dev", pool_size=1)
     facts = ReferenceData(load_policy())
 

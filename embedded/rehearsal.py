@@ -1,6 +1,6 @@
-"""Moving the clock of a single process forward, so that days of silence can be rehearsed in seconds.
+"""Moves the clock of a single process forward, so that days without an answer can be rehearsed in seconds.
 
-Stands on an experimental part of the real server, which only the one-machine mode switches on (see `TemporalServer`).
+Uses an experimental feature of the real server, which only the one-machine mode enables (see `TemporalServer`).
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
 PATIENCE = 60.0
-"""Seconds until a clock that does not arrive is given up."""
+"""Seconds to wait for the clock to reach its target."""
 
 
 class NoClock(Exception):
-    """This process's clock cannot be moved: it is unknown, or over."""
+    """The clock of this process cannot be moved: the process is unknown, or has ended."""
 
 
 async def fast_forward(client: Client, workflow_id: str, duration: timedelta) -> None:
@@ -28,7 +28,7 @@ async def fast_forward(client: Client, workflow_id: str, duration: timedelta) ->
     """
     try:
         skipping = TimeSkipper(client).fast_forward(client.get_workflow_handle(workflow_id), duration)
-        await asyncio.wait_for(skipping, PATIENCE)  # False when the process has ended on the way: so it should
+        await asyncio.wait_for(skipping, PATIENCE)  # False if the process has ended on the way, which is fine
     except RPCError as error:
         if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION):
             raise NoClock(error.message) from error

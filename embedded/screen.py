@@ -1,4 +1,4 @@
-"""What the person who starts it sees: one line a step, moving on a terminal, plain elsewhere."""
+"""Progress output: one line per step, animated on a terminal, plain elsewhere."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rich.status import Status
 
 
 class _Patient(Console):
-    """A console that goes on in silence when nobody reads it any more; rich would end the program."""
+    """A console that ignores a closed output; rich would end the program."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -24,7 +24,7 @@ class _Patient(Console):
 
 
 class Screen:
-    """Lines go to standard output at once, so that a pipe or a log sees them while it is still starting."""
+    """Lines are flushed to standard output at once, so that a pipe or log shows them during start-up."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or _Patient(highlight=False, soft_wrap=True)
@@ -32,14 +32,14 @@ class Screen:
         self._status: Status | None = None
 
     def say(self, text: str) -> None:
-        # A terminal that has been closed is no reason to leave processes behind.
+        # A closed terminal must not leave processes behind.
         with suppress(OSError):
             self.console.print(escape(text))
             sys.stdout.flush()
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Show that `title` is under way, then how long it took. Several may overlap."""
+        """Show that `title` is in progress, then how long it took. Steps may overlap."""
         started = time.monotonic()
         self._busy[title] = started
         self._show()

@@ -1,4 +1,4 @@
-"""One command, one home, everything: the order in which the parts start, and what is told once they run."""
+"""Starts the parts of a home in order, and prints what to do next."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from embedded.servers.service import Service
 
 @dataclass(frozen=True)
 class Plan:
-    """What to run. Tests and developers leave parts out.
+    """What to run. Tests and developers may leave parts out.
 
     Args:
-        home: the folder that keeps everything.
-        first_port: of the API; the others follow it.
-        product: whether worker and API run too, or only what they need.
+        home: the folder of the installation.
+        first_port: the port of the API; the others follow it.
+        product: whether to run worker and API, or only what they need.
         rehearsal: whether the clock of a single process can be moved forward (decision 13).
     """
 
@@ -41,12 +41,12 @@ class Plan:
 
 
 async def run(plan: Plan, screen: Screen) -> None:
-    """Start, keep running until SIGINT, SIGTERM or SIGHUP, stop. Raises StartError; never leaves a process behind."""
+    """Start, run until SIGINT, SIGTERM or SIGHUP, stop. Raises StartError; never leaves a process behind."""
     stop, hurry = asyncio.Event(), asyncio.Event()
 
     def on_signal() -> None:
         if stop.is_set():
-            hurry.set()  # asked twice: no more patience
+            hurry.set()  # second signal: stop without grace periods
         stop.set()
 
     loop = asyncio.get_running_loop()
@@ -128,7 +128,7 @@ async def _migrate(database_url: str) -> None:
 
 
 def announcement(plan: Plan, home: Home, ports: Ports) -> str:
-    """What a person needs next."""
+    """Print the addresses and the next steps."""
     api, ui = f"http://{HOST}:{ports.api}", f"http://{HOST}:{ports.temporal_ui}"
     lines = ["", "Up. Stop with Ctrl-C; the data stays."]
     if plan.product:

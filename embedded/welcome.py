@@ -1,4 +1,4 @@
-"""The sample company, imported the first time, and an example to paste, so that the first minutes need no own data."""
+"""Imports the sample company on first start and prints an example, so that no own data is needed at first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ REGISTER_FILES = ("background.csv", "projects.csv")
 
 
 def sample_organisation() -> Organisation:
-    """The people of the sample company."""
+    """The organisation of the sample company."""
     return read_organisation(ORGANISATION_FILE.read_text(encoding="utf-8"))
 
 

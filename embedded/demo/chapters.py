@@ -1,4 +1,4 @@
-"""The chapters of the demo, each a story of its own with other people and another customer."""
+"""The chapters of the demo, each with its own people and customer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def from_form_to_account(tale: Tale) -> None:
 
 
 def _an_incomplete_form(tale: Tale, case: Case) -> None:
-    """N1: every mistake at once, and nothing is begun."""
+    """N1: every mistake is reported at once, and no process starts."""
     form = copy.deepcopy(case.form)
     form["customer"]["name"], form["products"], form["forecast"]["annual_contracts"] = "", [], "很多"
     tale.act("account.incomplete", person=tale.names[case.salesperson])
@@ -197,7 +197,7 @@ def a_delegate(tale: Tale) -> None:
 
 
 def a_signal_by_hand(tale: Tale) -> None:
-    """X1, X3: whoever reaches the engine can send signals; nobody is believed without the front door's seal."""
+    """X1, X3: anybody with access to the engine can send signals; without the gateway's seal they are rejected."""
     case = Case(tale, "hu.bin", "镇江金山机械有限公司")
     case.submit()
     case.commerce()
@@ -228,7 +228,7 @@ def a_signal_by_hand(tale: Tale) -> None:
 
 
 def silence(tale: Tale) -> None:
-    """N12: the clock of this one process is moved forward on the real engine."""
+    """N12: moves the clock of this one process on the real engine."""
     rule = tale.policy.deadlines
     case = Case(tale, "guo.tao", "盐城黄海风电有限公司")
     case.submit()
@@ -260,7 +260,7 @@ def silence(tale: Tale) -> None:
 
 
 def _nothing_before(tale: Tale, case: Case, opened: datetime, days: int, event: str, so_far: int) -> None:
-    """`event` has not happened a minute before `days` working days, and the clock then stands a minute after."""
+    """Check that `event` has not happened a minute before `days` working days; leaves the clock a minute after."""
     moment = tale.calendar.add_working_days(opened, days).at
 
     def count() -> int:
@@ -303,7 +303,7 @@ CHAPTERS: dict[str, Callable[[Tale], None]] = {
     **PROJECT_CHAPTERS,
     "verify": the_record_verifies,
 }
-"""In the order they are told; the key names the chapter's words."""
+"""In playing order; the key names the chapter's texts."""
 
 
 def organisation_text(language: str) -> str:

@@ -22,13 +22,13 @@ import httpx
 T = TypeVar("T")
 
 PATIENCE = 60.0
-"""Seconds to wait for something that must happen: many, for a busy machine."""
+"""Seconds to wait for an expected event; generous, for a busy machine."""
 POLL = 0.05
 DECISION_PATH = "/d/"
 
 
 class NeverHappened(AssertionError):
-    """The awaited event did not happen in time."""
+    """The expected event did not happen in time."""
 
 
 def until(what: str, probe: Callable[[], T | None], patience: float = PATIENCE) -> T:
@@ -49,7 +49,7 @@ class Answer:
 
     status: int
     headers: Mapping[str, str]
-    """Names in any letter case."""
+    """Header names are case-insensitive."""
     body: bytes
 
     @property
@@ -62,13 +62,13 @@ class Answer:
 
     @property
     def words(self) -> str:
-        """The text of a page as a reader sees it, without markup, spaces run together."""
+        """The text of a page as a reader sees it, without markup and with whitespace collapsed."""
         bare = re.sub(r"<(style|head)\b.*?</\1>|<[^>]*>", " ", self.text, flags=re.DOTALL)
         return " ".join(unescape(bare).split())
 
 
 class Web:
-    """One server. Every request is a connection of its own, as from many machines."""
+    """One server. Every request uses its own connection, as from many machines."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         """`timeout`: seconds for each step of a request."""
@@ -80,7 +80,7 @@ class Web:
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> Answer:
-        """Raises `ConnectionError` when the server is unavailable or does not answer in time."""
+        """Raises `ConnectionError` if the server is unavailable or does not answer in time."""
         sent = httpx.Headers(headers, encoding="latin-1")
         try:
             got = self._client.request(method, path, content=body, headers=sent)
@@ -116,7 +116,7 @@ class Portal:
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
-        """One call below `/api/v1`. A POST without `key` gets a new one; bytes are sent as they are."""
+        """One call below `/api/v1`. A POST without `key` gets a new one; bytes are sent unchanged."""
         sent = dict(headers or {})
         if person is not None:
             sent.setdefault("Authorization", f"Bearer {self.token(person)}")
@@ -132,7 +132,7 @@ class Portal:
         return self.call(person, "POST", "/applications", form, key=key)
 
     def application(self, person: str, application_id: str) -> Any:
-        """One application as `person` may see it. Raises `LookupError` when they may not."""
+        """One application as `person` sees it. Raises `LookupError` if they may not see it."""
         got = self.call(person, "GET", f"/applications/{application_id}")
         if got.status != 200:
             raise LookupError(f"{person} reads {application_id}: {got.status}")
@@ -157,7 +157,7 @@ class Portal:
         return items
 
     def open_task(self, person: str, application_id: str, patience: float = PATIENCE) -> dict[str, Any]:
-        """The open task that asks `person` about an application, once there is one."""
+        """The open task of `person` on an application, once there is one."""
 
         def asked() -> dict[str, Any] | None:
             mine = (task for task in self.tasks(person) if task["subject"]["id"] == application_id)
@@ -191,7 +191,7 @@ class Portal:
         return self.call(person, "POST", "/projects", form, key=key)
 
     def project(self, person: str, project_id: str) -> Any:
-        """One registration as `person` may see it. Raises `LookupError` when they may not."""
+        """One registration as `person` sees it. Raises `LookupError` if they may not see it."""
         got = self.call(person, "GET", f"/projects/{project_id}")
         if got.status != 200:
             raise LookupError(f"{person} reads {project_id}: {got.status}")
@@ -209,7 +209,8 @@ class Portal:
     def say(
         self, person: str, project_id: str, what: str, body: Mapping[str, Any], *, key: str | None = None
     ) -> Answer:
-        """`what` is the last part of the address: updates, loss, contract-review, resume, objection, agreement, …"""
+        """Send a statement; `what` is the last part of the address: updates, loss, contract-review, resume,
+        objection, agreement, …"""
         return self.call(person, "POST", f"/projects/{project_id}/{what}", body, key=key)
 
     def fast_forward(self, workflow_id: str, duration: timedelta | str) -> Answer:
@@ -239,13 +240,13 @@ class PageLink:
         return self.web.request("POST", self.path, urlencode(values).encode(), sent)
 
     def answer(self, choice: str, reason: str = "", **inputs: str) -> Answer:
-        """Choose, tick the confirmation and send."""
+        """Choose, tick the confirmation and submit."""
         return self.post({"choice": choice, "reason": reason, "confirm": "yes", **inputs})
 
 
 @dataclass(frozen=True)
-class Mail:
-    """A mail as its reader sees it."""
+class ReceivedMail:
+    """A mail as its recipient sees it."""
 
     subject: str
     text: str
@@ -253,22 +254,22 @@ class Mail:
     message_id: str
     links: tuple[str, ...] = field(default=())
     calendar: str = ""
-    """The invitation it carries (D2)."""
+    """Its invitation (D2)."""
 
     @property
     def heading(self) -> str:
-        """What it is about, in two or three words."""
+        """The heading of the HTML part: its topic in two or three words."""
         found = re.search(r"<h1[^>]*>(.*?)</h1>", self.html, re.DOTALL)
         return unescape(found.group(1)).strip() if found else ""
 
     @property
     def decision_url(self) -> str | None:
-        """The personal link to a decision page, when it carries one."""
+        """The personal link to a decision page, if any."""
         return next((link for link in self.links if urlsplit(link).path.startswith(DECISION_PATH)), None)
 
 
 class Mailbox:
-    """Everybody's mail."""
+    """The mails of all people."""
 
     def __init__(self, web: Web) -> None:
         self.web = web
@@ -281,21 +282,21 @@ class Mailbox:
             }
         return self._addresses[person]
 
-    def mails(self, person: str, application_id: str) -> list[Mail]:
-        """What `person` was sent about an application, oldest first."""
+    def mails(self, person: str, application_id: str) -> list[ReceivedMail]:
+        """The mails to `person` about an application, oldest first."""
         received = self.web.request("GET", "/dev/mails?" + urlencode({"to": self.address(person)})).json
         return [
-            Mail(
+            ReceivedMail(
                 mail["subject"], mail["text"], mail["html"], mail["message_id"], tuple(mail["links"]), mail["calendar"]
             )
             for mail in received
             if application_id in mail["subject"]
         ]
 
-    def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> Mail:
+    def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> ReceivedMail:
         """The newest mail to `person` about an application whose text contains `saying`, once it has arrived."""
 
-        def there() -> Mail | None:
+        def there() -> ReceivedMail | None:
             found = [mail for mail in self.mails(person, application_id) if saying in mail.text]
             return found[-1] if found else None
 

@@ -1,4 +1,4 @@
-"""One throw-away installation with everything in it, on ports and in a folder of its own, for the demo."""
+"""A temporary installation for the demo, with its own ports and folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from embedded.servers.temporal import TemporalServer
 
 
 class Installation:
-    """`async with` starts it and stops it. The folder stays; its owner removes it."""
+    """`async with` starts and stops it. The folder remains; its owner removes it."""
 
     def __init__(self, folder: Path, screen: Screen) -> None:
         self.home = Home(folder)
@@ -43,7 +43,7 @@ class Installation:
 
     @property
     def engine(self) -> str:
-        """Where Temporal listens."""
+        """The address of Temporal."""
         return self.environment["TEMPORAL_ADDRESS"]
 
     async def __aenter__(self) -> Self:
@@ -73,7 +73,7 @@ class Installation:
         )
 
     def command(self, *words: str, language: str) -> subprocess.CompletedProcess[str]:
-        """A command of `cli.py` on this home, as an operator runs it."""
+        """Run a command of `cli.py` on this home, as an operator does."""
         locale = "en_US.UTF-8" if language == "en" else "zh_CN.UTF-8"
         return subprocess.run(
             [sys.executable, "cli.py", *words, "--home", str(self.home.path)],

@@ -1,4 +1,4 @@
-"""The chapter of the demo on names: who else is registered for a customer that is called otherwise (N3, N14)."""
+"""The demo chapter on names: conflicts with customers registered under other names (N3, N14)."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ def who_else_is_registered(tale: Tale) -> None:
 
 
 def _registered_for(case: Case, earlier: Case) -> dict[str, Any]:
-    """What commerce is shown of `earlier` beside `case`; nothing of it when it was not found."""
+    """The finding on `earlier` that commerce sees for `case`; empty if there is none."""
     findings = [finding for item in case.seen(CLERK)["evidence"] for finding in item["findings"]]
     return next((finding for finding in findings if finding["subject_id"] == earlier.id), {})

@@ -141,7 +141,7 @@ def _the_meeting(tale: Tale, later: ProjectCase, first: ProjectCase, sides: tupl
 
 
 def three_months_of_silence(tale: Tale) -> None:
-    """U1–U6, P9: the clock of this one process is moved forward on the real engine."""
+    """U1–U6, P9: moves the clock of this one process on the real engine."""
     who, customer = "guo.tao", _account(tale, "guo.tao")
     case = ProjectCase(tale, who, customer, project="黄海风电集控中心存储")
     number = _approved(case, NORTH_VP, INDUSTRY_GM)
@@ -207,7 +207,7 @@ PROJECT_CHAPTERS: dict[str, Callable[[Tale], None]] = {
     "life": three_months_of_silence,
     "ends": won_and_lost,
 }
-"""In the order they are told; the key names the chapter's words."""
+"""In playing order; the key names the chapter's texts."""
 
 
 def _account(tale: Tale, salesperson: str) -> str:

@@ -1,4 +1,4 @@
-"""The whole story of the Named Account application, played on an installation that is thrown away afterwards."""
+"""Plays the whole scenario on an installation that is deleted afterwards."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from imports.organisation_file import read_organisation
 from texts.catalogue import Texts
 
 TROUBLE = (Broken, NeverHappened, LookupError, OSError, ValueError, TypeError, StopIteration)
-"""What playing a chapter may run into when the product does not do what it should."""
+"""Exceptions that a chapter may raise when the product does not behave as it should."""
 
 
 async def run(language: Language, *, keep: bool, screen: Screen) -> bool:
@@ -32,7 +32,7 @@ async def run(language: Language, *, keep: bool, screen: Screen) -> bool:
     Ctrl-C stops it; nothing is left running, and the folder goes unless `keep`.
     """
     texts = Texts(language)
-    # Not below the folder of another user: under root, PostgreSQL runs as one of its own.
+    # Not below another user's folder: as root, PostgreSQL runs as a user of its own.
     folder = Path(tempfile.mkdtemp(prefix="baobei-demo-"))
     playing = asyncio.create_task(_play(folder, texts, screen, keep=keep))
     loop = asyncio.get_running_loop()

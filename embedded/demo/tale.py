@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from domain.calendar import WorkCalendar
 from domain.policy import load_policy
 from embedded import welcome
-from embedded.demo.driver import Answer, Mail, NeverHappened, PageLink, application_form, until
+from embedded.demo.driver import Answer, NeverHappened, PageLink, ReceivedMail, application_form, until
 from embedded.demo.installation import Installation
 from texts.catalogue import LANGUAGES, Texts
 
@@ -26,7 +26,7 @@ MARGIN = " " * 11
 
 
 class Broken(Exception):
-    """A chapter cannot go on: what it stands on did not happen."""
+    """A chapter cannot continue, because something it depends on did not happen."""
 
 
 class Tale:
@@ -192,7 +192,7 @@ class Case:
     def account(self) -> Any:
         return self.portal.call(self.salesperson, "GET", f"/accounts/{self.seen()['account_id']}").json
 
-    def mails(self, **expected: tuple[str, ...]) -> list[Mail]:
+    def mails(self, **expected: tuple[str, ...]) -> list[ReceivedMail]:
         """Wait for the mails that this step must bring, by kind; tell them; check that nobody else was written to."""
         wanted = Counter((person, kind) for kind, people in expected.items() for person in people)
 
@@ -207,7 +207,7 @@ class Case:
             queued = self.dossier()["mails"][self._told :]
             came = [(mail["to"]["id"], mail["kind"]) for mail in queued if mail["sent_at"]]
         self._told += len(came)
-        received: list[tuple[str, Mail]] = []
+        received: list[tuple[str, ReceivedMail]] = []
         for person in dict.fromkeys(person for person, _ in came):
             before = self._arrived[person]
             fresh = self.tale.mailbox.mails(person, self.id)[before:]
@@ -222,7 +222,7 @@ class Case:
             self.tale.judge(False, self.tale.words("mails_wrong", got=got or "–", wanted=meant or "–"))
         return [mail for _, mail in received]
 
-    def _tell(self, received: list[tuple[str, Mail]]) -> None:
+    def _tell(self, received: list[tuple[str, ReceivedMail]]) -> None:
         """Each mail; those without a link of their own that say the same together."""
         groups: dict[tuple[str, ...], list[str]] = {}
         for person, mail in received:
@@ -233,7 +233,7 @@ class Case:
                 self.tale.note(f"    {line}")
 
 
-def essence(mail: Mail) -> list[str]:
+def essence(mail: ReceivedMail) -> list[str]:
     """What a mail is about, its due date, its reason, and its personal link, shortened."""
     paragraphs = "\n".join(mail.text.splitlines()).split("\n\n")
     lines = [f"{mail.heading} · {paragraphs[1].splitlines()[0]}" if len(paragraphs) > 1 else mail.heading]

@@ -1,8 +1,8 @@
-"""Become another program that dies with its parent.
+"""Replaces itself by a program that dies with its parent.
 
 Run by path (`python -I -S launch.py PARENT SIGNAL USER GROUP PROGRAM ARGUMENT…`) as the first image of every child of
-the supervisor. It stands between fork and exec because doing this in a `preexec_fn` is unsafe beside threads, and
-because the wish to die with one's parent is forgotten by the kernel when the user changes. The process id stays.
+the supervisor. It runs between fork and exec because a `preexec_fn` is unsafe in a process with threads, and because
+the kernel clears PR_SET_PDEATHSIG when the uid changes. The process id stays the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(argv: list[str]) -> None:
-    """Run with the arguments of the command line."""
+    """Entry point: runs with the arguments of the command line."""
     parent, death_signal, user, group = (int(value) for value in argv[:4])
     program = argv[4:]
     if user >= 0:
@@ -24,7 +24,7 @@ def main(argv: list[str]) -> None:
         os.setuid(user)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
-        if os.getppid() != parent:  # it died before the wish was made
+        if os.getppid() != parent:  # the parent died before prctl was called
             sys.exit(1)
     try:
         os.execv(program[0], program)

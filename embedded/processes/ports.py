@@ -1,4 +1,4 @@
-"""The ports of one home: a row of neighbours, so that one number moves them all."""
+"""The ports of a home: consecutive numbers, so that one setting moves them all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from embedded.errors import StartError
 HOST = "127.0.0.1"
 DEFAULT_PORT = 8700
 COUNT = 8
-"""How many neighbouring ports one home takes."""
+"""Number of consecutive ports of a home."""
 
 
 @dataclass(frozen=True)
 class Ports:
-    """Where everything of one home listens, all on the loopback address."""
+    """The ports of a home, all on the loopback address."""
 
     api: int
     temporal_ui: int
@@ -32,16 +32,16 @@ class Ports:
 
     @classmethod
     def from_first(cls, first: int) -> Ports:
-        """The row that starts at `first` (the API). Raises StartError when it does not fit below 65536."""
+        """The ports from `first` (the API) on. Raises StartError if they exceed 65535."""
         if not 1024 <= first <= 65536 - COUNT:
             raise StartError(f"Port {first} cannot be used: choose one between 1024 and {65536 - COUNT} with --port.")
         return cls(*range(first, first + COUNT))
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens on the port of this machine."""
+    """Whether the port is free on this machine."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # Without this, connections of the last run that linger in TIME_WAIT would look like a listener.
+        # Without this, connections of the last run in TIME_WAIT would look like a listener.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((HOST, port))
@@ -51,7 +51,7 @@ def is_free(port: int) -> bool:
 
 
 def check_free(ports: Iterable[tuple[str, int]]) -> None:
-    """Raises StartError that names the first busy port, what it is wanted for and, if it can be seen, who has it."""
+    """Raises StartError naming the first busy port, its purpose and, if visible, the process that holds it."""
     for purpose, port in ports:
         if not is_free(port):
             raise StartError(
@@ -73,7 +73,7 @@ def _holder(port: int) -> str:
 
 
 def free_row(count: int = COUNT) -> int:
-    """The first of `count` neighbouring free ports below the range that systems hand out by themselves. For tests."""
+    """The first of `count` consecutive free ports below the range of ephemeral ports. For tests."""
     random = SystemRandom()
     for _ in range(1000):
         first = random.randrange(15000, 32000 - count)

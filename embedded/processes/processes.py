@@ -1,4 +1,4 @@
-"""Child processes that never outlive their home: started through `launch.py`, known by a file, ended in order."""
+"""Child processes that never outlive their home: started through `launch.py`, recorded in a file, stopped in order."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from pathlib import Path
 import psutil
 
 HOME_VARIABLE = "BAOBEI_HOME"
-"""Every child carries its home in this variable, which is how an orphan is recognised as ours."""
+"""Every child has its home in this variable, which identifies orphans as ours."""
 PASSED_ON = frozenset({"BAOBEI_POLICY_FILE", "BAOBEI_WORKFLOW_SANDBOX", "BAOBEI_LOG_FORMAT"})
-"""Settings that a trainer or developer may choose from outside; the others come from the home."""
+"""Settings that may be set from outside; all others come from the home."""
 LAUNCHER = Path(__file__).with_name("launch.py")
 LOG_LIMIT = 20 * 1024 * 1024
-"""A log larger than this, in bytes, is put aside when its child starts."""
+"""A log larger than this, in bytes, is rotated when its child starts."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """What to run, and how it likes to be ended."""
+    """A command to run, and how to stop it."""
 
     argv: tuple[str, ...]
     cwd: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    """On top of what is inherited, see `inherited`."""
+    """Added to the inherited variables, see `inherited`."""
     stop_signal: signal.Signals = signal.SIGTERM
     parent_death_signal: signal.Signals = signal.SIGKILL
-    """What Linux sends it when the supervisor dies without a word."""
+    """The signal that Linux sends it when the supervisor dies unexpectedly."""
     grace: float = 10.0
     """Seconds between the stop signal and SIGKILL."""
     user: int | None = None
@@ -64,7 +64,7 @@ class Child:
     async def start(self) -> None:
         """Raises OSError when the log cannot be written or the system refuses another process."""
         for folder in (self.log.parent, self.pid_file.parent):
-            # Private: logs and mails may name customers, and under root others may pass through the home.
+            # Private: logs and mails may name customers, and as root other users may traverse the home.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT:
             self.log.replace(self.log.with_suffix(".log.1"))
@@ -83,22 +83,22 @@ class Child:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                # Ctrl-C at the terminal must reach the supervisor alone, or there is no order to the stopping.
+                # Ctrl-C must reach the supervisor alone, or parts would not stop in order.
                 start_new_session=True,
             )
         with suppress(psutil.Error):
             note = {"pid": self.pid, "create_time": psutil.Process(self.pid).create_time()}
             fresh = self.pid_file.with_suffix(".fresh")
             fresh.write_text(json.dumps(note))
-            fresh.replace(self.pid_file)  # whole or not at all: half a note would name nobody
+            fresh.replace(self.pid_file)  # atomic: a partial pid file would identify no process
 
     async def wait(self) -> int:
-        """The exit code; negative is the number of the signal that ended it."""
+        """The exit code; negative for the signal that ended it."""
         assert self._process is not None
         return await self._process.wait()
 
     async def stop(self, grace: float | None = None) -> None:
-        """Ask, wait for the command's grace (or `grace` seconds), then kill it. Idempotent."""
+        """Send the stop signal, wait for the grace period (or `grace` seconds), then kill it. Idempotent."""
         if self._process is None:
             return
         if self.running:
@@ -109,7 +109,7 @@ class Child:
                 self.kill()
                 await self._process.wait()
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)  # whatever it started itself
+            os.killpg(self.pid, signal.SIGKILL)  # also its own children
         self.pid_file.unlink(missing_ok=True)
 
     def kill(self) -> None:
@@ -121,7 +121,7 @@ class Child:
             self._process.send_signal(number)
 
     def tail(self, lines: int = 8) -> str:
-        """The end of its log, indented, for a message about its failure."""
+        """The end of its log, indented, for an error message."""
         return tail(self.log, lines)
 
 
@@ -148,7 +148,7 @@ def tail(log: Path, lines: int) -> str:
 
 
 def describe_exit(code: int) -> str:
-    """How a process ended, in words."""
+    """The reason a process ended, in words."""
     if code < 0:
         with suppress(ValueError):
             return f"ended by {signal.Signals(-code).name}"

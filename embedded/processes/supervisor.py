@@ -1,4 +1,4 @@
-"""Keeps the parts of one home running: starts them, starts again what dies, stops them in order."""
+"""Supervises the parts of a home: starts them, restarts them after failures, stops them in order."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from embedded.servers.service import Service
 
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
-"""Seconds between two attempts to start a part again; doubled from the first up to the longest."""
+"""Seconds between restart attempts; doubled each time, from the first value up to the longest."""
 STEADY = 30.0
-"""A part that ran this many seconds is forgiven its earlier failures."""
+"""A part that ran for this many seconds has its failure count reset."""
 LOUD_AFTER = 3
-"""From this many failures in a row on, the end of the log is shown."""
+"""From this many consecutive failures on, the end of the log is printed."""
 
 
 class Supervisor:
@@ -37,7 +37,7 @@ class Supervisor:
         self._stopping = False
 
     async def start(self, services: Sequence[Service]) -> None:
-        """Start several beside each other and keep them. Raises the first StartError; then call `stop`."""
+        """Start several parts concurrently and supervise them. Raises the first StartError; then call `stop`."""
         self._order.extend(services)
         try:
             async with asyncio.TaskGroup() as group:
@@ -50,7 +50,7 @@ class Supervisor:
         self._keepers.extend(asyncio.create_task(self._keep(service)) for service in services)
 
     async def stop(self, *, hurry: asyncio.Event | None = None) -> None:
-        """Leave no process behind. Each part has its grace; when `hurry` is set, none of the rest has."""
+        """Stop all processes. Each part gets its grace period; once `hurry` is set, none."""
         self._stopping = True
         for keeper in self._keepers:
             keeper.cancel()
@@ -84,7 +84,7 @@ class Supervisor:
                 failures += 1
 
     async def _revive(self, service: Service, failures: int) -> bool:
-        """One attempt, after a pause that grows with the failures."""
+        """One restart attempt, after a pause that grows with the number of failures."""
         await asyncio.sleep(min(self.pause * 2 ** (failures - 1), LONGEST_PAUSE))
         try:
             await service.start()

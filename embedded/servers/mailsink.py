@@ -53,12 +53,12 @@ class MailSink(Controller):
         self.stop()
 
     def mails(self, to: str | None = None) -> list[ReceivedMail]:
-        """What has arrived, oldest first; only for the address `to` when given."""
+        """The mails received, oldest first; only those to the address `to` if given."""
         return read_mails(self.directory, to)
 
 
 class _Store:
-    """Stores a mail before it is acknowledged: the sender may forget it after the 250."""
+    """Stores a mail before acknowledging it: the sender may forget it after the 250."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -73,8 +73,8 @@ class _Store:
         return "250 2.0.0 stored"
 
     def _store(self, sender: str, recipients: list[str], content: bytes) -> None:
-        """Whole and on disk, or not at all."""
-        # The number keeps two mails of one microsecond in order.
+        """Write atomically and flush to disk."""
+        # The number keeps mails of the same microsecond in order.
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f%z}-{next(self._numbers):06d}-{secrets.token_hex(3)}"
         partial, final = self._directory / f".{name}.partial", self._directory / f"{name}.eml"
         whole = _header(ENVELOPE_FROM, sender) + _header(ENVELOPE_TO, ", ".join(recipients)) + content
@@ -82,7 +82,7 @@ class _Store:
             file.write(whole)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(OSError, ValueError):  # it can be derived from the mail again
+        with contextlib.suppress(OSError, ValueError):  # it can be derived again from the mail
             parsed_copy(final).write_text(parse_mail(name, whole).model_dump_json(), encoding="utf-8")
         partial.rename(final)
         folder = os.open(self._directory, os.O_RDONLY)
@@ -97,7 +97,7 @@ def _header(name: str, value: str) -> bytes:
 
 
 class MailSinkService(Service):
-    """The mail sink as a process of its own, for the supervisor."""
+    """The mail sink as a separate process, for the supervisor."""
 
     name = "mailsink"
     title = "Mail sink"

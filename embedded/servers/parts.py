@@ -1,4 +1,4 @@
-"""Worker and API as parts of the one-machine mode: our own two processes, configured by their environment."""
+"""Worker and API as parts of the one-machine mode: two processes configured by environment variables."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class ProductService(Service):
         return ((f"the {self.title}", self.port),)
 
     def command(self) -> Command:
-        # The sandbox imports a process's file again for every process: read from bytecode, not compiled each time.
+        # The sandbox imports workflow files again for every instance: from bytecode, instead of compiling them each
+        # time.
         env = self._environment | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
         return Command(argv=(sys.executable, *self._argv), cwd=project_root(), env=env, grace=self._grace)
 
@@ -60,7 +61,7 @@ class ProductService(Service):
 
 
 def worker(home: Path, port: int, environment: Mapping[str, str]) -> ProductService:
-    """Its grace is longer than the one that it gives its own activities."""
+    """The worker; its grace period is longer than the one it gives its activities."""
     return ProductService(
         home, port, environment, name="worker", title="worker", argv=("worker.py",), health="/readyz", grace=20
     )

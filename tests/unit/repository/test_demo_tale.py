@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from embedded.demo.chapters import CHAPTERS, organisation_text
-from embedded.demo.driver import Answer, Mail
+from embedded.demo.driver import Answer, ReceivedMail
 from embedded.demo.tale import Tale, essence, shortened
 from imports.organisation_file import read_organisation
 from texts.catalogue import Texts, catalogue
@@ -22,7 +22,7 @@ def test_of_a_mail_its_heading_first_line_due_date_reason_and_link_are_shown() -
     text = (
         f"李明，您好：\r\n\r\n请您处理。\r\n详情\r\n\r\n客户：甲\r\n期限：周一\r\n\r\n理由：\r\n  > 因为\r\n\r\n{LINK}"
     )
-    mail = Mail("主题", text, "<h1>请您处理</h1>", "<1@x>", (LINK,))
+    mail = ReceivedMail("主题", text, "<h1>请您处理</h1>", "<1@x>", (LINK,))
     assert essence(mail) == ["请您处理 · 请您处理。", "期限：周一", "理由：", "> 因为", f"→ {shortened(LINK)}"]
 
 
