@@ -24,7 +24,7 @@ STEPS = SIGNALS + 1
 
 
 class NoOp:
-    """Does nothing, and says so to whoever drives the bench: as the product's callers see what was recorded."""
+    """A no-op activity that notifies the bench's driver, as the product's callers see what was recorded."""
 
     def __init__(self, port: int) -> None:
         self._there = ("127.0.0.1", port)

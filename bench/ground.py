@@ -1,4 +1,4 @@
-"""Where the bench takes place: one PostgreSQL, one Temporal, one mail sink, one API; workers come and go."""
+"""The servers of the bench: one PostgreSQL, one Temporal, one mail sink, one API; workers are started as needed."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ VPS = ("li.ming", "wang.fang")
 GENERAL_MANAGER = "zhang.wei"
 SALESPEOPLE = 400
 ACCOUNTS_EACH = 4
-"""So many applications of one salesperson become accounts; the fifth is the last below the limit (N8)."""
+"""Number of applications of one salesperson that become accounts; the fifth is the last below the limit (N8)."""
 
 
 def words(length: int) -> str:
-    """Chinese characters by chance: a name that is like no other. Numbered ones would all be alike, and each would be
+    """A random Chinese name that resembles no other. Numbered names would resemble each other, and each would be
     compared with all before it (N3, P4)."""
     return "".join(chr(random.randrange(0x4E00, 0x9FA6)) for _ in range(length))
 
@@ -73,7 +73,7 @@ def company() -> Organisation:
 
 
 class BareWorker(Service):
-    """The worker of the reference as a process of its own."""
+    """The worker of the reference as a separate process."""
 
     name = "bare"
     title = "bare worker"
@@ -97,7 +97,7 @@ class BareWorker(Service):
         self._ready.unlink(missing_ok=True)
 
     def command(self) -> Command:
-        env = {"PYTHONDONTWRITEBYTECODE": ""}  # as the product's
+        env = {"PYTHONDONTWRITEBYTECODE": ""}  # like the product's
         return Command(argv=(sys.executable, *self._argv, str(self._ready)), cwd=project_root(), env=env)
 
     async def ready(self) -> bool:
@@ -105,15 +105,15 @@ class BareWorker(Service):
 
 
 class Ground:
-    """Everything that both arms share.
+    """The servers shared by both arms.
 
     Args:
-        durable: the engine keeps its data in a file, as the product's one-machine mode does; else in memory.
+        durable: whether the engine keeps its data in a file, as in the one-machine mode, or in memory.
     """
 
     def __init__(self, *, durable: bool) -> None:
         self.durable = durable
-        # Not below the caller's own folders: PostgreSQL is another user when we are root.
+        # Not below the caller's own folders: as root, PostgreSQL runs as another user.
         self.home = Home(Path(tempfile.mkdtemp(prefix="baobei-bench-")))
         self.folder = self.home.path
         self.ports = Ports.from_first(free_row(10))
@@ -162,7 +162,7 @@ class Ground:
 
     @property
     def client(self) -> Client:
-        """To the engine, as the reference uses it: not encrypted."""
+        """A client of the engine for the reference: unencrypted."""
         assert self._client is not None
         return self._client
 
@@ -176,7 +176,7 @@ class Ground:
         return int((await self.query(statement, *values))[0][0])
 
     def worker(self, *, sandbox: bool, number: int = 1) -> Service:
-        """A worker of the product; `number` tells those that run at once apart."""
+        """A worker of the product; `number` distinguishes concurrent ones."""
         port = self.ports.worker_health if number == 1 else self.ports.api + 7 + number
         switched = self.environment | {
             "BAOBEI_WORKFLOW_SANDBOX": "true" if sandbox else "false",
@@ -190,11 +190,11 @@ class Ground:
         return BareWorker(self.folder, self.temporal.address, sandbox=sandbox, port=port)
 
     def meter(self, parts_in: dict[str, Service], *, client: int) -> Meter:
-        """Of `parts_in`, and of the `client`; everything else of ours is known but not reported."""
+        """A meter for `parts_in` and the `client`; our other processes are known but not reported."""
         ours = {"postgres": self.postgres, "temporal": self.temporal, "mailsink": self.mailsink, "api": self.api}
         pids = {name: service.child.pid for name, service in parts_in.items() if service.child}
         rest = {name: service.child.pid for name, service in ours.items() if service.child and name not in pids}
-        # The client's children are our own parts, so it is counted without them.
+        # The client's children are the parts, so it is measured without them.
         return Meter(pids, rest).beside("client", client)
 
 

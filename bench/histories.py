@@ -1,4 +1,4 @@
-"""What the engine keeps and bills for one process, read from its history."""
+"""What the engine stores and bills for one process, from its history."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BILLED = {
     EventType.EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED: 1,  # and 1 more as the start of the child
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED: 1,
 }
-"""Actions as Temporal Cloud counts them. Activities are counted by attempt, local ones by workflow task."""
+"""Actions as counted by Temporal Cloud. Activities are counted by attempt, local ones by workflow task."""
 
 
 class History(NamedTuple):
@@ -29,7 +29,7 @@ class History(NamedTuple):
 
 
 def actions(events: Iterable[HistoryEvent]) -> int:
-    """Actions of one run; a rejected update and a query leave no event and are not seen here."""
+    """Actions of one run; rejected updates and queries leave no event and are not counted."""
     billed = 0
     tasks_with_local_activities: set[int] = set()
     for event in events:
@@ -49,7 +49,7 @@ async def history_of(client: Client, workflow_id: str) -> History:
 
 
 async def runs_of(client: Client, workflow_id: str) -> list[list[HistoryEvent]]:
-    """The events of every run of a process that continues as new, the oldest run first."""
+    """The events of every run of a process that continues as new, oldest run first."""
     runs: list[list[HistoryEvent]] = []
     run_id = ""
     while True:
@@ -61,7 +61,7 @@ async def runs_of(client: Client, workflow_id: str) -> list[list[HistoryEvent]]:
 
 
 def by_signal(runs: Sequence[Sequence[HistoryEvent]], name: str) -> list[History]:
-    """What came before the first signal `name`, then what each of them caused, a hand-over to a new run included."""
+    """Events before the first signal `name`, then those caused by each such signal, including a continue-as-new."""
     parts: list[list[list[HistoryEvent]]] = [[]]
     for run in runs:
         parts[-1].append([])

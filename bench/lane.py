@@ -1,4 +1,5 @@
-"""One caller's kept-open HTTP connection; plain asyncio, so that the client costs little beside what it measures."""
+"""A caller's keep-alive HTTP connection; plain asyncio, so that the client costs little compared to what it
+measures."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ class Reply(NamedTuple):
 
 
 class Lane:
-    """Sends one request at a time; opens its connection anew when the server has closed it."""
+    """Sends one request at a time; reconnects if the server has closed the connection."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
@@ -55,7 +56,7 @@ class Lane:
             self._writer = None
             if fresh:
                 raise
-            return await self._exchange(request)  # a kept connection may have been closed meanwhile
+            return await self._exchange(request)  # a keep-alive connection may have been closed meanwhile
 
     async def _exchange(self, request: bytes) -> Reply:
         if self._writer is None:

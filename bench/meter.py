@@ -1,4 +1,4 @@
-"""CPU and memory of process trees, and what the rest of the machine took meanwhile."""
+"""CPU and memory of process trees, and the CPU the rest of the machine used meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import psutil
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU seconds a process and everything it ever started have used; 0 for one that is gone."""
+    """CPU seconds used by a process and all its descendants; 0 if it is gone."""
     used = 0.0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
@@ -30,7 +30,7 @@ def _own_seconds(pid: int) -> float:
 
 
 def memory_bytes(pid: int) -> int:
-    """Resident bytes of a process tree, shared pages counted once (PSS where the system tells, else RSS)."""
+    """Resident bytes of a process tree, shared pages counted once (PSS if available, else RSS)."""
     held = 0
     with suppress(psutil.Error):
         root = psutil.Process(pid)
@@ -44,26 +44,26 @@ def memory_bytes(pid: int) -> int:
 def _busy_seconds() -> float:
     times = psutil.cpu_times()
     idle = times.idle + getattr(times, "iowait", 0.0)
-    # `guest` is part of `user` already; what the hypervisor gave to others is nobody's work here.
+    # `guest` is included in `user`; stolen time is not used by any process here.
     return float(sum(times) - idle - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0))
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What one stretch of time cost."""
+    """The usage in one measured interval."""
 
     seconds: float
     cpu: dict[str, float]
     """CPU seconds by part."""
     other_cores: float
-    """Cores that processes outside the bench kept busy."""
+    """Cores used by processes outside the bench."""
 
 
 class Meter:
     """Measures named process trees from `start` to `stop`."""
 
     def __init__(self, parts: Mapping[str, int], ignored: Mapping[str, int]) -> None:
-        """`parts` are reported; `ignored` belong to the bench but are not, so that they do not pass for neighbours."""
+        """`parts` are reported; `ignored` belong to the bench: not reported, and not counted as other processes."""
         self._parts = dict(parts)
         self._ignored = dict(ignored)
         self._alone: dict[str, int] = {}
@@ -72,7 +72,7 @@ class Meter:
         self._busy = 0.0
 
     def beside(self, name: str, pid: int) -> Meter:
-        """Report process `pid` too, without its children: for the bench itself, whose children the parts are."""
+        """Also report process `pid`, without its children: for the bench itself, whose children are the parts."""
         self._alone[name] = pid
         return self
 

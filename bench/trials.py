@@ -1,4 +1,4 @@
-"""What is measured beside the rounds: reading, a quiet system's latency, a killed worker, many open applications."""
+"""Measurements beside the rounds: reads, latency without load, a killed worker, many open applications."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ ACTION_LIKE = re.compile(
     r"^(Start|Signal|Query|Update|Execute|Terminate|Reset|RequestCancel|RecordActivityTaskHeartbeat)|"
     r"^(List|Scan|Count|Describe|Get)WorkflowExecution"
 )
-"""Calls at the engine's front end that are billed, or that would mean that reading asks the engine."""
+"""Frontend calls that are billed, or that would show that reading calls the engine."""
 METRICS_LAG = 3.0
-"""Seconds until the engine's own figures show what has happened."""
+"""Seconds until the engine's own metrics are up to date."""
 REQUESTS = re.compile(r"^service_requests\{([^}]*)\} ([0-9.e+]+)$", re.MULTILINE)
 
 
 async def engine_requests(ground: Ground) -> Counter[str]:
-    """How often each operation of the engine's front end was called since it started, by its own figures."""
+    """Calls per operation of the engine's frontend since it started, from its own metrics."""
     async with Lane(HOST, ground.ports.temporal_metrics) as lane:
         text = (await lane.get("/metrics")).body.decode()
     seen: Counter[str] = Counter()
@@ -53,16 +53,16 @@ class Reads:
     requests: int
     events_added: int
     engine_calls: dict[str, int]
-    """Billed calls at the engine meanwhile, by operation."""
+    """Billed calls to the engine meanwhile, by operation."""
 
 
 async def reads(ground: Ground, driver: ProductDriver, done: Sequence[str], open_one: str) -> Reads:
-    """Call every GET the API has, on a finished and on an open application; what has the engine noticed?"""
+    """Call every GET route on a finished and on an open application, and count the effects on the engine."""
     async with Lane(HOST, driver.port) as lane:
         paths = [path for path, ways in expect(await lane.get("/openapi.json"), 200)["paths"].items() if "get" in ways]
-        # The doors that only the one-machine mode has read the mail sink's files, thousands of them by now.
+        # The development routes read the mail sink's files, thousands of them by now.
         paths = [path for path in paths if not path.startswith("/dev/")]
-        paths.append("/d/{token}")  # no part of the schema
+        paths.append("/d/{token}")  # not in the schema
         task = await driver.task(lane, VPS[0], open_one)
         receipt = await ground.query("select message_id from receipt where person = $1 limit 1", VPS[0])
         link = await ground.query("select link_id from task_person where task_id = $1", task)
@@ -89,16 +89,16 @@ async def reads(ground: Ground, driver: ProductDriver, done: Sequence[str], open
 
 
 async def quiet_latency(driver: ProductDriver, count: int) -> Ran:
-    """One application after the other, nothing else going on."""
+    """One application after the other, without other load."""
     return await driver.drive(count, 1)
 
 
 @dataclass(frozen=True)
 class Crash:
-    """One worker killed with -9 while it held open applications."""
+    """A worker killed with -9 while it held open applications."""
 
     seconds: tuple[float, ...]
-    """From the kill to each of the next decisions being recorded, in order."""
+    """Seconds from the kill until each of the next decisions is recorded, in order."""
 
 
 async def killed_worker(ground: Ground, driver: ProductDriver, *, second: bool, sandbox: bool, held: int) -> Crash:
@@ -125,7 +125,7 @@ async def killed_worker(ground: Ground, driver: ProductDriver, *, second: bool, 
         await in_lanes(held, 5, prepare, driver.port)
         if second:
             await other.start()
-        await asyncio.sleep(1)  # the last workflow tasks are over: what is killed holds them, and does nothing
+        await asyncio.sleep(1)  # the last workflow tasks are done: the killed worker holds the processes and is idle
         assert first.child is not None
         killed = time.monotonic()
         os.kill(first.child.pid, signal.SIGKILL)
@@ -153,7 +153,7 @@ def _quiet_console() -> Any:
 
 @dataclass(frozen=True)
 class OpenLoad:
-    """What so many open applications hold."""
+    """The cost of many open applications."""
 
     count: int
     seconds: float
@@ -166,7 +166,7 @@ class OpenLoad:
 
 
 async def open_load(ground: Ground, driver: ProductDriver, *, count: int, lanes: int, sandbox: bool) -> OpenLoad:
-    """`count` applications that wait for commerce; memory before and after, then ten seconds of doing nothing."""
+    """`count` applications waiting for commerce: memory before and after, then ten idle seconds."""
     worker = ground.worker(sandbox=sandbox)
     async with worker:
         await driver.drive(10, 5)

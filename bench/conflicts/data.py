@@ -1,4 +1,4 @@
-"""The evaluation data of conflict detection as its README describes it, and its names in a real `party` table."""
+"""Loads the evaluation data of conflict detection, as described in its README, and fills a real `party` table."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SEED = 7
 
 @dataclass(frozen=True)
 class Data:
-    """One file of records with its neighbours in the same folder."""
+    """A file of records, with its related files in the same folder."""
 
     records: tuple[Record, ...]
     entities: tuple[Record, ...]
@@ -34,7 +34,7 @@ class Data:
 
     @classmethod
     def read(cls, file: Path) -> Data:
-        """Raises `OSError` when a file is missing, `ValueError` when one is not what it should be."""
+        """Raises `OSError` if a file is missing, `ValueError` if one is malformed."""
         entities = file.with_name(f"{file.name.removesuffix('.jsonl')}_entities.jsonl")
         return cls(records=_lines(file), entities=_lines(entities), corpus=file.with_name("corpus.txt.gz"))
 
@@ -42,7 +42,7 @@ class Data:
         return [record for record in self.records if record["task"] == task]
 
     def names(self) -> Iterator[str]:
-        """Names of an index: those asked for first, then the corpus, each once."""
+        """The names of an index: queries first, then the corpus, without duplicates."""
         seen: set[str] = set()
         own = (name for entity in self.entities for name in entity["names"])
         gold = (name for record in self.of("retrieve") for name in record["gold"])
@@ -57,7 +57,7 @@ class Data:
                     yield name
 
     def queries(self, each: int) -> dict[tuple[str, str], list[Record]]:
-        """Up to `each` records of every type and track of the task `retrieve`, always the same ones."""
+        """Up to `each` records of every type and track of the task `retrieve`; deterministic."""
         found: dict[tuple[str, str], list[Record]] = defaultdict(list)
         for record in self.of("retrieve"):
             found[record["type"], record["track"]].append(record)
@@ -77,13 +77,13 @@ def _lines(file: Path) -> tuple[Record, ...]:
 class Filled:
     names: int
     seconds: float
-    """For adding the names that were not there, with index and statistics."""
+    """The time to add the missing names, including index and statistics."""
     table_bytes: int
     index_bytes: int
 
 
 async def fill(connection: asyncpg.Connection, names: Sequence[str], have: int) -> Filled:
-    """Put `names` from the `have`-th on into `party`, each as an account of its own, as a first import would."""
+    """Insert `names` from the `have`-th on into `party`, each as a separate account, as a first import would."""
     started = time.perf_counter()
     await connection.execute("DROP INDEX ix_party_grams")
     for start in range(have, len(names), BATCH):

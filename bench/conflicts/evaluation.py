@@ -1,4 +1,4 @@
-"""`cli.py matching evaluate`: the whole protocol, printed as Markdown."""
+"""`cli.py matching evaluate`: runs the whole protocol and prints it as Markdown."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def say(text: str) -> None:
 
 @contextlib.asynccontextmanager
 async def throw_away(database: str) -> AsyncIterator[str]:
-    """The database given, or one on a server of its own that is gone afterwards."""
+    """The given database, or a temporary one on its own server."""
     if database:
         yield database
         return
@@ -51,7 +51,7 @@ async def throw_away(database: str) -> AsyncIterator[str]:
 
 
 async def run(file: Path, sizes: Sequence[int], *, each: int, nil: int, baselines: int, database: str) -> None:
-    """Print everything. Raises `OSError`, `ValueError` or `StartError` when something is not there."""
+    """Print everything. Raises `OSError`, `ValueError` or `StartError` if something is missing."""
     data = Data.read(file)
     _print_pairs(data)
     async with throw_away(database) as url:

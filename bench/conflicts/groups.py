@@ -1,4 +1,4 @@
-"""Large groups that are registered at once: what they cost, and how long everybody else waits for them (N3, P4, X3)."""
+"""Large groups registered at once: their cost, and how long everybody else waits for them (N3, P4, X3)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from embedded import welcome
 
 HEADING = "## Large groups at once"
 ALIASES, RELATED = 20, 100
-"""Of one customer, as many as a form takes: 121 names with its own."""
+"""Related parties of one customer, as many as a form accepts: 121 names including its own."""
 FIRST, AT_ONCE, QUIET, BESIDE = 18, 6, 8, 8
-"""Groups registered before, groups at once, and small applications alone and beside them."""
+"""Groups registered before, concurrent groups, and small applications alone and beside them."""
 MUST_DELAY, MUST_JUDGED, MUST_CHECK = 2.0, 60.0, 3.0
 PATIENCE = 240.0
 
@@ -38,7 +38,7 @@ TRADES = (
 
 
 def members(seed: int) -> list[str]:
-    """Names of members of one group, all alike, the same ones for the same seed."""
+    """Similar names of members of one group, deterministic for a seed."""
     some = [
         name
         for place in PLACES
@@ -55,27 +55,27 @@ def members(seed: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Groups:
-    """What was measured; times in seconds."""
+    """The measurements; times in seconds."""
 
     parties: int
-    """Live ones in the record when the six came."""
+    """Live parties in the record before the concurrent groups."""
     alone: Sequence[float]
-    """From a group's form to its registration routed, one group at a time."""
+    """From a group's form to the routing of its registration, one group at a time."""
     judged: Sequence[float]
-    """The same of each of those that came at once."""
+    """The same for each concurrent group."""
     left_out: int
-    """Names of theirs that were not compared."""
+    """Their names that were not compared."""
     quiet: Sequence[float]
-    """From a small application's form to commerce asked, with nobody else about."""
+    """From a small application's form to commerce's task, without other load."""
     beside: Sequence[float]
-    """The same while the groups are judged."""
+    """The same while the groups are compared."""
     check: float
     check_names: int
     check_left_out: int
 
 
 class GroupTrial:
-    """Everybody is signed in already, by `product`; a worker runs."""
+    """`product` has signed everybody in; a worker runs."""
 
     def __init__(self, ground: Ground, product: ProductDriver) -> None:
         self._ground = ground
@@ -122,7 +122,7 @@ class GroupTrial:
         return time.perf_counter() - started
 
     async def _small(self) -> float:
-        """A small application whose customer nobody else has: until commerce is asked about it."""
+        """Seconds from a small application with a unique customer to commerce's task for it."""
         started = time.perf_counter()
         async with Lane(HOST, self._product.port) as lane:
             application = await self._product.submit(lane)
@@ -131,7 +131,7 @@ class GroupTrial:
         return time.perf_counter() - started
 
     async def _check(self) -> tuple[float, int, int]:
-        """A dry run with as many names as it takes; the second of two, as somebody types."""
+        """A dry run with the maximum number of names; the second of two, as while typing."""
         names = members(999)
         related = [{"name": name} for name in names[21:221]]
         draft = {

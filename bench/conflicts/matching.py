@@ -1,4 +1,4 @@
-"""How long a check for conflicts takes, by how many names are registered, against plain pg_trgm on one server."""
+"""Duration of conflict checks by number of registered names, against plain pg_trgm on one server."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ MUST_OF_REFERENCE, MUST_OF_SMALLEST = 0.2, 4.0
 
 @dataclass(frozen=True)
 class AtSize:
-    """What was measured with so many names; times in seconds."""
+    """The measurements for one number of names; times in seconds."""
 
     filled: Filled
     checks: Sequence[float]
     reference: Sequence[float]
     at_once: Sequence[float]
-    """Each of `AT_ONCE` checks that began together, on ten connections."""
+    """Each of `AT_ONCE` concurrent checks, on ten connections."""
     all_at_once: float
-    """Until the last of them was done."""
+    """Time until the last of them was done."""
     grown: int
-    """Bytes that this process has grown by since before the first check."""
+    """Growth of this process in bytes since before the first check."""
 
 
 @dataclass
@@ -49,7 +49,7 @@ class Checks:
 
 
 async def measure_checks(sizes: Sequence[int], say: Callable[[str], None]) -> Checks:
-    """One size after the other on one server that nobody else uses."""
+    """One size after the other, on one otherwise idle server."""
     done = Checks()
     names = list(invented(max(sizes)))
     async with throw_away("") as url:
@@ -70,7 +70,7 @@ async def measure_checks(sizes: Sequence[int], say: Callable[[str], None]) -> Ch
 
 
 def _queries(names: Sequence[str], count: int) -> list[str]:
-    """Names as people would ask: registered ones in full, their short forms, and companies that are not there."""
+    """Names as people type them: registered ones in full, their short forms, and companies that are not registered."""
     chance = random.Random(3)
     registered = chance.sample(names, count)
     fresh = list(invented(count, seed=2))

@@ -1,4 +1,4 @@
-"""Companies that do not exist, as many as wanted, with names as a register has them: the bench ships no data."""
+"""Generates any number of fictitious company names as in a register: the bench ships no data."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from matching.names.words import TRADES
 
 FORMS = (*["有限公司"] * 14, *["有限责任公司"] * 4, "股份有限公司", "集团有限公司")
 BRAND_CHARACTERS = BY_FREQUENCY[100:]
-"""Without the commonest, which are those of trades and legal forms."""
+"""Without the most common characters, which are those of trades and legal forms."""
 
 
 def invented(count: int, seed: int = 1) -> Iterator[str]:
-    """`count` names, no two alike, the same ones for the same seed."""
+    """`count` distinct names, deterministic for a seed."""
     chance = random.Random(seed)
     where, trades = sorted(places()), sorted(trade for trade in TRADES if len(trade) > 1)
     seen: set[str] = set()

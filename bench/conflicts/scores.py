@@ -1,4 +1,4 @@
-"""Conflict detection scored by the protocol of its evaluation data, beside what plainer comparisons reach."""
+"""Scores conflict detection by the protocol of its evaluation data, against simpler methods."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "OPQ": ("opaque", ("former_full", "former_short", "org_alias", "org_parent", "short_cross", "subsidiary")),
 }
 REVIEW_BUDGET = 0.05
-"""Share of the queries without a namesake that people may be asked to look at."""
+"""Share of the queries without a match that people may be asked to look at."""
 
 CONFLICT = (Level.SAME, Level.RELATED)
 
 Found = Sequence[tuple[str, float, Level]]
-"""Names with their scores and levels, the best first."""
+"""Names with their scores and levels, best first."""
 
 
 @dataclass
@@ -61,14 +61,14 @@ def scored(said: Sequence[bool], true: Sequence[bool]) -> Scores:
 @dataclass
 class Pairs:
     scores: dict[str, Scores] = field(default_factory=dict)
-    """By method; ours under `""`."""
+    """By method; the product's own under `""`."""
     wrong: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By type: how many are wrong, of how many."""
+    """By type: the number of errors, and of pairs."""
     worst: list[tuple[float, Record, Verdict]] = field(default_factory=list)
 
 
 def pairs(data: Data, track: str = "main") -> Pairs:
-    """Verdicts on pairs of one track, with the policy's bounds; the plain methods with the best bound there is."""
+    """Verdicts on the pairs of one track, with the policy's thresholds; simpler methods with their best threshold."""
     records = [record for record in data.of("pair") if record["track"] == track]
     true = [record["label"] != "unrelated" for record in records]
     verdicts = [compare(Party(name=record["a"]), Party(name=record["b"])) for record in records]
@@ -98,13 +98,13 @@ def pairs(data: Data, track: str = "main") -> Pairs:
 
 
 def _trigrams(left: str, right: str) -> float:
-    """As pg_trgm's `similarity` for a name that is one word."""
+    """pg_trgm's `similarity`, for a name treated as one word."""
     first, second = ({f"  {name} "[i : i + 3] for i in range(len(name) + 1)} for name in (left.lower(), right.lower()))
     return float(len(first & second)) / max(len(first | second), 1)
 
 
 def projects(data: Data) -> tuple[Scores, Scores]:
-    """F1 of conflict, and of `same` alone."""
+    """F1 of conflict, and of `same` only."""
     records = data.of("project_pair")
     levels = [
         compare_projects(ProjectSides(name=record["a"]), ProjectSides(name=record["b"])).level for record in records
@@ -115,7 +115,7 @@ def projects(data: Data) -> tuple[Scores, Scores]:
 
 
 def codes(data: Data) -> float:
-    """Share of codes that are rightly taken or refused."""
+    """Share of codes correctly accepted or rejected."""
     records = data.of("uscc")
     return sum(_is_code(str(record["code"])) == bool(record["valid"]) for record in records) / len(records)
 
@@ -130,30 +130,30 @@ def _is_code(code: str) -> bool:
 
 @dataclass
 class Retrieval:
-    """What one method finds in one index."""
+    """The results of one method on one index."""
 
     size: int
     recall_1: dict[tuple[str, str], float] = field(default_factory=dict)
     recall_10: dict[tuple[str, str], float] = field(default_factory=dict)
     caught: dict[tuple[str, str], float] = field(default_factory=dict)
-    """Share whose best gold is above the bound that the review budget allows."""
+    """Share of queries whose best correct name is above the threshold that the review budget allows."""
     nil_same: float = 0.0
-    """Share of real companies that are not in the index and are said to be the same as one that is."""
+    """Share of real companies not in the index that are called the same as one in it."""
     nil_said: float = 0.0
-    """Share of them that are said to be anything, by the policy's bounds."""
+    """Share of them with any match, by the policy's thresholds."""
     seconds: list[float] = field(default_factory=list)
     missed: list[tuple[Record, float, Found]] = field(default_factory=list)
     wolves: list[tuple[Record, str, float]] = field(default_factory=list)
 
     def group(self, name: str, of: Mapping[tuple[str, str], float]) -> float | None:
-        """The unweighted mean over the types of a group; None when there are none."""
+        """The unweighted mean over the types of a group; None if there are none."""
         track, types = GROUPS[name]
         values = [of[kind, track] for kind in types if (kind, track) in of]
         return sum(values) / len(values) if values else None
 
 
 async def ours(tx: AsyncConnection, query: str) -> Found:
-    """One check of one name, as detection does it."""
+    """Check one name as detection does."""
     asked = Party(name=query)
     near = await candidates(tx, ["account"], keyed([asked]), but="")
     found = []
@@ -165,7 +165,7 @@ async def ours(tx: AsyncConnection, query: str) -> Found:
 
 
 async def retrieval(tx: AsyncConnection, data: Data, size: int, each: int, most_nil: int) -> Retrieval:
-    """Everything the protocol asks of one index."""
+    """Run the whole protocol on one index."""
     result = Retrieval(size)
     best = []
     same = said = 0
@@ -200,7 +200,7 @@ async def retrieval(tx: AsyncConnection, data: Data, size: int, each: int, most_
 async def plain_retrieval(
     connection: asyncpg.Connection, data: Data, names: Sequence[str], each: int
 ) -> dict[str, Retrieval]:
-    """What plainer methods find: recall only, of fewer queries, because some take seconds each."""
+    """Results of simpler methods: recall only, on fewer queries, because some take seconds each."""
     found = {name: Retrieval(len(names)) for name in ("exact", "normalised", "pg_trgm", "rapidfuzz")}
     if len(names) > 100_000:
         del found["rapidfuzz"]  # minutes, and the names in memory
@@ -234,7 +234,7 @@ async def plain_retrieval(
 
 
 async def trigram_check(connection: asyncpg.Connection, query: str) -> list[str]:
-    """The reference: pg_trgm's word similarity at 0.3, by its own index."""
+    """The reference: pg_trgm's word similarity at 0.3, with its own index."""
     rows = await connection.fetch(
         "SELECT name FROM party WHERE $1::text <% name ORDER BY word_similarity($1::text, name) DESC LIMIT 11", query
     )
@@ -242,6 +242,6 @@ async def trigram_check(connection: asyncpg.Connection, query: str) -> list[str]
 
 
 async def prepare_trigrams(connection: asyncpg.Connection) -> None:
-    """The index and the bound of the reference."""
+    """Create the index and the threshold of the reference."""
     await connection.execute("CREATE INDEX IF NOT EXISTS reference ON party USING gin (name gin_trgm_ops)")
     await connection.execute("SET pg_trgm.word_similarity_threshold = 0.3")

@@ -44,14 +44,14 @@ class Example(NamedTuple):
     asked: str
     other: str
     kin: bool
-    """One company, or of one group."""
+    """Same company, or same group."""
     entity: str
-    """Whose fold it belongs to."""
+    """The entity that determines its fold."""
     weight: float
 
 
 class Names:
-    """Real names of the sources, and made-up ones beside them to be taken for one another."""
+    """Real names of the sources, and generated names that could be confused with them."""
 
     def __init__(self, data: Data, chance: random.Random) -> None:
         self.chance = chance
@@ -74,7 +74,7 @@ class Names:
                     self.having[gram].append(place)
 
     def invented(self) -> str:
-        """A company as a register has them."""
+        """A company name as in a register."""
         pick = self.chance.choice
         brand = pick(self.brands) if self.chance.random() < 0.35 else "".join(self._characters())
         trade = pick(self.trades) + (pick(self.trades) if self.chance.random() < 0.35 else "")
@@ -89,7 +89,7 @@ class Names:
         return self.chance.sample(self.characters, 2 if self.chance.random() < 0.8 else 3)
 
     def neighbours(self, name: str, most: int, heads: int = 0) -> list[str]:
-        """Other names that a search would bring, the nearest first; also `heads` groups it may seem to belong to."""
+        """Other names that a search would return, closest first; also `heads` groups it may seem to belong to."""
         asked = [gram for gram in grams(anatomy(name)) if gram != STANDING]
         found = self._nearest(asked, most, 3000)
         found += self._nearest([of_head(gram) for gram in asked if is_pair(gram)], heads, 800)
@@ -108,13 +108,13 @@ class Names:
         return sorted(scores, key=lambda place: -scores[place] / (1 + 0.03 * len(self.all[place])))[:most]
 
     def misspelt(self, name: str) -> str:
-        """The same place, trade and form, and another character in the brand."""
+        """The name with another character in the brand."""
         parts = anatomy(name)
         at = parts.brand_at + self.chance.randrange(len(parts.brand))
         return parts.core[:at] + self.chance.choice(self.characters) + parts.core[at + 1 :] + parts.form
 
     def namesake(self, name: str) -> str:
-        """Another company that has the brand by chance: elsewhere, or in another trade."""
+        """Another company with the same brand by chance: in another place or trade."""
         parts = anatomy(name)
         if parts.brand_at and self.chance.random() < 0.6:
             return self.chance.choice(self.places) + parts.core[parts.brand_at :] + parts.form
@@ -126,7 +126,7 @@ class Names:
         return name + where + street + self.chance.choice(UNITS)
 
     def abbreviation(self, name: str) -> str | None:
-        """First characters of words, and of the last word the last: 经济建设委员会, 经建会."""
+        """The first characters of words, and the last of the last word: 经济建设委员会, 经建会."""
         core, chance = anatomy(name).core, self.chance
         if not (5 <= len(core) <= 16 and all(map(is_han, core))):
             return None
@@ -143,7 +143,7 @@ class Names:
         return short if 2 <= len(short) < len(core) - 1 else None
 
     def renamed(self, name: str) -> str | None:
-        """As companies rename themselves that keep an unusual brand: without the place, with another trade or form."""
+        """A new name that keeps an unusual brand: without the place, with another trade or legal form."""
         parts, chance = anatomy(name), self.chance
         rare = len(parts.brand) > 2 or any(rarity(character) > 9.3 for character in parts.brand)
         if not (parts.form and parts.trade and len(parts.brand) < 5 and rare):
@@ -160,7 +160,7 @@ class Names:
 
 
 def examples(data: Data, names: Names) -> Iterator[Example]:
-    """Everything that is learned from."""
+    """All training examples."""
     chance = names.chance
     for record in data.of("retrieve"):
         if record["src"] in SOURCES and record["track"] == "main":
@@ -207,7 +207,7 @@ def _of_query(record: Any, names: Names) -> Iterator[Example]:
 
 
 def _unrelated(query: str, name: str, names: Names, weight: float) -> Iterator[Example]:
-    """What a search for `query` would bring besides `name`."""
+    """Negative examples: the names other than `name` that a search for `query` would return."""
     entity = names.owner.get(name, name)
     for other in names.neighbours(query, 5, 3):
         mine = other == name or (other in names.owner and names.owner[other] == entity)
@@ -216,13 +216,13 @@ def _unrelated(query: str, name: str, names: Names, weight: float) -> Iterator[E
 
 
 def _may_stand_for(query: str, name: str) -> bool:
-    """A short name may stand for any that has all of it: who is meant cannot be told, so nothing is learned from it."""
+    """Whether the short name `query` could stand for `name`: then it is unclear who is meant, and nothing can be learned."""
     asked = anatomy(query)
     return asked.short and LCSseq.similarity(asked.core, anatomy(name).core) == len(asked.core)
 
 
 def fold(entity: str) -> int:
-    """All examples of one entity are in one fold."""
+    """The fold of an entity; all its examples are in the same fold."""
     return crc32(entity.encode()) % FOLDS
 
 
@@ -273,7 +273,7 @@ def _learn(learned: Sequence[Example], rows: Sequence[Sequence[float]], chosen: 
 
 
 def _tell(data: Data, models: Sequence[Any]) -> None:
-    """F1 on pairs, every pair judged by the model that has not seen its entity."""
+    """F1 on pairs, each judged by the model that has not seen its entity."""
     import numpy
 
     owner = {name: entity["eid"] for entity in data.entities for name in entity["names"]}

@@ -31,21 +31,21 @@ from workflows.project import LIFE_HISTORY, ProjectRegistration
 WEEKS = 52
 YEARS = 5
 TENTH = 10
-"""So many updates are measured together, early and late."""
+"""Number of updates measured together, early and late."""
 BURST = 10
-"""Updates sent to each project at once, afterwards: some of them meet the hand-over to a new run."""
+"""Updates sent to each project at once at the end: some coincide with a continue-as-new."""
 
 
 @dataclass(frozen=True)
 class LifeSize:
     projects: int = 8
     colds: int = 10
-    """Workers started anew, each for one cold second update of fresh projects and one late one of the old."""
+    """Restarted workers, each for one cold second update of fresh projects and one late one of the old."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """CPU ms of one early and of one late update, part by part, measured one right after the other."""
+    """CPU ms of an early and a late update by part, measured one right after the other."""
 
     early: dict[str, float]
     late: dict[str, float]
@@ -61,9 +61,9 @@ class Year:
     events: int
     actions: int
     runs: int
-    """Runs that ended in it."""
+    """Runs that ended in the year."""
     largest: int
-    """Events of the largest of them."""
+    """Events of the largest of these runs."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +71,13 @@ class Life:
     size: LifeSize
     sandbox: bool
     hand_over: int
-    """Events after which a run hands over."""
+    """Number of events after which a run continues as new."""
     registration: History
-    """From form to the first update."""
+    """From the form to the first update."""
     updates: tuple[History, ...]
-    """Each update of each old project that was sent alone."""
+    """Every update of every old project, except those sent at once at the end."""
     years: tuple[Year, ...]
-    """Of one project."""
+    """Years of one project."""
     largest_run: int
     runs: int
     replayed: int
@@ -118,7 +118,7 @@ class LifeTrial:
             held: list[tuple[float, float]] = []
             for number, projects in enumerate(fresh):
                 await self._evict()
-                await self._driver.update_all(warmers)  # a worker that has just started knows nothing yet
+                await self._driver.update_all(warmers)  # a worker that has just started has empty caches
                 held.append((await self._held(projects), await self._held(old)))
                 cold.append(await self._pair(projects, old, late_first=bool(number % 2)))
             say(f"cold, late to early: {', '.join(f'{pair.ratio:.2f}' for pair in cold)}")
@@ -164,26 +164,26 @@ class LifeTrial:
         return Pair(early_ms, await self._cost(late))
 
     async def _cost(self, projects: Sequence[Living]) -> dict[str, float]:
-        """CPU ms of one update, by part, measured over one of each of `projects`."""
+        """CPU ms of one update by part, averaged over one update of each of `projects`."""
         ground = self._ground
         shared = {"temporal": ground.temporal, "worker": self._worker, "api": ground.api, "postgres": ground.postgres}
         meter = ground.meter(shared, client=os.getpid())
         await asyncio.sleep(0.2)
         meter.start()
         await self._driver.update_all(projects)
-        await asyncio.sleep(0.3)  # what trails behind an answer belongs to it
+        await asyncio.sleep(0.3)  # work after the answer belongs to it
         usage = meter.stop()
         self._others.append(usage.other_cores)
         return {part: 1000 * usage.cpu[part] / len(projects) for part in PRODUCT_PARTS}
 
     async def _evict(self) -> None:
-        """A worker that has none of the processes in its memory."""
+        """A worker without any of the processes in its cache."""
         await self._worker.stop()
         self._worker = self._ground.worker(sandbox=self._sandbox)
         await self._worker.start()
 
     async def _held(self, projects: Sequence[Living]) -> float:
-        """Events of the open runs, on average: what a worker that forgot them reads again."""
+        """Mean number of events of the open runs: what a worker without them in its cache reads again."""
         lengths = []
         for project in projects:
             described = await self._ground.client.get_workflow_handle(project.workflow_id).describe()
@@ -191,7 +191,7 @@ class LifeTrial:
         return statistics.mean(lengths)
 
     async def _replayed(self, runs: dict[str, list[list[HistoryEvent]]]) -> int:
-        """Replay every run with the workflow of today. Raises when one does not."""
+        """Replay every run with the present workflow. Raises if one fails."""
         replayer = Replayer(
             workflows=[ProjectRegistration],
             data_converter=data_converter(Keyring.parse(self._ground.environment["BAOBEI_PAYLOAD_KEYS"])),

@@ -1,4 +1,4 @@
-"""Drives projects: registered, approved and updated through the front door by the people of the bench's company."""
+"""Drives projects over HTTP: registered, approved and updated by the people of the bench's company."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ UPDATE = {
     "next_steps": "下周提交报价，约客户主管领导面谈，并与原厂商确认供货周期。",
     "stage": "negotiation",
 }
-"""U1, as long as people write it."""
+"""U1: an update of realistic length."""
 REST = 0.15
-"""Seconds a project is left alone after an update: one sent at once would share the engine's tasks with the one before
-and look cheaper, or make that one look dearer, than any a week later."""
+"""Seconds between updates of a project: an immediate one would share workflow tasks with the previous one and look
+cheaper, or make that one look dearer, than updates a week apart."""
 
 
 @dataclass
@@ -36,9 +36,9 @@ class Living:
     id: str
     salesperson: str
     updates: int = 0
-    """Sent, and accepted."""
+    """Number of accepted updates."""
     updated: float = 0.0
-    """When the last one was."""
+    """Time of the last update."""
 
     @property
     def workflow_id(self) -> str:
@@ -46,7 +46,7 @@ class Living:
 
 
 class ProjectDriver:
-    """Everybody is signed in already, by `product`."""
+    """`product` has signed everybody in."""
 
     def __init__(self, ground: Ground, product: ProductDriver) -> None:
         self._ground = ground
@@ -80,7 +80,7 @@ class ProjectDriver:
     async def _answer(
         self, lane: Lane, project: Living, choice: str, fields: dict[str, Any], *, by: str | None = None
     ) -> None:
-        """Answer the one open task that `by` is asked; that of whoever is asked when nobody is named."""
+        """Answer the open task of `by`; if nobody is named, the open task of its assignee."""
         deadline = time.monotonic() + PATIENCE
         while True:
             asked = await self._ground.query(
@@ -109,7 +109,7 @@ class ProjectDriver:
             await asyncio.sleep(0.02)
 
     async def update(self, lane: Lane, project: Living) -> None:
-        """U1. Returns when it is recorded and the salesperson has been told what comes next."""
+        """U1. Returns when the update is recorded and its next steps are known."""
         path = f"/api/v1/projects/{project.id}/updates"
         reply = await lane.post(path, self._product.token(project.salesperson), UPDATE)
         await self._product.recorded(lane, project.salesperson, reply)

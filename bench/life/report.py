@@ -1,4 +1,4 @@
-"""The figures of five years as a section of the page."""
+"""Writes the section of the page on five years of a project."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MUST_COLD = 1.5
 
 
 def commit() -> str:
-    """What was measured; "unknown" outside a git checkout."""
+    """The measured commit; "unknown" outside a git checkout."""
 
     def git(*words: str) -> str:
         asked = ["git", "-C", str(project_root()), *words]
@@ -34,7 +34,7 @@ def commit() -> str:
 
 
 def ratio(pairs: Sequence[Pair]) -> float:
-    """Of all that was measured: a single pair is a few hundred milliseconds."""
+    """The ratio over all pairs: a single pair is only a few hundred milliseconds."""
     return sum(sum(pair.late.values()) for pair in pairs) / sum(sum(pair.early.values()) for pair in pairs)
 
 
@@ -132,7 +132,7 @@ def _years(life: Life) -> list[str]:
 
 
 def with_section(page: str, section: Sequence[str]) -> str:
-    """`page` with this section in place of the one of an earlier run; everything else stays as it was."""
+    """Replace this section in `page`; everything else is unchanged."""
     before, found, after = page.partition(f"{section[0]}\n")
     if not found:
         return "\n".join([page.rstrip("\n"), "", *section])
@@ -141,8 +141,7 @@ def with_section(page: str, section: Sequence[str]) -> str:
 
 
 def with_parts(page: str, measured: str) -> str:
-    """`page` with the head and each section of `measured` in place of those of an earlier run; what this run has left
-    out stays as it was."""
+    """Replace the head and each section of `measured` in `page`; sections that this run skipped are unchanged."""
     head, *sections = re.split(r"^(?=## )", measured, flags=re.MULTILINE)
     _, *before = re.split(r"^(?=## )", page, flags=re.MULTILINE)
     written = "".join([head, *before])

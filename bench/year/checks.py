@@ -1,4 +1,4 @@
-"""Whether what a year has told adds up, and is in the record (R1–R6, U1, U9)."""
+"""Checks that the reports of a year add up and match the record (R1–R6, U1, U9)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def digests_told(reports: Sequence[Report], updates: int) -> list[str]:
 
 
 def forecasts_chained(reports: Sequence[Report]) -> list[str]:
-    """U9: from one month to the next, the changes are the difference."""
+    """U9: the changes from one month to the next equal the difference."""
     months = sorted(
         (report for report in reports if isinstance(report, SalesForecast)), key=lambda report: report.period.first
     )
@@ -65,7 +65,7 @@ def years_of_months(reports: Mapping[str, AccountStatistics], year: Period, poli
 
 
 def credits_whole(reports: Sequence[Report]) -> list[str]:
-    """D3: what people are credited with adds up to the amounts, row by row and person by person."""
+    """D3: credits add up to the amounts, row by row and person by person."""
     problems = []
     for report in reports:
         rows: list[CreditedRow] = [*report.rows]

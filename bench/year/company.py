@@ -25,9 +25,9 @@ from embedded.welcome import FORM_FILE, PROJECT_FILE
 SALESPEOPLE, ACCOUNTS, PROJECTS, DEPARTMENTS = 40, 120, 600, 4
 NEW_A_WEEK = 4
 UPDATED, SIGNED, LOST, SHELVED = 0.75, 0.006, 0.004, 0.002
-"""What becomes of an active project in a week."""
+"""The weekly fate of an active project."""
 SHARED = 0.1
-"""How many projects are divided with another salesperson (D3)."""
+"""The share of projects split with another salesperson (D3)."""
 
 _FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
 _PROJECT = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
@@ -80,7 +80,7 @@ class Held:
 
 
 class Business:
-    """Writes what happens outside of the reviews straight into the record: it is not what is measured here."""
+    """Writes everything outside the reviews directly into the record: it is not what is measured here."""
 
     def __init__(self, policy_digest: str, seed: int) -> None:
         self._digest = policy_digest
@@ -89,7 +89,7 @@ class Business:
         self.held: list[Held] = []
 
     async def begin(self, tx: AsyncConnection, now: datetime) -> None:
-        """The accounts, and the projects that are approved already."""
+        """Create the accounts, and projects that are already approved."""
         for number in range(ACCOUNTS):
             person = number % SALESPEOPLE
             held = Held(f"account-{number:03}", seller(person), department(person % DEPARTMENTS))
@@ -99,7 +99,7 @@ class Business:
             await self._approve(tx, now - timedelta(days=self._chance.randrange(10, 60)))
 
     async def week(self, tx: AsyncConnection, now: datetime) -> None:
-        """What a week brings: updates, signatures, losses, new projects."""
+        """One week of business: updates, signatures, losses, new projects."""
         active = (await tx.execute(select(project).where(project.c.stage == "active"))).all()
         for row in active:
             fate = self._chance.random()
@@ -118,7 +118,7 @@ class Business:
             await self._approve(tx, now - timedelta(hours=1))
 
     async def results(self, tx: AsyncConnection, month: date, now: datetime) -> None:
-        """What commerce's register says of a month."""
+        """The results register of a month."""
         rows = [
             {
                 "account_id": held.id,

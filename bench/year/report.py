@@ -1,4 +1,4 @@
-"""The simulated year as a section of the page."""
+"""Writes the section of the page on the simulated year."""
 
 from __future__ import annotations
 

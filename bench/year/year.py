@@ -66,15 +66,15 @@ from workflows.period import ReviewPeriod
 
 SEED = 20261129
 SILENT = 0.08
-"""How often somebody who is asked says nothing."""
+"""The probability that an assignee does not answer."""
 PATIENCE = 120.0
-"""Real seconds after which a step of the simulation is given up."""
+"""Real seconds after which a step of the simulation is aborted."""
 REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
 
 @dataclass(frozen=True)
 class Year:
-    """What a year brought forth, and what is wrong with it."""
+    """The result of a year, and its discrepancies."""
 
     first: date
     last: date
@@ -91,7 +91,7 @@ class Year:
     contracts: Decimal
     seconds: float
     wrong: tuple[str, ...]
-    """What does not reconcile with the record; nothing, if all is well."""
+    """Everything that does not reconcile with the record; empty if all is well."""
 
 
 class YearTrial:
@@ -135,7 +135,7 @@ class YearTrial:
         start = await env.get_current_time()
         policy = load_policy()
         calendar = WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
-        # The fiscal year is the one simulated: it begins with the month to come.
+        # The fiscal year is the simulated year: it begins with the coming month.
         month = after(period_at(Rhythm.MONTHLY, start.astimezone(calendar.zone).date(), policy.reviews), policy.reviews)
         rules = policy.reviews.model_copy(update={"fiscal_year_starts": month.first.month})
         policy = policy.model_copy(update={"reviews": rules})
@@ -192,7 +192,8 @@ class YearTrial:
         await self._until(asked, f"{period.id} begun")
 
     async def _everybody_answers(self) -> None:
-        """Whoever is asked answers at once, but for a few who say nothing; what follows from it is answered as well."""
+        """Answer every open task at once, except for the few people who never answer; repeat for the tasks that
+        follow."""
         silent: set[str] = set()
         while True:
             async with self._engine.begin() as tx:
@@ -215,7 +216,7 @@ class YearTrial:
                     return await tx.scalar(still) == 0
 
             await self._until(taken, "answers taken")
-            await asyncio.sleep(0.2)  # what follows from the last answer is asked a moment later
+            await asyncio.sleep(0.2)  # follow-up tasks are opened a moment later
 
     async def _answer(self, task_id: str) -> None:
         async with self._engine.begin() as tx:
@@ -310,11 +311,11 @@ class YearTrial:
 
 
 UNITS = {Rhythm.WEEKLY: 4, Rhythm.MONTHLY: 2, Rhythm.QUARTERLY: 0, Rhythm.HALF_YEARLY: 1, Rhythm.YEARLY: 1}
-"""Reviews a period has in this company."""
+"""Number of reviews per period in this company."""
 
 
 class Event(NamedTuple):
-    """Something in the calendar of the year; people are at their desks at each."""
+    """An event of the simulated year; people are at work at each of them."""
 
     at: datetime
     what: Literal["ends", "business", "results", "desks"]
@@ -322,8 +323,8 @@ class Event(NamedTuple):
 
 
 def agenda(year: Period, policy: Policy, calendar: WorkCalendar) -> list[Event]:
-    """Periods end; before a week does, its business is done; before a month does, its results come in; and in the
-    middle of a week whoever waited for somebody who said nothing is asked."""
+    """The events of the year: periods end; the business of a week and the results of a month come in before its end;
+    in the middle of a week, the tasks that follow from missing answers are due."""
     found = []
     for period in (period for rhythm in Rhythm for period in periods_of(year, rhythm, policy)):
         opens = opens_at(period, policy.reviews, calendar)
