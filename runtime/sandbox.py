@@ -20,8 +20,8 @@ class Sandbox(WorkflowRunner):
 
     For every payload, the worker asks a process seven times whose payload it is, in case a converter, a codec or a
     store outside wants to know. The engine's sandbox enters the process for each answer; an application has some forty
-    payloads, and the answers cost more than its steps (measured). Ours are encrypted with one key ring and stored nowhere
-    else, so the answer is always that it does not matter. Rules of the sandbox are untouched: what a process may do is
+    payloads, and the answers cost more than its steps (measured). Ours are encrypted with one key ring and stored only
+    here, so the answer is always that it does not matter. Rules of the sandbox are untouched: what a process may do is
     judged where it runs, in `activate`.
 
     And the engine's runner begins a task for each signal, at 0.1 ms and more. A flood that comes in one workflow task
