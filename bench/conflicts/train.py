@@ -216,7 +216,7 @@ def _unrelated(query: str, name: str, names: Names, weight: float) -> Iterator[E
 
 
 def _may_stand_for(query: str, name: str) -> bool:
-    """Whether the short name `query` could stand for `name`: then it is unclear who is meant, and nothing can be learned."""
+    """Whether the short name `query` may stand for `name`: then who is meant is unclear, and nothing can be learned."""
     asked = anatomy(query)
     return asked.short and LCSseq.similarity(asked.core, anatomy(name).core) == len(asked.core)
 
