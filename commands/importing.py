@@ -29,7 +29,7 @@ register_app = typer.Typer(no_args_is_help=True, help="Registers kept elsewhere:
 calendar_app = typer.Typer(no_args_is_help=True, help="Days off and make-up working days, a year a file.")
 
 
-def told_of(path: Path, mistakes: tuple[Mistake, ...]) -> int:
+def print_mistakes(path: Path, mistakes: tuple[Mistake, ...]) -> int:
     """Print every mistake of a file with its place; returns their number."""
     said = texts()
     for mistake in mistakes:
@@ -41,7 +41,7 @@ def told_of(path: Path, mistakes: tuple[Mistake, ...]) -> int:
 
 
 def refused(count: int) -> typer.Exit:
-    """An exception to raise after `told_of` has printed the mistakes."""
+    """An exception to raise after `print_mistakes` has printed the mistakes."""
     return fail(texts().text("command.mistakes", count=count))
 
 
@@ -67,8 +67,8 @@ def org_import(
     try:
         company = read_organisation(written)
     except OrganisationMistakes as error:
-        raise refused(told_of(file, error.mistakes)) from None
-    told_of(file, delegations_without_effect(written, company))
+        raise refused(print_mistakes(file, error.mistakes)) from None
+    print_mistakes(file, delegations_without_effect(written, company))
     done = importing(home, lambda imports, now, by: imports.organisation(company, now=now, by=by))
     said = texts()
     if done.unchanged:
@@ -140,7 +140,7 @@ def register_import_background(
     try:
         entries = read_background(decode_csv(read_file(file)))
     except RegisterMistakes as error:
-        raise refused(told_of(file, error.mistakes)) from None
+        raise refused(print_mistakes(file, error.mistakes)) from None
     show_register(importing(home, lambda imports, now, by: imports.background(entries, now=now, by=by)))
 
 
@@ -155,7 +155,7 @@ def register_import_projects(
     try:
         entries = read_projects(decode_csv(read_file(file)))
     except RegisterMistakes as error:
-        raise refused(told_of(file, error.mistakes)) from None
+        raise refused(print_mistakes(file, error.mistakes)) from None
     show_register(importing(home, lambda imports, now, by: imports.projects(entries, now=now, by=by)))
 
 
@@ -172,7 +172,7 @@ def register_import_results(
         read = read_results(decode_csv(read_file(file)))
         done = importing(home, lambda imports, now, by: imports.results(read, now=now, by=by))
     except RegisterMistakes as error:
-        raise refused(told_of(file, error.mistakes)) from None
+        raise refused(print_mistakes(file, error.mistakes)) from None
     show_register(done)
 
 
@@ -210,7 +210,7 @@ def calendar_import(
         try:
             year = read_calendar(utf8(file))
         except CalendarMistakes as error:
-            wrong += told_of(file, error.mistakes)
+            wrong += print_mistakes(file, error.mistakes)
             continue
         if (other := given.setdefault(year.year, file)) is not file:
             twice = said.text("command.year_twice", year=year.year, other=shown_name(other))

@@ -51,34 +51,34 @@ class Judge:
 
     async def judge(self, names: Sequence[Party], others: Sequence[Party], bounds: Matching) -> list[Judged]:
         """As `conflicts.judging.judge`. Raises `OSError` when the process cannot be started or dies twice."""
-        question = to_json([[_told(party) for party in names], [_told(party) for party in others], bounds])
-        answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+        request = to_json([[_fields(party) for party in names], [_fields(party) for party in others], bounds])
+        answer = await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, request)
         return [
             Judged(place, Verdict.model_validate(verdict), declared) for place, verdict, declared in from_json(answer)
         ]
 
-    def _ask(self, question: bytes) -> bytes:
+    def _ask(self, request: bytes) -> bytes:
         for last in (False, True):
             try:
-                return self._answer(question)
+                return self._answer(request)
             except OSError:  # the helper process was killed
                 self.close()
                 if last:
                     raise
         raise AssertionError("answered or raised")
 
-    def _answer(self, question: bytes) -> bytes:
+    def _answer(self, request: bytes) -> bytes:
         if self._process is None:
             self._process = _start()
-        asked, told = self._process.stdin, self._process.stdout
-        assert asked is not None
-        assert told is not None
+        requests, responses = self._process.stdin, self._process.stdout
+        assert requests is not None
+        assert responses is not None
         watch = threading.Timer(ANSWER_SECONDS, self._process.kill)
         watch.start()
         try:
-            asked.write(question + b"\n")
-            asked.flush()
-            answer = told.readline()
+            requests.write(request + b"\n")
+            requests.flush()
+            answer = responses.readline()
         finally:
             watch.cancel()
         if not answer.endswith(b"\n"):
@@ -117,27 +117,27 @@ def _start() -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=folder)
 
 
-def _told(party: Party) -> list[str | None]:
+def _fields(party: Party) -> list[str | None]:
     return [party.name, party.uscc, party.role]
 
 
-def answer(question: bytes) -> bytes:
+def answer(request: bytes) -> bytes:
     """The response to one request line."""
-    names, others, bounds = from_json(question)
+    names, others, bounds = from_json(request)
     ours, theirs = ([_party(party) for party in some] for some in (names, others))
     return to_json(judge(ours, theirs, Matching.model_validate(bounds)))
 
 
-def _party(told: Sequence[Any]) -> Party:
-    name, uscc, role = told
+def _party(fields: Sequence[Any]) -> Party:
+    name, uscc, role = fields
     return Party(name=name, uscc=uscc, role=role)
 
 
-def serve(asked: IO[bytes], told: IO[bytes]) -> None:
+def serve(requests: IO[bytes], responses: IO[bytes]) -> None:
     """Answer requests until the input ends."""
-    for question in asked:
-        told.write(answer(question) + b"\n")
-        told.flush()
+    for request in requests:
+        responses.write(answer(request) + b"\n")
+        responses.flush()
 
 
 def end_with(parent: int) -> None:

@@ -41,77 +41,68 @@ async def _as_it_is(connection: AsyncConnection, match: Match) -> Match:
 
 
 async def _described(connection: AsyncConnection, registered: Found | Match) -> Match | None:
+    known = await _facts(connection, registered)
+    return _match(registered, known) if known else None
+
+
+async def _facts(connection: AsyncConnection, registered: Found | Match) -> dict[str, object] | None:
+    """What the record holds of a subject, by the fields of `Match`; None when it is not there."""
     match registered.subject_type:
         case "account":
-            account = await accounts.find(connection, registered.subject_id)
-            return (
-                _match(
-                    registered,
-                    name=account.form.customer.name,
-                    customer_name=account.form.customer.name,
-                    salesperson=account.salesperson,
-                    status="revoked" if account.revoked_at else "active",
-                    since=account.activated_at,
-                    live=account.revoked_at is None,
-                    relationship=account.form.cooperation,
-                )
-                if account
-                else None
-            )
+            if not (account := await accounts.find(connection, registered.subject_id)):
+                return None
+            return {
+                "name": account.form.customer.name,
+                "customer_name": account.form.customer.name,
+                "salesperson": account.salesperson,
+                "status": "revoked" if account.revoked_at else "active",
+                "since": account.activated_at,
+                "live": account.revoked_at is None,
+                "relationship": account.form.cooperation,
+            }
         case "application":
-            application = await applications.find(connection, registered.subject_id)
-            return (
-                _match(
-                    registered,
-                    name=application.form.customer.name,
-                    customer_name=application.form.customer.name,
-                    salesperson=application.applicant,
-                    status=application.stage.value,
-                    since=application.submitted_at,
-                    live=application.stage.live,
-                )
-                if application
-                else None
-            )
+            if not (application := await applications.find(connection, registered.subject_id)):
+                return None
+            return {
+                "name": application.form.customer.name,
+                "customer_name": application.form.customer.name,
+                "salesperson": application.applicant,
+                "status": application.stage.value,
+                "since": application.submitted_at,
+                "live": application.stage.live,
+            }
         case "project":
-            project = await projects.find(connection, registered.subject_id)
-            return (
-                _match(
-                    registered,
-                    name=project.form.name,
-                    customer_name=project.form.customer.name,
-                    salesperson=project.salesperson,
-                    status=project.stage.status.value,
-                    since=project.registered_at,
-                    live=project.stage.live,
-                    amount=project.form.amount,
-                    vendor_registered=project.form.vendor_registered,
-                    vendor_position=project.form.vendor_position,
-                    named_since=project.named_since,
-                    relationship=project.form.relationship,
-                )
-                if project
-                else None
-            )
+            if not (project := await projects.find(connection, registered.subject_id)):
+                return None
+            return {
+                "name": project.form.name,
+                "customer_name": project.form.customer.name,
+                "salesperson": project.salesperson,
+                "status": project.stage.status.value,
+                "since": project.registered_at,
+                "live": project.stage.live,
+                "amount": project.form.amount,
+                "vendor_registered": project.form.vendor_registered,
+                "vendor_position": project.form.vendor_position,
+                "named_since": project.named_since,
+                "relationship": project.form.relationship,
+            }
         case _:
-            (earlier,) = await registers.earlier_projects(connection, [registered.subject_id]) or (None,)
-            return (
-                _match(
-                    registered,
-                    name=earlier.name,
-                    customer_name=earlier.customer_name,
-                    salesperson=earlier.salesperson,
-                    status=earlier.status,
-                    since=earlier.registered_at,
-                    live=earlier.status == RegisteredStatus.ACTIVE,
-                    amount=earlier.amount,
-                )
-                if earlier
-                else None
-            )
+            earlier = next(iter(await registers.earlier_projects(connection, [registered.subject_id])), None)
+            if earlier is None:
+                return None
+            return {
+                "name": earlier.name,
+                "customer_name": earlier.customer_name,
+                "salesperson": earlier.salesperson,
+                "status": earlier.status,
+                "since": earlier.registered_at,
+                "live": earlier.status == RegisteredStatus.ACTIVE,
+                "amount": earlier.amount,
+            }
 
 
-def _match(registered: Found | Match, **known: object) -> Match:
+def _match(registered: Found | Match, known: dict[str, object]) -> Match:
     return Match.model_validate(
         {
             "subject_type": registered.subject_type,

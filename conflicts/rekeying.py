@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import structlog
 from sqlalchemy.exc import IntegrityError
@@ -37,8 +38,8 @@ async def rekey(database_url: str) -> int:
                 return 0
             changed = (
                 await _parties(connection)
-                + await _claims(connection)
-                + await _background(connection)
+                + await _keys(connection, "claim")
+                + await _keys(connection, "background")
                 + await _aliases(connection)
             )
             await name_keys.set_version(connection, VERSION)
@@ -54,29 +55,17 @@ async def _parties(connection: AsyncConnection) -> int:
     return len(named)
 
 
-async def _claims(connection: AsyncConnection) -> int:
+async def _keys(connection: AsyncConnection, table: Literal["claim", "background"]) -> int:
+    """Recompute the unique keys of a table; a row whose new key is taken keeps its old one."""
     changed = 0
-    for row_id, name, old in await name_keys.names(connection, "claim"):
+    for row_id, name, old in await name_keys.names(connection, table):
         if (new := name_key(name)) != old:
             try:
                 async with connection.begin_nested():
-                    await name_keys.set_key(connection, "claim", row_id, new)
+                    await name_keys.set_key(connection, table, row_id, new)
                 changed += 1
             except IntegrityError:
-                structlog.get_logger().warning("claim_keeps_its_old_key", claim=row_id)
-    return changed
-
-
-async def _background(connection: AsyncConnection) -> int:
-    changed = 0
-    for row_id, name, old in await name_keys.names(connection, "background"):
-        if (new := name_key(name)) != old:
-            try:
-                async with connection.begin_nested():
-                    await name_keys.set_key(connection, "background", row_id, new)
-                changed += 1
-            except IntegrityError:
-                structlog.get_logger().warning("background_keeps_its_old_key", background=row_id)
+                structlog.get_logger().warning(f"{table}_keeps_its_old_key", **{table: row_id})
     return changed
 
 

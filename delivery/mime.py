@@ -20,8 +20,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-from domain.base import Frozen
-from domain.email_address import is_email_address
+from domain.base import Frozen, is_email_address
 from texts.lines import header_text
 from texts.mails.mail import RenderedMail
 

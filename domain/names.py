@@ -1,8 +1,8 @@
-"""Names of companies and projects that people can read, and characters in them that nobody can see (N1, N14).
+"""Readable names of companies and projects, and the invisible characters in them (N1, N14).
 
-Two names that look alike are one name: what leaves no mark on paper takes no part in comparing (`UNSEEN`). A name that
-cannot be read, or that is made to be read in another order than it is stored in, is refused where it comes in
-(`at_the_door`). What was taken before is still read.
+Names that look identical are the same name: invisible characters (`UNSEEN`) are ignored in comparisons. A name without
+visible letters, or one displayed in another order than it is stored in, is refused on submission (`as_submitted`).
+Names stored earlier can still be read.
 """
 
 from __future__ import annotations
@@ -88,22 +88,22 @@ def _mixed(name: str) -> list[str]:
     return found
 
 
-def said_of(characters: Iterable[str]) -> str:
+def describe_characters(characters: Iterable[str]) -> str:
     """Characters by code point and Unicode name: `U+034F COMBINING GRAPHEME JOINER`."""
     return ", ".join(f"U+{ord(character):04X} {unicodedata.name(character, '')}".rstrip() for character in characters)
 
 
-_AT_THE_DOOR: ContextVar[bool] = ContextVar("at_the_door", default=False)
+_SUBMITTED: ContextVar[bool] = ContextVar("as_submitted", default=False)
 
 
 def _readable(name: str) -> str:
-    if not _AT_THE_DOOR.get() or not name:
+    if not _SUBMITTED.get() or not name:
         return name
     if controls := BIDI.findall(name):
         raise PydanticCustomError(
             "bidi_control",
             "must not change the direction of writing ({characters})",
-            {"characters": said_of(dict.fromkeys(controls))},
+            {"characters": describe_characters(dict.fromkeys(controls))},
         )
     if not any(character.isalnum() for character in without_unseen(name)):
         raise PydanticCustomError("no_visible_letter", "must have a letter or a digit that can be seen")
@@ -118,22 +118,22 @@ OptionalName = Annotated[OptionalLine, AfterValidator(_readable)]
 
 
 def handed_in(model: type[M], value: object) -> M:
-    """Validate `value` as newly submitted. Raises what `at_the_door` does."""
-    token = _AT_THE_DOOR.set(True)
+    """Validate `value` as newly submitted. Raises what `as_submitted` does."""
+    token = _SUBMITTED.set(True)
     try:
         return model.model_validate(value)
     finally:
-        _AT_THE_DOOR.reset(token)
+        _SUBMITTED.reset(token)
 
 
-def _at_the_door(value: Any, handler: Callable[[Any], Any]) -> Any:
-    token = _AT_THE_DOOR.set(True)
+def _as_submitted(value: Any, handler: Callable[[Any], Any]) -> Any:
+    token = _SUBMITTED.set(True)
     try:
         return handler(value)
     finally:
-        _AT_THE_DOOR.reset(token)
+        _SUBMITTED.reset(token)
 
 
-at_the_door = WrapValidator(_at_the_door)
-"""Marks a submitted model: `Annotated[ApplicationForm, at_the_door]`. In addition to the model's other errors it
+as_submitted = WrapValidator(_as_submitted)
+"""Marks a submitted model: `Annotated[ApplicationForm, as_submitted]`. In addition to the model's other errors it
 raises `bidi_control` and `no_visible_letter`. Data already in the record or the engine is read without these checks."""

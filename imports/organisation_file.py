@@ -18,8 +18,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from domain.base import Line
-from domain.email_address import is_email_address
+from domain.base import Line, is_email_address
 from domain.organisation import Delegation, Department, Organisation, Person, PersonId, Role
 from imports.mistakes import FileMistakes, Mistake, mistake_of, shown
 from imports.toml_positions import TomlLines

@@ -14,8 +14,8 @@ from conflicts.matches import as_they_are
 from db.conflicts import rulings
 from db.disputes import disputes
 from db.projects import projects
+from domain.base import is_email_address
 from domain.disputes.dispute import TWO_PROJECTS, MeetingCall, agreement_waits
-from domain.email_address import is_email_address
 from domain.notices import Notice
 from domain.projects.rules import meeting_participants
 from domain.tasks.task import TaskKind

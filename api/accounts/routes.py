@@ -37,7 +37,7 @@ from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdr
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.eligibility import refusal_problems
 from domain.accounts.figures import SignedContract
-from domain.names import at_the_door
+from domain.names import as_submitted
 from domain.refusals import RefusalCode
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
 
@@ -52,7 +52,7 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
     tags=["applications"],
 )
 async def submit_application(
-    form: Annotated[ApplicationForm, at_the_door],
+    form: Annotated[ApplicationForm, as_submitted],
     caller: CallerDep,
     viewer: ViewerDep,
     state: StateDep,

@@ -13,7 +13,7 @@ from api.state import ConnectionDep, StateDep, ViewerDep
 from api.views import Composer
 from domain.access import may_check_conflicts
 from domain.conflicts.draft import ConflictDraft
-from domain.names import at_the_door
+from domain.names import as_submitted
 from domain.refusals import RefusalCode
 from domain.tasks.task import Problem
 
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES, tags=["conflic
 
 @router.post("/conflicts/check", response_model=ConflictCheck)
 async def check(
-    draft: Annotated[ConflictDraft, at_the_door],
+    draft: Annotated[ConflictDraft, as_submitted],
     viewer: ViewerDep,
     state: StateDep,
     connection: ConnectionDep,

@@ -28,7 +28,7 @@ from db.messages import Receipt
 from db.projects import projects
 from db.reads import lists
 from domain.access import may_receive_contract, may_register, scope_at
-from domain.names import at_the_door
+from domain.names import as_submitted
 from domain.projects.project import (
     ContractCorrection,
     ContractReview,
@@ -60,7 +60,7 @@ class Purpose(StrEnum):
 
 @router.post("/projects", status_code=201, response_model=Registered, responses=STORED)
 async def register_project(
-    form: Annotated[ProjectForm, at_the_door], caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
+    form: Annotated[ProjectForm, as_submitted], caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Register a project (P1, P3, P4). All invalid fields are reported in one response."""
     if not may_register(viewer.person):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from domain.accounts.application import ApplicationForm
 from domain.base import Frozen
 from domain.conflicts.draft import ConflictDraft
-from domain.names import said_of, unusual
+from domain.names import describe_characters, unusual
 from domain.projects.project import ProjectForm
 
 
@@ -22,7 +22,7 @@ class UnusualName(Frozen):
 def unusual_names(form: ApplicationForm | ProjectForm | ConflictDraft) -> tuple[UnusualName, ...]:
     """Unusual names without duplicates, in the order of the form."""
     found = ((name, unusual(name)) for name in dict.fromkeys(_names(form)))
-    return tuple(UnusualName(name=name, characters=said_of(odd)) for name, odd in found if odd)
+    return tuple(UnusualName(name=name, characters=describe_characters(odd)) for name, odd in found if odd)
 
 
 def _names(form: ApplicationForm | ProjectForm | ConflictDraft) -> Iterator[str]:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 
 from icalendar import Calendar, Event, vCalAddress, vText
 
+from domain.base import is_email_address
 from domain.disputes.dispute import MeetingCall
-from domain.email_address import is_email_address
 from domain.organisation import Person
 from texts.lines import LONGEST_HEADER_NAME, header_text, one_line, paragraphs
 

@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain.accounts.application import ApplicationForm
 from domain.base import Frozen
 from domain.conflicts.verdict import Level
-from domain.names import Name, at_the_door, unusual
+from domain.names import Name, as_submitted, unusual
 from matching.names.names import name_key
 from matching.parties import Party, compare, parties_of
 from matching.reasons import REASON_PARAMS
@@ -294,7 +294,7 @@ class _Handed(Frozen):
     name: Name
 
 
-HANDED = TypeAdapter[_Handed](Annotated[_Handed, at_the_door])
+HANDED = TypeAdapter[_Handed](Annotated[_Handed, as_submitted])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.email_address import is_email_address
+from domain.base import is_email_address
 from domain.organisation import Organisation, Role
 from imports.organisation_file import Mistake, OrganisationMistakes, delegations_without_effect, read_organisation
 
