@@ -56,7 +56,7 @@ async def found(connection: AsyncConnection, name: str, **more: Any) -> list[str
         "中国石油天然气集团有限公司北京分公司",
     ],
 )
-async def test_a_name_is_found_by_its_near_ones(engine: AsyncEngine, asked: str) -> None:
+async def test_a_name_is_found_by_similar_ones(engine: AsyncEngine, asked: str) -> None:
     """N3: abbreviation, other script, other form, a slip of typing, a branch."""
     async with engine.begin() as connection:
         await register(connection, "a", FULL)
@@ -131,7 +131,7 @@ async def test_the_index_is_used_and_few_rows_are_looked_at(many_names: ManyName
     await engine.dispose()
 
 
-async def test_new_names_are_looked_up_by_the_index_before_anybody_has_tidied_up(engine: AsyncEngine) -> None:
+async def test_new_names_are_found_by_the_index_before_a_vacuum(engine: AsyncEngine) -> None:
     """Names that waited in a list beside the index made the planner read the whole table for each look-up."""
     async with engine.begin() as connection:
         await register(connection, "a", *invented(1000))
@@ -186,7 +186,7 @@ async def test_any_name_is_looked_for_and_finds_itself(engine: AsyncEngine, name
         assert await found(connection, name) == [name]
 
 
-async def test_keys_and_grams_of_before_are_made_anew_once(engine: AsyncEngine, database_url: str) -> None:
+async def test_old_keys_and_grams_are_recomputed_once(engine: AsyncEngine, database_url: str) -> None:
     """N14: what an older version has stored is found as well."""
     async with engine.begin() as connection:
         await register(connection, "a", "臺灣積體電路製造股份有限公司")
@@ -199,7 +199,7 @@ async def test_keys_and_grams_of_before_are_made_anew_once(engine: AsyncEngine, 
         assert await found(connection, "台湾积体电路制造") == ["臺灣積體電路製造股份有限公司"]
 
 
-async def test_n14_rows_with_unseen_characters_are_keyed_anew_in_batches(
+async def test_n14_rows_with_invisible_characters_are_rekeyed_in_batches(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """N14: what stood under a key of its own before is one customer with the plain name afterwards."""

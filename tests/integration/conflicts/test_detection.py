@@ -45,7 +45,7 @@ async def test_n3_a_short_name_that_fits_several_is_looked_at_and_refuses_or_rou
         assert "fits_several" in {reason.key for reason in match.verdict.reasons}
 
 
-async def test_n3_the_very_name_stays_the_same_company_whatever_else_is_near(engine: AsyncEngine) -> None:
+async def test_n3_an_identical_name_stays_the_same_company_beside_similar_ones(engine: AsyncEngine) -> None:
     """N14."""
     matches = await found(engine, PETRO, PETRO, SINOPEC, "中石油")
     assert (matches[PETRO].verdict.level, matches[PETRO].conflict) == (Level.SAME, True)

@@ -47,7 +47,7 @@ def of_group(*related: str) -> ProjectForm:
     return ProjectForm.model_validate(FORM.model_dump() | {"customer": company(GROUP, related_parties=parties)})
 
 
-async def test_p4_what_a_budget_leaves_out_is_kept_and_the_very_names_are_found_all_the_same(
+async def test_p4_names_beyond_the_budget_are_listed_and_identical_names_still_found(
     ground: ProjectGround, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P4, N3: the customer first; related parties are still found under their own names."""
@@ -69,7 +69,7 @@ async def test_p4_what_a_budget_leaves_out_is_kept_and_the_very_names_are_found_
         assert await projects.not_compared(connection, "whole", 1) == ()
 
 
-async def test_x3_a_step_that_does_not_get_its_turn_holds_nothing_and_is_done_when_it_comes_again(
+async def test_x3_a_step_waiting_for_its_turn_frees_its_connection_and_succeeds_on_retry(
     ground: ProjectGround, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(budgets, "MANY", 3)
@@ -110,7 +110,7 @@ async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
         assert await looked(*names) == whole
 
 
-async def test_x3_a_process_that_nobody_is_asked_in_for_a_minute_is_counted(
+async def test_x3_a_process_without_assignee_for_a_minute_is_counted(
     ground: ProjectGround, engine: AsyncEngine
 ) -> None:
     mine = await ground.registered("mine", FAN, form(GROUP))

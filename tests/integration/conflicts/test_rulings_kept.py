@@ -173,7 +173,7 @@ async def test_p4_the_newest_ruling_counts(ground: ProjectGround) -> None:
     assert (said.ruling, said.person, said.reason) == (Ruling.CLEARED, EAST_VP, "食堂不归我们")
 
 
-async def test_p4_two_names_that_a_clerk_finds_to_be_one_company_are_so_from_then_on(ground: ProjectGround) -> None:
+async def test_p4_names_ruled_to_be_one_company_are_treated_as_one_from_then_on(ground: ProjectGround) -> None:
     """P4, N3, X1: for candidates and for the comparison, either way round, with who, when and why."""
     mine = await one_hop_away(ground)
     assert "far" not in await looked_up(ground, "远洋控股有限公司")
@@ -205,7 +205,7 @@ async def confirmed(ground: ProjectGround) -> Registration:
     return mine
 
 
-async def test_p5_a_confirmed_conflict_teaches_and_a_meeting_that_overturns_it_takes_it_back(
+async def test_p5_a_confirmed_conflict_adds_an_alias_and_an_overturning_meeting_revokes_it(
     ground: ProjectGround,
 ) -> None:
     """P5, P8, D2, X1: nothing is deleted; who took it back and why is kept."""
@@ -239,7 +239,7 @@ async def test_p5_a_confirmed_conflict_teaches_and_a_meeting_that_overturns_it_t
     assert "aliases_taken_back" in await mine.events()
 
 
-async def test_p5_what_rests_on_more_than_the_names_teaches_no_alias(ground: ProjectGround) -> None:
+async def test_p5_a_conflict_not_based_on_names_adds_no_alias(ground: ProjectGround) -> None:
     """P5: of two projects of one customer, a confirmed conflict says nothing of any other name."""
     await ground.active("theirs", JING, form("云岭精工", name="云岭一期", end_user=Company(name="甲后勤")), NOW - DAY)
     mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂", end_user=Company(name="乙后勤")))
@@ -255,7 +255,7 @@ async def test_p5_what_rests_on_more_than_the_names_teaches_no_alias(ground: Pro
     ]
 
 
-async def test_p10_what_is_over_takes_no_part_from_the_moment_that_ends_it(ground: ProjectGround) -> None:
+async def test_p10_ended_subjects_leave_conflict_detection_at_once(ground: ProjectGround) -> None:
     """P10: nothing nightly; live from the transaction that makes it live to the one that ends it."""
     assert await looked_up(ground, "云岭精工") == {}
     theirs = await ground.active("theirs", JING, form("云岭精工"), NOW - 100 * DAY)
@@ -265,7 +265,7 @@ async def test_p10_what_is_over_takes_no_part_from_the_moment_that_ends_it(groun
     assert await looked_up(ground, "云岭精工") == {}
 
 
-async def test_x1_what_was_said_stays_as_it_was_said(ground: ProjectGround) -> None:
+async def test_x1_rulings_are_never_changed(ground: ProjectGround) -> None:
     """X1: a ruling is never changed or deleted, an alias is taken back once and by somebody."""
     await confirmed(ground)
     for statement in (

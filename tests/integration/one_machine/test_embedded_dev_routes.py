@@ -64,12 +64,12 @@ async def test_a_token_passes_the_checks_of_production(client: httpx.AsyncClient
     assert "d" not in (await client.get("/dev/jwks.json")).json()["keys"][0]
 
 
-async def test_there_is_no_token_for_a_stranger(client: httpx.AsyncClient) -> None:
+async def test_unknown_people_get_no_token(client: httpx.AsyncClient) -> None:
     assert (await client.post("/dev/token", json={"person": "nobody"})).status_code == 404
     assert (await client.post("/dev/token", json={})).status_code == 422
 
 
-async def test_a_page_elsewhere_that_points_its_name_here_gets_nothing(client: httpx.AsyncClient) -> None:
+async def test_dns_rebinding_gets_no_token(client: httpx.AsyncClient) -> None:
     answer = await client.post("/dev/token", json={"person": SALESPERSON.login}, headers={"Host": "evil.example:8700"})
     assert answer.status_code == 403
 
@@ -115,7 +115,7 @@ async def test_mails_are_listed_newest_last_and_shown_without_running_what_is_in
     assert (await client.get("/dev/mails/..%2F..%2Fsecrets")).status_code == 404
 
 
-def test_these_doors_do_not_open_outside_the_embedded_mode(tmp_path: Path) -> None:
+def test_development_routes_exist_only_in_the_embedded_mode(tmp_path: Path) -> None:
     for wrong in (Settings.model_construct(embedded=False, home=tmp_path), Settings(embedded=True)):
         with pytest.raises(ValueError, match="embedded mode only"):
             dev_routes.router(wrong, company)

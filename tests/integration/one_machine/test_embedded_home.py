@@ -121,7 +121,7 @@ def cli(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_complaints_of_the_command_line_are_one_line_without_a_traceback(tmp_path: Path) -> None:
+def test_command_line_errors_are_one_line_without_a_traceback(tmp_path: Path) -> None:
     port = free_row()
     (tmp_path / "file").write_text("")
     with socket.create_server(("127.0.0.1", port)):
@@ -161,7 +161,7 @@ def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(["make", "-C", str(folder), *words], capture_output=True, text=True, check=False, timeout=30)
 
 
-def test_make_tells_a_wrong_python_in_one_line(tmp_path: Path) -> None:
+def test_make_reports_a_wrong_python_in_one_line(tmp_path: Path) -> None:
     fake = tmp_path / "python"
     for script, words in (
         ("#!/bin/sh\nexit 1\n", "Python 3.11 or newer is needed"),
@@ -176,6 +176,6 @@ def test_make_tells_a_wrong_python_in_one_line(tmp_path: Path) -> None:
     assert "Python 3.11 or newer is needed" in make(tmp_path, "up", "PYTHON=").stderr
 
 
-def test_make_help_lists_every_word(tmp_path: Path) -> None:
+def test_make_help_lists_every_target(tmp_path: Path) -> None:
     listed = {line.split()[1] for line in make(tmp_path, "help").stdout.splitlines() if line.startswith("  make ")}
     assert listed == {"up", "test", "check", "demo", "bench", "lock", "format", "help", "clean"}

@@ -84,7 +84,7 @@ async def started(server: PostgresServer) -> bool:
     return True
 
 
-async def test_a_dead_postmasters_pid_that_another_process_has_now_does_not_matter(folder: Path) -> None:
+async def test_a_stale_postmaster_pid_reused_by_another_process_is_ignored(folder: Path) -> None:
     server = PostgresServer(folder, free_row(1))
     async with server:
         pass
@@ -100,7 +100,7 @@ async def test_a_dead_postmasters_pid_that_another_process_has_now_does_not_matt
         await other.wait()
 
 
-async def test_a_set_up_cut_short_is_done_anew(folder: Path) -> None:
+async def test_an_interrupted_set_up_is_repeated(folder: Path) -> None:
     half = folder / "postgres" / "fresh"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18")
@@ -109,7 +109,7 @@ async def test_a_set_up_cut_short_is_done_anew(folder: Path) -> None:
     assert not half.exists()
 
 
-async def test_a_password_that_does_not_fit_the_data_is_said_plainly(folder: Path) -> None:
+async def test_a_password_that_does_not_fit_the_data_is_reported(folder: Path) -> None:
     port = free_row(1)
     async with PostgresServer(folder, port, password="first"):
         pass
@@ -191,7 +191,7 @@ async def test_the_sink_keeps_every_mail_whole_in_the_order_of_arrival(tmp_path:
     assert not list((tmp_path / "mails").glob(".*"))
 
 
-async def test_a_sink_that_cannot_store_says_so_and_the_sender_keeps_the_mail(tmp_path: Path) -> None:
+async def test_a_sink_that_cannot_store_rejects_the_mail(tmp_path: Path) -> None:
     with MailSink(tmp_path / "mails", free_row(1)) as sink:
         (tmp_path / "mails").rmdir()
         with pytest.raises(aiosmtplib.SMTPResponseException, match="cannot store"):

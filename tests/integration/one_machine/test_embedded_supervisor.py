@@ -81,7 +81,7 @@ async def wait_for(screen: Quiet, words: str) -> None:
     assert await until(said, 10), screen.text.getvalue()
 
 
-async def test_what_dies_alone_is_started_again_and_the_rest_goes_on(tmp_path: Path) -> None:
+async def test_a_part_that_dies_is_restarted_and_the_others_keep_running(tmp_path: Path) -> None:
     screen = Quiet()
     supervisor = Supervisor(screen, pause=0.01)
     one, two = Part(tmp_path, "one"), Part(tmp_path, "two")
@@ -136,7 +136,7 @@ async def test_parts_are_stopped_in_the_opposite_order_and_a_stubborn_one_is_kil
     assert not list((tmp_path / "run").iterdir())
 
 
-async def test_who_asks_twice_does_not_wait(tmp_path: Path) -> None:
+async def test_a_second_signal_stops_without_grace(tmp_path: Path) -> None:
     supervisor = Supervisor(Quiet())
     await supervisor.start([Part(tmp_path, "stubborn", STUBBORN, grace=60)])
     hurry = asyncio.Event()
@@ -200,7 +200,7 @@ async def test_the_next_start_ends_orphans_and_touches_nobody_else(tmp_path: Pat
                 psutil.Process(pid).kill()
 
 
-async def test_x3_whoever_reads_the_note_of_a_process_reads_a_whole_one(tmp_path: Path) -> None:
+async def test_x3_the_pid_file_is_written_atomically(tmp_path: Path) -> None:
     """Also who reads while a new one is written: half a note would name nobody, and an orphan would live on."""
     part = Part(tmp_path, "part")
     await part.start()

@@ -147,7 +147,7 @@ async def test_ctrl_c_while_it_is_still_starting_leaves_nothing(folder: Path) ->
     assert not run.processes()
 
 
-async def test_it_goes_on_when_nobody_reads_its_output_and_still_stops_cleanly(folder: Path) -> None:
+async def test_it_survives_a_closed_output_and_still_stops_cleanly(folder: Path) -> None:
     run = Up(folder / "home", free_row())
     reader, writer = os.pipe()
     run.process = await asyncio.create_subprocess_exec(

@@ -96,7 +96,9 @@ async def test_the_engines_role_can_make_its_tables_and_the_extension_they_need(
     ],
     ids=lambda value: "secret" if value in (OURS, ENGINES) else value,
 )
-async def test_there_is_no_way_across(server: BareServer, user: str, password: str, database: str) -> None:
+async def test_neither_role_can_enter_the_others_database(
+    server: BareServer, user: str, password: str, database: str
+) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await connect(server, user, password, database)
 

@@ -175,13 +175,13 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     [b"G", GET, POST + b"Content-Length: 10\r\n\r\n", POST + b"Content-Length: 10\r\n\r\nb", b"\r\n"],
     ids=["a letter", "no end of headers", "no body", "half a body", "an empty line"],
 )
-async def test_a_request_that_does_not_come_to_its_end_is_given_up(door: Door, half: bytes) -> None:
+async def test_an_incomplete_request_times_out(door: Door, half: bytes) -> None:
     status, headers, body = await door.told(half)
     assert (status, headers["connection"], json.loads(body)["code"]) == (408, "close", "too_slow")
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_connection_on_which_nothing_is_said_is_closed(door: Door) -> None:
+async def test_an_idle_connection_is_closed(door: Door) -> None:
     reader, _ = await door.connected()
     assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
 
@@ -215,7 +215,9 @@ async def test_a_request_that_is_complete_may_take_its_time(door: Door) -> None:
     assert (await telling)[0] == 200
 
 
-async def test_a_caller_who_does_not_take_the_answer_is_left(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_client_that_does_not_read_the_response_is_disconnected(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(api.server, "ANSWER_SECONDS", 0.2)
     whole = door.echo.length = 64 * 1024 * 1024
     reader, writer = await door.connected()
@@ -235,7 +237,7 @@ async def test_a_caller_who_does_not_take_the_answer_is_left(door: Door, monkeyp
     assert taken < whole
 
 
-async def test_whoever_has_something_to_say_gets_in_however_many_only_hold_the_door(
+async def test_active_clients_get_a_connection_beside_any_number_of_idle_ones(
     door: Door, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half-sent requests make room, the oldest first; when all are being answered, the next is told so."""

@@ -135,9 +135,7 @@ async def test_two_imports_of_one_organisation_at_once_make_one_version(engine: 
     assert await recorded(engine) == ["organisation_imported"]
 
 
-async def test_an_import_that_cannot_leave_its_trace_has_not_happened(
-    engine: AsyncEngine, facts: ReferenceData
-) -> None:
+async def test_an_import_that_cannot_be_recorded_changes_nothing(engine: AsyncEngine, facts: ReferenceData) -> None:
     with pytest.raises(IndexError):
         await Imports(engine, facts, Keyring(())).organisation(COMPANY, **SINCE)
     with pytest.raises(IndexError):
@@ -241,9 +239,7 @@ async def test_a_project_that_is_no_longer_active_leaves_conflict_detection(
     assert len(await parties_of(engine, live)) == 1
 
 
-async def test_a_salesperson_who_is_nobody_or_two_people_stays_as_written_until_the_organisation_knows(
-    engine: AsyncEngine, imports: Imports
-) -> None:
+async def test_an_unknown_or_ambiguous_salesperson_is_stored_as_written(engine: AsyncEngine, imports: Imports) -> None:
     live = project("2026-031")
     assert (await imports.projects([live], **SINCE)).unresolved == ("黄磊",)
     huang = COMPANY.by_id["huang.lei"]

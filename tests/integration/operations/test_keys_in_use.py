@@ -73,9 +73,7 @@ async def test_what_runs_is_known_from_its_start_to_its_end(database_url: str) -
     await check_before_start(early, database_url)
 
 
-async def test_a_process_that_was_killed_holds_nobody_up_for_long(
-    database_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_killed_process_blocks_others_only_briefly(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("db.running.SEEN_SECONDS", 0.02)
     others = Presence(database_url, process("api", "k2"))
     async with Presence(database_url, process("api", "k1")) as presence:
@@ -127,5 +125,5 @@ async def test_x3_before_the_database_is_migrated_a_process_says_so_and_does_not
     await check_before_start(process("api", "k1"), database_url)
 
 
-async def test_x3_with_the_record_away_the_front_door_starts_all_the_same() -> None:
+async def test_x3_the_api_starts_while_the_database_is_unavailable() -> None:
     await check_before_start(process("api", "k1"), "postgresql+asyncpg://nobody@127.0.0.1:1/none")

@@ -185,7 +185,7 @@ async def test_a_wrong_register_or_calendar_changes_nothing(run: Run, engine: As
     assert set((await counts(engine)).values()) == {0}
 
 
-async def test_a_database_that_is_away_or_empty_is_said_in_one_line(run: Run, empty_database_url: str) -> None:
+async def test_an_unavailable_or_empty_database_is_reported_in_one_line(run: Run, empty_database_url: str) -> None:
     urls = ("postgresql://baobei:x@127.0.0.1:9/baobei", empty_database_url, empty_database_url + "_none")
     command = ("org", "import", SAMPLES / "org.toml")
     for said in await asyncio.gather(*(run(*command, lang="en_US.UTF-8", BAOBEI_DATABASE_URL=url) for url in urls)):

@@ -67,7 +67,7 @@ async def refused(door: TokenVerifier, token: str) -> str:
     return refusal.value.code
 
 
-async def test_a_key_that_the_issuer_has_withdrawn_is_believed_five_minutes_at_most(
+async def test_a_withdrawn_issuer_key_is_accepted_for_five_minutes_at_most(
     door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     stolen, fresh = issuer.keys[0], SigningKey("ES256")
@@ -91,7 +91,7 @@ async def test_a_new_key_is_found_by_its_id_and_a_flood_of_unknown_ids_is_not_pa
     assert issuer.fetched == before
 
 
-async def test_a_slow_issuer_holds_nobody_up_whose_key_is_known(
+async def test_a_slow_issuer_does_not_delay_callers_with_a_known_key(
     door: TokenVerifier, issuer: Issuer, clock: SimpleNamespace
 ) -> None:
     """Tokens under ids that nobody knows wait for one fetch together, while everybody else is answered from memory."""

@@ -62,7 +62,7 @@ async def test_a_key_whose_row_was_deleted_still_finds_its_receipt(record: Direc
     assert await gateway_reads.bind_message(record, "m1", "li.ming", "one") == ("one", receipt("m1", "one"))
 
 
-async def test_x2_what_became_of_a_message_is_told_to_whoever_sent_it(record: Direct, engine: AsyncEngine) -> None:
+async def test_x2_only_the_sender_gets_the_receipt_of_a_message(record: Direct, engine: AsyncEngine) -> None:
     await gateway_reads.bind_message(record, "m1", "li.ming", "one")
     await gateway_reads.bind_message(record, "m2", "li.ming", "two")
     async with engine.begin() as connection:
@@ -79,7 +79,7 @@ async def test_of_racing_callers_with_one_key_all_see_the_same_body(record: Dire
 
 
 @pytest.mark.parametrize("told", [True, False], ids=["told", "nobody tells"])
-async def test_whoever_waits_gets_a_receipt_given_before_they_began_to_wait(
+async def test_a_receipt_settled_before_the_wait_is_returned(
     record: Direct, engine: AsyncEngine, database_url: str, told: bool
 ) -> None:
     listener = Listener(database_url)
@@ -113,7 +113,7 @@ async def test_a_task_is_found_only_by_those_it_asks_or_asked(record: Direct, en
     assert await gateway_reads.asked(record, "t2", "li.ming", "m1") is None
 
 
-async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_calls_it(
+async def test_x3_a_server_lost_while_connecting_is_unavailable_for_every_driver_error(
     record: Direct, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def lost(*_: object, **__: object) -> None:
@@ -124,7 +124,7 @@ async def test_x3_a_server_lost_while_connecting_is_away_whatever_the_driver_cal
         await gateway_reads.find_receipt(record, "m1")
 
 
-async def test_x3_a_server_lost_in_the_middle_of_a_statement_is_away(record: Direct, engine: AsyncEngine) -> None:
+async def test_x3_a_server_lost_during_a_statement_is_unavailable(record: Direct, engine: AsyncEngine) -> None:
     """A connection that dies at work is given back as any other: nothing may be asked of it any more."""
     asked = asyncio.create_task(record.row("SELECT pg_sleep(30)"))
     ended = text(

@@ -47,7 +47,7 @@ def racer(stage: Stage, *, approved: bool = False) -> Racer:
         (Stage.VP_REVIEW, Stage.WITHDRAWN),
     ],
 )
-async def test_x1_an_invented_state_moves_nothing_that_nobody_decided(
+async def test_x1_a_forged_state_cannot_move_an_undecided_application(
     ground: Ground, stage: Stage, target: Stage
 ) -> None:
     one = racer(stage)

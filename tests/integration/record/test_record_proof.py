@@ -152,7 +152,7 @@ async def rewrite_all(owner: asyncpg.Connection) -> None:
     await owner.execute("UPDATE audit_head SET hash = $1", previous)
 
 
-async def test_a_chain_computed_anew_is_given_away_by_the_seal_of_its_head(
+async def test_a_recomputed_chain_is_detected_by_the_seal_of_its_head(
     engine: AsyncEngine, bad_owner: asyncpg.Connection
 ) -> None:
     await write(engine, "one", "two", "three")
@@ -162,7 +162,7 @@ async def test_a_chain_computed_anew_is_given_away_by_the_seal_of_its_head(
     assert whats(await prove(engine, anchor=noted)) == [(3, "anchor_differs"), (3, "head_forged")]
 
 
-async def test_a_record_cut_back_to_an_older_genuine_head_is_found_by_the_anchor(
+async def test_a_record_truncated_to_a_genuine_head_is_detected_by_the_anchor(
     engine: AsyncEngine, bad_owner: asyncpg.Connection
 ) -> None:
     await write(engine, "one", "two")
@@ -206,11 +206,11 @@ async def test_an_export_is_proved_without_a_database(engine: AsyncEngine) -> No
         '{"seq": 1, "event": "\\ud800", "hash": "a"}',
     ],
 )
-def test_a_line_that_is_no_entry_is_a_fault_and_no_crash(line: str) -> None:
+def test_an_invalid_line_is_reported_as_a_fault(line: str) -> None:
     assert audit.verify_export([line], sealed(KEYS)).faults
 
 
-def test_a_head_that_is_no_head_is_a_fault_and_no_crash() -> None:
+def test_an_invalid_head_is_reported_as_a_fault() -> None:
     for head in (
         '{"head": {}}',
         '{"head": {"seq": "1", "hash": 2, "seal": null}}',

@@ -341,7 +341,7 @@ async def test_d3_a_split_on_record_is_credited_in_every_report_and_totals_stay_
     assert "n1" in str(facts), "the department of whoever has a share is told of it"
 
 
-async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no_more(ground: ReportGround) -> None:
+async def test_r4_an_account_revoked_in_the_period_is_listed_for_the_last_time(ground: ReportGround) -> None:
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
     await ground.revoked("a-1")  # on 1 December
     december = await ground.make(ACCOUNTS, "2026-12", at("2027-01-04", "01:00"))
@@ -349,7 +349,7 @@ async def test_r4_an_account_revoked_in_the_period_is_still_told_of_and_later_no
     assert [len(report.rows) for report in (december, january)] == [1, 0]
 
 
-async def test_r5_what_comes_in_after_the_month_of_a_revocation_is_no_accounts_any_more(ground: ReportGround) -> None:
+async def test_r5_results_after_the_month_of_a_revocation_count_for_no_account(ground: ReportGround) -> None:
     """So that the months of every account add up to its quarter."""
     await ground.holds("a-1", FAN, "北方重工测试有限公司")
     async with ground.engine.begin() as connection:

@@ -148,7 +148,7 @@ async def test_u1_u9_r3_without_a_period_it_is_the_newest_and_the_list_names_the
         ("/reports?cursor=x", 422, "cursor_invalid"),
     ],
 )
-async def test_x4_what_there_is_not_is_said_in_words(call: Call, path: str, status: int, code: str) -> None:
+async def test_x4_missing_reports_are_explained(call: Call, path: str, status: int, code: str) -> None:
     for person in ("zhang.wei", "david.brown"):
         answer = await call(person, "GET", path)
         assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text

@@ -23,14 +23,14 @@ def test_one_name_is_one_company_unless_the_codes_differ() -> None:
     assert compare(asked, Party(name="云岭精密有限公司", uscc=B_USCC)).level is not Level.SAME
 
 
-def test_a_related_party_makes_the_two_related_and_not_the_same() -> None:
+def test_a_shared_related_party_makes_customers_related_not_the_same() -> None:
     """N3."""
     found = compare(Party(name="云岭精密"), Party(name="云岭精密有限公司", role="related_party"))
     assert found.level is Level.RELATED
     assert [reason.key for reason in found.reasons] == ["same_name", "related_party"]
 
 
-def test_one_tender_number_is_one_project_whatever_it_is_called() -> None:
+def test_the_same_tender_number_means_the_same_project() -> None:
     """P4."""
     left = ProjectSides(name="一期网络", tender_number="ZB-2026-001")
     right = ProjectSides(name="数据中心", tender_number="zb 2026 001")
@@ -50,9 +50,7 @@ def test_one_tender_number_is_one_project_whatever_it_is_called() -> None:
         ("云桌面", "门禁", Level.NONE),
     ],
 )
-def test_titles_are_compared_by_their_subject_and_the_part_that_is_meant(
-    asked: str, registered: str, level: Level
-) -> None:
+def test_titles_are_compared_by_subject_and_part(asked: str, registered: str, level: Level) -> None:
     """P4."""
     assert compare_projects(ProjectSides(name=asked), ProjectSides(name=registered)).level is level
 
@@ -67,7 +65,7 @@ def test_two_customers_may_each_have_a_project_of_the_same_plain_name() -> None:
     assert compare_projects(*both).level is Level.SAME
 
 
-def test_one_customer_the_same_products_and_about_the_same_price_are_looked_at() -> None:
+def test_same_customer_products_and_similar_price_give_a_look() -> None:
     """P4."""
     customer = Party(name="云岭精密有限公司")
     left = ProjectSides(name="核心网", customer=customer, products=("存储", "交换机"), amount=Decimal("1000000"))
@@ -81,6 +79,6 @@ def test_one_customer_the_same_products_and_about_the_same_price_are_looked_at()
 
 
 @given(st.text(max_size=400), st.text(max_size=400))
-def test_any_two_titles_get_an_answer(left: str, right: str) -> None:
+def test_any_two_titles_can_be_compared(left: str, right: str) -> None:
     assert compare_projects(ProjectSides(name=left), ProjectSides(name=left)).level is Level.SAME
     compare_projects(ProjectSides(name=left), ProjectSides(name=right))

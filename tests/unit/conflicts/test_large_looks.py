@@ -53,7 +53,7 @@ def apart() -> Iterator[Judge]:
     made.close()
 
 
-def test_n3_what_is_not_compared_could_not_have_been_one_company() -> None:
+def test_n3_skipped_pairs_could_not_have_been_the_same_company() -> None:
     """Two companies that are only bound to the customers count only as one and the same."""
     skipped = 0
     for left, right in product(NAMES, NAMES):
@@ -67,7 +67,7 @@ def test_n3_what_is_not_compared_could_not_have_been_one_company() -> None:
     assert skipped > len(NAMES)
 
 
-async def test_n3_a_process_of_its_own_judges_as_we_do_and_is_started_again_when_it_is_gone(apart: Judge) -> None:
+async def test_n3_the_helper_process_gives_the_same_verdicts_and_is_restarted_after_it_dies(apart: Judge) -> None:
     for role, beside in product(ROLES, ROLES):
         for mine in parties(role):
             here = judge([mine], parties(beside), BOUNDS)
@@ -78,7 +78,7 @@ async def test_n3_a_process_of_its_own_judges_as_we_do_and_is_started_again_when
     assert await apart.judge(parties("customer")[:2], parties("customer"), BOUNDS)
 
 
-async def test_n3_names_are_compared_without_the_process_where_there_can_be_none(
+async def test_n3_names_are_compared_in_process_when_no_helper_can_start(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def cannot() -> None:
@@ -91,7 +91,7 @@ async def test_n3_names_are_compared_without_the_process_where_there_can_be_none
     assert await judges.judged(mine, others, BOUNDS) == judge(mine, others, BOUNDS)
 
 
-async def test_n3_a_process_that_hangs_is_ended_and_names_are_compared_without_it(
+async def test_n3_a_hanging_helper_is_killed_and_names_are_compared_in_process(
     monkeypatch: pytest.MonkeyPatch, apart: Judge
 ) -> None:
     monkeypatch.setattr(judges, "ANSWER_SECONDS", 0.0)
@@ -102,7 +102,7 @@ async def test_n3_a_process_that_hangs_is_ended_and_names_are_compared_without_i
     assert await judges.judged(mine, others, BOUNDS) == judge(mine, others, BOUNDS)
 
 
-async def test_x3_large_looks_take_turns_and_one_that_does_not_get_its_turn_gives_way() -> None:
+async def test_x3_large_searches_take_turns_and_time_out_waiting() -> None:
     at_work, done = asyncio.Event(), asyncio.Event()
 
     async def large() -> None:
@@ -126,7 +126,7 @@ async def test_x3_large_looks_take_turns_and_one_that_does_not_get_its_turn_give
     await asyncio.gather(first, *waiting)
 
 
-def test_x3_a_step_that_does_not_get_done_is_counted_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_x3_an_uncompleted_step_is_counted_until_it_completes(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     steps = UnderWay()
@@ -150,7 +150,7 @@ def test_x3_a_step_that_does_not_get_done_is_counted_until_it_is(monkeypatch: py
     assert steps.standing() == 0, "another worker has taken it"
 
 
-async def test_x3_a_worker_whose_steps_stand_is_not_ready_and_says_how_many() -> None:
+async def test_x3_a_worker_with_stuck_steps_is_not_ready_and_reports_their_number() -> None:
     async def healthy() -> bool:
         return True
 
@@ -181,7 +181,7 @@ judge.wait()
 """
 
 
-def test_x3_the_process_that_compares_ends_with_whoever_started_it_in_the_middle_of_a_question() -> None:
+def test_x3_the_helper_process_exits_with_its_parent_even_during_a_request() -> None:
     """A worker that is killed leaves nothing behind: the question would take minutes."""
     with subprocess.Popen([sys.executable, "-c", STARTS_A_JUDGE], stdout=PIPE, cwd=Path(__file__).parents[3]) as parent:
         assert parent.stdout

@@ -43,7 +43,7 @@ def test_an_abbreviation_is_the_company_it_abbreviates(asked: str, registered: s
     ("asked", "registered"),
     [("s客户5", "s客户50"), ("上海市第5中学", "上海市第50中学"), ("云岭3号矿业有限公司", "云岭4号矿业")],
 )
-def test_names_with_different_numbers_are_looked_at_at_the_most(asked: str, registered: str) -> None:
+def test_names_with_different_numbers_give_a_look_at_most(asked: str, registered: str) -> None:
     """N3: a number is there to tell one from the other."""
     assert level(asked, registered) in (Level.LOOK, Level.NONE)
     assert level(registered, asked) in (Level.LOOK, Level.NONE)
@@ -57,7 +57,7 @@ def test_names_with_different_numbers_are_looked_at_at_the_most(asked: str, regi
         ("SUZHOU YUNLING", "蘇州雲嶺精密", "yunling"),
     ],
 )
-def test_a_name_in_pinyin_is_looked_at_from_either_side(latin: str, chinese: str, word: str) -> None:
+def test_a_pinyin_name_gives_a_look_from_either_side(latin: str, chinese: str, word: str) -> None:
     """N3, N14: with the word and the brand it spells; found by the same gram."""
     left, right = Party(name=latin), Party(name=chinese)
     for verdict in (compare(left, right), compare(right, left)):
@@ -71,7 +71,7 @@ def test_a_name_in_pinyin_is_looked_at_from_either_side(latin: str, chinese: str
     ("latin", "chinese"),
     [("Precision Ltd", "苏州云岭精密制造股份有限公司"), ("Li Na", "李娜服装店"), ("ABB", "云岭ABB电气有限公司")],
 )
-def test_no_pinyin_is_heard_where_none_is_written(latin: str, chinese: str) -> None:
+def test_other_latin_names_are_not_taken_for_pinyin(latin: str, chinese: str) -> None:
     found = compare(Party(name=latin), Party(name=chinese))
     assert "spelled_in_pinyin" not in {reason.key for reason in found.reasons}
 
@@ -86,7 +86,7 @@ def test_no_pinyin_is_heard_where_none_is_written(latin: str, chinese: str) -> N
         ("云岭", "安徽云岭科技股份有限公司"),
     ],
 )
-def test_a_short_name_and_a_full_one_are_as_near_whichever_was_first(short: str, full: str) -> None:
+def test_short_and_full_name_match_in_either_order(short: str, full: str) -> None:
     """N3, N14: the account may be registered under either."""
     left, right = Party(name=short), Party(name=full)
     there, back = compare(left, right), compare(right, left)
@@ -118,7 +118,7 @@ def test_a_branch_belongs_to_its_head_office(asked: str, registered: str, reason
         ("123456", "654321"),
     ],
 )
-def test_near_names_of_different_companies_are_no_conflict(asked: str, registered: str) -> None:
+def test_similar_names_of_different_companies_are_not_a_conflict(asked: str, registered: str) -> None:
     assert level(asked, registered) in (Level.NONE, Level.LOOK)
 
 
@@ -150,7 +150,7 @@ HURTING = [
 
 
 @pytest.mark.parametrize("name", HURTING, ids=range(len(HURTING)))
-def test_names_made_to_hurt_get_an_answer_in_bounded_time(name: str) -> None:
+def test_hostile_names_are_compared_in_bounded_time(name: str) -> None:
     started = time.process_time()
     party = Party(name=name)
     assert compare(party, party).level is Level.SAME
@@ -167,7 +167,7 @@ NAMES = st.text(LETTERS, min_size=2, max_size=16).filter(lambda name: any(c.isal
 
 
 @given(NAMES)
-def test_a_name_is_itself_in_any_width_and_script(name: str) -> None:
+def test_a_name_matches_itself_in_any_width_and_script(name: str) -> None:
     wide = "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in name)
     traditional = name.translate(str.maketrans("银云岭联团贸", "銀雲嶺聯團貿"))
     for variant in (wide, traditional, f" {name} "):
@@ -199,14 +199,14 @@ def test_an_abbreviation_shares_a_gram_with_its_name(name: str, data: st.DataObj
 
 
 @given(st.text(max_size=300))
-def test_no_text_is_without_an_anatomy(name: str) -> None:
+def test_any_text_can_be_parsed(name: str) -> None:
     parts = anatomy(name)
     assert parts.core in parts.text
     assert parts.brand in parts.core
     assert grams(parts) == sorted(set(grams(parts)))
 
 
-def test_a_head_is_found_by_grams_of_its_own() -> None:
+def test_a_head_office_has_its_own_grams() -> None:
     """N3: a member of a group finds the group, not all that have two characters in common."""
     member, group = anatomy("中国大唐环境产业股份有限公司"), anatomy("中国大唐集团有限公司")
     asked = {of_head(gram) for gram in grams(member) if is_pair(gram)}

@@ -39,7 +39,7 @@ def said(ruling: Ruling, minute: int = 0) -> Ruled:
     return Ruled(ruling=ruling, person="gao.yuan", at=NOON.replace(minute=minute), reason="两家公司")
 
 
-def test_n3_what_was_found_before_verdicts_were_is_still_read() -> None:
+def test_n3_matches_stored_before_verdicts_existed_are_still_read() -> None:
     """N3, N14, N11: a dossier of an earlier version keeps its reasons, and what they meant."""
     same = Finding.model_validate(
         {"subject_type": "account", "subject_id": "a", "name": "云岭", "because": ["same_uscc", "same_name"]}
@@ -81,7 +81,7 @@ def test_n14_only_the_same_company_collides_and_a_cleared_one_does_not(
     assert comparison.conflict is conflict
 
 
-def test_a_match_is_cleared_once_everything_in_which_the_two_met_is() -> None:
+def test_a_match_is_cleared_once_all_its_links_are() -> None:
     """N3, P4: the newest ruling of each counts; one that speaks against outweighs any that clears."""
     both = [link("a"), link("b")]
     assert ruled_on(both, {}) is None
@@ -106,9 +106,7 @@ def test_a_match_is_cleared_once_everything_in_which_the_two_met_is() -> None:
         ({}, False),
     ],
 )
-def test_two_names_teach_unless_they_are_one_already_or_have_different_codes(
-    more: dict[str, Any], teaches: bool
-) -> None:
+def test_a_ruling_adds_an_alias_unless_names_match_or_codes_differ(more: dict[str, Any], teaches: bool) -> None:
     assert link("f", **more).teaches is teaches
 
 
@@ -116,7 +114,7 @@ def named(name: str, role: str = "customer", uscc: str | None = None) -> KeyedPa
     return KeyedParty(role=role, name=name, name_key=name, uscc=uscc)
 
 
-def test_a_fingerprint_is_the_same_whichever_side_asks_and_changes_with_anything_compared() -> None:
+def test_a_fingerprint_is_symmetric_and_changes_with_anything_compared() -> None:
     """N3, P4: a name, a code, a related party, the project itself."""
     left, right = [named("甲")], [named("乙")]
     base = of_both(company(left[0], left), company(right[0], right))
@@ -138,7 +136,7 @@ def test_a_fingerprint_is_the_same_whichever_side_asks_and_changes_with_anything
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdef"), st.sampled_from("abcdef")), max_size=8))
-def test_names_learned_to_be_one_company_are_so_by_whatever_way_round(pairs: list[tuple[str, str]]) -> None:
+def test_learned_aliases_form_groups_in_any_order(pairs: list[tuple[str, str]]) -> None:
     """P5: a group holds everything that is linked, and nothing else."""
     known = [
         LearnedAlias(name=a, name_key=a, other=b, other_key=b, person="x", at=NOON, subject_id="s", task_id="t")
@@ -154,7 +152,7 @@ def test_names_learned_to_be_one_company_are_so_by_whatever_way_round(pairs: lis
 
 
 @pytest.mark.parametrize("choice", [AnswerChoice.PASS, AnswerChoice.RETURN, AnswerChoice.CLEAR, AnswerChoice.SUSPECT])
-def test_n5_p4_what_is_said_of_a_match_has_a_reason_and_is_of_one_that_was_found(choice: str) -> None:
+def test_n5_p4_a_ruling_needs_a_reason_and_a_match_that_was_found(choice: str) -> None:
     """N5, P4: every wrong row at once, each under its own name."""
     of_project = choice in (AnswerChoice.CLEAR, AnswerChoice.SUSPECT)
     kind = TaskKind.CONFLICT_CHECK if of_project else TaskKind.COMMERCE_CHECK
@@ -198,7 +196,7 @@ def test_x2_a_masked_reason_names_nobody(language: Any) -> None:
         assert reason_sentence(Reason(key=key), texts).strip(), "one kept without what it names is still said"
 
 
-def test_x4_a_match_says_what_it_is_why_and_what_was_said_of_it() -> None:
+def test_x4_a_match_is_described_with_its_reasons_and_ruling() -> None:
     match = Compared(
         verdict=Verdict(level=Level.LOOK, reasons=(Reason(key="one_hop", params={"party": "乙", "through": "丙"}),)),
         ruled=Ruled(ruling=Ruling.CLEARED, person="高媛", at=NOON, reason="行业不同"),
@@ -225,7 +223,7 @@ def found(number: int, level: Level, *, live: bool = True, ruled: Ruled | None =
     )
 
 
-def test_n3_people_are_shown_what_matters_and_every_live_collision() -> None:
+def test_n3_people_see_the_strongest_matches_and_every_live_collision() -> None:
     """N3, P4, P10: history and weak likeness never push out what counts; how many are left out is said."""
     looks = [found(n, Level.LOOK) for n in range(30)]
     history = [found(100 + n, Level.SAME, live=False) for n in range(30)]

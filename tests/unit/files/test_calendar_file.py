@@ -52,7 +52,7 @@ def test_a_file_that_names_no_announcement_leaves_the_year_provisional() -> None
     assert read_calendar(json.dumps(without)).published
 
 
-def test_every_mistake_is_told_at_once_with_its_line() -> None:
+def test_all_mistakes_are_reported_at_once_with_their_lines() -> None:
     text = """{"yaer": 1,
 "year": 1999,
 "papers": "x",
@@ -91,7 +91,7 @@ def test_every_mistake_is_told_at_once_with_its_line() -> None:
         ('{"year": ' + "9" * 5000 + "}", [(None, "")]),
     ],
 )
-def test_what_is_no_such_file_is_refused(text: str, mistakes: list[tuple[int | None, str]]) -> None:
+def test_other_files_are_refused(text: str, mistakes: list[tuple[int | None, str]]) -> None:
     assert told(text) == mistakes
 
 
@@ -122,7 +122,7 @@ def test_earlier_years_stay_and_a_corrected_file_replaces_all_of_the_old_one() -
     assert merged(again, [year(2027, _2027_02_07=DayKind.OFF)]) == again
 
 
-def test_a_day_that_two_years_speak_of_is_as_the_later_announcement_says_whichever_was_imported_first() -> None:
+def test_for_a_day_in_two_announcements_the_later_one_counts_in_any_import_order() -> None:
     old, new = year(2026, _2026_12_31=DayKind.WORKING), year(2027, _2026_12_31=DayKind.OFF)
     for order in ([old, new], [new, old]):
         document: dict[str, Any] = {}

@@ -191,7 +191,7 @@ def test_the_good_file_survives_a_round_trip_through_json() -> None:
                      'reports_to = "gm.n"', id="reports in a circle"),
     ],
 )  # fmt: skip
-def test_each_mistake_is_told_once_at_its_line(old: str, new: str, field: str, words: str, at: str | None) -> None:
+def test_each_mistake_is_reported_once_at_its_line(old: str, new: str, field: str, words: str, at: str | None) -> None:
     only(changed(old, new), field, words, at)
 
 
@@ -234,7 +234,7 @@ def test_an_accepted_address_never_holds_a_separator(address: str) -> None:
         assert address.isascii()
 
 
-def test_a_duplicate_id_is_told_with_the_line_of_the_first() -> None:
+def test_a_duplicate_id_is_reported_with_the_line_of_the_first() -> None:
     text = changed('id = "clerk"', 'id = "boss"')
     mistakes = refused(text)
     assert [m.message_en for m in mistakes if m.field == "person.id"] == ["duplicate boss (already used in line 11)"]
@@ -242,7 +242,7 @@ def test_a_duplicate_id_is_told_with_the_line_of_the_first() -> None:
     assert not [m for m in mistakes if m.field == "person.login"]
 
 
-def test_a_duplicate_department_is_told() -> None:
+def test_a_duplicate_department_is_reported() -> None:
     only(
         GOOD + '\n[[department]]\nid = "north"\nname = "又"\n',
         "department.id",
@@ -359,19 +359,19 @@ def _only_its_own_exception(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_no_text_brings_another_exception(text: str) -> None:
+def test_no_text_raises_another_exception(text: str) -> None:
     _only_its_own_exception(text)
 
 
 @settings(max_examples=200)
 @given(st.lists(LINES, max_size=14))
-def test_no_document_brings_another_exception(lines: list[str]) -> None:
+def test_no_document_raises_another_exception(lines: list[str]) -> None:
     _only_its_own_exception("\n".join(lines))
 
 
 @settings(max_examples=200)
 @given(st.data())
-def test_no_change_of_a_good_file_brings_another_exception(data: st.DataObject) -> None:
+def test_no_change_of_a_good_file_raises_another_exception(data: st.DataObject) -> None:
     lines = GOOD.splitlines()
     for _ in range(data.draw(st.integers(1, 4))):
         index = data.draw(st.integers(0, len(lines) - 1))

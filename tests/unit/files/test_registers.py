@@ -161,7 +161,7 @@ def test_a_header_without_rows_is_an_empty_register() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_no_bytes_bring_another_exception(content: bytes) -> None:
+def test_no_bytes_raise_another_exception(content: bytes) -> None:
     try:
         text = decode_csv(content)
         read_background(text)
@@ -176,7 +176,7 @@ CELLS = st.one_of(
 
 
 @given(st.lists(st.lists(CELLS, min_size=8, max_size=12), max_size=4), st.booleans())
-def test_no_rows_bring_another_exception(rows: list[list[str]], quoted: bool) -> None:
+def test_no_rows_raise_another_exception(rows: list[list[str]], quoted: bool) -> None:
     quote = (lambda cell: '"' + cell.replace('"', '""') + '"') if quoted else str
     body = "\n".join(",".join(quote(cell) for cell in row) for row in rows)
     for read, header in ((read_background, BACKGROUND), (read_projects, PROJECTS)):

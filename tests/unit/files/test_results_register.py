@@ -57,7 +57,7 @@ def test_r2_months_are_read_as_spreadsheets_write_them(written: str) -> None:
     assert list(taken(f"客户,月份,其他合同,收入,回款\n云岭,{written},0,0,0\n")) == [("a1", NOVEMBER)]
 
 
-def test_r2_everything_wrong_with_a_file_is_told_at_once_with_line_and_column() -> None:
+def test_r2_all_mistakes_of_a_file_are_reported_with_line_and_column() -> None:
     rows = (
         "a1,,2026-13,1,2,3",
         "a1,,2026-11,-1,2.001,",

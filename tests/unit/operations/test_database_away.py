@@ -25,7 +25,7 @@ from db.connection.engine import is_away
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_x3_whatever_the_driver_says_of_a_lost_database_is_told_as_away(error: Exception) -> None:
+def test_x3_every_driver_error_of_a_lost_database_means_unavailable(error: Exception) -> None:
     assert is_away(error)
 
 

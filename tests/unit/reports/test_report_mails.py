@@ -61,7 +61,7 @@ def test_x4_the_subject_says_what_of_when_and_of_whom() -> None:
     assert mail(statistics(), "zh").subject == "【大客户年度统计】FY2026 · 全公司"
 
 
-def test_u1_the_silent_projects_of_a_digest_stand_above_what_was_said() -> None:
+def test_u1_silent_projects_come_before_updates_in_a_digest_mail() -> None:
     text = mail(digest(), "zh").text
     silent, updated, missed = (text.index(words) for words in ("本周没有更新的项目", "\n本周更新\n", "未完成的回顾"))
     assert silent < updated < missed
@@ -98,7 +98,7 @@ def test_u9_no_bar_is_longer_than_its_amount_beside_the_others() -> None:
     assert added == forecast_totals(forecast(60).rows).weighted
 
 
-def test_r4_what_is_proposed_to_be_revoked_is_said_with_its_reasons_and_only_when_it_is_decided() -> None:
+def test_r4_proposed_revocations_are_listed_with_reasons_when_they_are_decided() -> None:
     yearly, quarterly = mail(statistics(), "zh").text, mail(statistics("FY2026-Q3"), "zh").text
     assert "系统建议撤销资格" in yearly
     assert "落后于计划 · 未完成计划" in yearly
@@ -111,6 +111,6 @@ def test_r6_what_was_missed_is_in_the_next_report() -> None:
     assert "李明" not in text  # the VP's month is no matter of the department
 
 
-def test_nobody_is_sent_a_report_with_nothing_in_it() -> None:
+def test_empty_reports_are_not_mailed() -> None:
     nothing = part_for(digest(), Scope(person="nobody"))
     assert report_part(nothing, Scope(person="nobody"), COMPANY) is None

@@ -48,7 +48,7 @@ DAY = timedelta(days=1)
 _ENDS = (ProjectStage.CONTRACT_SIGNED, ProjectStage.ENDED, ProjectStage.SHELVED)
 
 
-def test_u1_silent_projects_stand_on_top_the_longest_silence_first() -> None:
+def test_u1_silent_projects_come_first_longest_silence_on_top() -> None:
     rows = digest().rows
     silent = [row.silent_days for row in rows if row.silent]
     assert silent == sorted(silent, reverse=True)
@@ -69,7 +69,7 @@ def test_u1_silence_is_counted_in_whole_days_to_the_end_of_the_week() -> None:
     }
 
 
-def test_u1_a_project_that_ended_in_the_week_is_there_and_not_silent_and_one_that_ended_after_it_was_active() -> None:
+def test_u1_a_project_that_ended_in_the_week_is_listed_but_not_silent() -> None:
     ended = project(1, stage=ProjectStage.CONTRACT_SIGNED, stage_since=BOUNDS[1] - DAY)
     later = project(2, stage=ProjectStage.ENDED, stage_since=BOUNDS[1])
     made = make_digest(WEEK, MADE_AT, BOUNDS, [ended, later], {}, {}, (), COMPANY)
@@ -90,7 +90,7 @@ def test_u9_a_forecast_weighs_each_amount_by_its_stage() -> None:
     assert made.changes == ()
 
 
-def test_u9_every_kind_of_change_is_told() -> None:
+def test_u9_every_kind_of_change_is_reported() -> None:
     made = forecast()
     told = {(row.change, row.project) for row in made.changes}
     assert {
@@ -125,7 +125,7 @@ def of(found: Sequence[ProjectNow]) -> SalesForecast:
 
 
 @given(portfolios, portfolios)
-def test_u9_what_has_changed_adds_up_to_the_difference_of_everybodys_totals(
+def test_u9_changes_add_up_to_the_difference_of_everybodys_totals(
     before: list[ProjectNow], now: list[ProjectNow]
 ) -> None:
     old, new = of(before), of(now)
@@ -219,7 +219,7 @@ def test_u1_every_project_of_a_digest_is_updated_silent_new_or_ended(
     assert totals.ended == sum(stage is not ProjectStage.ACTIVE for _, stage, _ in given)
 
 
-def test_u9_a_project_is_as_it_was_whatever_was_said_of_it_since() -> None:
+def test_u9_later_updates_do_not_change_a_project_of_the_past() -> None:
     now = project(1, amount=Decimal(4), sales_stage=SalesStage.TENDER)
     end = BOUNDS[1]
     submitted = Terms(sales_stage=SalesStage.LEAD, amount=Decimal(1), expected_signing=date(2026, 12, 1))

@@ -28,7 +28,7 @@ def test_u1_a_digest_goes_to_each_department_gm_with_that_department_alone() -> 
     assert all(reader.scope.departments == {reader.department} and not reader.scope.everything for reader in readers)
 
 
-def test_u1_a_department_without_a_gm_has_its_digest_sent_to_its_vp() -> None:
+def test_u1_without_a_gm_the_digest_goes_to_the_vp() -> None:
     readers = readers_of(ReportKind.WEEKLY_DIGEST, Rhythm.WEEKLY, without("zhao.lei"))
     assert {reader.person for reader in readers if reader.department == "north"} == {"li.ming"}
 
@@ -45,7 +45,7 @@ def test_u9_a_forecast_goes_to_department_gms_and_vps_each_with_their_department
     assert not any(reader.scope.everything for reader in readers.values())
 
 
-def test_r3_r4_the_accounts_of_a_quarter_and_more_go_to_management_whole_and_those_of_a_month_to_nobody() -> None:
+def test_r3_r4_management_gets_account_reports_except_monthly_ones() -> None:
     for rhythm in (Rhythm.QUARTERLY, Rhythm.HALF_YEARLY, Rhythm.YEARLY):
         readers = readers_of(ReportKind.ACCOUNTS, rhythm, COMPANY)
         assert {reader.person for reader in readers} == MANAGEMENT
@@ -54,7 +54,7 @@ def test_r3_r4_the_accounts_of_a_quarter_and_more_go_to_management_whole_and_tho
 
 
 @pytest.mark.parametrize("person", COMPANY.people, ids=lambda person: person.id)
-def test_x2_everybody_sees_of_a_report_what_is_theirs(person: Person) -> None:
+def test_x2_everybody_sees_their_part_of_a_report(person: Person) -> None:
     scope = report_scope(person, COMPANY, to_management=False)
     whole = report_scope(person, COMPANY, to_management=True)
     if person.roles <= {Role.OPERATOR, Role.PRODUCT_MANAGER}:

@@ -126,7 +126,7 @@ def test_a_report_without_rows_is_still_a_sheet() -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_u9_r3_charts_are_well_formed_and_hold_no_markup_of_others(language: Language) -> None:
+def test_u9_r3_charts_are_well_formed_and_escape_markup(language: Language) -> None:
     for report in (forecast(), statistics(), forecast(0), statistics(count=0), statistics(count=60)):
         drawn = chart(report, Texts(language), "<b>&")
         assert drawn is not None

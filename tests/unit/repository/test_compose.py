@@ -196,7 +196,7 @@ def test_the_engine_and_the_database_are_reached_by_nobody_outside() -> None:
     assert "record" not in SERVICES["temporal-ui"]["networks"]
 
 
-def test_operators_look_and_do_not_touch() -> None:
+def test_operators_have_a_read_only_ui() -> None:
     ui = SERVICES["temporal-ui"]["environment"]
     assert ui["TEMPORAL_DISABLE_WRITE_ACTIONS"] == "true"
     assert ui["TEMPORAL_AUTH_ENABLED"] == "true"

@@ -26,7 +26,7 @@ def test_of_a_mail_its_heading_first_line_due_date_reason_and_link_are_shown() -
     assert essence(mail) == ["请您处理 · 请您处理。", "期限：周一", "理由：", "> 因为", f"→ {shortened(LINK)}"]
 
 
-def test_what_does_not_hold_is_said_plainly_and_counted() -> None:
+def test_failed_expectations_are_reported_and_counted() -> None:
     people = Answer(200, {}, b"[]")
     web = SimpleNamespace(request=lambda *_: people)
     lines: list[str] = []

@@ -77,7 +77,7 @@ def shared(name: Callable[[str], set[str]]) -> set[str]:
     return english
 
 
-def test_the_words_of_make_exist_and_all_are_named() -> None:
+def test_the_make_targets_exist_and_all_are_named() -> None:
     (phony,) = re.findall(r"^\.PHONY: (.*)$", words("Makefile"), re.MULTILINE)
     assert shared(make_words) == set(phony.split())
 
