@@ -171,8 +171,11 @@ async def open_load(ground: Ground, driver: ProductDriver, *, count: int, lanes:
     async with worker:
         await driver.drive(10, 5)
         services: dict[str, Service] = {
-            "temporal": ground.temporal, "worker": worker, "api": ground.api, "postgres": ground.postgres,
-        }  # fmt: skip
+            "temporal": ground.temporal,
+            "worker": worker,
+            "api": ground.api,
+            "postgres": ground.postgres,
+        }
         pids = {name: service.child.pid for name, service in services.items() if service.child}
         await asyncio.sleep(2)
         before = {name: memory_bytes(pid) for name, pid in pids.items()}

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from embedded.demo.driver import until
+from tests.e2e.support.checks import CHECK, check, customer, evidence_of, findings, stack_task
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, VPS, Journey
 from tests.e2e.support.names import company_name, project_name
 from tests.e2e.support.project_journey import ProjectJourney, new_project
@@ -16,7 +17,6 @@ from tests.e2e.support.stack import Stack, new_form
 
 PETROLEUM = "中国石油天然气集团有限公司"
 MASK = "受保护，登记在先，请联系商务部"
-CHECK = "/conflicts/check"
 HURTING = [
     "云\N{DRAGON}\N{FAMILY}\N{VARIATION SELECTOR-16}" * 20,
     "云\u034f岭\u3164精\u0301密\u180b",
@@ -33,32 +33,6 @@ HURTING = [
     "A" * 200,
 ]
 """Names that are none, or that something in between may take for more than a name."""
-
-
-def check(stack: Stack, person: str, **draft: Any) -> Any:
-    got = stack.portal.call(person, "POST", CHECK, draft)
-    assert got.status == 200, got.text
-    return got.json
-
-
-def customer(name: str) -> dict[str, Any]:
-    return {"name": name}
-
-
-def findings(application: Any, kind: str) -> list[dict[str, Any]]:
-    (item,) = [item for item in application["evidence"] if item["kind"] == kind]
-    found: list[dict[str, Any]] = item["findings"]
-    return found
-
-
-def evidence_of(story: Journey) -> Any:
-    """What commerce is shown of an application once it is gathered."""
-    task = stack_task(story, CLERK)
-    return story.portal.call(CLERK, "GET", f"/tasks/{task['id']}").json["application"]
-
-
-def stack_task(story: Journey | ProjectJourney, person: str) -> Any:
-    return story.portal.open_task(person, story.id)
 
 
 @pytest.fixture(scope="module")

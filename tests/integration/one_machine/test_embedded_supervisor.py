@@ -84,19 +84,19 @@ async def wait_for(screen: Quiet, words: str) -> None:
 async def test_a_part_that_dies_is_restarted_and_the_others_keep_running(tmp_path: Path) -> None:
     screen = Quiet()
     supervisor = Supervisor(screen, pause=0.01)
-    one, two = Part(tmp_path, "one"), Part(tmp_path, "two")
-    await supervisor.start([one, two])
+    fragile, stable = Part(tmp_path, "fragile"), Part(tmp_path, "stable")
+    await supervisor.start([fragile, stable])
     try:
-        first, other = one.pid, two.pid
+        first, other = fragile.pid, stable.pid
         os.kill(first, signal.SIGKILL)
-        await wait_for(screen, "one runs again.")
-        assert screen.says("one stopped unexpectedly (ended by SIGKILL).")
-        assert one.pid != first
-        assert psutil.pid_exists(one.pid)
-        assert two.pid == other
+        await wait_for(screen, "fragile runs again.")
+        assert screen.says("fragile stopped unexpectedly (ended by SIGKILL).")
+        assert fragile.pid != first
+        assert psutil.pid_exists(fragile.pid)
+        assert stable.pid == other
     finally:
         await supervisor.stop()
-    assert not any(psutil.pid_exists(pid) for pid in (first, one.pid, other))
+    assert not any(psutil.pid_exists(pid) for pid in (first, fragile.pid, other))
 
 
 async def test_a_part_that_keeps_failing_shows_the_end_of_its_log(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ A_USCC, B_USCC = "91320594MA27XK3C44", "91310115MA1K4BCD29"
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("北京银行", "北京银行股份有限公司"),
         ("臺灣積體電路製造股份有限公司", "台湾积体电路制造"),
@@ -58,12 +58,12 @@ A_USCC, B_USCC = "91320594MA27XK3C44", "91310115MA1K4BCD29"
         ("AG Limited", "AG 公司"),
     ],
 )
-def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
-    assert name_key(one) == name_key(other)
+def test_spellings_of_one_name_have_one_key(left: str, right: str) -> None:
+    assert name_key(left) == name_key(right)
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("left", "right"),
     [
         ("北京银行股份有限公司", "南京银行股份有限公司"),
         ("云岭精密有限公司", "云岭精密有限公司苏州分公司"),
@@ -81,8 +81,8 @@ def test_spellings_of_one_name_have_one_key(one: str, other: str) -> None:
         ("A1科技", "A11科技"),
     ],
 )
-def test_different_companies_have_different_keys(one: str, other: str) -> None:
-    assert name_key(one) != name_key(other)
+def test_different_companies_have_different_keys(left: str, right: str) -> None:
+    assert name_key(left) != name_key(right)
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,8 @@ def test_case_width_and_spacing_between_chinese_change_nothing(parts: list[str],
 
 
 @given(LETTERS, LETTERS)
-def test_letters_and_digits_are_never_lost(one: str, other: str) -> None:
-    assert (name_key(f"{one}云") == name_key(f"{other}云")) == (one == other)
+def test_letters_and_digits_are_never_lost(left: str, right: str) -> None:
+    assert (name_key(f"{left}云") == name_key(f"{right}云")) == (left == right)
 
 
 # -- parties --------------------------------------------------------------------------------------------------------
@@ -238,20 +238,20 @@ def test_a_party_matches_itself(party: Party) -> None:
 
 
 @given(PARTIES, PARTIES)
-def test_different_codes_are_different_customers_whatever_the_names(one: Party, other: Party) -> None:
-    if one.uscc and other.uscc and one.uscc != other.uscc:
-        assert compare(one, other).level is not Level.SAME
+def test_different_codes_are_different_customers_whatever_the_names(left: Party, right: Party) -> None:
+    if left.uscc and right.uscc and left.uscc != right.uscc:
+        assert compare(left, right).level is not Level.SAME
 
 
 @given(PARTIES, PARTIES)
-def test_a_match_by_code_or_name_is_symmetric(one: Party, other: Party) -> None:
-    if one.key == other.key or (one.uscc and one.uscc == other.uscc):
-        assert compare(one, other).level is compare(other, one).level
+def test_a_match_by_code_or_name_is_symmetric(left: Party, right: Party) -> None:
+    if left.key == right.key or (left.uscc and left.uscc == right.uscc):
+        assert compare(left, right).level is compare(right, left).level
 
 
 @given(PARTIES, PARTIES)
-def test_every_verdict_has_reasons_with_all_parameters(one: Party, other: Party) -> None:
-    verdict = compare(one, other)
+def test_every_verdict_has_reasons_with_all_parameters(left: Party, right: Party) -> None:
+    verdict = compare(left, right)
     assert verdict.found == bool(verdict.reasons)
     for reason in verdict.reasons:
         assert set(reason.params) == set(REASON_PARAMS[reason.key])
