@@ -162,7 +162,7 @@ def groups_section(done: Groups) -> list[str]:
     delay = max(done.beside) - statistics.median(done.quiet)
     whole = "whole" if not done.left_out else f"but for {done.left_out} names"
     check = (
-        f"{done.check_left_out} of its names said to be left out"
+        f"{done.check_left_out} of its names reported as left out"
         if done.check_left_out
         else "all of its names compared"
     )
@@ -171,13 +171,13 @@ def groups_section(done: Groups) -> list[str]:
         "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, load {load}",
         f"- a group: a project whose customer has {ALIASES} other names and {RELATED} related parties, all of them",
-        f"  alike, among {done.parties:,} live parties of the kind; judged: from the form until it is routed",
-        "- beside: a small application, from the form until commerce is asked; delayed: the slowest beside the groups",
-        "  against the median alone",
+        f"  similar, among {done.parties:,} live parties of the same kind; routed: from the form until it is routed",
+        "- beside: a small application, from the form until commerce has its task; delayed: the slowest beside",
+        "  the groups against the median alone",
         "",
         "| | must | measured | |",
         "|---|---|---|---|",
-        f"| {AT_ONCE} groups at once, the last judged ({whole}) | ≤ {MUST_JUDGED:.0f} s | {max(done.judged):.1f} s | "
+        f"| {AT_ONCE} groups at once, the last routed ({whole}) | ≤ {MUST_JUDGED:.0f} s | {max(done.judged):.1f} s | "
         f"{_held(max(done.judged) <= MUST_JUDGED and not done.left_out)} |",
         f"| an unrelated application beside them, delayed by at most | ≤ {MUST_DELAY:.0f} s | {delay:.2f} s | "
         f"{_held(delay <= MUST_DELAY)} |",

@@ -124,8 +124,8 @@ def checks_section(done: Checks) -> list[str]:
         HEADING,
         "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, load {load}",
-        f"- one check: the name taken apart, candidates from PostgreSQL, each judged; {CHECKS} names, a third of them",
-        "  registered, a third short forms of registered ones, a third not there; all names are made up",
+        f"- one check: the name parsed, candidates from PostgreSQL, each compared; {CHECKS} names, a third of them",
+        "  registered, a third short forms of registered ones, a third not registered; all names are generated",
         f"- the reference: pg_trgm's word similarity at 0.3 with a GIN index, ten nearest; {REFERENCE_CHECKS} names",
         f"- p95 at {largest.filled.names:,} names: {of_reference:.2f} of the reference (at most {MUST_OF_REFERENCE}: "
         f"{_held(of_reference <= MUST_OF_REFERENCE)}), {of_smallest:.1f} times its own at "

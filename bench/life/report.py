@@ -51,17 +51,18 @@ def _head(life: Life) -> list[str]:
     late = WEEKS * YEARS - life.size.colds
     return [
         f"{life.size.projects} projects, registered, assigned, checked and approved, then {WEEKS * YEARS} updates",
-        "each, over HTTP, one right after the other: what one costs depends on what its process and the record hold by",
-        "then, and not on the time between two. In a real life the worker has forgotten the process by the next week:",
-        f"that is cold, on a worker started anew. Warm: updates 2–{TENTH + 1} of other projects against "
-        f"{late - TENTH + 1}–{late}, in turns.",
+        "each, over HTTP, one after the other: an update costs by the contents of its process and of the record,",
+        "not by the time in between. In production the process is no longer in the cache of the worker after a week:",
+        f"this is cold, on a restarted worker. Warm: updates 2–{TENTH + 1} of other projects against "
+        f"{late - TENTH + 1}–{late}, alternately.",
         f"Cold: the 2nd update of {life.size.projects} fresh projects against one of {late + 1}–{WEEKS * YEARS}, "
         "each such pair on a new worker.",
         f"CPU is that of {', '.join(PRODUCT_PARTS)}.",
         "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, {life.seconds:.0f} s; load average {load} at "
         f"the end; processes outside the bench took up to {life.other_cores:.2f} cores",
-        f"- sandbox {'on' if life.sandbox else 'off'}; a run hands over after {life.hand_over} events (`LIFE_HISTORY`)",
+        f"- sandbox {'on' if life.sandbox else 'off'}; "
+        f"a run continues as new after {life.hand_over} events (`LIFE_HISTORY`)",
         "",
     ]
 
@@ -87,9 +88,9 @@ def _judged(life: Life) -> list[str]:
         f"| runs that do not replay | 0 | | | {life.runs - life.replayed} of {life.runs} | "
         f"{_held(life.runs == life.replayed)} |",
         "",
-        "An update that causes a hand-over to the next run includes it. Mean of CPU: all CPU late by all CPU early.",
-        f"At the end each project was sent {BURST} updates at once, so that some meet a hand-over: they count as sent,",
-        "and the largest run is from there. Every run was replayed with the workflow of that commit.",
+        "An update that causes a continue-as-new includes it. Mean of CPU: all late CPU divided by all early CPU.",
+        f"At the end each project was sent {BURST} updates at once, so that some coincide with a continue-as-new:",
+        "they count as sent, and the largest run is from there. Every run was replayed with that commit.",
         "",
     ]
 

@@ -20,7 +20,7 @@ def year_section(year: Year) -> list[str]:
         "",
         f"{SALESPEOPLE} salespeople in {DEPARTMENTS} departments hold {ACCOUNTS} Named Accounts and {PROJECTS} "
         f"projects; {year.first} to {year.last}, on the engine",
-        "whose clock can be moved. Whoever is asked answers, but for one in twelve. The business of each week and the",
+        "whose clock can be moved. Assignees answer, except one in twelve. The business of each week and the",
         "results of each month are written into the record; processes, steps, reports and mails are the product's own.",
         "",
         f"- {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit()}, {year.seconds:.0f} s in all; "
@@ -30,7 +30,7 @@ def year_section(year: Year) -> list[str]:
         "|---|---|",
         f"| periods, each begun once | {_counts(year.periods)} |",
         f"| reports, each made once | {_counts(year.reports)} |",
-        f"| reviews, by how they ended | {_counts(year.reviews)} |",
+        f"| reviews, by outcome | {_counts(year.reviews)} |",
         f"| answers recorded · steps missed (R6) | {year.answers} · {year.missed} |",
         f"| accounts revoked (R5) | {year.revoked} |",
         f"| contracts in the year's report, RMB | {year.contracts:,.2f} |",
@@ -38,11 +38,11 @@ def year_section(year: Year) -> list[str]:
         f"| Actions as Temporal Cloud counts them | {year.actions} in {processes} processes, "
         f"{year.actions / year.answers:.1f} an answer |",
         f"| history events · of the largest run | {year.events} · {year.largest_run} |",
-        f"| does not reconcile with the record | {'; '.join(year.wrong) or 'nothing'} |",
+        f"| discrepancies with the record | {'; '.join(year.wrong) or 'nothing'} |",
         "",
-        "Reconciled: each report of each period is there and no other; the digests tell of every update once; from one",
-        "forecast to the next the changes are the difference; the months of an account add up to its year; what people",
-        "are credited with adds up to every amount (D3).",
+        "Checked: every report of every period exists, and no other; the digests list every update once; from one",
+        "forecast to the next, the changes equal the difference; the months of an account add up to its year; credits",
+        "add up to every amount (D3).",
         "",
     ]
 
