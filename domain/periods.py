@@ -1,7 +1,7 @@
-"""The weeks, months, quarters, half-years and years that are reviewed, and when (R1–R4, U1, U9).
+"""The reviewed periods (weeks, months, quarters, half-years, years) and their times (R1–R4, U1, U9).
 
-A period is named the same by everybody: `2026-W53`, `2026-11`, `FY2026-Q3`, `FY2026-H1`, `FY2026`. A fiscal year bears
-the number of the calendar year in which it begins.
+The ids of periods are `2026-W53`, `2026-11`, `FY2026-Q3`, `FY2026-H1`, `FY2026`. A fiscal year has the number of the
+calendar year in which it begins.
 """
 
 from __future__ import annotations

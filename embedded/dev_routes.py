@@ -1,6 +1,6 @@
-"""Doors that only the one-machine mode has: tokens for everybody, the people, the mails that were sent, the clock.
+"""Routes of the one-machine mode: tokens for everybody, the people, the mails sent, the clock.
 
-Mounted by `cli.py api` when the settings say `embedded`; no production configuration has them.
+Mounted by `cli.py api` if the settings say `embedded`; no production configuration has them.
 """
 
 from __future__ import annotations

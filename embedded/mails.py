@@ -1,7 +1,7 @@
-"""What the mail sink received, read back from its folder.
+"""Reads back what the mail sink received from its folder.
 
-Beside each mail lies its content as JSON, written on arrival: parsing a mail takes milliseconds, and a client that
-waits for one mail asks for all of them repeatedly.
+The content of each mail is also stored as JSON on arrival: parsing a mail takes milliseconds, and a client that waits
+for a mail reads all of them repeatedly.
 """
 
 from __future__ import annotations

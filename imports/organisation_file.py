@@ -1,4 +1,4 @@
-"""The organisation as a TOML file that a person keeps: read whole, refused whole, with every mistake at once.
+"""Reads the organisation from a TOML file: accepted or refused as a whole, with all mistakes at once.
 
 company = "…"
 sales_vps = ["id", "id"]

@@ -1,6 +1,6 @@
-"""What operators bring in from files, each file in one transaction: all of it and its trace in the record, or nothing.
+"""Imports files, each in one transaction: the data and its audit entry, or nothing.
 
-Importing the same again changes nothing and leaves no trace.
+Importing the same file again changes nothing and leaves no entry.
 """
 
 from __future__ import annotations

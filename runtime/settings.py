@@ -1,6 +1,6 @@
-"""What differs between one installation and another, read once from the environment.
+"""The settings of an installation, read once from the environment.
 
-Where Temporal is (address, namespace, TLS) is read from Temporal's own variables, see `temporal_client`.
+The Temporal connection (address, namespace, TLS) is read from Temporal's own variables, see `temporal_client`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""`python -m bench.conflicts.train FILE`: learn `matching/model.json` anew, and say how well it does on unseen names.
+"""`python -m bench.conflicts.train FILE`: trains `matching/model.json` and scores it on unseen names.
 
-Learned from sources only whose licence lets the result be shipped: the A-share and Hong Kong lists of go-stock
-(Apache-2.0) and ga-hk_stock_info (MIT), the research organisations of ROR (CC0) and the open data of Taiwan companies.
-The rest is made up: companies with names like those of a register, near ones, branches and abbreviations. Nothing of
-other sources is looked at, not even to choose.
+Uses only sources whose licence permits shipping the result: the A-share and Hong Kong lists of go-stock (Apache-2.0)
+and ga-hk_stock_info (MIT), the research organisations of ROR (CC0) and the open data of Taiwan companies. The rest is
+generated: companies with names like those of a register, similar ones, branches and abbreviations. No other source is
+used, not even for tuning.
 """
 
 from __future__ import annotations

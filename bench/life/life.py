@@ -1,7 +1,7 @@
-"""A project that lives five years: what its weekly updates cost, early and late, remembered and forgotten (U1).
+"""Five years of a project: the cost of its weekly updates, early and late, cached and evicted (U1).
 
-Nothing waits for real weeks: what an update costs does not depend on the time between two, only on what the process
-and its history hold by then. Between two updates of a real life the worker forgets the process: that is cold here.
+No real weeks pass: the cost of an update does not depend on the time in between, only on the contents of the process
+and its history. In production the process is evicted between two updates: that is "cold" here.
 """
 
 from __future__ import annotations

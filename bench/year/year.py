@@ -1,6 +1,6 @@
 """A simulated year of a company: every digest, forecast, report and review in its period, once (R1–R6, U1, U9).
 
-The processes and steps are the product's own, on a real PostgreSQL; the engine is the one whose clock can be moved.
+Uses the product's own workflows and activities and a real PostgreSQL; the engine is the one whose clock can be moved.
 """
 
 from __future__ import annotations

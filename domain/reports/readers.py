@@ -25,9 +25,9 @@ class Reader(Wire):
 
 
 def readers_of(kind: ReportKind, rhythm: Rhythm, organisation: Organisation) -> tuple[Reader, ...]:
-    """The digest goes to each department's GM, and where it has none to its VP, with that department alone (U1); the
-    forecast to department GMs and VPs, each with their departments (U9); accounts of a quarter and more to management,
-    whole (R3, R4). How the accounts stand in a month is for the VPs' own review (R2) and mailed to nobody."""
+    """The digest goes to each department's GM, or without one to its VP, with that department only (U1). The
+    forecast goes to department GMs and VPs, each with their departments (U9). Account reports of a quarter or longer
+    go to management, complete (R3, R4); monthly ones serve the VPs' own review (R2) and are not mailed."""
     match kind:
         case ReportKind.WEEKLY_DIGEST:
             return tuple(_of_departments(organisation))

@@ -281,9 +281,9 @@ class _Report(Wire):
     period: Period
     made_at: Moment
     as_of: Moment | None = None
-    """U1, U9: what was open, and stages, amounts and days of expected signing, are those of this moment, the end of the
-    period; who is responsible and how performance is split are those of `made_at`. None in a report of before this was
-    kept, in which everything is that of `made_at`, and where results are counted over days (R7)."""
+    """U1, U9: open projects, stages, amounts and expected signing dates are those of this moment, the end of the
+    period; responsible people and splits are those of `made_at`. None in reports made before this was stored, in
+    which everything is that of `made_at`, and where results are counted over days (R7)."""
     missed: tuple[MissedStep, ...] = ()
 
 
@@ -338,10 +338,10 @@ def credited_to(rows: Iterable[CreditedRow], scope: Scope, department: str | Non
 
 
 def part_for(report: AnyReport, scope: Scope, department: str | None = None) -> AnyReport:
-    """What of a report somebody may see, narrowed to one department if they wish (X2).
+    """The part of a report that a person may see, optionally narrowed to one department (X2).
 
-    Whoever is credited with a part of a project sees it as its salesperson does, and so does their department (D3). An
-    account and its targets are its salesperson's and their department's alone.
+    People credited with a part of a project, and their departments, see it like its salesperson does (D3). An account
+    and its targets are visible only to its salesperson and their department.
     """
 
     def covers(person: str, of: str | None) -> bool:

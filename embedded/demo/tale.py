@@ -1,4 +1,4 @@
-"""What the demo tells and checks: lines of a timeline, one application as the people live it, every mail that came."""
+"""The narration and checks of the demo: timeline, one application as people experience it, all mails."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Tale:
         self.say(f"━━ {number} · {self.words(f'{key}.title')}")
 
     def act(self, key: str, /, *, clock: datetime | None = None, **values: object) -> None:
-        """Tell what somebody does; `clock`: by another clock than this machine's."""
+        """Report an action of a person; `clock`: the time of another clock than this machine's."""
         moment = (clock or datetime.now(self.zone)).astimezone(self.zone)
         self.say(f"  {moment:%H:%M:%S} {self.words(key, **values)}".rstrip())
 
@@ -65,7 +65,7 @@ class Tale:
         self.say(f"{MARGIN}{words}")
 
     def holds(self, condition: object, key: str, /, **values: object) -> None:
-        """Tell an expectation and whether it held."""
+        """Report an expectation and whether it held."""
         self.judge(bool(condition), self.words(key, **values))
 
     def judge(self, held: bool, words: str) -> None:
@@ -87,15 +87,15 @@ class Tale:
 
 @dataclass
 class Case:
-    """One application; every step that people take is told, and refused steps end the chapter."""
+    """One application; every action of people is reported, and a refused one ends the chapter."""
 
     tale: Tale
     salesperson: str
     customer: str | None = None
     quiet: bool = False
-    """Not told: what came before the story."""
+    """Report nothing: used for what happened before the story."""
     process: ClassVar[str] = "application"
-    """How its workflow's id and its address in the API begin."""
+    """The prefix of its workflow id and of its address in the API."""
 
     def __post_init__(self) -> None:
         self.portal = self.tale.portal
@@ -106,13 +106,13 @@ class Case:
         self._arrived: Counter[str] = Counter()
 
     def fill_in(self) -> tuple[dict[str, Any], str]:
-        """The form, and the customer's name in it."""
+        """The form, and the customer's name on it."""
         sample = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
         form: dict[str, Any] = application_form(sample, self.customer) if self.customer else sample
         return form, form["customer"]["name"]
 
     def now(self) -> datetime:
-        """By the clock of this application's process."""
+        """The time on the clock of this application's process."""
         return datetime.now(self.tale.zone) + self.leapt
 
     def act(self, key: str, /, **values: object) -> None:
@@ -234,7 +234,7 @@ class Case:
 
 
 def essence(mail: ReceivedMail) -> list[str]:
-    """What a mail is about, its due date, its reason, and its personal link, shortened."""
+    """The subject of a mail, its due date, reason and personal link, shortened."""
     paragraphs = "\n".join(mail.text.splitlines()).split("\n\n")
     lines = [f"{mail.heading} · {paragraphs[1].splitlines()[0]}" if len(paragraphs) > 1 else mail.heading]
     for language in LANGUAGES:

@@ -1,7 +1,7 @@
-"""What a name is found by: whole numbers, of which two near names have some in common.
+"""Index keys of a name: integers, some of which similar names share.
 
-A pair of characters is a gram when the second follows the first by at most `REACH`, so that an abbreviation shares
-its grams with the name it abbreviates (`石油` and `中油` are both in `中国石油`).
+A pair of characters is a gram if the second follows the first by at most `REACH`, so an abbreviation shares its grams
+with the full name (`石油` and `中油` are both in `中国石油`).
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ def _hashed(text: str) -> int:
 
 
 def grams(name: Anatomy) -> list[int]:
-    """Every gram of a name, each once, sorted. The legal form and the name of a branch are left out.
+    """The grams of a name, sorted and without duplicates. The legal form and the branch are left out.
 
-    A name that may be the head of others, a group or an institution, has each of its pairs a second time: there are
-    few such names, so a member finds its head by them where the plain pairs bring too many.
+    A name that may be the head of others, a group or an institution, has each of its pairs a second time: such names
+    are few, so a member finds its head by these where the plain pairs match too many names.
     """
     pairs = _pairs(name)
     found = set(pairs)
