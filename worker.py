@@ -22,7 +22,7 @@ from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunn
 
 from activities.under_way import UNDER_WAY
 from activities.unit_of_work import Recorder
-from db import messages
+from db.connection import channels
 from db.connection.engine import make_engine
 from db.connection.listen import Listener
 from db.reference_data import ReferenceData
@@ -65,7 +65,7 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
     facts = ReferenceData(load_policy(settings.policy_file))
     recorder = Recorder(engine, facts, settings.seal_keys)
     listener = Listener(settings.database_url)
-    wake = Wake(listener, messages.MAILS, messages.NUDGES)
+    wake = Wake(listener, channels.MAILS, channels.NUDGES)
     worker = Worker(
         client,
         task_queue=TASK_QUEUE,

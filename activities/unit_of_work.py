@@ -14,7 +14,7 @@ from activities.under_way import UNDER_WAY
 from crypto.keyring import Keyring
 from crypto.seal import seal_head
 from db import audit, messages
-from db.connection.engine import step_transaction
+from db.connection.engine import autocommit, transaction
 from db.reference_data import ReferenceData
 from domain.base import Wire
 
@@ -35,7 +35,7 @@ class UnitOfWork:
         self.now = now
         self.subject_id: str | None = None
         self.events: list[audit.Event] = []
-        self.mails: list[messages.Mail] = []
+        self.mails: list[messages.MailRow] = []
 
     def note(self, event: str, actor: str = SYSTEM, /, **body: Any) -> None:
         """Leave an event in the append-only record (X1)."""
@@ -60,12 +60,12 @@ class Recorder:
         self.seal_keys = seal_keys
 
     async def read(self, look: Callable[[AsyncConnection], Awaitable[T]]) -> T:
-        """Look something up in a transaction of its own, which ends before anything slow begins."""
-        async with self._engine.begin() as connection:
+        """Look something up on a connection that is given back before anything slow begins."""
+        async with autocommit(self._engine) as connection:
             return await look(connection)
 
     async def once(self, step: Step, result: type[R], apply: Callable[[UnitOfWork], Awaitable[R]]) -> R:
-        """Do `apply` in one transaction, unless the step with this key was done before.
+        """Run `apply` in one transaction, unless the step with this key was done before.
 
         Raises what the database raises; the step is then retried and nothing of it has happened.
         """
@@ -81,14 +81,14 @@ class Recorder:
         except Exception:
             # Done before, perhaps by another attempt while this one waited for its rows: then `keep_step` ran into the
             # first result, or `apply` into what the step had left behind. Of this attempt nothing has happened.
-            async with self._engine.begin() as connection:
+            async with autocommit(self._engine) as connection:
                 done = await messages.step_done(connection, workflow_id, step.key)
             if done is None:
                 raise
             return result.model_validate(done)
 
     async def _attempt(self, workflow_id: str, step: Step, apply: Callable[[UnitOfWork], Awaitable[R]]) -> R:
-        async with step_transaction(self._engine) as connection:
+        async with transaction(self._engine) as connection:
             in_hand = UnitOfWork(connection, self._facts, workflow_id, step.now)
             outcome = await apply(in_hand)
             queued = await messages.keep_step(connection, workflow_id, step.key, outcome, in_hand.mails)

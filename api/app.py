@@ -24,8 +24,7 @@ from api.reports import routes as reports
 from api.state import Clock, State, now_utc
 from api.system import routes as system
 from api.tasks import routes as tasks
-from db import messages
-from db.connection.direct import Direct
+from db.connection import channels
 from db.connection.engine import DatabaseUnavailable, make_engine
 from db.connection.listen import Listener
 from db.reference_data import NoOrganisation, ReferenceData
@@ -56,25 +55,23 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = make_engine(settings.database_url, process="api", pool_size=20, command_timeout=5, pool_timeout=2)
-        record = Direct(settings.database_url, process="api")
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
-        receipts = Receipts(record, listener)
+        receipts = Receipts(engine, listener)
         facts = ReferenceData(load_policy(settings.policy_file))
-        listener.on(messages.NUDGES, lambda _: facts.forget())
+        listener.on(channels.NUDGES, lambda _: facts.forget())
         listener.start()
         app.state.parts = State(
             settings=settings,
             engine=engine,
-            record=record,
             client=client,
             facts=facts,
-            gateway=SignalGateway(record, client, settings.seal_keys, receipts, clock),
+            gateway=SignalGateway(engine, client, settings.seal_keys, receipts, clock),
             token_verifier=TokenVerifier(settings),
             clock=clock,
         )
         try:
-            async with record, Presence(settings.database_url, process) if process else contextlib.nullcontext():
+            async with Presence(settings.database_url, process) if process else contextlib.nullcontext():
                 yield
         finally:
             await listener.close()

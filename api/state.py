@@ -15,7 +15,6 @@ from temporalio.client import Client
 from api.auth.token_verifier import TokenVerifier, person_of
 from api.gateway.gateway import Caller, SignalGateway
 from api.problems import Refusal
-from db.connection.direct import Direct
 from db.connection.engine import AsyncConnection, AsyncEngine, autocommit
 from db.reference_data import ReferenceData
 from domain.organisation import Organisation, Person
@@ -38,7 +37,6 @@ class State:
         *,
         settings: Settings,
         engine: AsyncEngine,
-        record: Direct,
         client: Client,
         facts: ReferenceData,
         gateway: SignalGateway,
@@ -47,7 +45,6 @@ class State:
     ) -> None:
         self.settings = settings
         self.engine = engine
-        self.record = record
         self.client = client
         self.facts = facts
         self.gateway = gateway

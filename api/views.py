@@ -12,13 +12,13 @@ from db import audit
 from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection
 from db.projects.projects import ProjectRow
-from db.reads.detail_reads import OpenTask
+from db.reads.step_snapshot import step_snapshot
 from db.reference_data import ReferenceData
-from db.tasks import tasks
 from db.tasks.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from domain.access import sees_evidence
 from domain.organisation import Organisation
 from domain.tasks.asking import IN_PERSON
+from domain.tasks.task import TaskStatus
 from texts.catalogue import Texts
 from texts.tasks.decisions import SPEAKS_OF_OTHERS
 
@@ -41,7 +41,7 @@ NAMES_OTHERS: Final = frozenset(
 class Standing(NamedTuple):
     """The open tasks of a subject with their assignees, and the decisions so far."""
 
-    open_tasks: tuple[TaskRow | OpenTask, ...]
+    open_tasks: tuple[TaskRow, ...]
     asked: dict[str, tuple[AskedRow, ...]]
     """Current and former assignees, by open task."""
     decided: Decided
@@ -71,7 +71,7 @@ class Views:
         owners = {row.applicant, row.salesperson} if isinstance(row, ProjectRow) else {row.applicant}
         return sees_evidence(me, self.organisation, owners=owners, asked_to_decide=deciding)
 
-    def waited_for(self, open_tasks: Sequence[TaskRow | OpenTask], asked: Mapping[str, Sequence[AskedRow]]) -> str:
+    def waited_for(self, open_tasks: Sequence[TaskRow], asked: Mapping[str, Sequence[AskedRow]]) -> str:
         """The names of everybody whose answer is outstanding."""
         people = [assignee.person for task in open_tasks for assignee in asked[task.id] if assignee.removed_at is None]
         return self.texts.join([self.organisation.name_of(person) for person in dict.fromkeys(people)])
@@ -88,7 +88,7 @@ class Views:
             if assignee.removed_at is None
         ]
 
-    def open_task(self, task: TaskRow | OpenTask, asked: Sequence[AskedRow]) -> OpenTaskView:
+    def open_task(self, task: TaskRow, asked: Sequence[AskedRow]) -> OpenTaskView:
         """An open task, as part of its subject."""
         return OpenTaskView(
             id=task.id,
@@ -139,11 +139,13 @@ class Composer(Views):
     async def standing(self, subject_id: str) -> Standing:
         """Tasks and decisions of a subject, read once: what is shown and whether it may be shown both depend on it."""
         if subject_id not in self._standings:
-            open_tasks = await tasks.of_subject(self.connection, subject_id, open_only=True)
-            asked = await tasks.asked_by(self.connection, [task.id for task in open_tasks])
-            self._standings[subject_id] = Standing(
-                open_tasks, asked, await tasks.decisions_of(self.connection, subject_id)
-            )
+            found = await step_snapshot(self.connection, subject_id)
+            open_tasks = tuple(task for task in found.tasks if task.status is TaskStatus.OPEN)
+            asked = {
+                task.id: tuple(assignee for assignee in found.asked if assignee.task_id == task.id)
+                for task in open_tasks
+            }
+            self._standings[subject_id] = Standing(open_tasks, asked, found.decided)
         return self._standings[subject_id]
 
     async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:

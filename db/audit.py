@@ -4,28 +4,39 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Text, all_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import audit, audit_head
+from db.rows import read_all
+from db.tables.audit import audit, audit_head
 from domain.base import Wire
 
 GENESIS = "0" * 64
 
-_HEAD_LOCKED = "SELECT seq, hash FROM audit_head FOR UPDATE"
-_APPEND = """
-    WITH head AS (UPDATE audit_head SET seq = $1, hash = $2, seal = $3)
+# Built once: building a statement costs more than sending it (measured).
+_HEAD_LOCKED = select(audit_head.c.seq, audit_head.c.hash).with_for_update()
+_APPEND = text("""
+    WITH head AS (UPDATE audit_head SET seq = :seq, hash = :hash, seal = :seal)
     INSERT INTO audit (seq, previous_hash, hash, event, at, actor, workflow_id, subject_id, body)
     SELECT * FROM unnest(
-        $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[], $11::text[],
-        $12::jsonb[]
-    )"""
+        CAST(:seqs AS bigint[]), CAST(:previous AS text[]), CAST(:hashes AS text[]), CAST(:events AS text[]),
+        CAST(:moments AS timestamptz[]), CAST(:actors AS text[]), CAST(:workflows AS text[]),
+        CAST(:subjects AS text[]), CAST(:bodies AS jsonb[]))""")
+_OF_SUBJECT = (
+    select(audit)
+    .where(audit.c.subject_id == bindparam("subject"), audit.c.event != all_(bindparam("without", type_=ARRAY(Text))))
+    .order_by(audit.c.seq)
+)
+_BODIES = (
+    select(audit.c.body)
+    .where(audit.c.subject_id == bindparam("subject"), audit.c.event == bindparam("event_name"))
+    .order_by(audit.c.seq)
+)
 
 
 class Event(Wire):
@@ -40,17 +51,12 @@ class Event(Wire):
     body: dict[str, Any] = {}
 
 
-class Entry(Event):
+class AuditEntry(Event):
     """An event in its place in the chain."""
 
     seq: int
     previous_hash: str
     hash: str
-
-
-_ENTRY = Shape(Entry, *audit.c)
-_OF_SUBJECT = f"SELECT {_ENTRY.sql} FROM audit WHERE subject_id = $1 ORDER BY seq"
-_BODIES = "SELECT body FROM audit WHERE subject_id = $1 AND event = $2 ORDER BY seq"
 
 
 class Fault(Wire):
@@ -170,38 +176,40 @@ async def append(connection: AsyncConnection, events: Sequence[Event], seal_head
     """Chain `events` onto the record. Last in its transaction: it holds the one lock all writers share."""
     if not events:
         return
-    ((seq, previous),) = await plain.run(connection, _HEAD_LOCKED)
-    numbers, hashes = [], [previous]
-    for event in events:
-        seq += 1
-        numbers.append(seq)
+    last, head = (await connection.execute(_HEAD_LOCKED)).one()
+    seqs, hashes = range(last + 1, last + 1 + len(events)), [head]
+    for seq, event in zip(seqs, events, strict=True):
         hashes.append(chain_hash(seq, event, hashes[-1]))
-    await plain.run(
-        connection,
+    await connection.execute(
         _APPEND,
-        seq,
-        hashes[-1],
-        seal_head(seq, hashes[-1]),
-        numbers,
-        hashes[:-1],
-        hashes[1:],
-        [event.event for event in events],
-        [event.at for event in events],
-        [event.actor for event in events],
-        [event.workflow_id for event in events],
-        [event.subject_id for event in events],
-        [_canonical(event.body) for event in events],
+        {
+            "seq": seqs[-1],
+            "hash": hashes[-1],
+            "seal": seal_head(seqs[-1], hashes[-1]),
+            "seqs": list(seqs),
+            "previous": hashes[:-1],
+            "hashes": hashes[1:],
+            "events": [event.event for event in events],
+            "moments": [event.at for event in events],
+            "actors": [event.actor for event in events],
+            "workflows": [event.workflow_id for event in events],
+            "subjects": [event.subject_id for event in events],
+            "bodies": [_canonical(event.body) for event in events],
+        },
     )
 
 
-async def of_subject(connection: AsyncConnection, subject_id: str) -> tuple[Entry, ...]:
-    """Everything recorded of one subject, oldest first."""
-    return tuple(_ENTRY.read(row) for row in await plain.run(connection, _OF_SUBJECT, subject_id))
+async def of_subject(
+    connection: AsyncConnection, subject_id: str, *, without: Collection[str] = ()
+) -> tuple[AuditEntry, ...]:
+    """Everything recorded of one subject, oldest first; `without` these events."""
+    wanted = {"subject": subject_id, "without": sorted(without)}
+    return read_all(AuditEntry, await connection.execute(_OF_SUBJECT, wanted))
 
 
 async def bodies(connection: AsyncConnection, subject_id: str, event: str) -> tuple[dict[str, Any], ...]:
     """What was recorded of a subject under one event, oldest first."""
-    return tuple(body for (body,) in await plain.run(connection, _BODIES, subject_id, event))
+    return tuple(await connection.scalars(_BODIES, {"subject": subject_id, "event_name": event}))
 
 
 async def verify(

@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.applications import KeyedParty
 from db.accounts.registers import AccountResultRow, BackgroundRow, EarlierProjectRow
-from db.tables import account, account_result, background, calendar, earlier_project, organisation, party
+from db.rows import read
+from db.tables.accounts import account, account_result
+from db.tables.conflicts import party
+from db.tables.reference import background, calendar, earlier_project, organisation
 from domain.base import Wire
 
 IMPORT_LOCK = 7_226_002
@@ -54,7 +57,7 @@ async def newest_organisation(connection: AsyncConnection) -> Version | None:
             .limit(1)
         )
     ).one_or_none()
-    return Version.model_validate(dict(row._mapping)) if row else None
+    return read(Version, row) if row else None
 
 
 async def newest_calendar(connection: AsyncConnection) -> tuple[int, dict[str, Any]]:
@@ -69,7 +72,7 @@ async def known_background(connection: AsyncConnection, name_keys: Sequence[str]
     found = []
     for batch in _batches(name_keys):
         rows = await connection.execute(select(background).where(background.c.name_key.in_(batch)))
-        found += [BackgroundRow.model_validate(dict(row._mapping)) for row in rows]
+        found += [read(BackgroundRow, row) for row in rows]
     return tuple(found)
 
 
@@ -81,7 +84,7 @@ async def known_earlier_projects(
     parties: dict[str, list[Any]] = defaultdict(list)
     for batch in _batches(ids):
         rows = await connection.execute(select(earlier_project).where(earlier_project.c.id.in_(batch)))
-        projects += [EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows]
+        projects += [read(EarlierProjectRow, row) for row in rows]
         named = select(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch))
         for row in await connection.execute(named.order_by(party.c.id)):
             parties[row.subject_id].append(row)
@@ -95,7 +98,7 @@ async def known_results(
     found: dict[tuple[str, date], AccountResultRow] = {}
     for batch in _batches(accounts):
         for row in await connection.execute(select(account_result).where(account_result.c.account_id.in_(batch))):
-            found[row.account_id, row.month] = AccountResultRow.model_validate(dict(row._mapping))
+            found[row.account_id, row.month] = read(AccountResultRow, row)
     return found
 
 
@@ -125,27 +128,27 @@ def _parties(row: EarlierProjectRow, named: Sequence[Any]) -> ProjectParties:
     return ProjectParties(
         project_id=row.id,
         since=named[0].since if named else row.registered_at,
-        live=bool(named) and all(one.live for one in named),
-        parties=tuple(KeyedParty.model_validate(dict(one._mapping)) for one in named),
+        live=bool(named) and all(party.live for party in named),
+        parties=tuple(read(KeyedParty, row) for row in named),
     )
 
 
 async def set_project_parties(connection: AsyncConnection, projects: Sequence[ProjectParties]) -> None:
     """Name the parties of these projects anew. Their place in time is the date of registration (A5)."""
-    for batch in _batches([one.project_id for one in projects]):
+    for batch in _batches([project.project_id for project in projects]):
         await connection.execute(
             delete(party).where(party.c.subject_type == EARLIER_PROJECT, party.c.subject_id.in_(batch))
         )
     rows: list[Mapping[str, Any]] = [
         {
             "subject_type": EARLIER_PROJECT,
-            "subject_id": one.project_id,
-            "live": one.live,
-            "since": one.since,
+            "subject_id": project.project_id,
+            "live": project.live,
+            "since": project.since,
             **named.model_dump(),
         }
-        for one in projects
-        for named in one.parties
+        for project in projects
+        for named in project.parties
     ]
     if rows:
         await connection.execute(insert(party), rows)

@@ -9,11 +9,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Table, func, insert, literal, select, union_all
+from sqlalchemy import ColumnElement, Table, bindparam, func, insert, literal, select, union_all
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.tables import application, calendar, dispute, nudge, organisation, policy, project, review
+from db.connection.channels import NUDGES
+from db.tables.accounts import application
+from db.tables.disputes import dispute
+from db.tables.messages import nudge
+from db.tables.projects import project
+from db.tables.reference import calendar, organisation, policy
+from db.tables.reviews import review
 from domain.accounts.application import ENDED
 from domain.calendar import WorkCalendar
 from domain.disputes.dispute import DISPUTE_ENDED
@@ -22,10 +28,19 @@ from domain.policy import Policy
 from domain.projects.project import PROJECT_ENDED, ProjectStage
 from domain.reviews.review import REVIEW_ENDED
 
-_NEWEST_ORGANISATION = "SELECT max(version) FROM organisation"
-_NEWEST_CALENDAR = "SELECT max(version) FROM calendar"
-_NEWEST = "SELECT (SELECT max(version) FROM organisation), (SELECT max(version) FROM calendar)"
-_PIN_POLICY = "INSERT INTO policy (digest, version, document) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+# Built once: building a statement costs more than sending it (measured).
+_NEWEST_ORGANISATION = select(func.max(organisation.c.version))
+_NEWEST_CALENDAR = select(func.max(calendar.c.version))
+NEWEST_VERSIONS = (
+    _NEWEST_ORGANISATION.scalar_subquery().label("organisation"),
+    _NEWEST_CALENDAR.scalar_subquery().label("calendar"),
+)
+"""Of organisation and calendar, as columns of a query."""
+_NEWEST = select(*NEWEST_VERSIONS)
+_ORGANISATION = select(organisation.c.document).where(organisation.c.version == bindparam("version"))
+_CALENDAR = select(calendar.c.document).where(calendar.c.version == bindparam("version"))
+_POLICY = select(policy.c.document).where(policy.c.digest == bindparam("digest"))
+_PIN_POLICY = upsert(policy).on_conflict_do_nothing()
 
 RECENT_SECONDS = 2.0
 """How old `recent_organisation` may be where the notification of an import was lost."""
@@ -47,7 +62,6 @@ class ReferenceData:
     def __init__(self, rules: Policy) -> None:
         self.policy = rules
         self.digest = policy_digest(rules)
-        self._document = rules.model_dump_json()
         self._organisation: tuple[int, Organisation] | None = None
         self._seen_at = float("-inf")
         self._calendar: tuple[int, WorkCalendar] | None = None
@@ -55,12 +69,12 @@ class ReferenceData:
 
     async def organisation(self, connection: AsyncConnection) -> Organisation:
         """The company as it is now. Raises `NoOrganisation`."""
-        ((version,),) = await plain.run(connection, _NEWEST_ORGANISATION)
+        version: int | None = await connection.scalar(_NEWEST_ORGANISATION)
         return await self._organisation_of(connection, version)
 
     async def of_now(self, connection: AsyncConnection) -> tuple[Organisation, WorkCalendar]:
         """The company and the working days as they are now. Raises `NoOrganisation`."""
-        ((company, days),) = await plain.run(connection, _NEWEST)
+        company, days = (await connection.execute(_NEWEST)).one()
         return await self.of_versions(connection, company, days)
 
     async def of_versions(
@@ -74,7 +88,7 @@ class ReferenceData:
         if version is None:
             raise NoOrganisation("no organisation imported yet: run `cli.py org import FILE`")
         if self._organisation is None or self._organisation[0] != version:
-            document = await connection.scalar(select(organisation.c.document).where(organisation.c.version == version))
+            document = await connection.scalar(_ORGANISATION, {"version": version})
             self._organisation = (version, Organisation.model_validate(document))
         self._seen_at = time.monotonic()
         return self._organisation[1]
@@ -88,12 +102,12 @@ class ReferenceData:
         return self._organisation[1] if self._organisation and known else None
 
     def forget(self) -> None:
-        """Something was imported (`messages.NUDGES` says so): `recent_organisation` is no longer recent."""
+        """Something was imported (`channels.NUDGES`): `recent_organisation` is no longer recent."""
         self._seen_at = float("-inf")
 
     async def calendar(self, connection: AsyncConnection) -> WorkCalendar:
         """The working days as they are known now, the company's own table over the published ones."""
-        ((version,),) = await plain.run(connection, _NEWEST_CALENDAR)
+        version: int | None = await connection.scalar(_NEWEST_CALENDAR)
         return await self._calendar_of(connection, version)
 
     async def _calendar_of(self, connection: AsyncConnection, newest: int | None) -> WorkCalendar:
@@ -101,9 +115,7 @@ class ReferenceData:
         if self._calendar is None or self._calendar[0] != version:
             document: dict[str, Any] = {}
             if version:
-                document = (
-                    await connection.scalar(select(calendar.c.document).where(calendar.c.version == version)) or {}
-                )
+                document = await connection.scalar(_CALENDAR, {"version": version}) or {}
             base = {"region": self.policy.calendar_region, "time_zone": self.policy.time_zone}
             self._calendar = (version, WorkCalendar.model_validate(base | document))
         return self._calendar[1]
@@ -115,13 +127,14 @@ class ReferenceData:
     async def pinned_policy(self, connection: AsyncConnection, digest: str) -> Policy:
         """The policy a process started with."""
         if digest not in self._policies:
-            document = await connection.scalar(select(policy.c.document).where(policy.c.digest == digest))
+            document = await connection.scalar(_POLICY, {"digest": digest})
             self._policies[digest] = Policy.model_validate(document)
         return self._policies[digest]
 
     async def pin_policy(self, connection: AsyncConnection) -> str:
         """Keep the current policy for a process that starts now; returns its digest."""
-        await plain.run(connection, _PIN_POLICY, self.digest, self.policy.version, self._document)
+        row = {"digest": self.digest, "version": self.policy.version, "document": self.policy}
+        await connection.execute(_PIN_POLICY, row)
         return self.digest
 
 
@@ -175,7 +188,7 @@ async def nudge_running(connection: AsyncConnection, *, because: str) -> int:
         )
     )
     told = await connection.execute(insert(nudge).from_select(["workflow_id", "because"], running))
-    await connection.execute(select(func.pg_notify("baobei_nudge", "")))
+    await connection.execute(select(func.pg_notify(NUDGES, "")))
     return told.rowcount
 
 

@@ -7,37 +7,35 @@ import contextlib
 import functools
 import uuid
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import asyncpg
+from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.exc import ProgrammingError
 
-from db.connection.direct import Direct
-from db.connection.engine import DatabaseUnavailable
+from db.connection.engine import DatabaseUnavailable, autocommit, make_engine, transaction
+from db.rows import read_all, values_of
+from db.tables.messages import payload_key, running_process
 from domain.base import Wire
 
 SEEN_SECONDS = 15.0
 """Between two signs of life."""
-ALIVE = "45 seconds"
+ALIVE = timedelta(seconds=45)
 """A process without a sign of life for longer does not run any more."""
 
-_OTHERS = f"""
-    SELECT coalesce(jsonb_agg(jsonb_build_object('id', id, 'kind', kind, 'payload_keys', payload_keys,
-                                                 'seal_keys', seal_keys)), '[]')
-    FROM running_process WHERE id <> $1 AND seen_at > now() - interval '{ALIVE}'"""
-_SEEN = """
-    WITH key AS (
-        INSERT INTO payload_key (id) VALUES ($5) ON CONFLICT (id) DO UPDATE SET used_until = now()
-    ), gone AS (
-        DELETE FROM running_process WHERE seen_at < now() - interval '1 day'
-    )
-    INSERT INTO running_process (id, kind, payload_keys, seal_keys) VALUES ($1, $2, $3::text[], $4::text[])
-    ON CONFLICT (id) DO UPDATE SET seen_at = now()
-    RETURNING id"""
-_LEFT = "DELETE FROM running_process WHERE id = $1 RETURNING id"
-_USED = "SELECT coalesce(jsonb_object_agg(id, used_until), '{}') FROM payload_key"
+# Built once: building a statement costs more than sending it (measured).
+_OTHERS = select(running_process).where(
+    running_process.c.id != bindparam("mine"), running_process.c.seen_at > func.now() - ALIVE
+)
+_USE_KEY = upsert(payload_key).on_conflict_do_update(index_elements=["id"], set_={"used_until": func.now()})
+_SEEN = upsert(running_process).on_conflict_do_update(index_elements=["id"], set_={"seen_at": func.now()})
+_FORGET_GONE = delete(running_process).where(running_process.c.seen_at < func.now() - timedelta(days=1))
+_LEFT = delete(running_process).where(running_process.c.id == bindparam("mine"))
+_USED = select(payload_key.c.id, payload_key.c.used_until)
+_SCHEMA = text("SELECT max(version_num) FROM alembic_version")
 
 
 @functools.cache
@@ -62,33 +60,36 @@ class Process(Wire):
 
 
 class Presence:
-    """Tells the record, as long as it is open, that a process runs."""
+    """Reports to the record, as long as it is open, that a process runs."""
 
     def __init__(self, database_url: str, process: Process) -> None:
         self.process = process
-        self._record = Direct(database_url, process="presence", size=1)
+        self._engine = make_engine(
+            database_url, process="presence", pool_size=1, command_timeout=5, pool_timeout=5, planned_once=True
+        )
         self._task: asyncio.Task[None] | None = None
 
     async def schema(self) -> str:
-        """The newest migration that the database has had; empty when it has had none. Raises `RecordAway`."""
+        """The newest migration that the database has had; empty when it has had none. Raises `DatabaseUnavailable`."""
         try:
-            (found,) = await self._record.row("SELECT max(version_num) FROM alembic_version") or ("",)
-        except asyncpg.UndefinedTableError:
+            async with autocommit(self._engine) as connection:
+                return str(await connection.scalar(_SCHEMA) or "")
+        except ProgrammingError:  # there is no such table
             return ""
-        return found or ""
 
     async def others(self) -> tuple[Process, ...]:
-        """The other processes that run. Raises `RecordAway`."""
-        (found,) = await self._record.row(_OTHERS, self.process.id) or ([],)
-        return tuple(Process.model_validate(one) for one in found)
+        """The other processes that run. Raises `DatabaseUnavailable`."""
+        async with autocommit(self._engine) as connection:
+            return read_all(Process, await connection.execute(_OTHERS, {"mine": self.process.id}))
 
     async def payload_keys_used(self) -> dict[str, datetime]:
-        """Every payload key that was ever the one in use, and until when it was. Raises `RecordAway`."""
-        (found,) = await self._record.row(_USED) or ({},)
-        return {key_id: datetime.fromisoformat(until) for key_id, until in found.items()}
+        """Every payload key that was ever the one in use, and until when it was. Raises
+        `DatabaseUnavailable`."""
+        async with autocommit(self._engine) as connection:
+            return {row.id: row.used_until for row in await connection.execute(_USED)}
 
     async def __aenter__(self) -> Self:
-        await self._say()
+        await self._report()
         self._task = asyncio.create_task(self._run(), name="presence")
         return self
 
@@ -99,24 +100,24 @@ class Presence:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
         with contextlib.suppress(DatabaseUnavailable):
-            await self._record.row(_LEFT, self.process.id)
+            async with autocommit(self._engine) as connection:
+                await connection.execute(_LEFT, {"mine": self.process.id})
         await self.close()
 
     async def close(self) -> None:
-        async with self._record:
-            pass
+        await self._engine.dispose()
 
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(SEEN_SECONDS)
-            await self._say()
+            await self._report()
 
-    async def _say(self) -> None:
-        mine = self.process
+    async def _report(self) -> None:
         with contextlib.suppress(DatabaseUnavailable):  # the next sign of life says the same
-            await self._record.row(
-                _SEEN, mine.id, mine.kind, list(mine.payload_keys), list(mine.seal_keys), mine.payload_keys[-1]
-            )
+            async with transaction(self._engine) as connection:
+                await connection.execute(_USE_KEY, {"id": self.process.payload_keys[-1]})
+                await connection.execute(_FORGET_GONE)
+                await connection.execute(_SEEN, values_of(self.process, running_process))
 
 
 @contextlib.asynccontextmanager

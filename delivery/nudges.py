@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from db import messages
+from db.connection import channels
 from delivery.wake import Wake
 
 BATCH = 50
@@ -37,7 +38,7 @@ class NudgeDelivery:
                 log.warning("nudges unreadable", error=type(error).__name__)
                 leased = 0
             if leased < BATCH:
-                await self._wake.wait(messages.NUDGES)
+                await self._wake.wait(channels.NUDGES)
 
     async def deliver_due(self) -> int:
         """Deliver one batch of nudges. Returns how many were leased."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crypto.links import link_token
 from db import messages
+from db.connection import channels
 from db.connection.engine import DatabaseUnavailable, autocommit
 from db.reference_data import ReferenceData
 from db.reports import reports as made
@@ -77,7 +78,7 @@ class MailSender:
                     sent = 0
                 if sent < BATCH:
                     await asyncio.sleep(begun + GATHER_SECONDS - monotonic())
-                    await self._wake.wait(messages.MAILS)
+                    await self._wake.wait(channels.MAILS)
         finally:
             self.hang_up()
 
@@ -118,7 +119,7 @@ class MailSender:
                 await messages.mails_untried(connection, late)
         return len(due)
 
-    async def _send(self, mail: messages.WaitingMail, name: str, address: str) -> None:
+    async def _send(self, mail: messages.LeasedMail, name: str, address: str) -> None:
         facts = MailFacts.model_validate(mail.facts)
         base = self._settings.public_url.rstrip("/")
         link = f"{base}/d/{link_token(mail.link_id, self._settings.link_keys)}" if mail.link_id else ""
@@ -152,7 +153,7 @@ class MailSender:
         """Close the connection to the mail server; the next mail opens another."""
         self._server.hang_up()
 
-    async def _put_back(self, mails: Sequence[messages.WaitingMail], error: Exception, pause: timedelta) -> None:
+    async def _put_back(self, mails: Sequence[messages.LeasedMail], error: Exception, pause: timedelta) -> None:
         FAILED.inc()
         log.warning("mail not sent", mail=mails[0].key, attempt=mails[0].attempts, error=type(error).__name__)
         async with autocommit(self._engine) as connection:

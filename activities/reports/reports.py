@@ -6,7 +6,7 @@ from datetime import datetime, time, timedelta
 
 from activities.accounts.figures import account_figures
 from activities.unit_of_work import UnitOfWork
-from db.messages import Mail
+from db.messages import MailRow
 from db.reports import reports
 from domain.calendar import WorkCalendar
 from domain.notices import Notice
@@ -109,7 +109,7 @@ def _write_to(uow: UnitOfWork, made: Report, reader: Reader, organisation: Organ
         time_zone=policy.time_zone,
     )
     uow.mails.append(
-        Mail(
+        MailRow(
             key=":".join(("report", made.kind, made.period.id, person.id, reader.department or "")),
             subject_id=facts.subject_id,
             person=person.id,

@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from activities.steps import Moved, MoveStep, Recorded
 from activities.tasks.docket import Docket
 from activities.unit_of_work import UnitOfWork
-from db.reads.step_snapshot import opening
+from db.reads.step_snapshot import step_snapshot
 from db.tasks.tasks import DecisionRow, TaskRow
 from domain.calendar import WorkCalendar
 from domain.notices import Notice
@@ -91,7 +91,7 @@ class Context(ABC):
     async def with_facts(cls, uow: UnitOfWork, policy_digest: str) -> Self:
         """A context of the step's subject, which is locked, with the facts of this moment and the policy that the
         process began with."""
-        found = await opening(uow.connection, uow.subject_id or "")
+        found = await step_snapshot(uow.connection, uow.subject_id or "")
         organisation, calendar = await uow.facts.of_versions(
             uow.connection, found.organisation_version, found.calendar_version
         )

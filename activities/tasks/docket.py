@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.reads.step_snapshot import Opening
+from db.reads.step_snapshot import StepSnapshot
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.tasks.task import TaskStatus
@@ -17,7 +17,7 @@ from domain.tasks.task import TaskStatus
 class Docket:
     """Whoever opens one has locked the subject, so that nobody else changes its tasks before the step is recorded."""
 
-    def __init__(self, connection: AsyncConnection, found: Opening) -> None:
+    def __init__(self, connection: AsyncConnection, found: StepSnapshot) -> None:
         self._tx = connection
         self._found = found
         self.tasks = found.tasks

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.tasks.context import Context
-from db.messages import Mail
+from db.messages import MailRow
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
 from domain.notices import Notice
@@ -113,7 +113,7 @@ class MailOutbox:
         facts = await self._facts(kind, person, more)
         uow = self._context.uow
         uow.mails.append(
-            Mail(
+            MailRow(
                 key=key,
                 subject_id=self._context.subject.id,
                 person=person.id,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
 from api.accounts.models import AccountView, ApplicationSummary, ApplicationView, Submitted
 from api.accounts.views import (
-    MOST_SAID,
-    SHOWN_AS_CONFLICTS,
-    TIMELINE_HIDES,
     account_view,
     application_summary,
+    application_view,
     whole_account,
-    whole_application,
 )
 from api.dossier import dossier_of, dossier_response, dossier_texts
 from api.gateway.models import Result
@@ -26,17 +21,13 @@ from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.state import CallerDep, ConnectionDep, State, StateDep, Viewer, ViewerDep
 from api.views import Composer, Views
-from db import messages
-from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection, autocommit
-from db.projects.projects import ProjectRow
-from db.reads import detail_reads, gateway_reads, lists
-from db.reports import reports
+from db.readings import note_reading
+from db.reads import detail_reads, lists
 from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdraw, scope_of
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.eligibility import refusal_problems
-from domain.accounts.figures import SignedContract
 from domain.names import as_submitted
 from domain.refusals import RefusalCode
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
@@ -107,7 +98,7 @@ async def list_applications(
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    await lists.note_listed(connection, viewer.person.id, "application", [row.id for row in rows[:limit]])
+    await note_reading(connection, viewer.person.id, "application", *(row.id for row in rows[:limit]), through="list")
     views = Views(state.facts, viewer, texts_for(request))
     return page_of(
         rows,
@@ -121,35 +112,22 @@ async def _seen_application(
     connection: AsyncConnection, viewer: Viewer, application_id: str, through: str
 ) -> ApplicationRow:
     """The application if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
-    row = await applications.find(connection, application_id)
+    scope = scope_of(viewer.person, viewer.organisation)
+    row = await detail_reads.application_seen(connection, scope, application_id)
     if row is None:
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    involved = bool(await lists.was_asked(connection, viewer.person.id, [row.id]))
-    if not _sees(viewer, row, involved=involved):
-        raise Refusal(404, RefusalCode.NOT_FOUND)
-    await messages.note_reading(connection, viewer.person.id, "application", row.id, through)
+    await note_reading(connection, viewer.person.id, "application", row.id, through=through)
     return row
 
 
-def _sees(viewer: Viewer, row: ApplicationRow, *, involved: bool) -> bool:
-    scope = scope_of(viewer.person, viewer.organisation)
-    return scope.covers(applicant=row.applicant, department=row.department, involved=involved)
-
-
 @router.get("/applications/{application_id}", response_model=ApplicationView, tags=["applications"])
-async def read_application(application_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
+async def read_application(
+    application_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
+) -> Any:
     """Get an application: its stage, the reasons, and what happens next."""
-    whole = await detail_reads.application(
-        state.record, application_id, viewer.person.id, TIMELINE_HIDES - SHOWN_AS_CONFLICTS
-    )
-    if whole is None or not _sees(viewer, whole.row, involved=whole.involved):
-        raise Refusal(404, RefusalCode.NOT_FOUND)
-    await gateway_reads.note_read(state.record, viewer.person.id, [("application", whole.row.id, "api")])
-    policy = state.facts.known_policy(whole.row.policy_digest)
-    if policy is None:
-        async with autocommit(state.engine) as connection:
-            policy = await state.facts.pinned_policy(connection, whole.row.policy_digest)
-    return whole_application(Views(state.facts, viewer, texts_for(request)), whole, policy)
+    row = await _seen_application(connection, viewer, application_id, "api")
+    composer = Composer(connection, state.facts, viewer, texts_for(request))
+    return await application_view(composer, row, shown=await composer.sees_evidence(row))
 
 
 @router.get(
@@ -229,33 +207,23 @@ async def list_accounts(
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    await lists.note_listed(connection, viewer.person.id, "account", [row.id for row in rows[:limit]])
+    await note_reading(connection, viewer.person.id, "account", *(row.id for row in rows[:limit]), through="list")
     views = Views(state.facts, viewer, texts_for(request))
     return page_of(rows, limit, key=lambda row: (row.activated_at, row.id), view=lambda row: account_view(views, row))
 
 
 @router.get("/accounts/{account_id}", response_model=AccountView, tags=["accounts"])
-async def read_account(account_id: SubjectId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
+async def read_account(
+    account_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
+) -> Any:
     """Get a Named Account, with its projects that you may see (A2), its targets, its results, and what was said and
     decided about it in reviews (R1–R4)."""
-    whole = await detail_reads.account(state.record, account_id, viewer.person.id, MOST_SAID)
     scope = scope_of(viewer.person, viewer.organisation)
-    if whole is None or not scope.covers(
-        applicant=whole.row.salesperson,
-        department=whole.row.department,
-        involved=whole.involved,
-        in_reports=True,
-    ):
+    row = await detail_reads.account_seen(connection, scope, account_id)
+    if row is None:
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    projects: Sequence[ProjectRow] = ()
-    signed: Sequence[SignedContract] = ()
-    if whole.has_projects:
-        async with autocommit(state.engine) as connection:
-            projects = await lists.projects_seen(connection, scope, account_id=account_id)
-            found = await reports.contracts_under(
-                connection, [account_id], date.min, date.max, state.facts.policy.time_zone
-            )
-            signed = found.get(account_id, ())
-    read = [("account", account_id, "api"), *(("project", project.id, "list") for project in projects)]
-    await gateway_reads.note_read(state.record, viewer.person.id, read)
-    return whole_account(Views(state.facts, viewer, texts_for(request)), whole, projects, signed)
+    view = await whole_account(Composer(connection, state.facts, viewer, texts_for(request)), row, scope)
+    await note_reading(connection, viewer.person.id, "account", account_id, through="api")
+    shown = [project.id for project in view.projects]
+    await note_reading(connection, viewer.person.id, "project", *shown, through="list")
+    return view

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -22,14 +22,16 @@ from api.accounts.models import (
 from api.disputes.views import credit_view
 from api.projects.views import project_summary
 from api.tasks import next_steps
-from api.views import Composer, Standing, Views
+from api.views import Composer, Views
 from db import audit
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow
 from db.accounts.registers import AccountResultRow
 from db.projects.projects import ProjectRow
-from db.reads.detail_reads import AccountState, WholeAccount, WholeApplication
+from db.reads import detail_reads, lists
+from db.reports import reports
+from domain.access import Scope
 from domain.accounts.application import Stage
 from domain.accounts.background import background_of
 from domain.accounts.eligibility import evaluate
@@ -38,7 +40,6 @@ from domain.accounts.figures import SignedContract, contract_credits
 from domain.conflicts.unusual_names import unusual_names
 from domain.disputes.credit import added_up
 from domain.organisation import Organisation
-from domain.policy import Policy
 from domain.reports.report import ZERO
 from texts.accounts.named_evidence import with_names
 from texts.catalogue import Texts
@@ -53,70 +54,42 @@ MOST_SAID = 200
 """How many of the newest review statements on an account are shown: four years of weeks."""
 
 
-class ApplicationParts(NamedTuple):
-    """What belongs to an application besides its row."""
-
-    standing: Standing
-    found: Sequence[Evidence]
-    entries: Sequence[audit.Event]
-    account: AccountRow | AccountState | None
-    held: int
-    """How many live accounts the applicant holds (N8)."""
-
-
 def application_summary(views: Views, row: ApplicationRow) -> ApplicationSummary:
     """An application in a list."""
     return ApplicationSummary(**_summary(views, row))
 
 
-def whole_application(views: Views, whole: WholeApplication, policy: Policy) -> ApplicationView:
-    """An application that was read in one statement. `policy`: the version pinned when it began."""
-    standing = Standing(whole.open_tasks, {task.id: task.asked for task in whole.open_tasks}, whole.decided)
-    parts = ApplicationParts(standing, applications.in_order(whole.found), whole.entries, whole.account, whole.held)
-    return application_of(views, whole.row, parts, policy, shown=views.may_see_evidence(whole.row, standing))
-
-
 async def application_view(composer: Composer, row: ApplicationRow, *, shown: bool) -> ApplicationView:
     """An application, with everything that belongs to it looked up. `shown`: the result of `sees_evidence`."""
-    connection = composer.connection
-    parts = ApplicationParts(
-        await composer.standing(row.id),
-        await applications.evidence_of(connection, row.id, row.round),
-        await audit.of_subject(connection, row.id),
-        await accounts.find(connection, row.id),
-        await accounts.count_held(connection, row.applicant),
-    )
+    connection, texts = composer.connection, composer.texts
+    open_tasks, asked, decided = await composer.standing(row.id)
+    found = await applications.evidence_of(connection, row.id, row.round) if shown else ()
+    entries = await audit.of_subject(connection, row.id, without=TIMELINE_HIDES - SHOWN_AS_CONFLICTS)
+    account = await accounts.find(connection, row.id)
+    held = await accounts.count_held(connection, row.applicant)
     policy = await composer.facts.pinned_policy(connection, row.policy_digest)
-    return application_of(composer, row, parts, policy, shown=shown)
-
-
-def application_of(
-    views: Views, row: ApplicationRow, parts: ApplicationParts, policy: Policy, *, shown: bool
-) -> ApplicationView:
-    """An application from its parts. `shown`: the result of `may_see_evidence`."""
-    (open_tasks, asked, decided), found, entries, account, held = parts
     return ApplicationView(
-        **_summary(views, row),
+        **_summary(composer, row),
         customer=row.form.customer.model_dump(mode="json"),
         form=row.form,
         policy=policy.version,
         unusual_names=list(unusual_names(row.form)),
-        evidence=[evidence_view(views, item) for item in found] if shown else [],
-        eligibility=evaluate(row.form, background_of(found if shown else ()), policy.eligibility),
-        tasks=[views.open_task(task, asked[task.id]) for task in open_tasks],
-        decisions=[views.decision(number, decision, shown=shown) for number, decision in decided],
-        rejection=_rejection(views, row),
+        evidence=[evidence_view(composer, item) for item in found],
+        eligibility=evaluate(row.form, background_of(found), policy.eligibility),
+        tasks=[composer.open_task(task, asked[task.id]) for task in open_tasks],
+        decisions=[composer.decision(number, decision, shown=shown) for number, decision in decided],
+        rejection=_rejection(composer, row),
         appeal=row.appeal,
-        end_reason=_end_reason(views, row),
-        conflicts=_conflicts(entries, views.texts),
+        end_reason=_end_reason(composer, row),
+        conflicts=_conflicts(entries, texts),
         account_id=account.id if account else None,
         account_revoked_at=account.revoked_at if account else None,
         what_next=(
-            views.texts.text("what_next.revoked")
+            texts.text("what_next.revoked")
             if account and account.revoked_at
-            else next_steps.of_application(views, row, open_tasks, asked, held=held, policy=policy)
+            else next_steps.of_application(composer, row, open_tasks, asked, held=held, policy=policy)
         ),
-        timeline=[views.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
+        timeline=[composer.entry(entry, shown=shown) for entry in entries if entry.event not in TIMELINE_HIDES],
     )
 
 
@@ -156,31 +129,35 @@ def account_view(views: Views, row: AccountRow) -> AccountView:
     )
 
 
-def whole_account(
-    views: Views, whole: WholeAccount, projects: Sequence[ProjectRow], signed: Sequence[SignedContract]
-) -> AccountView:
-    """A Named Account with targets, results and reviews (R1–R4), and with its projects.
-
-    `projects`: those the viewer may see (A2). `signed`: the contracts of all projects under the account.
-    """
+async def whole_account(composer: Composer, row: AccountRow, scope: Scope) -> AccountView:
+    """A Named Account with targets, results and reviews (R1–R4), and with its projects in `scope` (A2)."""
+    connection = composer.connection
+    parts = await detail_reads.account_parts(connection, row.id, most_reviews=MOST_SAID)
+    projects: Sequence[ProjectRow] = ()
+    signed: Sequence[SignedContract] = ()
+    if parts.has_projects:
+        projects = await lists.projects_seen(connection, scope, account_id=row.id)
+        time_zone = composer.facts.policy.time_zone
+        contracts = await reports.contracts_under(connection, [row.id], date.min, date.max, time_zone)
+        signed = contracts.get(row.id, ())
     targets = [
-        TargetView(**target.model_dump(exclude={"account_id", "set_by"}), set_by=views.person(target.set_by))
-        for target in whole.targets
+        TargetView(**target.model_dump(exclude={"account_id", "set_by"}), set_by=composer.person(target.set_by))
+        for target in parts.targets
     ]
     statements = [
         SaidView(
             **statement.model_dump(exclude={"account_id", "person"}),
-            title=views.texts.text(f"task.{statement.kind}.title"),
-            person=views.person(statement.person),
+            title=composer.texts.text(f"task.{statement.kind}.title"),
+            person=composer.person(statement.person),
         )
-        for statement in whole.said
+        for statement in parts.reviews
     ]
-    return account_view(views, whole.row).model_copy(
+    return account_view(composer, row).model_copy(
         update={
             "targets": targets,
-            "results": _months(whole.results, signed, views.organisation),
+            "results": _months(parts.results, signed, composer.organisation),
             "reviews": statements,
-            "projects": [project_summary(views, project) for project in projects],
+            "projects": [project_summary(composer, project) for project in projects],
         }
     )
 

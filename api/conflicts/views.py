@@ -14,6 +14,7 @@ from conflicts.detection import closest, without_origin
 from conflicts.hits import ONE_HOP
 from conflicts.inquiry import Inquiry
 from conflicts.matches import described
+from db.readings import note_reading
 from db.reads import lists
 from domain.access import scope_of
 from domain.conflicts.draft import ConflictDraft
@@ -77,8 +78,8 @@ async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, 
         else:
             theirs = set(await lists.seen_among(connection, scope, kind, ids))
         seen |= {(kind, subject_id) for subject_id in theirs}
-        await lists.note_listed(connection, person.id, kind, sorted(theirs), through="check")
-        await lists.note_listed(connection, person.id, kind, sorted(set(ids) - theirs), through="check, masked")
+        await note_reading(connection, person.id, kind, *sorted(theirs), through="check")
+        await note_reading(connection, person.id, kind, *sorted(set(ids) - theirs), through="check, masked")
     return seen
 
 

@@ -25,7 +25,8 @@ from api.problems import Refusal, Unavailable
 from crypto.keyring import Keyring
 from crypto.seal import seal
 from db import messages
-from db.connection.direct import Direct
+from db.connection import channels
+from db.connection.engine import AsyncEngine, autocommit
 from db.connection.listen import Listener
 from db.messages import Receipt
 from db.reads import gateway_reads
@@ -99,10 +100,10 @@ POLL_SECONDS = 0.3
 class Receipts:
     """Lets requests wait until the worker has recorded their message."""
 
-    def __init__(self, record: Direct, listener: Listener) -> None:
-        self._record = record
+    def __init__(self, engine: AsyncEngine, listener: Listener) -> None:
+        self._engine = engine
         self._waiting: dict[str, set[asyncio.Event]] = defaultdict(set)
-        listener.on(messages.RECEIPTS, self._settle)
+        listener.on(channels.RECEIPTS, self._settle)
 
     def _settle(self, message_id: str) -> None:
         # An empty id means that the listener has reconnected: any notification may have been missed.
@@ -111,7 +112,8 @@ class Receipts:
 
     async def find(self, message_id: str) -> Receipt | None:
         """The receipt of a message, if it is on record."""
-        return await gateway_reads.find_receipt(self._record, message_id)
+        async with autocommit(self._engine) as connection:
+            return await messages.find_receipt(connection, message_id)
 
     @contextlib.contextmanager
     def expecting(self, message_id: str) -> Iterator[asyncio.Event]:
@@ -156,9 +158,9 @@ class SignalGateway:
     """Seals statements and signals them to the processes. Contains no business rules."""
 
     def __init__(
-        self, record: Direct, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
+        self, engine: AsyncEngine, client: Client, seal_keys: Keyring, receipts: Receipts, clock: Callable[[], datetime]
     ) -> None:
-        self._record = record
+        self._engine = engine
         self._client = client
         self._keys = seal_keys
         self._receipts = receipts
@@ -246,7 +248,7 @@ class SignalGateway:
 
     async def earlier_receipt(self, caller: Caller) -> Receipt | None:
         """The receipt of an earlier request with this key and body. Raises `Refusal` 422 when the body differs."""
-        receipt = await gateway_reads.find_receipt(self._record, caller.message_id)
+        receipt = await self._receipts.find(caller.message_id)
         if receipt and receipt.body_hash != caller.body_hash:
             raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
         return receipt
@@ -267,10 +269,12 @@ class SignalGateway:
 
         Raises `Refusal` 422 when the key was used with another body.
         """
-        bound = await gateway_reads.bind_message(self._record, caller.message_id, caller.person.id, caller.body_hash)
-        if bound.body_hash != caller.body_hash:
-            raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
-        return bound.receipt
+        message_id, body_hash = caller.message_id, caller.body_hash
+        async with autocommit(self._engine) as connection:
+            bound = await gateway_reads.bind_message(connection, message_id, caller.person.id, body_hash)
+            if bound != body_hash:
+                raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
+            return await messages.find_receipt(connection, message_id)
 
     async def _start(
         self,
@@ -330,10 +334,10 @@ class SignalGateway:
                     ended_by_this = await self._receipts.find(caller.message_id)
                     if ended_by_this:  # an earlier attempt of this request, recorded meanwhile
                         return ended_by_this
-                    if await gateway_reads.dispute_is_open(self._record, statement.workflow_id):
-                        raise Unavailable(
-                            RefusalCode.ENGINE_AWAY
-                        ) from error  # between two runs of its registration's process
+                    async with autocommit(self._engine) as connection:
+                        disputed = await gateway_reads.dispute_is_open(connection, statement.workflow_id)
+                    if disputed:  # between two runs of its registration's process
+                        raise Unavailable(RefusalCode.ENGINE_AWAY) from error
                     words = "project_over" if statement.workflow_id.startswith(("project-", "dispute-")) else None
                     raise Refusal(409, RefusalCode.PROCESS_OVER, words=words) from error
                 raise Unavailable(RefusalCode.ENGINE_AWAY) from error

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from api.problems import Refusal
 from api.state import State, Viewer
-from db import messages
 from db.connection.engine import AsyncConnection, autocommit
-from db.projects import projects
 from db.projects.projects import ProjectRow
-from db.reads import lists
+from db.readings import note_reading
+from db.reads import detail_reads
 from domain.access import scope_at
 from domain.refusals import RefusalCode
 
@@ -17,11 +16,11 @@ async def seen_project(
     connection: AsyncConnection, state: State, viewer: Viewer, project_id: str, through: str
 ) -> ProjectRow:
     """The project if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
-    row = await projects.find(connection, project_id)
     scope = scope_at(viewer.person, viewer.organisation, state.clock())
-    if row is None or not await lists.sees_project(connection, scope, row.id):
+    row = await detail_reads.project_seen(connection, scope, project_id)
+    if row is None:
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    await messages.note_reading(connection, viewer.person.id, "project", row.id, through)
+    await note_reading(connection, viewer.person.id, "project", row.id, through=through)
     return row
 
 

@@ -23,10 +23,10 @@ from api.projects.models import CheckedProject, NumberCheck, ProjectSummary, Pro
 from api.projects.views import project_summary, project_view
 from api.state import CallerDep, ConnectionDep, StateDep, ViewerDep
 from api.views import Composer, Views
-from db import messages
 from db.messages import Receipt
 from db.projects import projects
-from db.reads import lists
+from db.readings import note_reading
+from db.reads import detail_reads, lists
 from domain.access import may_receive_contract, may_register, scope_at
 from domain.names import as_submitted
 from domain.projects.project import (
@@ -90,7 +90,7 @@ async def list_projects(
         after=parse_cursor(cursor, "moment", "id"),
         limit=limit + 1,
     )
-    await lists.note_listed(connection, viewer.person.id, "project", [row.id for row in rows[:limit]])
+    await note_reading(connection, viewer.person.id, "project", *(row.id for row in rows[:limit]), through="list")
     views = Views(state.facts, viewer, texts_for(request))
     return page_of(
         rows, limit, key=lambda row: (row.registered_at, row.id), view=lambda row: project_summary(views, row)
@@ -232,12 +232,13 @@ async def check_number(
     if row is None:
         return NumberCheck(allowed=False, reason=texts.text("number_check.unknown"))
     status = row.stage.status
-    if not await lists.sees_project(connection, scope_at(viewer.person, viewer.organisation, state.clock()), row.id):
+    scope = scope_at(viewer.person, viewer.organisation, state.clock())
+    if await detail_reads.project_seen(connection, scope, row.id) is None:
         allowed = status is ProjectStatus.ACTIVE
         return NumberCheck(
             allowed=allowed, reason=texts.text(f"number_check.{'allowed' if allowed else 'not_in_force'}")
         )
-    await messages.note_reading(connection, viewer.person.id, "project", row.id, f"number for {purpose}")
+    await note_reading(connection, viewer.person.id, "project", row.id, through=f"number for {purpose}")
     key = "allowed" if status is ProjectStatus.ACTIVE else row.stage.value
     known = f"number_check.{key}" if texts.has(f"number_check.{key}") else "number_check.not_active"
     return NumberCheck(

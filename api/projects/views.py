@@ -19,7 +19,6 @@ from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import ProjectRow, UpdateRow
 from db.reads import lists
-from db.reads.detail_reads import OpenTask
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.conflicts.project_match import Match
 from domain.conflicts.unusual_names import unusual_names
@@ -175,7 +174,7 @@ def _refusal(composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, A
 def _what_next(
     composer: Composer,
     row: ProjectRow,
-    open_tasks: Sequence[TaskRow | OpenTask],
+    open_tasks: Sequence[TaskRow],
     asked: Mapping[str, tuple[AskedRow, ...]],
     ahead: Sequence[SilenceDue],
     standing: Sequence[NextEvent],
@@ -202,7 +201,7 @@ def _what_next(
     return next_steps.of_project(composer, "".join([by_stage, *ends]), open_tasks, asked, policy)
 
 
-def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow | OpenTask]) -> str:
+def _what_prevents(composer: Composer, row: ProjectRow, open_tasks: Sequence[TaskRow]) -> str:
     """How to prevent the next automatic events."""
     if row.contract_with_commerce:
         return composer.texts.text("project_page.contract_prevents")
@@ -226,7 +225,7 @@ def _silence_events(composer: Composer, ahead: Sequence[SilenceDue]) -> list[Nex
 
 
 def _standstill_events(
-    composer: Composer, open_tasks: Sequence[TaskRow | OpenTask], its_disputes: Sequence[DisputeRow], policy: Policy
+    composer: Composer, open_tasks: Sequence[TaskRow], its_disputes: Sequence[DisputeRow], policy: Policy
 ) -> list[NextEvent]:
     """U10: when a held or disputed project is shelved for lack of an answer; one event for all assignees."""
     called = (
@@ -246,7 +245,7 @@ def _standstill_events(
 def _other_events(
     composer: Composer,
     row: ProjectRow,
-    open_tasks: Sequence[TaskRow | OpenTask],
+    open_tasks: Sequence[TaskRow],
     asked: Mapping[str, tuple[AskedRow, ...]],
     its_disputes: Sequence[DisputeRow],
 ) -> list[NextEvent]:

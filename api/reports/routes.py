@@ -14,7 +14,7 @@ from api.params import Cursor, Limit
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.reports.models import ReportEntry, ReportView, report_view, shows_proposals
 from api.state import ConnectionDep, StateDep, Viewer, ViewerDep
-from db import messages
+from db.readings import note_reading
 from db.reports import reports
 from db.reports.reports import MadeReport
 from domain.access import Scope, report_scope
@@ -92,7 +92,7 @@ class Reading:
         theirs = {*scope.departments, viewer.person.department}
         if department is not None and not scope.everything and department not in theirs:
             raise Refusal.forbidden(RefusalCode.NOT_YOUR_DEPARTMENT)
-        await messages.note_reading(self._connection, viewer.person.id, "report", f"{kind}:{report.period.id}", through)
+        await note_reading(self._connection, viewer.person.id, "report", f"{kind}:{report.period.id}", through=through)
         cut = part_for(report, scope, department)
         return Seen(cut, scope, department, _part(viewer, scope, department, self.texts))
 

@@ -18,8 +18,8 @@ from api.problems import PROBLEM_RESPONSES, Refusal
 from api.state import StateDep, ViewerDep
 from api.system.codec import CodecBody, recode
 from crypto.codec import EncryptionCodec
-from db import messages
 from db.connection.engine import DatabaseUnavailable, transaction
+from db.readings import note_reading
 from db.reads import lists
 from domain.access import may_decode
 from domain.refusals import RefusalCode
@@ -102,5 +102,5 @@ async def codec(
         raise Refusal(403, RefusalCode.FORBIDDEN)
     async with transaction(state.engine) as connection:
         namespace = request.headers.get("x-namespace", "")[:100]
-        await messages.note_reading(connection, viewer.person.id, "history", namespace, f"codec {direction}")
+        await note_reading(connection, viewer.person.id, "history", namespace, through=f"codec {direction}")
     return await recode(body, EncryptionCodec(state.settings.payload_keys), direction)

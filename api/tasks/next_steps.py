@@ -7,7 +7,6 @@ from datetime import datetime
 
 from api.views import Views
 from db.accounts.applications import ApplicationRow
-from db.reads.detail_reads import OpenTask
 from db.reviews.reviews import ReviewRow
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.accounts.application import Stage
@@ -17,15 +16,13 @@ from domain.policy import Policy
 from domain.tasks.standstill import closes_at
 from domain.tasks.task import AssigneeCapacity, TaskStatus
 
-Open = Sequence[TaskRow | OpenTask]
+Open = Sequence[TaskRow]
 AskedByTask = Mapping[str, Sequence[AskedRow]]
 
 _BEFORE_THE_VPS = frozenset({Stage.EVIDENCE, Stage.COMMERCE_CHECK, Stage.RETURNED})
 
 
-def closes_unless_answered(
-    task: TaskRow | OpenTask, policy: Policy, *, not_before: datetime | None = None
-) -> datetime | None:
+def closes_unless_answered(task: TaskRow, policy: Policy, *, not_before: datetime | None = None) -> datetime | None:
     """U10: when the subject of the task is shelved or closed automatically. `not_before`: earliest time to answer."""
     calendar = WorkCalendar(region=policy.calendar_region, time_zone=policy.time_zone)
     since = max(task.opened_at, not_before) if not_before else task.opened_at

@@ -14,7 +14,7 @@ from api.paging import Page, page_of, parse_cursor
 from api.params import Cursor, Limit
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.reviews.views import title_of_review
-from api.state import CallerDep, ConnectionDep, StateDep, Viewer, ViewerDep
+from api.state import CallerDep, ConnectionDep, StateDep, ViewerDep
 from api.tasks.answering import accounts_named, check_answer, names_problems, refuse_closed, subject_of
 from api.tasks.models import TaskSummary, TaskView
 from api.tasks.views import review_task_view, task_summary, task_view
@@ -23,12 +23,15 @@ from db import messages
 from db.accounts import applications
 from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
+from db.readings import note_reading
 from db.reads import gateway_reads, lists
+from db.reads.gateway_reads import LinkHolder
 from db.reviews import account_reviews
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.base import OptionalText
+from domain.organisation import Person
 from domain.refusals import RefusalCode
 from domain.statements import AnswerTask
 from domain.subject import SubjectType
@@ -97,10 +100,10 @@ async def _titles(connection: AsyncConnection, composer: Composer, listed: Seque
     viewer = composer.viewer
     ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
     customers = await applications.customer_names(connection, ids[SubjectType.APPLICATION])
-    await lists.note_listed(connection, viewer.person.id, "application", list(customers))
+    await note_reading(connection, viewer.person.id, "application", *customers, through="list")
     project_ids = ids[SubjectType.PROJECT]
     projects = await lists.project_names(connection, project_ids) if project_ids else {}
-    await lists.note_listed(connection, viewer.person.id, "project", list(projects))
+    await note_reading(connection, viewer.person.id, "project", *projects, through="list")
     reviews = {
         row.id: title_of_review(row, viewer.organisation, composer.facts.policy.reviews, composer.texts)
         for row in await account_reviews.among(connection, ids[SubjectType.REVIEW])
@@ -108,14 +111,12 @@ async def _titles(connection: AsyncConnection, composer: Composer, listed: Seque
     return {**customers, **projects, **reviews}
 
 
-async def _my_task(connection: AsyncConnection, viewer: Viewer, task_id: str) -> tuple[TaskRow, AskedRow]:
-    """A task whose assignee the viewer is or was. Raises `Refusal` 404 otherwise: others' tasks are confidential."""
-    task = await tasks.find(connection, task_id)
-    asked = (await tasks.asked_by(connection, [task_id]))[task_id] if task else ()
-    mine = next((assignee for assignee in asked if assignee.person == viewer.person.id), None)
-    if task is None or mine is None:
+async def _my_task(connection: AsyncConnection, person: Person, task_id: str) -> LinkHolder:
+    """A task whose assignee `person` is or was. Raises `Refusal` 404 otherwise: others' tasks are confidential."""
+    holder = await gateway_reads.link_holder(connection, task_id, person.id)
+    if holder is None:
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    return task, mine
+    return holder
 
 
 @router.get("/tasks/{task_id}", response_model=TaskView)
@@ -123,7 +124,7 @@ async def read_task(
     task_id: TaskId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Any:
     """Get a task with the evidence for the decision."""
-    task, mine = await _my_task(connection, viewer, task_id)
+    task, mine = await _my_task(connection, viewer.person, task_id)
     if mine.removed_at is not None:  # a former assignee may see the task only if they decided it
         decision = await tasks.decision_on(connection, task.id)
         if decision is None or decision.person != viewer.person.id:
@@ -131,10 +132,10 @@ async def read_task(
     row = await subject_of(connection, task)
     if row is None:
         raise Refusal(404, RefusalCode.NOT_FOUND)
-    await messages.note_reading(connection, viewer.person.id, task.subject_type, row.id, "task")
+    await note_reading(connection, viewer.person.id, task.subject_type, row.id, through="task")
     composer = Composer(connection, state.facts, viewer, texts_for(request))
     if isinstance(row, ReviewRow):
-        await lists.note_listed(connection, viewer.person.id, "account", accounts_named(task), "task")
+        await note_reading(connection, viewer.person.id, "account", *accounts_named(task), through="task")
         return await review_task_view(composer, task, mine, row)
     return await task_view(composer, task, mine, row, now=state.clock())
 
@@ -145,17 +146,16 @@ async def answer_task(task_id: TaskId, body: AnswerBody, caller: CallerDep, stat
 
     200: recorded. 202: stored, not recorded yet. 409: already decided, with what was decided, by whom and when.
     """
-    found = await gateway_reads.asked(state.record, task_id, caller.person.id, caller.message_id)
-    if found is None:
-        raise Refusal(404, RefusalCode.NOT_FOUND)
-    task = found.task
+    async with autocommit(state.engine) as connection:
+        task, mine = await _my_task(connection, caller.person, task_id)
+        earlier = await messages.find_receipt(connection, caller.message_id)
     subject = SubjectType(task.subject_type)
-    if found.receipt:  # a repetition of the same request
-        return outcome(caller, found.receipt, texts_for(request), subject)
-    if task.status is not TaskStatus.OPEN or found.mine.removed_at is not None:
+    if earlier:  # a repetition of the same request
+        return outcome(caller, earlier, texts_for(request), subject)
+    if task.status is not TaskStatus.OPEN or mine.removed_at is not None:
         async with autocommit(state.engine) as connection:
             organisation = await state.facts.organisation(connection)
-            await refuse_closed(connection, organisation, task, found.mine, state.clock())
+            await refuse_closed(connection, organisation, task, mine, state.clock())
     named = await names_problems(state.engine, task, body.choice, body.fields, state.clock())
     check_answer(task, body.choice, body.reason, body.fields, state.facts.policy.eligibility, named)
     receipt = await state.gateway.submit(
@@ -181,8 +181,10 @@ def _refused(receipt: Receipt) -> Refusal:
 async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, request: Request) -> Any:
     """Get the result of a message that you sent."""
     texts = texts_for(request)
-    known, found = await gateway_reads.sent(state.record, receipt, viewer.person.id)
-    if found:
+    async with autocommit(state.engine) as connection:
+        known = await gateway_reads.was_sent(connection, receipt, viewer.person.id)
+        found = await messages.find_receipt(connection, receipt)
+    if found and found.person == viewer.person.id:
         status: Literal["accepted", "refused"] = "accepted" if found.accepted else "refused"
         return ReceiptView(
             receipt=receipt,
@@ -195,6 +197,6 @@ async def read_receipt(receipt: ReceiptId, viewer: ViewerDep, state: StateDep, r
             recorded_at=found.recorded_at,
             result=found.result,
         )
-    if known:
+    if known and found is None:
         return ReceiptView(receipt=receipt, status="stored", detail=texts.text("receipt.stored"))
     raise Refusal(404, RefusalCode.NOT_FOUND)

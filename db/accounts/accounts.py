@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.applications import KeyedParty
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import account, claim
+from db.rows import first, read_all, values_of
+from db.tables.accounts import account
+from db.tables.conflicts import claim
 from domain.accounts.application import ApplicationForm
 from domain.base import Wire
 
@@ -31,21 +32,21 @@ class AccountRow(Wire):
     revoked_at: datetime | None = None
 
 
-# What every application runs is plain SQL: see `db/connection/plain.py`.
-_ACCOUNT = Shape(AccountRow, *account.c)
-
-_HELD = "FROM account WHERE salesperson = $1 AND revoked_at IS NULL"
-_HELD_BY = f"SELECT {_ACCOUNT.sql} {_HELD} ORDER BY activated_at, id"
-_SLOTS = f"SELECT slot {_HELD}"
-_LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('account:' || $1, 0))"
-_FIND = f"SELECT {_ACCOUNT.sql} FROM account WHERE id = $1"
-_ADD = plain.insertion(account)
-_ADD_CLAIMS = plain.insertion(claim)
-
-
-_REVOKE = """
-    WITH revoked AS (UPDATE account SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL RETURNING id)
-    UPDATE claim SET live = false WHERE account_id IN (SELECT id FROM revoked)"""
+# Built once: building a statement costs more than sending it (measured).
+_ACCOUNT = select(account).where(account.c.id == bindparam("account"))
+_HELD = (account.c.salesperson == bindparam("salesperson"), account.c.revoked_at.is_(None))
+_HELD_BY = select(account).where(*_HELD).order_by(account.c.activated_at, account.c.id)
+_SLOTS = select(account.c.slot).where(*_HELD)
+_TAKE_TURN = text("SELECT pg_advisory_xact_lock(hashtextextended('account:' || :salesperson, 0))")
+_ADD = insert(account)
+_ADD_CLAIMS = insert(claim)
+_REVOKE = (
+    update(account)
+    .where(account.c.id == bindparam("account"), account.c.revoked_at.is_(None))
+    .values(revoked_at=bindparam("at"))
+    .returning(account.c.id)
+)
+_FREE_CLAIMS = update(claim).where(claim.c.account_id == bindparam("account")).values(live=False)
 
 
 class ClaimTaken(Exception):
@@ -54,15 +55,15 @@ class ClaimTaken(Exception):
 
 async def held_by(connection: AsyncConnection, salesperson: str) -> tuple[AccountRow, ...]:
     """The live accounts of one salesperson (A3), oldest first."""
-    return tuple(_ACCOUNT.read(row) for row in await plain.run(connection, _HELD_BY, salesperson))
+    return read_all(AccountRow, await connection.execute(_HELD_BY, {"salesperson": salesperson}))
 
 
 async def slots_taken(connection: AsyncConnection, salesperson: str, *, lock: bool = False) -> frozenset[int]:
     """The slot numbers that the live accounts of a salesperson sit in, one each. `lock` makes others who count for
     activation wait their turn."""
     if lock:
-        await plain.run(connection, _LOCK, salesperson)
-    return frozenset(slot for (slot,) in await plain.run(connection, _SLOTS, salesperson))
+        await connection.execute(_TAKE_TURN, {"salesperson": salesperson})
+    return frozenset(await connection.scalars(_SLOTS, {"salesperson": salesperson}))
 
 
 async def count_held(connection: AsyncConnection, salesperson: str) -> int:
@@ -78,22 +79,23 @@ def free_slot(taken: frozenset[int]) -> int:
 async def activate(connection: AsyncConnection, row: AccountRow, parties: Sequence[KeyedParty]) -> None:
     """Add the account and its claims. Raises `ClaimTaken` and leaves nothing behind when one is held already."""
     # Sorted, so that two activations of overlapping groups wait for each other instead of dead-locking.
-    keyed = sorted({(p.uscc or "", p.name_key): p for p in parties}.items())
+    keyed = sorted({(party.uscc or "", party.name_key): party for party in parties}.items())
     claims = [
         {
             "account_id": row.id,
             "number": number,
-            "name": named.name,
-            "name_key": named.name_key,
-            "uscc": named.uscc,
+            "name": party.name,
+            "name_key": party.name_key,
+            "uscc": party.uscc,
             "live": True,
         }
-        for number, (_, named) in enumerate(keyed, start=1)
+        for number, (_, party) in enumerate(keyed, start=1)
     ]
     try:
         async with connection.begin_nested():
-            await plain.run(connection, _ADD, plain.json_text([row]))
-            await plain.run(connection, _ADD_CLAIMS, plain.json_text(claims))
+            await connection.execute(_ADD, values_of(row, account))
+            if claims:
+                await connection.execute(_ADD_CLAIMS, claims)
     except IntegrityError as error:
         if "ex_claim" in str(error.orig):
             raise ClaimTaken from error
@@ -102,11 +104,11 @@ async def activate(connection: AsyncConnection, row: AccountRow, parties: Sequen
 
 async def find(connection: AsyncConnection, account_id: str) -> AccountRow | None:
     """An account by its id, live or revoked."""
-    rows = await plain.run(connection, _FIND, account_id)
-    return _ACCOUNT.read(rows[0]) if rows else None
+    return first(AccountRow, await connection.execute(_ACCOUNT, {"account": account_id}))
 
 
 async def revoke(connection: AsyncConnection, account_id: str, at: datetime) -> None:
     """R5: the account counts no more and its claims are free, from this transaction on. Nothing for one revoked
     already."""
-    await plain.run(connection, _REVOKE, account_id, at)
+    if (await connection.execute(_REVOKE, {"account": account_id, "at": at})).first() is not None:
+        await connection.execute(_FREE_CLAIMS, {"account": account_id})

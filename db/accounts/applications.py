@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, select, update
+from sqlalchemy import Text, and_, any_, bindparam, delete, func, insert, or_, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import application, application_round, evidence, party
+from db.rows import first, values_of
+from db.tables.accounts import application, application_round, evidence
+from db.tables.conflicts import party
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind
 from domain.accounts.named_account import Rejection
@@ -57,61 +59,70 @@ class RegisteredParty(KeyedParty):
     """Takes part in conflict detection (P10)."""
 
 
-# What every step runs is plain SQL: see `db/connection/plain.py`.
-_APPLICATION = Shape(ApplicationRow, *application.c)
 REGISTERED_COLUMNS = [party.c[name] for name in RegisteredParty.model_fields if name in party.c and name != "grams"]
 """Of `party`, without what only the database needs to find it by."""
-REGISTERED_PARTY = Shape(RegisteredParty, *REGISTERED_COLUMNS)
 
 _KINDS = list(EvidenceKind)
-_ADD_ROUND = plain.insertion(application_round)
-_ADD = f"WITH added AS ({plain.insertion(application, place=2)}) {_ADD_ROUND}"
-_FIND = f"SELECT {_APPLICATION.sql} FROM application WHERE id = $1"
-_NAME_PARTIES = plain.insertion(party)
-_FORGET_PARTIES = "DELETE FROM party WHERE subject_type = $1 AND subject_id = $2"
-_PARTY_TIMES = "SELECT name_key, uscc, since FROM party WHERE subject_type = $1 AND subject_id = $2"
+# Built once: building a statement costs more than sending it (measured).
+_APPLICATION = select(application).where(application.c.id == bindparam("application"))
+_APPLICATION_LOCKED = _APPLICATION.with_for_update()
+_ADD = insert(application)
+_ADD_ROUND = insert(application_round)
+_CHANGE = update(application).where(application.c.id == bindparam("application"))
+_OF_SUBJECT = and_(party.c.subject_type == bindparam("type"), party.c.subject_id == bindparam("subject"))
+_ADD_PARTIES = insert(party)
+_FORGET_PARTIES = delete(party).where(_OF_SUBJECT)
+_PARTY_TIMES = select(party.c.name_key, party.c.uscc, party.c.since).where(_OF_SUBJECT)
 # Sorted, so that nobody waits for somebody who waits for them.
-_TAKE_TURNS = """
+_TAKE_TURNS = text("""
     SELECT pg_advisory_xact_lock(place) FROM (
-        SELECT DISTINCT hashtextextended('party:' || known, 0) AS place FROM unnest($1::text[]) AS given (known)
+        SELECT DISTINCT hashtextextended('party:' || known, 0) AS place
+        FROM unnest(CAST(:known AS text[])) AS given (known)
         ORDER BY place
-    ) AS turn"""
-_NAMED_LAST = """
-    SELECT max(since) FROM party
-    WHERE live AND subject_type = $1 AND subject_id <> $2 AND (name_key = ANY($3::text[]) OR uscc = ANY($4::text[]))"""
-_SET_LIVE = "UPDATE party SET live = $3 WHERE subject_type = $1 AND subject_id = $2 AND live <> $3"
-_KEEP_EVIDENCE = f"""{plain.insertion(evidence)}
-    ON CONFLICT (application_id, round, kind) DO UPDATE SET document = excluded.document"""
-_EVIDENCE_OF = "SELECT document FROM evidence WHERE application_id = $1 AND round = $2"
+    ) AS turn""")
+_NAMED_LAST = select(func.max(party.c.since)).where(
+    party.c.live,
+    party.c.subject_type == bindparam("type"),
+    party.c.subject_id != bindparam("subject"),
+    or_(
+        party.c.name_key == any_(bindparam("keys", type_=ARRAY(Text))),
+        party.c.uscc == any_(bindparam("codes", type_=ARRAY(Text))),
+    ),
+)
+_SET_LIVE = update(party).where(_OF_SUBJECT, party.c.live != bindparam("wanted")).values(live=bindparam("wanted"))
+_SET_SINCE = update(party).where(_OF_SUBJECT)
+_EVIDENCE = upsert(evidence)
+_KEEP_EVIDENCE = _EVIDENCE.on_conflict_do_update(
+    index_elements=["application_id", "round", "kind"], set_={"document": _EVIDENCE.excluded.document}
+)
+_EVIDENCE_OF = select(evidence.c.document).where(
+    evidence.c.application_id == bindparam("application"), evidence.c.round == bindparam("number")
+)
 
 
 async def add(connection: AsyncConnection, row: ApplicationRow) -> None:
     """Register a new application and its first round."""
-    first = _round(row.id, row.round, row.form, row.submitted_at)
-    await plain.run(connection, _ADD, first, plain.json_text([row]))
+    await connection.execute(_ADD, values_of(row, application))
+    await add_round(connection, row.id, row.round, row.form, row.submitted_at)
 
 
 async def add_round(
     connection: AsyncConnection, application_id: str, number: int, form: ApplicationForm, at: datetime
 ) -> None:
     """Keep the form of a new round of an application (N11)."""
-    await plain.run(connection, _ADD_ROUND, _round(application_id, number, form, at))
-
-
-def _round(application_id: str, number: int, form: ApplicationForm, at: datetime) -> str:
     row = {"application_id": application_id, "round": number, "form": form, "submitted_at": at}
-    return plain.json_text([row])
+    await connection.execute(_ADD_ROUND, row)
 
 
 async def find(connection: AsyncConnection, application_id: str, *, lock: bool = False) -> ApplicationRow | None:
     """One application; `lock` keeps others from changing it until the transaction ends."""
-    rows = await plain.run(connection, f"{_FIND} FOR UPDATE" if lock else _FIND, application_id)
-    return _APPLICATION.read(rows[0]) if rows else None
+    query = _APPLICATION_LOCKED if lock else _APPLICATION
+    return first(ApplicationRow, await connection.execute(query, {"application": application_id}))
 
 
 async def change(connection: AsyncConnection, application_id: str, **values: Any) -> None:
     """Set columns of one application; models become JSON."""
-    await plain.change(connection, application, application_id, values)
+    await connection.execute(_CHANGE, {"application": application_id, **values})
 
 
 async def rounds(connection: AsyncConnection, application_id: str) -> tuple[dict[str, Any], ...]:
@@ -121,7 +132,7 @@ async def rounds(connection: AsyncConnection, application_id: str) -> tuple[dict
         .where(application_round.c.application_id == application_id)
         .order_by(application_round.c.round)
     )
-    return tuple(dict(row._mapping) for row in rows)
+    return tuple(row._asdict() for row in rows)
 
 
 async def set_parties(
@@ -136,18 +147,19 @@ async def set_parties(
     """Name the parties of a subject anew. One that was named before keeps its place in time (N14)."""
     places = await party_times(connection, subject_type, subject_id)
     if places:
-        await plain.run(connection, _FORGET_PARTIES, subject_type, subject_id)
+        await connection.execute(_FORGET_PARTIES, {"type": subject_type, "subject": subject_id})
     rows = [
         {
             "subject_type": subject_type,
             "subject_id": subject_id,
             "live": live,
             "since": places.get((named.name_key, named.uscc), since),
-            **named.model_dump(),
+            **values_of(named, party),
         }
         for named in parties
     ]
-    await plain.run(connection, _NAME_PARTIES, plain.json_text(rows))
+    if rows:
+        await connection.execute(_ADD_PARTIES, rows)
 
 
 async def take_place(
@@ -162,8 +174,9 @@ async def take_place(
     """
     keys = sorted({named.name_key for named in parties})
     codes = sorted({named.uscc for named in parties if named.uscc})
-    await plain.run(connection, _TAKE_TURNS, [*keys, *codes])
-    ((last,),) = await plain.run(connection, _NAMED_LAST, subject_type, subject_id, keys, codes)
+    await connection.execute(_TAKE_TURNS, {"known": [*keys, *codes]})
+    named = {"type": subject_type, "subject": subject_id, "keys": keys, "codes": codes}
+    last: datetime | None = await connection.scalar(_NAMED_LAST, named)
     return now if last is None or last < now else last + timedelta(microseconds=1)
 
 
@@ -171,19 +184,18 @@ async def party_times(
     connection: AsyncConnection, subject_type: str, subject_id: str
 ) -> dict[tuple[str, str | None], datetime]:
     """Since when a subject has named each of its parties, by name key and code."""
-    rows = await plain.run(connection, _PARTY_TIMES, subject_type, subject_id)
-    return {(name_key, uscc): since for name_key, uscc, since in rows}
+    rows = await connection.execute(_PARTY_TIMES, {"type": subject_type, "subject": subject_id})
+    return {(row.name_key, row.uscc): row.since for row in rows}
 
 
 async def set_live(connection: AsyncConnection, subject_type: str, subject_id: str, live: bool) -> None:
     """Let the parties of a subject take part in conflict detection, or no longer."""
-    await plain.run(connection, _SET_LIVE, subject_type, subject_id, live)
+    await connection.execute(_SET_LIVE, {"type": subject_type, "subject": subject_id, "wanted": live})
 
 
 async def set_since(connection: AsyncConnection, subject_type: str, subject_id: str, since: datetime) -> None:
     """Give all parties of a subject a new place in time (U6)."""
-    mine = and_(party.c.subject_type == subject_type, party.c.subject_id == subject_id)
-    await connection.execute(update(party).where(mine).values(since=since))
+    await connection.execute(_SET_SINCE, {"type": subject_type, "subject": subject_id, "since": since})
 
 
 async def keep_evidence(
@@ -191,13 +203,14 @@ async def keep_evidence(
 ) -> None:
     """Keep what a source said in this round, in place of what it said before."""
     rows = [{"application_id": application_id, "round": number, "kind": item.kind, "document": item} for item in found]
-    await plain.run(connection, _KEEP_EVIDENCE, plain.json_text(rows))
+    if rows:
+        await connection.execute(_KEEP_EVIDENCE, rows)
 
 
 async def evidence_of(connection: AsyncConnection, application_id: str, number: int) -> tuple[Evidence, ...]:
     """The evidence of one round, in the order of its kinds."""
-    rows = await plain.run(connection, _EVIDENCE_OF, application_id, number)
-    return in_order([Evidence.model_validate(document) for (document,) in rows])
+    documents = await connection.scalars(_EVIDENCE_OF, {"application": application_id, "number": number})
+    return in_order([Evidence.model_validate(document) for document in documents])
 
 
 def in_order(found: Iterable[Evidence]) -> tuple[Evidence, ...]:

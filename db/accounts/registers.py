@@ -8,13 +8,14 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Text, any_, bindparam, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import account_result, background, earlier_project
+from db.rows import read_all
+from db.tables.accounts import account_result
+from db.tables.reference import background, earlier_project
 from domain.base import Wire
 
 
@@ -54,11 +55,20 @@ class AccountResultRow(Wire):
     imported_by: str
 
 
-# Asked for every application, so it is plain SQL: see `db/connection/plain.py`.
-_BACKGROUND = Shape(BackgroundRow, *(background.c[name] for name in BackgroundRow.model_fields))
-_BACKGROUND_OF = f"""
-    SELECT {_BACKGROUND.sql} FROM background WHERE name_key = ANY($1::text[]) OR uscc = ANY($2::text[])
-    ORDER BY id"""
+# Built once: building a statement costs more than sending it (measured).
+_BACKGROUND_OF = (
+    select(*(background.c[name] for name in BackgroundRow.model_fields))
+    .where(
+        or_(
+            background.c.name_key == any_(bindparam("keys", type_=ARRAY(Text))),
+            background.c.uscc == any_(bindparam("codes", type_=ARRAY(Text))),
+        )
+    )
+    .order_by(background.c.id)
+)
+_RESULTS_OF = (
+    select(account_result).where(account_result.c.account_id == bindparam("account")).order_by(account_result.c.month)
+)
 
 
 async def keep_background(connection: AsyncConnection, rows: Sequence[BackgroundRow]) -> None:
@@ -75,7 +85,7 @@ async def background_of(
     connection: AsyncConnection, name_keys: Sequence[str], codes: Sequence[str]
 ) -> tuple[BackgroundRow, ...]:
     """Entries on any of these companies."""
-    return tuple(_BACKGROUND.read(row) for row in await plain.run(connection, _BACKGROUND_OF, name_keys, codes))
+    return read_all(BackgroundRow, await connection.execute(_BACKGROUND_OF, {"keys": name_keys, "codes": codes}))
 
 
 async def keep_earlier_projects(connection: AsyncConnection, rows: Sequence[EarlierProjectRow]) -> None:
@@ -95,7 +105,7 @@ async def earlier_projects(connection: AsyncConnection, project_ids: Sequence[st
         .where(earlier_project.c.id.in_(project_ids))
         .order_by(earlier_project.c.registered_at, earlier_project.c.id)
     )
-    return tuple(EarlierProjectRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(EarlierProjectRow, rows)
 
 
 async def keep_results(connection: AsyncConnection, rows: Sequence[AccountResultRow]) -> None:
@@ -110,7 +120,4 @@ async def keep_results(connection: AsyncConnection, rows: Sequence[AccountResult
 
 async def results_of_account(connection: AsyncConnection, account_id: str) -> tuple[AccountResultRow, ...]:
     """Everything the register has of one account, month by month."""
-    rows = await connection.execute(
-        select(account_result).where(account_result.c.account_id == account_id).order_by(account_result.c.month)
-    )
-    return tuple(AccountResultRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(AccountResultRow, await connection.execute(_RESULTS_OF, {"account": account_id}))

@@ -6,11 +6,10 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.applications import REGISTERED_COLUMNS, KeyedParty, RegisteredParty
-from db.connection import plain
-from db.connection.plain import Shape
 from domain.conflicts.grams import STANDING, is_pair, of_head
 
 MOST_ROWS = 4000
@@ -46,12 +45,13 @@ class Candidate(RegisteredParty):
     """The name keys of those asked about that it is near to, or that it shares a key or a code with."""
 
 
-_PARTY = Shape(Candidate, *REGISTERED_COLUMNS)
-_WHICH = "party.subject_type = ANY($1::text[]) AND party.subject_id <> $2"
+_PARTY = ", ".join(str(column) for column in REGISTERED_COLUMNS)
+_WHICH = "party.subject_type = ANY(CAST(:types AS text[])) AND party.subject_id <> :but"
 _LIVE = " AND party.live"
-_EXACT = f"""
-    SELECT {_PARTY.sql} FROM party
-    WHERE (name_key = ANY($3::text[]) OR uscc = ANY($4::text[])) AND {_WHICH}"""
+_EXACT_SQL = f"""
+    SELECT {_PARTY} FROM party
+    WHERE (name_key = ANY(CAST(:keys AS text[])) OR uscc = ANY(CAST(:codes AS text[]))) AND {_WHICH}"""
+_EXACT, _EXACT_LIVE = text(_EXACT_SQL), text(f"{_EXACT_SQL}{_LIVE}")
 
 
 def near_sql(*, live_only: bool) -> str:
@@ -59,24 +59,26 @@ def near_sql(*, live_only: bool) -> str:
 
     The index brings what shares a rare gram. Among those the nearest share the most grams of any kind; of two that
     share equally many the shorter is nearer. Names are counted, not rows: hundreds of projects of one company are one
-    name, and crowd nobody out; one that is near to several of those asked about is brought once. $3: name keys that
-    are looked up exactly; $4 to $8: see `Probe`. Each list of grams is read once: written where it is used, it would
-    be read again for every row that is looked at.
+    name, and crowd nobody out; one that is near to several of those asked about is brought once. `keys`: name keys
+    that are looked up exactly; `rare` to `standing`: see `Probe`. Each list of grams is read once: written where it is
+    used, it would be read again for every row that is looked at.
     """
     which = f"{_WHICH}{_LIVE if live_only else ''}"
     return f"""
     WITH probe AS MATERIALIZED (
         SELECT rare::integer[] AS rare, grams::integer[] AS grams, nearest, each, standing, place
-        FROM unnest($4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[])
+        FROM unnest(
+            CAST(:rare AS text[]), CAST(:grams AS text[]), CAST(:nearest AS integer[]), CAST(:each AS integer[]),
+            CAST(:standing AS integer[]))
         WITH ORDINALITY AS given (rare, grams, nearest, each, standing, place)
     )
-    SELECT met.places, {_PARTY.sql}
+    SELECT met.places, {_PARTY}
     FROM (
         SELECT near.name_key, array_agg(DISTINCT probe.place) AS places
         FROM probe
         CROSS JOIN LATERAL (
             SELECT party.name_key FROM party
-            WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL($3::text[])
+            WHERE {which} AND party.grams && probe.rare AND party.name_key <> ALL(CAST(:keys AS text[]))
             GROUP BY party.name_key
             ORDER BY max(
                 probe.each * icount(party.grams & probe.grams) - icount(party.grams)
@@ -89,18 +91,22 @@ def near_sql(*, live_only: bool) -> str:
     JOIN party ON party.name_key = met.name_key AND {which}"""
 
 
+_NEAR, _NEAR_LIVE = text(near_sql(live_only=False)), text(near_sql(live_only=True))
+
+
 # What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
-_COMMON = """
+_COMMON = text("""
     SELECT most_common_elems::text::integer[], most_common_elem_freqs, greatest(reltuples, 0)
     FROM pg_stats JOIN pg_class ON oid = 'party'::regclass
     WHERE schemaname = current_schema() AND tablename = 'party' AND attname = 'grams'
-    AND most_common_elems IS NOT NULL"""
-_PROJECTS_NAMED = """
+    AND most_common_elems IS NOT NULL""")
+_PROJECTS_NAMED = text("""
     SELECT id FROM (
-        (SELECT id, registered_at FROM project WHERE id <> $1 AND (form ->> 'name') % $2::text
-         ORDER BY similarity(form ->> 'name', $2::text) DESC, id LIMIT $4)
-        UNION SELECT id, registered_at FROM project WHERE id <> $1 AND $3 <> '' AND form ->> 'tender_number' = $3
-    ) AS near ORDER BY registered_at, id"""
+        (SELECT id, registered_at FROM project WHERE id <> :but AND (form ->> 'name') % CAST(:name AS text)
+         ORDER BY similarity(form ->> 'name', CAST(:name AS text)) DESC, id LIMIT :most)
+        UNION SELECT id, registered_at FROM project
+        WHERE id <> :but AND CAST(:tender AS text) <> '' AND form ->> 'tender_number' = CAST(:tender AS text)
+    ) AS near ORDER BY registered_at, id""")
 
 MOST_PROJECTS = 50
 """Projects with a near name that are handed on."""
@@ -126,15 +132,16 @@ async def candidates(
     if near:
         names = {named.name_key for named in parties}
         found += await near_to(connection, subject_types, parties, but=but, besides=names, live_only=live_only)
-    return tuple(sorted(merged(found), key=lambda one: (one.since, one.subject_id)))
+    return tuple(sorted(merged(found), key=lambda candidate: (candidate.since, candidate.subject_id)))
 
 
 def merged(found: Iterable[Candidate]) -> list[Candidate]:
     """Each registered party once, with everything that it was met by: one may be found by its code and by its name."""
     once: dict[Candidate, set[str]] = {}
-    for one in found:
-        once.setdefault(one.model_copy(update={"met_by": frozenset[str]()}), set()).update(one.met_by)
-    return [one.model_copy(update={"met_by": frozenset(met_by)}) for one, met_by in once.items()]
+    for candidate in found:
+        alone = candidate.model_copy(update={"met_by": frozenset[str]()})
+        once.setdefault(alone, set()).update(candidate.met_by)
+    return [candidate.model_copy(update={"met_by": frozenset(met_by)}) for candidate, met_by in once.items()]
 
 
 async def of_these(
@@ -151,13 +158,11 @@ async def of_these(
     for named in parties:
         if named.uscc:
             by_code.setdefault(named.uscc, set()).add(named.name_key)
-    values = subject_types, but, sorted(by_name), sorted(by_code)
-    nobody: set[str] = set()
+    wanted = {"types": subject_types, "but": but, "keys": sorted(by_name), "codes": sorted(by_code)}
+    rows = await connection.execute(_EXACT_LIVE if live_only else _EXACT, wanted)
     return tuple(
-        one.model_copy(update={"met_by": frozenset(met_by)})
-        for row in await plain.run(connection, f"{_EXACT}{_LIVE if live_only else ''}", *values)
-        for one in [_PARTY.read(row, met_by=())]
-        for met_by in [by_name.get(one.name_key, nobody) | by_code.get(one.uscc or "", nobody)]
+        Candidate(**row._asdict(), met_by=frozenset(by_name.get(row.name_key, ())) | by_code.get(row.uscc, set()))
+        for row in rows
     )
 
 
@@ -178,9 +183,14 @@ async def near_to(
     probes = _probes(parties, await _counts(connection))
     if not probes:
         return ()
-    values = sorted(besides), *map(list, zip(*(probe[1:] for probe in probes), strict=True))
-    rows = await plain.run(connection, near_sql(live_only=live_only), subject_types, but, *values)
-    return tuple(_PARTY.read(row, met_by={probes[place - 1].key for place in places}) for places, *row in rows)
+    columns = {name: [getattr(probe, name) for probe in probes] for name in Probe._fields if name != "key"}
+    wanted = {"types": subject_types, "but": but, "keys": sorted(besides), **columns}
+    found = []
+    for row in await connection.execute(_NEAR_LIVE if live_only else _NEAR, wanted):
+        values = row._asdict()
+        met_by = {probes[place - 1].key for place in values.pop("places")}
+        found.append(Candidate(**values, met_by=frozenset(met_by)))
+    return tuple(found)
 
 
 class Probe(NamedTuple):
@@ -231,7 +241,7 @@ async def _counts(connection: AsyncConnection) -> Mapping[int, float]:
     if time.monotonic() - at >= COUNTS_SECONDS:
         counts = {
             gram: share * total
-            for grams, shares, total in await plain.run(connection, _COMMON)
+            for grams, shares, total in await connection.execute(_COMMON)
             for gram, share in zip(grams, shares, strict=False)  # the last shares are the bounds of the others
         }
         kept[_KEPT] = time.monotonic(), counts
@@ -259,6 +269,5 @@ async def projects_named(connection: AsyncConnection, name: str, tender_number: 
     Args:
         but: the id of the project that asks.
     """
-    return tuple(
-        row[0] for row in await plain.run(connection, _PROJECTS_NAMED, but, name, tender_number.strip(), MOST_PROJECTS)
-    )
+    wanted = {"but": but, "name": name, "tender": tender_number.strip(), "most": MOST_PROJECTS}
+    return tuple(await connection.scalars(_PROJECTS_NAMED, wanted))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
+from sqlalchemy import Text, and_, any_, bindparam, case, func, insert, or_, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import learned_alias, ruling
+from db.rows import read, read_all, values_of
+from db.tables.conflicts import learned_alias, ruling
 from domain.base import Wire
 from domain.conflicts.rulings import LearnedAlias, Ruled, Ruling
 
@@ -29,83 +31,98 @@ class RulingRow(Wire):
     other_id: str
 
 
-_ALIAS = Shape(LearnedAlias, *(learned_alias.c[name] for name in LearnedAlias.model_fields))
-_ADD = plain.insertion(ruling)
-_NEWEST = """
-    SELECT DISTINCT ON (fingerprint) fingerprint, ruling, person, at, reason FROM ruling
-    WHERE fingerprint = ANY($1::text[]) ORDER BY fingerprint, id DESC"""
-_NAMES = ", ".join(LearnedAlias.model_fields)
-_LEARN = f"""
-    INSERT INTO learned_alias ({_NAMES})
-    SELECT {_NAMES} FROM jsonb_populate_recordset(NULL::learned_alias, $1)
-    ON CONFLICT (least(name_key, other_key), greatest(name_key, other_key)) WHERE removed_at IS NULL DO NOTHING
-    RETURNING {_ALIAS.sql}"""
-_KNOWN = f"""
-    WITH RECURSIVE known (key) AS (
-        SELECT unnest($1::text[])
-        UNION
-        SELECT CASE WHEN name_key = key THEN other_key ELSE name_key END
-        FROM known JOIN learned_alias ON removed_at IS NULL AND (name_key = key OR other_key = key))
-    SELECT {_ALIAS.sql} FROM learned_alias
-    WHERE removed_at IS NULL AND name_key IN (SELECT key FROM known) ORDER BY id"""
-_UNLEARN = f"""
-    UPDATE learned_alias SET removed_at = $2, removed_by = $3, removed_because = $4
-    WHERE removed_at IS NULL AND %s
-    RETURNING {_ALIAS.sql}"""
-_UNLEARN_PAIRS = (
-    _UNLEARN % "(name_key, other_key) IN (SELECT one, other FROM unnest($1::text[], $5::text[]) AS pair (one, other))"
+# Built once: building a statement costs more than sending it (measured).
+_ADD = insert(ruling)
+_NEWEST = (
+    select(*(ruling.c[name] for name in ("fingerprint", *Ruled.model_fields)))
+    .ext(distinct_on(ruling.c.fingerprint))
+    .where(ruling.c.fingerprint == any_(bindparam("fingerprints", type_=ARRAY(Text))))
+    .order_by(ruling.c.fingerprint, ruling.c.id.desc())
 )
-_UNLEARN_OF_TASKS = _UNLEARN % "task_id = ANY($1::text[])"
+_COLUMNS = [learned_alias.c[name] for name in LearnedAlias.model_fields]
+_IN_FORCE = learned_alias.c.removed_at.is_(None)
+_LEARN = (
+    upsert(learned_alias)
+    .on_conflict_do_nothing(
+        index_elements=[
+            func.least(learned_alias.c.name_key, learned_alias.c.other_key),
+            func.greatest(learned_alias.c.name_key, learned_alias.c.other_key),
+        ],
+        index_where=_IN_FORCE,
+    )
+    .returning(*_COLUMNS)
+)
+_GIVEN = select(func.unnest(bindparam("keys", type_=ARRAY(Text))).label("key")).cte("known", recursive=True)
+_REACHED = _GIVEN.union(
+    select(
+        case((learned_alias.c.name_key == _GIVEN.c.key, learned_alias.c.other_key), else_=learned_alias.c.name_key)
+    ).join_from(
+        _GIVEN,
+        learned_alias,
+        and_(_IN_FORCE, or_(learned_alias.c.name_key == _GIVEN.c.key, learned_alias.c.other_key == _GIVEN.c.key)),
+    )
+)
+_KNOWN = (
+    select(*_COLUMNS)
+    .where(_IN_FORCE, learned_alias.c.name_key.in_(select(_REACHED.c.key)))
+    .order_by(learned_alias.c.id)
+)
+_UNLEARN = update(learned_alias).where(_IN_FORCE).returning(*_COLUMNS)
+_UNLEARN_PAIRS = _UNLEARN.where(
+    tuple_(learned_alias.c.name_key, learned_alias.c.other_key).in_(
+        select(func.unnest(bindparam("keys", type_=ARRAY(Text))), func.unnest(bindparam("others", type_=ARRAY(Text))))
+    )
+)
+_UNLEARN_OF_TASKS = _UNLEARN.where(learned_alias.c.task_id == any_(bindparam("tasks", type_=ARRAY(Text))))
 
 
 async def add(connection: AsyncConnection, rows: Sequence[RulingRow]) -> None:
-    """Keep what was said; what was said before stays, and the newest counts."""
+    """Keep these rulings; earlier ones stay, and the newest counts."""
     if rows:
-        await plain.run(connection, _ADD, plain.json_text(rows))
+        await connection.execute(_ADD, [values_of(row, ruling) for row in rows])
 
 
 async def newest(connection: AsyncConnection, fingerprints: Collection[str]) -> dict[str, Ruled]:
-    """The last that was said of each of these, where anything was."""
+    """The newest ruling on each of these, where there is one."""
     if not fingerprints:
         return {}
-    rows = await plain.run(connection, _NEWEST, sorted(fingerprints))
-    return {
-        fingerprint: Ruled(ruling=Ruling(said), person=person, at=at, reason=reason)
-        for fingerprint, said, person, at, reason in rows
-    }
+    rows = await connection.execute(_NEWEST, {"fingerprints": sorted(fingerprints)})
+    return {row.fingerprint: read(Ruled, row) for row in rows}
 
 
 async def learn(connection: AsyncConnection, aliases: Sequence[LearnedAlias]) -> tuple[LearnedAlias, ...]:
     """Two names each that are one company from now on. Returns those that were not known before."""
     if not aliases:
         return ()
-    return tuple(_ALIAS.read(row) for row in await plain.run(connection, _LEARN, plain.json_text(aliases)))
+    values = [values_of(alias, learned_alias) for alias in aliases]
+    return read_all(LearnedAlias, await connection.execute(_LEARN, values))
 
 
 async def known_aliases(connection: AsyncConnection, name_keys: Collection[str]) -> tuple[LearnedAlias, ...]:
-    """Everything learned of companies that go by one of these names, by whatever way round, the oldest first."""
+    """Everything learned of companies that go by one of these names, directly or by way of others, oldest first."""
     if not name_keys:
         return ()
-    return tuple(_ALIAS.read(row) for row in await plain.run(connection, _KNOWN, sorted(name_keys)))
+    return read_all(LearnedAlias, await connection.execute(_KNOWN, {"keys": sorted(name_keys)}))
 
 
 async def unlearn(
     connection: AsyncConnection, pairs: Collection[tuple[str, str]], *, at: datetime, by: str, because: str
 ) -> tuple[LearnedAlias, ...]:
-    """These pairs of name keys are two companies after all. Returns what was taken back."""
+    """These pairs of name keys are two companies after all. Returns what was revoked."""
     if not pairs:
         return ()
-    both_ways = sorted({*pairs, *((other, one) for one, other in pairs)})
-    keys, other_keys = zip(*both_ways, strict=True)
-    rows = await plain.run(connection, _UNLEARN_PAIRS, list(keys), at, by, because, list(other_keys))
-    return tuple(_ALIAS.read(row) for row in rows)
+    both_ways = sorted({*pairs, *((other, key) for key, other in pairs)})
+    keys, others = zip(*both_ways, strict=True)
+    removed = {"removed_at": at, "removed_by": by, "removed_because": because}
+    rows = await connection.execute(_UNLEARN_PAIRS, {"keys": keys, "others": others, **removed})
+    return read_all(LearnedAlias, rows)
 
 
 async def unlearn_of_tasks(
     connection: AsyncConnection, task_ids: Collection[str], *, at: datetime, by: str, because: str
 ) -> tuple[LearnedAlias, ...]:
-    """What was learned by answers to these tasks no longer holds. Returns what was taken back."""
+    """What was learned by answers to these tasks no longer holds. Returns what was revoked."""
     if not task_ids:
         return ()
-    rows = await plain.run(connection, _UNLEARN_OF_TASKS, sorted(task_ids), at, by, because)
-    return tuple(_ALIAS.read(row) for row in rows)
+    removed = {"removed_at": at, "removed_by": by, "removed_because": because}
+    return read_all(LearnedAlias, await connection.execute(_UNLEARN_OF_TASKS, {"tasks": sorted(task_ids), **removed}))

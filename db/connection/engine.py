@@ -1,18 +1,16 @@
-"""Connections to PostgreSQL."""
+"""The one way to PostgreSQL: SQLAlchemy engines, and the two kinds of connection that they give at an edge."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import functools
-import json
 import time
 from collections.abc import AsyncIterator
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from sqlalchemy import event
 from sqlalchemy.exc import (
     DataError,
@@ -25,26 +23,15 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from db.connection import plain
-
 __all__ = [
     "AsyncConnection",
     "AsyncEngine",
     "DatabaseUnavailable",
     "autocommit",
-    "away_told",
-    "is_away",
+    "is_unavailable",
     "make_engine",
-    "step_transaction",
     "transaction",
 ]
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, Decimal):
-        return str(value)
-    raise TypeError(f"cannot store {type(value).__name__} as JSON")
-
 
 PLANNED_ONCE = {"plan_cache_mode": "force_generic_plan"}
 """For connections that run the same few statements with ever new values: each is planned once, whatever the values.
@@ -53,9 +40,10 @@ By default PostgreSQL plans the first five of every connection anew, and those t
 lists that people filter: where a condition is a value, the plan for all values has no use for an index of one of them.
 """
 IDLE_SECONDS = 1.0
-"""A connection unused for longer is asked whether it still lives before it is used again."""
-UNDO_SECONDS = 5.0
-"""A server that hangs is not waited for when a step is undone: ending the connection undoes it as well (X3)."""
+"""A connection unused for longer is pinged before it is used again."""
+ROLLBACK_SECONDS = 5.0
+"""A server that hangs is not waited for when a transaction is rolled back: closing the connection does it (X3)."""
+_FAILED = "a statement of the transaction failed"
 
 
 def make_engine(
@@ -70,9 +58,11 @@ def make_engine(
 ) -> AsyncEngine:
     """An engine whose sessions show up in PostgreSQL as `baobei-{process}`.
 
+    JSON columns take pydantic models, and whatever else pydantic can serialize, as they are.
+
     `pre_ping` finds connections that died while nobody used them; do without it only where a failed statement is
-    retried anyway. Asking costs three round trips (ran), so one that was used a moment ago is trusted: when it has
-    died since, one caller is told that the record is away, and the pool throws all its elders out.
+    retried anyway. A ping costs three round trips (measured), so a recently used connection is not pinged: if it has
+    died meanwhile, one request fails and the pool discards all older connections.
 
     A server that hangs refuses nothing: `command_timeout` (seconds a statement) gives up on it, `pool_timeout`
     (seconds) on waiting for a connection that others hold (X3). For `planned_once` see `PLANNED_ONCE`.
@@ -85,22 +75,24 @@ def make_engine(
         pool_timeout=pool_timeout,
         pool_recycle=1800,
         pool_use_lifo=True,  # few connections with warm statements, rather than many with cold ones
-        json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=_plain),
+        json_serializer=lambda value: to_json(value).decode(),
         json_deserializer=from_json,
         connect_args={
             "timeout": 5,
             "command_timeout": command_timeout,
             "prepared_statement_cache_size": 500,
-            # UTC: what comes as JSON has its moments in the zone of the session.
+            # UTC: JSON that PostgreSQL writes has its moments in the zone of the session.
             "server_settings": {"application_name": f"baobei-{process}", "timezone": "UTC", **plans},
         },
     )
     if pre_ping:
-        _ask_after_idling(engine)
+        _ping_after_idling(engine)
+    _drop_after_timeout(engine)
+    _never_commit_a_failure(engine)
     return engine
 
 
-def _ask_after_idling(engine: AsyncEngine) -> None:
+def _ping_after_idling(engine: AsyncEngine) -> None:
     dialect = engine.sync_engine.dialect
 
     @event.listens_for(engine.sync_engine, "checkin")
@@ -118,83 +110,108 @@ def _ask_after_idling(engine: AsyncEngine) -> None:
             raise DisconnectionError from error
 
 
+def _drop_after_timeout(engine: AsyncEngine) -> None:
+    """A statement that was given up may still be running: its connection is not used again."""
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def failed(context: Any) -> None:
+        if isinstance(context.original_exception, TimeoutError):
+            context.is_disconnect = True
+            context.invalidate_pool_on_disconnect = False
+
+
+def _never_commit_a_failure(engine: AsyncEngine) -> None:
+    """Raise `FailedTransaction` where PostgreSQL would answer COMMIT with ROLLBACK, which neither the driver nor
+    SQLAlchemy reports."""
+
+    @event.listens_for(engine.sync_engine, "handle_error")
+    def failed(context: Any) -> None:
+        if context.connection is not None and not context.is_disconnect:
+            context.connection.info[_FAILED] = True
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begun(connection: Any) -> None:
+        connection.info.pop(_FAILED, None)
+
+    @event.listens_for(engine.sync_engine, "rollback_savepoint")
+    def undone(connection: Any, _name: Any, _context: Any) -> None:
+        connection.info.pop(_FAILED, None)
+
+    @event.listens_for(engine.sync_engine, "commit")
+    def committed(connection: Any) -> None:
+        if connection.info.pop(_FAILED, False):
+            raise FailedTransaction(f"{_FAILED}: nothing of it is recorded")
+
+
+class FailedTransaction(Exception):
+    """A transaction was to be committed after one of its statements had failed, because somebody caught the error."""
+
+
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached or is not ready; nothing was done."""
 
 
-def is_away(error: BaseException) -> bool:
-    """Whether `error` says that the database is away, not that a statement was wrong."""
+def is_unavailable(error: BaseException) -> bool:
+    """Whether `error` says that the database is unavailable, not that a statement was wrong."""
     if isinstance(error, IntegrityError | DataError | ProgrammingError):
         return False
     if isinstance(error, DBAPIError) and (
         _unencodable(error.orig) or _unencodable(error.orig and error.orig.__cause__)
     ):
         return False
-    # Opening a connection raises what the driver says, as it is; one that died in the pool, InvalidRequestError.
+    # Opening a connection raises the driver's own errors; one that died in the pool, InvalidRequestError.
     driver = (asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, asyncpg.OperatorInterventionError)
     crowded = (asyncpg.TooManyConnectionsError, asyncpg.InterfaceError)
+    lost = (asyncpg.InternalClientError,)  # lost while it connects, the driver may meet a state it does not know
     pool = (DBAPIError, PoolTimeoutError, InvalidRequestError, DisconnectionError)
-    return isinstance(error, (*driver, *crowded, *pool, OSError))
+    return isinstance(error, (*driver, *crowded, *lost, *pool, OSError))
 
 
 def _unencodable(error: BaseException | None) -> bool:
-    """Whether the driver could not write a value down: it never reached the server."""
+    """Whether the driver could not encode a value: it never reached the server."""
     return isinstance(error, ValueError | TypeError | OverflowError | asyncpg.DataError)
 
 
 @contextlib.asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """One transaction at the edge. Raises `DatabaseUnavailable` instead of what the driver says of a lost database."""
-    async with away_told(), engine.begin() as tx:
-        yield tx
+    """One transaction: committed when the block ends, rolled back when it raises.
 
-
-@contextlib.asynccontextmanager
-async def step_transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """The transaction of one step. Raises what SQLAlchemy raises.
-
-    As `engine.begin()`, but BEGIN and COMMIT go straight to the driver, as most statements of a step do
-    (`db/connection/plain.py`). Through the layers between, the two cost as much as several others (ran).
+    Raises `DatabaseUnavailable` instead of the driver's error when the database is lost. A connection of which it is
+    not known whether its transaction has ended is closed, which rolls it back, and never given to anybody else.
     """
-    async with _without_transactions(engine).connect() as tx:
+    async with unavailable_reported(), engine.connect() as connection:
+        opened = await connection.begin()
         try:
-            await plain.run(tx, "BEGIN")  # in here, too: broken off, it may have begun all the same
-            yield tx
-            await plain.commit(tx)
+            yield connection
         except BaseException:
-            await _undo(tx)
+            await _roll_back(connection)
             raise
+        await opened.commit()
 
 
-async def _undo(tx: AsyncConnection) -> None:
-    """Undo what was done since BEGIN; where that is not known to be so, end the connection, which undoes it.
-
-    The pool trusts that nothing is open on what it gets back. Whoever is broken off here once more must not leave a
-    ROLLBACK on its way, which would undo the beginning of the next step.
-    """
-    undone = False
+async def _roll_back(connection: AsyncConnection) -> None:
+    ended = False
     try:
-        if not tx.invalidated:
-            async with asyncio.timeout(UNDO_SECONDS):
-                await plain.run(tx, "ROLLBACK")
-        undone = True
+        async with asyncio.timeout(ROLLBACK_SECONDS):
+            await connection.rollback()
+        ended = True
     except Exception:  # noqa: S110 - whatever it says, this connection is not to be used
         pass
     finally:
-        connection = tx.sync_connection
-        if not undone and connection is not None and not connection.invalidated:
-            connection.invalidate()  # at once, without waiting for the server
+        under = connection.sync_connection
+        if not ended and under is not None and not under.invalidated:
+            under.invalidate()  # immediately, without waiting for the server
 
 
 @contextlib.asynccontextmanager
 async def autocommit(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """For reading at the edge, and for changes of one statement: each stands for itself, so BEGIN and COMMIT are saved.
+    """A connection on which each statement stands for itself: for reading, and for changes of one statement.
 
-    Reading loses nothing by it: in a transaction, too, each statement sees what was committed when it began. Raises
-    as `transaction` does.
+    It saves BEGIN and COMMIT. Reading loses nothing by it: in a transaction, too, each statement sees what was
+    committed when it began. Raises as `transaction` does.
     """
-    async with away_told(), _without_transactions(engine).connect() as tx:
-        yield tx
+    async with unavailable_reported(), _without_transactions(engine).connect() as connection:
+        yield connection
 
 
 @functools.lru_cache(maxsize=16)
@@ -204,11 +221,11 @@ def _without_transactions(engine: AsyncEngine) -> AsyncEngine:
 
 
 @contextlib.asynccontextmanager
-async def away_told() -> AsyncIterator[None]:
-    """Raises `DatabaseUnavailable` instead of what the driver says of a lost database."""
+async def unavailable_reported() -> AsyncIterator[None]:
+    """Raises `DatabaseUnavailable` instead of the driver's error when the database is lost."""
     try:
         yield
     except Exception as error:
-        if is_away(error):
+        if is_unavailable(error):
             raise DatabaseUnavailable from error
         raise

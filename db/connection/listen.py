@@ -1,4 +1,4 @@
-"""LISTEN on PostgreSQL: wakes whoever waits for something the record will hold. A poll is the net beneath it."""
+"""LISTEN on PostgreSQL: wakes whoever waits for a change of the record. A poll covers notifications that are lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Heard = Callable[[str], None]
 
 
 class Listener:
-    """One connection that listens on several channels and calls back; it reconnects by itself until closed."""
+    """One connection that listens on several channels and calls back; it reconnects automatically until closed."""
 
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url)
@@ -38,7 +38,7 @@ class Listener:
 
     async def _run(self) -> None:
         while True:
-            # The poll beneath carries on; say nothing every second.
+            # Polling carries on; a log line every second would help nobody.
             with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await self._listen()
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -52,7 +52,7 @@ class Listener:
                 await connection.add_listener(channel, self._heard)
             for callbacks in self._callbacks.values():
                 for callback in callbacks:
-                    callback("")  # whatever was said while nobody listened
+                    callback("")  # whatever was sent while nobody listened
             await gone.wait()
         finally:
             connection.terminate()

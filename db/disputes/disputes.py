@@ -6,21 +6,24 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import and_, bindparam, exists, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.applications import KeyedParty
-from db.tables import dispute, party
+from db.rows import first, read_all, values_of
+from db.tables.conflicts import party
+from db.tables.disputes import dispute
 from domain.base import Wire
 from domain.disputes.dispute import DISPUTE_ENDED, Claimant, DisputeStage, Origin
 
 MOST_PRECEDENTS = 10
 """Earlier rulings shown to whoever calls or records a meeting; older ones are in the dossiers."""
 
-# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
+# Built once: building a statement costs more than sending it (measured).
 _DISPUTE = select(dispute).where(dispute.c.id == bindparam("dispute"))
 _DISPUTE_LOCKED = _DISPUTE.with_for_update()
+_ADD = insert(dispute)
+_CHANGE = update(dispute).where(dispute.c.id == bindparam("dispute"))
 _OF_PROJECT = (
     select(dispute).where(dispute.c.project_id == bindparam("project")).order_by(dispute.c.opened_at, dispute.c.id)
 )
@@ -47,7 +50,7 @@ class DisputeRow(Wire):
     @property
     def sides(self) -> tuple[str, ...]:
         """The salespeople who have to agree, the applicant of the project first."""
-        return tuple(dict.fromkeys(one.person for one in self.claimants))
+        return tuple(dict.fromkeys(claimant.person for claimant in self.claimants))
 
     @property
     def all_confirmed(self) -> bool:
@@ -68,19 +71,19 @@ class DisputeRow(Wire):
 
 async def add(connection: AsyncConnection, row: DisputeRow) -> None:
     """Keep a dispute that begins."""
-    await connection.execute(insert(dispute).values(**_plain(row.model_dump() | {"claimants": row.claimants})))
+    await connection.execute(_ADD, values_of(row, dispute))
 
 
 async def find(connection: AsyncConnection, dispute_id: str, *, lock: bool = False) -> DisputeRow | None:
     """One dispute; `lock` keeps others from changing it until the transaction ends."""
-    row = (await connection.execute(_DISPUTE_LOCKED if lock else _DISPUTE, {"dispute": dispute_id})).one_or_none()
-    return DisputeRow.model_validate(dict(row._mapping)) if row else None
+    query = _DISPUTE_LOCKED if lock else _DISPUTE
+    return first(DisputeRow, await connection.execute(query, {"dispute": dispute_id}))
 
 
 async def of_project(connection: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
     """The disputes over one project, oldest first."""
     rows = await connection.execute(_OF_PROJECT, {"project": project_id})
-    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(DisputeRow, rows)
 
 
 async def open_with(connection: AsyncConnection, project_id: str) -> tuple[DisputeRow, ...]:
@@ -91,7 +94,7 @@ async def open_with(connection: AsyncConnection, project_id: str) -> tuple[Dispu
     )
     running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
     rows = await connection.execute(select(dispute).where(is_a_side, running).order_by(dispute.c.id).with_for_update())
-    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(DisputeRow, rows)
 
 
 async def of_account_holder(connection: AsyncConnection, person: str) -> tuple[DisputeRow, ...]:
@@ -99,7 +102,7 @@ async def of_account_holder(connection: AsyncConnection, person: str) -> tuple[D
     speaks = dispute.c.claimants.contains([{"subject_type": "account", "person": person}])
     running = dispute.c.stage.not_in(sorted(stage.value for stage in DISPUTE_ENDED))
     rows = await connection.execute(select(dispute).where(speaks, running).order_by(dispute.c.id))
-    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(DisputeRow, rows)
 
 
 async def precedents(
@@ -128,21 +131,9 @@ async def precedents(
         .order_by(dispute.c.stage_since.desc(), dispute.c.id.desc())
         .limit(MOST_PRECEDENTS)
     )
-    return tuple(DisputeRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(DisputeRow, rows)
 
 
 async def change(connection: AsyncConnection, dispute_id: str, **values: Any) -> None:
     """Set columns of one dispute; models, and sequences of them, become JSON."""
-    await connection.execute(update(dispute).where(dispute.c.id == dispute_id).values(**_plain(values)))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _json(value) for name, value in values.items()}
-
-
-def _json(value: Any) -> Any:
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        return [_json(item) for item in value]
-    return value
+    await connection.execute(_CHANGE, {"dispute": dispute_id, **values})

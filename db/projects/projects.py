@@ -7,20 +7,20 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel
 from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import project, project_number, project_round, project_update
+from db.rows import first, read_all, values_of
+from db.tables.projects import project, project_number, project_round, project_update
 from domain.base import Wire
 from domain.conflicts.project_match import Match
 from domain.disputes.credit import Credit, credits_for, shares_of
 from domain.organisation import Organisation
 from domain.projects.project import PROJECT_ENDED, ProjectForm, ProjectStage, SalesStage, Track
 
-# Built once: for what is asked at every step, building a statement costs more than sending it (ran).
+# Built once: building a statement costs more than sending it (measured).
 _PROJECT = select(project).where(project.c.id == bindparam("project"))
 _PROJECT_LOCKED = _PROJECT.with_for_update()
 _BY_NUMBER = select(project).where(project.c.number == bindparam("number"))
@@ -38,6 +38,9 @@ _ROUNDS = (
 _MATCHES = select(project_round.c.matches, project_round.c.weaker_matches, project_round.c.not_compared).where(
     project_round.c.project_id == bindparam("project"), project_round.c.round == bindparam("number")
 )
+_ADD = insert(project)
+_ADD_ROUND = insert(project_round)
+_CHANGE = update(project).where(project.c.id == bindparam("project"))
 _ADD_UPDATE = insert(project_update)
 _UPDATES = (
     select(project_update)
@@ -147,13 +150,13 @@ async def add(connection: AsyncConnection, row: ProjectRow) -> None:
 
     Raises `AlreadyResumed`, and leaves nothing behind, when what it resumes has been resumed.
     """
-    statement = insert(project).values(**_plain(row.model_dump(exclude={"form"}) | {"form": row.form}))
+    values = values_of(row, project)
     if row.resumes is None:
-        await connection.execute(statement)
+        await connection.execute(_ADD, values)
     else:
         try:
             async with connection.begin_nested():
-                await connection.execute(statement)
+                await connection.execute(_ADD, values)
         except IntegrityError as error:
             if "uq_project_resumes" in str(error.orig):
                 raise AlreadyResumed(row.resumes) from error
@@ -163,21 +166,18 @@ async def add(connection: AsyncConnection, row: ProjectRow) -> None:
 
 async def add_round(connection: AsyncConnection, project_id: str, number: int, form: ProjectForm, at: datetime) -> None:
     """Keep the form of a new round of a registration."""
-    await connection.execute(
-        insert(project_round).values(
-            project_id=project_id, round=number, form=form.model_dump(mode="json"), submitted_at=at
-        )
-    )
+    row = {"project_id": project_id, "round": number, "form": form, "submitted_at": at}
+    await connection.execute(_ADD_ROUND, row)
 
 
 async def find(connection: AsyncConnection, project_id: str, *, lock: bool = False) -> ProjectRow | None:
     """One registration; `lock` keeps others from changing it until the transaction ends."""
-    return _one(await connection.execute(_PROJECT_LOCKED if lock else _PROJECT, {"project": project_id}))
+    return first(ProjectRow, await connection.execute(_PROJECT_LOCKED if lock else _PROJECT, {"project": project_id}))
 
 
 async def by_number(connection: AsyncConnection, number: str) -> ProjectRow | None:
     """The registration that bears this project number (P9)."""
-    return _one(await connection.execute(_BY_NUMBER, {"number": number}))
+    return first(ProjectRow, await connection.execute(_BY_NUMBER, {"number": number}))
 
 
 async def by_ids(connection: AsyncConnection, project_ids: Sequence[str]) -> tuple[ProjectRow, ...]:
@@ -187,22 +187,22 @@ async def by_ids(connection: AsyncConnection, project_ids: Sequence[str]) -> tup
     rows = await connection.execute(
         select(project).where(project.c.id.in_(project_ids)).order_by(project.c.registered_at, project.c.id)
     )
-    return tuple(_row(row) for row in rows)
+    return read_all(ProjectRow, rows)
 
 
 async def open_of(connection: AsyncConnection, salesperson: str) -> tuple[ProjectRow, ...]:
     """What a salesperson is responsible for and has not ended, the first registered first."""
-    return tuple(_row(row) for row in await connection.execute(_OPEN_OF, {"salesperson": salesperson}))
+    return read_all(ProjectRow, await connection.execute(_OPEN_OF, {"salesperson": salesperson}))
 
 
 async def change(connection: AsyncConnection, project_id: str, **values: Any) -> None:
     """Set columns of one registration; models become JSON."""
-    await connection.execute(update(project).where(project.c.id == project_id).values(**_plain(values)))
+    await connection.execute(_CHANGE, {"project": project_id, **values})
 
 
 async def rounds(connection: AsyncConnection, project_id: str) -> tuple[dict[str, Any], ...]:
     """Every round's form as it was submitted. Without what was found: that is for those who decide (X2)."""
-    return tuple(dict(row._mapping) for row in await connection.execute(_ROUNDS, {"project": project_id}))
+    return tuple(row._asdict() for row in await connection.execute(_ROUNDS, {"project": project_id}))
 
 
 async def keep_matches(
@@ -220,7 +220,7 @@ async def keep_matches(
         weaker: how many further ones the list leaves out; as before when left out.
         not_compared: the companies that nothing near was looked for; as before when left out.
     """
-    found: dict[str, Any] = {"matches": [match.model_dump(mode="json") for match in matches]}
+    found: dict[str, Any] = {"matches": matches}
     if weaker is not None:
         found["weaker_matches"] = weaker
     if not_compared is not None:
@@ -249,7 +249,7 @@ async def not_compared(connection: AsyncConnection, project_id: str, number: int
 
 async def add_update(connection: AsyncConnection, row: UpdateRow) -> None:
     """Keep an update of a project (U1)."""
-    await connection.execute(_ADD_UPDATE, row.model_dump())
+    await connection.execute(_ADD_UPDATE, values_of(row, project_update))
 
 
 async def updates_of(
@@ -258,7 +258,7 @@ async def updates_of(
     """The updates of one project, newest first; with a `limit`, no more than that are read."""
     query = _UPDATES if limit is None else _UPDATES.limit(limit)
     rows = await connection.execute(query, {"project": project_id})
-    return tuple(UpdateRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(UpdateRow, rows)
 
 
 async def last_update_number(connection: AsyncConnection, project_id: str) -> int:
@@ -272,18 +272,3 @@ async def next_number(connection: AsyncConnection, year: int) -> int:
     Others who ask for the same year wait until this transaction ends; when it is rolled back, they get the same one.
     """
     return int((await connection.execute(_NEXT_NUMBER, {"of_year": year})).scalar_one())
-
-
-def _one(rows: Any) -> ProjectRow | None:
-    row = rows.one_or_none()
-    return _row(row) if row else None
-
-
-def _row(row: Any) -> ProjectRow:
-    return ProjectRow.model_validate(dict(row._mapping))
-
-
-def _plain(values: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value for name, value in values.items()
-    }

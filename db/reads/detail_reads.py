@@ -1,149 +1,93 @@
-"""Everything that a page of the front door shows of one application or one account, in one look-up.
-
-PostgreSQL writes the rows of all tables down as one JSON, which pydantic reads without a Python value between. What
-such a page costs is mostly the number of its look-ups (ran). Moments are in the zone of the session, so they are asked
-for through `Direct`, whose sessions are in UTC.
-"""
+"""One application, account or project for whoever may see it, and what belongs to an account."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from datetime import datetime
+import functools
+from typing import Any, NamedTuple
 
+from sqlalchemy import Select, bindparam, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.accounts import registers
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow
 from db.accounts.registers import AccountResultRow
-from db.audit import Event
-from db.connection.direct import Direct
-from db.reads.lists import COUNTS
+from db.projects.projects import ProjectRow
+from db.reads.access import sees_account, sees_application, sees_project
 from db.reviews.reviews import AccountReviewRow, TargetRow
-from db.tasks.tasks import ASKED_ORDER, DECIDED_JSON, DECIDED_ORDER, AskedRow, Decided
-from domain.accounts.evidence import Evidence
-from domain.base import Wire
-from domain.tasks.task import TaskKind
+from db.rows import first, read_all
+from db.tables.accounts import account, application
+from db.tables.projects import project
+from db.tables.reviews import account_review, account_target
+from domain.access import Scope
+
+# Built once: building a statement costs more than sending it (measured).
+_TARGETS = (
+    select(account_target)
+    .where(account_target.c.account_id == bindparam("account"))
+    .order_by(account_target.c.set_at.desc(), account_target.c.period.desc())
+)
+_REVIEWS = (
+    select(account_review)
+    .where(account_review.c.account_id == bindparam("account"))
+    .order_by(account_review.c.at.desc(), account_review.c.task_id)
+    .limit(bindparam("most"))
+)
+_HAS_PROJECTS = select(exists().where(project.c.account_id == bindparam("account")))
 
 
-class OpenTask(Wire):
-    """A task that waits for an answer, as far as whoever reads its subject is told of it."""
-
-    id: str
-    kind: TaskKind
-    subject_type: str
-    opened_at: datetime
-    due_at: datetime
-    warned_at: datetime | None = None
-    """U10."""
-    asked: tuple[AskedRow, ...]
+_SCOPES = 1000
+"""How many people's queries are kept: building one costs more than sending it (measured)."""
 
 
-class AccountState(Wire):
-    """The Named Account that came of an application, as far as the application shows it."""
+class AccountParts(NamedTuple):
+    """What belongs to a Named Account beside its row."""
 
-    id: str
-    revoked_at: datetime | None
-
-
-class WholeApplication(Wire):
-    """One application with all that belongs to it."""
-
-    row: ApplicationRow
-    involved: bool
-    """Whether whoever reads it was asked about it: see `reading.was_asked`."""
-    open_tasks: tuple[OpenTask, ...]
-    decided: Decided
-    found: tuple[Evidence, ...]
-    entries: tuple[Event, ...]
-    account: AccountState | None
-    held: int
-    """How many live accounts the applicant holds (N8)."""
-
-
-class WholeAccount(Wire):
-    """One Named Account with what was agreed, imported and said of it; its projects are asked for when there are any,
-    because not everybody who sees the account sees each."""
-
-    row: AccountRow
-    involved: bool
     targets: tuple[TargetRow, ...]
-    said: tuple[AccountReviewRow, ...]
+    """The newest first."""
+    reviews: tuple[AccountReviewRow, ...]
+    """The newest first."""
     results: tuple[AccountResultRow, ...]
     has_projects: bool
+    """Not everybody who sees the account sees each."""
 
 
-def _involved(subject: str) -> str:
-    return f"""EXISTS (
-        SELECT FROM task JOIN task_person ON task_person.task_id = task.id
-        WHERE task.subject_type = 'application' AND task.subject_id = {subject}
-          AND task_person.person = $2 AND {COUNTS})"""
+@functools.lru_cache(maxsize=_SCOPES)
+def _application_in(scope: Scope) -> Select[Any]:
+    return select(application).where(application.c.id == bindparam("id"), sees_application(scope))
 
 
-_APPLICATION = f"""
-SELECT json_build_object(
-    'row', to_json(application),
-    'involved', {_involved("application.id")},
-    'open_tasks', ARRAY(
-        SELECT json_build_object(
-            'id', task.id, 'kind', task.kind, 'subject_type', task.subject_type,
-            'opened_at', task.opened_at, 'due_at', task.due_at,
-            'warned_at', task.warned_at,
-            'asked', ARRAY(
-                SELECT to_json(task_person) FROM task_person WHERE task_person.task_id = task.id
-                ORDER BY {ASKED_ORDER}))
-        FROM task
-        WHERE task.subject_type = 'application' AND task.subject_id = application.id AND task.status = 'open'
-        ORDER BY task.opened_at, task.id),
-    'decided', ARRAY(
-        SELECT {DECIDED_JSON}
-        FROM task JOIN decision ON decision.task_id = task.id
-        WHERE task.subject_type = 'application' AND task.subject_id = application.id
-        ORDER BY {DECIDED_ORDER}),
-    'found', ARRAY(
-        SELECT document FROM evidence
-        WHERE evidence.application_id = application.id AND evidence.round = application.round),
-    'entries', ARRAY(
-        SELECT json_build_object('event', event, 'at', at, 'actor', actor, 'body', body) FROM audit
-        WHERE audit.subject_id = application.id AND audit.event <> ALL($3::text[])
-        ORDER BY audit.seq),
-    'account', (
-        SELECT json_build_object('id', account.id, 'revoked_at', account.revoked_at) FROM account
-        WHERE account.id = application.id),
-    'held', (
-        SELECT count(*) FROM account WHERE account.salesperson = application.applicant AND account.revoked_at IS NULL)
-)::text
-FROM application WHERE application.id = $1"""
-
-_ACCOUNT = f"""
-SELECT json_build_object(
-    'row', to_json(account),
-    'involved', {_involved("account.application_id")},
-    'targets', ARRAY(
-        SELECT to_jsonb(account_target)
-            || jsonb_build_object('contracts', contracts::text, 'revenue', revenue::text)
-        FROM account_target WHERE account_target.account_id = account.id
-        ORDER BY set_at DESC, period DESC),
-    'said', ARRAY(
-        SELECT to_json(account_review) FROM account_review WHERE account_review.account_id = account.id
-        ORDER BY account_review.at DESC, account_review.task_id LIMIT $3),
-    'results', ARRAY(
-        SELECT to_jsonb(account_result) || jsonb_build_object(
-            'other_contracts', other_contracts::text, 'revenue', revenue::text, 'payments', payments::text)
-        FROM account_result WHERE account_result.account_id = account.id
-        ORDER BY month),
-    'has_projects', EXISTS (SELECT FROM project WHERE project.account_id = account.id)
-)::text
-FROM account WHERE account.id = $1"""
-# An amount is text there: as a number of JSON it would lose its last zeros.
+@functools.lru_cache(maxsize=_SCOPES)
+def _account_in(scope: Scope) -> Select[Any]:
+    return select(account).where(account.c.id == bindparam("id"), sees_account(scope))
 
 
-async def application(
-    record: Direct, application_id: str, person: str, without: Collection[str] = ()
-) -> WholeApplication | None:
-    """`person`: who reads it; `without`: events that are not shown to them."""
-    row = await record.row(_APPLICATION, application_id, person, sorted(without))
-    return WholeApplication.model_validate_json(row[0]) if row else None
+@functools.lru_cache(maxsize=_SCOPES)
+def _project_in(scope: Scope) -> Select[Any]:
+    return select(project).where(project.c.id == bindparam("id"), sees_project(scope))
 
 
-async def account(record: Direct, account_id: str, person: str, most_said: int) -> WholeAccount | None:
-    """`person`: who reads it; `most_said`: so many of the newest remarks."""
-    row = await record.row(_ACCOUNT, account_id, person, most_said)
-    return WholeAccount.model_validate_json(row[0]) if row else None
+async def application_seen(connection: AsyncConnection, scope: Scope, application_id: str) -> ApplicationRow | None:
+    """None when there is no such application in `scope`."""
+    return first(ApplicationRow, await connection.execute(_application_in(scope), {"id": application_id}))
+
+
+async def account_seen(connection: AsyncConnection, scope: Scope, account_id: str) -> AccountRow | None:
+    """None when there is no such account in `scope`."""
+    return first(AccountRow, await connection.execute(_account_in(scope), {"id": account_id}))
+
+
+async def project_seen(connection: AsyncConnection, scope: Scope, project_id: str) -> ProjectRow | None:
+    """None when there is no such project in `scope`."""
+    return first(ProjectRow, await connection.execute(_project_in(scope), {"id": project_id}))
+
+
+async def account_parts(connection: AsyncConnection, account_id: str, *, most_reviews: int) -> AccountParts:
+    """`most_reviews`: so many of the newest statements of reviews."""
+    mine = {"account": account_id}
+    return AccountParts(
+        read_all(TargetRow, await connection.execute(_TARGETS, mine)),
+        read_all(AccountReviewRow, await connection.execute(_REVIEWS, {**mine, "most": most_reviews})),
+        await registers.results_of_account(connection, account_id),
+        bool(await connection.scalar(_HAS_PROJECTS, mine)),
+    )

@@ -1,118 +1,62 @@
-"""What the front door asks and tells the record for every message and every page: one statement each, because it is
-done so often."""
+"""Queries of the API for every message: idempotency keys, who holds a task's link, disputes under way."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from db.connection.direct import Direct
-from db.connection.plain import Shape
-from db.messages import Receipt
-from db.tables import receipt, task, task_person
-from db.tasks.tasks import AskedRow, TaskRow
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.rows import read, read_prefixed
+from db.tables.disputes import dispute
+from db.tables.messages import idempotency_key
+from db.tables.tasks import task, task_person
+from db.tasks.tasks import ASKED, ASKED_COLUMNS, AskedRow, TaskRow
 from domain.disputes.dispute import DisputeStage
 
-_TASK = Shape(TaskRow, *task.c)
-_MINE = Shape(AskedRow, *task_person.c)
-_OF_MESSAGE = Shape(Receipt, *receipt.c)
-
-_ASKED = f"""
-    SELECT {_TASK.sql}, {_MINE.sql}, {_OF_MESSAGE.sql}
-    FROM task
-    JOIN task_person ON task_person.task_id = task.id AND task_person.person = $2
-    LEFT JOIN receipt ON receipt.message_id = $3
-    WHERE task.id = $1"""
-_CLAIM = f"""
-    WITH claimed AS (
-        INSERT INTO idempotency_key (message_id, person, body_hash) VALUES ($1, $2, $3)
-        ON CONFLICT DO NOTHING
-        RETURNING body_hash
-    )
-    SELECT claimed.body_hash, {_OF_MESSAGE.sql}
-    FROM (SELECT) AS once LEFT JOIN claimed ON true LEFT JOIN receipt ON receipt.message_id = $1"""
-_BOUND = f"""
-    SELECT idempotency_key.body_hash, {_OF_MESSAGE.sql}
-    FROM idempotency_key LEFT JOIN receipt USING (message_id)
-    WHERE message_id = $1"""
-_SENT = f"""
-    SELECT EXISTS (SELECT FROM idempotency_key WHERE message_id = $1 AND person = $2), {_OF_MESSAGE.sql}
-    FROM (SELECT) AS once LEFT JOIN receipt ON receipt.message_id = $1"""
-_NOTE_READ = """
-    INSERT INTO reading (person, subject_type, subject_id, through)
-    SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[])"""
-_DISPUTE_STAGE = "SELECT stage FROM dispute WHERE workflow_id = $1"
-_RECEIPT = f"SELECT {_OF_MESSAGE.sql} FROM receipt WHERE message_id = $1"
+# Built once: building a statement costs more than sending it (measured).
+_HOLDER = (
+    select(task, *ASKED_COLUMNS)
+    .join(task_person, task_person.c.task_id == task.c.id)
+    .where(task.c.id == bindparam("task"), task_person.c.person == bindparam("person"))
+)
+_BIND = upsert(idempotency_key).on_conflict_do_nothing().returning(idempotency_key.c.body_hash)
+_MESSAGE = idempotency_key.c.message_id == bindparam("message")
+_BOUND = select(idempotency_key.c.body_hash).where(_MESSAGE)
+_SENT = select(exists().where(_MESSAGE, idempotency_key.c.person == bindparam("person")))
+_DISPUTE_STAGE = select(dispute.c.stage).where(dispute.c.workflow_id == bindparam("workflow"))
 
 
-class Asked(NamedTuple):
-    """A task, what it is to one of those it asks or asked, and what became of the message they sent now."""
+class LinkHolder(NamedTuple):
+    """A task, and what it is to one of those whom it asks or asked."""
 
     task: TaskRow
-    mine: AskedRow
-    receipt: Receipt | None
+    asked: AskedRow
 
 
-class Sent(NamedTuple):
-    """What is known of a message to whoever asks for it by its id."""
-
-    known: bool
-    """They sent it, whatever has become of it."""
-    receipt: Receipt | None
-
-
-class BoundMessage(NamedTuple):
-    """What an idempotency key is bound to."""
-
-    body_hash: str
-    receipt: Receipt | None
-
-
-async def asked(record: Direct, task_id: str, person: str, message_id: str) -> Asked | None:
+async def link_holder(connection: AsyncConnection, task_id: str, person: str) -> LinkHolder | None:
     """None when there is no such task, or it never asked `person`."""
-    row = await record.row(_ASKED, task_id, person, message_id)
-    if row is None:
-        return None
-    about_task, rest = row[: len(task.c)], row[len(task.c) :]
-    about_me, about_message = rest[: len(task_person.c)], rest[len(task_person.c) :]
-    return Asked(_TASK.read(about_task), _MINE.read(about_me), _receipt(about_message))
+    row = (await connection.execute(_HOLDER, {"task": task_id, "person": person})).one_or_none()
+    return LinkHolder(read(TaskRow, row), read_prefixed(AskedRow, row, ASKED)) if row else None
 
 
-async def dispute_is_open(record: Direct, workflow_id: str) -> bool:
-    """Whether that is the process of a dispute which has not ended. Raises `RecordAway`."""
-    row = await record.row(_DISPUTE_STAGE, workflow_id)
-    return row is not None and not DisputeStage(row[0]).ended
+async def dispute_is_open(connection: AsyncConnection, workflow_id: str) -> bool:
+    """Whether that is the process of a dispute which has not ended."""
+    stage = await connection.scalar(_DISPUTE_STAGE, {"workflow": workflow_id})
+    return stage is not None and not DisputeStage(stage).ended
 
 
-async def bind_message(record: Direct, message_id: str, person: str, body_hash: str) -> BoundMessage:
-    """Bind a key to a body, or find what it is bound to. Of two racing callers the second waits for the first."""
-    row = await record.row(_CLAIM, message_id, person, body_hash)
-    if row is None or row[0] is None:
-        row = await record.row(_BOUND, message_id)
-    if row is None:  # deleted meanwhile: bound to a body that nobody knows
-        return BoundMessage("", None)
-    return BoundMessage(row[0], _receipt(row[1:]))
+async def bind_message(connection: AsyncConnection, message_id: str, person: str, body_hash: str) -> str:
+    """Bind an idempotency key to the hash of a body. Returns the hash that it is bound to, which is an earlier one's
+    where there was one; of two racing callers the second waits for the first."""
+    row = {"message_id": message_id, "person": person, "body_hash": body_hash}
+    bound: str | None = await connection.scalar(_BIND, row)
+    if bound is None:
+        bound = await connection.scalar(_BOUND, {"message": message_id})
+    return bound or ""  # deleted meanwhile: bound to a body that nobody knows
 
 
-async def find_receipt(record: Direct, message_id: str) -> Receipt | None:
-    """The receipt of a message, if it has been judged."""
-    row = await record.row(_RECEIPT, message_id)
-    return _receipt(row) if row else None
-
-
-async def sent(record: Direct, message_id: str, person: str) -> Sent:
-    """What became of a message that `person` sent; nothing of anybody else's."""
-    row = await record.row(_SENT, message_id, person)
-    assert row is not None
-    found = _receipt(row[1:])
-    return Sent(row[0], found) if found is None or found.person == person else Sent(False, None)
-
-
-async def note_read(record: Direct, person: str, read: Sequence[tuple[str, str, str]]) -> None:
-    """X2: each of these customers was read. Type and id of the subject, and through what."""
-    await record.row(_NOTE_READ, person, *([one[place] for one in read] for place in range(3)))
-
-
-def _receipt(values: Sequence[Any]) -> Receipt | None:
-    """None where the outer join found none: all its columns are empty then."""
-    return None if all(value is None for value in values) else _OF_MESSAGE.read(values)
+async def was_sent(connection: AsyncConnection, message_id: str, person: str) -> bool:
+    """Whether `person` sent this message, recorded or not."""
+    return bool(await connection.scalar(_SENT, {"message": message_id, "person": person}))

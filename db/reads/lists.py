@@ -1,58 +1,31 @@
-"""Lists and pages are read from here; reading never asks the engine (design principle 8)."""
+"""Lists and what waits; reading never asks the engine (design principle 8)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
-from typing import cast as typed
+from typing import Any, cast
 
-from sqlalchemy import (
-    Boolean,
-    ColumnElement,
-    Select,
-    Table,
-    Text,
-    and_,
-    case,
-    cast,
-    exists,
-    false,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    true,
-    tuple_,
-)
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow
-from db.connection import plain
 from db.projects.projects import ProjectRow
-from db.tables import account, application, dispute, mail, nudge, project, reading, task, task_person
-from db.tasks.tasks import AskedRow, TaskRow
+from db.reads.access import COUNTS_AS_ASKED, sees_account, sees_application, sees_project
+from db.rows import read, read_prefixed
+from db.tables.accounts import account, application
+from db.tables.messages import mail, nudge
+from db.tables.projects import project
+from db.tables.tasks import task, task_person
+from db.tasks.tasks import ASKED, ASKED_COLUMNS, AskedRow, TaskRow
 from domain.access import Scope
 from domain.accounts.application import WORKED_ON
-from domain.notices import Notice
-from domain.projects.project import WORKED_ON_PROJECT, ProjectStage
+from domain.projects.project import WORKED_ON_PROJECT
 from domain.tasks.task import TaskStatus
 
 Cursor = tuple[str, ...]
-
-COUNTS = """(task_person.removed_at IS NULL OR EXISTS (
-    SELECT FROM decision WHERE decision.task_id = task_person.task_id AND decision.person = task_person.person))"""
-"""Whether a person of a task counts as asked by it: not taken off while it was open, or they decided it (X2)."""
-_SIDES = func.jsonb_path_query_array(dispute.c.claimants, literal_column("'$[*].person'::jsonpath"))
-"""D1: the salespeople of a dispute."""
-_REGISTERED = {"kind": Notice.REGISTERED_UNDER_ACCOUNT.value}
-_WAS_ASKED = f"""
-    SELECT DISTINCT task.subject_id FROM task JOIN task_person ON task_person.task_id = task.id
-    WHERE task_person.person = $1 AND task.subject_id = ANY($2::text[]) AND {COUNTS}"""
 
 
 async def applications_seen(
@@ -65,9 +38,10 @@ async def applications_seen(
     limit: int,
 ) -> tuple[ApplicationRow, ...]:
     """Applications in `scope`, newest first, after the one a cursor names."""
-    seen = _seen(scope, application.c.applicant, application.c.department, application.c.id)
     wanted = [*_is(application.c.stage, stage), *_is(application.c.applicant, applicant)]
-    rows = await _newest(connection, application, application.c.submitted_at, [seen, *wanted], after, limit)
+    rows = await _newest(
+        connection, application, application.c.submitted_at, [sees_application(scope), *wanted], after, limit
+    )
     return tuple(ApplicationRow.model_validate(row) for row in rows)
 
 
@@ -81,9 +55,8 @@ async def accounts_seen(
     limit: int,
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
-    seen = _seen_account(scope)
     wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
-    rows = await _newest(connection, account, account.c.activated_at, [seen, *wanted], after, limit)
+    rows = await _newest(connection, account, account.c.activated_at, [sees_account(scope), *wanted], after, limit)
     return tuple(AccountRow.model_validate(row) for row in rows)
 
 
@@ -101,28 +74,20 @@ async def projects_seen(
     wanted = [*_is(project.c.salesperson, salesperson), *_is(project.c.account_id, account_id)]
     if stages is not None:
         wanted.append(project.c.stage.in_(stages))
-    rows = await _newest(connection, project, project.c.registered_at, [_seen_project(scope), *wanted], after, limit)
+    rows = await _newest(connection, project, project.c.registered_at, [sees_project(scope), *wanted], after, limit)
     return tuple(ProjectRow.model_validate(row) for row in rows)
-
-
-async def sees_project(connection: AsyncConnection, scope: Scope, project_id: str) -> bool:
-    """Whether one project is in `scope`, by the very condition that filters lists."""
-    return bool(await connection.scalar(select(exists().where(project.c.id == project_id, _seen_project(scope)))))
 
 
 async def seen_among(connection: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
     """Which of these applications, accounts or projects are in `scope`, by the very conditions that filter lists."""
     if not ids:
         return frozenset()
-    one, seen = {
-        "application": (
-            application.c.id,
-            _seen(scope, application.c.applicant, application.c.department, application.c.id),
-        ),
-        "account": (account.c.id, _seen_account(scope)),
-        "project": (project.c.id, _seen_project(scope)),
+    subject_id, seen = {
+        "application": (application.c.id, sees_application(scope)),
+        "account": (account.c.id, sees_account(scope)),
+        "project": (project.c.id, sees_project(scope)),
     }[kind]
-    return frozenset(await connection.scalars(select(one).where(one.in_(ids), seen)))
+    return frozenset(await connection.scalars(select(subject_id).where(subject_id.in_(ids), seen)))
 
 
 async def project_names(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
@@ -135,7 +100,7 @@ async def project_names(connection: AsyncConnection, project_ids: Sequence[str])
 async def resumed_by(connection: AsyncConnection, project_id: str) -> str | None:
     """U6: the registration that resumes this project, or tries to; the newest when one came to nothing."""
     newest = select(project.c.id).where(project.c.resumes == project_id).order_by(project.c.registered_at.desc())
-    return typed(str | None, await connection.scalar(newest.limit(1)))
+    return cast(str | None, await connection.scalar(newest.limit(1)))
 
 
 async def tasks_asked(
@@ -144,10 +109,10 @@ async def tasks_asked(
     """The tasks that ask or asked `person`, open ones first, then the newest."""
     closed = case((task.c.status == TaskStatus.OPEN.value, 0), else_=1)
     query: Select[Any] = (
-        select(task, *_asked_columns())
+        select(task, *ASKED_COLUMNS)
         .join(task_person, task_person.c.task_id == task.c.id)
         .where(task_person.c.person == person)
-        .where(_counts())
+        .where(COUNTS_AS_ASKED)
     )
     if status:
         query = query.where(task.c.status == status)
@@ -156,25 +121,7 @@ async def tasks_asked(
         later = and_(closed == rank, tuple_(task.c.opened_at, task.c.id) < (opened_at, task_id))
         query = query.where(or_(closed > rank, later))
     rows = await connection.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
-    return tuple((TaskRow.model_validate(dict(row._mapping)), _asked(row)) for row in rows)
-
-
-async def was_asked(connection: AsyncConnection, person: str, subject_ids: Sequence[str]) -> frozenset[str]:
-    """Which of these subjects have a task that asks `person`, or asked them until it closed, or that they decided."""
-    rows = await plain.run(connection, _WAS_ASKED, person, subject_ids)
-    return frozenset(subject_id for (subject_id,) in rows)
-
-
-async def note_listed(
-    connection: AsyncConnection, person: str, subject_type: str, subject_ids: Sequence[str], through: str = "list"
-) -> None:
-    """X2: a page of a list names customers, so each of them counts as read."""
-    rows = [
-        {"person": person, "subject_type": subject_type, "subject_id": subject_id, "through": through}
-        for subject_id in subject_ids
-    ]
-    if rows:
-        await connection.execute(insert(reading).values(rows))
+    return tuple((read(TaskRow, row), read_prefixed(AskedRow, row, ASKED)) for row in rows)
 
 
 async def waiting_now(connection: AsyncConnection, now: datetime) -> dict[str, int]:
@@ -234,64 +181,4 @@ async def _newest(
     if after:
         query = query.where(tuple_(moment, table.c.id) < (datetime.fromisoformat(after[0]), after[1]))
     rows = await connection.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
-    return [dict(row._mapping) for row in rows]
-
-
-def _seen_account(scope: Scope) -> ColumnElement[bool]:
-    """`_seen`; every account stands in reports to management."""
-    seen = _seen(scope, account.c.salesperson, account.c.department, account.c.application_id)
-    return true() if scope.reported else seen
-
-
-def _seen_project(scope: Scope) -> ColumnElement[bool]:
-    """`_seen`, and the ties that are a project's own."""
-    me, one = scope.person, project.c.id
-    return or_(
-        _seen(scope, project.c.applicant, project.c.department, one),
-        project.c.salesperson == me,
-        project.c.number.is_not(None) if scope.reported else false(),
-        exists().where(dispute.c.project_id == one, dispute.c.claimants.contains([{"person": me}])),
-        exists().where(dispute.c.project_id == one, _SIDES.op("?|")(cast(sorted(scope.led), ARRAY(Text))))
-        if scope.led
-        else false(),
-        exists().where(dispute.c.project_id == one) if scope.disputes else false(),
-        and_(  # P3, D4: told of it with its registration, a moment before its dispute is on record
-            project.c.stage == ProjectStage.DISPUTED.value,
-            exists().where(mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains(_REGISTERED)),
-        ),
-        exists().where(dispute.c.project_id == one, dispute.c.meeting.contains({"participants": [me]})),
-        and_(
-            project.c.loss.is_not(None),
-            exists().where(
-                mail.c.subject_id == one, mail.c.person == me, mail.c.facts.contains({"kind": Notice.LOST.value})
-            ),
-        ),
-    )
-
-
-def _seen(
-    scope: Scope, applicant: ColumnElement[str], department: ColumnElement[str | None], subject: ColumnElement[str]
-) -> ColumnElement[bool]:
-    """`Scope.covers` as SQL."""
-    if scope.everything:
-        return true()
-    involved = exists().where(
-        task_person.c.person == scope.person,
-        task_person.c.task_id == task.c.id,
-        task.c.subject_id == subject,
-        _counts(),
-    )
-    led = department.in_(sorted(scope.departments)) if scope.departments else false()
-    return or_(applicant == scope.person, led, involved)
-
-
-def _counts() -> ColumnElement[bool]:
-    return literal_column(COUNTS, Boolean)
-
-
-def _asked_columns() -> list[ColumnElement[Any]]:
-    return [column.label(f"asked_{column.name}") for column in task_person.c]
-
-
-def _asked(row: Any) -> AskedRow:
-    return AskedRow.model_validate({column.name: row._mapping[f"asked_{column.name}"] for column in task_person.c})
+    return [row._asdict() for row in rows]

@@ -5,26 +5,28 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from pydantic import TypeAdapter
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.tasks.tasks import ASKED_ORDER, DECIDED_JSON, DECIDED_ORDER, AskedRow, Decided, TaskRow
+from db.tasks.tasks import AskedRow, Decided, TaskRow
 
 _TASKS: TypeAdapter[tuple[TaskRow, ...]] = TypeAdapter(tuple[TaskRow, ...])
 _ASKED: TypeAdapter[tuple[AskedRow, ...]] = TypeAdapter(tuple[AskedRow, ...])
 _DECIDED: TypeAdapter[Decided] = TypeAdapter(Decided)
 
-_OPENING = f"""
-    SELECT (SELECT max(version) FROM organisation), (SELECT max(version) FROM calendar),
-        (SELECT json_agg(task ORDER BY opened_at, id)::text FROM task WHERE subject_id = $1),
-        (SELECT json_agg(task_person ORDER BY {ASKED_ORDER})::text
-         FROM task_person JOIN task ON task.id = task_id WHERE subject_id = $1),
-        (SELECT json_agg({DECIDED_JSON} ORDER BY {DECIDED_ORDER})::text
-         FROM decision JOIN task ON task.id = decision.task_id WHERE task.subject_id = $1)"""
+_SNAPSHOT = text("""
+    SELECT (SELECT max(version) FROM organisation) AS organisation, (SELECT max(version) FROM calendar) AS calendar,
+        (SELECT json_agg(task ORDER BY opened_at, id)::text FROM task WHERE subject_id = :subject) AS tasks,
+        (SELECT json_agg(task_person ORDER BY removed_at IS NOT NULL, asked_at, person)::text
+         FROM task_person JOIN task ON task.id = task_id WHERE subject_id = :subject) AS asked,
+        (SELECT json_agg(
+            json_build_array(task.round, to_jsonb(decision) || jsonb_build_object('kind', kind, 'slot', slot))
+            ORDER BY decided_at, opened_at, task.id)::text
+         FROM decision JOIN task ON task.id = task_id WHERE subject_id = :subject) AS decided""")
 
 
-class Opening(NamedTuple):
-    """The facts and the files on one subject as a step finds them."""
+class StepSnapshot(NamedTuple):
+    """The versions of reference data and the tasks of one subject, as a step finds them."""
 
     organisation_version: int | None
     calendar_version: int | None
@@ -35,13 +37,13 @@ class Opening(NamedTuple):
     decided: Decided
 
 
-async def opening(connection: AsyncConnection, subject_id: str) -> Opening:
+async def step_snapshot(connection: AsyncConnection, subject_id: str) -> StepSnapshot:
     """Everything of one subject, which the caller has locked in a statement before: this one sees what then holds."""
-    ((company, days, tasks, asked, decided),) = await plain.run(connection, _OPENING, subject_id)
-    return Opening(
-        company,
-        days,
-        _TASKS.validate_json(tasks or "[]"),
-        _ASKED.validate_json(asked or "[]"),
-        _DECIDED.validate_json(decided or "[]"),
+    row = (await connection.execute(_SNAPSHOT, {"subject": subject_id})).one()
+    return StepSnapshot(
+        row.organisation,
+        row.calendar,
+        _TASKS.validate_json(row.tasks or "[]"),
+        _ASKED.validate_json(row.asked or "[]"),
+        _DECIDED.validate_json(row.decided or "[]"),
     )

@@ -15,20 +15,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.accounts import AccountRow
-from db.tables import (
-    Moment,
-    account,
-    account_result,
-    account_review,
-    account_target,
-    project,
-    project_round,
-    project_update,
-    report,
-    review,
-    task,
-    task_person,
-)
+from db.rows import read, read_all
+from db.tables.accounts import account, account_result
+from db.tables.base import Moment
+from db.tables.projects import project, project_round, project_update
+from db.tables.reviews import account_review, account_target, report, review
+from db.tables.tasks import task, task_person
 from domain.accounts.figures import MonthResults, SignedContract, TargetSet
 from domain.base import Wire
 from domain.periods import Period, Rhythm
@@ -109,7 +101,7 @@ async def newest(
     """The report of that kind that was made last; of these rhythms, and before a moment, where they are given."""
     wanted = [report.c.kind == kind.value]
     if rhythms:
-        wanted.append(or_(*(report.c.period.like(_NAMES[one]) for one in rhythms)))
+        wanted.append(or_(*(report.c.period.like(_NAMES[rhythm]) for rhythm in rhythms)))
     if before:
         wanted.append(report.c.made_at < before)
     found = await _made(connection, wanted, limit=1)
@@ -133,7 +125,7 @@ async def _made(
     newest_first = [column.desc() for column in (report.c.made_at, report.c.kind, report.c.period)]
     columns = (report.c.made_at, report.c.kind, report.c.document["period"].label("period"))
     rows = await connection.execute(select(*columns).where(*wanted).order_by(*newest_first).limit(limit))
-    return tuple(MadeReport.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(MadeReport, rows)
 
 
 async def active_within(connection: AsyncConnection, start: datetime, end: datetime) -> tuple[ProjectNow, ...]:
@@ -155,7 +147,9 @@ async def approved_since(connection: AsyncConnection, moment: datetime) -> tuple
 
 async def projects_now(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, ProjectNow]:
     """Approved projects, wherever they stand now."""
-    return {one.id: one for one in await _projects(connection, project.c.id.in_(project_ids))} if project_ids else {}
+    if not project_ids:
+        return {}
+    return {found.id: found for found in await _projects(connection, project.c.id.in_(project_ids))}
 
 
 async def updates_within(connection: AsyncConnection, start: datetime, end: datetime) -> dict[str, tuple[Said, ...]]:
@@ -190,7 +184,7 @@ async def accounts_within(connection: AsyncConnection, start: datetime, end: dat
     columns = account.c
     there = and_(columns.activated_at < end, or_(columns.revoked_at.is_(None), columns.revoked_at >= start))
     rows = await connection.execute(select(account).where(there).order_by(columns.id))
-    return tuple(AccountRow.model_validate(dict(row._mapping)) for row in rows)
+    return read_all(AccountRow, rows)
 
 
 async def missed_steps(
@@ -200,7 +194,7 @@ async def missed_steps(
     missed, whether or not its process has said so yet; one that was opened when it had closed is nobody's miss."""
     columns = review.c
     wanted = [
-        columns.rhythm.in_([one.value for one in rhythms]),
+        columns.rhythm.in_([rhythm.value for rhythm in rhythms]),
         columns.closes_at <= until,
         task.c.opened_at < columns.closes_at,
         task.c.status.in_([TaskStatus.MISSED.value, TaskStatus.OPEN.value]),
@@ -259,9 +253,9 @@ async def _as_they_were(
         .where(columns.project_id.in_(since))
         .order_by(columns.project_id, columns.number)
     ):
-        said[row.project_id].append(TermsUpdated.model_validate(dict(row._mapping)))
+        said[row.project_id].append(read(TermsUpdated, row))
     submitted = await _submitted(connection, list(said))
-    return tuple(as_at(moment, one, submitted[one.id], said[one.id]) if one.id in said else one for one in projects)
+    return tuple(as_at(moment, now, submitted[now.id], said[now.id]) if now.id in said else now for now in projects)
 
 
 async def _submitted(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, Terms]:
@@ -283,7 +277,7 @@ async def _submitted(connection: AsyncConnection, project_ids: Sequence[str]) ->
 
 async def _projects(connection: AsyncConnection, *wanted: ColumnElement[bool]) -> tuple[ProjectNow, ...]:
     query = select(*_PROJECT_NOW).where(project.c.number.is_not(None), *wanted).order_by(project.c.id)
-    return tuple(ProjectNow.model_validate(dict(row._mapping)) for row in await connection.execute(query))
+    return tuple(read(ProjectNow, row) for row in await connection.execute(query))
 
 
 async def targets_of(connection: AsyncConnection, accounts: Sequence[str]) -> dict[str, dict[str, TargetSet]]:
@@ -324,7 +318,7 @@ async def contracts_under(
     )
     found: dict[str, list[SignedContract]] = defaultdict(list)
     for row in rows:
-        found[row.account].append(SignedContract.model_validate(dict(row._mapping)))
+        found[row.account].append(read(SignedContract, row))
     return {account_id: tuple(contracts) for account_id, contracts in found.items()}
 
 
@@ -338,7 +332,7 @@ async def months_of_register(
     )
     found: dict[str, dict[date, MonthResults]] = defaultdict(dict)
     for row in rows:
-        found[row.account_id][row.month] = MonthResults.model_validate(dict(row._mapping))
+        found[row.account_id][row.month] = read(MonthResults, row)
     return found
 
 
@@ -351,7 +345,7 @@ async def plan_progress_of(
     rows = await connection.execute(
         select(columns.account_id, columns.period, said)
         .where(columns.account_id.in_(accounts), columns.period.in_(months))
-        .where(columns.kind == TaskKind.MONTHLY_REVIEW.value, said.in_([one.value for one in PlanProgress]))
+        .where(columns.kind == TaskKind.MONTHLY_REVIEW.value, said.in_([progress.value for progress in PlanProgress]))
         .order_by(columns.account_id, columns.period, columns.at, columns.task_id)
     )
     by_month: dict[str, dict[str, PlanProgress]] = defaultdict(dict)

@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.reviews.reviews import ReviewRow
-from db.tables import review
+from db.rows import read_all
+from db.tables.reviews import review
 
 
 async def among(connection: AsyncConnection, review_ids: Sequence[str]) -> tuple[ReviewRow, ...]:
@@ -16,4 +17,4 @@ async def among(connection: AsyncConnection, review_ids: Sequence[str]) -> tuple
     if not review_ids:
         return ()
     rows = await connection.execute(select(review).where(review.c.id.in_(review_ids)))
-    return tuple(ReviewRow.model_validate(row._mapping) for row in rows)
+    return read_all(ReviewRow, rows)

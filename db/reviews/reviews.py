@@ -13,7 +13,9 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.accounts import AccountRow
-from db.tables import account, account_review, account_target, review, review_period
+from db.rows import read, read_all
+from db.tables.accounts import account
+from db.tables.reviews import account_review, account_target, review, review_period
 from domain.base import Wire
 from domain.periods import Rhythm
 from domain.reviews.review import ReviewStage
@@ -86,7 +88,7 @@ async def find_period(connection: AsyncConnection, rhythm: Rhythm, period: str) 
     """A period, if a run has begun it."""
     mine = and_(review_period.c.rhythm == rhythm.value, review_period.c.period == period)
     row = (await connection.execute(select(review_period).where(mine))).one_or_none()
-    return PeriodRow.model_validate(row._mapping) if row else None
+    return read(PeriodRow, row) if row else None
 
 
 async def add(connection: AsyncConnection, row: ReviewRow) -> None:
@@ -98,7 +100,7 @@ async def find(connection: AsyncConnection, review_id: str, *, lock: bool = Fals
     """A review by its id, locked if asked."""
     wanted = select(review).where(review.c.id == review_id)
     row = (await connection.execute(wanted.with_for_update() if lock else wanted)).one_or_none()
-    return ReviewRow.model_validate(row._mapping) if row else None
+    return read(ReviewRow, row) if row else None
 
 
 async def change(connection: AsyncConnection, review_id: str, **values: Any) -> None:
@@ -110,7 +112,7 @@ async def live_accounts(connection: AsyncConnection) -> tuple[AccountRow, ...]:
     """Every account that is not revoked, by salesperson, the oldest first."""
     order = (account.c.salesperson, account.c.activated_at, account.c.id)
     rows = await connection.execute(select(account).where(account.c.revoked_at.is_(None)).order_by(*order))
-    return tuple(AccountRow.model_validate(row._mapping) for row in rows)
+    return read_all(AccountRow, rows)
 
 
 async def keep_said(connection: AsyncConnection, rows: Sequence[AccountReviewRow]) -> None:
@@ -126,7 +128,7 @@ async def said_of(
     columns = account_review.c
     wanted = and_(columns.account_id.in_(accounts), columns.kind == kind.value, columns.period.in_(periods))
     rows = await connection.execute(select(account_review).where(wanted).order_by(columns.at, columns.task_id))
-    return tuple(AccountReviewRow.model_validate(row._mapping) for row in rows)
+    return read_all(AccountReviewRow, rows)
 
 
 async def set_targets(connection: AsyncConnection, rows: Sequence[TargetRow]) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.tables import application, decision, dispute, project, task
+from db.tables.accounts import application
+from db.tables.disputes import dispute
+from db.tables.projects import project
+from db.tables.tasks import decision, task
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.base import Wire

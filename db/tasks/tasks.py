@@ -7,12 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from pydantic import JsonValue
-from sqlalchemy import select, update
+from sqlalchemy import Text, any_, bindparam, insert, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.connection import plain
-from db.connection.plain import Shape
-from db.tables import decision, task, task_person
+from db.rows import first, read, read_all, values_of
+from db.tables.tasks import decision, task, task_person
 from domain.base import Wire
 from domain.disputes.dispute import DisputeStage
 from domain.tasks.task import Assignment, Choice, Decision, TaskKind, TaskStatus
@@ -61,54 +62,56 @@ class DecisionRow(Decision):
 Decided = tuple[tuple[int, DecisionRow], ...]
 """Decisions with the round each was taken in, oldest first."""
 
-ASKED_ORDER = "removed_at IS NOT NULL, asked_at, person"
-"""Of `task_person`: those asked now first."""
-DECIDED_ORDER = "decision.decided_at, task.opened_at, task.id"
-DECIDED_JSON = """json_build_array(
-    task.round, to_jsonb(decision) || jsonb_build_object('kind', task.kind, 'slot', task.slot))"""
-"""One of `Decided`, from `task` and `decision`."""
+ASKED = "asked_"
+ASKED_COLUMNS = tuple(column.label(f"{ASKED}{column.name}") for column in task_person.c)
+"""Of `task_person`, beside the columns of its task."""
+_ASKED_ORDER = (task_person.c.removed_at.is_not(None), task_person.c.asked_at, task_person.c.person)
+"""Those asked now first."""
 
-# What every step runs is plain SQL: see `db/connection/plain.py`.
-_TASK = Shape(TaskRow, *task.c)
-_ASKED = Shape(AskedRow, *task_person.c)
-_DECISION = Shape(DecisionRow, *decision.c, task.c.kind, task.c.slot)
-
-_FIND = f"SELECT {_TASK.sql} FROM task WHERE id = $1"
-_OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 ORDER BY opened_at, id"
-_OPEN_OF_SUBJECT = f"SELECT {_TASK.sql} FROM task WHERE subject_id = $1 AND status = 'open' ORDER BY opened_at, id"
-_ASK = f"""{plain.insertion(task_person)}
-    ON CONFLICT (task_id, person) DO UPDATE SET
-        capacity = excluded.capacity, on_behalf_of = excluded.on_behalf_of, link_id = excluded.link_id,
-        link_expires_at = excluded.link_expires_at, asked_at = excluded.asked_at, removed_at = excluded.removed_at"""
-_OPEN = f"WITH opened AS ({plain.insertion(task, place=2)}) {plain.insertion(task_person)}"
-_ASKED_BY = f"""
-    SELECT {_ASKED.sql} FROM task_person WHERE task_id = ANY($1::text[])
-    ORDER BY {ASKED_ORDER}"""
-_CLOSE = """
-    UPDATE task SET status = $2, closed_at = $3, closed_because = $4
-    WHERE id = ANY($1::text[]) AND status = 'open'"""
-_DECIDE = f"""
-    WITH decided AS ({plain.insertion(decision)} ON CONFLICT DO NOTHING RETURNING task_id, decided_at, choice)
-    UPDATE task SET status = 'answered', closed_at = decided_at, closed_because = choice
-    FROM decided WHERE id = task_id
-    RETURNING id"""
-_DECISIONS = f"""
-    SELECT task.round, {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id
-    WHERE task.subject_id = $1
-    ORDER BY {DECIDED_ORDER}"""
-_DECISION_ON = f"""
-    SELECT {_DECISION.sql} FROM decision JOIN task ON task.id = decision.task_id WHERE decision.task_id = $1"""
+# Built once: building a statement costs more than sending it (measured).
+_TASK = select(task).where(task.c.id == bindparam("task"))
+_TASK_LOCKED = _TASK.with_for_update()
+_OF_SUBJECT = select(task).where(task.c.subject_id == bindparam("subject")).order_by(task.c.opened_at, task.c.id)
+_OPEN_OF_SUBJECT = _OF_SUBJECT.where(task.c.status == TaskStatus.OPEN.value)
+_ADD = insert(task)
+_CHANGE = update(task).where(task.c.id == bindparam("task"))
+_CLOSE = update(task).where(
+    task.c.id == any_(bindparam("tasks", type_=ARRAY(Text))), task.c.status == TaskStatus.OPEN.value
+)
+_ASK = upsert(task_person)
+_ASK_AGAIN = _ASK.on_conflict_do_update(
+    index_elements=["task_id", "person"],
+    set_={
+        column.name: _ASK.excluded[column.name] for column in task_person.c if column.name not in ("task_id", "person")
+    },
+)
+_ASKED_BY = (
+    select(task_person)
+    .where(task_person.c.task_id == any_(bindparam("tasks", type_=ARRAY(Text))))
+    .order_by(*_ASKED_ORDER)
+)
+_ASKED_BY_LINK = select(task_person).where(task_person.c.link_id == bindparam("link"))
+_DECIDE = upsert(decision).on_conflict_do_nothing().returning(decision.c.task_id)
+_DECISION = select(decision, task.c.kind, task.c.slot).join(task, task.c.id == decision.c.task_id)
+_DECISIONS = (
+    _DECISION.add_columns(task.c.round)
+    .where(task.c.subject_id == bindparam("subject"))
+    .order_by(decision.c.decided_at, task.c.opened_at, task.c.id)
+)
+_DECISION_ON = _DECISION.where(decision.c.task_id == bindparam("task"))
 
 
 async def open_task(connection: AsyncConnection, row: TaskRow, people: Sequence[AskedRow]) -> None:
     """Keep a new task with its assignees."""
-    await plain.run(connection, _OPEN, plain.json_text(people), plain.json_text([row]))
+    await connection.execute(_ADD, values_of(row, task))
+    if people:
+        await connection.execute(_ASK, [values_of(person, task_person) for person in people])
 
 
 async def add_assignees(connection: AsyncConnection, people: Sequence[AskedRow]) -> None:
     """Ask further people; one who was asked before and taken off is asked again."""
     if people:
-        await plain.run(connection, _ASK, plain.json_text(people))
+        await connection.execute(_ASK_AGAIN, [values_of(person, task_person) for person in people])
 
 
 async def remove_assignees(connection: AsyncConnection, task_id: str, people: Sequence[str], *, at: datetime) -> None:
@@ -122,30 +125,27 @@ async def remove_assignees(connection: AsyncConnection, task_id: str, people: Se
 
 async def find(connection: AsyncConnection, task_id: str, *, lock: bool = False) -> TaskRow | None:
     """A task by its id, locked if asked."""
-    rows = await plain.run(connection, f"{_FIND} FOR UPDATE" if lock else _FIND, task_id)
-    return _TASK.read(rows[0]) if rows else None
+    return first(TaskRow, await connection.execute(_TASK_LOCKED if lock else _TASK, {"task": task_id}))
 
 
 async def of_subject(connection: AsyncConnection, subject_id: str, *, open_only: bool = False) -> tuple[TaskRow, ...]:
     """The tasks of one subject, oldest first."""
-    rows = await plain.run(connection, _OPEN_OF_SUBJECT if open_only else _OF_SUBJECT, subject_id)
-    return tuple(_TASK.read(row) for row in rows)
+    query = _OPEN_OF_SUBJECT if open_only else _OF_SUBJECT
+    return read_all(TaskRow, await connection.execute(query, {"subject": subject_id}))
 
 
 async def asked_by(connection: AsyncConnection, task_ids: Sequence[str]) -> dict[str, tuple[AskedRow, ...]]:
     """Who is or was asked by each task, those asked now first."""
     found: dict[str, tuple[AskedRow, ...]] = dict.fromkeys(task_ids, ())
     if task_ids:
-        for row in await plain.run(connection, _ASKED_BY, task_ids):
-            asked = _ASKED.read(row)
-            found[asked.task_id] += (asked,)
+        for person in read_all(AskedRow, await connection.execute(_ASKED_BY, {"tasks": task_ids})):
+            found[person.task_id] += (person,)
     return found
 
 
 async def asked_by_link(connection: AsyncConnection, link_id: str) -> AskedRow | None:
     """The assignee whose link this is."""
-    row = (await connection.execute(select(task_person).where(task_person.c.link_id == link_id))).one_or_none()
-    return AskedRow.model_validate(dict(row._mapping)) if row else None
+    return first(AskedRow, await connection.execute(_ASKED_BY_LINK, {"link": link_id}))
 
 
 async def close(
@@ -153,12 +153,13 @@ async def close(
 ) -> None:
     """Close a task, and keep how."""
     if task_ids:
-        await plain.run(connection, _CLOSE, task_ids, status, at, because)
+        values = {"status": status, "closed_at": at, "closed_because": because}
+        await connection.execute(_CLOSE, {"tasks": task_ids, **values})
 
 
 async def change(connection: AsyncConnection, task_id: str, **values: Any) -> None:
     """Change columns of a task."""
-    await plain.change(connection, task, task_id, values)
+    await connection.execute(_CHANGE, {"task": task_id, **values})
 
 
 async def newer_text(connection: AsyncConnection, task: TaskRow, person: str) -> AskedRow | None:
@@ -167,23 +168,28 @@ async def newer_text(connection: AsyncConnection, task: TaskRow, person: str) ->
     if task.kind is not TaskKind.AGREE_SPLIT or task.closed_because != DisputeStage.NEGOTIATION.value:
         return None
     still_open = await of_subject(connection, task.subject_id, open_only=True)
-    newer = [one.id for one in still_open if one.kind is task.kind and one.workflow_id == task.workflow_id]
-    asked = (one for each in (await asked_by(connection, newer)).values() for one in each)
-    return next((one for one in asked if one.person == person and one.removed_at is None), None)
+    newer = [other.id for other in still_open if other.kind is task.kind and other.workflow_id == task.workflow_id]
+    people = (asked for everybody in (await asked_by(connection, newer)).values() for asked in everybody)
+    return next((asked for asked in people if asked.person == person and asked.removed_at is None), None)
 
 
 async def decide(connection: AsyncConnection, row: DecisionRow) -> bool:
     """Take the first answer, which closes the task. False when it has one already: the unique constraint decides, not
     timing."""
-    return bool(await plain.run(connection, _DECIDE, plain.json_text([row])))
+    if (await connection.execute(_DECIDE, values_of(row, decision))).first() is None:
+        return False
+    await change(
+        connection, row.task_id, status=TaskStatus.ANSWERED, closed_at=row.decided_at, closed_because=row.choice
+    )
+    return True
 
 
 async def decisions_of(connection: AsyncConnection, subject_id: str) -> Decided:
     """Every decision on a subject."""
-    return tuple((row[0], _DECISION.read(row[1:])) for row in await plain.run(connection, _DECISIONS, subject_id))
+    rows = await connection.execute(_DECISIONS, {"subject": subject_id})
+    return tuple((row.round, read(DecisionRow, row)) for row in rows)
 
 
 async def decision_on(connection: AsyncConnection, task_id: str) -> DecisionRow | None:
     """The decision on a task, if there is one."""
-    rows = await plain.run(connection, _DECISION_ON, task_id)
-    return _DECISION.read(rows[0]) if rows else None
+    return first(DecisionRow, await connection.execute(_DECISION_ON, {"task": task_id}))

@@ -12,10 +12,9 @@ from api.gateway.receipts import refused
 from api.problems import Refusal, Unavailable
 from api.state import State, StateDep, page_caller
 from api.tasks.answering import accounts_named, check_answer, names_problems
-from db import messages
 from db.connection.engine import AsyncConnection, DatabaseUnavailable, autocommit
 from db.messages import Receipt
-from db.reads import lists
+from db.readings import note_reading
 from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from domain.access import may_gather_evidence
@@ -59,9 +58,11 @@ async def show(token: str, state: StateDep, request: Request) -> HTMLResponse:
     try:
         async with autocommit(state.engine) as connection:
             opened = await open_link(connection, state, token, request)
-            await messages.note_reading(connection, opened.person.id, opened.task.subject_type, opened.row.id, "link")
+            await note_reading(connection, opened.person.id, opened.task.subject_type, opened.row.id, through="link")
             if isinstance(opened.row, ReviewRow):
-                await lists.note_listed(connection, opened.person.id, "account", accounts_named(opened.task), "link")
+                await note_reading(
+                    connection, opened.person.id, "account", *accounts_named(opened.task), through="link"
+                )
             page = await _page(connection, state, opened, request)
     except LinkClosed as closed:
         return _html(render_link_status(closed.page), closed.page.kind.status)

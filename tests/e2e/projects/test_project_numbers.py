@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Table
 from temporalio.client import Client
 
 from activities.steps import Moved
 from crypto.codec import data_converter
 from crypto.keyring import Keyring
-from db.connection.plain import insertion
-from db.tables import party, project, project_round, task, task_person
+from db.tables.conflicts import party
+from db.tables.projects import project, project_round
+from db.tables.tasks import task, task_person
 from embedded.demo.driver import Answer, until
 from embedded.mails import read_mail
 from tests.e2e.support.cluster import Cluster, running_cluster
@@ -115,6 +117,13 @@ def first_project(cluster: Cluster) -> Mapping[str, Any]:
     return asked(cluster, "project_approval", 1)[0]
 
 
+def copying(table: Table) -> str:
+    """An INSERT of any number of rows, which come as one JSON list of objects."""
+    names = ", ".join(column.name for column in table.c if column.identity is None)
+    rows = f"jsonb_populate_recordset(NULL::{table.name}, $1)"
+    return f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {rows}"
+
+
 def copied(cluster: Cluster, first: Mapping[str, Any], many: int) -> None:
     """`many` more projects that wait for the VP as the first does: its rows under ids of their own, and processes that
     begin with the state which a run hands to the next. To register each would take far longer than to approve it.
@@ -131,7 +140,7 @@ def copied(cluster: Cluster, first: Mapping[str, Any], many: int) -> None:
     for table, key in COPIED.items():
         rows = cluster.query(f"SELECT to_jsonb(t)::text AS row FROM {table.name} AS t WHERE {key} = ANY($1)", ids)
         copies = [under_ids_of_its_own(row["row"], number) for number in range(many) for row in rows]
-        cluster.query(insertion(table), f"[{','.join(copies)}]")
+        cluster.query(copying(table), f"[{','.join(copies)}]")
     state = state_of(cluster, project_id).model_dump_json()
     states = [ProjectState.model_validate_json(under_ids_of_its_own(state, number)) for number in range(many)]
 

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.steps import OpenTask, Recorded, RecordStep, RefreshStep, ReminderStep
 from crypto.keyring import Keyring
 from db.reference_data import import_organisation
-from db.tables import application, task, task_person
+from db.tables.accounts import application
+from db.tables.tasks import task, task_person
 from domain.organisation import Delegation, Organisation
 from domain.statements import AnswerTask
 from domain.tasks.task import AssigneeCapacity, TaskKind

@@ -88,11 +88,9 @@ async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: Asy
 async def plan(connection: AsyncConnection, name: str, *, live_only: bool) -> str:
     probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(connection))
     near = candidates.near_sql(live_only=live_only)
-    values: Sequence[Any] = (["account"], "", [], *map(list, zip(*(probe[1:] for probe in probes), strict=True)))
-    raw = await connection.get_raw_connection()
-    assert raw.driver_connection is not None
-    rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) {near}", *values)
-    return json.dumps(rows[0][0])
+    values = {name: [getattr(probe, name) for probe in probes] for name in candidates.Probe._fields if name != "key"}
+    explained = text(f"EXPLAIN (FORMAT JSON) {near}")
+    return json.dumps(await connection.scalar(explained, {"types": ["account"], "but": "", "keys": [], **values}))
 
 
 @dataclass(frozen=True)
@@ -148,12 +146,12 @@ async def test_a_plan_for_all_values_uses_the_index_too(many_names: ManyNames) -
             assert await found(planned_once, asked) == await found(connection, asked)
         raw = await planned_once.get_raw_connection()
         assert raw.driver_connection is not None
-        near = candidates.near_sql(live_only=True)
+        near = str(text(candidates.near_sql(live_only=True)).compile(dialect=worker.dialect))
         await raw.driver_connection.execute(f"PREPARE near AS {near}")
         values = ", ".join("'{}'" for _ in set(re.findall(r"\$\d", near)))
         rows = await raw.driver_connection.fetch(f"EXPLAIN (FORMAT JSON) EXECUTE near ({values})")
         used = json.dumps(rows[0][0])
-        assert "$1" in used
+        assert re.search(r"\$\d", used)
         assert "ix_party_grams" in used
         assert "Seq Scan" not in used
     await worker.dispose()

@@ -21,7 +21,7 @@ from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
-from db.tables import decision, task
+from db.tables.tasks import decision, task
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.conflicts.project_match import Match

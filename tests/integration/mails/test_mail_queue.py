@@ -14,10 +14,10 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crypto.keyring import Keyring
-from db import messages
+from db.connection import channels
 from db.connection.listen import Listener
 from db.reference_data import ReferenceData, import_organisation
-from db.tables import mail
+from db.tables.messages import mail
 from delivery.sender import MailSender
 from delivery.wake import Wake
 from domain.accounts.application import Stage
@@ -67,7 +67,7 @@ class Post:
     async def queue(self, *mails: dict[str, Any]) -> None:
         async with self.engine.begin() as connection:
             await connection.execute(insert(mail), list(mails))
-            await connection.execute(text(f"NOTIFY {messages.MAILS}"))
+            await connection.execute(text(f"NOTIFY {channels.MAILS}"))
 
     async def arrived(self, *keys: str) -> None:
         def subjects() -> list[str]:
@@ -98,7 +98,7 @@ async def post(engine: AsyncEngine, database_url: str, tmp_path: Path) -> AsyncI
         link_keys=KEYS,
     )
     listener = Listener(database_url)
-    sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, messages.MAILS))
+    sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, channels.MAILS))
     listener.start()
     await sink.start()
     sending = asyncio.create_task(sender.run())

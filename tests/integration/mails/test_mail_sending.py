@@ -21,8 +21,9 @@ from activities.steps import Moved
 from crypto.keyring import Keyring
 from crypto.links import link_id_of
 from db import messages
+from db.connection import channels
 from db.connection.listen import Listener
-from db.messages import Mail
+from db.messages import MailRow
 from db.reference_data import ReferenceData, import_organisation
 from delivery.sender import LEASE, MailSender
 from delivery.wake import Wake
@@ -54,12 +55,12 @@ class Post:
             link_keys=KEYS,
         )
         listener = Listener(database_url)
-        self.sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, messages.MAILS))
+        self.sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, channels.MAILS))
 
     async def queue(self, *keys: str, person: str = "li.ming", facts: dict[str, Any] | None = None) -> None:
         told = {"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"}
         mails = [
-            Mail(
+            MailRow(
                 key=key,
                 subject_id="a1",
                 person=person,

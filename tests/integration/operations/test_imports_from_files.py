@@ -22,7 +22,7 @@ from db.accounts.applications import KeyedParty, RegisteredParty
 from db.conflicts import candidates
 from db.imports import BATCH
 from db.reference_data import ReferenceData
-from db.tables import audit as audit_table
+from db.tables.audit import audit as audit_table
 from domain.accounts.register_entries import BackgroundEntry, ProjectEntry
 from domain.calendar import DayKind
 from domain.organisation import Organisation

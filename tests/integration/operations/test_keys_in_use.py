@@ -28,6 +28,14 @@ def ring(*ids: str) -> Keyring:
     return Keyring(tuple((key_id, SecretBytes(secrets.token_bytes(32))) for key_id in ids))
 
 
+async def query(database_url: str, sql: str, *values: object) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""), timeout=5)
+    try:
+        return list(await connection.fetch(sql, *values))
+    finally:
+        await connection.close()
+
+
 def process(kind: str, payload: str, seal: str = "s1") -> Process:
     settings = Settings(embedded=True, payload_keys=ring(*payload.split()), seal_keys=ring(*seal.split()))
     return process_of(kind, settings)
@@ -77,10 +85,10 @@ async def test_a_killed_process_blocks_others_only_briefly(database_url: str, mo
     monkeypatch.setattr("db.running.SEEN_SECONDS", 0.02)
     others = Presence(database_url, process("api", "k2"))
     async with Presence(database_url, process("api", "k1")) as presence:
-        seen = await others._record.row("SELECT seen_at FROM running_process")
+        seen = await query(database_url, "SELECT seen_at FROM running_process")
 
         async def seen_again() -> None:
-            while await others._record.row("SELECT seen_at FROM running_process") == seen:  # noqa: ASYNC110
+            while await query(database_url, "SELECT seen_at FROM running_process") == seen:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
 
         await asyncio.wait_for(seen_again(), PATIENCE)
@@ -88,7 +96,7 @@ async def test_a_killed_process_blocks_others_only_briefly(database_url: str, mo
         assert presence._task
         presence._task.cancel()
         await asyncio.gather(presence._task, return_exceptions=True)
-        await others._record.row("UPDATE running_process SET seen_at = now() - interval '1 minute' RETURNING id")
+        await query(database_url, "UPDATE running_process SET seen_at = now() - interval '1 minute' RETURNING id")
         assert await others.others() == ()
     await others.close()
 
@@ -108,7 +116,7 @@ async def test_x2_a_payload_key_may_go_once_the_engine_keeps_nothing_of_its_time
         await check_processes(new, presence, engine_client)
     await check_processes(process("worker", "k1 k2"), presence, engine_client)
     long_ago = datetime.now(UTC) - timedelta(days=1)
-    await presence._record.row("UPDATE payload_key SET used_until = $1 RETURNING id", long_ago)
+    await query(database_url, "UPDATE payload_key SET used_until = $1 RETURNING id", long_ago)
     await check_processes(new, presence, engine_client)
     await presence.close()
 

@@ -16,14 +16,13 @@ from activities.steps import Moved
 from api.gateway.gateway import Receipts, SignalGateway
 from api.state import State, Viewer, viewer_of
 from db import messages
-from db.connection.direct import Direct
 from db.connection.listen import Listener
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
-from db.messages import Mail
+from db.messages import MailRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
-from db.tables import organisation as organisations
+from db.tables.reference import organisation as organisations
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.conflicts.project_match import Match
@@ -146,15 +145,13 @@ async def door(
     """Ask the API as somebody. Without a `client` the engine is not there: nothing that passes the door gets
     further."""
     app = the_app()
-    record = Direct(database_url, process="test")
-    receipts = Receipts(record, Listener(database_url))
+    receipts = Receipts(engine, Listener(database_url))
     app.state.parts = State(
         settings=Settings.model_construct(**settings),
         engine=engine,
-        record=record,
         client=client,
         facts=RULES,
-        gateway=SignalGateway(record, client, KEYS, receipts, lambda: NOW),
+        gateway=SignalGateway(engine, client, KEYS, receipts, lambda: NOW),
         token_verifier=cast(Any, None),
         clock=lambda: NOW,
     )
@@ -167,7 +164,7 @@ async def door(
 
     app.dependency_overrides[viewer_of] = somebody
     web = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=base_url)
-    async with record, web:
+    async with web:
 
         async def ask(person: str, method: str, path: str, body: Any = None, **more: Any) -> httpx.Response:
             headers = {"x-person": person, **more.pop("headers", {})}
@@ -193,7 +190,7 @@ async def fill(connection: AsyncConnection) -> None:
     for project_id in ("p4", "p5"):
         loss = {"reason": "价格", "competitor": "", "by": APPLICANT, "at": NOW.isoformat()}
         await projects.add(connection, row(project_id, stage=ProjectStage.ENDED, loss=loss))
-    told = Mail(key="k", subject_id="p4", person="tang.bo", facts={"kind": "lost"}, link_id=None, created_at=NOW)
+    told = MailRow(key="k", subject_id="p4", person="tang.bo", facts={"kind": "lost"}, link_id=None, created_at=NOW)
     await messages.keep_step(connection, "project-p4", "lost", Moved(), [told])
     await projects.add(connection, row("p6", applicant=OTHER, salesperson=OTHER, department="finance-industry"))
     await connection.commit()

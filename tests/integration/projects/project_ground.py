@@ -38,7 +38,10 @@ from db.accounts.accounts import AccountRow
 from db.accounts.registers import EarlierProjectRow
 from db.projects import projects
 from db.projects.projects import ProjectRow
-from db.tables import account, claim, decision, party, project, project_round, task, task_person
+from db.tables.accounts import account
+from db.tables.conflicts import claim, party
+from db.tables.projects import project, project_round
+from db.tables.tasks import decision, task, task_person
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.accounts.application import Stage

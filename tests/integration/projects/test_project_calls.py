@@ -22,7 +22,7 @@ from temporalio.workflow import _Definition
 from api.gateway.gateway import APPLICATION_PROCESS, CORRECTION_PROCESS, PROJECT_PROCESS, SIGNALS
 from db.disputes import disputes
 from db.projects import projects
-from db.reads import lists
+from db.reads import detail_reads, lists
 from db.tasks import tasks
 from domain.access import scope_of
 from domain.disputes.dispute import DisputeStage
@@ -286,7 +286,8 @@ async def test_x2_the_list_and_the_single_row_are_one_condition(connection: Asyn
 
     async def single(person: Person) -> set[str]:
         scope = scope_of(person, ORGANISATION)
-        return {one for one in ("p1", "p2", "p3", "p4", "p5", "p6") if await lists.sees_project(connection, scope, one)}
+        ids = ("p1", "p2", "p3", "p4", "p5", "p6")
+        return {project_id for project_id in ids if await detail_reads.project_seen(connection, scope, project_id)}
 
     for person in ORGANISATION.people:
         assert await listed(person) == await single(person)

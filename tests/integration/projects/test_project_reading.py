@@ -17,7 +17,7 @@ from api.state import Viewer
 from api.views import Composer
 from db import messages
 from db.accounts import applications
-from db.messages import Mail
+from db.messages import MailRow
 from db.projects import projects
 from db.projects.projects import UpdateRow
 from db.tasks import tasks
@@ -177,7 +177,7 @@ async def test_d4_a_vp_who_was_told_sees_it_a_moment_before_the_dispute_is_on_re
 ) -> None:
     """P3, D4: the mail goes out with the registration; its dispute is a process of its own and opens after that."""
     await projects.add(connection, row("p7", stage=ProjectStage.DISPUTED))
-    told = Mail(
+    told = MailRow(
         key="k7", subject_id="p7", person=OTHER_VP, facts={"kind": "registered_under_account"}, link_id=None,
         created_at=NOW,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from db.accounts import applications
 from db.accounts.registers import EarlierProjectRow
 from db.projects import projects
 from db.reference_data import import_organisation
-from db.tables import audit
+from db.tables.audit import audit
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant
 from domain.notices import Notice

@@ -7,30 +7,35 @@ import os
 import signal
 
 import pytest
+from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from db.connection import plain
-from db.connection.engine import autocommit, make_engine, step_transaction
+from db.connection.engine import FailedTransaction, autocommit, make_engine, transaction
+from db.tables.messages import step
 
-KEEP = "INSERT INTO step (workflow_id, key, result) VALUES ($1, $2, $3)"
+PID = text("SELECT pg_backend_pid()")
 A_WHILE = 30.0
 
 
 async def kept(engine: AsyncEngine) -> set[str]:
     async with autocommit(engine) as connection:
-        return {row[0] for row in await plain.run(connection, "SELECT key FROM step")}
+        return set(await connection.scalars(select(step.c.key)))
+
+
+async def add(connection: AsyncConnection, key: str) -> None:
+    await connection.execute(insert(step), {"workflow_id": "w", "key": key, "result": {}})
 
 
 async def keep(engine: AsyncEngine, key: str) -> None:
-    async with step_transaction(engine) as connection:
-        await plain.run(connection, KEEP, "w", key, "{}")
+    async with transaction(engine) as connection:
+        await add(connection, key)
 
 
 async def test_x3_a_step_broken_off_while_it_begins_leaves_no_transaction_open(database_url: str) -> None:
     engine = make_engine(database_url, process="test", pool_size=1)
-    async with step_transaction(engine) as connection:
-        ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
+    async with transaction(engine) as connection:
+        pid = await connection.scalar(PID)
     os.kill(pid, signal.SIGSTOP)
     try:
         with pytest.raises(TimeoutError):
@@ -39,9 +44,9 @@ async def test_x3_a_step_broken_off_while_it_begins_leaves_no_transaction_open(d
     finally:
         os.kill(pid, signal.SIGCONT)
     async with asyncio.timeout(A_WHILE), autocommit(engine) as connection:
-        await plain.run(connection, KEEP, "w", "by itself", "{}")
+        await add(connection, "alone")
     other = make_engine(database_url, process="test", pool_size=1)
-    assert await kept(other) == {"by itself"}
+    assert await kept(other) == {"alone"}
     await other.dispose()
     await engine.dispose()
 
@@ -52,15 +57,15 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
     in_the_middle = asyncio.Event()
     pid = 0
 
-    async def step() -> None:
+    async def do_step() -> None:
         nonlocal pid
-        async with step_transaction(engine) as connection:
-            ((pid,),) = await plain.run(connection, "SELECT pg_backend_pid()")
-            await plain.run(connection, KEEP, "w", "broken off", "{}")
+        async with transaction(engine) as connection:
+            pid = await connection.scalar(PID)
+            await add(connection, "broken off")
             in_the_middle.set()
             await asyncio.Event().wait()
 
-    broken_off = asyncio.create_task(step())
+    broken_off = asyncio.create_task(do_step())
     async with asyncio.timeout(A_WHILE):
         await in_the_middle.wait()
         os.kill(pid, signal.SIGSTOP)
@@ -78,13 +83,50 @@ async def test_x3_a_step_broken_off_twice_undoes_nothing_of_the_next(database_ur
     await engine.dispose()
 
 
-async def test_x3_a_step_is_never_done_when_nothing_of_it_was_recorded(engine: AsyncEngine) -> None:
-    async def step() -> None:
-        async with step_transaction(engine) as connection:
-            await plain.run(connection, KEEP, "w", "one", "{}")
-            with pytest.raises(DBAPIError):
-                await plain.run(connection, "SELECT 1 / 0")
+async def test_x3_a_connection_broken_off_while_it_commits_is_nobody_elses(database_url: str) -> None:
+    engine = make_engine(database_url, process="test", pool_size=1)
+    pid = 0
 
-    with pytest.raises(DBAPIError):
-        await step()
+    async def do_step() -> None:
+        nonlocal pid
+        async with transaction(engine) as connection:
+            pid = await connection.scalar(PID)
+            await add(connection, "broken off")
+            os.kill(pid, signal.SIGSTOP)
+
+    try:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await do_step()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    async with asyncio.timeout(A_WHILE), transaction(engine) as connection:
+        assert await connection.scalar(PID) != pid
+        await add(connection, "next")
+    assert "next" in await kept(engine)
+    await engine.dispose()
+
+
+async def test_x3_a_step_is_never_done_when_nothing_of_it_was_recorded(engine: AsyncEngine) -> None:
+    async def do_step() -> None:
+        async with transaction(engine) as connection:
+            await add(connection, "one")
+            with pytest.raises(DBAPIError):
+                await connection.execute(text("SELECT 1 / 0"))
+
+    with pytest.raises(FailedTransaction):
+        await do_step()
     assert await kept(engine) == set()
+    async with transaction(engine) as connection:  # on the same connection
+        await add(connection, "two")
+    assert await kept(engine) == {"two"}
+
+
+async def test_what_a_savepoint_undid_does_not_stand_in_the_way_of_the_rest(engine: AsyncEngine) -> None:
+    async with transaction(engine) as connection:
+        await add(connection, "one")
+        with pytest.raises(DBAPIError):
+            async with connection.begin_nested():
+                await connection.execute(text("SELECT 1 / 0"))
+        await add(connection, "two")
+    assert await kept(engine) == {"one", "two"}

@@ -21,7 +21,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
-from db.tables import metadata
+from db.tables.schema import metadata
 
 ROOT = Path(__file__).parents[3]
 ONLY_IN_THE_DATABASE = {

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
-from db.reads import lists
+from db.reads import detail_reads, lists
 from db.reference_data import ReferenceData
 from domain.access import scope_of
 from domain.accounts.application import ApplicationForm, Stage
@@ -66,14 +66,16 @@ async def test_x2_a_list_holds_exactly_the_rows_that_may_be_opened(
 ) -> None:
     scope = scope_of(viewer, ORGANISATION)
     async with engine.connect() as connection:
-        involved = await lists.was_asked(connection, viewer.id, [row.id for row in rows])
+        seen = [await detail_reads.application_seen(connection, scope, row.id) for row in rows]
         listed = await lists.applications_seen(connection, scope, stage=None, applicant=None, after=None, limit=50)
+    asked = {rows[-1].id} if viewer.id == outsider().id else set()
     may_open = [
         row.id
         for row in rows
-        if scope.covers(applicant=row.applicant, department=row.department, involved=row.id in involved)
+        if scope.covers(applicant=row.applicant, department=row.department, involved=row.id in asked)
     ]
     assert [row.id for row in listed] == may_open[::-1]
+    assert [row.id for row in seen if row] == may_open
 
 
 async def test_x2_whoever_was_asked_sees_that_one_and_an_operator_sees_none(

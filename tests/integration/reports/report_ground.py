@@ -17,7 +17,9 @@ from crypto.keyring import Keyring
 from db.projects import projects
 from db.projects.projects import ProjectRow, UpdateRow
 from db.reports import reports
-from db.tables import account_result, account_review, account_target, review, review_period, task, task_person
+from db.tables.accounts import account_result
+from db.tables.reviews import account_review, account_target, review, review_period
+from db.tables.tasks import task, task_person
 from domain.periods import read_period
 from domain.projects.project import ProjectForm, ProjectStage, SalesStage
 from domain.reports.report import Report, ReportKind

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from db.accounts import accounts
-from db.tables import account
+from db.tables.accounts import account
 from domain.projects.project import ProjectStage, ProjectStatus, SalesStage
 from domain.reports.report import (
     AccountFigures,

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.accounts import registers
 from db.accounts.registers import AccountResultRow
 from db.reference_data import ReferenceData
-from db.tables import account
-from db.tables import audit as audit_table
+from db.tables.accounts import account
+from db.tables.audit import audit as audit_table
 from domain.policy import load_policy
 from imports.csv_table import RegisterMistakes
 from imports.results_register import read_results

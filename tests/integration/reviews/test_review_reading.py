@@ -17,7 +17,10 @@ from db.accounts.registers import AccountResultRow
 from db.projects.projects import add as add_project
 from db.reviews import reviews
 from db.reviews.reviews import AccountReviewRow, PeriodRow, ReviewRow, TargetRow
-from db.tables import account, organisation, reading, task
+from db.tables.accounts import account
+from db.tables.audit import reading
+from db.tables.reference import organisation
+from db.tables.tasks import task
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.periods import Rhythm

@@ -12,7 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from db.accounts import accounts
 from db.reference_data import ReferenceData, import_organisation
 from db.reviews import reviews
-from db.tables import account, account_review, account_target, audit, claim, party
+from db.tables.accounts import account
+from db.tables.audit import audit
+from db.tables.conflicts import claim, party
+from db.tables.reviews import account_review, account_target
 from db.tasks.tasks import TaskRow
 from domain.calendar import WorkCalendar
 from domain.periods import Period, Rhythm, after, closes_at, opens_at, period_at

@@ -16,7 +16,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from crypto.codec import data_converter
 from db.reference_data import ReferenceData
-from db.tables import review_period
+from db.tables.reviews import review_period
 from domain.periods import Rhythm
 from domain.policy import Policy, load_policy
 from domain.reviews.review import ReviewStage

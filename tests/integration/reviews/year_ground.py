@@ -18,7 +18,8 @@ from activities.unit_of_work import Recorder
 from crypto.keyring import Keyring
 from crypto.seal import seal
 from db import messages
-from db.tables import mail, review
+from db.tables.messages import mail
+from db.tables.reviews import review
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.periods import Rhythm

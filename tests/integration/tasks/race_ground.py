@@ -26,7 +26,9 @@ from crypto.keyring import Keyring
 from crypto.seal import head_seal_holds, seal
 from db import audit
 from db.reference_data import ReferenceData, import_organisation
-from db.tables import account, application, application_round, decision, party, task, task_person
+from db.tables.accounts import account, application, application_round
+from db.tables.conflicts import party
+from db.tables.tasks import decision, task, task_person
 from domain.accounts.application import ApplicationForm, Customer, RelatedParty, Stage
 from domain.accounts.named_account import choices_for
 from domain.accounts.uscc import check_uscc

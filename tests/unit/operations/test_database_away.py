@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DisconnectionError, IntegrityError, InvalidRequestError, OperationalError, ProgrammingError
 
-from db.connection.engine import is_away
+from db.connection.engine import is_unavailable
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from db.connection.engine import is_away
     ids=lambda error: type(error).__name__,
 )
 def test_x3_every_driver_error_of_a_lost_database_means_unavailable(error: Exception) -> None:
-    assert is_away(error)
+    assert is_unavailable(error)
 
 
 @pytest.mark.parametrize(
@@ -35,4 +35,4 @@ def test_x3_every_driver_error_of_a_lost_database_means_unavailable(error: Excep
     ids=lambda error: type(error).__name__,
 )
 def test_a_wrong_statement_is_not_an_outage(error: Exception) -> None:
-    assert not is_away(error)
+    assert not is_unavailable(error)

@@ -1,12 +1,16 @@
-"""The bench counts Actions as Temporal Cloud bills them."""
+"""What the bench counts and holds against what."""
 
 from __future__ import annotations
 
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
+from bench.driving import Ran
 from bench.histories import LOCAL_ACTIVITY_MARKER, actions, by_signal
 from bench.life.report import HEADING, with_parts, with_section
+from bench.meter import Usage
+from bench.report import Compared, application_section
+from bench.rounds import MAILS_EACH, Arm, Result, Size
 
 
 def event(kind: EventType.ValueType) -> HistoryEvent:
@@ -83,3 +87,29 @@ def test_parts_that_a_run_leaves_out_stay_as_they_were() -> None:
     newer = "# Page\n\nnewer head\n\n## Two\n\n22\n\n## Three\n\n3\n"
     assert with_parts(older, newer) == ("# Page\n\nnewer head\n\n## One\n\n1\n\n## Two\n\n22\n\n## Three\n\n3\n")
     assert with_parts("", newer) == newer
+
+
+def result(arm: Arm, number: int, worker_ms: float) -> Result:
+    usage = Usage(1.0, {"temporal": 0.1, "worker": worker_ms / 1000, "api": 0.0, "postgres": 0.0}, 0.5)
+    return Result(arm, number, 1, Ran(seconds=1.0), usage, (), approved=1, mails=MAILS_EACH)
+
+
+def compared(results: list[Result]) -> Compared:
+    return Compared(True, Size(2, 1, 1, 0), results, (True,), 0, 1.0, "0f6e15b")
+
+
+def test_an_application_is_held_against_the_bare_workflow_and_an_earlier_product_of_the_same_round() -> None:
+    ours, earlier, bare = Arm(True, True), Arm(True, True, "0f6e15b"), Arm(False, True)
+    results = [
+        result(arm, number, cost)
+        for number, costs in enumerate([(200.0, 180.0, 50.0), (240.0, 220.0, 70.0)])
+        for arm, cost in zip((ours, earlier, bare), costs, strict=True)
+    ]
+    page = "\n".join(application_section(compared(results)))
+    assert "| CPU per application, sandbox on | ≤ 2.5 | ≤ 2.0 | **2.00** | 2.00, 2.00 | aim reached |" in page
+    assert "| CPU per application, sandbox on | ≤ 1.1 | **1.07** | 1.07, 1.06 | holds |" in page
+
+
+def test_a_repository_without_the_earlier_commit_says_so() -> None:
+    results = [result(arm, 0, 100.0) for arm in (Arm(True, True), Arm(False, True))]
+    assert "Commit 0f6e15b is not in this repository" in "\n".join(application_section(compared(results)))

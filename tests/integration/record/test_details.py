@@ -1,26 +1,24 @@
-"""What a page shows is the same whether all of it is looked up at once or one table after the other (N11, X2)."""
+"""What the page of one application shows, and to whom (N11, X2)."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import asyncpg
 import pytest
-from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from api.accounts.views import SHOWN_AS_CONFLICTS, TIMELINE_HIDES, application_view, whole_application
-from api.views import Composer, Views
+from api.accounts.views import application_view
+from api.views import Composer
 from db import audit
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow, KeyedParty
-from db.connection.direct import Direct
+from db.connection.engine import autocommit
 from db.reads import detail_reads
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
+from domain.access import Scope
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import Rejection
@@ -31,8 +29,6 @@ from tests.integration.projects.test_projects_record import RULES
 from texts.catalogue import Texts
 
 NOW = datetime(2026, 11, 2, 9, 0, 0, 123456, tzinfo=UTC)
-HIDDEN = TIMELINE_HIDES - SHOWN_AS_CONFLICTS
-"""As the front door leaves them out."""
 
 
 def a_task(task_id: str, kind: TaskKind, status: TaskStatus, number: int = 1, hours: int = 0) -> TaskRow:
@@ -77,12 +73,6 @@ def decided(task_id: str, kind: TaskKind, person: str, choice: str, hours: int) 
         said_at=NOW,
         decided_at=NOW + timedelta(hours=hours),
     )
-
-
-@pytest.fixture
-async def record(database_url: str) -> AsyncIterator[Direct]:
-    async with Direct(database_url, process="test") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -151,9 +141,10 @@ async def application(engine: AsyncEngine) -> ApplicationRow:
 
 @pytest.mark.parametrize("revoked", [None, NOW], ids=["no account", "revoked"])
 @pytest.mark.parametrize("person", ["yang.fan", "gao.yuan", "wang.fang", "li.ming", "liu.yang", "chen.jing", "xu.jing"])
-async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_table_by_table(
-    person: str, revoked: datetime | None, application: ApplicationRow, engine: AsyncEngine, record: Direct
+async def test_x2_an_application_shows_to_each_what_is_theirs_to_see(
+    person: str, revoked: datetime | None, application: ApplicationRow, engine: AsyncEngine
 ) -> None:
+    """N11: the round it is in; findings about others only for those who decide."""
     if revoked:
         async with engine.begin() as connection:
             held = AccountRow(
@@ -168,31 +159,34 @@ async def test_x2_an_application_looked_up_at_once_is_shown_as_one_looked_up_tab
                 revoked_at=revoked,
             )
             await accounts.activate(connection, held, [KeyedParty(role="customer", name="客户", name_key="客户")])
-    for texts in (Texts("zh"), Texts("en")):
-        async with engine.connect() as connection:
-            composer = Composer(connection, RULES, viewer(person), texts)
-            row = await applications.find(connection, application.id)
-            assert row is not None
-            apart = await application_view(composer, row, shown=await composer.sees_evidence(row))
-        whole = await detail_reads.application(record, "a1", person, HIDDEN)
-        assert whole is not None
-        shown = whole_application(Views(RULES, viewer(person), texts), whole, RULES.policy)
-        assert shown.model_dump_json() == apart.model_dump_json()
+    async with autocommit(engine) as connection:
+        composer = Composer(connection, RULES, viewer(person), Texts("zh"))
+        shown = await composer.sees_evidence(application)
+        view = await application_view(composer, application, shown=shown)
+    decides = person not in ("yang.fan", "chen.jing", "xu.jing")
+    assert shown is decides
+    assert [item.kind for item in view.evidence] == (
+        [EvidenceKind.ACCOUNTS, EvidenceKind.LITIGATION] if decides else []
+    )
+    assert ("A-9" in view.model_dump_json()) is decides
+    assert [(task.id, [one.person.id for one in task.asked]) for task in view.tasks] == [
+        ("t4", ["li.ming", "liu.yang"]),
+        ("t3", ["wang.fang"]),
+    ]
+    assert [(decision.task_id, decision.round) for decision in view.decisions] == [("t2", 1), ("t1", 1)]
+    assert [conflict["kind"] for conflict in view.conflicts] == ["account"]
+    assert [(entry.event, bool(entry.body)) for entry in view.timeline] == [("decided", True), ("moved", True)]
+    assert (view.account_id, view.account_revoked_at) == (("a1", NOW) if revoked else (None, None))
+    assert (view.submitted_at.isoformat(), view.timeline[0].at.minute) == (NOW.isoformat(), 2)
 
 
-async def test_x2_whoever_was_taken_off_a_task_is_not_involved(application: ApplicationRow, record: Direct) -> None:
-    people = ("wang.fang", "liu.yang", "gao.yuan", "chen.jing", "yang.fan")
-    found = [await detail_reads.application(record, application.id, person) for person in people]
-    assert [row.involved for row in found if row] == [True, True, True, False, False]
-    assert await detail_reads.application(record, "a2", "gao.yuan") is None
-
-
-async def test_moments_are_in_utc_whatever_zone_the_server_is_in(
-    application: ApplicationRow, superuser: asyncpg.Connection, database_url: str
+async def test_x2_whoever_was_taken_off_a_task_does_not_see_it(
+    application: ApplicationRow, engine: AsyncEngine
 ) -> None:
-    name = make_url(database_url).database
-    await superuser.execute(f"ALTER DATABASE \"{name}\" SET timezone = 'Asia/Shanghai'")
-    async with Direct(database_url, process="test") as opened:
-        whole = await detail_reads.application(opened, application.id, "gao.yuan")
-    assert whole is not None
-    assert (whole.row.submitted_at.isoformat(), whole.entries[0].at.isoformat()) == (NOW.isoformat(), NOW.isoformat())
+    seen = {}
+    async with autocommit(engine) as connection:
+        for person in ("wang.fang", "liu.yang", "chen.jing", "xu.jing", "yang.fan"):
+            scope = Scope(person=person)  # nothing but what they were asked about, and their own
+            seen[person] = await detail_reads.application_seen(connection, scope, application.id) is not None
+        assert await detail_reads.application_seen(connection, Scope(person="x", everything=True), "a2") is None
+    assert seen == {"wang.fang": True, "liu.yang": True, "chen.jing": False, "xu.jing": False, "yang.fan": True}
