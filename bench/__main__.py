@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
+import tempfile
 import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 from bench.conflicts.groups import Groups, GroupTrial, groups_section
 from bench.conflicts.matching import checks_section, measure_checks
 from bench.driving import BareDriver, ProductDriver
+from bench.earlier import checked_out
 from bench.ground import HOST, Ground
 from bench.lane import Lane
 from bench.life.life import Life, LifeSize, LifeTrial
 from bench.life.report import life_section, with_parts, with_section
-from bench.report import Everything, page
-from bench.rounds import Arm, Result, Rounds, Size
+from bench.report import Compared, Everything, application_section, page
+from bench.rounds import Arm, Result, Rounds, Side, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
 from bench.year.report import year_section
 from bench.year.year import YearTrial
@@ -25,6 +29,8 @@ from embedded.errors import StartError
 from embedded.servers.service import project_root
 
 PAGE = project_root() / "docs" / "benchmarks.md"
+BEFORE = "0f6e15b"
+"""The commit that the product may cost a tenth more than."""
 STARTED = time.monotonic()
 
 
@@ -73,18 +79,62 @@ async def _live(wanted: argparse.Namespace, ground: Ground, product: ProductDriv
     return await LifeTrial(ground, product, size, sandbox=SANDBOXES[wanted.sandbox][0]).run(say)
 
 
-async def measure(wanted: argparse.Namespace) -> Everything:
-    sandboxes = SANDBOXES[wanted.sandbox]
-    size = Size(wanted.rounds, wanted.count, wanted.in_flight, wanted.warm_up)
-    ground = Ground(durable=wanted.engine == "file")
+@contextlib.asynccontextmanager
+async def _side(wanted: argparse.Namespace, source: Path | None = None) -> AsyncIterator[Side]:
+    """The product in `source`, ours when left out, on a ground of its own with everybody signed in."""
+    ground = Ground(durable=wanted.engine == "file", source=source)
     await ground.open()
     try:
-        product, bare = ProductDriver(ground), BareDriver(ground.client)
+        product = ProductDriver(ground)
         await product.sign_in()
-        await bare.open()
         say(f"servers and API are up in {ground.folder}")
-        arms = [Arm(product=which, sandbox=sandbox) for sandbox in sandboxes for which in (False, True)]
-        results = await Rounds(ground, product, bare, size).all(arms, tell)
+        yield Side(ground, product)
+    finally:
+        await ground.close()
+
+
+@contextlib.asynccontextmanager
+async def _sides(wanted: argparse.Namespace) -> AsyncIterator[dict[str, Side]]:
+    """Our product and, where its commit is in the repository, the earlier one."""
+    async with contextlib.AsyncExitStack() as stack:
+        sides = {"": await stack.enter_async_context(_side(wanted))}
+        if wanted.against:
+            source = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="baobei-earlier-")))
+            if checked_out(wanted.against, source):
+                sides[wanted.against] = await stack.enter_async_context(_side(wanted, source))
+            else:
+                say(f"commit {wanted.against} is not in this repository: nothing is measured beside")
+        yield sides
+
+
+async def compare(wanted: argparse.Namespace) -> Compared:
+    """The pairs of an application: ours, the reference and the earlier product, round by round."""
+    size = Size(wanted.rounds, wanted.count, wanted.in_flight, wanted.warm_up)
+    sandboxes = SANDBOXES[wanted.sandbox]
+    async with _sides(wanted) as sides:
+        bare = BareDriver(sides[""].ground.client)
+        await bare.open()
+        arms = [
+            arm
+            for sandbox in sandboxes
+            for arm in (Arm(False, sandbox), *(Arm(True, sandbox, commit) for commit in sides))
+        ]
+        results = await Rounds(sides, bare, size).all(arms, tell)
+        return Compared(
+            durable=wanted.engine == "file",
+            size=size,
+            results=results,
+            sandboxes=sandboxes,
+            stored=sum(side.product.stored for side in sides.values()),
+            seconds=time.monotonic() - STARTED,
+            against=wanted.against,
+        )
+
+
+async def measure(wanted: argparse.Namespace) -> Everything:
+    compared = await compare(wanted)
+    sandboxes = compared.sandboxes
+    async with _side(wanted) as (ground, product):
         chosen = sandboxes[-1]
         async with ground.worker(sandbox=chosen):
             warm = await product.drive(5, 1)
@@ -107,21 +157,14 @@ async def measure(wanted: argparse.Namespace) -> Everything:
             load = await open_load(ground, product, count=wanted.open, lanes=wanted.in_flight, sandbox=chosen)
             say(f"{wanted.open} open applications measured")
         life = await _live(wanted, ground, product) if wanted.life else None
-    finally:
-        await ground.close()
     return Everything(
-        durable=ground.durable,
-        size=size,
-        results=results,
+        **vars(compared),
         quiet=quiet.last_answer,
         reads=read,
         crash_second=crashes[True],
         crash_alone=crashes[False],
         open_load=load,
         life=life,
-        sandboxes=sandboxes,
-        stored=product.stored,
-        seconds=time.monotonic() - STARTED,
     )
 
 
@@ -142,8 +185,11 @@ def main() -> int:
     parser.add_argument("--no-groups", dest="groups", action="store_false", help="leave large groups at once out")
     parser.add_argument(
         "--only",
-        choices=("life", "matching", "groups", "year"),
+        choices=("application", "life", "matching", "groups", "year"),
         help="measure this alone; the rest of the page stays as it is",
+    )
+    parser.add_argument(
+        "--against", default=BEFORE, metavar="COMMIT", help="an earlier product to measure beside; empty leaves it out"
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
     wanted = parser.parse_args()
@@ -154,7 +200,9 @@ def main() -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             if wanted.only:
-                if wanted.only == "life":
+                if wanted.only == "application":
+                    section = application_section(runner.run(compare(wanted)))
+                elif wanted.only == "life":
                     section = life_section(runner.run(measure_life(wanted)))
                 elif wanted.only == "year":
                     section = year_section(runner.run(YearTrial(say).run()))

@@ -108,11 +108,13 @@ class Ground:
     """The servers shared by both arms.
 
     Args:
-        durable: whether the engine keeps its data in a file, as in the one-machine mode, or in memory.
+        durable: the engine keeps its data in a file, as the product's one-machine mode does; else in memory.
+        source: the folder whose product is measured; ours when left out.
     """
 
-    def __init__(self, *, durable: bool) -> None:
+    def __init__(self, *, durable: bool, source: Path | None = None) -> None:
         self.durable = durable
+        self._source = source
         # Not below the caller's own folders: as root, PostgreSQL runs as another user.
         self.home = Home(Path(tempfile.mkdtemp(prefix="baobei-bench-")))
         self.folder = self.home.path
@@ -130,7 +132,7 @@ class Ground:
         )
         self.mailsink = MailSinkService(self.folder, self.ports.smtp)
         self.environment = environment(self.folder, self.ports, kept, self.postgres.url())
-        self.api = parts.api(self.folder, self.ports.api, self.environment)
+        self.api = parts.api(self.folder, self.ports.api, self.environment, source)
         self.portal = Portal(Web(self.environment["BAOBEI_PUBLIC_URL"]))
         self.sample: dict[str, Any] = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
         self._one_at_a_time = asyncio.Lock()
@@ -182,7 +184,7 @@ class Ground:
             "BAOBEI_WORKFLOW_SANDBOX": "true" if sandbox else "false",
             "BAOBEI_WORKER_HEALTH_PORT": str(port),
         }
-        service = parts.worker(self.folder, port, switched)
+        service = parts.worker(self.folder, port, switched, self._source)
         service.name = f"worker-{number}"
         return service
 

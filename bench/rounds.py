@@ -1,12 +1,13 @@
-"""The arms, in rotated rounds: product and reference, each with and without the workflow sandbox."""
+"""The arms, in rotated rounds: product, reference and an earlier product, with and without the workflow sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from bench.driving import PATIENCE, BareDriver, ProductDriver, Ran, Unexpected
 from bench.ground import Ground
@@ -26,10 +27,14 @@ MAILS_EACH = 9
 class Arm:
     product: bool
     sandbox: bool
+    commit: str = ""
+    """Whose product it is; ours when empty."""
 
     @property
     def name(self) -> str:
-        return f"{'product' if self.product else 'bare'}, sandbox {'on' if self.sandbox else 'off'}"
+        which = "product" if self.product else "bare"
+        at = f" at {self.commit}" if self.commit else ""
+        return f"{which}{at}, sandbox {'on' if self.sandbox else 'off'}"
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,13 @@ class Size:
     sampled: int = 20
 
 
+class Side(NamedTuple):
+    """One commit's product, on a ground of its own."""
+
+    ground: Ground
+    product: ProductDriver
+
+
 async def eventually(what: str, probe: Callable[[], Awaitable[bool]]) -> None:
     deadline = time.monotonic() + PATIENCE
     while not await probe():
@@ -81,8 +93,9 @@ async def eventually(what: str, probe: Callable[[], Awaitable[bool]]) -> None:
 
 
 class Rounds:
-    def __init__(self, ground: Ground, product: ProductDriver, bare: BareDriver, size: Size) -> None:
-        self._ground, self._product, self._bare, self._size = ground, product, bare, size
+    def __init__(self, sides: Mapping[str, Side], bare: BareDriver, size: Size) -> None:
+        """`sides`: by the commit of their arms."""
+        self._sides, self._bare, self._size = sides, bare, size
 
     async def all(self, arms: Sequence[Arm], tell: Callable[[Result], None]) -> list[Result]:
         results = []
@@ -96,7 +109,7 @@ class Rounds:
 
     async def one(self, arm: Arm, number: int) -> Result:
         """One arm with a worker of its own: start, warm up, measure, count, stop."""
-        ground, size = self._ground, self._size
+        ground, size = self._sides[arm.commit].ground, self._size
         worker: Service
         if arm.product:
             worker = ground.worker(sandbox=arm.sandbox)
@@ -105,7 +118,7 @@ class Rounds:
         async with worker:
             await self._drive(arm, worker, size.warm_up)
             await self._settled(arm)
-            before = await self._counts()
+            before = await self._counts(ground)
             shared: dict[str, Service] = {"temporal": ground.temporal, "worker": worker}
             if arm.product:
                 shared |= {"api": ground.api, "postgres": ground.postgres, "mail sink": ground.mailsink}
@@ -114,8 +127,10 @@ class Rounds:
             ran = await self._drive(arm, worker, size.count)
             await self._settled(arm)
             usage = meter.stop()
-            after = await self._counts()
-        seen = [await history_of(ground.client, self._workflow(arm, one)) for one in ran.ids[: size.sampled]]
+            after = await self._counts(ground)
+        seen = [
+            await history_of(ground.client, self._workflow(arm, subject_id)) for subject_id in ran.ids[: size.sampled]
+        ]
         return Result(
             arm=arm,
             round=number,
@@ -129,26 +144,28 @@ class Rounds:
 
     async def _drive(self, arm: Arm, worker: Service, count: int) -> Ran:
         if arm.product:
-            return await self._product.drive(count, self._size.lanes)
+            return await self._sides[arm.commit].product.drive(count, self._size.lanes)
         return await self._bare.drive(count, self._size.lanes, worker.address)
 
     @staticmethod
-    def _workflow(arm: Arm, one: str) -> str:
-        return f"application-{one}" if arm.product else one
+    def _workflow(arm: Arm, subject_id: str) -> str:
+        return f"application-{subject_id}" if arm.product else subject_id
 
     async def _settled(self, arm: Arm) -> None:
         """What trails behind belongs to the figures too: mails, and the last workflow tasks."""
         if arm.product:
 
             async def mails_are_out() -> bool:
-                return await self._ground.count("select count(*) from mail where sent_at is null") == 0
+                ground = self._sides[arm.commit].ground
+                return await ground.count("select count(*) from mail where sent_at is null") == 0
 
             await eventually("all mails are out", mails_are_out)
         await asyncio.sleep(0.3)
 
-    async def _counts(self) -> tuple[int, int]:
-        approved = await self._ground.count(
+    @staticmethod
+    async def _counts(ground: Ground) -> tuple[int, int]:
+        approved = await ground.count(
             "select count(*) from account join application on application.id = account.application_id "
             "where stage = 'active'"
         )
-        return approved, sum(1 for _ in (self._ground.folder / "mails").glob("*.eml"))
+        return approved, sum(1 for _ in (ground.folder / "mails").glob("*.eml"))

@@ -16,7 +16,8 @@ from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow
 from db.projects import projects
 from db.projects.projects import ProjectRow, UpdateRow
-from db.tables import account_result, project
+from db.tables.accounts import account_result
+from db.tables.projects import project
 from domain.accounts.application import ApplicationForm, Stage
 from domain.organisation import Department, Organisation, Person, Role
 from domain.projects.project import ProjectForm, ProjectStage, SalesStage, Track

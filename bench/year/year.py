@@ -47,7 +47,11 @@ from crypto.seal import seal
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
 from db.reference_data import ReferenceData, import_organisation
-from db.tables import account, mail, project, project_update, report, review, review_period, task, task_person
+from db.tables.accounts import account
+from db.tables.messages import mail
+from db.tables.projects import project, project_update
+from db.tables.reviews import report, review, review_period
+from db.tables.tasks import task, task_person
 from db.tasks import tasks
 from domain.calendar import WorkCalendar
 from domain.periods import Period, Rhythm, after, opens_at, period_at

@@ -19,6 +19,7 @@ class ProductService(Service):
         port: where it answers.
         environment: its settings.
         health: the path to ask; any answer below 400 counts.
+        source: the folder its program is in; ours when left out.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ProductService(Service):
         argv: tuple[str, ...],
         health: str,
         grace: float,
+        source: Path | None = None,
     ) -> None:
         super().__init__(home)
         self.name = name
@@ -41,6 +43,7 @@ class ProductService(Service):
         self._argv = argv
         self._health = health
         self._grace = grace
+        self._source = source or project_root()
 
     @property
     def address(self) -> str:
@@ -54,21 +57,37 @@ class ProductService(Service):
         # The sandbox imports workflow files again for every instance: from bytecode, instead of compiling them each
         # time.
         env = self._environment | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
-        return Command(argv=(sys.executable, *self._argv), cwd=project_root(), env=env, grace=self._grace)
+        return Command(argv=(sys.executable, *self._argv), cwd=self._source, env=env, grace=self._grace)
 
     async def ready(self) -> bool:
         return 200 <= await http_status(HOST, self.port, self._health) < 400
 
 
-def worker(home: Path, port: int, environment: Mapping[str, str]) -> ProductService:
+def worker(home: Path, port: int, environment: Mapping[str, str], source: Path | None = None) -> ProductService:
     """The worker; its grace period is longer than the one it gives its activities."""
     return ProductService(
-        home, port, environment, name="worker", title="worker", argv=("worker.py",), health="/readyz", grace=20
+        home,
+        port,
+        environment,
+        name="worker",
+        title="worker",
+        argv=("worker.py",),
+        health="/readyz",
+        grace=20,
+        source=source,
     )
 
 
-def api(home: Path, port: int, environment: Mapping[str, str]) -> ProductService:
+def api(home: Path, port: int, environment: Mapping[str, str], source: Path | None = None) -> ProductService:
     """The API as a part of the one-machine mode."""
     return ProductService(
-        home, port, environment, name="api", title="API", argv=("cli.py", "api"), health="/healthz", grace=10
+        home,
+        port,
+        environment,
+        name="api",
+        title="API",
+        argv=("cli.py", "api"),
+        health="/healthz",
+        grace=10,
+        source=source,
     )
