@@ -25,9 +25,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from crypto.codec import data_converter
 from crypto.seal import seal
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.policy import load_policy
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
+from tests.samples import application_form
 from tests.workflow.doubles.fake_activities import FakeActivities
 from tests.workflow.doubles.fake_record import CLARA, PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
@@ -57,34 +58,6 @@ SIGNALS: dict[type[Statement], str] = {
 }
 
 S = TypeVar("S", bound=Statement)
-
-
-def form() -> ApplicationForm:
-    return ApplicationForm.model_validate(
-        {
-            "customer": {
-                "name": CUSTOMER,
-                "kind": "customer",
-                "industry": "manufacturing",
-                "legal_person": True,
-                "related_parties": [],
-                "contacts": [{"name": "测试联系人"}],
-            },
-            "cooperation": "synthetic",
-            "potential": "synthetic",
-            "products": ["storage"],
-            "resources": "none",
-            "forecast": {
-                "first_year_gross_margin": "680000.00",
-                "later_year_gross_margin": "1350000.00",
-                "technical_service_revenue": "0",
-                "own_service_revenue": "0",
-                "annual_contracts": "0",
-            },
-            "centralised_procurement": False,
-            "account_plan": {"current_state": "synthetic", "goals": "synthetic", "actions": "synthetic"},
-        }
-    )
 
 
 async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
@@ -142,7 +115,7 @@ class Story:
         return seal(statement.model_copy(update=filled), SEAL_KEYS)
 
     def submission(self) -> SubmitApplication:
-        return SubmitApplication(person=SAM, application_id=self.id, form=form())
+        return SubmitApplication(person=SAM, application_id=self.id, form=application_form(CUSTOMER))
 
     async def submits(self, submission: SubmitApplication | None = None) -> None:
         """N1: the salesperson submits; the process starts as the front door starts it."""
@@ -163,7 +136,9 @@ class Story:
 
     def answer(self, person: str, choice: str, reason: str = "", task: FakeTask | None = None) -> AnswerTask:
         asked = task or self.task_of(person)
-        fields: dict[str, Any] = {"application": form().model_dump(mode="json")} if choice == "supply" else {}
+        fields: dict[str, Any] = (
+            {"application": application_form(CUSTOMER).model_dump(mode="json")} if choice == "supply" else {}
+        )
         return self.sealed(AnswerTask(person=person, task_id=asked.id, choice=choice, reason=reason, fields=fields))
 
     def withdrawal(self, person: str = SAM) -> Withdraw:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from embedded import welcome
 from embedded.demo.driver import Answer, PageLink, project_form, until
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, Journey
 from tests.e2e.support.names import company_name, project_name
 from tests.e2e.support.stack import Stack, new_form
+from tests.samples import project_body
 
-SAMPLE = json.loads(welcome.PROJECT_FILE.read_text(encoding="utf-8"))
 NORTH_VP, EAST_VP = "li.ming", "wang.fang"
 NORTH_GM, EAST_GM = "zhao.lei", "chen.jing"
 COO = "liu.yang"
@@ -20,7 +18,7 @@ COO = "liu.yang"
 
 def new_project(customer: str | None = None, **changes: Any) -> dict[str, Any]:
     """A complete project for a customer that no other test has; `changes` replace whole parts of the form."""
-    return project_form(SAMPLE, project_name(), customer or company_name()) | changes
+    return project_form(project_body(), project_name(), customer or company_name()) | changes
 
 
 def named_account(stack: Stack, salesperson: str) -> str:

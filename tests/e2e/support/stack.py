@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import subprocess
@@ -35,9 +34,9 @@ from runtime.schedules import schedule_id
 from tests.e2e.support.names import company_name
 from tests.e2e.support.record import Record, Rows
 from tests.periods import half_a_day_away, last_opened
+from tests.samples import application_body
 
 ROOT = Path(__file__).parents[3]
-SAMPLE = json.loads(welcome.FORM_FILE.read_text(encoding="utf-8"))
 COUNTED = (
     *("application", "application_round", "evidence", "party", "account", "claim", "task", "task_person", "decision"),
     *("receipt", "step", "audit", "mail", "nudge", "idempotency_key"),
@@ -56,7 +55,7 @@ def write_policy(file: Path, **reviews: str) -> None:
 
 def new_form(customer: str | None = None, **changes: Any) -> dict[str, Any]:
     """A complete application for a customer that no other test has; `changes` replace whole parts of the form."""
-    return application_form(SAMPLE, customer or company_name()) | changes
+    return application_form(application_body(), customer or company_name()) | changes
 
 
 async def set_up(folder: Path) -> None:

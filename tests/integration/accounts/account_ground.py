@@ -10,24 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow, KeyedParty
-from domain.accounts.application import ApplicationForm, Stage
-from embedded.welcome import FORM_FILE
+from domain.accounts.application import Stage
 from tests.integration.projects.test_projects_record import RULES
+from tests.samples import application_form
 
 SINCE = datetime(2026, 2, 1, 1, 0, tzinfo=UTC)
-FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
-
-
-def form_of(customer: str) -> ApplicationForm:
-    named = FORM.customer.model_copy(update={"name": customer, "uscc": None, "related_parties": ()})
-    return FORM.model_copy(update={"customer": named})
 
 
 async def add_account(
     connection: AsyncConnection, account_id: str, customer: str, *, salesperson: str = "yang.fan", **more: Any
 ) -> None:
     """A Named Account that went through its application; the policy is pinned already."""
-    form = form_of(customer)
+    form = application_form(customer)
     row = ApplicationRow(
         id=account_id,
         workflow_id=f"application-{account_id}",

@@ -34,18 +34,18 @@ from db.readings import note_reading
 from db.reads import detail_reads, lists
 from db.reference_data import ReferenceData
 from domain.access import scope_of
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.policy import load_policy
 from domain.statements import AnswerTask, Withdraw
 from domain.tasks.answer_fields import answer_problems
 from domain.tasks.task import Choice
-from embedded.welcome import FORM_FILE, sample_organisation
+from embedded.welcome import sample_organisation
+from tests.samples import APPLICATION_FORM
 from texts.catalogue import Texts
 
 ORGANISATION = sample_organisation()
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
-FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
 FACTS = ReferenceData(load_policy())
 KEYS = Keyring.parse("k1:" + base64.b64encode(bytes(32)).decode())
 A_WHILE = 30
@@ -65,7 +65,7 @@ async def row(engine: AsyncEngine) -> ApplicationRow:
             department=person.department,
             stage=Stage.EVIDENCE,
             round=1,
-            form=FORM,
+            form=APPLICATION_FORM,
             policy_digest=await FACTS.pin_policy(connection),
             submitted_at=NOW,
             stage_since=NOW,
@@ -187,7 +187,7 @@ async def test_x3_an_engine_that_was_never_there_is_told_as_away(engine: AsyncEn
         return Caller(person, route="/x", key=None, body=b"", channel="api")
 
     for attempt in (
-        lambda: gateway.start_application(caller(), FORM, customer_shown=False),
+        lambda: gateway.start_application(caller(), APPLICATION_FORM, customer_shown=False),
         lambda: gateway.submit(caller(), Withdraw, "application-a1", reason="x"),
         lambda: gateway.submit(caller(), AnswerTask, "application-a1", task_id="t", choice="approve"),
     ):

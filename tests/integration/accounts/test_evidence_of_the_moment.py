@@ -22,7 +22,16 @@ from domain.statements import GatherEvidence
 from domain.tasks.task import AnswerChoice, TaskKind
 from matching.names.names import name_key
 from tests.integration.accounts.application_ground import CLERK, Applying, account_of
-from tests.integration.tasks.race_ground import GENERAL_MANAGER, KEYS, NOW, VPS, Ground, form, salesperson, uscc
+from tests.integration.tasks.race_ground import (
+    GENERAL_MANAGER,
+    KEYS,
+    NOW,
+    VPS,
+    Ground,
+    salesperson,
+    uscc,
+)
+from tests.samples import application_form
 
 CUSTOMER = "远洋控股集团有限公司"
 
@@ -36,7 +45,7 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[Ground]:
 
 
 async def applied(ground: Ground, **given: Any) -> Applying:
-    made = Applying(ground, "mine", salesperson(0), form(CUSTOMER, **given))
+    made = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER, **given))
     await made.submit()
     return await made.to_commerce()
 
@@ -71,7 +80,7 @@ async def test_n15_an_appeal_heard_weeks_later_shows_who_holds_the_customer_by_t
     asked = mine.now
     mine.later(days=21)
     await mine.rejected()  # makes room at once: another takes the customer before the appeal
-    await account_of(ground, "theirs", salesperson(1), form(CUSTOMER))
+    await account_of(ground, "theirs", salesperson(1), application_form(CUSTOMER))
     await mine.to_appeal()
     item = await mine.evidence(EvidenceKind.ACCOUNTS)
     assert [(one.subject_id, one.grave, one.changed) for one in item.findings] == [("theirs", True, True)]
@@ -112,7 +121,7 @@ async def test_n15_commerce_has_the_evidence_gathered_again_whenever_they_ask_an
 ) -> None:
     mine = await applied(ground)
     await mine.to_vps()
-    other = Applying(ground, "theirs", salesperson(1), form("另一公司", related=[(CUSTOMER, None)]))
+    other = Applying(ground, "theirs", salesperson(1), application_form("另一公司", related=[(CUSTOMER, None)]))
     await other.submit()
     mine.later(hours=3)
     for stranger in (salesperson(0), VPS[0], "nobody"):
@@ -134,7 +143,7 @@ async def test_n15_commerce_has_the_evidence_gathered_again_whenever_they_ask_an
 
 async def test_n15_what_commerce_has_found_again_can_be_ruled_on_in_the_task_that_is_open(ground: Ground) -> None:
     mine = await applied(ground)
-    other = Applying(ground, "theirs", salesperson(1), form(CUSTOMER, code=uscc(1)))
+    other = Applying(ground, "theirs", salesperson(1), application_form(CUSTOMER, code=uscc(1)))
     await other.submit()
     assert (await mine.say(GatherEvidence, CLERK)).accepted
     ((choices,),) = await ground.rows("SELECT choices FROM task WHERE subject_id = 'mine' AND status = 'open'")
@@ -215,8 +224,8 @@ async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_unt
     ground: Ground,
 ) -> None:
     """N14: at submission, as evidence, at activation; and no more once commerce has found two companies."""
-    await account_of(ground, "theirs", salesperson(1), form(CUSTOMER, code=uscc(1)))
-    mine = Applying(ground, "mine", salesperson(0), form(CUSTOMER, code=uscc(2)))
+    await account_of(ground, "theirs", salesperson(1), application_form(CUSTOMER, code=uscc(1)))
+    mine = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER, code=uscc(2)))
     answer = await mine.submit()
     assert [one["kind"] for one in answer["conflicts"]] == ["account"]
     await mine.to_commerce()
@@ -226,7 +235,7 @@ async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_unt
     await mine.approve()
     assert (await mine.activate()).obstacle is Obstacle.ACCOUNT
     await mine.move(Stage.REFUSED)
-    again = Applying(ground, "again", salesperson(2), form(CUSTOMER, code=uscc(2)))
+    again = Applying(ground, "again", salesperson(2), application_form(CUSTOMER, code=uscc(2)))
     assert [one["kind"] for one in (await again.submit())["conflicts"]] == ["account"]
     await again.to_commerce()
     ruled = {"id": "theirs", "ruling": "cleared", "reason": "工商登记核实，两家公司同名"}
@@ -241,9 +250,9 @@ async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_unt
 
 async def test_n14_an_application_recorded_late_is_later_whatever_its_process_dated_it(ground: Ground) -> None:
     """The order is that of the record: nobody who was not told can turn out to be the later one."""
-    first = Applying(ground, "theirs", salesperson(1), form(CUSTOMER)).later(seconds=5)
+    first = Applying(ground, "theirs", salesperson(1), application_form(CUSTOMER)).later(seconds=5)
     assert (await first.submit())["conflicts"] == []
-    mine = Applying(ground, "mine", salesperson(0), form(CUSTOMER))
+    mine = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER))
     assert [one["kind"] for one in (await mine.submit())["conflicts"]] == ["application"]
     ((since,),) = await ground.rows("SELECT since FROM party WHERE subject_id = 'mine'")
     assert since == first.now + timedelta(microseconds=1)
@@ -253,9 +262,9 @@ async def test_n14_one_of_a_near_name_that_was_not_to_be_seen_at_submission_is_t
     ground: Ground,
 ) -> None:
     """Near names share nothing to wait for: the look before commerce is asked finds what the first one missed."""
-    mine = Applying(ground, "mine", salesperson(0), form("中石油")).later(seconds=5)
+    mine = Applying(ground, "mine", salesperson(0), application_form("中石油")).later(seconds=5)
     assert (await mine.submit())["conflicts"] == []
-    other = Applying(ground, "theirs", salesperson(1), form("中国石油天然气集团有限公司"))
+    other = Applying(ground, "theirs", salesperson(1), application_form("中国石油天然气集团有限公司"))
     assert (await other.submit())["conflicts"] == []  # dated before the other one, so it is the earlier one
     await mine.to_commerce()
     assert await _earlier(ground) == [["application", "theirs"]]

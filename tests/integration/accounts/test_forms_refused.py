@@ -3,7 +3,6 @@ anew."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -19,9 +18,14 @@ from domain.accounts.application import Stage
 from domain.accounts.named_account import choices_for
 from domain.statements import AnswerTask
 from domain.tasks.task import TaskKind, TaskStatus
-from embedded.welcome import FORM_FILE
 from tests.integration.projects.project_door import APPLICANT, Call, asked, door, filled
-from tests.integration.tasks.race_ground import NOW, Ground, Racer, form, salesperson
+from tests.integration.tasks.race_ground import (
+    NOW,
+    Ground,
+    Racer,
+    salesperson,
+)
+from tests.samples import application_body, application_form
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 
@@ -51,7 +55,7 @@ async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
 
 def refused_form() -> dict[str, Any]:
     """No legal person, centralised procurement of a telecom customer, and without a plan's goals."""
-    given: dict[str, Any] = json.loads(FORM_FILE.read_text(encoding="utf-8"))
+    given = application_body()
     given["customer"] |= {"legal_person": False, "industry": "telecom"}
     given["centralised_procurement"] = True
     return given
@@ -82,7 +86,14 @@ async def test_n1_sent_in_anew_a_form_that_e2_and_e3_refuse_names_the_fields(eng
     await ground.prepare(sellers=1)
     me = salesperson(0)
     back = ((TaskKind.SUPPLY_INFORMATION, "", ({"person": me, "capacity": "holder"},)),)
-    racer = Racer(id="back", applicant=me, form=form("补充客户"), approved=False, open_tasks=back, stage=Stage.RETURNED)
+    racer = Racer(
+        id="back",
+        applicant=me,
+        form=application_form("补充客户"),
+        approved=False,
+        open_tasks=back,
+        stage=Stage.RETURNED,
+    )
     await ground.register([racer])
     task_id = racer.task_id(TaskKind.SUPPLY_INFORMATION)
     said = ground.says(AnswerTask, racer, me, task_id=task_id, choice="supply", fields={"application": refused_form()})

@@ -20,7 +20,15 @@ from domain.organisation import Delegation, Organisation
 from domain.statements import AnswerTask
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from embedded.welcome import sample_organisation
-from tests.integration.tasks.race_ground import GENERAL_MANAGER, NOW, VPS, Ground, Racer, form, salesperson
+from tests.integration.tasks.race_ground import (
+    GENERAL_MANAGER,
+    NOW,
+    VPS,
+    Ground,
+    Racer,
+    salesperson,
+)
+from tests.samples import application_form
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 SUCCESSOR, OTHER_SUCCESSOR = "liu.yang", "sun.li"
@@ -34,7 +42,7 @@ def asked_in(*slots: str) -> Racer:
     return Racer(
         id="changing",
         applicant=salesperson(0),
-        form=form("人事变动客户"),
+        form=application_form("人事变动客户"),
         approved=False,
         open_tasks=tuple((TaskKind.VP_REVIEW, slot, ({"person": slot, "capacity": "holder"},)) for slot in slots),
     )

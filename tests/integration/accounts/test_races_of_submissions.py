@@ -13,7 +13,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.steps import GatherStep, SubmitStep
 from domain.accounts.application import ApplicationForm
 from domain.statements import SubmitApplication
-from tests.integration.tasks.race_ground import KEYS, NOW, ROUNDS, Ground, Racer, form, race, salesperson, uscc
+from tests.integration.tasks.race_ground import (
+    KEYS,
+    NOW,
+    ROUNDS,
+    Ground,
+    Racer,
+    race,
+    salesperson,
+    uscc,
+)
+from tests.samples import application_form
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""
@@ -31,11 +41,14 @@ def one_customer(number: int) -> tuple[ApplicationForm, ApplicationForm]:
     """Two forms for one customer: by name, by code, by another name, and by a related party."""
     name, code = f"同时申请{number:03}有限公司", uscc(number)
     return [
-        (form(name), form(name)),
-        (form(name, code=code), form(f"又名{number:03}", code=code)),
-        (form(name), form(f"别家{number:03}", aliases=[name])),
-        (form(name), form(f"母公司{number:03}", related=[(name, None)])),
-        (form(f"甲方{number:03}", related=[(name, code)]), form(f"乙方{number:03}", related=[(name, code)])),
+        (application_form(name), application_form(name)),
+        (application_form(name, code=code), application_form(f"又名{number:03}", code=code)),
+        (application_form(name), application_form(f"别家{number:03}", aliases=[name])),
+        (application_form(name), application_form(f"母公司{number:03}", related=[(name, None)])),
+        (
+            application_form(f"甲方{number:03}", related=[(name, code)]),
+            application_form(f"乙方{number:03}", related=[(name, code)]),
+        ),
     ][number % 5]
 
 
@@ -108,7 +121,9 @@ async def test_n14_of_two_that_are_submitted_at_once_the_later_is_told_in_every_
 
 
 async def test_n14_of_sixteen_within_one_second_everybody_knows_of_all_that_came_before(ground: Ground) -> None:
-    racers = [Racer(id=f"m{n:02}", applicant=salesperson(n), form=form("众人申请有限公司")) for n in range(16)]
+    racers = [
+        Racer(id=f"m{n:02}", applicant=salesperson(n), form=application_form("众人申请有限公司")) for n in range(16)
+    ]
     await race(*(submit(ground, racer, NOW + timedelta(milliseconds=60 * (n % 7))) for n, racer in enumerate(racers)))
     known, before = await told(ground), list[str]()
     for id_ in await order(ground):

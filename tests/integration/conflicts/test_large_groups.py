@@ -24,8 +24,14 @@ from domain.conflicts.draft import ConflictDraft
 from domain.policy import load_policy
 from domain.projects.project import ProjectForm, ProjectStage
 from matching.parties import Party
-from tests.integration.projects.project_ground import FAN, FORM, JING, LEI, ProjectGround, company, form
+from tests.integration.projects.project_ground import (
+    FAN,
+    JING,
+    LEI,
+    ProjectGround,
+)
 from tests.integration.tasks.race_ground import KEYS, NOW
+from tests.samples import project_form
 
 pytestmark = pytest.mark.timeout(300)
 """Large groups take their time on a busy machine."""
@@ -43,16 +49,15 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
 
 
 def of_group(*related: str) -> ProjectForm:
-    parties = [{"name": name, "relation": "子公司"} for name in related]
-    return ProjectForm.model_validate(FORM.model_dump() | {"customer": company(GROUP, related_parties=parties)})
+    return project_form(GROUP, related=[(name, None) for name in related])
 
 
 async def test_p4_names_beyond_the_budget_are_listed_and_identical_names_still_found(
     ground: ProjectGround, engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """P4, N3: the customer first; related parties are still found under their own names."""
-    await ground.registered("near", LEI, form("云岭集团"))
-    await ground.registered("exact", JING, form(BRANCHES[3]))
+    await ground.registered("near", LEI, project_form("云岭集团"))
+    await ground.registered("exact", JING, project_form(BRANCHES[3]))
     monkeypatch.setattr(matches, "Budget", lambda: Budget(pairs=1))
     mine = await ground.registered("mine", FAN, of_group(*BRANCHES), NOW + timedelta(days=1))
     await mine.routes()
@@ -113,7 +118,7 @@ async def test_n3_many_names_are_looked_up_in_parts_and_found_as_one_by_one(
 async def test_x3_a_process_without_assignee_for_a_minute_is_counted(
     ground: ProjectGround, engine: AsyncEngine
 ) -> None:
-    mine = await ground.registered("mine", FAN, form(GROUP))
+    mine = await ground.registered("mine", FAN, project_form(GROUP))
     later = NOW + timedelta(seconds=61)
 
     async def standing() -> int:

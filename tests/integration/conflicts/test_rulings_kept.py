@@ -37,10 +37,9 @@ from tests.integration.projects.project_ground import (
     TAO,
     ProjectGround,
     Registration,
-    company,
-    form,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.samples import project_form
 
 DAY = timedelta(days=1)
 GROUP = "远洋控股集团有限公司"
@@ -72,9 +71,7 @@ async def looked_up(ground: ProjectGround, name: str) -> dict[str, Found]:
 
 def declaring(customer: str, related: str, **changed: Any) -> ProjectForm:
     """A project whose form names a related party of the customer."""
-    parties = ({"name": related, "relation": "子公司"},)
-    made = form(customer, **changed)
-    return ProjectForm.model_validate(made.model_dump() | {"customer": company(customer, related_parties=parties)})
+    return project_form(customer, related=[(related, None)], **changed)
 
 
 async def in_check(ground: ProjectGround, project_id: str, person: str, given: ProjectForm) -> Registration:
@@ -88,8 +85,8 @@ async def one_hop_away(ground: ProjectGround) -> Registration:
     """徐静 has declared that the group and the member belong together; 郭涛 has a project of the member, and 杨帆 comes
     with one of the group."""
     await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电"), NOW - 30 * DAY)
-    await ground.active("far", TAO, form(MEMBER, name="冷库监控"), NOW - 20 * DAY)
-    return await in_check(ground, "mine", FAN, form(GROUP, name="财务系统"))
+    await ground.active("far", TAO, project_form(MEMBER, name="冷库监控"), NOW - 20 * DAY)
+    return await in_check(ground, "mine", FAN, project_form(GROUP, name="财务系统"))
 
 
 async def test_n3_a4_one_hop_further_than_declared_is_shown_as_the_weaker_thing(ground: ProjectGround) -> None:
@@ -107,8 +104,8 @@ async def test_n3_a4_one_hop_further_than_declared_is_shown_as_the_weaker_thing(
 async def test_n14_a5_one_hop_further_is_earlier_only_if_it_was_registered_before(ground: ProjectGround) -> None:
     """N14: what comes in while one is looked at is not before it, by whatever way it is found."""
     await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电"), NOW - 30 * DAY)
-    mine = await ground.registered("mine", FAN, form(GROUP, name="财务系统"))
-    await ground.active("far", TAO, form(MEMBER, name="冷库监控"), NOW + timedelta(minutes=1))
+    mine = await ground.registered("mine", FAN, project_form(GROUP, name="财务系统"))
+    await ground.active("far", TAO, project_form(MEMBER, name="冷库监控"), NOW + timedelta(minutes=1))
     mine.now = NOW + timedelta(minutes=2)
     await mine.routes()
     await mine.is_checked()
@@ -118,8 +115,8 @@ async def test_n14_a5_one_hop_further_is_earlier_only_if_it_was_registered_befor
 
 async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_changes(ground: ProjectGround) -> None:
     """P4, X1: by whom, when and why; from the other side as well; not once the project is another one."""
-    await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
-    mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂"))
+    await ground.active("theirs", JING, project_form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
+    mine = await in_check(ground, "mine", FAN, project_form("云岭精工", name="云岭食堂"))
     assert (await match(mine, "theirs")).ruled is None
     bare = await mine.answers(CLERK, AnswerChoice.CLEAR, matches=[{"id": "theirs", "ruling": "cleared"}])
     assert (bare.accepted, bare.code) == (False, "ruling_reason_required")
@@ -131,7 +128,7 @@ async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_chan
     noted = await ground.rows("SELECT actor, body FROM audit WHERE event = 'match_ruled'")
     assert [(actor, body["ruling"], body["subject_id"]) for actor, body in noted] == [(CLERK, "cleared", "theirs")]
 
-    again = await in_check(ground, "again", LEI, form("云岭精工", name="云岭食堂"))
+    again = await in_check(ground, "again", LEI, project_form("云岭精工", name="云岭食堂"))
     seen = await match(again, "theirs")
     assert seen.cleared
     assert seen.ruled == said
@@ -141,10 +138,10 @@ async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_chan
 
     for number, changed in enumerate(
         (
-            form("云岭精工", name="云岭二期"),
-            form("云岭精工", name="云岭食堂", products=("服务器",)),
-            form("云岭精工", name="云岭食堂", code=uscc(3)),
-            form("云岭精工", name="云岭食堂", end_user=Company(name="云岭后勤")),
+            project_form("云岭精工", name="云岭二期"),
+            project_form("云岭精工", name="云岭食堂", products=("服务器",)),
+            project_form("云岭精工", name="云岭食堂", code=uscc(3)),
+            project_form("云岭精工", name="云岭食堂", end_user=Company(name="云岭后勤")),
             declaring("云岭精工", "云岭后勤", name="云岭食堂"),
         )
     ):
@@ -154,11 +151,11 @@ async def test_p4_what_a_clerk_has_cleared_is_shown_cleared_until_something_chan
 
 async def test_p4_the_newest_ruling_counts(ground: ProjectGround) -> None:
     """P4, P5: cleared, suspected later, and cleared by the VP who was asked."""
-    await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
-    mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂"))
+    await ground.active("theirs", JING, project_form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
+    mine = await in_check(ground, "mine", FAN, project_form("云岭精工", name="云岭食堂"))
     rows = [{"id": "theirs", "ruling": "cleared"}]
     assert (await mine.answers(CLERK, AnswerChoice.CLEAR, "两个项目", matches=rows)).accepted
-    again = await in_check(ground, "again", LEI, form("云岭精工", name="云岭食堂"))
+    again = await in_check(ground, "again", LEI, project_form("云岭精工", name="云岭食堂"))
     answer = await again.answers(CLERK, AnswerChoice.SUSPECT, "细看是同一机房", suspects=["theirs"])
     assert answer.decision is not None
     await again.suspects(answer.decision.task_id)
@@ -167,7 +164,7 @@ async def test_p4_the_newest_ruling_counts(ground: ProjectGround) -> None:
     assert (said.ruling, said.reason) == (Ruling.SUSPECTED, "细看是同一机房")
     await again.moves(ProjectStage.CONFLICT_CONFIRMATION, (TaskKind.CONFLICT_CONFIRMATION, JING))
     assert (await again.answers(EAST_VP, AnswerChoice.NO_CONFLICT, "食堂不归我们")).accepted
-    third = await in_check(ground, "third", TAO, form("云岭精工", name="云岭食堂"))
+    third = await in_check(ground, "third", TAO, project_form("云岭精工", name="云岭食堂"))
     said = (await match(third, "theirs")).ruled
     assert said is not None
     assert (said.ruling, said.person, said.reason) == (Ruling.CLEARED, EAST_VP, "食堂不归我们")
@@ -241,8 +238,12 @@ async def test_p5_a_confirmed_conflict_adds_an_alias_and_an_overturning_meeting_
 
 async def test_p5_a_conflict_not_based_on_names_adds_no_alias(ground: ProjectGround) -> None:
     """P5: of two projects of one customer, a confirmed conflict says nothing of any other name."""
-    await ground.active("theirs", JING, form("云岭精工", name="云岭一期", end_user=Company(name="甲后勤")), NOW - DAY)
-    mine = await in_check(ground, "mine", FAN, form("云岭精工", name="云岭食堂", end_user=Company(name="乙后勤")))
+    await ground.active(
+        "theirs", JING, project_form("云岭精工", name="云岭一期", end_user=Company(name="甲后勤")), NOW - DAY
+    )
+    mine = await in_check(
+        ground, "mine", FAN, project_form("云岭精工", name="云岭食堂", end_user=Company(name="乙后勤"))
+    )
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "x", suspects=["theirs"])
     assert answer.decision is not None
     await mine.suspects(answer.decision.task_id)
@@ -258,7 +259,7 @@ async def test_p5_a_conflict_not_based_on_names_adds_no_alias(ground: ProjectGro
 async def test_p10_ended_subjects_leave_conflict_detection_at_once(ground: ProjectGround) -> None:
     """P10: nothing nightly; live from the transaction that makes it live to the one that ends it."""
     assert await looked_up(ground, "云岭精工") == {}
-    theirs = await ground.active("theirs", JING, form("云岭精工"), NOW - 100 * DAY)
+    theirs = await ground.active("theirs", JING, project_form("云岭精工"), NOW - 100 * DAY)
     assert set(await looked_up(ground, "云岭精工")) == {"theirs"}
     theirs.now = NOW
     await theirs.moves(ProjectStage.SHELVED)
@@ -282,8 +283,8 @@ async def test_x1_rulings_are_never_changed(ground: ProjectGround) -> None:
 
 async def test_the_commerce_manager_may_be_the_clerk(ground: ProjectGround) -> None:
     """P4: whoever is assigned says what the matches are."""
-    await ground.active("theirs", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
-    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭食堂"))
+    await ground.active("theirs", JING, project_form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
+    mine = await ground.registered("mine", FAN, project_form("云岭精工", name="云岭食堂"))
     await mine.routes()
     await mine.is_checked(COMMERCE)
     rows = [{"id": "theirs", "ruling": "cleared", "reason": "两个项目"}]

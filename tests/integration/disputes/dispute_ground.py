@@ -31,8 +31,8 @@ from domain.projects.project import ProjectForm, ProjectStage, Track
 from domain.statements import AnswerTask, CallForMeeting, CallOffMeeting, MoveMeeting, Said, Statement, Withdraw
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, TaskKind
-from embedded.welcome import PROJECT_FILE
 from tests.integration.tasks.race_ground import NOW, Ground
+from tests.samples import PROJECT_FORM
 from tests.verdicts import verdict
 
 APPLICANT, HOLDER, THIRD = "yang.fan", "xu.jing", "emily.clark"
@@ -40,7 +40,6 @@ APPLICANT, HOLDER, THIRD = "yang.fan", "xu.jing", "emily.clark"
 APPLICANTS_VP, HOLDERS_VP, HOLDERS_VPS_DELEGATE = "li.ming", "wang.fang", "sun.li"
 GENERAL_MANAGER, COO, COMMERCE = "zhang.wei", "liu.yang", "lin.xia"
 APPLICANTS_GM, HOLDERS_GM = "zhao.lei", "chen.jing"
-FORM = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
 
 R = TypeVar("R")
 S = TypeVar("S", bound=Statement)
@@ -88,7 +87,7 @@ class DisputeGround(Ground):
         project_id: str,
         *holders: str,
         origin: Origin = Origin.OTHER_ACCOUNT,
-        form: ProjectForm = FORM,
+        form: ProjectForm = PROJECT_FORM,
         **columns: Any,
     ) -> Dispute:
         """A project at the beginning of a dispute with the salespeople of what was found for it."""
@@ -128,7 +127,7 @@ class DisputeGround(Ground):
             "department": "north",
             "stage": ProjectStage.ACTIVE,
             "round": 1,
-            "form": FORM,
+            "form": PROJECT_FORM,
             "policy_digest": self.facts.digest,
             "registered_at": NOW - timedelta(days=1),
             "stage_since": NOW,

@@ -26,7 +26,6 @@ from tests.integration.disputes.dispute_ground import (
     APPLICANTS_VP,
     COMMERCE,
     COO,
-    FORM,
     GENERAL_MANAGER,
     HOLDER,
     HOLDERS_GM,
@@ -41,6 +40,7 @@ from tests.integration.disputes.dispute_ground import (
     text,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, ROUNDS, race
+from tests.samples import PROJECT_FORM
 
 THEIRS = f"p1-of-{HOLDER}"
 UPDATE = {"progress": "完成方案交流", "next_steps": "提交报价"}
@@ -394,7 +394,7 @@ async def test_d6_p2_the_vp_of_whoever_is_responsible_now_decides_the_earlier_re
     supplied: dict[str, Any] = {
         "task_id": (await opened(ground, THEIRS))[0],
         "choice": AnswerChoice.SUPPLY,
-        "fields": {"project": FORM.model_dump(mode="json")},
+        "fields": {"project": PROJECT_FORM.model_dump(mode="json")},
     }
     assert (await ground.project_hears(THEIRS, AnswerTask, APPLICANT, **supplied)).accepted
     await ground.project_moves(THEIRS, ProjectStage.APPROVAL, APPROVAL)  # as its process was told before

@@ -11,11 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.tasks.context import IllegalTransition
 from db.conflicts import rulings
-from domain.accounts.application import Customer
 from domain.conflicts.rulings import LearnedAlias
 from domain.disputes.dispute import DisputeStage, Origin
 from domain.notices import Notice
-from domain.projects.project import ProjectForm
 from domain.statements import AnswerTask
 from domain.tasks.task import AnswerChoice, AnswerOutcome
 from matching.names.names import name_key
@@ -25,7 +23,6 @@ from tests.integration.disputes.dispute_ground import (
     APPLICANTS_VP,
     COMMERCE,
     COO,
-    FORM,
     GENERAL_MANAGER,
     HOLDER,
     HOLDERS_GM,
@@ -40,6 +37,7 @@ from tests.integration.disputes.dispute_ground import (
     text,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.samples import PROJECT_FORM, project_form
 
 
 @pytest.fixture
@@ -75,7 +73,7 @@ async def test_d1_both_confirm_one_text_which_is_recorded_and_reported(ground: D
     dispute = await ground.disputed("p1")
     opened = await dispute.opens()
     assert (opened.applicant, opened.sides) == (APPLICANT, (APPLICANT, HOLDER))
-    assert FORM.customer.name not in opened.title
+    assert PROJECT_FORM.customer.name not in opened.title
     assert "杨帆" in opened.title
     assert "徐静" in opened.title
     await dispute.asks(*opened.sides)
@@ -350,7 +348,7 @@ async def test_d2_past_rulings_on_the_same_customer_are_precedents(ground: Dispu
     await to_the_meeting(first)
     await first.answers(HOLDER, AnswerChoice.RECORD, ruling(), person=HOLDERS_VP)
     await decided(first)
-    other = await ground.disputed("p2", form=_of_customer("别的客户有限公司"))
+    other = await ground.disputed("p2", form=project_form("别的客户有限公司"))
     await to_the_meeting(other)
     assert (await other.note(HOLDER))["precedents"] == []
     unsettled = await ground.disputed("p3")
@@ -373,7 +371,7 @@ async def test_d2_past_rulings_on_the_same_customer_are_precedents(ground: Dispu
 
 async def test_d2_precedents_go_by_the_credit_code_before_the_name(ground: DisputeGround) -> None:
     """D2: renamed, it is the same customer; of the same name with another code, it is another one."""
-    first = await ground.disputed("p1", form=_of_customer("云岭精密有限公司", uscc(1)))
+    first = await ground.disputed("p1", form=project_form("云岭精密有限公司", code=uscc(1)))
     await first.negotiates()
     await first.agrees(APPLICANT, text())
     await first.asks(HOLDER)
@@ -388,7 +386,7 @@ async def test_d2_precedents_go_by_the_credit_code_before_the_name(ground: Dispu
             ("云岭科技有限公司", None, 0),
         ]
     ):
-        later = await ground.disputed(f"later-{number}", form=_of_customer(name, code))
+        later = await ground.disputed(f"later-{number}", form=project_form(name, code=code))
         await to_the_meeting(later)
         assert len((await later.note(HOLDER))["precedents"]) == known, (name, code)
 
@@ -397,14 +395,14 @@ async def test_d2_precedents_are_found_under_a_name_that_somebody_has_found_to_b
     ground: DisputeGround,
 ) -> None:
     """D2, N3: until it is taken back."""
-    first = await ground.disputed("p1", form=_of_customer("中石油"))
+    first = await ground.disputed("p1", form=project_form("中石油"))
     await first.negotiates()
     await first.agrees(APPLICANT, text())
     await first.asks(HOLDER)
     await first.agrees(HOLDER)
     await agreed(first)
     full = "中国石油天然气集团有限公司"
-    before = await ground.disputed("before", form=_of_customer(full))
+    before = await ground.disputed("before", form=project_form(full))
     await to_the_meeting(before)
     assert (await before.note(HOLDER))["precedents"] == []
     async with ground.engine.begin() as connection:
@@ -425,11 +423,6 @@ async def test_d2_precedents_are_found_under_a_name_that_somebody_has_found_to_b
                 )
             ],
         )
-    after = await ground.disputed("after", form=_of_customer(full))
+    after = await ground.disputed("after", form=project_form(full))
     await to_the_meeting(after)
     assert len((await after.note(HOLDER))["precedents"]) == 1
-
-
-def _of_customer(name: str, code: str | None = None) -> ProjectForm:
-    customer = Customer.model_validate(FORM.customer.model_dump() | {"name": name, "uscc": code})
-    return FORM.model_copy(update={"customer": customer})

@@ -28,19 +28,19 @@ from db.tasks.tasks import AskedRow, TaskRow
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant, DisputeStage, Origin
 from domain.organisation import Organisation
-from domain.projects.project import ProjectForm, ProjectStage
+from domain.projects.project import ProjectStage
 from domain.projects.rules import project_choices
 from domain.tasks.task import TaskKind, TaskStatus
-from embedded.welcome import PROJECT_FILE, sample_organisation
+from embedded.welcome import sample_organisation
 from runtime.settings import Settings
 from tests.integration.accounts.test_confidence import KEYS
 from tests.integration.projects.test_projects_record import RULES, add_account, project
+from tests.samples import PROJECT_FORM
 from tests.verdicts import verdict
 from web.app import create_app
 
 ORGANISATION = sample_organisation()
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
-FORM = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
 APPLICANT, HOLDER, OTHER = "yang.fan", "xu.jing", "guo.tao"
 VP, OTHER_VP, CLERK, GENERAL_MANAGER = "li.ming", "wang.fang", "gao.yuan", "zhang.wei"
 MATCH = Match(
@@ -58,7 +58,7 @@ MATCH = Match(
 
 
 def row(project_id: str, **said: Any) -> ProjectRow:
-    return project(project_id, form=FORM, **said)
+    return project(project_id, form=PROJECT_FORM, **said)
 
 
 def task(task_id: str, kind: TaskKind, *, subject: str, slot: str = "", **said: Any) -> TaskRow:

@@ -53,9 +53,8 @@ from domain.projects.silence import Silence
 from domain.statements import AnswerTask, RegisterProject, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, TaskKind
-from embedded.welcome import PROJECT_FILE
 from tests.integration.tasks.race_ground import NOW, Ground, Racer
-from tests.integration.tasks.race_ground import form as account_form
+from tests.samples import application_form, project_form
 
 FAN, LEI, MIN = "yang.fan", "huang.lei", "zhou.min"
 """Salespeople of 北方区: its general manager is 赵磊, its VP 李明."""
@@ -67,21 +66,10 @@ NORTH_GM, EAST_GM, FINANCE_GM = "zhao.lei", "chen.jing", "david.brown"
 NORTH_VP, EAST_VP, EAST_VPS_DELEGATE = "li.ming", "wang.fang", "sun.li"
 GENERAL_MANAGER, COMMERCE, CLERK, OTHER_CLERK = "zhang.wei", "lin.xia", "gao.yuan", "anna.miller"
 PRODUCTS = ("peter.wong", "tang.bo")
-FORM = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
 WHY = Resumption(why_silent="客户机构调整，半年没有进展", why_resume="预算已恢复")
 
 R = TypeVar("R", bound=Wire)
 S = TypeVar("S", bound=Statement)
-
-
-def company(name: str, *, code: str | None = None, **more: Any) -> dict[str, Any]:
-    """The customer of a project under another name."""
-    return FORM.customer.model_dump() | {"name": name, "uscc": code} | more
-
-
-def form(customer: str, *, code: str | None = None, **changed: Any) -> ProjectForm:
-    """The sample form for another customer; `changed` are fields of the form."""
-    return ProjectForm.model_validate(FORM.model_dump() | {"customer": company(customer, code=code)} | changed)
 
 
 class ProjectGround(Ground):
@@ -119,7 +107,7 @@ class ProjectGround(Ground):
 
     async def holds(self, account_id: str, salesperson: str, *names: str, **more: Any) -> None:
         """A Named Account of a customer, known by all of `names`. `more`: of `race_ground.form`."""
-        given = account_form(names[0], aliases=names[1:], **more)
+        given = application_form(names[0], aliases=names[1:], **more)
         racer = Racer(id=account_id, applicant=salesperson, form=given, approved=False, stage=Stage.ACTIVE)
         await self.register([racer])
         async with self.engine.begin() as connection:
@@ -171,7 +159,7 @@ class ProjectGround(Ground):
         rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in (project, project_round, party, task, task_person)}
         rows[decision] = []
         for one in made:
-            given = form(f"{one.id}客户")
+            given = project_form(f"{one.id}客户")
             document = given.model_dump(mode="json")
             rows[project].append(
                 {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
@@ -29,11 +28,9 @@ from domain.disputes.dispute import DisputeStage
 from domain.organisation import Delegation, Person, Role
 from domain.projects.project import ProjectStage, ProjectStatus
 from domain.tasks.task import TaskStatus
-from embedded.welcome import PROJECT_FILE
 from tests.integration.projects.project_door import (
     APPLICANT,
     CLERK,
-    FORM,
     GENERAL_MANAGER,
     HOLDER,
     NOW,
@@ -47,6 +44,7 @@ from tests.integration.projects.project_door import (
     filled,
     row,
 )
+from tests.samples import PROJECT_FORM, project_body
 from web.dossier.page import render_dossier
 from workflows import dispute, named_account, project
 from workflows.contract_correction import ContractCorrection
@@ -97,7 +95,7 @@ async def test_p9_a_purpose_is_one_of_three(call: Call) -> None:
 
 
 async def test_p1_every_wrong_field_is_named_at_once_with_its_rule(call: Call) -> None:
-    body = json.loads(PROJECT_FILE.read_text(encoding="utf-8"))
+    body = project_body()
     body |= {"amount": 1.5, "expected_signing": "soon", "customer": body["customer"] | {"uscc": "123"}, "x": 1}
     del body["vendor"]
     answer = await call(APPLICANT, "POST", "/projects", body)
@@ -139,7 +137,7 @@ TURNED_AWAY = [
     (APPLICANT, "/projects/none/updates", "update", 404, "not_found"),
 ]
 BODIES: dict[str, Any] = {
-    "form": json.loads(PROJECT_FILE.read_text(encoding="utf-8")),
+    "form": project_body(),
     "update": {"progress": "x", "next_steps": "y"},
     "loss": {"reason": "x"},
     "contract": {"amount": "1.00"},
@@ -226,7 +224,7 @@ async def test_tasks_of_projects_stand_in_the_list_and_open_with_everything_to_d
 ) -> None:
     await fill(connection)
     (one,) = (await call(CLERK, "GET", "/tasks")).json()["items"]
-    assert one["subject"] == {"type": "project", "id": "p1", "title": FORM.name}
+    assert one["subject"] == {"type": "project", "id": "p1", "title": PROJECT_FORM.name}
     assert one["rule"] == "P4"
     opened = (await call(CLERK, "GET", "/tasks/t1")).json()
     assert opened["application"] is None
@@ -305,5 +303,5 @@ async def test_a_dossier_prints(connection: AsyncConnection, call: Call) -> None
     assert plain["project"]["agreement"]["split"][1]["person"] == {"id": HOLDER, "name": "徐静"}
     assert [dispute["stage"] for dispute in plain["disputes"]] == ["negotiation"]
     html = render_dossier(plain)
-    for shown in ("联合投标", "62.50", "徐静", FORM.relationship):
+    for shown in ("联合投标", "62.50", "徐静", PROJECT_FORM.relationship):
         assert shown in html

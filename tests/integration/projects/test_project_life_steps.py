@@ -50,9 +50,9 @@ from tests.integration.projects.project_ground import (
     WHY,
     ProjectGround,
     Registration,
-    form,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW
+from tests.samples import project_form
 from workflows.messages import correction_workflow_id
 
 DAY = timedelta(days=1)
@@ -73,7 +73,7 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
 
 async def shelved(ground: ProjectGround, project_id: str = "old") -> Registration:
     """U4: three months of silence."""
-    made = await ground.active(project_id, FAN, form("云岭精工"))
+    made = await ground.active(project_id, FAN, project_form("云岭精工"))
     made.now = THREE_MONTHS
     await made.moves(ProjectStage.SHELVED, notices=[Notice.SHELVED])
     return made
@@ -92,7 +92,7 @@ async def resumed(ground: ProjectGround, old: Registration, project_id: str = "n
 
 async def test_u1_an_update_is_kept_and_restarts_the_clocks(ground: ProjectGround) -> None:
     """U1, U5: what it names changes, the rest stays; the receipt says what happens by itself from here on."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     mine.now = TWO_WEEKS
     await mine.reminds(Silence.TWO_WEEKS)
     mine.now = datetime(2026, 12, 30, 16, 30, tzinfo=UTC)  # the last day of the year in Shanghai has begun
@@ -113,7 +113,7 @@ async def test_u1_an_update_is_kept_and_restarts_the_clocks(ground: ProjectGroun
     row = await mine.row()
     assert (row.updated_at, row.silences) == (mine.now, 0)
     assert (row.form.stage, row.form.amount) == (SalesStage.TENDER, Decimal("3000000.00"))
-    assert row.form.expected_signing == form("云岭精工").expected_signing
+    assert row.form.expected_signing == project_form("云岭精工").expected_signing
     mine.now += 7 * DAY
     assert (await mine.say(UpdateProject, FAN, update=WEEKLY)).accepted
     async with ground.engine.connect() as connection:
@@ -124,9 +124,9 @@ async def test_u1_an_update_is_kept_and_restarts_the_clocks(ground: ProjectGroun
 
 
 async def test_u1_only_by_the_responsible_salesperson_and_only_while_active(ground: ProjectGround) -> None:
-    waiting = await ground.in_approval("p1", FAN, form("云岭精工"))
+    waiting = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     assert (await waiting.say(UpdateProject, FAN, update=WEEKLY)).code == "project_not_active"
-    mine = await ground.active("p2", FAN, form("另一家"))
+    mine = await ground.active("p2", FAN, project_form("另一家"))
     before = await ground.everything()
     for person in (LEI, NORTH_VP, NORTH_GM, COMMERCE):
         assert (await mine.say(UpdateProject, person, update=WEEKLY)).code == "not_salesperson_of_project"
@@ -140,7 +140,7 @@ async def test_u1_only_by_the_responsible_salesperson_and_only_while_active(grou
 
 async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: ProjectGround) -> None:
     """U2: the salesperson and the department GM. U3: the VP as well. With the day on which it is shelved."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     for early, silence in (
         (TWO_WEEKS - timedelta(microseconds=1), Silence.TWO_WEEKS),
         (TWO_WEEKS, Silence.ONE_MONTH),
@@ -187,7 +187,7 @@ async def test_u2_u3_reminders_go_to_the_people_of_the_rule_and_once(ground: Pro
 
 async def test_u4_shelved_after_three_months_and_not_a_moment_before(ground: ProjectGround) -> None:
     """U4, P10: nobody shelves a project that was updated; shelved, it is in nobody's way."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     for early in (NOW, TWO_WEEKS, THREE_MONTHS - timedelta(microseconds=1)):
         mine.now = early
         with pytest.raises(IllegalTransition):
@@ -218,7 +218,7 @@ async def test_u6_a_resumption_is_a_new_registration_with_a_new_place_in_time(gr
     new = await resumed(ground, old)
     assert (new.asked(), await new.live()) == ([CLERK, OTHER_CLERK], False)
     assert (await new.task()).note == {"reason": f"{WHY.why_silent}\n{WHY.why_resume}", "resumes": "old"}
-    between = await ground.registered("between", JING, form("云岭精工"), new.now + DAY)
+    between = await ground.registered("between", JING, project_form("云岭精工"), new.now + DAY)
     with pytest.raises(IllegalTransition):  # nobody has accepted
         await new.moves(ProjectStage.ROUTING)
     new.now += 5 * DAY
@@ -246,7 +246,7 @@ async def test_u6_a_resumption_is_a_new_registration_with_a_new_place_in_time(gr
 
 
 async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(ground: ProjectGround) -> None:
-    active = await ground.active("running", FAN, form("另一家"))
+    active = await ground.active("running", FAN, project_form("另一家"))
     old = await shelved(ground)
 
     async def refused(project_id: str, of: Registration, person: str = FAN, **said: Any) -> str:
@@ -280,7 +280,7 @@ async def test_u6_one_at_a_time_by_its_salesperson_and_only_from_the_shelf(groun
 
 
 async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_amount(ground: ProjectGround) -> None:
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     for person in (LEI, NORTH_VP, NORTH_GM, PRODUCTS[0]):
         assert (await mine.say(ReceiveContract, person, contract=CONTRACT)).code == "not_commerce_or_salesperson"
     assert (await mine.say(ReceiveContract, CLERK)).code == "unreadable"
@@ -309,7 +309,7 @@ async def test_u7_a_contract_that_commerce_received_on_paper_ends_it_with_its_am
 
 async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> None:
     """U7: what they hand in is a task for commerce; number, amount and dates are those that commerce records."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     assert (await mine.say(ReceiveContract, FAN, contract={"amount": "0"})).code == "greater_than"
     mine.now += 10 * DAY
     heard = await mine.say(ReceiveContract, FAN, contract={"amount": "9900000.00"})
@@ -356,7 +356,7 @@ async def test_u7_a_salesperson_alone_signs_nothing(ground: ProjectGround) -> No
 
 async def test_u7_sent_back_the_salesperson_learns_why_and_the_clocks_begin_anew(ground: ProjectGround) -> None:
     """U7, U2–U5: nothing is due while commerce has it, however long that takes."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).accepted
     await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     mine.now = THREE_MONTHS + 30 * DAY
@@ -389,7 +389,7 @@ async def test_u7_sent_back_the_salesperson_learns_why_and_the_clocks_begin_anew
 
 
 async def test_u7_u8_a_loss_while_commerce_has_the_contract_closes_its_task(ground: ProjectGround) -> None:
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     assert (await mine.say(ReceiveContract, FAN, contract=CONTRACT)).accepted
     await mine.moves(ProjectStage.ACTIVE, (TaskKind.CONTRACT_REVIEW, ""))
     asked = mine.tasks
@@ -409,7 +409,7 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
 ) -> None:
     """U7, R2–R4: both figures stay, whoever was told is told again, and reports count the new one."""
     await ground.holds("acc", FAN, "云岭精工")
-    mine = await ground.registered("p1", FAN, form("云岭精工"))
+    mine = await ground.registered("p1", FAN, project_form("云岭精工"))
     await mine.routes()
     await mine.asks_vp()
     await mine.is_approved()
@@ -447,7 +447,7 @@ async def test_u7_commerce_corrects_an_amount_with_a_reason_and_the_corrected_on
 
 async def test_u7_a_correction_sent_by_hand_changes_nothing(ground: ProjectGround) -> None:
     """X1, design principle 3: no seal, a seal of something else, or no statement at all."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     await mine.say(ReceiveContract, CLERK, contract=CONTRACT)
     await mine.moves(ProjectStage.CONTRACT_SIGNED)
     before = await ground.everything()
@@ -485,7 +485,7 @@ async def corrects(mine: Registration, person: str, which: str, amount: str, rea
 
 
 async def test_d3_u7_whoever_has_a_share_in_a_contract_is_told_what_it_brings_them(ground: ProjectGround) -> None:
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     shares = [{"person": FAN, "percent": "66.67"}, {"person": JING, "percent": "33.33"}]
     async with ground.engine.begin() as connection:
         await projects.change(connection, "p1", agreement={"how": "agreed", "split": shares})
@@ -499,7 +499,7 @@ async def test_d3_u7_whoever_has_a_share_in_a_contract_is_told_what_it_brings_th
 
 async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(ground: ProjectGround) -> None:
     """U8: with its essentials, the reason and the competitor, and to nobody else."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.ENDED)
     assert (await mine.say(ReportLoss, FAN)).code == "unreadable"
@@ -518,7 +518,7 @@ async def test_u8_a_loss_is_told_to_the_gms_concerned_and_the_product_managers(g
 
 
 async def test_u8_a_loss_is_told_to_the_gm_of_the_other_side_of_its_dispute(ground: ProjectGround) -> None:
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     sides = [
         {"person": person, "subject_type": "project", "subject_id": person, "since": NOW.isoformat()}
         for person in (FAN, JING)
@@ -549,7 +549,7 @@ async def test_u8_a_loss_is_told_to_the_gm_of_the_other_side_of_its_dispute(grou
 @pytest.mark.parametrize("end", ["lost", "signed", "shelved"])
 async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: ProjectGround, end: str) -> None:
     """A6, P10: nothing they say changes it any more, it is nobody's to do, and its customer is free for all."""
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     if end == "lost":
         await mine.say(ReportLoss, FAN, loss={"reason": "价格过高"})
         await mine.moves(ProjectStage.ENDED)
@@ -577,7 +577,7 @@ async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: Proj
     assert await ground.everything() == before
     async with ground.engine.connect() as connection:
         assert await projects.open_of(connection, FAN) == ()
-    other = await ground.registered("p2", JING, form("云岭精工"), mine.now + DAY)
+    other = await ground.registered("p2", JING, project_form("云岭精工"), mine.now + DAY)
     await other.routes()
     await other.is_checked()
     assert (await other.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["p1"])).code == "suspect_over"
@@ -589,7 +589,7 @@ async def test_a6_with_the_project_its_salespersons_assignment_ends(ground: Proj
 
 async def test_a6_whoever_takes_over_gets_the_project_its_department_and_its_open_tasks(ground: ProjectGround) -> None:
     """A2, A6, P2: the new salesperson's VP decides; both VPs are written to, and so are the people concerned."""
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     heard = await mine.say(Reassign, "operator:ops", to=JING, reason="杨帆离职")
     assert (heard.accepted, heard.settled) == (True, True)
     assert heard.tasks is not None
@@ -610,20 +610,20 @@ async def test_a6_whoever_takes_over_gets_the_project_its_department_and_its_ope
 
 
 async def test_a6_what_was_asked_of_the_one_who_leaves_is_asked_of_the_successor(ground: ProjectGround) -> None:
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     await mine.answers(NORTH_VP, "hold", "缺预算")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     heard = await mine.say(Reassign, "operator:ops", to=TAO, reason="杨帆离职")
     assert heard.tasks is not None
     mine.tasks = heard.tasks
     assert mine.asked() == [TAO]
-    better = form("云岭精工", note="已批复").model_dump(mode="json")
+    better = project_form("云岭精工", note="已批复").model_dump(mode="json")
     assert (await mine.answers(FAN, "supply", project=better)).code == "not_asked"
     assert (await mine.answers(TAO, "supply", project=better)).accepted
 
 
 async def test_a6_only_an_operator_hands_on_and_only_to_a_salesperson(ground: ProjectGround) -> None:
-    mine = await ground.active("p1", FAN, form("云岭精工"))
+    mine = await ground.active("p1", FAN, project_form("云岭精工"))
     before = await ground.everything()
     assert (await mine.say(Reassign, FAN, to=LEI, reason="x")).code == "not_operator"
     for to in ("nobody", NORTH_VP, ""):

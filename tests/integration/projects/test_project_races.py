@@ -44,9 +44,9 @@ from tests.integration.projects.project_ground import (
     WHY,
     ProjectGround,
     Registration,
-    form,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, race
+from tests.samples import project_form
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""
@@ -366,7 +366,7 @@ async def test_u6_two_resumptions_of_one_project(ground: ProjectGround) -> None:
     async def resume(one: Registration, which: str) -> bool:
         new = ground.registration(f"{one.id}-{which}")
         said = new.says(
-            RegisterProject, FAN, project_id=new.id, form=form(f"{one.id}客户"), resumes=one.id, resumption=WHY
+            RegisterProject, FAN, project_id=new.id, form=project_form(f"{one.id}客户"), resumes=one.id, resumption=WHY
         )
         step = RegisterStep(key="register", now=NOW, statement=said)
         registered = await new.once(ground.project_steps.register_project, step)

@@ -27,7 +27,6 @@ from domain.tasks.task import TaskKind
 from tests.integration.projects.project_door import (
     APPLICANT,
     CLERK,
-    FORM,
     GENERAL_MANAGER,
     HOLDER,
     NOW,
@@ -44,6 +43,7 @@ from tests.integration.projects.project_door import (
     task,
 )
 from tests.integration.projects.test_projects_record import RULES
+from tests.samples import PROJECT_FORM
 from texts.catalogue import LANGUAGES, Texts
 
 
@@ -85,7 +85,7 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     connection: AsyncConnection, call: Call
 ) -> None:
     """A5: kept before the vendor's position was, it is shown all the same, with whose it is and its state by now."""
-    theirs = FORM.model_copy(
+    theirs = PROJECT_FORM.model_copy(
         update={"name": "别人的项目", "vendor_position": "支持徐静团队", "relationship": "驻场三年"}
     )
     since = datetime(2026, 9, 2, 2, tzinfo=UTC)
@@ -94,8 +94,8 @@ async def test_a5_whoever_decides_reads_both_sides_beside_each_other_as_they_sta
     await fill(connection)
     found = (await call(CLERK, "GET", "/tasks/t1")).json()["project"]
     told = [(row["order"], row["own"], row["subject_id"], row["vendor_position"]) for row in found["weighed"]]
-    assert told == [(1, False, "theirs", "支持徐静团队"), (2, True, "p1", FORM.vendor_position)]
-    assert [row["relationship"] for row in found["weighed"]] == ["驻场三年", FORM.relationship]
+    assert told == [(1, False, "theirs", "支持徐静团队"), (2, True, "p1", PROJECT_FORM.vendor_position)]
+    assert [row["relationship"] for row in found["weighed"]] == ["驻场三年", PROJECT_FORM.relationship]
     assert [(match["status"], match["live"]) for match in found["matches"]] == [("shelved", False)]
     assert (await call(APPLICANT, "GET", "/projects/p1")).json()["weighed"] == [], "X2"
 
@@ -110,7 +110,7 @@ async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
         connection, task("t7", TaskKind.PROJECT_APPROVAL, subject="p7", slot=APPLICANT), [asked("t7", VP)]
     )
     await applications.set_parties(
-        connection, "project", "p7", keyed_parties(FORM), since=NOW - timedelta(days=1), live=True
+        connection, "project", "p7", keyed_parties(PROJECT_FORM), since=NOW - timedelta(days=1), live=True
     )
     await connection.commit()
 
@@ -122,7 +122,7 @@ async def test_p2_p4_a_vp_reads_what_was_registered_since_they_were_asked(
     assert await found() == []
     later = row("p8", applicant=HOLDER, salesperson=HOLDER, department="east", registered_at=NOW)
     await projects.add(connection, later)
-    await applications.set_parties(connection, "project", "p8", keyed_parties(FORM), since=NOW, live=True)
+    await applications.set_parties(connection, "project", "p8", keyed_parties(PROJECT_FORM), since=NOW, live=True)
     await connection.commit()
     assert await found() == [("p8", False)]
     assert (await call(APPLICANT, "GET", "/projects/p7")).json()["matches"] == []
@@ -261,7 +261,7 @@ async def test_x4_every_stage_says_where_it_stands_and_what_is_next(connection: 
         for stage in ProjectStage:
             shown = await project_view(composer, row("p", stage=stage, updated_at=NOW), shown=False)
             assert shown.stage_label == texts.text(f"project_stage.{stage}")
-            assert (shown.status, shown.name) == (stage.status, FORM.name)
+            assert (shown.status, shown.name) == (stage.status, PROJECT_FORM.name)
             assert shown.what_next
             assert bool(shown.next_events) is (stage is ProjectStage.ACTIVE)
 
@@ -280,9 +280,14 @@ async def test_p9_a_number_counts_while_its_project_is_active_and_tells_no_more_
     for stage in ProjectStage:
         said = (await call(CLERK, "GET", f"/project-numbers/{number_of(stage)}?purpose=early_order")).json()
         assert said["allowed"] is (stage is ProjectStage.ACTIVE)
-        assert said["project"] == {"id": stage, "name": FORM.name, "number": number_of(stage), "status": stage.status}
+        assert said["project"] == {
+            "id": stage,
+            "name": PROJECT_FORM.name,
+            "number": number_of(stage),
+            "status": stage.status,
+        }
         assert ("P9" in said["reason"]) or stage in PROJECT_ENDED
-        assert FORM.customer.name not in json.dumps(said, ensure_ascii=False)
+        assert PROJECT_FORM.customer.name not in json.dumps(said, ensure_ascii=False)
     read = await connection.execute(
         text("SELECT DISTINCT subject_id FROM reading WHERE person = :clerk"), {"clerk": CLERK}
     )

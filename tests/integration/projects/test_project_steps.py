@@ -32,7 +32,6 @@ from tests.integration.projects.project_ground import (
     EAST_VP,
     EAST_VPS_DELEGATE,
     FAN,
-    FORM,
     GENERAL_MANAGER,
     JING,
     LEI,
@@ -42,10 +41,9 @@ from tests.integration.projects.project_ground import (
     TAO,
     ProjectGround,
     Registration,
-    company,
-    form,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.samples import PROJECT_FORM, project_form
 
 DAY = timedelta(days=1)
 
@@ -60,9 +58,9 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
 
 async def suspected(ground: ProjectGround) -> tuple[Registration, Registration, Registration]:
     """P5: 徐静 and 郭涛 have registered projects of a customer; 杨帆 comes later, and the clerk suspects both."""
-    theirs = await ground.active("east", JING, form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
-    others = await ground.active("finance", TAO, form("云岭精工", name="云岭一期扩容"), NOW - 10 * DAY)
-    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
+    theirs = await ground.active("east", JING, project_form("云岭精工", name="云岭一期"), NOW - 20 * DAY)
+    others = await ground.active("finance", TAO, project_form("云岭精工", name="云岭一期扩容"), NOW - 10 * DAY)
+    mine = await ground.registered("mine", FAN, project_form("云岭精工", name="云岭机房"))
     await mine.routes()
     await mine.is_checked()
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "名称与地点相同", suspects=["east", "finance"])
@@ -93,7 +91,7 @@ async def refused(ground: ProjectGround) -> Registration:
 
 async def test_p1_a_project_of_the_salespersons_own_account_goes_to_their_vp(ground: ProjectGround) -> None:
     await ground.holds("a1", FAN, "云岭精工")
-    mine = await ground.registered("p1", FAN, form("云岭精工"))
+    mine = await ground.registered("p1", FAN, project_form("云岭精工"))
     routed = await mine.routes()
     assert (routed.track, routed.claimants) == (Track.OWN_ACCOUNT, ())
     await mine.asks_vp()
@@ -101,7 +99,7 @@ async def test_p1_a_project_of_the_salespersons_own_account_goes_to_their_vp(gro
     assert (row.track, row.account_id, row.stage) == (Track.OWN_ACCOUNT, "a1", ProjectStage.APPROVAL)
     assert mine.asked() == [NORTH_VP]
     shown = await mine.mail("task", NORTH_VP)
-    assert (shown["project_name"], shown["customer_name"]) == (FORM.name, "云岭精工")
+    assert (shown["project_name"], shown["customer_name"]) == (PROJECT_FORM.name, "云岭精工")
     assert [line["name"] for line in shown["matches"]] == ["云岭精工"]
     assert await mine.live()
 
@@ -113,10 +111,10 @@ async def test_p3_a_project_that_touches_anothers_account_is_registered_and_they
     """P3: as the customer, by another of its names, as the end user of a channel sale, or as the channel."""
     await ground.holds("a1", JING, "云岭精工", "云岭精工集团", code=uscc(1))
     given = {
-        "customer": form("云岭精工"),
-        "alias": form("云岭精工集团"),
-        "end_user": form("别家", end_user=Company(name="新写法", uscc=uscc(1))),
-        "channel": form("别家", channel=Company(name="云岭精工")),
+        "customer": project_form("云岭精工"),
+        "alias": project_form("云岭精工集团"),
+        "end_user": project_form("别家", end_user=Company(name="新写法", uscc=uscc(1))),
+        "channel": project_form("别家", channel=Company(name="云岭精工")),
     }[role]
     mine = await ground.registered("p1", FAN, given)
     routed = await mine.routes()
@@ -129,17 +127,14 @@ async def test_p3_a_project_that_touches_anothers_account_is_registered_and_they
     people = await mine.told("registered_under_account")
     assert people == sorted([JING, NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER])
     told = await mine.mail("registered_under_account", EAST_VP)
-    assert (told["project_name"], told["applicant_name"]) == (FORM.name, "杨帆")
+    assert (told["project_name"], told["applicant_name"]) == (PROJECT_FORM.name, "杨帆")
     assert any(line["label_key"] == "field.project.amount" for line in told["essentials"])
 
 
 async def test_p3_the_account_is_anothers_also_where_both_name_the_same_subsidiary(ground: ProjectGround) -> None:
     """P3: what else they share does not make the customer of an account a mere relative of it."""
     await ground.holds("a1", JING, "云岭精工", related=[("云岭物流", None)])
-    related = [{"name": "云岭物流", "uscc": None, "relation": "子公司"}]
-    given = form("云岭精工")
-    given = given.model_validate(given.model_dump() | {"customer": company("云岭精工", related_parties=related)})
-    mine = await ground.registered("p1", FAN, given)
+    mine = await ground.registered("p1", FAN, project_form("云岭精工", related=[("云岭物流", None)]))
     routed = await mine.routes()
     assert (routed.track, [claimant.person for claimant in routed.claimants]) == (Track.OTHER_ACCOUNT, [JING])
 
@@ -149,7 +144,7 @@ async def test_p4_under_no_account_commerce_assigns_a_clerk(ground: ProjectGroun
     await ground.holds("a1", JING, "云岭精工")
     await ground.revoked("a1")
     await ground.holds("a2", JING, "远洋控股", related=[("云岭精工", None)])
-    mine = await ground.registered("p1", FAN, form("云岭精工"))
+    mine = await ground.registered("p1", FAN, project_form("云岭精工"))
     routed = await mine.routes()
     assert (routed.track, routed.claimants) == (Track.NON_NAMED, ())
     await mine.moves(ProjectStage.ASSIGNMENT, (TaskKind.ASSIGN_CLERK, ""))
@@ -176,7 +171,7 @@ async def test_p4_a6_whoever_registered_it_is_not_asked_to_check_it_after_it_was
             for person in now.people
         )
         await import_organisation(connection, now.model_copy(update={"people": people}), now=NOW, by="test")
-    mine = await ground.registered("p1", CLERK, form("云岭精工"))
+    mine = await ground.registered("p1", CLERK, project_form("云岭精工"))
     await mine.routes()
     assert (await mine.say(Reassign, "operator:ops", to=LEI, reason="转岗")).accepted
     await mine.moves(ProjectStage.ASSIGNMENT, (TaskKind.ASSIGN_CLERK, ""))
@@ -191,11 +186,11 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     """P4, A5, P10: what has left conflict detection is shown and cannot be suspected; nor what came later."""
     code = uscc(7)
     vendor = {"vendor_registered": False, "vendor_position": "支持徐静团队", "relationship": "与信息中心合作六年"}
-    earlier = await ground.active("earlier", JING, form("云岭精工", code=code, **vendor), NOW - 20 * DAY)
-    shelved = await ground.active("gone", TAO, form("云岭精工", code=code), NOW - 100 * DAY)
+    earlier = await ground.active("earlier", JING, project_form("云岭精工", code=code, **vendor), NOW - 20 * DAY)
+    shelved = await ground.active("gone", TAO, project_form("云岭精工", code=code), NOW - 100 * DAY)
     shelved.now = NOW - DAY
     await shelved.moves(ProjectStage.SHELVED)
-    await ground.active("own", FAN, form("云岭精工", code=code), NOW - 30 * DAY)
+    await ground.active("own", FAN, project_form("云岭精工", code=code), NOW - 30 * DAY)
     old = EarlierProjectRow(
         id="old",
         name="旧系统扩容",
@@ -207,9 +202,9 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
         amount=Decimal("880000.00"),
         note="",
     )
-    await ground.imported(old, form("云岭精工"))
-    mine = await ground.registered("mine", FAN, form("新写法", code=code, end_user=Company(name="云岭精工")))
-    await ground.registered("later", LEI, form("云岭精工"), NOW + DAY)
+    await ground.imported(old, project_form("云岭精工"))
+    mine = await ground.registered("mine", FAN, project_form("新写法", code=code, end_user=Company(name="云岭精工")))
+    await ground.registered("later", LEI, project_form("云岭精工"), NOW + DAY)
     await mine.routes()
     async with ground.engine.connect() as connection:
         found = {match.subject_id: match for match in await projects.matches_of(connection, "mine", 1)}
@@ -223,7 +218,7 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     }
     theirs = found["earlier"]
     assert (theirs.vendor_registered, theirs.vendor_position) == (False, "支持徐静团队")
-    assert (theirs.relationship, theirs.amount) == ("与信息中心合作六年", FORM.amount)
+    assert (theirs.relationship, theirs.amount) == ("与信息中心合作六年", PROJECT_FORM.amount)
     assert (theirs.salesperson, theirs.since, theirs.status) == (JING, NOW - 20 * DAY, "active")
     keys = {reason.key for reason in theirs.verdict.reasons}
     assert keys >= {"same_uscc", "same_name", "end_user_is_customer", "same_project_name"}
@@ -234,9 +229,9 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
     asked = await mine.mail("task", CLERK)
     lines, own = asked["matches"], asked["own"]
     assert (own["name"], own["vendor_position"], own["relationship"]) == (
-        FORM.name,
-        FORM.vendor_position,
-        FORM.relationship,
+        PROJECT_FORM.name,
+        PROJECT_FORM.vendor_position,
+        PROJECT_FORM.relationship,
     )
     assert {line.get("vendor_position") for line in lines} >= {"支持徐静团队"}
     assert [line["name"] for line in lines][:1] == ["旧系统扩容"]
@@ -250,11 +245,11 @@ async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_regi
 
 async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGround) -> None:
     """P5: by project number or id, an account as well; its VP is asked, sees why it is here, and confirms it."""
-    theirs = await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心"), NOW - DAY)
+    theirs = await ground.active("theirs", JING, project_form("远洋控股", name="滨江数据中心"), NOW - DAY)
     number = (await theirs.row()).number
     assert number is not None
     await ground.holds("a1", TAO, "长风集团")
-    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
+    mine = await ground.registered("mine", FAN, project_form("云岭精工", name="云岭机房"))
     await mine.routes()
     await mine.is_checked()
     (suspect,) = [choice for choice in (await mine.task()).choices if choice.choice == AnswerChoice.SUSPECT]
@@ -281,11 +276,11 @@ async def test_p5_a_clerk_names_what_detection_has_not_found(ground: ProjectGrou
 
 async def test_p5_p10_what_is_unknown_over_or_ones_own_is_not_named(ground: ProjectGround) -> None:
     """P5, P10: each wrong name at its place, and nothing changes."""
-    over = await ground.active("over", JING, form("远洋控股"), NOW - DAY)
+    over = await ground.active("over", JING, project_form("远洋控股"), NOW - DAY)
     await over.say(ReportLoss, JING, loss={"reason": "预算取消"})
     await over.moves(ProjectStage.ENDED)
-    await ground.active("own", FAN, form("长风集团", name="另一个项目"), NOW - DAY)
-    mine = await ground.registered("mine", FAN, form("云岭精工", name="云岭机房"))
+    await ground.active("own", FAN, project_form("长风集团", name="另一个项目"), NOW - DAY)
+    mine = await ground.registered("mine", FAN, project_form("云岭精工", name="云岭机房"))
     await mine.routes()
     await mine.is_checked()
     before = await ground.everything()
@@ -321,9 +316,9 @@ async def test_p4_a5_one_registered_before_but_recorded_later_is_found_when_the_
 
     Both would otherwise be told that there is no conflict: the first came before, the second was not there to be seen.
     """
-    mine = await ground.registered("mine", FAN, form("云岭精工"))
+    mine = await ground.registered("mine", FAN, project_form("云岭精工"))
     await mine.routes()
-    first = await ground.registered("first", JING, form("云岭精工"), NOW - timedelta(milliseconds=5))
+    first = await ground.registered("first", JING, project_form("云岭精工"), NOW - timedelta(milliseconds=5))
     await first.routes()
     await mine.is_checked()
     assert [line["earlier"] for line in (await mine.mail("task", CLERK))["matches"]] == [True]
@@ -347,8 +342,8 @@ async def test_p5_the_vp_of_each_suspected_registration_is_asked(ground: Project
 
 
 async def test_p5_who_is_asked_is_whose_the_registration_is_now(ground: ProjectGround) -> None:
-    theirs = await ground.active("east", JING, form("云岭精工"), NOW - DAY)
-    mine = await ground.registered("mine", FAN, form("云岭精工"))
+    theirs = await ground.active("east", JING, project_form("云岭精工"), NOW - DAY)
+    mine = await ground.registered("mine", FAN, project_form("云岭精工"))
     await mine.routes()
     await mine.is_checked()
     assert (await theirs.say(Reassign, "operator:ops", to=TAO, reason="徐静离职")).accepted
@@ -359,8 +354,8 @@ async def test_p5_who_is_asked_is_whose_the_registration_is_now(ground: ProjectG
 
 async def test_p5_whatever_becomes_of_what_was_suspected_somebody_is_asked(ground: ProjectGround) -> None:
     """P5, P10: withdrawn just after the clerk's answer, it is shown as what is over, and its VP says so."""
-    theirs = await ground.in_approval("east", JING, form("云岭精工"), NOW - DAY)
-    mine = await ground.registered("mine", FAN, form("云岭精工"))
+    theirs = await ground.in_approval("east", JING, project_form("云岭精工"), NOW - DAY)
+    mine = await ground.registered("mine", FAN, project_form("云岭精工"))
     await mine.routes()
     await mine.is_checked()
     answer = await mine.answers(CLERK, AnswerChoice.SUSPECT, "相同", suspects=["east"])
@@ -481,7 +476,7 @@ async def test_p8_an_objection_that_is_not_upheld_ends_it(ground: ProjectGround)
 
 async def test_p2_approved_with_a_number_the_result_reaches_the_salesperson(ground: ProjectGround) -> None:
     """P2, P9: the salesperson, their department GM and commerce are told, with the number."""
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     assert (await mine.answers(FAN, "approve")).code == "own_application"
     assert (await mine.answers(EAST_VP, "approve")).code == "not_asked"
     with pytest.raises(IllegalTransition):  # nobody has approved
@@ -498,8 +493,8 @@ async def test_p2_approved_with_a_number_the_result_reaches_the_salesperson(grou
 
 async def test_p2_held_supplied_and_back_before_the_vp(ground: ProjectGround) -> None:
     """P2: the same companies, so nothing is checked again; what was found stays before the VP."""
-    await ground.active("theirs", JING, form("云岭精工"), NOW - DAY)
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    await ground.active("theirs", JING, project_form("云岭精工"), NOW - DAY)
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD)).code == "reason_required"
     assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD, "预算来源不清")).accepted
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
@@ -511,7 +506,7 @@ async def test_p2_held_supplied_and_back_before_the_vp(ground: ProjectGround) ->
         await mine.asks_vp()
     unreadable = await mine.answers(FAN, AnswerChoice.SUPPLY, project={"name": "缺了其余"})
     assert (unreadable.accepted, unreadable.code) == (False, "unreadable")
-    better = form("云岭精工", note="预算已批复", amount="900000.00").model_dump(mode="json")
+    better = project_form("云岭精工", note="预算已批复", amount="900000.00").model_dump(mode="json")
     supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=better)
     assert supplied.decision is not None
     assert (supplied.round, supplied.decision.outcome) == (2, "")
@@ -531,11 +526,11 @@ async def test_p2_held_supplied_and_back_before_the_vp(ground: ProjectGround) ->
 async def test_p2_a_company_changed_while_held_finds_its_way_anew(ground: ProjectGround) -> None:
     """P2, P3, A5: what is named only now has its place in time from now on; what was named before keeps it."""
     await ground.holds("a1", JING, "远洋控股")
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     assert (await mine.answers(NORTH_VP, AnswerChoice.HOLD, "最终用户是谁")).accepted
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     mine.now = NOW + 3 * DAY
-    other = form("云岭精工", end_user=Company(name="远洋控股")).model_dump(mode="json")
+    other = project_form("云岭精工", end_user=Company(name="远洋控股")).model_dump(mode="json")
     supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=other)
     assert supplied.decision is not None
     assert supplied.decision.outcome == AnswerOutcome.REROUTE
@@ -561,10 +556,10 @@ async def test_p2_a_company_changed_while_held_finds_its_way_anew(ground: Projec
 async def test_p2_p4_another_project_made_of_a_held_one_goes_to_the_clerk_anew(
     ground: ProjectGround, changed: dict[str, Any]
 ) -> None:
-    mine = await ground.in_approval("p1", FAN, form("云岭精工", name="云岭一期"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工", name="云岭一期"))
     await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
-    other = form("云岭精工", **{"name": "云岭一期", **changed}).model_dump(mode="json")
+    other = project_form("云岭精工", **{"name": "云岭一期", **changed}).model_dump(mode="json")
     supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=other)
     assert supplied.decision is not None
     assert supplied.decision.outcome == AnswerOutcome.REROUTE
@@ -577,12 +572,12 @@ async def test_p2_p4_another_project_made_of_a_held_one_goes_to_the_clerk_anew(
 
 async def test_p2_a5_who_takes_a_registered_projects_name_while_held_comes_after_it(ground: ProjectGround) -> None:
     """Registered first under a harmless name, then renamed into what another has registered since: no way past P4."""
-    mine = await ground.in_approval("mine", FAN, form("云岭精工", name="办公室打印机"), NOW - 10 * DAY)
+    mine = await ground.in_approval("mine", FAN, project_form("云岭精工", name="办公室打印机"), NOW - 10 * DAY)
     await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
-    await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心二期核心机房"), NOW - 5 * DAY)
+    await ground.active("theirs", JING, project_form("远洋控股", name="滨江数据中心二期核心机房"), NOW - 5 * DAY)
     mine.now = NOW
-    taken = form("云岭精工", name="滨江数据中心二期 核心机房").model_dump(mode="json")
+    taken = project_form("云岭精工", name="滨江数据中心二期 核心机房").model_dump(mode="json")
     assert (await mine.answers(FAN, AnswerChoice.SUPPLY, project=taken)).accepted
     await mine.moves(ProjectStage.ROUTING)
     await mine.routes()
@@ -596,14 +591,14 @@ async def test_p2_a5_who_takes_a_registered_projects_name_while_held_comes_after
 async def test_p2_p6_the_vp_sees_what_is_registered_when_they_are_asked(ground: ProjectGround) -> None:
     """Another's project under one's own account; before the VP is asked again, it has ended and a new one is there."""
     await ground.holds("a1", FAN, "云岭精工")
-    theirs = await ground.active("theirs", JING, form("远洋控股", name="滨江数据中心二期核心机房"), NOW - DAY)
-    mine = await ground.registered("p1", FAN, form("云岭精工", name="云岭一期"))
+    theirs = await ground.active("theirs", JING, project_form("远洋控股", name="滨江数据中心二期核心机房"), NOW - DAY)
+    mine = await ground.registered("p1", FAN, project_form("云岭精工", name="云岭一期"))
     await mine.routes()
     await mine.asks_vp()
     assert [match.subject_id for match in await found_of(ground, mine)] == ["a1"]
     await mine.answers(NORTH_VP, AnswerChoice.HOLD, "写全")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
-    taken = form("云岭精工", name="滨江数据中心二期核心机房").model_dump(mode="json")
+    taken = project_form("云岭精工", name="滨江数据中心二期核心机房").model_dump(mode="json")
     supplied = await mine.answers(FAN, AnswerChoice.SUPPLY, project=taken)
     assert supplied.decision is not None
     assert supplied.decision.outcome == "", "under one's own account the VP alone judges"
@@ -622,8 +617,8 @@ async def test_p2_p6_the_vp_sees_what_is_registered_when_they_are_asked(ground: 
 
 
 async def test_p2_n12_a_reminder_shows_the_vp_what_is_registered_by_then(ground: ProjectGround) -> None:
-    theirs = await ground.active("theirs", JING, form("云岭精工"), NOW - DAY)
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    theirs = await ground.active("theirs", JING, project_form("云岭精工"), NOW - DAY)
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     assert [line["live"] for line in (await mine.mail("task", NORTH_VP))["matches"]] == [True]
     assert (await theirs.say(ReportLoss, JING, loss={"reason": "预算取消"})).accepted
     await theirs.moves(ProjectStage.ENDED)
@@ -640,7 +635,7 @@ async def found_of(ground: ProjectGround, one: Registration) -> tuple[Match, ...
 
 
 async def test_p2_p10_rejected_it_is_over_and_in_nobodys_way(ground: ProjectGround) -> None:
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.REJECTED)
     assert (await mine.answers(NORTH_VP, AnswerChoice.REJECT, "毛利过低")).accepted
@@ -655,7 +650,7 @@ async def test_p2_p10_rejected_it_is_over_and_in_nobodys_way(ground: ProjectGrou
 
 
 async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked_is_told(ground: ProjectGround) -> None:
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     with pytest.raises(IllegalTransition):
         await mine.moves(ProjectStage.WITHDRAWN)
     assert (await mine.say(Withdraw, NORTH_VP)).code == "not_salesperson_of_project"
@@ -665,7 +660,7 @@ async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked
     assert await mine.told("project_withdrawn") == sorted([FAN, COMMERCE, CLERK, NORTH_VP])
     assert (await mine.mail("project_withdrawn", NORTH_VP))["reason"] == "客户取消"
     assert not await mine.live()
-    active = await ground.active("p2", FAN, form("另一家"))
+    active = await ground.active("p2", FAN, project_form("另一家"))
     assert (await active.say(Withdraw, FAN, reason="不做了")).code == "project_stage_does_not_allow"
 
 
@@ -674,7 +669,7 @@ async def test_the_applicant_withdraws_before_the_approval_and_whoever_was_asked
 
 async def test_d2_n13_what_a_dispute_has_made_anothers_the_applicant_takes_back_no_more(ground: ProjectGround) -> None:
     """D2: the ruling stands; whoever is responsible by it may withdraw, as may somebody it was handed on to (A6)."""
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
     async with ground.engine.begin() as connection:
         await projects.change(connection, "p1", salesperson=JING)  # as the dispute leaves it
     assert (await mine.say(Withdraw, FAN, reason="不服裁决")).code == "not_salesperson_of_project"
@@ -686,8 +681,8 @@ async def test_d2_n13_what_a_dispute_has_made_anothers_the_applicant_takes_back_
 
 async def test_x3_what_is_forged_or_somebody_elses_changes_nothing(ground: ProjectGround) -> None:
     """Principle 3: no seal, another's seal, another process's statement, task or step: only a trace in the record."""
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    other = await ground.in_approval("p2", FAN, form("另一家"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
+    other = await ground.in_approval("p2", FAN, project_form("另一家"))
     before = await ground.everything()
     (task,) = mine.tasks
     sealed = mine.says(AnswerTask, NORTH_VP, task_id=task.id, choice="approve")
@@ -722,8 +717,8 @@ async def test_x3_what_is_forged_or_somebody_elses_changes_nothing(ground: Proje
 
 async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(ground: ProjectGround) -> None:
     """A flood: one entry in the record for all of it, and what was sealed is left to be read, each once."""
-    mine = await ground.in_approval("p1", FAN, form("云岭精工"))
-    other = await ground.in_approval("p2", FAN, form("另一家"))
+    mine = await ground.in_approval("p1", FAN, project_form("云岭精工"))
+    other = await ground.in_approval("p2", FAN, project_form("另一家"))
     before = await ground.everything()
     (task,) = mine.tasks
     approves = mine.says(AnswerTask, NORTH_VP, task_id=task.id, choice="approve")
@@ -765,16 +760,16 @@ async def test_x3_of_many_messages_those_without_a_seal_are_given_up_at_once(gro
 
 async def test_x3_a_registration_whose_seal_is_broken_does_not_exist(ground: ProjectGround) -> None:
     mine = ground.registration("p1")
-    said = mine.says(RegisterProject, FAN, project_id="p1", form=FORM)
+    said = mine.says(RegisterProject, FAN, project_id="p1", form=PROJECT_FORM)
     before = await ground.everything()
     for forged in (
         said.model_copy(update={"person": JING}),
         said.model_copy(update={"form": None}),
         RegisterProject(unreadable=True),
-        mine.says(RegisterProject, FAN, project_id="p1", form=FORM, workflow_id="project-p2"),
+        mine.says(RegisterProject, FAN, project_id="p1", form=PROJECT_FORM, workflow_id="project-p2"),
     ):
         assert not (await mine.is_told(forged)).accepted
-    assert not (await mine.registers("nobody", FORM)).accepted
+    assert not (await mine.registers("nobody", PROJECT_FORM)).accepted
     assert await ground.everything() == before
     assert (await mine.is_told(said)).accepted
     with pytest.raises(IllegalTransition):  # it is another process's
@@ -785,7 +780,7 @@ async def test_x3_a_registration_whose_seal_is_broken_does_not_exist(ground: Pro
 
 async def test_p6_a_step_of_the_way_cannot_be_skipped(ground: ProjectGround) -> None:
     """P4–P6: a process started by hand goes nowhere that the record does not lead to."""
-    mine = await ground.registered("p1", FAN, form("云岭精工"))
+    mine = await ground.registered("p1", FAN, project_form("云岭精工"))
     await mine.routes()
     legal = {
         "routing": {ProjectStage.ASSIGNMENT},

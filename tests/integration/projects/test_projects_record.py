@@ -24,7 +24,7 @@ from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.projects.projects import AlreadyResumed, ProjectRow, UpdateRow
 from db.reference_data import ReferenceData
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import Claimant, DisputeStage, MeetingCall, Origin
 from domain.policy import load_policy
@@ -32,32 +32,25 @@ from domain.projects.project import (
     PROJECT_ENDED,
     Company,
     Loss,
-    ProjectForm,
     ProjectStage,
     Resumption,
     SalesStage,
     Track,
 )
-from embedded.welcome import FORM_FILE
+from tests.samples import APPLICATION_FORM, PROJECT_FORM
 from tests.verdicts import verdict
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
 RULES = ReferenceData(load_policy())
-ACCOUNT_FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
-FORM = ProjectForm(
-    customer=ACCOUNT_FORM.customer,
-    end_user=Company(name="昆山云岭模具有限公司"),
-    channel=Company(name="上海汇川信息技术有限公司", uscc="91310000132200821H"),
-    name="苏州工厂机房改造",
-    products=("服务器", "存储"),
-    vendor="华为",
-    vendor_registered=True,
-    vendor_position="支持我司",
-    amount=Decimal("1860000.00"),
-    gross_margin=Decimal("240000.50"),
-    expected_signing=date(2027, 3, 31),
-    stage=SalesStage.SOLUTION,
-    relationship="与信息中心合作六年",
+FORM = PROJECT_FORM.model_copy(
+    update={
+        "customer": APPLICATION_FORM.customer,
+        "end_user": Company(name="昆山云岭模具有限公司"),
+        "channel": Company(name="上海汇川信息技术有限公司", uscc="91310000132200821H"),
+        "name": "苏州工厂机房改造",
+        "amount": Decimal("1860000.00"),
+        "note": "",
+    }
 )
 
 
@@ -81,7 +74,7 @@ async def add_account(tx: AsyncConnection) -> None:
             department="north",
             stage=Stage.ACTIVE,
             round=1,
-            form=ACCOUNT_FORM,
+            form=APPLICATION_FORM,
             policy_digest=RULES.digest,
             submitted_at=NOW,
             stage_since=NOW,
@@ -92,7 +85,7 @@ async def add_account(tx: AsyncConnection) -> None:
         application_id="account-1",
         salesperson="yang.fan",
         department="north",
-        form=ACCOUNT_FORM,
+        form=APPLICATION_FORM,
         slot=1,
         account_limit=5,
         gm_decision=None,

@@ -26,10 +26,9 @@ from tests.integration.projects.project_ground import (
     NORTH_VP,
     ProjectGround,
     Registration,
-    form,
 )
 from tests.integration.tasks.race_ground import KEYS, NOW, Ground, Racer
-from tests.integration.tasks.race_ground import form as account_form
+from tests.samples import application_form, project_form
 
 WARNED_AT = datetime.fromisoformat("2027-02-01T10:00:00+08:00")
 ENDS_AT = datetime.fromisoformat("2027-03-01T10:00:00+08:00")
@@ -82,7 +81,7 @@ async def chased_until(
 
 
 async def held(ground: ProjectGround, project_id: str = "p1") -> Registration:
-    mine = await ground.in_approval(project_id, FAN, form("云岭精工"))
+    mine = await ground.in_approval(project_id, FAN, project_form("云岭精工"))
     await mine.answers(NORTH_VP, AnswerChoice.HOLD, "预算来源不清")
     await mine.moves(ProjectStage.HELD, (TaskKind.SUPPLY_INFORMATION, ""))
     return mine
@@ -128,7 +127,7 @@ async def test_u10_u5_whoever_supplies_what_was_missing_has_stopped_the_clock(gr
     task = await chased_until(ground, mine.tasks[0], DueAction.WARN, mine.subject, mine.workflow_id)
     task = await chase(ground, task, mine.subject, mine.workflow_id)
     mine.now = WARNED_AT + A_MINUTE
-    better = form("云岭精工", note="预算已批复").model_dump(mode="json")
+    better = project_form("云岭精工", note="预算已批复").model_dump(mode="json")
     assert (await mine.answers(FAN, AnswerChoice.SUPPLY, project=better)).accepted
     lapse = DueStep(at=ENDS_AT, action=DueAction.LAPSE)
     late = await chase(ground, task.model_copy(update={"next_step": lapse}), mine.subject, mine.workflow_id)
@@ -203,7 +202,12 @@ async def test_u10_an_application_sent_back_and_never_completed_is_closed_and_st
     """U10, N14: the applicant, their department GM and commerce are warned and told; then it is no earlier one."""
     asked = ((TaskKind.SUPPLY_INFORMATION, "", ({"person": FAN, "capacity": "holder"},)),)
     racer = Racer(
-        id="r1", applicant=FAN, form=account_form("云岭精工"), approved=False, stage=Stage.RETURNED, open_tasks=asked
+        id="r1",
+        applicant=FAN,
+        form=application_form("云岭精工"),
+        approved=False,
+        stage=Stage.RETURNED,
+        open_tasks=asked,
     )
     await ground.register([racer])
     subject = Subject(type=SubjectType.APPLICATION, id="r1")
@@ -225,7 +229,7 @@ async def test_u10_an_application_sent_back_and_never_completed_is_closed_and_st
     assert await _told(ground, "lapsed") == sorted([FAN, NORTH_GM, COMMERCE])
     live = await ground.rows("SELECT live FROM party WHERE subject_type = 'application' AND subject_id = 'r1'")
     assert set(live) <= {(False,)}
-    theirs = await ground.registered("theirs", JING, form("云岭精工"), ENDS_AT)
+    theirs = await ground.registered("theirs", JING, project_form("云岭精工"), ENDS_AT)
     await theirs.routes()
     await theirs.is_checked()
     assert (await theirs.task()).choices[-1].fields[0].options == ()

@@ -19,13 +19,13 @@ from db.reads import detail_reads
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import Scope
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import Rejection
 from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
-from embedded.welcome import FORM_FILE
 from tests.integration.accounts.test_confidence import ORGANISATION, viewer
 from tests.integration.projects.test_projects_record import RULES
+from tests.samples import APPLICATION_FORM
 from texts.catalogue import Texts
 
 NOW = datetime(2026, 11, 2, 9, 0, 0, 123456, tzinfo=UTC)
@@ -87,7 +87,7 @@ async def application(engine: AsyncEngine) -> ApplicationRow:
         department=person.department,
         stage=Stage.VP_REVIEW,
         round=2,
-        form=ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8")),
+        form=APPLICATION_FORM,
         policy_digest=RULES.digest,
         submitted_at=NOW,
         stage_since=NOW,

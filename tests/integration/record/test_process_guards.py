@@ -20,7 +20,14 @@ from domain.accounts.evidence import Evidence, EvidenceKind
 from domain.accounts.named_account import Obstacle
 from domain.tasks.task import Ask, TaskKind
 from embedded.welcome import sample_organisation
-from tests.integration.tasks.race_ground import KEYS, NOW, Ground, Racer, form, salesperson
+from tests.integration.tasks.race_ground import (
+    KEYS,
+    NOW,
+    Ground,
+    Racer,
+    salesperson,
+)
+from tests.samples import application_form
 
 
 @pytest.fixture
@@ -32,7 +39,7 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[Ground]:
 
 
 def racer(stage: Stage, *, approved: bool = False) -> Racer:
-    return Racer(id="a", applicant=salesperson(0), form=form("某客户"), approved=approved, stage=stage)
+    return Racer(id="a", applicant=salesperson(0), form=application_form("某客户"), approved=approved, stage=stage)
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,11 @@ from db.accounts.applications import ApplicationRow
 from db.reads import detail_reads, lists
 from db.reference_data import ReferenceData
 from domain.access import scope_of
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.organisation import Person
 from domain.policy import load_policy
-from embedded.welcome import FORM_FILE, sample_organisation
+from embedded.welcome import sample_organisation
+from tests.samples import APPLICATION_FORM
 
 ORGANISATION = sample_organisation()
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -26,7 +27,6 @@ SALESPEOPLE = [person for person in ORGANISATION.people if "salesperson" in pers
 @pytest.fixture
 async def rows(engine: AsyncEngine) -> list[ApplicationRow]:
     """One application of each of five salespeople; the last one's asks a product manager, for once."""
-    form = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
     added = []
     async with engine.begin() as connection:
         digest = await ReferenceData(load_policy()).pin_policy(connection)
@@ -38,7 +38,7 @@ async def rows(engine: AsyncEngine) -> list[ApplicationRow]:
                 department=person.department,
                 stage=Stage.COMMERCE_CHECK,
                 round=1,
-                form=form,
+                form=APPLICATION_FORM,
                 policy_digest=digest,
                 submitted_at=START + timedelta(hours=number),
                 stage_since=START,

@@ -23,7 +23,10 @@ from db.tables.tasks import task, task_person
 from domain.periods import read_period
 from domain.projects.project import ProjectForm, ProjectStage, SalesStage
 from domain.reports.report import Report, ReportKind
-from tests.integration.projects.project_ground import ProjectGround, form
+from tests.integration.projects.project_ground import (
+    ProjectGround,
+)
+from tests.samples import project_form
 
 
 def at(day: str, clock: str = "03:00") -> datetime:
@@ -75,7 +78,7 @@ class ReportGround(ProjectGround):
         **columns: Any,
     ) -> None:
         """An approved project, active unless `columns` say otherwise."""
-        given = form(
+        given = project_form(
             f"{project_id}的客户",
             name=f"={project_id}+1",
             amount=Decimal(amount),

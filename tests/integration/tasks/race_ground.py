@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import itertools
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from db.reference_data import ReferenceData, import_organisation
 from db.tables.accounts import account, application, application_round
 from db.tables.conflicts import party
 from db.tables.tasks import decision, task, task_person
-from domain.accounts.application import ApplicationForm, Customer, RelatedParty, Stage
+from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.named_account import choices_for
 from domain.accounts.uscc import check_uscc
 from domain.organisation import Delegation, Person, Role
@@ -37,7 +37,7 @@ from domain.policy import load_policy
 from domain.statements import Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import TaskKind
-from embedded.welcome import FORM_FILE, sample_organisation
+from embedded.welcome import sample_organisation
 from workflows.messages import application_workflow_id
 
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)
@@ -53,8 +53,6 @@ ATTEMPTS = 8
 R = TypeVar("R")
 S = TypeVar("S", bound=Statement)
 
-_SAMPLE = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
-
 
 def salesperson(number: int) -> str:
     return f"seller.{number:04d}"
@@ -69,22 +67,6 @@ def uscc(number: int) -> str:
         except ValueError:
             continue
     raise AssertionError(start)
-
-
-def form(
-    name: str, *, code: str | None = None, aliases: Sequence[str] = (), related: Sequence[tuple[str, str | None]] = ()
-) -> ApplicationForm:
-    """The sample form for another customer; `related` are names with their codes."""
-    customer = Customer.model_validate(
-        _SAMPLE.customer.model_dump()
-        | {
-            "name": name,
-            "uscc": code,
-            "aliases": tuple(aliases),
-            "related_parties": tuple(RelatedParty(name=n, uscc=c, relation="子公司") for n, c in related),
-        }
-    )
-    return _SAMPLE.model_copy(update={"customer": customer})
 
 
 @dataclasses.dataclass(frozen=True)

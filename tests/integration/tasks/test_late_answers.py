@@ -20,14 +20,13 @@ from db.projects import projects
 from db.reference_data import ReferenceData, import_organisation
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.accounts.named_account import choices_for
 from domain.disputes.dispute import DisputeStage
 from domain.organisation import Delegation
 from domain.policy import load_policy
 from domain.projects.project import ProjectStage
 from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
-from embedded.welcome import FORM_FILE
 from tests.integration.projects.project_door import (
     APPLICANT,
     CLERK,
@@ -44,6 +43,7 @@ from tests.integration.projects.project_door import (
     row,
 )
 from tests.integration.projects.project_door import task as project_task
+from tests.samples import APPLICATION_FORM
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 DELEGATE = "sun.li"
@@ -94,7 +94,7 @@ async def reviewed(connection: AsyncConnection, stage: Stage = Stage.VP_REVIEW) 
             department="sales-north",
             stage=stage,
             round=1,
-            form=ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8")),
+            form=APPLICATION_FORM,
             policy_digest=digest,
             submitted_at=NOW - timedelta(days=3),
             stage_since=NOW - HOUR,

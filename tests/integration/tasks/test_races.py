@@ -25,7 +25,18 @@ from domain.accounts.named_account import Obstacle
 from domain.conflicts.rulings import LearnedAlias
 from domain.tasks.task import TaskKind
 from matching.names.names import name_key
-from tests.integration.tasks.race_ground import NOW, ROUNDS, VPS, Ground, Racer, activate, form, race, salesperson, uscc
+from tests.integration.tasks.race_ground import (
+    NOW,
+    ROUNDS,
+    VPS,
+    Ground,
+    Racer,
+    activate,
+    race,
+    salesperson,
+    uscc,
+)
+from tests.samples import application_form
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""
@@ -37,14 +48,17 @@ async def test_n8_of_several_approved_at_once_one_becomes_the_fifth_account_and_
     ground: Ground,
 ) -> None:
     fields = [
-        [Racer(id=f"r{r:03}-{n}", applicant=salesperson(r), form=form(f"客户{r:03}之{n}")) for n in range(3)]
+        [
+            Racer(id=f"r{r:03}-{n}", applicant=salesperson(r), form=application_form(f"客户{r:03}之{n}"))
+            for n in range(3)
+        ]
         for r in range(ROUNDS)
     ]
     held = [
         Racer(
             id=f"h{r:03}-{slot}",
             applicant=salesperson(r),
-            form=form(f"老客户{r:03}之{slot}"),
+            form=application_form(f"老客户{r:03}之{slot}"),
             approved=False,
             stage=Stage.ACTIVE,
         )
@@ -84,7 +98,10 @@ async def test_n8_of_several_approved_at_once_one_becomes_the_fifth_account_and_
 
 async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_table_itself(ground: Ground) -> None:
     holder, other = salesperson(0), salesperson(1)
-    racers = [Racer(id=f"d{n}", applicant=holder, form=form(f"直写客户{n:02}"), gm_approved=n == 8) for n in range(9)]
+    racers = [
+        Racer(id=f"d{n}", applicant=holder, form=application_form(f"直写客户{n:02}"), gm_approved=n == 8)
+        for n in range(9)
+    ]
     await ground.register(racers)
     await ground.hold(racers[:5], range(1, 6))
     for slot in (0, 6, 100):
@@ -97,7 +114,7 @@ async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_tab
         async with ground.engine.begin() as connection:
             await accounts.activate(connection, account_row(racers[6], slot=6, gm_decision="never-taken"), ())
     # Written by hand at the same moment, without the count and its lock.
-    more = [Racer(id=f"w{n}", applicant=other, form=form(f"手写客户{n:02}")) for n in range(12)]
+    more = [Racer(id=f"w{n}", applicant=other, form=application_form(f"手写客户{n:02}")) for n in range(12)]
     await ground.register(more)
     written = await asyncio.gather(
         *(ground.hold([racer], [1 + n % 6]) for n, racer in enumerate(more)), return_exceptions=True
@@ -117,11 +134,14 @@ def rivals(r: int) -> tuple[Racer, Racer]:
     code = uscc(r)
     name = f"对手客户{r:03}有限公司"
     first, second = [
-        (form(name), form(name, code=code)),
-        (form(f"甲{r}", code=code), form(f"乙{r}", code=code)),
-        (form(name, related=[(f"子公司{r}", None)]), form(f"丙{r}", related=[(f"子公司{r}", code)])),
-        (form(f"丁{r}", related=[("某甲", code)]), form(f"戊{r}", code=code)),
-        (form(f"己{r}", aliases=[name]), form(f"庚{r}", related=[(name, None)])),
+        (application_form(name), application_form(name, code=code)),
+        (application_form(f"甲{r}", code=code), application_form(f"乙{r}", code=code)),
+        (
+            application_form(name, related=[(f"子公司{r}", None)]),
+            application_form(f"丙{r}", related=[(f"子公司{r}", code)]),
+        ),
+        (application_form(f"丁{r}", related=[("某甲", code)]), application_form(f"戊{r}", code=code)),
+        (application_form(f"己{r}", aliases=[name]), application_form(f"庚{r}", related=[(name, None)])),
     ][r % 5]
     return (
         Racer(id=f"a{r:03}", applicant=salesperson(2 * r), form=first),
@@ -160,7 +180,9 @@ async def test_n14_of_two_that_name_a_company_in_later_rounds_the_one_that_named
             Racer(
                 id=f"{side}{r:03}",
                 applicant=salesperson(2 * r + n),
-                form=form(f"{side}{r}", related=[(f"争议公司{r}", None), (f"另一公司{r}", None)][:: 1 - 2 * n]),
+                form=application_form(
+                    f"{side}{r}", related=[(f"争议公司{r}", None), (f"另一公司{r}", None)][:: 1 - 2 * n]
+                ),
                 submitted_at=NOW + timedelta(seconds=n),
                 parties_since=NOW + timedelta(hours=2 - n),
             )
@@ -198,18 +220,21 @@ async def test_n14_claims_written_at_once_without_any_lock_of_ours_let_one_accou
     rings = [
         (
             Racer(
-                id=f"x{r:03}", applicant=salesperson(r), form=form(f"环{r}", related=[(f"链{r}", None)]), approved=False
+                id=f"x{r:03}",
+                applicant=salesperson(r),
+                form=application_form(f"环{r}", related=[(f"链{r}", None)]),
+                approved=False,
             ),
             Racer(
                 id=f"y{r:03}",
                 applicant=salesperson(r),
-                form=form(f"环{r}", related=[(f"扣{r}", uscc(r))]),
+                form=application_form(f"环{r}", related=[(f"扣{r}", uscc(r))]),
                 approved=False,
             ),
             Racer(
                 id=f"z{r:03}",
                 applicant=salesperson(r),
-                form=form(f"末{r}", code=uscc(r), aliases=[f"链{r}"]),
+                form=application_form(f"末{r}", code=uscc(r), aliases=[f"链{r}"]),
                 approved=False,
             ),
         )
@@ -254,7 +279,7 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
             Racer(
                 id=f"{side}{r}",
                 applicant=salesperson(2 * r + n),
-                form=form(pair[n]),
+                form=application_form(pair[n]),
                 submitted_at=NOW + timedelta(seconds=n),
             )
             for n, side in enumerate("kl")
@@ -295,7 +320,7 @@ async def test_n14_a_registration_number_and_a_credit_code_do_not_tell_two_custo
 ) -> None:
     """Neither by the look before it nor by the constraint alone."""
     pair = [
-        Racer(id=f"r{n}", applicant=salesperson(n), form=form("同名公司", code=code), submitted_at=NOW)
+        Racer(id=f"r{n}", applicant=salesperson(n), form=application_form("同名公司", code=code), submitted_at=NOW)
         for n, code in enumerate((one, other))
     ]
     await ground.register(pair)
@@ -316,7 +341,7 @@ async def test_n14_one_full_name_with_two_valid_codes_becomes_one_account_until_
     ground: Ground, codes: tuple[str, str]
 ) -> None:
     pair = [
-        Racer(id=f"n{n}", applicant=salesperson(n), form=form("同名公司", code=code), submitted_at=NOW)
+        Racer(id=f"n{n}", applicant=salesperson(n), form=application_form("同名公司", code=code), submitted_at=NOW)
         for n, code in enumerate(codes)
     ]
     await ground.register(pair)

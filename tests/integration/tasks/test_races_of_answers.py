@@ -30,10 +30,10 @@ from tests.integration.tasks.race_ground import (
     Ground,
     Racer,
     activate,
-    form,
     race,
     salesperson,
 )
+from tests.samples import application_form
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""
@@ -75,7 +75,7 @@ async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_w
         Racer(
             id=f"t{r:03}",
             applicant=salesperson(r),
-            form=form(f"答复客户{r:03}"),
+            form=application_form(f"答复客户{r:03}"),
             approved=False,
             open_tasks=(clerks if r % 2 else deputies,),
             stage=Stage.COMMERCE_CHECK if r % 2 else Stage.VP_REVIEW,
@@ -131,7 +131,7 @@ async def test_n13_an_answer_and_a_withdrawal_at_once_are_each_recorded_and_each
         Racer(
             id=f"v{r:03}",
             applicant=salesperson(r),
-            form=form(f"撤回客户{r:03}"),
+            form=application_form(f"撤回客户{r:03}"),
             approved=False,
             open_tasks=(OPEN_VP,),
         )
@@ -161,7 +161,9 @@ async def test_n13_an_answer_and_a_withdrawal_at_once_are_each_recorded_and_each
 
 async def test_n7_n13_a_withdrawal_and_an_activation_at_once_never_both_succeed(ground: Ground) -> None:
     """A step of an earlier attempt, or one that an operator sent back in time, meets what was recorded meanwhile."""
-    racers = [Racer(id=f"q{r:03}", applicant=salesperson(r), form=form(f"末步客户{r:03}")) for r in range(ROUNDS)]
+    racers = [
+        Racer(id=f"q{r:03}", applicant=salesperson(r), form=application_form(f"末步客户{r:03}")) for r in range(ROUNDS)
+    ]
     await ground.register(racers)
 
     async def activated(racer: Racer) -> bool:
@@ -192,7 +194,7 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
     asked = (task_id, "", tuple({"person": p, "capacity": "holder"} for p in CLERKS))
 
     def racer(r: int, name: str, **more: Any) -> Racer:
-        return Racer(id=f"{name}{r:03}", applicant=salesperson(r), form=form(f"{name}客户{r:03}"), **more)
+        return Racer(id=f"{name}{r:03}", applicant=salesperson(r), form=application_form(f"{name}客户{r:03}"), **more)
 
     kinds = ("submit", "answer", "move", "activate", "gather")
     by_kind = {

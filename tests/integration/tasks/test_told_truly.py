@@ -18,7 +18,16 @@ from domain.notices import Notice
 from domain.organisation import Delegation, Language
 from domain.statements import AnswerTask, AppealRejection, Withdraw
 from domain.tasks.task import TaskKind
-from tests.integration.tasks.race_ground import DELEGATE, GENERAL_MANAGER, NOW, VPS, Ground, Racer, form, salesperson
+from tests.integration.tasks.race_ground import (
+    DELEGATE,
+    GENERAL_MANAGER,
+    NOW,
+    VPS,
+    Ground,
+    Racer,
+    salesperson,
+)
+from tests.samples import application_form
 from texts.catalogue import Texts
 from texts.mails.mail import MailFacts, RenderedMail, render_mail
 
@@ -29,7 +38,7 @@ DUE = NOW + timedelta(days=7)
 REVIEWED = Racer(
     id="told",
     applicant=ME,
-    form=form("通知客户"),
+    form=application_form("通知客户"),
     approved=False,
     open_tasks=tuple((TaskKind.VP_REVIEW, vp, ({"person": vp, "capacity": "holder"},)) for vp in VPS),
 )
@@ -88,7 +97,7 @@ async def chase(ground: Ground, slot: str, at: datetime) -> OpenTask:
 async def test_n14_a2_the_mail_of_a_refusal_gives_its_reason(
     ground: Ground, obstacle: Obstacle, zh: tuple[str, ...], en: tuple[str, ...]
 ) -> None:
-    approved = Racer(id="refused", applicant=ME, form=form("被拒客户"))
+    approved = Racer(id="refused", applicant=ME, form=application_form("被拒客户"))
     await ground.register([approved])
     await moves(ground, approved, Stage.REFUSED, Notice.REFUSED, obstacle=obstacle)
     for person in (ME, VPS[0], "lin.xia"):
@@ -131,7 +140,9 @@ async def test_n10_a_rejection_by_a_vp_may_be_appealed_and_says_until_when(groun
 
 
 async def test_n10_n13_an_applicant_is_not_called_who_decided(ground: Ground) -> None:
-    other = Racer(id="back", applicant=ME, form=form("撤回客户"), approved=False, open_tasks=REVIEWED.open_tasks)
+    other = Racer(
+        id="back", applicant=ME, form=application_form("撤回客户"), approved=False, open_tasks=REVIEWED.open_tasks
+    )
     await ground.register([REVIEWED, other])
     await answers(ground, REVIEWED, VPS[0], VPS[0], "reject", "潜力不足")
     await moves(ground, REVIEWED, Stage.REJECTED, Notice.REJECTED)

@@ -16,8 +16,8 @@ from domain.accounts.named_account import Obstacle, Rejection
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskKind
 from tests.integration.projects.project_door import APPLICANT, CLERK, NOW, VP, Call, asked, door, filled, row, task
-from tests.integration.tasks.race_ground import form
 from tests.integration.tasks.test_late_answers import reviewed
+from tests.samples import application_form
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ async def five_accounts(connection: AsyncConnection) -> None:
         await applications.add(
             connection,
             application.model_copy(
-                update={"id": held, "workflow_id": f"application-{held}", "form": form(f"已有客户{number}")}
+                update={"id": held, "workflow_id": f"application-{held}", "form": application_form(f"已有客户{number}")}
             ),
         )
         account = accounts.AccountRow(
@@ -48,7 +48,7 @@ async def five_accounts(connection: AsyncConnection) -> None:
             application_id=held,
             salesperson=APPLICANT,
             department="sales-north",
-            form=form(f"已有客户{number}"),
+            form=application_form(f"已有客户{number}"),
             slot=number + 2,
             account_limit=5,
             gm_decision=None,

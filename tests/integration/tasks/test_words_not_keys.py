@@ -18,22 +18,28 @@ from crypto.keyring import Keyring
 from crypto.links import link_token
 from db.disputes import disputes
 from db.projects import projects
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.accounts.named_account import Obstacle
 from domain.notices import Notice
 from domain.statements import AnswerTask, Statement, SubmitApplication
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import Ask, TaskKind
-from embedded.welcome import FORM_FILE
 from tests.integration.projects.project_door import APPLICANT, CLERK, Call, door, fill, filled
-from tests.integration.tasks.race_ground import NOW, VPS, Ground, Racer, form, salesperson
+from tests.integration.tasks.race_ground import (
+    NOW,
+    VPS,
+    Ground,
+    Racer,
+    salesperson,
+)
+from tests.samples import APPLICATION_FORM, application_form
 from tests.visible import Visible, keys_in
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 ID, WORKFLOW = "spoken", "application-spoken"
 SUBJECT = Subject(type=SubjectType.APPLICATION, id=ID)
-HELD = Racer(id="held", applicant=salesperson(0), form=form("江苏紫金数据存储"))
+HELD = Racer(id="held", applicant=salesperson(0), form=application_form("江苏紫金数据存储"))
 
 
 @pytest.fixture
@@ -57,7 +63,7 @@ class Story:
         self._step = 0
 
     async def submit(self) -> None:
-        given = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
+        given = APPLICATION_FORM
         customer = given.customer.model_copy(update={"name": HELD.form.customer.name, "uscc": None})
         said = self._says(
             SubmitApplication, APPLICANT, application_id=ID, form=given.model_copy(update={"customer": customer})

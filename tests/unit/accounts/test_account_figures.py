@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.accounts.application import ApplicationForm
 from domain.accounts.figures import (
     Holding,
     MonthResults,
@@ -28,13 +27,13 @@ from domain.policy import load_policy
 from domain.reports.report import TargetSource
 from domain.reports.totals import Standing, standing_of
 from domain.reviews.review import PlanProgress, Proposal
-from embedded.welcome import FORM_FILE, sample_organisation
+from embedded.welcome import sample_organisation
+from tests.samples import APPLICATION_FORM
 
 REVIEWS = load_policy().reviews
-FORM = ApplicationForm.model_validate_json(FORM_FILE.read_text(encoding="utf-8"))
-PROMISED = FORM.model_copy(
+PROMISED = APPLICATION_FORM.model_copy(
     update={
-        "forecast": FORM.forecast.model_copy(
+        "forecast": APPLICATION_FORM.forecast.model_copy(
             update={
                 "annual_contracts": Decimal("1200.00"),
                 "technical_service_revenue": Decimal("500.00"),
@@ -203,7 +202,7 @@ def test_r2_the_plan_shown_is_that_of_the_period_else_of_the_year_else_the_accou
     november = read_period("2026-11", REVIEWS)
     assert plan_of(HELD, november, {"2026-11": month, "FY2026": year}, REVIEWS) == "拜访"
     assert plan_of(HELD, november, {"2026-10": month, "FY2026": year}, REVIEWS) == "扩展"
-    assert plan_of(HELD, november, {}, REVIEWS) == FORM.account_plan.actions
+    assert plan_of(HELD, november, {}, REVIEWS) == APPLICATION_FORM.account_plan.actions
 
 
 def test_r3_contracts_are_those_of_registered_projects_and_all_others() -> None:

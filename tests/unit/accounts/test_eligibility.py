@@ -9,16 +9,14 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.accounts.application import (
-    AccountPlan,
     ApplicationForm,
-    Contact,
-    Customer,
     CustomerKind,
     Forecast,
     Industry,
 )
 from domain.accounts.eligibility import Background, Eligibility, evaluate, refusals, refusals_in
 from domain.policy import load_policy
+from tests.samples import APPLICATION_FORM, NO_FIGURES
 from texts.accounts.eligibility import eligibility_lines
 
 RULES = load_policy().eligibility
@@ -31,7 +29,6 @@ FIGURES = {
     "E1b-own": ("own_service_revenue", RULES.own_service_revenue_above, True),
     "E1c": ("annual_contracts", RULES.annual_contracts_above, True),
 }
-NOTHING = dict.fromkeys((field for field, _, _ in FIGURES.values()), Decimal(0))
 ENOUGH = {"technical_service_revenue": RULES.technical_service_revenue}
 
 
@@ -43,22 +40,15 @@ def form(
     centralised_procurement: bool = False,
     **figures: Decimal,
 ) -> ApplicationForm:
-    return ApplicationForm(
-        customer=Customer(
-            name="江城重工有限公司",
-            kind=kind,
-            industry=industry,
-            legal_person=legal_person,
-            related_parties=(),
-            contacts=(Contact(name="李华"),),
-        ),
-        cooperation="三年",
-        potential="数据中心",
-        products=("服务器",),
-        resources="售前一名",
-        forecast=Forecast(**{**NOTHING, **figures}),
-        centralised_procurement=centralised_procurement,
-        account_plan=AccountPlan(current_state="在用", goals="扩容", actions="拜访"),
+    customer = APPLICATION_FORM.customer.model_copy(
+        update={"kind": kind, "industry": industry, "legal_person": legal_person}
+    )
+    return APPLICATION_FORM.model_copy(
+        update={
+            "customer": customer,
+            "forecast": Forecast(**(NO_FIGURES | figures)),
+            "centralised_procurement": centralised_procurement,
+        }
     )
 
 

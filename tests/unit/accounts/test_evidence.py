@@ -15,7 +15,7 @@ from domain.notices import Notice
 from domain.organisation import Language
 from domain.policy import load_policy
 from embedded.welcome import sample_organisation
-from tests.integration.tasks.race_ground import form
+from tests.samples import application_form
 from tests.unit.people.test_pages import page as decision_page
 from texts.accounts.eligibility import eligibility_lines, in_short
 from texts.catalogue import LANGUAGES, Texts
@@ -66,7 +66,7 @@ def test_e2_and_n15_what_nobody_knows_is_never_met_and_what_a_clerk_has_correcte
 ) -> None:
     background = background_of([item])
     assert background.lawsuit_with_us is known
-    clause = evaluate(form("某公司"), background, RULES).clause("E2-lawsuit")
+    clause = evaluate(application_form("某公司"), background, RULES).clause("E2-lawsuit")
     assert clause.passed is passed
     assert clause.no_information is (known is None and item.available)
 
@@ -75,7 +75,10 @@ def test_e2_and_n15_what_nobody_knows_is_never_met_and_what_a_clerk_has_correcte
 def test_n15_nothing_known_reads_no_information_and_not_met(language: str, words: str) -> None:
     texts = Texts("zh" if language == "zh" else "en")
     nothing = [litigation(), litigation(kind=EvidenceKind.CREDIT)]
-    lines = {line.clause: line for line in eligibility_lines(evaluate(form("某公司"), background_of(nothing), RULES))}
+    lines = {
+        line.clause: line
+        for line in eligibility_lines(evaluate(application_form("某公司"), background_of(nothing), RULES))
+    }
     assert texts.text(lines["E2"].verdict_key) == words
     assert words in EvidenceLine.of(nothing[0], sample_organisation()).sentence(texts)
     assert [texts.text(key) for key in lines["E2"].found] == [
@@ -83,7 +86,11 @@ def test_n15_nothing_known_reads_no_information_and_not_met(language: str, words
     ]
     # Before anything was gathered, or where somebody could not be asked, it is for people, and nothing is said of it.
     for background in (Background(), background_of([litigation(available=False)])):
-        (line,) = [one for one in eligibility_lines(evaluate(form("某公司"), background, RULES)) if one.clause == "E2"]
+        (line,) = [
+            one
+            for one in eligibility_lines(evaluate(application_form("某公司"), background, RULES))
+            if one.clause == "E2"
+        ]
         assert line.verdict_key == "eligibility.for_people"
 
 
@@ -93,7 +100,9 @@ def test_e2_e5_and_n15_what_a_clerk_has_found_stands_beside_sources_that_know_no
     item = litigation(corrected=SAID.model_copy(update={"value": True}))
     assert EvidenceLine.of(item, sample_organisation()).sentence(texts) == "各来源均无记录"
     background = background_of([item, litigation(kind=EvidenceKind.CREDIT, corrected=SAID)])
-    (e2,) = [one for one in eligibility_lines(evaluate(form("某公司"), background, RULES)) if one.clause == "E2"]
+    (e2,) = [
+        one for one in eligibility_lines(evaluate(application_form("某公司"), background, RULES)) if one.clause == "E2"
+    ]
     assert (e2.passed, [texts.text(key) for key in e2.found]) == (False, ["与我司有诉讼"])
 
 
@@ -278,7 +287,7 @@ def test_e2_and_n15_where_nothing_is_known_neither_mail_nor_page_nor_dossier_say
     """E2, N15: no information, in grey, wherever the clause or what it rests on is shown."""
     texts = Texts(language)
     nothing = (litigation(), litigation(kind=CREDIT))
-    judged = evaluate(form("某公司"), background_of(nothing), RULES)
+    judged = evaluate(application_form("某公司"), background_of(nothing), RULES)
     (e2,) = [one for one in in_short(judged) if one.clause == "E2"]
     lines = tuple(EvidenceLine.of(item, sample_organisation()) for item in nothing)
     facts = MailFacts(kind=Notice.TASK, subject_id="NA-17", language=language, evidence_lines=lines, eligibility=(e2,))

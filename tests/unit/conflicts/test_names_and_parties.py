@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import time
-from pathlib import Path
 from typing import Annotated
 
 import pytest
@@ -12,15 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from domain.accounts.application import ApplicationForm
 from domain.base import Frozen
 from domain.conflicts.verdict import Level
 from domain.names import Name, as_submitted, unusual
 from matching.names.names import name_key
 from matching.parties import Party, compare, parties_of
 from matching.reasons import REASON_PARAMS
-
-SAMPLE = Path(__file__).parents[3] / "embedded" / "sample" / "application.json"
+from tests.samples import APPLICATION_FORM
 
 A_USCC, B_USCC = "91320594MA27XK3C44", "91310115MA1K4BCD29"
 
@@ -159,12 +155,8 @@ def test_letters_and_digits_are_never_lost(left: str, right: str) -> None:
 # -- parties --------------------------------------------------------------------------------------------------------
 
 
-def sample() -> ApplicationForm:
-    return ApplicationForm.model_validate(json.loads(SAMPLE.read_text(encoding="utf-8")))
-
-
 def test_the_parties_of_the_sample_are_the_customer_its_names_and_its_related_parties() -> None:
-    form = sample()
+    form = APPLICATION_FORM
     parties = parties_of(form)
     assert [party.role for party in parties] == ["customer", "alias", "alias", *["related_party"] * 3]
     assert {party.uscc for party in parties[:3]} == {form.customer.uscc}
@@ -174,7 +166,7 @@ def test_the_parties_of_the_sample_are_the_customer_its_names_and_its_related_pa
 
 def test_the_sample_meets_e1_a() -> None:
     """E1 (a): 400,000 in the first year and 1,000,000 in each later one."""
-    form = sample()
+    form = APPLICATION_FORM
     assert form.forecast.first_year_gross_margin >= 400_000
     assert form.forecast.later_year_gross_margin >= 1_000_000
     assert form.customer.legal_person
@@ -182,7 +174,7 @@ def test_the_sample_meets_e1_a() -> None:
 
 
 def test_an_alias_that_only_repeats_the_name_is_left_out() -> None:
-    form = sample()
+    form = APPLICATION_FORM
     customer = form.customer.model_copy(update={"aliases": ("苏州云岭精密制造有限公司", "云岭", "云岭", "云 岭")})
     names = [party.name for party in parties_of(form.model_copy(update={"customer": customer}))]
     assert names[:2] == ["苏州云岭精密制造股份有限公司", "云岭"]
@@ -190,7 +182,7 @@ def test_an_alias_that_only_repeats_the_name_is_left_out() -> None:
 
 
 def test_a_related_party_may_be_empty() -> None:
-    form = sample()
+    form = APPLICATION_FORM
     customer = form.customer.model_copy(update={"related_parties": (), "aliases": ()})
     assert len(parties_of(form.model_copy(update={"customer": customer}))) == 1
 

@@ -1,6 +1,5 @@
 """What mails say, in both languages (X4), and that nobody can write headers or markup through a name."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email import message_from_bytes
@@ -19,10 +18,10 @@ from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.notices import Notice
 from domain.organisation import Organisation
-from domain.projects.project import ProjectForm
+from domain.projects.project import Company
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
-from embedded.welcome import PROJECT_FILE
+from tests.samples import PROJECT_FORM
 from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.disputes.dispute_lines import meeting_rows, outcome_rows, participants_row
@@ -360,8 +359,8 @@ def test_an_unusable_address_is_refused(address: str) -> None:
 
 def test_x4_what_a_mail_shows_of_a_project_is_in_the_readers_words() -> None:
     """X4, A5: every label in the reader's language, dates written out, an account in force and not under way."""
-    sample = json.loads(PROJECT_FILE.read_text(encoding="utf-8"))
-    form = ProjectForm.model_validate({**sample, "end_user": {"name": "最终公司"}, "channel": {"name": "渠道公司"}})
+    companies = {"end_user": Company(name="最终公司"), "channel": Company(name="渠道公司")}
+    form = PROJECT_FORM.model_copy(update=companies)
     account = MatchLine(
         subject_type="account",
         name="大客户公司",

@@ -17,6 +17,7 @@ from domain.accounts.application import ApplicationForm
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import RULES, choices_for
 from domain.tasks.task import AssigneeCapacity, TaskKind
+from tests.samples import application_form
 from tests.verdicts import verdict
 from tests.visible import keys_in
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
@@ -29,31 +30,12 @@ from web.tasks.models import DecisionPage
 from web.tasks.page import render_decision
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
-FORM: dict[str, Any] = {
-    "customer": {
-        "name": "华东精密<b>",
-        "uscc": None,
-        "kind": "core_channel",
-        "industry": "manufacturing",
-        "legal_person": True,
-        "aliases": ["华精"],
-        "related_parties": [{"name": "华精贸易", "uscc": None, "relation": "子公司"}],
-        "contacts": [{"name": "陈建国", "title": "主任", "phone": "", "email": ""}],
-    },
+FORM = application_form("华东精密<b>", aliases=["华精"], related=[("华精贸易", None)]).model_dump(mode="json") | {
     "cooperation": "三个项目。\n回款正常。",
-    "potential": "五千万",
     "products": ["私有云", "运维"],
-    "resources": "架构师",
-    "forecast": {
-        "first_year_gross_margin": "450000.00",
-        "later_year_gross_margin": "1200000",
-        "technical_service_revenue": "0",
-        "own_service_revenue": "0",
-        "annual_contracts": "0",
-    },
-    "centralised_procurement": False,
-    "account_plan": {"current_state": "老旧", "goals": "上云", "actions": "试点", "milestones": ""},
 }
+FORM["customer"]["kind"] = "core_channel"
+FORM["customer"]["contacts"] = [{"name": "陈建国", "title": "主任", "phone": "", "email": ""}]
 EVIDENCE = tuple(
     Evidence(
         kind=kind,

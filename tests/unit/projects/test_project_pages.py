@@ -21,7 +21,7 @@ from domain.projects.project import Company, ProjectForm, SalesStage
 from domain.projects.rules import PROJECT_TASK_RULES, project_choices
 from domain.subject import SubjectType
 from domain.tasks.task import FieldKind, FieldSpec, TaskKind, TaskStatus
-from embedded.welcome import PROJECT_FILE
+from tests.samples import PROJECT_FORM
 from tests.unit.people.test_pages import NOON, Inputs
 from tests.verdicts import verdict
 from tests.visible import keys_in
@@ -37,8 +37,7 @@ from web.tasks.models import DecisionPage, Weighed
 from web.tasks.page import render_decision
 
 ZONE = load_policy().zone
-SHIPPED = ProjectForm.model_validate_json(PROJECT_FILE.read_text(encoding="utf-8"))
-FORM = SHIPPED.model_copy(
+FORM = PROJECT_FORM.model_copy(
     update={
         "name": "核心网扩容<b>",
         "end_user": Company(name="北方电信<i>"),

@@ -17,8 +17,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from activities.steps import RecordStep
 from crypto.keyring import Keyring
 from crypto.seal import seal, seal_holds
-from domain.accounts.application import Contact, Customer, CustomerKind, Industry
-from domain.projects.project import Company, ContractReview, Loss, ProjectForm, ProjectUpdate, Resumption, SalesStage
+from domain.projects.project import Company, ContractReview, Loss, ProjectUpdate, Resumption, SalesStage
 from domain.statements import (
     AnswerTask,
     AppealRejection,
@@ -34,6 +33,7 @@ from domain.statements import (
     Withdraw,
 )
 from domain.subject import Subject, SubjectType
+from tests.samples import PROJECT_FORM
 
 KEYS = Keyring((("k1", SecretBytes(secrets.token_bytes(32))),))
 SAID: TypeAdapter[Any] = TypeAdapter(Said)
@@ -44,26 +44,7 @@ WHO: dict[str, Any] = {
     "said_at": datetime(2026, 11, 23, tzinfo=UTC),
 }
 
-FORM = ProjectForm(
-    customer=Customer(
-        name="华东数据有限公司",
-        kind=CustomerKind.CUSTOMER,
-        industry=Industry.BANKING,
-        legal_person=True,
-        related_parties=(),
-        contacts=(Contact(name="赵"),),
-    ),
-    end_user=Company(name="最终用户"),
-    name="核心网升级",
-    products=("交换机",),
-    vendor="某原厂商",
-    vendor_registered=True,
-    amount=Decimal("1250000.00"),
-    gross_margin=Decimal("150000.50"),
-    expected_signing=date(2027, 2, 28),
-    stage=SalesStage.TENDER,
-    relationship="十年合作",
-)
+FORM = PROJECT_FORM.model_copy(update={"end_user": Company(name="最终用户"), "tender_number": "ZB-2026-17"})
 RUNNING: list[Statement] = [
     AnswerTask(**WHO, task_id="t1", choice="agree", fields={"split": [{"person": "yang.fan", "percent": "100"}]}),
     Withdraw(**WHO, reason="x"),

@@ -7,43 +7,18 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from domain.organisation import Delegation, Department, Organisation, Person, Role
+from domain.organisation import Delegation, Organisation, Role
 from domain.policy import Policy, load_policy
 from domain.tasks.asking import refilled_slots, vp_slots, who_is_asked
 from domain.tasks.task import Ask, Asked, AssigneeCapacity, TaskKind
+from tests.samples import company, person
 
 POLICY = load_policy()
 NOW = datetime(2026, 11, 23, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 HOLDER, DELEGATE, STAND_IN = AssigneeCapacity.HOLDER, AssigneeCapacity.DELEGATE, AssigneeCapacity.STAND_IN
 
-COMPANY = {
-    "sam": Role.SALESPERSON,
-    "dora": Role.DEPARTMENT_GM,
-    "vera": Role.VP,
-    "viktor": Role.VP,
-    "gina": Role.GENERAL_MANAGER,
-    "carl": Role.COO,
-    "clara": Role.COMMERCE_CLERK,
-    "chen": Role.COMMERCE_CLERK,
-    "mona": Role.COMMERCE_MANAGER,
-    "paul": Role.PRODUCT_MANAGER,
-}
-
-
-def person(
-    person_id: str, *roles: Role, active: bool = True, department: str | None = None, reports_to: str | None = None
-) -> Person:
-    return Person(
-        id=person_id,
-        name=person_id.title(),
-        email=f"{person_id}@example.com",
-        login=person_id,
-        roles=frozenset(roles),
-        active=active,
-        department=department,
-        reports_to=reports_to,
-    )
+COMPANY = ("sam", "dora", "vera", "viktor", "gina", "carl", "clara", "chen", "mona", "paul")
 
 
 def organisation(
@@ -54,24 +29,17 @@ def organisation(
     **also: Role,
 ) -> Organisation:
     """The company above. `gone` have left; `also` gives somebody a second role; delegations are in force now."""
-    people = [
-        person(
-            name,
-            role,
-            *([also[name]] if name in also else []),
-            active=name not in gone,
-            department="north" if name == "sam" else None,
-            reports_to={"sam": "dora", "dora": "vera"}.get(name),
-        )
-        for name, role in COMPANY.items()
-    ]
-    return Organisation(
-        company="Example",
-        people=tuple(people),
-        departments=(Department(id="north", name="North", gm="dora", vp="vera"),),
-        sales_vps=sales_vps,
-        delegations=tuple(Delegation(person=p, delegate=d, start=NOW - DAY, end=NOW + DAY) for p, d in delegations),
+    made = company(COMPANY, gone=gone, delegations=in_force(delegations), sales_vps=sales_vps)
+    people = tuple(
+        member.model_copy(update={"roles": member.roles | {also[member.id]}}) if member.id in also else member
+        for member in made.people
     )
+    return made.model_copy(update={"people": people})
+
+
+def in_force(pairs: Iterable[tuple[str, str]]) -> tuple[Delegation, ...]:
+    """Delegations from the first to the second of each pair, yesterday to tomorrow."""
+    return tuple(Delegation(person=away, delegate=acting, start=NOW - DAY, end=NOW + DAY) for away, acting in pairs)
 
 
 def asked(

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.organisation import Delegation, Department, Organisation, Role
+from domain.organisation import Organisation
 from domain.reviews.review import REVIEW_TASK_RULES
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import AssigneeCapacity, TaskKind
-from tests.unit.tasks.test_asking import DAY, NOW, asked, person
+from tests import samples
+from tests.unit.tasks.test_asking import DAY, NOW, asked, in_force
 
 HOLDER, DELEGATE, STAND_IN = AssigneeCapacity.HOLDER, AssigneeCapacity.DELEGATE, AssigneeCapacity.STAND_IN
 
@@ -28,41 +29,15 @@ OF_COMMERCE = [
     TaskKind.CONTRACT_REVIEW,
 ]
 
-COMPANY: dict[str, tuple[Role, str | None, str | None]] = {
-    "sam": (Role.SALESPERSON, "north", "dora"),
-    "nora": (Role.SALESPERSON, "north", "dora"),
-    "tom": (Role.SALESPERSON, "east", "emil"),
-    "dora": (Role.DEPARTMENT_GM, "north", "vera"),
-    "emil": (Role.DEPARTMENT_GM, "east", "viktor"),
-    "vera": (Role.VP, None, "gina"),
-    "viktor": (Role.VP, None, "gina"),
-    "gina": (Role.GENERAL_MANAGER, None, None),
-    "carl": (Role.COO, None, "gina"),
-    "clara": (Role.COMMERCE_CLERK, None, "mona"),
-    "chen": (Role.COMMERCE_CLERK, None, "mona"),
-    "mona": (Role.COMMERCE_MANAGER, None, "carl"),
-    "paul": (Role.PRODUCT_MANAGER, None, "carl"),
-}
+COMPANY = ("sam", "nora", "tom", "dora", "emil", "vera", "viktor", "gina", "carl", "clara", "chen", "mona", "paul")
 
 
 def company(
     *, gone: Iterable[str] = (), delegations: Iterable[tuple[str, str]] = (), vp_of_east: str | None = "viktor"
 ) -> Organisation:
     """Two sales departments. `gone` have left; delegations are in force now."""
-    people = tuple(
-        person(name, role, active=name not in gone, department=department, reports_to=superior)
-        for name, (role, department, superior) in COMPANY.items()
-    )
-    return Organisation(
-        company="Example",
-        people=people,
-        departments=(
-            Department(id="north", name="North", gm="dora", vp="vera"),
-            Department(id="east", name="East", gm="emil", vp=vp_of_east),
-        ),
-        sales_vps=("vera", "viktor"),
-        delegations=tuple(Delegation(person=p, delegate=d, start=NOW - DAY, end=NOW + DAY) for p, d in delegations),
-    )
+    east = samples.EAST.model_copy(update={"vp": vp_of_east})
+    return samples.company(COMPANY, departments=(samples.NORTH, east), gone=gone, delegations=in_force(delegations))
 
 
 # P1, P2, P5, P6, P8, D2: the VP of the salesperson whom the slot names
@@ -92,8 +67,8 @@ def test_n12_the_vps_delegate_may_answer_and_after_the_deadline_the_general_mana
 @pytest.mark.parametrize("kind", OF_A_VP)
 def test_n12_a_delegate_decides_only_while_the_delegation_is_in_force(kind: TaskKind) -> None:
     org = company(delegations=[("viktor", "carl")])
-    for now, in_force in ((NOW - DAY, True), (NOW - DAY * 2, False), (NOW + DAY, False)):
-        assert (("carl", DELEGATE, "viktor") in asked(kind, org, slot="tom", now=now)) is in_force
+    for now, acts in ((NOW - DAY, True), (NOW - DAY * 2, False), (NOW + DAY, False)):
+        assert (("carl", DELEGATE, "viktor") in asked(kind, org, slot="tom", now=now)) is acts
 
 
 @pytest.mark.parametrize("kind", OF_A_VP)

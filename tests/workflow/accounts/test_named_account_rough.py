@@ -17,8 +17,9 @@ from domain.accounts.application import Stage
 from domain.organisation import Delegation
 from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
 from runtime.sandbox import Sandbox
+from tests.samples import application_form
 from tests.workflow.doubles.fake_record import CLARA, GINA, PAYLOAD_KEYS, SAM, VERA, VIKTOR, organisation
-from tests.workflow.story import CONVERTER, Story, eventually, form, time_skipping
+from tests.workflow.story import CONVERTER, CUSTOMER, Story, eventually, time_skipping
 from workflows.desk import Desk
 from workflows.messages import TASK_QUEUE, FactsChanged, StartApplication, bundle
 from workflows.named_account import NamedAccountApplication
@@ -169,7 +170,11 @@ STARTS: dict[str, list[Any]] = {
     "nothing": [],
     "null": [None],
     "an empty form": [StartApplication()],
-    "no seal": [StartApplication(submission=SubmitApplication(person=SAM, application_id="A-1", form=form()))],
+    "no seal": [
+        StartApplication(
+            submission=SubmitApplication(person=SAM, application_id="A-1", form=application_form(CUSTOMER))
+        )
+    ],
 }
 
 
@@ -202,7 +207,7 @@ async def test_x3_a_state_of_a_newer_worker_waits_for_one_and_ends_nothing(story
 
 
 async def test_a_sealed_submission_does_not_start_another_process(story: Story) -> None:
-    submission = story.sealed(SubmitApplication(person=SAM, application_id="A-1", form=form()))
+    submission = story.sealed(SubmitApplication(person=SAM, application_id="A-1", form=application_form(CUSTOMER)))
     story.handle = await story.client.start_workflow(
         "NamedAccountApplication",
         StartApplication(submission=submission),

@@ -15,7 +15,7 @@ from activities.tasks.context import IllegalTransition
 from db.disputes.disputes import DisputeRow
 from db.projects.projects import ProjectRow
 from domain.disputes.dispute import Claimant
-from domain.organisation import Delegation, Department, Organisation, Person, Role
+from domain.organisation import Delegation, Organisation
 from domain.projects.project import ProjectUpdate
 from domain.projects.rules import project_choices
 from domain.projects.silence import SilenceDue, silence_ahead
@@ -23,6 +23,7 @@ from domain.subject import Subject
 from domain.tasks.asking import who_is_asked
 from domain.tasks.deadlines import due_at, stand_in_due
 from domain.tasks.task import Ask, Asked, Choice, Decision, TaskKind, TaskStatus
+from tests import samples
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeRecord, FakeTask
 
 Own = ProjectRow | DisputeRow
@@ -30,46 +31,13 @@ R = TypeVar("R", ProjectRow, DisputeRow)
 
 SUE, DIRK, TESS, PAT, CARL = "sue", "dirk", "tess", "pat", "carl"
 OPERATOR = "operator:root"
-_PEOPLE: dict[str, tuple[Role, str | None]] = {
-    SAM: (Role.SALESPERSON, "north"),
-    TESS: (Role.SALESPERSON, "north"),
-    SUE: (Role.SALESPERSON, "south"),
-    DORA: (Role.DEPARTMENT_GM, "north"),
-    DIRK: (Role.DEPARTMENT_GM, "south"),
-    VERA: (Role.VP, None),
-    VIKTOR: (Role.VP, None),
-    GINA: (Role.GENERAL_MANAGER, None),
-    CARL: (Role.COO, None),
-    CLARA: (Role.COMMERCE_CLERK, None),
-    MONA: (Role.COMMERCE_MANAGER, None),
-    PAT: (Role.PRODUCT_MANAGER, None),
-}
+_PEOPLE = (SAM, TESS, SUE, DORA, DIRK, VERA, VIKTOR, GINA, CARL, CLARA, MONA, PAT)
 LONG_AGO = datetime(2026, 1, 5, 1, tzinfo=UTC)
 
 
 def company(*, gone: tuple[str, ...] = (), delegations: tuple[Delegation, ...] = ()) -> Organisation:
     """Two departments under two VPs: sam and tess in the north under vera, sue in the south under viktor."""
-    return Organisation(
-        company="Example",
-        people=tuple(
-            Person(
-                id=name,
-                name=name.title(),
-                email=f"{name}@example.com",
-                login=name,
-                roles=frozenset({role}),
-                active=name not in gone,
-                department=department,
-            )
-            for name, (role, department) in _PEOPLE.items()
-        ),
-        departments=(
-            Department(id="north", name="North", gm=DORA, vp=VERA),
-            Department(id="south", name="South", gm=DIRK, vp=VIKTOR),
-        ),
-        sales_vps=(VERA, VIKTOR),
-        delegations=delegations,
-    )
+    return samples.company(_PEOPLE, departments=(samples.NORTH, samples.SOUTH), gone=gone, delegations=delegations)
 
 
 def account_of(person: str) -> Claimant:

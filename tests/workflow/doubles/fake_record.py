@@ -21,13 +21,14 @@ from domain.accounts.judgements import StatementFacts, ruled_out
 from domain.accounts.named_account import Rejection, above_limit, choices_for
 from domain.accounts.transitions import ApplicationFacts
 from domain.calendar import WorkCalendar
-from domain.organisation import Delegation, Department, Organisation, Person, Role
+from domain.organisation import Delegation, Organisation
 from domain.policy import load_policy
 from domain.tasks.asking import IN_PERSON, vp_slots, who_is_asked
 from domain.tasks.deadlines import due_at, due_step, stand_in_due
 from domain.tasks.judgements import AnswerFacts
 from domain.tasks.standstill import standstill_step
 from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
+from tests.samples import company
 
 PAYLOAD_KEYS = Keyring((("published-test-key", SecretBytes(b"published: protects nothing, tst")),))
 """Under which the histories in tests/histories are encrypted. It is public; only synthetic data may go under it."""
@@ -35,42 +36,15 @@ PAYLOAD_KEYS = Keyring((("published-test-key", SecretBytes(b"published: protects
 SEAL_KEYS = Keyring((("seal-test", SecretBytes(b"s" * 32)),))
 
 SAM, VERA, VIKTOR, GINA, CLARA, MONA, DORA = "sam", "vera", "viktor", "gina", "clara", "mona", "dora"
-ROLES = {
-    SAM: Role.SALESPERSON,
-    DORA: Role.DEPARTMENT_GM,
-    VERA: Role.VP,
-    VIKTOR: Role.VP,
-    GINA: Role.GENERAL_MANAGER,
-    "carl": Role.COO,
-    CLARA: Role.COMMERCE_CLERK,
-    MONA: Role.COMMERCE_MANAGER,
-    "victor": Role.VP,
-}
+PEOPLE = (SAM, DORA, VERA, VIKTOR, GINA, "carl", CLARA, MONA, "victor")
 
 R = TypeVar("R")
 
 
 def organisation(*, gone: tuple[str, ...] = (), delegations: tuple[Delegation, ...] = ()) -> Organisation:
     """The synthetic company; `gone` have left and a VP among them is followed by `victor`."""
-    return Organisation(
-        company="Example",
-        people=tuple(
-            Person(
-                id=name,
-                name=name.title(),
-                email=f"{name}@example.com",
-                login=name,
-                roles=frozenset({role}),
-                active=name not in gone,
-                department="north" if name in (SAM, DORA) else None,
-                reports_to={SAM: DORA, DORA: VERA}.get(name),
-            )
-            for name, role in ROLES.items()
-        ),
-        departments=(Department(id="north", name="North", gm=DORA, vp=VERA),),
-        sales_vps=tuple("victor" if name in gone else name for name in (VERA, VIKTOR)),
-        delegations=delegations,
-    )
+    sales_vps = tuple("victor" if name in gone else name for name in (VERA, VIKTOR))
+    return company(PEOPLE, gone=gone, delegations=delegations, sales_vps=sales_vps)
 
 
 @dataclass

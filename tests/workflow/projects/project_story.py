@@ -21,6 +21,7 @@ from temporalio.testing import WorkflowEnvironment
 from crypto.seal import seal
 from domain.disputes.dispute import Claimant, DisputeStage
 from domain.projects.project import (
+    Company,
     ContractCorrection,
     ContractReview,
     Loss,
@@ -44,6 +45,7 @@ from domain.statements import (
     Withdraw,
 )
 from domain.tasks.task import TaskKind
+from tests import samples
 from tests.workflow.doubles.fake_project_record import (
     OPERATOR,
     SUE,
@@ -85,28 +87,8 @@ SIGNALS = {
 
 
 def project_form(*, end_user: str = "", name: str = "Synthetic storage") -> ProjectForm:
-    return ProjectForm.model_validate(
-        {
-            "customer": {
-                "name": CUSTOMER,
-                "kind": "customer",
-                "industry": "manufacturing",
-                "legal_person": True,
-                "related_parties": [],
-                "contacts": [{"name": "测试联系人"}],
-            },
-            "end_user": {"name": end_user} if end_user else None,
-            "name": name,
-            "products": ["storage"],
-            "vendor": "Synthetic Vendor",
-            "vendor_registered": True,
-            "amount": "1200000.00",
-            "gross_margin": "180000.00",
-            "expected_signing": "2027-06-30",
-            "stage": "solution",
-            "relationship": "synthetic",
-        }
-    )
+    end = Company(name=end_user) if end_user else None
+    return samples.project_form(CUSTOMER, name=name, end_user=end)
 
 
 def _pending_timers(history: WorkflowHistory) -> list[HistoryEvent]:
