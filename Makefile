@@ -34,7 +34,7 @@ check: $(VENV)/.installed-dev ## check format, lint, types, imports and texts in
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
-	$(BIN)/python -m pytest -q $(wildcard tests/unit/repository/test_imports.py tests/unit/people/test_texts.py)
+	$(BIN)/python -m pytest -q $(wildcard tests/unit/repository/test_imports.py tests/unit/texts/test_texts.py)
 
 demo: $(VENV)/.installed ## play and verify the whole scenario on a throw-away system (DEMO_LANG=zh or en)
 	@exec $(BIN)/python cli.py demo --lang "$(DEMO_LANG)"

@@ -12,11 +12,11 @@ from domain.projects.project import ProjectStage
 from domain.statements import RegisterProject
 from domain.tasks.standstill import closes_at
 from domain.tasks.task import TaskKind
+from tests.eventually import eventually
 from tests.workflow.doubles.fake_project_record import SUE, TESS, account_of, company, registration_of
 from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
-from tests.workflow.story import eventually
 from workflows.messages import FactsChanged
 
 SECOND = timedelta(seconds=1)

@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
+from tests.time_skipping import time_skipping
 from tests.workflow.projects.project_story import ProjectStory
-from tests.workflow.story import Story, time_skipping
+from tests.workflow.story import Story
 
 
 @pytest.fixture(scope="session", autouse=True)

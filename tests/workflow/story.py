@@ -5,17 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from pathlib import Path
 from typing import Any, TypeVar
 
 from temporalio.api.common.v1 import WorkflowExecution
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
@@ -23,19 +19,17 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
-from crypto.codec import data_converter
 from crypto.seal import seal
 from domain.accounts.application import Stage
-from domain.policy import load_policy
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
+from tests.eventually import PATIENCE, eventually
 from tests.samples import application_form
 from tests.workflow.doubles.fake_activities import FakeActivities
-from tests.workflow.doubles.fake_record import CLARA, PAYLOAD_KEYS, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from tests.workflow.doubles.fake_record import CLARA, SAM, SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
 from workflows.messages import (
     APPLICANT,
     DEPARTMENT,
-    SEARCH_ATTRIBUTES,
     TASK_QUEUE,
     FactsChanged,
     ProcessStatus,
@@ -44,12 +38,7 @@ from workflows.messages import (
 )
 from workflows.named_account import NamedAccountApplication
 
-SERVER = Path(sys.executable).with_name("temporal-test-server")
-CONVERTER = data_converter(PAYLOAD_KEYS)
 CUSTOMER = "苏州测试精密制造有限公司"
-BUSINESS_ZONE = load_policy().zone
-PATIENCE = 60.0
-"""Real seconds after which a test gives up waiting: many, for a machine busy with others."""
 SIGNALS: dict[type[Statement], str] = {
     AnswerTask: "answer_task",
     Withdraw: "withdraw",
@@ -58,19 +47,6 @@ SIGNALS: dict[type[Statement], str] = {
 }
 
 S = TypeVar("S", bound=Statement)
-
-
-async def eventually(condition: Callable[[], bool | Awaitable[bool]], what: str) -> None:
-    """Poll until `condition` holds. Raises `TimeoutError` saying `what` never came."""
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + PATIENCE
-    while True:
-        held = condition()
-        if held if isinstance(held, bool) else await held:
-            return
-        if loop.time() > deadline:
-            raise TimeoutError(what)
-        await asyncio.sleep(0.005)
 
 
 class Story:
@@ -297,35 +273,3 @@ class Story:
         await self.says("vera", "approve", "a key account of the region")
         await self.says("viktor", "approve", "strategic")
         await self.reaches(Stage.GM_APPROVAL)
-
-
-def summer_morning(now: datetime) -> datetime:
-    """Ten o'clock of the next first Monday of July: for two months no festival moves a working day."""
-    for year in (now.year, now.year + 1):
-        first = datetime(year, 7, 1, 10, tzinfo=BUSINESS_ZONE)
-        monday = first + timedelta(days=-first.weekday() % 7)
-        if monday > now:
-            return monday
-    raise AssertionError("a year has a July")
-
-
-@contextlib.asynccontextmanager
-async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
-    """A server of its own whose clock can be moved, with our search attributes.
-
-    It begins on a summer morning, so that what a test sees does not depend on the day it is run.
-    """
-    async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=CONVERTER, identity="tests", test_server_existing_path=str(SERVER)
-    ) as env:
-        # This server registers attributes, but cannot list them, so `ensure_search_attributes` does not work here.
-        await env.client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(
-                search_attributes={
-                    key.name: IndexedValueType.ValueType(int(key.indexed_value_type)) for key in SEARCH_ATTRIBUTES
-                }
-            )
-        )
-        now = await env.get_current_time()
-        await env.sleep(summer_morning(now) - now)
-        yield env

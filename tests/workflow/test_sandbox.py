@@ -7,8 +7,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from runtime.sandbox import Sandbox
+from tests.time_skipping import CONVERTER, time_skipping
 from tests.workflow.doubles.impure import Impure
-from tests.workflow.story import CONVERTER, time_skipping
 
 
 async def test_a_process_that_asks_the_machine_for_the_time_is_stopped() -> None:

@@ -18,7 +18,7 @@ from embedded.demo.driver import Answer, PageLink
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, VPS, Journey
 from tests.e2e.support.project_journey import COO, EAST_VP, NORTH_VP, ProjectJourney, named_account, new_project
 from tests.e2e.support.stack import Stack
-from tests.unit.people.test_pages import Inputs
+from tests.inputs import Inputs
 
 SECURITY_HEADERS = {
     "cache-control": "no-store",

@@ -22,9 +22,9 @@ from embedded.processes.ports import HOST, free_row
 from embedded.servers.mailsink import MailSinkService
 from embedded.servers.postgres import PostgresServer
 from embedded.servers.temporal import TemporalServer
-from tests.e2e.support.issuer import AUDIENCE, NAME, Issuer, SigningKey
 from tests.e2e.support.record import Record, Rows
 from tests.e2e.support.stack import ROOT, PatientPortal
+from tests.issuer import AUDIENCE, NAME, Issuer, SigningKey
 
 
 def keys() -> str:

@@ -12,8 +12,8 @@ import pytest
 from embedded.demo.driver import Answer, until
 from embedded.mails import read_mails
 from tests.e2e.support.cluster import Cluster, running_cluster
-from tests.e2e.support.issuer import SigningKey
 from tests.e2e.support.stack import new_form
+from tests.issuer import SigningKey
 
 CLERK, VPS, SELLER = "gao.yuan", ("li.ming", "wang.fang"), "yang.fan"
 OTHERS = ("huang.lei", "zhou.min")

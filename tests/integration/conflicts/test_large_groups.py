@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -30,7 +29,7 @@ from tests.integration.projects.project_ground import (
     LEI,
     ProjectGround,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW
+from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form
 
 pytestmark = pytest.mark.timeout(300)
@@ -38,14 +37,6 @@ pytestmark = pytest.mark.timeout(300)
 
 GROUP = "云岭集团有限公司"
 BRANCHES = [f"云岭集团有限公司{place}分公司" for place in ("北京", "上海", "重庆", "苏州")]
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
-    made = ProjectGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 def of_group(*related: str) -> ProjectForm:

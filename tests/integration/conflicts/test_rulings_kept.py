@@ -3,13 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from conflicts.detection import REGISTERED, Found, detect
 from conflicts.inquiry import Inquiry
@@ -38,21 +36,13 @@ from tests.integration.projects.project_ground import (
     ProjectGround,
     Registration,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.integration.tasks.race_ground import NOW, uscc
 from tests.samples import project_form
 
 DAY = timedelta(days=1)
 GROUP = "远洋控股集团有限公司"
 MEMBER = "蓝鲸水产科技有限公司"
 """Two companies that nothing but somebody's declaration binds."""
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
-    made = ProjectGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def match(made: Registration, other: str, number: int = 1) -> Match:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import Recorded
 from activities.tasks.context import IllegalTransition, SubjectOver
@@ -39,20 +38,12 @@ from tests.integration.disputes.dispute_ground import (
     split,
     text,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW, ROUNDS, race
+from tests.integration.tasks.race_ground import NOW, ROUNDS, race
 from tests.samples import PROJECT_FORM
 
 THEIRS = f"p1-of-{HOLDER}"
 UPDATE = {"progress": "完成方案交流", "next_steps": "提交报价"}
 APPROVAL = Ask(kind=TaskKind.PROJECT_APPROVAL, slot=HOLDER)
-
-
-@pytest.fixture
-async def ground(worker_engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(worker_engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def confirmed_by_both(ground: DisputeGround, project_id: str) -> Dispute:

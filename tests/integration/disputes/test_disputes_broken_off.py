@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import BrokenDispute, BrokenDisputeStep
 from activities.tasks.context import IllegalTransition
@@ -14,15 +11,6 @@ from domain.disputes.dispute import DisputeStage
 from domain.notices import Notice
 from domain.subject import Subject, SubjectType
 from tests.integration.disputes.dispute_ground import APPLICANT, HOLDER, Dispute, DisputeGround, text
-from tests.integration.tasks.race_ground import KEYS
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def ends(dispute: Dispute, *, by: str = "", dispute_id: str = "") -> BrokenDispute:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import Moved, MoveStep
 from activities.tasks.context import IllegalTransition
@@ -28,17 +25,9 @@ from tests.integration.disputes.dispute_ground import (
     split,
     text,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW
+from tests.integration.tasks.race_ground import NOW
 
 THEIRS = "p2"
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def objected_to(ground: DisputeGround) -> Dispute:

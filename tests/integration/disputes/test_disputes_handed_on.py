@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
-
 from activities.steps import Recorded, RecordStep, RefreshStep
 from crypto.seal import seal
 from db.reference_data import import_organisation
@@ -28,15 +23,7 @@ from tests.integration.disputes.dispute_ground import (
     split,
     text,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
+from tests.integration.tasks.race_ground import NOW
 
 
 async def hands_on(dispute: Dispute, to: str, *, project: str = "", was: str = "") -> Recorded:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.tasks.context import IllegalTransition
 from db.conflicts import rulings
@@ -36,17 +34,8 @@ from tests.integration.disputes.dispute_ground import (
     split,
     text,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.integration.tasks.race_ground import NOW, uscc
 from tests.samples import PROJECT_FORM, project_form
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
-
 
 LEADERS = (APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER)
 

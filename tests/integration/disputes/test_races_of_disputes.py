@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import MoveStep, Recorded
 from activities.tasks.context import IllegalTransition
@@ -31,7 +30,7 @@ from tests.integration.disputes.dispute_ground import (
     meeting,
     text,
 )
-from tests.integration.tasks.race_ground import KEYS, race
+from tests.integration.tasks.race_ground import race
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""
@@ -40,14 +39,6 @@ RACES = 50
 
 Q = TypeVar("Q")
 R = TypeVar("R")
-
-
-@pytest.fixture
-async def ground(worker_engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
-    made = DisputeGround(worker_engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def at_once(dispute: Dispute, one: Awaitable[R], other: Awaitable[Q]) -> tuple[R, Q]:

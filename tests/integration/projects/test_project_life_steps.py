@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import CorrectContractStep
 from activities.tasks.context import IllegalTransition
@@ -51,7 +49,7 @@ from tests.integration.projects.project_ground import (
     ProjectGround,
     Registration,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW
+from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form
 from workflows.messages import correction_workflow_id
 
@@ -61,14 +59,6 @@ CONTRACT = {"amount": "2500000.00", "contract_number": "HT-2027-031", "received_
 TWO_WEEKS = datetime(2026, 12, 15, 2, tzinfo=UTC)
 ONE_MONTH = datetime(2027, 1, 1, 2, tzinfo=UTC)
 THREE_MONTHS = datetime(2027, 3, 1, 2, tzinfo=UTC)
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
-    made = ProjectGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def shelved(ground: ProjectGround, project_id: str = "old") -> Registration:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from activities.steps import RecordStep, ReminderStep, Sent, SiftStep, Step
 from activities.tasks.context import IllegalTransition
@@ -42,18 +40,10 @@ from tests.integration.projects.project_ground import (
     ProjectGround,
     Registration,
 )
-from tests.integration.tasks.race_ground import KEYS, NOW, uscc
+from tests.integration.tasks.race_ground import NOW, uscc
 from tests.samples import PROJECT_FORM, project_form
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
-    made = ProjectGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
 
 
 async def suspected(ground: ProjectGround) -> tuple[Registration, Registration, Registration]:

@@ -38,14 +38,6 @@ STANDING = (DueAction.WARN, DueAction.LAPSE)
 
 
 @pytest.fixture
-async def ground(engine: AsyncEngine) -> AsyncIterator[ProjectGround]:
-    made = ProjectGround(engine, KEYS)
-    await made.prepare(sellers=0)
-    yield made
-    await made.record_holds()
-
-
-@pytest.fixture
 async def disputes(engine: AsyncEngine) -> AsyncIterator[DisputeGround]:
     made = DisputeGround(engine, KEYS)
     await made.prepare(sellers=0)

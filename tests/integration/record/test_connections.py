@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from db.connection.engine import DatabaseUnavailable, autocommit, make_engine, transaction
 from db.tables.messages import step
 from domain.base import Wire
-from tests.workflow.story import eventually
+from tests.eventually import eventually
 
 PID = text("SELECT pg_backend_pid()")
 

@@ -27,11 +27,11 @@ from domain.periods import Rhythm
 from domain.projects.project import ProjectStage
 from domain.reviews.review import ReviewStage, review_choices
 from domain.tasks.task import TaskKind, TaskStatus
+from tests.inputs import Inputs
 from tests.integration.accounts.account_ground import add_account
 from tests.integration.accounts.test_confidence import KEYS
 from tests.integration.projects.project_door import ORGANISATION, Call, asked, door, row
 from tests.integration.projects.test_projects_record import RULES
-from tests.unit.people.test_pages import Inputs
 from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, PERIODS, note
 
 NOW = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)

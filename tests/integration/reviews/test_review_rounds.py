@@ -35,7 +35,7 @@ from tests.integration.projects.project_ground import (
 )
 from tests.integration.reviews.year_ground import SAID, YearGround, reviews_on
 from tests.integration.tasks.race_ground import KEYS
-from tests.workflow.story import time_skipping
+from tests.time_skipping import time_skipping
 
 OURS, THEIRS, THIRD = "account-ours", "account-theirs", "account-third"
 

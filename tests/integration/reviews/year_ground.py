@@ -27,8 +27,9 @@ from domain.reviews.review import ACCOUNTS_FIELD, ReviewStage
 from domain.statements import AnswerTask
 from domain.tasks.task import TaskKind, TaskStatus
 from runtime.worker_registry import WORKFLOWS, activities_of
+from tests.eventually import eventually
 from tests.integration.projects.project_ground import ProjectGround
-from tests.workflow.story import eventually, time_skipping
+from tests.time_skipping import time_skipping
 from workflows.messages import TASK_QUEUE, PeriodDone, StartPeriod
 from workflows.period import ReviewPeriod
 

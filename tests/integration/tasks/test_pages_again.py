@@ -13,8 +13,8 @@ from crypto.links import link_token
 from db.projects import projects
 from db.tasks import tasks
 from domain.tasks.task import TaskKind
+from tests.inputs import Inputs
 from tests.integration.projects.project_door import VP, Call, asked, door, filled, row, task
-from tests.unit.people.test_pages import Inputs
 from texts.catalogue import Texts
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))

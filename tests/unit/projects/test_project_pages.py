@@ -21,8 +21,9 @@ from domain.projects.project import Company, ProjectForm, SalesStage
 from domain.projects.rules import PROJECT_TASK_RULES, project_choices
 from domain.subject import SubjectType
 from domain.tasks.task import FieldKind, FieldSpec, TaskKind, TaskStatus
+from tests.inputs import Inputs
 from tests.samples import PROJECT_FORM
-from tests.unit.people.test_pages import NOON, Inputs
+from tests.unit.pages.test_pages import NOON
 from tests.verdicts import verdict
 from tests.visible import keys_in
 from texts.catalogue import Texts

@@ -21,7 +21,7 @@ from domain.reviews.review import REVIEW_TASK_RULES, review_choices
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import given_rows
 from domain.tasks.task import TaskKind, TaskStatus
-from tests.unit.people.test_pages import Inputs
+from tests.inputs import Inputs
 from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, note
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import entered_fields, field_errors

@@ -9,9 +9,10 @@ from domain.accounts.application import Stage
 from domain.calendar import DayKind
 from domain.organisation import Delegation
 from domain.tasks.task import AssigneeCapacity
+from tests.eventually import eventually
 from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask, organisation
-from tests.workflow.story import CUSTOMER, Story, eventually
+from tests.workflow.story import CUSTOMER, Story
 
 SOON = timedelta(minutes=1)
 

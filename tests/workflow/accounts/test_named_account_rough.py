@@ -17,9 +17,11 @@ from domain.accounts.application import Stage
 from domain.organisation import Delegation
 from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
 from runtime.sandbox import Sandbox
+from tests.eventually import eventually
 from tests.samples import application_form
-from tests.workflow.doubles.fake_record import CLARA, GINA, PAYLOAD_KEYS, SAM, VERA, VIKTOR, organisation
-from tests.workflow.story import CONVERTER, CUSTOMER, Story, eventually, time_skipping
+from tests.time_skipping import CONVERTER, PAYLOAD_KEYS, time_skipping
+from tests.workflow.doubles.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation
+from tests.workflow.story import CUSTOMER, Story
 from workflows.desk import Desk
 from workflows.messages import TASK_QUEUE, FactsChanged, StartApplication, bundle
 from workflows.named_account import NamedAccountApplication

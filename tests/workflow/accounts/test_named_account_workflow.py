@@ -13,8 +13,10 @@ from activities.tasks.reminders import Reminders
 from domain.accounts.application import Stage
 from domain.tasks.task import TaskKind
 from runtime.sandbox import Sandbox
+from tests.eventually import eventually
+from tests.time_skipping import time_skipping
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
-from tests.workflow.story import Story, eventually, time_skipping
+from tests.workflow.story import Story
 
 SPECIAL = "a key account of the region"
 

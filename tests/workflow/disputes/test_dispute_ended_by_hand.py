@@ -12,11 +12,12 @@ from temporalio.testing import WorkflowEnvironment
 from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskStatus
+from tests.eventually import eventually
+from tests.time_skipping import CONVERTER
 from tests.workflow.doubles.fake_project_record import SUE
 from tests.workflow.doubles.fake_record import SAM
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.projects.record_view import HALVES
-from tests.workflow.story import CONVERTER, eventually
 from workflows.messages import SEARCH_ATTRIBUTES
 
 TEMPORAL = Path(sys.executable).with_name("temporal")

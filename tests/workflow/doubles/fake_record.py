@@ -30,9 +30,6 @@ from domain.tasks.standstill import standstill_step
 from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
 from tests.samples import company
 
-PAYLOAD_KEYS = Keyring((("published-test-key", SecretBytes(b"published: protects nothing, tst")),))
-"""Under which the histories in tests/histories are encrypted. It is public; only synthetic data may go under it."""
-
 SEAL_KEYS = Keyring((("seal-test", SecretBytes(b"s" * 32)),))
 
 SAM, VERA, VIKTOR, GINA, CLARA, MONA, DORA = "sam", "vera", "viktor", "gina", "clara", "mona", "dora"

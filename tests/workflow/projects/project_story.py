@@ -46,6 +46,7 @@ from domain.statements import (
 )
 from domain.tasks.task import TaskKind
 from tests import samples
+from tests.eventually import PATIENCE, eventually
 from tests.workflow.doubles.fake_project_record import (
     OPERATOR,
     SUE,
@@ -56,7 +57,7 @@ from tests.workflow.doubles.fake_project_record import (
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.doubles.fake_record import CLARA, MONA, SAM, SEAL_KEYS, VERA, VIKTOR, FakeTask
 from tests.workflow.projects.record_view import HALVES, RecordView
-from tests.workflow.story import CUSTOMER, PATIENCE, Story, eventually
+from tests.workflow.story import CUSTOMER, Story
 from workflows.contract_correction import ContractCorrection as CorrectionProcess
 from workflows.dispute import ProjectDispute
 from workflows.messages import (

@@ -17,10 +17,11 @@ from temporalio.testing import WorkflowEnvironment
 from db.projects.projects import ProjectRow
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence, SilenceDue
+from tests.eventually import eventually
+from tests.time_skipping import CONVERTER
 from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_record import VERA
 from tests.workflow.projects.project_story import ProjectStory
-from tests.workflow.story import CONVERTER, eventually
 from workflows.messages import SEARCH_ATTRIBUTES
 
 TEMPORAL = Path(sys.executable).with_name("temporal")

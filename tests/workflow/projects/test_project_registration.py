@@ -15,13 +15,14 @@ from domain.organisation import Delegation
 from domain.projects.project import ProjectStage
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from runtime.sandbox import Sandbox
+from tests.time_skipping import time_skipping
 from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, account_of, company, registration_of
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
-from tests.workflow.story import CUSTOMER, time_skipping
+from tests.workflow.story import CUSTOMER
 
 SIGNALS = (
     "answer_task",

@@ -19,12 +19,12 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
+from tests.eventually import eventually
 from tests.workflow.accounts.test_named_account_rough import JUNK
 from tests.workflow.doubles.fake_project_record import SUE, TESS, company
 from tests.workflow.doubles.fake_record import DORA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
-from tests.workflow.story import eventually
 from workflows.messages import TASK_QUEUE, StartProject
 
 SIGNALS = (

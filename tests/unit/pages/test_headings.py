@@ -18,8 +18,8 @@ from domain.accounts.named_account import RULES
 from domain.policy import load_policy
 from domain.projects.rules import PROJECT_TASK_RULES
 from domain.reviews.review import REVIEW_TASK_RULES
-from tests.unit.people import test_pages
-from tests.unit.people.test_pages import EVIDENCE, NOON
+from tests.unit.pages import test_pages
+from tests.unit.pages.test_pages import EVIDENCE, NOON
 from tests.unit.projects import test_project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES

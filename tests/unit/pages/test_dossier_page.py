@@ -15,7 +15,7 @@ from api.accounts.models import ApplicationView
 from api.projects.models import ProjectView
 from domain.projects.project import ProjectForm
 from domain.subject import SubjectType
-from tests.unit.people.test_pages import NOON
+from tests.unit.pages.test_pages import NOON
 from texts.catalogue import Texts
 from web.dossier.blocks import DossierBlocks
 from web.dossier.page import render_dossier

@@ -22,7 +22,7 @@ from domain.projects.silence import Silence
 from domain.reviews.review import PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
-from tests.unit.people.test_texts import needed
+from tests.unit.texts.test_texts import needed
 from texts.catalogue import catalogue
 from texts.mails import mail
 

@@ -14,8 +14,8 @@ from domain.projects.rules import PROJECT_TASK_RULES
 from domain.refusals import RefusalCode
 from domain.reviews.review import REVIEW_TASK_RULES
 from domain.tasks.task import TaskKind
-from tests.unit.people import test_pages
-from tests.unit.people.test_pages import Inputs
+from tests.inputs import Inputs
+from tests.unit.pages import test_pages
 from tests.unit.projects import test_project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES, Texts
