@@ -1,0 +1,116 @@
+"""The two places where a step is carried out: the record, and its double of the workflow tests.
+
+Both have activities of the same names with the same messages. A scenario is told to one of them by `Side.run` and
+shown to hold on both, so that what a workflow test sees in the double is what the record would have done.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from temporalio.testing import ActivityEnvironment
+
+from activities.steps import Step
+from db.reference_data import import_organisation
+from domain.organisation import Organisation
+from tests.integration.tasks.race_ground import Ground, Racer
+from tests.samples import application_form
+from tests.workflow.doubles.fake_activities import FakeActivities
+from tests.workflow.doubles.fake_record import SAM, SEAL_KEYS, FakeRecord, organisation
+
+NOW = datetime(2026, 7, 6, 2, 0, tzinfo=UTC)
+"""Ten o'clock in Shanghai on a Monday, far from any festival."""
+
+
+class Side(ABC):
+    """Where steps are carried out, by people of the small company of the workflow tests."""
+
+    async def run(self, name: str, step: Step, workflow_id: str) -> Any:
+        """Carry out the activity `name`, as the engine calls it for this process."""
+        environment = ActivityEnvironment()
+        environment.info = dataclasses.replace(environment.info, workflow_id=workflow_id, activity_type=name)
+        return await environment.run(self.activity(name), step)
+
+    @abstractmethod
+    def activity(self, name: str) -> Callable[..., Awaitable[Any]]: ...
+
+    @abstractmethod
+    async def employs(self, company: Organisation) -> None:
+        """From now on the company is this one."""
+
+    @abstractmethod
+    async def holds(self, number: int) -> None:
+        """N8: `sam` holds so many Named Accounts already."""
+
+    @abstractmethod
+    async def stage(self, application_id: str) -> str: ...
+
+    @abstractmethod
+    async def is_whole(self) -> None:
+        """What must be true of it after every scenario."""
+
+
+class DoubleSide(Side):
+    def __init__(self) -> None:
+        self.record = FakeRecord()
+        self.activities = FakeActivities(self.record)
+
+    def activity(self, name: str) -> Callable[..., Awaitable[Any]]:
+        found: Callable[..., Awaitable[Any]] = getattr(self.activities, name)
+        return found
+
+    async def employs(self, company: Organisation) -> None:
+        self.record.organisation = company
+
+    async def holds(self, number: int) -> None:
+        self.record.held = number
+
+    async def stage(self, application_id: str) -> str:
+        own = self.record.application
+        assert own is not None
+        assert own.id == application_id
+        return own.stage
+
+    async def is_whole(self) -> None:
+        assert self.record.keys
+
+
+class RecordSide(Side):
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.ground = Ground(engine, SEAL_KEYS)
+
+    def activity(self, name: str) -> Callable[..., Awaitable[Any]]:
+        ground = self.ground
+        for holder in (ground.account_steps, ground.records, ground.evidence, ground.chasing):
+            if found := getattr(holder, name, None):
+                activity: Callable[..., Awaitable[Any]] = found
+                return activity
+        raise LookupError(name)
+
+    async def employs(self, company: Organisation) -> None:
+        async with self.ground.engine.begin() as connection:
+            await import_organisation(connection, company, now=NOW, by="test")
+            await self.ground.facts.pin_policy(connection)
+
+    async def holds(self, number: int) -> None:
+        held = [
+            Racer(id=f"held-{n}", applicant=SAM, form=application_form(f"已有大客户{n}"), submitted_at=NOW)
+            for n in range(1, number + 1)
+        ]
+        await self.ground.register(held)
+        await self.ground.hold(held, range(1, number + 1))
+
+    async def stage(self, application_id: str) -> str:
+        ((stage,),) = await self.ground.rows("SELECT stage FROM application WHERE id = :id", id=application_id)
+        return str(stage)
+
+    async def is_whole(self) -> None:
+        await self.ground.record_holds()
+
+
+COMPANY = organisation()
