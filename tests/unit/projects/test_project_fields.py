@@ -1,0 +1,223 @@
+"""Every kind of field of a project's task as a control of the page and back (P2, P4, P5, D1–D3)."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from api.problems import Refusal
+from api.tasks.answering import check_answer
+from domain.projects.project import ProjectForm
+from domain.projects.rules import project_choices
+from domain.tasks.task import FieldKind, FieldSpec, TaskKind
+from tests.inputs import Inputs
+from tests.unit.projects.page_samples import FORM, NAMES, SIDES, ZONE, answered, page, task
+from texts.catalogue import Texts
+from web.forms.fields import Offered, entered_values
+from web.forms.form import PROJECT, parse_form
+from web.links.answers import entered_fields, field_errors
+from web.models import FormError
+
+
+def test_p4_one_person_is_chosen_from_a_list_of_names() -> None:
+    html = page(TaskKind.ASSIGN_CLERK)
+    assert '<option value="gao.yuan">高远</option>' in html
+    assert answered(TaskKind.ASSIGN_CLERK, {"choice": "assign", "clerk": "gao.yuan"}) == {"clerk": "gao.yuan"}
+
+
+def test_p5_suspected_registrations_are_ticked() -> None:
+    inputs = Inputs(page(TaskKind.CONFLICT_CHECK))
+    assert inputs.radios["suspects.0"] == ["p-9"]
+    assert inputs.radios["suspects.1"] == ["A-1"]
+    typed = {"choice": "suspect", "reason": "同一招标", "suspects.0": "p-9", "suspects.1": "A-1"}
+    assert answered(TaskKind.CONFLICT_CHECK, typed) == {"suspects": ["p-9", "A-1"]}
+    assert answered(TaskKind.CONFLICT_CHECK, {"choice": "clear"}) == {}
+    named = typed | {"suspects_others": " P2026-00007，acc-1 "}
+    assert answered(TaskKind.CONFLICT_CHECK, named) == {"suspects": ["p-9", "A-1", "P2026-00007", "acc-1"]}
+
+
+def test_p5_where_nothing_was_found_a_registration_can_be_named_on_the_page() -> None:
+    html = page(TaskKind.CONFLICT_CHECK, choices=project_choices(TaskKind.CONFLICT_CHECK))
+    assert "自动检测没有找到的" in html
+    assert Inputs(html).values["suspects_others"] == ""
+    wrong = (FormError(field="suspects.0", message="没有找到"),)
+    again = page(TaskKind.CONFLICT_CHECK, entered={"suspects_others": "P2026-00009"}, errors=wrong)
+    assert Inputs(again).values["suspects_others"] == "P2026-00009"
+    assert "没有找到" in again
+
+
+def test_d2_a_meeting_is_called_in_the_business_time_zone() -> None:
+    typed = {
+        "choice": "called",
+        "starts_at": "2026-12-16T09:30",
+        "duration_minutes": "９０",
+        "place": "三楼",
+        "participants.0": "lin.xia",
+        "participants.3": "xu.jing",
+    }
+    assert answered(TaskKind.CALL_MEETING, typed) == {
+        "starts_at": "2026-12-16T09:30:00+08:00",
+        "duration_minutes": 90,
+        "place": "三楼",
+        "participants": ["lin.xia", "xu.jing"],
+    }
+    html = page(TaskKind.CALL_MEETING)
+    assert '<input id="f-starts_at" name="starts_at" type="datetime-local"' in html
+    assert html.count(Texts("zh").zone_name(ZONE)) == 2  # beside the input as well
+
+
+def test_d3_a_split_has_a_row_for_each_side_and_three_more() -> None:
+    """D3: and no row that nobody is left for; where the sides alone divide it (D1), theirs are all."""
+    sides = Offered(people=tuple((side, NAMES[side]) for side in SIDES), labels=NAMES, sides=SIDES)
+    alone = Inputs(page(TaskKind.AGREE_SPLIT, offered=sides)).values
+    assert "split.1.percent" in alone
+    assert "split.2.percent" not in alone
+    inputs = Inputs(page(TaskKind.RECORD_MEETING, offered=sides.model_copy(update={"people": tuple(NAMES.items())})))
+    assert [inputs.values.get(f"split.{row}.person") for row in range(5)] == [*SIDES, None, None, None]
+    assert "split.4.percent" in inputs.values
+    assert "split.5.percent" not in inputs.values
+    typed = {
+        "choice": "record",
+        "responsible": "xu.jing",
+        "summary": "由徐静负责",
+        "split.0.percent": " 62.50% ",
+        "split.1.percent": "３７.５",
+    }
+    assert answered(TaskKind.RECORD_MEETING, typed) == {
+        "responsible": "xu.jing",
+        "summary": "由徐静负责",
+        "split": [{"person": "yang.fan", "percent": "62.50"}, {"person": "xu.jing", "percent": "37.5"}],
+    }
+
+
+def test_d1_agreeing_without_a_text_confirms_and_disagreeing_carries_none() -> None:
+    """The rows of the sides, left as they stand, are no text."""
+    assert answered(TaskKind.AGREE_SPLIT, {"choice": "agree"}, text_on_the_table=True) == {}
+    assert answered(TaskKind.AGREE_SPLIT, {"choice": "disagree", "reason": "不同意"}) == {}
+    with pytest.raises(Refusal) as refusal:  # nothing on the table yet
+        answered(TaskKind.AGREE_SPLIT, {"choice": "agree"})
+    fields = {problem.field for problem in refusal.value.problems}
+    assert fields == {"fields.responsible", "fields.cooperation", "fields.split"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "where", "rule"),
+    [
+        ({"split.0.percent": "62.5", "split.1.percent": "37.49"}, "split", "D3"),
+        ({"split.0.percent": "50", "split.3.person": "yang.fan", "split.3.percent": "50"}, "split", "D3"),
+        ({"split.1.percent": "60", "split.3.percent": "40"}, "split.1.person", "D3"),
+        ({"split.0.percent": "100", "starts_at": "x"}, None, None),
+    ],
+)
+def test_d3_a_wrong_split_is_said_beside_its_row_and_kept(
+    typed: dict[str, str], where: str | None, rule: str | None
+) -> None:
+    row = task(TaskKind.RECORD_MEETING)
+    whole = {"choice": "record", "responsible": "xu.jing", "summary": "x", "split.0.person": "yang.fan",
+             "split.1.person": "xu.jing", **typed}  # fmt: skip
+    choice, reason, fields = entered_fields(row, whole, ZONE)
+    if where is None:
+        check_answer(row, choice, reason, fields)
+        return
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, choice, reason, fields)
+    assert [problem.rule for problem in refusal.value.problems] == [rule]
+    errors = field_errors(refusal.value, Texts("zh"))
+    assert [error.field for error in errors] == [where]
+    html = page(TaskKind.RECORD_MEETING, entered=whole, errors=errors)
+    assert f'id="f-{where.replace(".", "-")}-error">{errors[0].message}' in html
+    percents = {name: value for name, value in Inputs(html).values.items() if name.endswith(".percent") and value}
+    assert sorted(percents.values()) == sorted(value for name, value in typed.items() if name.endswith(".percent"))
+
+
+def test_d2_what_is_wrong_with_a_meeting_is_said_in_words_and_everything_typed_is_kept() -> None:
+    row = task(TaskKind.CALL_MEETING)
+    typed = {"choice": "called", "starts_at": "明天", "duration_minutes": "5", "participants.1": "gao.yuan"}
+    _, _, fields = entered_fields(row, typed, ZONE)
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, "called", "", fields)
+    errors = field_errors(refusal.value, Texts("zh"))
+    assert {error.field for error in errors} == {"starts_at", "duration_minutes", "place", "participants"}
+    html = page(TaskKind.CALL_MEETING, entered=typed, errors=errors)
+    inputs = Inputs(html)
+    assert inputs.values["starts_at"] == "明天"
+    assert inputs.values["participants.1"] == "gao.yuan"
+    assert inputs.checked == ["choice", "participants.1"]
+    assert {"f-starts_at", "f-duration_minutes", "f-place", "f-participants"} <= inputs.anchors <= set(inputs.ids)
+    assert "会议时间：" in html
+
+
+def test_p2_the_project_form_goes_to_the_page_and_back_unchanged() -> None:
+    inputs = Inputs(page(TaskKind.SUPPLY_INFORMATION))
+    assert inputs.values["expected_signing"] == "2027-03-31"
+    assert inputs.values["stage"] == "tender"
+    choice, _, fields = entered_fields(task(TaskKind.SUPPLY_INFORMATION), inputs.values, ZONE)
+    assert choice == "supply"
+    assert ProjectForm.model_validate(fields["project"]) == FORM
+    assert "补充项目信息" in page(TaskKind.SUPPLY_INFORMATION)
+    assert "提交补充后的项目信息" in page(TaskKind.SUPPLY_INFORMATION)
+
+
+def test_p2_a_cleared_end_user_is_none_and_a_nameless_one_is_wrong() -> None:
+    values = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values
+    parsed = parse_form(values | {"end_user.name": " "}, PROJECT)
+    assert ProjectForm.model_validate(parsed).end_user is None
+    named = parse_form(values | {"channel.uscc": "91310000132200821H"}, PROJECT)
+    with pytest.raises(ValidationError):
+        ProjectForm.model_validate(named)
+
+
+def test_p2_what_is_wrong_in_the_form_is_said_beside_its_field_with_the_rule() -> None:
+    row = task(TaskKind.SUPPLY_INFORMATION)
+    typed = Inputs(page(TaskKind.SUPPLY_INFORMATION)).values | {
+        "amount": "-1",
+        "expected_signing": "31.3.",
+        "name": "",
+        "choice": "supply",
+    }
+    choice, reason, fields = entered_fields(row, typed, ZONE)
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, choice, reason, fields)
+    assert {(problem.field, problem.rule) for problem in refusal.value.problems} == {
+        ("fields.project.amount", "P2"),
+        ("fields.project.expected_signing", "P2"),
+        ("fields.project.name", "P2"),
+    }
+    errors = field_errors(refusal.value, Texts("zh"))
+    html = page(TaskKind.SUPPLY_INFORMATION, entered=typed, errors=errors)
+    assert {"f-amount", "f-expected_signing", "f-name"} <= Inputs(html).anchors
+    assert "项目名称：" in html
+
+
+SPECS = tuple(FieldSpec(name=f"n{kind}", kind=kind) for kind in FieldKind)
+POSTED = st.dictionaries(
+    st.one_of(
+        st.sampled_from([spec.name for spec in SPECS]),
+        st.tuples(
+            st.sampled_from([spec.name for spec in SPECS]),
+            st.sampled_from(["0", "7", "²", "99999", "", "x"]),
+            st.sampled_from(["", ".person", ".percent", ".percent.x"]),
+        ).map(lambda parts: f"{parts[0]}.{parts[1]}{parts[2]}"),
+    ),
+    st.one_of(st.text(max_size=6), st.sampled_from(["2026-12-16", "2026-12-16T09:30", "0001-01-01T00:00", "50", "٣"])),
+    max_size=10,
+)
+
+
+@settings(max_examples=300)
+@given(POSTED)
+def test_whatever_is_posted_is_read_and_shown_again(posted: dict[str, str]) -> None:
+    """X3: nothing that a browser or a script sends breaks a page."""
+    found = entered_values(SPECS, posted, ZONE)
+    assert set(found) <= {spec.name for spec in SPECS}
+    assert all(isinstance(share, dict) for share in found.get("nsplit", []))
+    renamed = {
+        re.sub(r"^n(\w+)", lambda m: {"split": "split", "people": "participants"}.get(m[1], m[1]), name): value
+        for name, value in posted.items()
+    }
+    for kind in (TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING, TaskKind.SUPPLY_INFORMATION):
+        assert "<h1>" in page(kind, entered=renamed)
