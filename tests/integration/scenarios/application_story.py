@@ -1,65 +1,26 @@
-"""One application on either side, moved step by step as its process moves it."""
+"""One application on either side."""
 
 from __future__ import annotations
 
-import itertools
-from datetime import timedelta
-from typing import Any, TypeVar
-
-from activities.steps import (
-    Activated,
-    ActivateStep,
-    GatherStep,
-    Moved,
-    MoveStep,
-    OpenTask,
-    Recorded,
-    RecordStep,
-    Refreshed,
-    RefreshStep,
-    ReminderStep,
-    SubmitStep,
-    Submitted,
-)
-from crypto.seal import seal
+from activities.steps import Activated, ActivateStep, GatherStep, Recorded, SubmitStep, Submitted
 from domain.accounts.application import Stage
-from domain.statements import AnswerTask, AppealRejection, Statement, SubmitApplication, Withdraw
+from domain.statements import AppealRejection, SubmitApplication
 from domain.subject import Subject, SubjectType
-from domain.tasks.task import AnswerChoice, Ask, DueAction, TaskKind
-from tests.integration.scenarios.sides import NOW, Side
+from domain.tasks.task import AnswerChoice, TaskKind
+from tests.integration.scenarios.sides import Side
+from tests.integration.scenarios.subject_story import SubjectStory
 from tests.samples import application_form
-from tests.workflow.doubles.fake_record import CLARA, SAM, SEAL_KEYS, VERA, VIKTOR
+from tests.workflow.doubles.fake_record import CLARA, SAM, VERA, VIKTOR
 from workflows.messages import application_workflow_id
 
 CUSTOMER = "苏州测试精密制造有限公司"
 
-S = TypeVar("S", bound=Statement)
 
-
-class ApplicationStory:
+class ApplicationStory(SubjectStory):
     """An application that nobody has submitted yet."""
 
     def __init__(self, side: Side) -> None:
-        self.side = side
-        self.id = "A-1"
-        self.workflow_id = application_workflow_id(self.id)
-        self.subject = Subject(type=SubjectType.APPLICATION, id=self.id)
-        self.now = NOW
-        self.tasks: tuple[OpenTask, ...] = ()
-        """Those that the last move has opened."""
-        self._numbers = itertools.count(1)
-
-    def later(self, **length: float) -> None:
-        """So much time passes."""
-        self.now += timedelta(**length)
-
-    def key(self, name: str) -> dict[str, Any]:
-        return {"key": f"{name}:{next(self._numbers)}", "now": self.now}
-
-    def sealed(self, kind: type[S], person: str, **said: Any) -> S:
-        """A statement as the gateway seals it."""
-        statement = {"message_id": f"m{next(self._numbers)}", "workflow_id": self.workflow_id, "said_at": self.now}
-        return seal(kind.model_validate(statement | {"person": person, "channel": "api"} | said), SEAL_KEYS)
+        super().__init__(side, Subject(type=SubjectType.APPLICATION, id="A-1"), application_workflow_id("A-1"))
 
     async def submits(self, said: SubmitApplication | None = None) -> Submitted:
         form = application_form(CUSTOMER)
@@ -69,52 +30,10 @@ class ApplicationStory:
         )
         return submitted
 
-    async def moves(self, stage: Stage, *asks: TaskKind) -> Moved:
-        step = MoveStep(
-            **self.key(f"move:{stage}"), subject=self.subject, stage=stage, asks=tuple(Ask(kind=kind) for kind in asks)
-        )
-        moved: Moved = await self.side.run("move", step, self.workflow_id)
-        self.tasks = moved.tasks
-        return moved
-
-    async def says(self, kind: type[S], person: str, **said: Any) -> Recorded:
-        return await self.sends(self.sealed(kind, person, **said))
-
-    async def sends(self, statement: Statement) -> Recorded:
-        step = RecordStep.model_validate({**self.key("record"), "subject": self.subject, "statement": statement})
-        recorded: Recorded = await self.side.run("record_statement", step, self.workflow_id)
-        return recorded
-
-    def task(self, slot: str = "") -> OpenTask:
-        return next(task for task in self.tasks if slot in ("", task.slot))
-
-    async def answers(self, person: str, choice: str, reason: str = "", *, slot: str = "", **fields: Any) -> Recorded:
-        """Somebody answers the task of `slot`, or the only one."""
-        return await self.says(
-            AnswerTask, person, task_id=self.task(slot).id, choice=choice, reason=reason, fields=fields
-        )
-
     async def activates(self, gm_decision: str | None = None) -> Activated:
         step = ActivateStep(**self.key("activate"), application_id=self.id, gm_decision=gm_decision)
         activated: Activated = await self.side.run("activate_account", step, self.workflow_id)
         return activated
-
-    async def is_chased(self, task: OpenTask) -> OpenTask:
-        """N12, U10: the next due step of a task is carried out."""
-        due = task.next_step.action
-        action = due if due in (DueAction.WARN, DueAction.LAPSE) else None
-        step = ReminderStep(**self.key("chase"), subject=self.subject, task_id=task.id, action=action)
-        chased: OpenTask = await self.side.run("remind_or_escalate", step, self.workflow_id)
-        return chased
-
-    async def is_refreshed(self) -> tuple[OpenTask, ...]:
-        """The company changed: who is asked now."""
-        step = RefreshStep(**self.key("refresh"), subject=self.subject)
-        refreshed: Refreshed = await self.side.run("refresh_tasks", step, self.workflow_id)
-        return refreshed.tasks
-
-    async def stage(self) -> str:
-        return await self.side.stage(self.id)
 
     # The ways to a stage.
 
@@ -162,9 +81,3 @@ class ApplicationStory:
 
     async def appeals(self, person: str = SAM) -> Recorded:
         return await self.says(AppealRejection, person, reason="the figures were old")
-
-    async def withdraws(self, person: str = SAM) -> Recorded:
-        return await self.says(Withdraw, person, reason="customer merged")
-
-
-WAYS = ("to_check", "to_returned", "to_review", "to_rejected", "to_appeal", "to_active", "to_withdrawn")

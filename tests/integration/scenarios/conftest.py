@@ -7,17 +7,39 @@ from collections.abc import AsyncIterator
 import pytest
 
 from tests.integration.scenarios.application_story import ApplicationStory
-from tests.integration.scenarios.sides import COMPANY, DoubleSide, RecordSide, Side
+from tests.integration.scenarios.project_story import RegistrationStory
+from tests.integration.scenarios.sides import DoubleSide, ProjectDoubleSide, RecordSide, Side
+from tests.workflow.doubles import fake_project_record, fake_record
+
+DOUBLE, RECORD = "double", "record"
 
 
-@pytest.fixture(params=["double", "record"])
-def side(request: pytest.FixtureRequest) -> Side:
+def side_of(request: pytest.FixtureRequest, double: type[DoubleSide]) -> Side:
     # Only the record has PostgreSQL started.
-    return DoubleSide() if request.param == "double" else RecordSide(request.getfixturevalue("worker_engine"))
+    return double() if request.param == DOUBLE else RecordSide(request.getfixturevalue("worker_engine"))
+
+
+@pytest.fixture(params=[DOUBLE, RECORD])
+def side(request: pytest.FixtureRequest) -> Side:
+    return side_of(request, DoubleSide)
+
+
+@pytest.fixture(params=[DOUBLE, RECORD])
+def project_side(request: pytest.FixtureRequest) -> Side:
+    return side_of(request, ProjectDoubleSide)
 
 
 @pytest.fixture
 async def application(side: Side) -> AsyncIterator[ApplicationStory]:
-    await side.employs(COMPANY)
+    """An application that nobody has submitted yet."""
+    await side.employs(fake_record.organisation())
     yield ApplicationStory(side)
     await side.is_whole()
+
+
+@pytest.fixture
+async def project(project_side: Side) -> AsyncIterator[RegistrationStory]:
+    """A project that nobody has registered yet."""
+    await project_side.employs(fake_project_record.company())
+    yield RegistrationStory(project_side)
+    await project_side.is_whole()

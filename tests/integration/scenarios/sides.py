@@ -18,10 +18,14 @@ from temporalio.testing import ActivityEnvironment
 from activities.steps import Step
 from db.reference_data import import_organisation
 from domain.organisation import Organisation
-from tests.integration.tasks.race_ground import Ground, Racer
+from domain.subject import Subject, SubjectType
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.tasks.race_ground import Racer
 from tests.samples import application_form
 from tests.workflow.doubles.fake_activities import FakeActivities
-from tests.workflow.doubles.fake_record import SAM, SEAL_KEYS, FakeRecord, organisation
+from tests.workflow.doubles.fake_project_record import ProjectRecord, account_of
+from tests.workflow.doubles.fake_projects import FakeProjectActivities
+from tests.workflow.doubles.fake_record import SAM, SEAL_KEYS, FakeRecord
 
 NOW = datetime(2026, 7, 6, 2, 0, tzinfo=UTC)
 """Ten o'clock in Shanghai on a Monday, far from any festival."""
@@ -48,7 +52,11 @@ class Side(ABC):
         """N8: `sam` holds so many Named Accounts already."""
 
     @abstractmethod
-    async def stage(self, application_id: str) -> str: ...
+    async def holds_customer(self, person: str, customer: str) -> None:
+        """P1, P3: the customer is a Named Account of `person`."""
+
+    @abstractmethod
+    async def stage(self, subject: Subject) -> str: ...
 
     @abstractmethod
     async def is_whole(self) -> None:
@@ -70,23 +78,41 @@ class DoubleSide(Side):
     async def holds(self, number: int) -> None:
         self.record.held = number
 
-    async def stage(self, application_id: str) -> str:
+    async def holds_customer(self, person: str, customer: str) -> None:
+        raise NotImplementedError("an application meets no account here")
+
+    async def stage(self, subject: Subject) -> str:
         own = self.record.application
         assert own is not None
-        assert own.id == application_id
+        assert own.id == subject.id
         return own.stage
 
     async def is_whole(self) -> None:
         assert self.record.keys
 
 
+class ProjectDoubleSide(DoubleSide):
+    record: ProjectRecord
+
+    def __init__(self) -> None:
+        self.record = ProjectRecord()
+        self.activities = FakeProjectActivities(self.record)
+
+    async def holds_customer(self, person: str, customer: str) -> None:
+        assert customer  # every project of the double is of one customer
+        self.record.accounts += (account_of(person),)
+
+    async def stage(self, subject: Subject) -> str:
+        return self.record.projects[subject.id].stage
+
+
 class RecordSide(Side):
     def __init__(self, engine: AsyncEngine) -> None:
-        self.ground = Ground(engine, SEAL_KEYS)
+        self.ground = ProjectGround(engine, SEAL_KEYS)
 
     def activity(self, name: str) -> Callable[..., Awaitable[Any]]:
         ground = self.ground
-        for holder in (ground.account_steps, ground.records, ground.evidence, ground.chasing):
+        for holder in (ground.account_steps, ground.project_steps, ground.records, ground.evidence, ground.chasing):
             if found := getattr(holder, name, None):
                 activity: Callable[..., Awaitable[Any]] = found
                 return activity
@@ -105,12 +131,13 @@ class RecordSide(Side):
         await self.ground.register(held)
         await self.ground.hold(held, range(1, number + 1))
 
-    async def stage(self, application_id: str) -> str:
-        ((stage,),) = await self.ground.rows("SELECT stage FROM application WHERE id = :id", id=application_id)
+    async def holds_customer(self, person: str, customer: str) -> None:
+        await self.ground.holds(f"NA-{person}", person, customer)
+
+    async def stage(self, subject: Subject) -> str:
+        table = {SubjectType.APPLICATION: "application", SubjectType.PROJECT: "project"}[subject.type]
+        ((stage,),) = await self.ground.rows(f"SELECT stage FROM {table} WHERE id = :id", id=subject.id)
         return str(stage)
 
     async def is_whole(self) -> None:
         await self.ground.record_holds()
-
-
-COMPANY = organisation()
