@@ -20,7 +20,7 @@ from domain.projects.rules import PROJECT_TASK_RULES
 from domain.reviews.review import REVIEW_TASK_RULES
 from tests.unit.pages import test_pages
 from tests.unit.pages.test_pages import EVIDENCE, NOON
-from tests.unit.projects import test_project_pages
+from tests.unit.projects import page_samples as project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES
 from web.conflicts.check_page import render_check
@@ -90,7 +90,7 @@ DOSSIERS: list[dict[str, Any]] = [
             "credits": [{"person": PERSON, "percent": "100"}],
             "loss": {"by": PERSON},
         },
-        "rounds": [{"round": 1, "form": test_project_pages.FORM.model_dump(mode="json"), "matches": [NOTE]}],
+        "rounds": [{"round": 1, "form": project_pages.FORM.model_dump(mode="json"), "matches": [NOTE]}],
         "disputes": [{"stage": "negotiation", **NOTE}, {"stage": "agreed", **NOTE}],
     },
 ]
@@ -110,9 +110,9 @@ def pages() -> Iterator[tuple[str, str]]:
             test_pages.page(kind, appeal_remark=remark, conflict_note="甲", **WITH_ERRORS),
         )
     for kind in PROJECT_TASK_RULES:
-        yield f"project-{kind}", test_project_pages.page(kind)
-        yield f"project-{kind}-bare", test_project_pages.page(kind, weighed=(), note={}, decisions=())
-        yield f"project-{kind}-noted", test_project_pages.page(kind, note=NOTE, reason_remark=remark, **WITH_ERRORS)
+        yield f"project-{kind}", project_pages.page(kind)
+        yield f"project-{kind}-bare", project_pages.page(kind, weighed=(), note={}, decisions=())
+        yield f"project-{kind}-noted", project_pages.page(kind, note=NOTE, reason_remark=remark, **WITH_ERRORS)
     for kind in REVIEW_TASK_RULES:
         yield f"review-{kind}", test_review_pages.page(kind)
         yield f"review-{kind}-many", test_review_pages.page(kind, 15, **WITH_ERRORS)

@@ -16,7 +16,7 @@ from domain.reviews.review import REVIEW_TASK_RULES
 from domain.tasks.task import TaskKind
 from tests.inputs import Inputs
 from tests.unit.pages import test_pages
-from tests.unit.projects import test_project_pages
+from tests.unit.projects import page_samples as project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import field_errors
@@ -25,7 +25,7 @@ from web.models import FormError
 Render = Callable[..., str]
 PAGES: list[tuple[Render, TaskKind]] = [
     *((test_pages.page, kind) for kind in RULES),
-    *((test_project_pages.page, kind) for kind in PROJECT_TASK_RULES),
+    *((project_pages.page, kind) for kind in PROJECT_TASK_RULES),
     *((test_review_pages.page, kind) for kind in REVIEW_TASK_RULES),
 ]
 NAMES = [f"{render.__module__.rpartition('.')[2]}-{kind}" for render, kind in PAGES]

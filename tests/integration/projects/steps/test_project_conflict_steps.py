@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,11 @@ from tests.samples import PROJECT_FORM, project_form
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:
     """P4, A5, P10: what has left conflict detection is shown and cannot be suspected; nor what came later."""
     code = uscc(7)
-    vendor = {"vendor_registered": False, "vendor_position": "支持徐静团队", "relationship": "与信息中心合作六年"}
+    vendor: dict[str, Any] = {
+        "vendor_registered": False,
+        "vendor_position": "支持徐静团队",
+        "relationship": "与信息中心合作六年",
+    }
     earlier = await ground.active("earlier", JING, project_form("云岭精工", code=code, **vendor), NOW - 20 * DAY)
     shelved = await ground.active("gone", TAO, project_form("云岭精工", code=code), NOW - 100 * DAY)
     shelved.now = NOW - DAY
