@@ -142,7 +142,7 @@ async def test_n5_a_form_that_is_not_whole_is_refused(
 ) -> None:
     await application.to_returned()
     form = application_form(CUSTOMER).model_dump(mode="json")
-    fields = {} if change is None else {"application": form | change}
+    fields: dict[str, Any] = {} if change is None else {"application": form | change}
     recorded = await application.answers(SAM, AnswerChoice.SUPPLY, **fields)
     assert not recorded.accepted
     assert recorded.code
@@ -168,8 +168,8 @@ async def test_n8_above_the_limit_an_approval_needs_a_special_reason(application
 
 
 async def test_n12_a_delegate_answers_for_the_vp_and_nobody_reviews_twice(application: ApplicationStory) -> None:
-    length = {"start": application.now.replace(hour=0), "end": application.now.replace(month=8)}
-    away = Delegation(person=VERA, delegate=DORA, **length)
+    start, end = application.now.replace(hour=0), application.now.replace(month=8)
+    away = Delegation(person=VERA, delegate=DORA, start=start, end=end)
     await application.side.employs(organisation(delegations=(away,)))
     await application.to_review()
     recorded = await application.answers(DORA, AnswerChoice.APPROVE, slot=VERA)
@@ -289,6 +289,16 @@ async def test_n2_to_n13_a_stage_that_the_record_bears_out_is_entered(
     assert await application.stage() == stage
 
 
+@pytest.mark.parametrize("way", ["to_withdrawn", "to_active"])
+async def test_x1_what_is_over_goes_nowhere(application: ApplicationStory, way: str) -> None:
+    await getattr(application, way)()
+    for stage in (Stage.COMMERCE_CHECK, Stage.WITHDRAWN):
+        with pytest.raises(IllegalTransition):
+            await application.moves(stage)
+    with pytest.raises((IllegalTransition, NotApproved)):
+        await application.activates()
+
+
 async def test_n6_both_vps_are_asked_at_once_each_in_their_own_task(application: ApplicationStory) -> None:
     await application.to_review()
     asked = {task.slot: [person.person for person in task.asked] for task in application.tasks}
@@ -326,7 +336,7 @@ async def test_n7_two_approvals_make_it_an_account(application: ApplicationStory
     assert await application.stage() == Stage.ACTIVE
 
 
-@pytest.mark.parametrize("way", ["to_check", "to_review", "to_rejected", "to_withdrawn", "to_appeal"])
+@pytest.mark.parametrize("way", ["to_check", "to_review", "to_rejected", "to_appeal"])
 async def test_n7_without_both_approvals_it_is_none(application: ApplicationStory, way: str) -> None:
     await getattr(application, way)()
     with pytest.raises(NotApproved):

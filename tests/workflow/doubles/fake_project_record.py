@@ -6,7 +6,6 @@ synthetic customer; no database, no mail.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from domain.projects.rules import project_choices
 from domain.projects.silence import SilenceDue, silence_ahead
 from domain.subject import Subject
 from domain.tasks.asking import who_is_asked
-from domain.tasks.deadlines import due_at, stand_in_due
+from domain.tasks.deadlines import stand_in_due
 from domain.tasks.task import Ask, Asked, Choice, Decision, TaskKind, TaskStatus
 from tests import samples
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeRecord, FakeTask
@@ -75,8 +74,6 @@ class ProjectRecord(FakeRecord):
     updates: list[Update] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)
     """D2: registrations that the outcome of a dispute binds."""
-    workflow_of: dict[str, str] = field(default_factory=dict)
-    """Task id: the process that asks."""
     issued: int = 0
     """P9: project numbers."""
 
@@ -116,24 +113,6 @@ class ProjectRecord(FakeRecord):
             for task in self.tasks.values()
             if self.workflow_of[task.id] == workflow_id and (not open_only or task.status is TaskStatus.OPEN)
         ]
-
-    def ask(self, own: Own, ask: Ask, number: int, now: datetime) -> FakeTask:
-        """Open a task and write to whom it asks."""
-        parts = (own.workflow_id, str(own.round), now.isoformat(), ask.kind, str(number))
-        task = FakeTask(
-            id=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32],
-            kind=ask.kind,
-            slot=ask.slot,
-            round=own.round,
-            opened_at=now,
-            due_at=due_at(ask.kind, now, self.policy, self.calendar),
-            asked=(),
-        )
-        self.workflow_of[task.id] = own.workflow_id
-        task.asked = self.people(task, now)
-        self.tasks[task.id] = task
-        self.mail("task", tuple(asked.person for asked in task.asked), now, task.id)
-        return task
 
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         own = self.asker(task.id)

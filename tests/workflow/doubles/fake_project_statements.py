@@ -53,7 +53,6 @@ from domain.statements import (
     Withdraw,
 )
 from domain.tasks.answer_fields import answer_problems
-from domain.tasks.deadlines import due_at
 from domain.tasks.judgements import closed_code
 from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
 from tests.workflow.doubles.fake_project_record import Own, ProjectRecord, Update
@@ -241,18 +240,8 @@ def _reassignment(record: ProjectRecord, own: ProjectRow, said: Reassign, now: d
     still_open = record.tasks_of(own.workflow_id, open_only=True)
     for task in still_open:
         task.slot = successor.id if task.slot == before else task.slot
-        refresh(record, task, now)
+        record.refresh(task, now)
     people = recipients_of_project(Notice.REASSIGNED, record.organisation, salesperson=successor.id, involved=[before])
     record.mail(Notice.REASSIGNED.value, people, now)
     record.settled.add(said.message_id)
     return Recorded(accepted=True, settled=True, tasks=tuple(record.known(task, now) for task in still_open))
-
-
-def refresh(record: ProjectRecord, task: FakeTask, now: datetime) -> None:
-    """Work out again who is asked and until when; tell who is new and who is off."""
-    before = {asked.person for asked in task.asked}
-    task.due_at = due_at(task.kind, task.opened_at, record.policy, record.calendar)
-    task.asked = record.people(task, now)
-    now_asked = {asked.person for asked in task.asked}
-    record.mail("task", tuple(sorted(now_asked - before)), now, task.id)
-    record.mail("task_withdrawn", tuple(sorted(before - now_asked)), now, task.id)

@@ -117,6 +117,8 @@ class FakeRecord:
 
     application: FakeApplication | None = None
     tasks: dict[str, FakeTask] = field(default_factory=dict)
+    workflow_of: dict[str, str] = field(default_factory=dict)
+    """Task id: the process that asks."""
     decisions: list[tuple[int, Decision]] = field(default_factory=list)
     heard: set[str] = field(default_factory=set)
     """Message ids that have a receipt."""
@@ -196,22 +198,32 @@ class FakeRecord:
             and (decision.special or self.tasks[decision.task_id].opened_at == asked_last)
         )
 
-    def open_task(self, ask: Ask, number: int, now: datetime) -> FakeTask:
-        assert self.application is not None
-        parts = (self.application.workflow_id, str(self.application.round), now.isoformat(), ask.kind, str(number))
+    def ask(self, own: Any, ask: Ask, number: int, now: datetime) -> FakeTask:
+        """Open a task of an application, a registration or a dispute, and write to whom it asks."""
+        parts = (own.workflow_id, str(own.round), now.isoformat(), ask.kind, str(number))
         task = FakeTask(
             id=hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32],
             kind=ask.kind,
             slot=ask.slot,
-            round=self.application.round,
+            round=own.round,
             opened_at=now,
             due_at=due_at(ask.kind, now, self.policy, self.calendar),
             asked=(),
         )
-        task.asked = self.people(task, now)
         self.tasks[task.id] = task
+        self.workflow_of[task.id] = own.workflow_id
+        task.asked = self.people(task, now)
         self.mail("task", tuple(asked.person for asked in task.asked), now, task.id)
         return task
+
+    def refresh(self, task: FakeTask, now: datetime) -> None:
+        """Work out again who is asked and until when; notify who is new and who is asked no longer."""
+        before = {asked.person for asked in task.asked}
+        task.due_at = due_at(task.kind, task.opened_at, self.policy, self.calendar)
+        task.asked = self.people(task, now)
+        asked_now = {asked.person for asked in task.asked}
+        self.mail("task", tuple(sorted(asked_now - before)), now, task.id)
+        self.mail("task_withdrawn", tuple(sorted(before - asked_now)), now, task.id)
 
     def each(self, asks: tuple[Ask, ...]) -> list[Ask]:
         """N6: a review without a slot is one task for each sales VP."""
