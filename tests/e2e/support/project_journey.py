@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from embedded.demo.driver import Answer, PageLink, project_form, until
-from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, Journey
+from embedded.demo.driver import Answer, project_form, until
+from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, Journey, SubjectJourney
 from tests.e2e.support.names import company_name, project_name
 from tests.e2e.support.stack import Stack, new_form
 from tests.samples import project_body
@@ -26,8 +26,10 @@ def named_account(stack: Stack, salesperson: str) -> str:
     return Journey(stack, salesperson, new_form()).activate().customer
 
 
-class ProjectJourney:
+class ProjectJourney(SubjectJourney):
     """A registration that was just handed in. Every step asserts that it was taken."""
+
+    address = "projects"
 
     def __init__(self, stack: Stack, salesperson: str, form: Mapping[str, Any] | None = None) -> None:
         self.stack, self.portal, self.mailbox = stack, stack.portal, stack.mailbox
@@ -67,27 +69,8 @@ class ProjectJourney:
 
         return until(f"the dispute over {self.id}", begun)
 
-    def answer(
-        self, person: str, choice: str, reason: str = "", *, fields: Mapping[str, Any] | None = None
-    ) -> dict[str, Any]:
-        """Answer the open task of `person` in the portal. Returns the task."""
-        task = self.portal.open_task(person, self.id)
-        got = self.portal.answer(person, task["id"], choice, reason=reason, fields=fields)
-        assert got.status == 200, got.text
-        return task
-
     def say(self, what: str, body: Mapping[str, Any], *, by: str | None = None) -> Answer:
         return self.portal.say(by or self.salesperson, self.id, what, body)
-
-    def link(self, person: str, nth: int = 1) -> PageLink:
-        """The page behind the `nth` different link that `person` was mailed."""
-
-        def there() -> PageLink | None:
-            urls = [mail.decision_url for mail in self.mailbox.mails(person, self.id) if mail.decision_url]
-            different = list(dict.fromkeys(urls))
-            return PageLink(self.stack.web, different[nth - 1] or "") if len(different) >= nth else None
-
-        return until(f"link {nth} for {person} about {self.id}", there)
 
     def to_clerk(self) -> ProjectJourney:
         """P4: the commerce manager assigns."""
@@ -110,22 +93,3 @@ class ProjectJourney:
         self.answer(CLERK, "suspect", "客户与项目相同", fields={"suspects": [earlier]})
         self.reaches("conflict_confirmation")
         return self
-
-    def told(self) -> dict[str, list[str]]:
-        """Everybody who was written to about it, with the headings of their mails, once all of them are out."""
-
-        def all_out() -> list[dict[str, Any]] | None:
-            mails: list[dict[str, Any]] = self.dossier()["mails"]
-            return mails if mails and all(mail["sent_at"] for mail in mails) else None
-
-        queued = until(f"all mails about {self.id} are out", all_out)
-        people = dict.fromkeys(mail["to"]["id"] for mail in queued)
-        got = {person: [mail.heading for mail in self.mailbox.mails(person, self.id)] for person in people}
-        assert sum(map(len, got.values())) == len(queued), "every mail arrives once"
-        return got
-
-    def dossier(self) -> Any:
-        return self.portal.call(GENERAL_MANAGER, "GET", f"/projects/{self.id}/dossier").json
-
-    def events(self) -> list[str]:
-        return [entry["event"] for entry in self.dossier()["record"]]
