@@ -14,7 +14,7 @@ from embedded.demo.driver import Portal
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED, VPS, Journey
 from tests.e2e.support.names import company_name
 from tests.e2e.support.stack import Stack, new_form
-from tests.integration.tasks.race_ground import uscc
+from tests.samples import uscc
 
 # ---- from form to account ----------------------------------------
 

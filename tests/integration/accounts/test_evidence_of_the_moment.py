@@ -22,16 +22,8 @@ from domain.statements import GatherEvidence
 from domain.tasks.task import AnswerChoice, TaskKind
 from matching.names.names import name_key
 from tests.integration.accounts.application_ground import CLERK, Applying, account_of
-from tests.integration.tasks.race_ground import (
-    GENERAL_MANAGER,
-    KEYS,
-    NOW,
-    VPS,
-    Ground,
-    salesperson,
-    uscc,
-)
-from tests.samples import application_form
+from tests.integration.tasks.race_ground import GENERAL_MANAGER, KEYS, NOW, VPS, Ground, salesperson
+from tests.samples import application_form, uscc
 
 CUSTOMER = "远洋控股集团有限公司"
 

@@ -13,17 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from activities.steps import GatherStep, SubmitStep
 from domain.accounts.application import ApplicationForm
 from domain.statements import SubmitApplication
-from tests.integration.tasks.race_ground import (
-    KEYS,
-    NOW,
-    ROUNDS,
-    Ground,
-    Racer,
-    race,
-    salesperson,
-    uscc,
-)
-from tests.samples import application_form
+from tests.integration.tasks.race_ground import KEYS, NOW, ROUNDS, Ground, Racer, race, salesperson
+from tests.samples import application_form, uscc
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""

@@ -34,8 +34,8 @@ from tests.integration.disputes.dispute_ground import (
     split,
     text,
 )
-from tests.integration.tasks.race_ground import NOW, uscc
-from tests.samples import PROJECT_FORM, project_form
+from tests.integration.tasks.race_ground import NOW
+from tests.samples import PROJECT_FORM, project_form, uscc
 
 LEADERS = (APPLICANTS_GM, HOLDERS_GM, APPLICANTS_VP, HOLDERS_VP, GENERAL_MANAGER)
 

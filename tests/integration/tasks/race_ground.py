@@ -31,7 +31,6 @@ from db.tables.conflicts import party
 from db.tables.tasks import decision, task, task_person
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.named_account import choices_for
-from domain.accounts.uscc import check_uscc
 from domain.organisation import Delegation, Person, Role
 from domain.policy import load_policy
 from domain.statements import Statement
@@ -56,17 +55,6 @@ S = TypeVar("S", bound=Statement)
 
 def salesperson(number: int) -> str:
     return f"seller.{number:04d}"
-
-
-def uscc(number: int) -> str:
-    """A valid credit code of nobody."""
-    start = f"91310115MA{number:07d}"
-    for check in "0123456789ABCDEFGHJKLMNPQRTUWXY":
-        try:
-            return check_uscc(start + check)
-        except ValueError:
-            continue
-    raise AssertionError(start)
 
 
 @dataclasses.dataclass(frozen=True)

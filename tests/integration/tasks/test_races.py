@@ -25,18 +25,8 @@ from domain.accounts.named_account import Obstacle
 from domain.conflicts.rulings import LearnedAlias
 from domain.tasks.task import TaskKind
 from matching.names.names import name_key
-from tests.integration.tasks.race_ground import (
-    NOW,
-    ROUNDS,
-    VPS,
-    Ground,
-    Racer,
-    activate,
-    race,
-    salesperson,
-    uscc,
-)
-from tests.samples import application_form
+from tests.integration.tasks.race_ground import NOW, ROUNDS, VPS, Ground, Racer, activate, race, salesperson
+from tests.samples import application_form, uscc
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.timeout(300)]
 """Hundreds of steps at once, in code that other files cover."""

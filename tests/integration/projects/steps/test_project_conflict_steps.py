@@ -27,8 +27,8 @@ from tests.integration.projects.project_ground import (
     ProjectGround,
 )
 from tests.integration.projects.steps.test_project_steps import DAY, refused, suspected
-from tests.integration.tasks.race_ground import NOW, uscc
-from tests.samples import PROJECT_FORM, project_form
+from tests.integration.tasks.race_ground import NOW
+from tests.samples import PROJECT_FORM, project_form, uscc
 
 
 async def test_a5_the_clerk_sees_order_vendor_and_familiarity_of_everything_registered(ground: ProjectGround) -> None:

@@ -36,8 +36,8 @@ from tests.integration.projects.project_ground import (
     ProjectGround,
     Registration,
 )
-from tests.integration.tasks.race_ground import NOW, uscc
-from tests.samples import PROJECT_FORM, project_form
+from tests.integration.tasks.race_ground import NOW
+from tests.samples import PROJECT_FORM, project_form, uscc
 
 DAY = timedelta(days=1)
 
