@@ -32,7 +32,7 @@ from tests.integration.accounts.account_ground import add_account
 from tests.integration.accounts.test_confidence import KEYS
 from tests.integration.projects.project_door import ORGANISATION, Call, asked, door, row
 from tests.integration.projects.test_projects_record import RULES
-from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, PERIODS, note
+from tests.review_samples import CLOSES, CUSTOMERS, PERIODS, note
 
 NOW = datetime(2026, 11, 30, 1, 0, tzinfo=UTC)
 SALESPERSON, GM, OTHER, MANAGER = "yang.fan", "zhao.lei", "xu.jing", "zhang.wei"

@@ -12,7 +12,7 @@ from domain.organisation import Language
 from domain.reviews.review import REVIEW_TASK_RULES, UNASSIGNED, PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import TaskKind
-from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, MONTH, PERIODS, WEEK, YEAR, figures, note
+from tests.review_samples import CLOSES, CUSTOMERS, MONTH, PERIODS, WEEK, YEAR, figures, note
 from texts.catalogue import LANGUAGES, Texts
 from texts.mails.mail import ASKING, MailFacts, RenderedMail, render_mail
 from texts.reviews.review_lines import AccountLine, account_lines, note_in_mail, proposal_because, review_title, share

@@ -22,7 +22,7 @@ from domain.subject import SubjectType
 from domain.tasks.answer_fields import given_rows
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.inputs import Inputs
-from tests.unit.reviews.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, note
+from tests.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, note
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import entered_fields, field_errors
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
