@@ -278,7 +278,9 @@ def test_p5_a5_p2_a_clerk_names_what_was_not_found_and_a_renamed_project_comes_b
     story.reaches("held")
     assert by_link(story, MINE, {"name": first.form["name"]}).status == 200
     story.to_clerk()
-    (suspect,) = [one for one in stack.portal.open_task(CLERK, story.id)["choices"] if one["choice"] == "suspect"]
+    (suspect,) = [
+        choice for choice in stack.portal.open_task(CLERK, story.id)["choices"] if choice["choice"] == "suspect"
+    ]
     assert first.id in suspect["fields"][0]["options"]
 
 

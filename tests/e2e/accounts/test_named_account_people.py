@@ -66,7 +66,7 @@ def test_a_delegate_decides_and_the_record_says_on_whose_behalf(
 
     # 黄磊 is the delegate of 王芳 and applies himself: never asked, never heard, on his own application.
     own = Journey(stack, "huang.lei").to_vps()
-    asked = {one["person"]["id"] for task in own.reaches("vp_review")["tasks"] for one in task["asked"]}
+    asked = {person["person"]["id"] for task in own.reaches("vp_review")["tasks"] for person in task["asked"]}
     assert asked == {"li.ming", "liu.yang", "wang.fang"}
     task = stack.portal.open_task("wang.fang", own.id)
     assert stack.portal.answer("huang.lei", task["id"], "approve").status == 404

@@ -138,7 +138,7 @@ def test_n15_the_general_manager_hears_an_appeal_on_what_is_so_by_then(stack: St
         return next(item for item in seen["evidence"] if item["kind"] == "accounts")
 
     before = accounts()
-    assert [one["changed"] for one in before["findings"]] == [True]
+    assert [finding["changed"] for finding in before["findings"]] == [True]
     again = stack.portal.call(CLERK, "POST", f"/applications/{story.id}/evidence", {})
     assert again.status == 200, again.text
     assert again.json["changed"] == ["accounts"]

@@ -69,13 +69,13 @@ def test_r1_x3_a_week_goes_on_after_the_worker_was_killed(stack: Stack) -> None:
     stack.opens(Rhythm.WEEKLY)
 
     def asked() -> dict[str, Any] | None:
-        mine = [one for one in portal.tasks(HOLDER) if one["kind"] == "weekly_update" and one["status"] == "open"]
+        mine = [task for task in portal.tasks(HOLDER) if task["kind"] == "weekly_update" and task["status"] == "open"]
         return mine[0] if mine else None
 
     update = until("a weekly task", asked)
     stack.stop(stack.worker, grace=0)
     task = portal.call(HOLDER, "GET", f"/tasks/{update['id']}").json
-    rows = [{"id": one, "work": "拜访", "progress": "方案已交"} for one in rows_of(task)]
+    rows = [{"id": account, "work": "拜访", "progress": "方案已交"} for account in rows_of(task)]
     stored = Portal(stack.web).answer(HOLDER, update["id"], "report", fields={"accounts": rows}, key="week-1")
     assert stored.status == 202
     stack.start(stack.worker)

@@ -84,7 +84,7 @@ def test_r1_u1_r6_x3_a_week_that_ended_while_the_engine_was_down_is_reviewed_onc
     stack.start(stack.worker)
 
     def weekly() -> list[str]:
-        return [one["id"] for one in stack.portal.tasks(held.salesperson) if one["kind"] == "weekly_update"]
+        return [task["id"] for task in stack.portal.tasks(held.salesperson) if task["kind"] == "weekly_update"]
 
     (asked,) = until("the salesperson is asked", weekly, 90)
     time.sleep(3)  # whoever would ask a second time would have done so

@@ -75,7 +75,9 @@ async def test_n15_an_appeal_heard_weeks_later_shows_who_holds_the_customer_by_t
     await account_of(ground, "theirs", salesperson(1), application_form(CUSTOMER))
     await mine.to_appeal()
     item = await mine.evidence(EvidenceKind.ACCOUNTS)
-    assert [(one.subject_id, one.grave, one.changed) for one in item.findings] == [("theirs", True, True)]
+    assert [(finding.subject_id, finding.grave, finding.changed) for finding in item.findings] == [
+        ("theirs", True, True)
+    ]
     assert (item.changed_since, item.gathered_at) == (asked, mine.now)
     kind, facts = (await mine.mails_to(GENERAL_MANAGER))[-1]
     assert kind == "task"
@@ -102,7 +104,7 @@ async def test_n15_the_vps_see_what_has_come_since_commerce_looked_and_it_is_mar
     mine.later(days=2)
     await mine.to_vps(note_litigation="已致电法务")
     item = await mine.evidence(EvidenceKind.LITIGATION)
-    assert [(one.name, one.grave, one.changed) for one in item.findings] == [(CUSTOMER, True, True)]
+    assert [(finding.name, finding.grave, finding.changed) for finding in item.findings] == [(CUSTOMER, True, True)]
     assert (item.changed_since, item.note) == (NOW, "已致电法务")
     assert await e2(mine) == {"E2-lawsuit": False, "E2-arrears": True}
     assert (await mine.evidence(EvidenceKind.ACCOUNTS)).changed_since is None
@@ -123,7 +125,7 @@ async def test_n15_commerce_has_the_evidence_gathered_again_whenever_they_ask_an
     said = await mine.say(GatherEvidence, CLERK)
     assert (said.accepted, said.settled) == (True, True)
     item = await mine.evidence(EvidenceKind.APPLICATIONS)
-    assert [(one.subject_id, one.changed) for one in item.findings] == [("theirs", True)]
+    assert [(finding.subject_id, finding.changed) for finding in item.findings] == [("theirs", True)]
     assert item.gathered_at == mine.now
     ((receipt,),) = await ground.rows("SELECT result FROM receipt WHERE result -> 'changed' IS NOT NULL")
     assert receipt["changed"] == ["applications"]
@@ -139,7 +141,7 @@ async def test_n15_what_commerce_has_found_again_can_be_ruled_on_in_the_task_tha
     await other.submit()
     assert (await mine.say(GatherEvidence, CLERK)).accepted
     ((choices,),) = await ground.rows("SELECT choices FROM task WHERE subject_id = 'mine' AND status = 'open'")
-    (options,) = [one["options"] for one in choices[0]["fields"] if one["name"] == "matches"]
+    (options,) = [spec["options"] for spec in choices[0]["fields"] if spec["name"] == "matches"]
     assert options == ["theirs"]
 
 
@@ -168,7 +170,7 @@ async def test_n4_and_n15_a_related_partys_lawsuits_and_arrears_are_looked_up_to
     await known(ground, "无关公司", lawsuit=True, uscc=uscc(8))
     mine = await applied(ground, related=[("远洋水产", uscc(7)), ("远洋物流", None)])
     item = await mine.evidence(EvidenceKind.LITIGATION)
-    assert [(one.name, one.related, one.grave) for one in item.findings] == [
+    assert [(finding.name, finding.related, finding.grave) for finding in item.findings] == [
         (CUSTOMER, False, False),
         ("远洋水产有限公司", True, True),
     ]
@@ -185,7 +187,7 @@ async def test_e2_and_n15_a_company_that_no_register_knows_is_no_information_unt
     alone = await mine.answer(CLERK, "pass", lawsuit_with_us="no")
     assert not alone.accepted
     ((problems,),) = await ground.rows("SELECT result -> 'problems' FROM receipt WHERE NOT accepted")
-    assert [one["field"] for one in problems] == ["fields.lawsuit_with_us_source"]
+    assert [problem["field"] for problem in problems] == ["fields.lawsuit_with_us_source"]
     mine.later(hours=1)
     await mine.to_vps(
         lawsuit_with_us="no",
@@ -261,7 +263,7 @@ async def test_n14_one_of_a_near_name_that_was_not_to_be_seen_at_submission_is_t
     await mine.to_commerce()
     assert await _earlier(ground) == [["application", "theirs"]]
     assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["earlier_found"]
-    assert [one.grave for one in (await mine.evidence(EvidenceKind.APPLICATIONS)).findings] == [True]
+    assert [finding.grave for finding in (await mine.evidence(EvidenceKind.APPLICATIONS)).findings] == [True]
     mine.later(days=1)
     await mine.to_vps()
     assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["earlier_found"]  # once is enough

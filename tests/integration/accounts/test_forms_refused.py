@@ -101,7 +101,7 @@ async def test_n1_sent_in_anew_a_form_that_e2_and_e3_refuse_names_the_fields(eng
     recorded = await ground.run(ground.records.record_statement, step, racer.workflow_id)
     assert (recorded.accepted, recorded.code) == (False, "E3")
     ((result,),) = await ground.rows("SELECT result FROM receipt WHERE message_id = :id", id=said.message_id)
-    assert [(one["field"], one["rule"], one["key"]) for one in result["problems"]] == [
+    assert [(problem["field"], problem["rule"], problem["key"]) for problem in result["problems"]] == [
         ("fields.application.centralised_procurement", "E3", "E3"),
         ("fields.application.customer.legal_person", "E2", "E2_legal_person"),
     ]

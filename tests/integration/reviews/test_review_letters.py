@@ -30,7 +30,7 @@ async def ground(engine: AsyncEngine) -> AsyncIterator[YearGround]:
 
 async def written(ground: YearGround, kind: str, person: str) -> RenderedMail:
     """The only mail of that kind to somebody."""
-    found: list[dict[str, Any]] = [one for one in await ground.mails(kind) if one["person"] == person]
+    found: list[dict[str, Any]] = [mail for mail in await ground.mails(kind) if mail["person"] == person]
     assert len(found) == 1
     return render_mail(MailFacts.model_validate(found[0] | {"link": "https://oa.example.cn/d/x"}))
 
@@ -53,7 +53,7 @@ async def test_r5_who_is_told_of_a_revocation_reads_the_reason_and_the_figures(g
     (start,) = await ground.tasks(year.id)
     await ground.answers(start)
     await ground.comes_to(year.id, ReviewStage.MANAGEMENT_REVIEW)
-    decide = {one.slot: one for one in await ground.tasks(year.id, TaskKind.ANNUAL_REVIEW)}
+    decide = {task.slot: task for task in await ground.tasks(year.id, TaskKind.ANNUAL_REVIEW)}
     revoked = {"account-ours": {"decision": "revoke", "reason": " 全年没有新签合同\n计划未执行 "}}
     assert await ground.answers(decide["north"], revoked) == "accepted"
     mail = await written(ground, "revoked", FAN)

@@ -62,7 +62,7 @@ class LateGround(ReportGround):
 
     async def missed(self, until: datetime) -> set[str]:
         async with self.engine.connect() as connection:
-            return {one.person for one in await reports.missed_steps(connection, [Rhythm.WEEKLY], None, until)}
+            return {step.person for step in await reports.missed_steps(connection, [Rhythm.WEEKLY], None, until)}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ async def test_r6_a_review_that_opens_when_its_time_is_over_has_until_the_next_o
     assert opened.closes_at == CLOSES + timedelta(days=7)
     assert CLOSES < opened.updates_until < opened.closes_at
     moved = await ground.moves(CLOSES, ReviewStage.UPDATES, TaskKind.WEEKLY_UPDATE)
-    assert [one.slot for one in moved.tasks] == [FAN]
+    assert [task.slot for task in moved.tasks] == [FAN]
     assert await ground.missed(CLOSES) == set()
     assert await ground.missed(opened.closes_at) == {FAN}
 

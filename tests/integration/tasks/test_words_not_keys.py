@@ -131,13 +131,13 @@ async def test_x4_the_pages_of_an_application_show_no_keys(ground: Ground, call:
     labels = [field["label"] for choice in shown["choices"] for field in choice["fields"]]
     assert "批注：与现有大客户的冲突" in labels
     assert not [label for label in labels if label.isascii()]
-    assert {one["source_label"] for one in shown["application"]["evidence"]} == {
+    assert {item["source_label"] for item in shown["application"]["evidence"]} == {
         "大客户登记册",
         "申请登记册",
         "项目登记册",
         "背景资料库",
     }
-    assert "资信情况" in {one["kind_label"] for one in shown["application"]["evidence"]}
+    assert "资信情况" in {item["kind_label"] for item in shown["application"]["evidence"]}
 
 
 async def test_n11_the_dossier_shows_no_keys(ground: Ground, call: Call) -> None:

@@ -101,7 +101,9 @@ def test_e2_e5_and_n15_what_a_clerk_has_found_stands_beside_sources_that_know_no
     assert EvidenceLine.of(item, sample_organisation()).sentence(texts) == "各来源均无记录"
     background = background_of([item, litigation(kind=EvidenceKind.CREDIT, corrected=SAID)])
     (e2,) = [
-        one for one in eligibility_lines(evaluate(application_form("某公司"), background, RULES)) if one.clause == "E2"
+        line
+        for line in eligibility_lines(evaluate(application_form("某公司"), background, RULES))
+        if line.clause == "E2"
     ]
     assert (e2.passed, [texts.text(key) for key in e2.found]) == (False, ["与我司有诉讼"])
 
@@ -120,7 +122,7 @@ def accounts(*findings: Finding, days: int = 0, **more: object) -> Evidence:
 def test_n15_evidence_gathered_again_says_what_is_new_what_is_gone_and_since_when() -> None:
     before = accounts(collision("甲"), collision("乙"), note="已致电", note_by="gao.yuan")
     again = before.gathered_again(accounts(collision("乙"), collision("丙"), days=21), since_asked=False)
-    assert [(one.name, one.changed) for one in again.findings] == [("乙", False), ("丙", True)]
+    assert [(finding.name, finding.changed) for finding in again.findings] == [("乙", False), ("丙", True)]
     assert [one.name for one in again.gone] == ["甲"]
     assert (again.changed_since, again.gathered_at) == (NOW, NOW + timedelta(days=21))
     assert (again.note, again.note_by) == ("已致电", "gao.yuan")
@@ -142,7 +144,7 @@ def test_n15_what_changed_since_people_were_asked_stays_marked_until_others_are_
     twice = asked
     for days, found in ((1, (collision("乙"),)), (2, (collision("乙"), collision("丙")))):
         twice = twice.gathered_again(accounts(*found, days=days), since_asked=True)
-    assert [(one.name, one.changed) for one in twice.findings] == [("乙", True), ("丙", True)]
+    assert [(finding.name, finding.changed) for finding in twice.findings] == [("乙", True), ("丙", True)]
     assert [one.name for one in twice.gone] == ["甲"]
     assert twice.changed_since == NOW
     next_asked = twice.gathered_again(accounts(collision("乙"), collision("丙"), days=3), since_asked=False)

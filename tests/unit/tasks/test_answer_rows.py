@@ -122,7 +122,7 @@ def test_r4_while_it_is_open_what_is_decided_only_the_decision_is_asked_for(said
 def test_r4_more_rows_than_anybody_answers_for_are_refused_as_a_whole() -> None:
     accounts = tuple(f"a{n}" for n in range(600))
     choices = review_choices(TaskKind.ANNUAL_REVIEW, accounts)
-    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [kept(one) for one in accounts]}) == []
+    assert problems(choices, AnswerChoice.DECIDE, {"accounts": [kept(account) for account in accounts]}) == []
     (absent,) = answer_problems(choices, choice=AnswerChoice.DECIDE, reason="", fields={"accounts": [kept("a0")]})
     assert absent.params["count"] == "599"
     assert absent.params["rows"].endswith("a20, …")

@@ -279,7 +279,7 @@ def test_no_step_of_a_project_waits_for_nobody(
 ) -> None:
     """While a general manager or a COO is at work."""
     found = asked(kind, org, slot=slot, applicant=applicant, standing_in=standing_in)
-    assert found or not {"gina", "carl"} & {one.id for one in org.people if one.active}
+    assert found or not {"gina", "carl"} & {member.id for member in org.people if member.active}
 
 
 def test_every_kind_of_a_project_is_asked_by_these_tests() -> None:

@@ -80,7 +80,7 @@ def project_labels() -> set[str]:
 
 def review_words() -> set[str]:
     """Words for what is filled in for an account, and for what is said of it (R1–R4)."""
-    rows = [field for kind in REVIEW_TASK_RULES for one in review_choices(kind, ("a-1",)) for field in one.fields]
+    rows = [field for kind in REVIEW_TASK_RULES for choice in review_choices(kind, ("a-1",)) for field in choice.fields]
     columns = [column for field in rows for column in field.columns]
     keys = {f"review_column.{spec.name}" for spec in (*rows, *columns)}
     keys |= {f"review_choice.{column.name}.{option}" for column in columns for option in column.options}
