@@ -47,8 +47,8 @@ from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Said,
 from domain.tasks.asking import refilled_slots
 from domain.tasks.deadlines import due_step
 from domain.tasks.judgements import judge_form, judge_respondent, waits_for_others
-from domain.tasks.task import AnswerChoice, AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
-from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeApplication, FakeRecord
+from domain.tasks.task import AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
 
 A = TypeVar("A", bound="FakeActivities")
 P = TypeVar("P", bound=Step)
@@ -188,12 +188,16 @@ class FakeActivities:
                 raise stage_refuses(own.stage)
         return Recorded(accepted=True)
 
-    def _answer(self, own: FakeApplication, answer: AnswerTask, now: datetime) -> Recorded:
-        record, task = self.record, self.record.tasks.get(answer.task_id)
+    def _answer(self, own: Any, answer: AnswerTask, now: datetime) -> Recorded:
+        record, number, task = self.record, own.round, self.record.tasks.get(answer.task_id)
+        if task and record.workflow_of[task.id] != own.workflow_id:
+            task = None
         facts = record.answer_facts(task, answer.person, now) if task else None
         asked = judge_respondent(facts, answer.person, record.organisation, now)
         assert task is not None
-        chosen = judge_form(record.choices(task.kind), answer)
+        chosen = judge_form(record.offered(task), answer)
+        brought = self._answered(own, task, answer, now)
+        begun = brought.pop("round", None)
         decision = RecordedDecision(
             task_id=task.id,
             kind=task.kind,
@@ -205,17 +209,24 @@ class FakeActivities:
             on_behalf_of=asked.on_behalf_of,
             capacity=asked.capacity,
             decided_at=now,
+            **brought,
         )
-        if task.kind is TaskKind.SUPPLY_INFORMATION:
-            judge_supplied_form(answer.fields, record.policy.eligibility)
         task.status = TaskStatus.ANSWERED
-        record.decisions.append((own.round, decision))
+        record.decisions.append((number, decision))
         record.note("answer_accepted", now, choice=answer.choice, person=answer.person, task=task.id)
-        if answer.choice == AnswerChoice.SUPPLY:
-            own.round += 1
-        if waits_for_others(answer.choice, "", still_asked=bool(record.open)):
+        still_asked = bool(record.tasks_of(own.workflow_id, open_only=True))
+        if waits_for_others(answer.choice, decision.outcome, still_asked=still_asked):
             record.settled.add(answer.message_id)
-        return Recorded(accepted=True, decision=decision, round=own.round if task.round != own.round else None)
+        return Recorded(accepted=True, decision=decision, round=begun)
+
+    def _answered(self, own: Any, task: FakeTask, answer: AnswerTask, now: datetime) -> dict[str, Any]:
+        """What follows from an answer that fits its form: fields of the decision, and the round that it begins."""
+        del now
+        if task.kind is not TaskKind.SUPPLY_INFORMATION:
+            return {}
+        judge_supplied_form(answer.fields, self.record.policy.eligibility)
+        own.round += 1
+        return {"round": own.round}
 
     @step_of("move")
     def move(self, step: MoveStep) -> Moved:

@@ -21,7 +21,8 @@ from domain.projects.silence import SilenceDue, silence_ahead
 from domain.subject import Subject
 from domain.tasks.asking import who_is_asked
 from domain.tasks.deadlines import stand_in_due
-from domain.tasks.task import Ask, Asked, Choice, Decision, TaskKind, TaskStatus
+from domain.tasks.judgements import AnswerFacts
+from domain.tasks.task import Ask, Asked, Choice, Decision, TaskKind
 from tests import samples
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeRecord, FakeTask
 
@@ -107,13 +108,6 @@ class ProjectRecord(FakeRecord):
         everybody: list[Own] = [*self.projects.values(), *self.disputes.values()]
         return next(own for own in everybody if own.workflow_id == self.workflow_of[task_id])
 
-    def tasks_of(self, workflow_id: str, *, open_only: bool = False) -> list[FakeTask]:
-        return [
-            task
-            for task in self.tasks.values()
-            if self.workflow_of[task.id] == workflow_id and (not open_only or task.status is TaskStatus.OPEN)
-        ]
-
     def people(self, task: FakeTask, now: datetime) -> tuple[Asked, ...]:
         own = self.asker(task.id)
         project = self.project_of(own)
@@ -131,8 +125,11 @@ class ProjectRecord(FakeRecord):
         )
         return tuple(person.model_copy(update={"name": self.organisation.name_of(person.person)}) for person in asked)
 
+    def answer_facts(self, task: FakeTask, person: str, now: datetime) -> AnswerFacts:
+        del person  # of a project's tasks, `people` leaves out whose it is
+        return AnswerFacts(status=task.status, asked=self.people(task, now))
+
     def offered(self, task: FakeTask) -> tuple[Choice, ...]:
-        """What may be answered at this moment."""
         own = self.asker(task.id)
         active = [person.id for person in self.organisation.people if person.active]
         if isinstance(own, DisputeRow):

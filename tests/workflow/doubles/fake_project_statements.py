@@ -52,17 +52,13 @@ from domain.statements import (
     UpdateProject,
     Withdraw,
 )
-from domain.tasks.answer_fields import answer_problems
-from domain.tasks.judgements import closed_code
-from domain.tasks.task import AnswerChoice, AnswerOutcome, RecordedDecision, TaskKind, TaskStatus
+from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind
 from tests.workflow.doubles.fake_project_record import Own, ProjectRecord, Update
 from tests.workflow.doubles.fake_record import FakeTask
 
 
 def judged(record: ProjectRecord, own: Own, said: Said, now: datetime) -> Recorded:
     """What becomes of a sealed statement. Raises `Refused`."""
-    if isinstance(said, AnswerTask):
-        return _answer(record, own, said, now)
     if isinstance(own, DisputeRow):
         return _of_dispute(record, own, said, now)
     facts = project_record.facts_of(own)
@@ -100,44 +96,12 @@ def _today(record: ProjectRecord, now: datetime) -> date:
     return now.astimezone(record.policy.zone).date()
 
 
-def _answer(record: ProjectRecord, own: Own, said: AnswerTask, now: datetime) -> Recorded:
-    task = record.tasks.get(said.task_id)
-    if task is None or record.workflow_of[task.id] != own.workflow_id:
-        raise Refused(RefusalCode.UNKNOWN_TASK)
-    if task.status is not TaskStatus.OPEN:
-        raise Refused(closed_code(task.status))
-    mine = next((asked for asked in record.people(task, now) if asked.person == said.person), None)
-    if mine is None:
-        raise Refused(RefusalCode.NOT_ASKED)
-    problems = answer_problems(record.offered(task), choice=said.choice, reason=said.reason, fields=said.fields)
-    if problems:
-        raise Refused(problems[0].key)
+def answered(record: ProjectRecord, own: Own, task: FakeTask, said: AnswerTask, now: datetime) -> dict[str, Any]:
+    """What follows from an answer that fits its form. Raises `Refused`."""
     if isinstance(own, DisputeRow):
-        brought = _dispute_answered(record, own, task, said, now)
-    else:
-        judge_answer(project_record.facts_of(own), task.kind, said, today=_today(record, now))
-        brought = _project_answered(record, own, said)
-    decision = RecordedDecision(
-        task_id=task.id,
-        kind=task.kind,
-        slot=task.slot,
-        choice=said.choice,
-        reason=said.reason,
-        person=said.person,
-        on_behalf_of=mine.on_behalf_of,
-        capacity=mine.capacity,
-        decided_at=now,
-        **{name: value for name, value in brought.items() if name != "round"},
-    )
-    task.status = TaskStatus.ANSWERED
-    record.decisions.append((own.round, decision))
-    record.note("answer_accepted", now, choice=said.choice, person=said.person, task=task.id)
-    if record.tasks_of(own.workflow_id, open_only=True) and said.choice in (
-        AnswerChoice.APPROVE,
-        AnswerChoice.NO_CONFLICT,
-    ):
-        record.settled.add(said.message_id)
-    return Recorded(accepted=True, decision=decision, round=brought.get("round"))
+        return _dispute_answered(record, own, task, said, now)
+    judge_answer(project_record.facts_of(own), task.kind, said, today=_today(record, now))
+    return _project_answered(record, own, said)
 
 
 def _project_answered(record: ProjectRecord, own: ProjectRow, said: AnswerTask) -> dict[str, Any]:

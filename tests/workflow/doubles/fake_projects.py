@@ -46,12 +46,13 @@ from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import recipients_of_project, track_of
 from domain.projects.silence import Silence, reminder_problem
 from domain.refusals import Refused
-from domain.statements import Said
+from domain.statements import AnswerTask, Said
 from domain.tasks.deadlines import objection_until
 from domain.tasks.task import AnswerChoice, TaskStatus
 from tests.workflow.doubles.fake_activities import FakeActivities, is_sealed, step_of, workflow_id
 from tests.workflow.doubles.fake_project_record import Own, ProjectRecord
-from tests.workflow.doubles.fake_project_statements import judged
+from tests.workflow.doubles.fake_project_statements import answered, judged
+from tests.workflow.doubles.fake_record import FakeTask
 
 _REMINDERS = {
     Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS,
@@ -77,7 +78,10 @@ class FakeProjectActivities(FakeActivities):
         return self.record.subject(step.subject, workflow_id())
 
     def _judged(self, own: Own, said: Said, now: datetime) -> Recorded:
-        return judged(self.record, own, said, now)
+        return self._answer(own, said, now) if isinstance(said, AnswerTask) else judged(self.record, own, said, now)
+
+    def _answered(self, own: Own, task: FakeTask, answer: AnswerTask, now: datetime) -> dict[str, Any]:
+        return answered(self.record, own, task, answer, now)
 
     @step_of("register_project")
     def register_project(self, step: RegisterStep) -> Registered:

@@ -186,6 +186,13 @@ class FakeRecord:
     def open(self) -> list[FakeTask]:
         return [task for task in self.tasks.values() if task.status is TaskStatus.OPEN]
 
+    def tasks_of(self, workflow_id: str, *, open_only: bool = False) -> list[FakeTask]:
+        return [
+            task
+            for task in self.tasks.values()
+            if self.workflow_of[task.id] == workflow_id and (not open_only or task.status is TaskStatus.OPEN)
+        ]
+
     def decided_slots(self) -> frozenset[str]:
         """N6: slots of the open review whose answer stands; asked again (N8), one without special reason does not."""
         asked_last = max((task.opened_at for task in self.open), default=None)
@@ -295,6 +302,7 @@ class FakeRecord:
             self.note("warned", now, task=task.id)
         return self.known(task, now).model_copy(update={"lapsed": over})
 
-    def choices(self, kind: TaskKind) -> tuple[Choice, ...]:
-        above = kind is TaskKind.VP_REVIEW and above_limit(self.held, self.policy.accounts.limit)
-        return choices_for(kind, above_limit=above)
+    def offered(self, task: FakeTask) -> tuple[Choice, ...]:
+        """What may be answered at this moment."""
+        above = task.kind is TaskKind.VP_REVIEW and above_limit(self.held, self.policy.accounts.limit)
+        return choices_for(task.kind, above_limit=above)
