@@ -73,8 +73,8 @@ def test_every_filter_of_the_guide_is_one_the_engine_takes(stack: Stack) -> None
 
 
 def test_p2_d2_what_waits_for_a_vp(stack: Stack, processes: dict[str, str]) -> None:
-    holds(stack, processes, named("what waits for a VP"), "approval")
-    holds(stack, processes, named("what waits for a person"), "approval")
+    holds(stack, processes, named("waiting for a VP"), "approval")
+    holds(stack, processes, named("waiting for a person"), "approval")
 
 
 def test_n12_u2_what_is_due_this_week(stack: Stack, processes: dict[str, str]) -> None:
@@ -107,6 +107,6 @@ def test_d1_d2_what_is_in_dispute(stack: Stack, processes: dict[str, str]) -> No
 
 def test_what_waits_for_nobody_is_only_what_the_system_is_at_work_on(stack: Stack, processes: dict[str, str]) -> None:
     """Not a project that goes on for years, nor one whose dispute is asking (U1, D1)."""
-    holds(stack, processes, named("the system is at work"))
+    holds(stack, processes, named("the system is working"))
     holds(stack, processes, named("stuck"))
     holds(stack, processes, named("ended by somebody"))
