@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from api.accounts.models import ApplicationView
 from api.projects.models import ProjectView
+from domain.accounts.evidence import Evidence
 from domain.projects.project import ProjectForm
 from domain.subject import SubjectType
 from tests.unit.pages.test_pages import NOON
@@ -70,10 +71,11 @@ def test_in_print_only_what_stands_in_the_print_block_is_set_for_print() -> None
 
 
 def fields_of(model: type[BaseModel], seen: set[type[BaseModel]]) -> Iterator[str]:
-    """Every field that a view may show, with those of the views inside it; a form has a layout of its own."""
-    if model in seen or issubclass(model, ProjectForm):
+    """Every field that a view may show, with those of the views inside it; forms and evidence have their own layout."""
+    if model in seen or issubclass(model, ProjectForm | Evidence):
         return
     seen.add(model)
+    model.model_rebuild()  # what it refers to may be defined below it
     for name, field in model.model_fields.items():
         if name == "form":
             continue
