@@ -8,9 +8,9 @@ from domain.accounts.named_account import Obstacle
 from domain.base import Wire
 from domain.disputes.dispute import Claimant, DisputeOutcome, Origin
 from domain.notices import Notice
-from domain.periods import Period, Rhythm
 from domain.projects.project import Track
 from domain.projects.silence import Silence, SilenceDue
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import ReviewUnit
 from domain.statements import CorrectContract, RegisterProject, Said, SubmitApplication
 from domain.subject import Subject

@@ -16,7 +16,7 @@ from bench.conflicts.matching import checks_section, measure_checks
 from bench.driving import BareDriver, ProductDriver
 from bench.earlier import checked_out
 from bench.ground import HOST, Ground
-from bench.lane import Lane
+from bench.instruments.lane import Lane
 from bench.life.life import Life, LifeSize, LifeTrial
 from bench.life.report import life_section, with_parts, with_section
 from bench.report import Compared, Everything, application_section, page

@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from bench.bare import STEPS, Bare
 from bench.ground import ACCOUNTS_EACH, CLERK, COMMERCE_MANAGER, HOST, SALESPEOPLE, VPS, Ground, words
-from bench.lane import Lane, Reply
+from bench.instruments.lane import Lane, Reply
 
 PATIENCE = 30.0
 """Seconds after which something that must happen has failed."""

@@ -17,7 +17,7 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from bench.meter import Meter
+from bench.instruments.meter import Meter
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
 from db.reference_data import import_organisation

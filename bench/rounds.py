@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from bench.driving import PATIENCE, BareDriver, ProductDriver, Ran, Unexpected
 from bench.ground import Ground
-from bench.histories import History, history_of
-from bench.meter import Usage
+from bench.instruments.histories import History, history_of
+from bench.instruments.meter import Usage
 from embedded.servers.service import Service
 
 BARE_PARTS = ("temporal", "worker")

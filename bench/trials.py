@@ -16,9 +16,9 @@ import psutil
 
 from bench.driving import PATIENCE, ProductDriver, Ran, Unexpected, expect, in_lanes
 from bench.ground import GENERAL_MANAGER, HOST, VPS, Ground
-from bench.histories import history_of
-from bench.lane import Lane
-from bench.meter import cpu_seconds, memory_bytes
+from bench.instruments.histories import history_of
+from bench.instruments.lane import Lane
+from bench.instruments.meter import cpu_seconds, memory_bytes
 from crypto.keyring import Keyring
 from crypto.links import link_token
 from embedded.processes.supervisor import Supervisor

@@ -9,7 +9,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.disputes.credit import WHOLE, shares_in_words
-from domain.periods import Rhythm
 from domain.projects.project import SalesStage
 from domain.reports.report import (
     AccountFigures,
@@ -37,6 +36,7 @@ from domain.reports.totals import (
     forecast_by_stage,
     standing_of,
 )
+from domain.reviews.periods import Rhythm
 from texts.catalogue import Texts
 
 Cell = str | int | Decimal | date | datetime | None

@@ -23,8 +23,8 @@ from temporalio.client import (
     ScheduleUpdateInput,
 )
 
-from domain.periods import MONTHS, Rhythm
 from domain.policy import Policy
+from domain.reviews.periods import MONTHS, Rhythm
 from workflows.messages import TASK_QUEUE, StartPeriod
 from workflows.period import ReviewPeriod
 

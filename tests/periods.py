@@ -10,8 +10,8 @@ from datetime import datetime, time, timedelta
 from typing import TypedDict
 
 from domain.calendar import WorkCalendar
-from domain.periods import Period, Rhythm, last_finished, opens_at
 from domain.policy import Policy
+from domain.reviews.periods import Period, Rhythm, last_finished, opens_at
 
 HALF_A_DAY = timedelta(hours=12)
 

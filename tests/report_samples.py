@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from domain.periods import read_period
 from domain.policy import load_policy
 from domain.projects.project import ProjectStage, SalesStage
 from domain.reports.making import Missed, ProjectNow, make_digest, make_forecast, make_statistics
 from domain.reports.report import AccountFigures, AccountStatistics, Said, SalesForecast, TargetSource, WeeklyDigest
+from domain.reviews.periods import read_period
 from domain.reviews.review import PlanProgress, Proposal
 from domain.tasks.task import TaskKind
 from embedded.welcome import sample_organisation

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from domain.periods import Period, Rhythm
 from domain.reports.report import AccountFigures, TargetSource
 from domain.reviews.notes import AccountNote, ReviewNote, SaidOfAccount
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import PlanProgress, Proposal
 from domain.tasks.task import TaskKind
 

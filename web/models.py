@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain.base import Frozen, Moment
 from domain.organisation import Language
-from domain.periods import Period
+from domain.reviews.periods import Period
 from domain.subject import SubjectType
 from texts.catalogue import DEFAULT_LANGUAGE
 

@@ -16,9 +16,9 @@ from activities.steps import OpenTask
 from domain.accounts.application import Stage
 from domain.base import Wire
 from domain.disputes.dispute import Claimant, DisputeStage, Origin
-from domain.periods import Period, Rhythm
 from domain.projects.project import ProjectStage
 from domain.projects.silence import SilenceDue
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import ReviewStage
 from domain.statements import CorrectContract, RegisterProject, Said, Statement, SubmitApplication, statement_of
 from domain.tasks.task import Decision, RecordedDecision

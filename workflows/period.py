@@ -12,7 +12,7 @@ from temporalio.workflow import ChildWorkflowCancellationType, ChildWorkflowHand
 with workflow.unsafe.imports_passed_through():
     from activities.reviews.steps import ReviewSteps
     from activities.steps import PeriodStep, PlannedPeriod, PlanPeriodStep
-    from domain.periods import Period, Rhythm
+    from domain.reviews.periods import Period, Rhythm
     from domain.reviews.review import ReviewStage, ReviewUnit
     from domain.subject import SubjectType
     from texts.operators import in_both_languages, period_details, static_summary

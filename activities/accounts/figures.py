@@ -11,9 +11,9 @@ from db.accounts.accounts import AccountRow
 from db.reports import reports
 from domain.accounts.figures import Holding, Results, contract_row, counted_contracts, figures_of
 from domain.organisation import Organisation
-from domain.periods import Period, months_of
 from domain.policy import Policy
 from domain.reports.report import AccountFigures, ContractRow
+from domain.reviews.periods import Period, months_of
 
 
 class AccountsInPeriod(NamedTuple):

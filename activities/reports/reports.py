@@ -11,11 +11,11 @@ from db.reports import reports
 from domain.calendar import WorkCalendar
 from domain.notices import Notice
 from domain.organisation import Organisation
-from domain.periods import Period, Rhythm
 from domain.policy import Policy
 from domain.reports.making import make_digest, make_forecast, make_statistics
 from domain.reports.readers import Reader, readers_of
 from domain.reports.report import REPORT_RHYTHMS, Report, ReportKind, SalesForecast, part_for
+from domain.reviews.periods import Period, Rhythm
 from texts.mails.mail import MailFacts
 from texts.reports.report_lines import report_part
 

@@ -12,10 +12,10 @@ from db.accounts.accounts import AccountRow
 from db.reviews import reviews
 from db.reviews.reviews import AccountReviewRow
 from domain.organisation import Organisation
-from domain.periods import Period, Rhythm, before, periods_within
 from domain.policy import Policy
 from domain.reports.report import AccountFigures
 from domain.reviews.notes import AccountNote, SaidOfAccount
+from domain.reviews.periods import Period, Rhythm, before, periods_within
 from domain.tasks.task import TaskKind
 
 _SAID_IN = {

@@ -21,9 +21,9 @@ from db.reviews.reviews import AccountReviewRow, ReviewRow, TargetRow
 from db.tasks.tasks import DecisionRow, TaskRow
 from domain.notices import Notice
 from domain.organisation import Organisation
-from domain.periods import Period, read_period
 from domain.reviews.judgements import judge_statement, said_of_accounts
 from domain.reviews.notes import ReviewNote
+from domain.reviews.periods import Period, read_period
 from domain.reviews.review import (
     KEEP,
     REVOKE,

@@ -19,8 +19,8 @@ from activities.tasks.context import IllegalTransition
 from activities.unit_of_work import Recorder, UnitOfWork
 from db.reviews import reviews
 from db.reviews.reviews import PeriodRow, ReviewRow
-from domain.periods import Period, closes_at, last_finished, opens_at
 from domain.reports.report import reports_of
+from domain.reviews.periods import Period, closes_at, last_finished, opens_at
 from domain.reviews.review import FIRST_STAGE, review_id, review_units, updates_until
 from texts.reviews.review_lines import unit_name
 

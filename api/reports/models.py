@@ -10,7 +10,6 @@ from pydantic import BaseModel, computed_field
 
 from domain.access import Scope
 from domain.disputes.credit import Credit
-from domain.periods import Period, Rhythm
 from domain.reports.report import (
     AccountFigures,
     AccountStatistics,
@@ -45,6 +44,7 @@ from domain.reports.totals import (
     forecast_totals,
     standing_of,
 )
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import PlanProgress, Proposal
 
 ReportName = Literal["weekly-digest", "forecast", "accounts"]

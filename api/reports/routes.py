@@ -18,9 +18,9 @@ from db.readings import note_reading
 from db.reports import reports
 from db.reports.reports import MadeReport
 from domain.access import Scope, report_scope
-from domain.periods import read_period
 from domain.refusals import RefusalCode
 from domain.reports.report import Report, ReportKind, part_for, to_management
+from domain.reviews.periods import read_period
 from domain.tasks.task import Problem
 from reports.charts import chart
 from reports.sheets import XLSX, sheet_name, workbook

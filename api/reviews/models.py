@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
-from domain.periods import Period, Rhythm
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import ReviewStage
 
 

@@ -13,9 +13,9 @@ from api.tasks.wording import with_people
 from db.reviews.reviews import ReviewRow
 from db.tasks.tasks import TaskRow
 from domain.organisation import Organisation
-from domain.periods import read_period
 from domain.policy import Policy, Reviews
 from domain.reviews.notes import ReviewNote
+from domain.reviews.periods import read_period
 from domain.reviews.review import target_period
 from domain.tasks.task import FieldKind, FieldSpec, TaskKind
 from texts.catalogue import Texts

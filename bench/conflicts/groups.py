@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.driving import ProductDriver, Unexpected, expect
 from bench.ground import CLERK, HOST, Ground
-from bench.lane import Lane
+from bench.instruments.lane import Lane
 from bench.life.report import commit
 from embedded import welcome
 

@@ -20,7 +20,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from bench.driving import ProductDriver
 from bench.ground import Ground
-from bench.histories import History, by_signal, runs_of
+from bench.instruments.histories import History, by_signal, runs_of
 from bench.life.projects import Living, ProjectDriver
 from bench.rounds import PRODUCT_PARTS
 from crypto.codec import data_converter

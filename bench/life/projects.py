@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.driving import PATIENCE, ProductDriver, Unexpected, in_lanes
 from bench.ground import CLERK, COMMERCE_MANAGER, SALESPEOPLE, Ground, words
-from bench.lane import Lane
+from bench.instruments.lane import Lane
 from embedded import welcome
 
 LANES = 6

@@ -7,10 +7,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
-from domain.periods import Period, Rhythm, periods_within
 from domain.policy import Policy
 from domain.reports.report import AccountStatistics, CreditedRow, Report, SalesForecast, WeeklyDigest, reports_of
 from domain.reports.totals import forecast_by_salesperson, forecast_totals
+from domain.reviews.periods import Period, Rhythm, periods_within
 
 
 def periods_of(year: Period, rhythm: Rhythm, policy: Policy) -> list[Period]:

@@ -30,7 +30,7 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from activities.unit_of_work import Recorder
-from bench.histories import actions, runs_of
+from bench.instruments.histories import actions, runs_of
 from bench.year.checks import (
     credits_whole,
     digests_told,
@@ -54,10 +54,10 @@ from db.tables.reviews import report, review, review_period
 from db.tables.tasks import task, task_person
 from db.tasks import tasks
 from domain.calendar import WorkCalendar
-from domain.periods import Period, Rhythm, after, opens_at, period_at
 from domain.policy import Policy, load_policy
 from domain.reports.report import AccountStatistics, Report
 from domain.reviews.notes import AccountNote, ReviewNote
+from domain.reviews.periods import Period, Rhythm, after, opens_at, period_at
 from domain.reviews.review import ACCOUNTS_FIELD, Proposal
 from domain.statements import AnswerTask
 from domain.tasks.task import TaskKind, TaskStatus

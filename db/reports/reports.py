@@ -23,10 +23,10 @@ from db.tables.reviews import account_review, account_target, report, review
 from db.tables.tasks import task, task_person
 from domain.accounts.figures import MonthResults, SignedContract, TargetSet
 from domain.base import Wire
-from domain.periods import Period, Rhythm
 from domain.projects.project import PROJECT_ENDED, ProjectStage
 from domain.reports.making import Missed, ProjectNow, Terms, TermsUpdated, as_at
 from domain.reports.report import Report, ReportKind, Said
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import UNASSIGNED, PlanProgress
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind, TaskStatus
@@ -39,7 +39,7 @@ _NAMES = {
     Rhythm.HALF_YEARLY: "FY____-H_",
     Rhythm.YEARLY: "FY____",
 }
-"""How the periods of a rhythm are named (`domain/periods.py`): a report's document is large, its name is not."""
+"""How the periods of a rhythm are named (`domain/reviews/periods.py`): documents are large, names are not."""
 _OVER = sorted(stage.value for stage in PROJECT_ENDED)
 _FORM = project.c.form
 

@@ -17,7 +17,7 @@ from db.rows import read, read_all
 from db.tables.accounts import account
 from db.tables.reviews import account_review, account_target, review, review_period
 from domain.base import Wire
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind
 

@@ -14,9 +14,9 @@ from domain.accounts.application import ApplicationForm, Forecast
 from domain.base import Wire
 from domain.disputes.credit import Credit, added_up, credits_for, shares_of
 from domain.organisation import Organisation
-from domain.periods import MONTHS, Period, Rhythm, months_of, period_at
 from domain.policy import Reviews
 from domain.reports.report import ZERO, AccountFigures, ContractRow, TargetSource
+from domain.reviews.periods import MONTHS, Period, Rhythm, months_of, period_at
 from domain.reviews.review import PlanProgress, Proposal
 
 _CENT = Decimal("0.01")

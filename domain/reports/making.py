@@ -15,7 +15,6 @@ from typing import Any, TypedDict
 from domain.base import Moment, Wire
 from domain.disputes.credit import Credit, credits_for, shares_in_words, shares_of
 from domain.organisation import Organisation
-from domain.periods import Period
 from domain.policy import Reviews
 from domain.projects.project import ProjectStage, ProjectStatus, SalesStage
 from domain.reports.report import (
@@ -32,6 +31,7 @@ from domain.reports.report import (
     SalesForecast,
     WeeklyDigest,
 )
+from domain.reviews.periods import Period
 from domain.tasks.task import TaskKind
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from domain.access import Scope, report_scope
 from domain.base import Wire
 from domain.organisation import Organisation, Role
-from domain.periods import Rhythm
 from domain.reports.report import ReportKind, to_management
+from domain.reviews.periods import Rhythm
 from domain.tasks.asking import heads_of
 
 MANAGEMENT = (Role.GENERAL_MANAGER, Role.COO, Role.MANAGEMENT, Role.VP)

@@ -17,8 +17,8 @@ from pydantic import Field
 from domain.access import Scope
 from domain.base import Moment, Wire
 from domain.disputes.credit import WHOLE, Credit
-from domain.periods import Period, Rhythm
 from domain.projects.project import ProjectStatus, SalesStage
+from domain.reviews.periods import Period, Rhythm
 from domain.reviews.review import PlanProgress, Proposal
 from domain.tasks.task import TaskKind
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from domain.base import Moment, Wire
-from domain.periods import Period
 from domain.reports.report import AccountFigures
+from domain.reviews.periods import Period
 from domain.tasks.task import TaskKind
 
 

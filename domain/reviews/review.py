@@ -12,8 +12,8 @@ from enum import StrEnum
 from domain.base import Wire
 from domain.calendar import WorkCalendar
 from domain.organisation import Organisation, Role
-from domain.periods import Period, Rhythm, after, period_at
 from domain.policy import Reviews
+from domain.reviews.periods import Period, Rhythm, after, period_at
 from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
 
 

@@ -9,7 +9,7 @@ earlier releases stay as long as a process begun under them may live, and are ne
 them on purpose takes `workflow.patched` in the workflow, not a new recording.
 
 They hold synthetic people and one synthetic customer, encrypted under a published key that protects nothing
-(`PAYLOAD_KEYS` in tests/time_skipping.py).
+(`PAYLOAD_KEYS` in tests/servers/time_skipping.py).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from domain.tasks.standstill import closes_at  # noqa: E402
 from tests.eventually import eventually  # noqa: E402
 from tests.histories.project_scenarios import CORRECTIONS, DISPUTES, PROJECTS  # noqa: E402
 from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
-from tests.time_skipping import time_skipping  # noqa: E402
+from tests.servers.time_skipping import time_skipping  # noqa: E402
 from tests.workflow.doubles.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
 from tests.workflow.projects.project_story import ProjectStory  # noqa: E402
 from tests.workflow.story import Story  # noqa: E402

@@ -14,7 +14,7 @@ from temporalio.testing import WorkflowEnvironment
 from db.connection.engine import make_engine
 from db.connection.migrate import upgrade
 from domain.calendar import WorkCalendar
-from domain.periods import Period, Rhythm, closes_at, opens_at, period_at
+from domain.reviews.periods import Period, Rhythm, closes_at, opens_at, period_at
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind
 from embedded.processes.ports import free_row

@@ -16,7 +16,7 @@ from domain.accounts.transitions import NotApproved
 from embedded.processes.ports import free_row
 from embedded.servers.postgres import PostgresServer
 from tests.integration.tasks.race_ground import KEYS, ROUNDS, Ground
-from tests.scratch import scratch
+from tests.servers.scratch import scratch
 
 MIGRATED = "migrated"
 """The database that every test's own is a copy of: copying takes a twentieth of the time of migrating."""

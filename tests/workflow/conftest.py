@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from temporalio.testing import WorkflowEnvironment
 
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.story import Story
 

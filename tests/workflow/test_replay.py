@@ -16,7 +16,7 @@ from domain.projects.silence import SilenceDue
 from domain.tasks.task import Ask, TaskKind
 from runtime.sandbox import Sandbox
 from runtime.worker_registry import WORKFLOWS
-from tests.time_skipping import CONVERTER
+from tests.servers.time_skipping import CONVERTER
 from tests.workflow.story import CUSTOMER
 from workflows.desk import Desk
 from workflows.dispute import ProjectDispute

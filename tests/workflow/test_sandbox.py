@@ -7,7 +7,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
 from runtime.sandbox import Sandbox
-from tests.time_skipping import CONVERTER, time_skipping
+from tests.servers.time_skipping import CONVERTER, time_skipping
 from tests.workflow.doubles.impure import Impure
 
 

@@ -14,7 +14,7 @@ from markupsafe import escape
 from domain.base import Frozen, Moment, Wire
 from domain.notices import Notice
 from domain.organisation import Language
-from domain.periods import Period
+from domain.reviews.periods import Period
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts

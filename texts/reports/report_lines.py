@@ -9,7 +9,6 @@ from typing import Final
 from domain.access import Scope
 from domain.disputes.credit import percent_of
 from domain.organisation import Organisation
-from domain.periods import Rhythm
 from domain.reports.report import (
     ZERO,
     AccountFigures,
@@ -42,6 +41,7 @@ from domain.reports.totals import (
     forecast_totals,
     standing_of,
 )
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import Proposal
 from texts.reports.report_parts import (
     Bar,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.periods import Period
+from domain.reviews.periods import Period
 from texts.catalogue import Texts
 from texts.lines import one_line
 from texts.reports.report_parts import ReportBars, ReportLine, ReportPart

@@ -9,8 +9,8 @@ from enum import StrEnum
 
 from domain.access import Scope
 from domain.base import Wire
-from domain.periods import Period, Rhythm
 from domain.reports.report import ReportKind
+from domain.reviews.periods import Period, Rhythm
 from texts.catalogue import Texts
 from texts.lines import one_line
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from domain.base import Wire
 from domain.organisation import Organisation
-from domain.periods import Period, Rhythm, months_of
 from domain.reports.report import AccountFigures
 from domain.reviews.notes import AccountNote, ReviewNote
+from domain.reviews.periods import Period, Rhythm, months_of
 from domain.reviews.review import UNASSIGNED, PlanProgress, Proposal
 from domain.tasks.task import FieldSpec
 from texts.catalogue import Texts

@@ -13,7 +13,7 @@ import pytest
 
 from crypto.keyring import Keyring
 from crypto.links import link_token
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from embedded.demo.driver import Answer, PageLink
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, VPS, Journey
 from tests.e2e.support.project_journey import COO, EAST_VP, NORTH_VP, ProjectJourney, named_account, new_project

@@ -9,7 +9,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from embedded.demo.driver import until
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, GENERAL_MANAGER, NO_LONGER_ASKED
 from tests.e2e.support.project_journey import (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from embedded.demo.driver import Portal, until
 from tests.e2e.support.journey import COMMERCE_MANAGER, GENERAL_MANAGER, Journey
 from tests.e2e.support.stack import Stack, new_form

@@ -24,7 +24,7 @@ from embedded.servers.postgres import PostgresServer
 from embedded.servers.temporal import TemporalServer
 from tests.e2e.support.record import Record, Rows
 from tests.e2e.support.stack import ROOT, PatientPortal
-from tests.issuer import AUDIENCE, NAME, Issuer, SigningKey
+from tests.servers.issuer import AUDIENCE, NAME, Issuer, SigningKey
 
 
 def keys() -> str:

@@ -19,8 +19,8 @@ from typer.testing import CliRunner, Result
 from cli import app
 from crypto.keyring import Keyring
 from db.connection.migrate import upgrade
-from domain.periods import Period, Rhythm
 from domain.policy import DEFAULT_POLICY_FILE, load_policy
+from domain.reviews.periods import Period, Rhythm
 from embedded import welcome
 from embedded.demo.driver import Answer, Mailbox, Portal, Web, application_form, until
 from embedded.home import Home, environment

@@ -13,7 +13,7 @@ from embedded.demo.driver import Answer, until
 from embedded.mails import read_mails
 from tests.e2e.support.cluster import Cluster, running_cluster
 from tests.e2e.support.stack import new_form
-from tests.issuer import SigningKey
+from tests.servers.issuer import SigningKey
 
 CLERK, VPS, SELLER = "gao.yuan", ("li.ming", "wang.fang"), "yang.fan"
 OTHERS = ("huang.lei", "zhou.min")

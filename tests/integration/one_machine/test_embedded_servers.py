@@ -20,7 +20,7 @@ from embedded.servers.mailsink import MailSink, MailSinkService
 from embedded.servers.postgres import PostgresServer
 from embedded.servers.service import http_status, until
 from embedded.servers.temporal import TemporalServer
-from tests.scratch import scratch
+from tests.servers.scratch import scratch
 from workflows.messages import SEARCH_ATTRIBUTES
 
 

@@ -17,7 +17,7 @@ import pytest
 from embedded.home import read_environment
 from embedded.processes.ports import Ports, free_row
 from embedded.servers.service import tcp_answers, until
-from tests.scratch import scratch
+from tests.servers.scratch import scratch
 
 ROOT = Path(__file__).parents[3]
 PATIENCE = 120

@@ -17,7 +17,7 @@ import pytest
 from api.auth.token_verifier import LEEWAY_SECONDS, TokenVerifier
 from api.problems import Refusal, Unavailable
 from runtime.settings import Settings
-from tests.issuer import AUDIENCE, NAME, Issuer, SigningKey
+from tests.servers.issuer import AUDIENCE, NAME, Issuer, SigningKey
 
 PATIENCE = 30.0
 """Seconds after which a test gives up waiting."""

@@ -20,9 +20,9 @@ from db.reports import reports
 from db.tables.accounts import account_result
 from db.tables.reviews import account_review, account_target, review, review_period
 from db.tables.tasks import task, task_person
-from domain.periods import read_period
 from domain.projects.project import ProjectForm, ProjectStage, SalesStage
 from domain.reports.report import Report, ReportKind
+from domain.reviews.periods import read_period
 from tests.integration.projects.project_ground import (
     ProjectGround,
 )

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind
 from tests.integration.projects.project_ground import FAN, JING

@@ -23,8 +23,8 @@ from db.tables.reference import organisation
 from db.tables.tasks import task
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
-from domain.periods import Rhythm
 from domain.projects.project import ProjectStage
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import ReviewStage, review_choices
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.inputs import Inputs

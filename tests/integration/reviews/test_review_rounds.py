@@ -18,8 +18,8 @@ from db.tables.conflicts import claim, party
 from db.tables.reviews import account_review, account_target
 from db.tasks.tasks import TaskRow
 from domain.calendar import WorkCalendar
-from domain.periods import Period, Rhythm, after, closes_at, opens_at, period_at
 from domain.reviews.notes import ReviewNote
+from domain.reviews.periods import Period, Rhythm, after, closes_at, opens_at, period_at
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.integration.projects.project_ground import (
@@ -35,7 +35,7 @@ from tests.integration.projects.project_ground import (
 )
 from tests.integration.reviews.year_ground import SAID, YearGround, reviews_on
 from tests.integration.tasks.race_ground import KEYS
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 
 OURS, THEIRS, THIRD = "account-ours", "account-theirs", "account-third"
 

@@ -13,7 +13,7 @@ from activities.steps import Moved, MoveStep, OpenReviewStep, ReviewOpened
 from db.reports import reports
 from db.reviews import reviews
 from db.reviews.reviews import PeriodRow
-from domain.periods import Period, Rhythm, read_period
+from domain.reviews.periods import Period, Rhythm, read_period
 from domain.reviews.review import ReviewStage, review_id
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import Ask, TaskKind

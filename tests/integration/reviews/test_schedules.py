@@ -17,8 +17,8 @@ from temporalio.testing import WorkflowEnvironment
 from crypto.codec import data_converter
 from db.reference_data import ReferenceData
 from db.tables.reviews import review_period
-from domain.periods import Rhythm
 from domain.policy import Policy, load_policy
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import ReviewStage
 from runtime.schedules import ensure_schedules, schedule_id
 from runtime.temporal_client import ensure_search_attributes

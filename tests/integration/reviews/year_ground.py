@@ -22,14 +22,14 @@ from db.tables.messages import mail
 from db.tables.reviews import review
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
-from domain.periods import Rhythm
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import ACCOUNTS_FIELD, ReviewStage
 from domain.statements import AnswerTask
 from domain.tasks.task import TaskKind, TaskStatus
 from runtime.worker_registry import WORKFLOWS, activities_of
 from tests.eventually import eventually
 from tests.integration.projects.project_ground import ProjectGround
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from workflows.messages import TASK_QUEUE, PeriodDone, StartPeriod
 from workflows.period import ReviewPeriod
 

@@ -22,10 +22,10 @@ from domain.accounts.figures import (
     requirements_of,
     target_of,
 )
-from domain.periods import read_period
 from domain.policy import load_policy
 from domain.reports.report import TargetSource
 from domain.reports.totals import Standing, standing_of
+from domain.reviews.periods import read_period
 from domain.reviews.review import PlanProgress, Proposal
 from embedded.welcome import sample_organisation
 from tests.samples import APPLICATION_FORM

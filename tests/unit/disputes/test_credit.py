@@ -17,10 +17,10 @@ from domain.accounts.figures import MonthResults, Results, contract_row, figures
 from domain.disputes.credit import divide, shares_in_words, shares_of
 from domain.notices import Notice
 from domain.organisation import LANGUAGES
-from domain.periods import read_period
 from domain.reports.making import changes_between, make_digest, make_forecast, make_statistics
 from domain.reports.report import AccountStatistics, Change, ForecastRow, Report, SalesForecast, part_for
 from domain.reports.totals import forecast_by_department, forecast_by_salesperson, forecast_totals
+from domain.reviews.periods import read_period
 from reports.tables import tables_of
 from tests.report_samples import BOUNDS, COMPANY, MADE_AT, MONTH, REVIEWS, WEEK, project, said
 from tests.unit.accounts.test_account_figures import HELD, signed

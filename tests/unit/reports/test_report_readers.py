@@ -4,9 +4,9 @@ import pytest
 
 from domain.access import report_scope
 from domain.organisation import Organisation, Person, Role
-from domain.periods import Rhythm
 from domain.reports.readers import readers_of
 from domain.reports.report import ReportKind
+from domain.reviews.periods import Rhythm
 from tests.report_samples import COMPANY
 
 MANAGEMENT = {"zhang.wei", "liu.yang", "li.ming", "wang.fang", "sun.li"}

@@ -6,9 +6,9 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
 from bench.driving import Ran
-from bench.histories import LOCAL_ACTIVITY_MARKER, actions, by_signal
+from bench.instruments.histories import LOCAL_ACTIVITY_MARKER, actions, by_signal
+from bench.instruments.meter import Usage
 from bench.life.report import HEADING, with_parts, with_section
-from bench.meter import Usage
 from bench.report import Compared, application_section
 from bench.rounds import MAILS_EACH, Arm, Result, Size
 

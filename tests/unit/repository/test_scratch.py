@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import scratch as folders
-from tests.scratch import PREFIX, scratch
+from tests.servers import scratch as folders
+from tests.servers.scratch import PREFIX, scratch
 
 LONG_AGO = (0, 0)
 

@@ -9,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.calendar import WorkCalendar
-from domain.periods import Period, Rhythm, after, before, closes_at, last_finished, opens_at, period_at, read_period
 from domain.policy import Reviews, load_policy
+from domain.reviews.periods import (
+    Period,
+    Rhythm,
+    after,
+    before,
+    closes_at,
+    last_finished,
+    opens_at,
+    period_at,
+    read_period,
+)
 
 POLICY = load_policy()
 SHANGHAI = WorkCalendar(region="CN", time_zone="Asia/Shanghai")

@@ -22,7 +22,6 @@ from domain.disputes.dispute import Agreement, DisputeStage, MeetingCall, Meetin
 from domain.disputes.split import Share
 from domain.notices import PROJECT_NOTICES, Notice
 from domain.organisation import Language, Role
-from domain.periods import Rhythm
 from domain.projects.project import (
     Company,
     ContractReview,
@@ -39,6 +38,7 @@ from domain.projects.rules import PROJECT_TASK_RULES, project_choices
 from domain.projects.silence import Silence
 from domain.refusals import RefusalCode
 from domain.reports.report import TargetSource
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import REVIEW_TASK_RULES, Proposal, ReviewStage, review_choices
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, Choice, TaskKind, TaskStatus

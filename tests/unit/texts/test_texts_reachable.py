@@ -16,9 +16,9 @@ from domain.conflicts.rulings import Ruling
 from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Origin
 from domain.notices import Notice
-from domain.periods import Rhythm
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence
+from domain.reviews.periods import Rhythm
 from domain.reviews.review import PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind

@@ -14,7 +14,7 @@ from domain.accounts.application import Stage
 from domain.tasks.task import TaskKind
 from runtime.sandbox import Sandbox
 from tests.eventually import eventually
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.story import Story
 

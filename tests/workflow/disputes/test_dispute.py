@@ -12,7 +12,7 @@ from domain.disputes.dispute import DisputeStage, Origin
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskKind
 from tests.eventually import eventually
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, company
 from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask
 from tests.workflow.projects.project_story import ProjectStory

@@ -12,7 +12,7 @@ from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
 from domain.statements import AnswerTask, UpdateProject
 from tests.eventually import eventually
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.doubles.fake_project_record import SUE, TESS, registration_of
 from tests.workflow.doubles.fake_record import DORA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory

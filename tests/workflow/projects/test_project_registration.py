@@ -15,7 +15,7 @@ from domain.organisation import Delegation
 from domain.projects.project import ProjectStage
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from runtime.sandbox import Sandbox
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, account_of, company, registration_of
 from tests.workflow.doubles.fake_projects import FakeProjectActivities

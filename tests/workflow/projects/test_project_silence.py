@@ -9,7 +9,7 @@ from domain.projects.project import ProjectStage, SalesStage
 from domain.projects.silence import Silence, SilenceDue
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.eventually import eventually
-from tests.time_skipping import time_skipping
+from tests.servers.time_skipping import time_skipping
 from tests.workflow.accounts.test_named_account_replayed import fail_once_in
 from tests.workflow.doubles.fake_project_record import OPERATOR, PAT, SUE, TESS
 from tests.workflow.doubles.fake_record import CLARA, DORA, MONA, SAM, VERA
