@@ -315,7 +315,7 @@ async def add_one_hop(
             if party.role in ("customer", RELATED_PARTY) and not {party.name_key, party.uscc} & have:
                 beyond.setdefault(party.name_key, (party, customer))
     beyond = dict(list(beyond.items())[:MOST_HOPS])
-    if not beyond:
+    if not beyond or not inquiry.parties:  # a project alone, by its name or tender number, has no related party
         return
     codes = {party.uscc: party.name_key for party, _ in beyond.values() if party.uscc}
     met = await parties.naming(connection, against, beyond.keys(), codes.keys())

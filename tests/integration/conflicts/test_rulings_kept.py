@@ -91,6 +91,18 @@ async def test_n3_a4_one_hop_further_than_declared_is_shown_as_the_weaker_thing(
     assert suspect.fields[0].options == ("bound", "far")
 
 
+async def test_p4_a_tender_number_alone_finds_its_project_and_no_relative_of_its_customer(
+    ground: ProjectGround,
+) -> None:
+    """P4, N3: who names no company has no company that others could be related to."""
+    await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电", tender_number="ZB-2027-018"), NOW)
+    await ground.active("far", TAO, form(MEMBER, name="冷库监控"), NOW)
+    draft = ConflictDraft.model_validate({"project": {"tender_number": "ZB-2027-018"}})
+    async with ground.engine.connect() as connection:
+        found = await detect(connection, Inquiry.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
+    assert {match.subject_id: match.verdict.level for match in found} == {"bound": Level.SAME}
+
+
 async def test_n14_a5_one_hop_further_is_earlier_only_if_it_was_registered_before(ground: ProjectGround) -> None:
     """N14: what comes in while one is looked at is not before it, by whatever way it is found."""
     await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电"), NOW - 30 * DAY)
