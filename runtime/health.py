@@ -45,7 +45,13 @@ class HealthServer:
             ]
         )
         config = uvicorn.Config(
-            self.app, lifespan="off", ws="none", log_config=None, access_log=False, timeout_graceful_shutdown=1
+            self.app,
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=1,
         )
         self._server = _Server(config)
         self._serving: asyncio.Task[None] | None = None

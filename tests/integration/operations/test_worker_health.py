@@ -39,6 +39,7 @@ async def test_the_worker_listens_where_its_settings_say() -> None:
             assert answer.status_code == 200
             assert answer.text.startswith(start)
             assert answer.headers["content-type"].startswith("text/plain")
+            assert "server" not in answer.headers  # as at the API: what serves it is nobody's business
         assert (await scraper.get("/other")).status_code == 404
 
 
