@@ -96,7 +96,7 @@ async def test_p4_a_tender_number_alone_finds_its_project_and_no_relative_of_its
 ) -> None:
     """P4, N3: who names no company has no company that others could be related to."""
     await ground.active("bound", JING, declaring(GROUP, MEMBER, name="园区弱电", tender_number="ZB-2027-018"), NOW)
-    await ground.active("far", TAO, form(MEMBER, name="冷库监控"), NOW)
+    await ground.active("far", TAO, project_form(MEMBER, name="冷库监控"), NOW)
     draft = ConflictDraft.model_validate({"project": {"tender_number": "ZB-2027-018"}})
     async with ground.engine.connect() as connection:
         found = await detect(connection, Inquiry.about(draft), REGISTERED, now=NOW, bounds=load_policy().matching)
