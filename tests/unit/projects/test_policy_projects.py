@@ -191,23 +191,3 @@ def test_everything_that_is_wrong_with_a_file_is_told_at_once(policy_file: Write
 def test_a_file_that_is_no_policy_at_all_is_refused_too(text: str, policy_file: Write) -> None:
     with pytest.raises(ValueError, match=r"(?i)expected|overwrite|required"):
         load_policy(policy_file(text))
-
-
-def test_a_policy_an_old_process_has_kept_from_before_there_were_projects_can_still_be_read() -> None:
-    """It goes on by the numbers it started with; of projects it has none."""
-    kept = POLICY.model_dump(mode="json")
-    del kept["projects"], kept["deadlines"]["project_approval"]
-    kept["accounts"]["limit"] = 7
-    read = Policy.model_validate(kept)
-    assert read.accounts.limit == 7
-    assert read.projects == POLICY.projects
-    assert TaskKind.PROJECT_APPROVAL not in read.deadlines
-    assert Policy.model_validate(POLICY.model_dump(mode="json")) == POLICY
-
-
-def test_u7_a_project_that_runs_on_an_older_policy_can_still_come_to_its_contract_review() -> None:
-    """It gets the shipped deadlines for what its own policy has never heard of."""
-    kept = POLICY.model_dump(mode="json")
-    del kept["deadlines"]["contract_review"]
-    del kept["projects"]["loss_told_departments"]
-    assert Policy.model_validate(kept) == POLICY
