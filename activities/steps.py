@@ -242,7 +242,7 @@ class ApprovedProject(Wire):
     number: str = ""
     """P9."""
     ahead: tuple[SilenceDue, ...] = ()
-    """What happens by itself from here on, unless the project is updated (U2–U5)."""
+    """What happens automatically from here on, unless the project is updated (U2–U5)."""
     updated_at: datetime | None = None
     """From when the clocks run."""
 

@@ -71,7 +71,7 @@ class ProductDriver:
         self._untold: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._teller: asyncio.Task[None] | None = None
         self.stored = 0
-        """Answers that took longer than the front door waits (202)."""
+        """Answers that took longer than the API waits (202)."""
 
     def token(self, person: str) -> str:
         return self._tokens[person]
@@ -145,7 +145,7 @@ class ProductDriver:
         await self.recorded(lane, person, reply)
 
     async def recorded(self, lane: Lane, person: str, reply: Reply) -> None:
-        """What was only stored when the front door's patience ended (202) is asked for by its receipt."""
+        """What was only stored when the API stopped waiting (202) is asked for by its receipt."""
         if reply.status in (200, 201):
             return
         receipt = expect(reply, 202)["receipt"]

@@ -87,8 +87,8 @@ def page(all_: Everything) -> str:
 
 
 def _head(all_: Everything) -> list[str]:
-    load = ", ".join(f"{one:.2f}" for one in os.getloadavg())
-    others = [one.usage.other_cores for one in all_.results]
+    load = ", ".join(f"{load:.2f}" for load in os.getloadavg())
+    others = [result.usage.other_cores for result in all_.results]
     return [
         "# Benchmarks",
         "",
@@ -145,19 +145,19 @@ def _against(all_: Compared) -> list[str]:
             sign = "≥" if least else "≤"
             lines.append(
                 f"| {what}, {setting} | {sign} {must} | {sign} {aim} | **{middle:.2f}** | "
-                f"{', '.join(f'{one:.2f}' for one in values)} | {_verdict(middle, must, aim, least=least)} |"
+                f"{', '.join(f'{value:.2f}' for value in values)} | {_verdict(middle, must, aim, least=least)} |"
             )
     lines += _of_earlier(all_)
-    exact = all(one.exact for one in all_.results)
-    approved = sum(one.approved for one in all_.results if one.arm.product)
-    mails = sum(one.mails for one in all_.results if one.arm.product)
-    wanted = sum(one.count for one in all_.results if one.arm.product)
+    exact = all(result.exact for result in all_.results)
+    approved = sum(result.approved for result in all_.results if result.arm.product)
+    mails = sum(result.mails for result in all_.results if result.arm.product)
+    wanted = sum(result.count for result in all_.results if result.arm.product)
     return [
         *lines,
         "",
         f"Counted afterwards: {approved} accounts and {mails} mails for {wanted} applications, "
         f"{'exactly one and ' + str(MAILS_EACH) + ' each' if exact else '**not what was sent**'}; "
-        f"{all_.stored} answers took longer than the front door waits (202).",
+        f"{all_.stored} answers took longer than the API waits (202).",
         "",
     ]
 
@@ -185,24 +185,26 @@ def _arms(all_: Compared) -> list[str]:
         "| arm, CPU ms per application | counted | " + " | ".join(shown) + " | rate /s | other cores |",
         "|---|---|" + "---|" * (len(shown) + 2),
     ]
-    for arm in dict.fromkeys(one.arm for one in all_.results):
-        mine = [one for one in all_.results if one.arm == arm]
+    for arm in dict.fromkeys(result.arm for result in all_.results):
+        mine = [result for result in all_.results if result.arm == arm]
 
         def middle(values: Iterable[float]) -> float:
             return statistics.median(values)
 
-        parts = [middle(one.part_ms(part) for one in mine) for part in shown]
+        parts = [middle(result.part_ms(part) for result in mine) for part in shown]
         cells = [f"{value:.1f}" if value else "–" for value in parts]
         lines.append(
-            f"| {arm.name} | **{middle(one.cpu_ms for one in mine):.1f}** | {' | '.join(cells)} | "
-            f"{middle(one.rate for one in mine):.1f} | {max(one.usage.other_cores for one in mine):.2f} |"
+            f"| {arm.name} | **{middle(result.cpu_ms for result in mine):.1f}** | {' | '.join(cells)} | "
+            f"{middle(result.rate for result in mine):.1f} | {max(result.usage.other_cores for result in mine):.2f} |"
         )
     return [*lines, ""]
 
 
 def _engine(all_: Everything) -> list[str]:
-    product = [seen for one in all_.results if one.arm.product and not one.arm.commit for seen in one.histories]
-    bare = [seen for one in all_.results if not one.arm.product for seen in one.histories]
+    product = [
+        seen for result in all_.results if result.arm.product and not result.arm.commit for seen in result.histories
+    ]
+    bare = [seen for result in all_.results if not result.arm.product for seen in result.histories]
     events, actions = max(h.events for h in product), max(h.actions for h in product)
     read = all_.reads
     asked = sum(read.engine_calls.values())
@@ -238,8 +240,8 @@ def _latency(all_: Everything) -> list[str]:
     if all_.quiet:
         p50, p95 = (1000 * quantile(all_.quiet, part) for part in (0.5, 0.95))
         lines.append(f"| one application at a time | {p50:.0f} | {p95:.0f} | {len(all_.quiet)} |")
-    for arm in dict.fromkeys(one.arm for one in all_.results):
-        seen = [value for one in all_.results if one.arm == arm for value in one.ran.last_answer]
+    for arm in dict.fromkeys(result.arm for result in all_.results):
+        seen = [value for result in all_.results if result.arm == arm for value in result.ran.last_answer]
         what = "answer sent to account read" if arm.product else "third signal sent to last activity run"
         lines.append(
             f"| {arm.name}, {all_.size.lanes} in flight ({what}) | {1000 * quantile(seen, 0.5):.0f} | "
@@ -263,8 +265,8 @@ def _crash(all_: Everything) -> list[str]:
         ("alone; the one-machine mode starts it again", all_.crash_alone),
     ):
         if crashes:
-            every = [value for one in crashes for value in one.seconds]
-            first = max(one.seconds[0] for one in crashes)
+            every = [value for crash in crashes for value in crash.seconds]
+            first = max(crash.seconds[0] for crash in crashes)
             lines.append(
                 f"| {what} | ≤ {MUST_CRASH_SECONDS:.0f} | {first:.2f} | {statistics.median(every):.2f} | "
                 f"{max(every):.2f} | {len(crashes)} x {len(crashes[0].seconds)} | "

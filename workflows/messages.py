@@ -249,7 +249,7 @@ class ProjectState(Wire):
     until: datetime | None = None
     """P8: until when a refusal may be objected to."""
     ahead: tuple[SilenceDue, ...] = ()
-    """What happens by itself unless the project is updated (U2–U5)."""
+    """What happens automatically unless the project is updated (U2–U5)."""
     updated_at: datetime | None = None
     dispute: DisputeState | None = None
     """Where its dispute stood when it was handed back; the next run begins it again there."""

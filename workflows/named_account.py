@@ -32,7 +32,7 @@ HEARS = signals(answer_task=AnswerTask, withdraw=Withdraw, appeal=AppealRejectio
 class NamedAccountApplication:
     """One salesperson's application for one customer.
 
-    Signals `answer_task`, `withdraw`, `appeal` and `gather_evidence` carry what people say; the front door seals them
+    Signals `answer_task`, `withdraw`, `appeal` and `gather_evidence` carry what people say; the gateway seals them
     and the record checks the seal, so a signal sent by hand changes nothing. `facts_changed` says that the organisation
     or the calendar is new. The query `status` is for operators.
     """

@@ -78,7 +78,7 @@ class ReviewPeriod:
         )
 
     async def _begin(self, review: ReviewUnit, period: Period) -> ChildWorkflowHandle[AccountReview, str]:
-        """It lives on by itself, whatever becomes of this run; the next period waits for neither (R6)."""
+        """It outlives this run, whatever its result; the next period waits for neither (R6)."""
         of_a_department = period.rhythm is Rhythm.WEEKLY
         attributes = [SearchAttributePair(DEPARTMENT, review.unit)] if of_a_department else []
         return await workflow.start_child_workflow(

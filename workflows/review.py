@@ -32,7 +32,7 @@ HEARS = signals(answer_task=AnswerTask)
 class AccountReview:
     """People are asked until they have answered or the period's time is over; then it ends, whatever is missing (R6).
 
-    The signal `answer_task` carries what people say; the front door seals it and the record checks the seal.
+    The signal `answer_task` carries what people say; the gateway seals it and the record checks the seal.
     """
 
     @workflow.init

@@ -122,7 +122,7 @@ class AccountSteps:
             if above_limit(len(taken), context.policy.accounts.limit) and step.gm_decision is None:
                 uow.note("account_limit_reached", held=len(taken), limit=context.policy.accounts.limit, rule="N8")
                 return Activated(obstacle=Obstacle.ABOVE_LIMIT)
-            # A likeness is for people to judge, who have seen it: what refuses by itself is a name or a code.
+            # A likeness is for people to judge, who have seen it: only a name or a code refuses automatically.
             others = await colliding(
                 uow, context.subject, row.form, tuple(_OBSTACLES), bounds=context.policy.matching, near=False
             )

@@ -53,7 +53,7 @@ class Statements:
             return await record_refusal(uow, said, refusal)
 
     async def sift(self, uow: UnitOfWork, step: SiftStep) -> Sifted:
-        """Note what is given up, all of it together; what the front door sealed is still to be heard, each once."""
+        """Note what is given up, all of it together; what the gateway sealed is still to be read, each once."""
         await load_for_update(uow, step.subject)
         sealed: dict[str, int] = {}
         unsealed: Counter[str] = Counter()
@@ -166,7 +166,7 @@ async def _with_choices_now(context: Context, task: TaskRow) -> TaskRow:
 
 
 async def _heard_before(context: Context, said: Statement) -> Recorded | None:
-    """A retry of the front door signals again under the same message id; it changes nothing."""
+    """A retry of the gateway signals again under the same message id; it changes nothing."""
     if await messages.find_receipt(context.uow.connection, said.message_id) is None:
         return None
     decided = next((d for _, d in context.docket.decided if d.message_id == said.message_id), None)

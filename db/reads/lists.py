@@ -142,7 +142,7 @@ async def waiting_now(connection: AsyncConnection, now: datetime) -> dict[str, i
 
 
 STANDING_AFTER = timedelta(minutes=1)
-"""From here on a process that is to go on by itself is said to stand."""
+"""From this moment on, a process that should continue automatically counts as standing still."""
 
 
 async def processes_standing(connection: AsyncConnection, now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""What became of a task that takes no answer any more: decided, by whom and when; or closed, and why (N9, N12, N13)."""
+"""How a task ended that accepts no more answers: decided, by whom and when; or closed, and why (N9, N12, N13)."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def fact_fields() -> Iterator[FieldSpec]:
 
 def choices_for(kind: TaskKind, *, above_limit: bool = False, matches: Sequence[str] = ()) -> tuple[Choice, ...]:
     """What may be answered. Above the account limit an approving VP must state a special reason (N8). `matches`: what
-    was found that the clerk may say something of by itself (N3, N14)."""
+    was found that the clerk may rule on separately (N3, N14)."""
     reject = Choice(choice=AnswerChoice.REJECT, reason_required=True)
     match kind:
         case TaskKind.COMMERCE_CHECK:

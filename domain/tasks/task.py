@@ -152,7 +152,7 @@ class Choice(Wire):
     special_reason: bool = False
     """N8: the reason asked for is the special reason for going above the account limit."""
     rule: str = ""
-    """The rule that asks for the reason and the fields, where the choice does not say it by itself."""
+    """The rule that asks for the reason and the fields, where the choice alone does not say it."""
     fields: tuple[FieldSpec, ...] = ()
 
 

@@ -68,9 +68,7 @@ class Installation:
         await upgrade(self.postgres.url())
         worker = parts.worker(home, ports.worker_health, self.environment)
         await self._supervisor.start([worker, parts.api(home, ports.api, self.environment)])
-        await asyncio.to_thread(
-            until, "the front door is ready", lambda: self.web.request("GET", "/readyz").status == 200
-        )
+        await asyncio.to_thread(until, "the API is ready", lambda: self.web.request("GET", "/readyz").status == 200)
 
     def command(self, *words: str, language: str) -> subprocess.CompletedProcess[str]:
         """Run a command of `cli.py` on this home, as an operator does."""
