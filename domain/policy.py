@@ -61,6 +61,15 @@ class Links(Frozen):
     days: Annotated[int, Field(ge=1, le=365)]
 
 
+class Sessions(Frozen):
+    """How long somebody stays signed in to the pages."""
+
+    idle_hours: Annotated[int, Field(ge=1, le=168)]
+    """Hours without a request after which the session ends."""
+    longest_hours: Annotated[int, Field(ge=1, le=720)]
+    """Hours after which the session ends, whatever happens."""
+
+
 class Privacy(Frozen):
     """What the engine may show to operators (X2)."""
 
@@ -195,6 +204,10 @@ def _shipped_reviews() -> Reviews:
     return load_policy().reviews
 
 
+def _shipped_sessions() -> Sessions:
+    return load_policy().sessions
+
+
 _LATER_KINDS = (TaskKind.CONTRACT_REVIEW,)
 """Kinds of tasks added after the first release; processes that began earlier may open them."""
 
@@ -219,6 +232,8 @@ class Policy(Frozen):
     """Likewise."""
     reviews: Reviews = Field(default_factory=_shipped_reviews)
     """Likewise."""
+    sessions: Sessions = Field(default_factory=_shipped_sessions)
+    """Likewise."""
     deadlines: dict[TaskKind, Deadline]
 
     @field_validator("deadlines")
@@ -242,6 +257,7 @@ class _PolicyFile(Policy):
     standstill: Standstill
     matching: Matching
     reviews: Reviews
+    sessions: Sessions
 
     @field_validator("deadlines")
     @classmethod

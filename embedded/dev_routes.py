@@ -26,12 +26,15 @@ from jwt.algorithms import ECAlgorithm
 from pydantic import BaseModel, Field, TypeAdapter
 
 from api.problems import Refusal, Unavailable
+from api.state import StateDep
 from api.system.codec import CodecBody, recode
 from crypto.codec import EncryptionCodec
 from domain.organisation import Organisation, Person
 from domain.refusals import RefusalCode
 from embedded.mails import ReceivedMail, read_mail, read_mails
 from runtime.settings import Settings
+from web.session.guard import safe_path
+from web.session.sessions import begin
 
 TOKEN_LIFE = 8 * 3600
 """Seconds."""
@@ -150,6 +153,27 @@ def router(settings: Settings, people: People) -> APIRouter:
         signed_in = await token(TokenRequest(person=person), Response())
         return RedirectResponse(f"/check#token={signed_in.token}", 303, headers={"Cache-Control": "no-store"})
 
+    @routes.get("/sign-in", response_class=HTMLResponse)
+    async def choose(back: str = "/") -> HTMLResponse:
+        """Offer to sign in as any person of the company."""
+        company = await organisation()
+        offices = {office.id: office.name for office in company.departments}
+        return _page(SIGN_IN, company=company, offices=offices, back=safe_path(back))
+
+    @routes.post("/sign-in")
+    async def sign_in_as(request: Request, state: StateDep) -> Response:
+        """Sign in to the pages as a person of the company."""
+        form = await request.form()
+        company = await organisation()
+        person = company.by_id.get(str(form.get("person", "")))
+        if person is None or not person.active:
+            raise HTTPException(404, "nobody of this name: see /dev/people")
+        if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+            raise HTTPException(403, "only from this page")
+        response = RedirectResponse(safe_path(str(form.get("back", "/"))), 303)
+        await begin(state, response, person, through="one_machine", request=request)
+        return response
+
     @routes.get("/jwks.json")
     async def jwks() -> dict[str, Any]:
         return key.jwks
@@ -258,6 +282,13 @@ this machine only</p>
 <td>{{ person.roles|sort|join(", ") }}<td>{{ offices.get(person.department, "–") }}
 <td><a href="/dev/?to={{ person.email|urlencode }}">{{ person.email }}</a>
 <td><a href="/dev/check?person={{ person.login|urlencode }}" rel="noreferrer">check</a></tr>{% endfor %}</table>"""
+
+SIGN_IN = """<h1>{{ company.company }}</h1>
+<p>仅用于本机演练：选择一位人员登录 / for rehearsals on this machine only: choose whom to sign in as</p>
+<form method="post" action="/dev/sign-in"><input type="hidden" name="back" value="{{ back }}">
+<table>{% for person in company.people if person.active %}<tr><td><button name="person" value="{{ person.id }}">
+以 {{ person.name }} 登录 · sign in as {{ person.name }}</button><td>{{ person.roles|sort|join(", ") }}
+<td>{{ offices.get(person.department, "–") }}</tr>{% endfor %}</table></form>"""
 
 MAIL_PAGE = """<p><a href="/dev/">← 邮件 · Mails</a></p>
 <h1>{{ heading(mail) or mail.subject or "–" }}</h1><p>{{ mail.subject }}</p>

@@ -110,6 +110,12 @@ class Settings(BaseSettings):
     oidc_person_claim: str = "sub"
     """The token claim that holds a person's login."""
 
+    oidc_client_id: str = ""
+    """The client that signs people in to the pages; without it, there are only the API and the links in mails."""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """Empty for a public client; PKCE is used in any case."""
+    oidc_scopes: str = "openid profile"
+
     api_host: str = "127.0.0.1"
     api_port: Port = 8700
     worker_health_host: str = "127.0.0.1"

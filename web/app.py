@@ -12,9 +12,12 @@ from api.state import Clock, now_utc
 from db.running import Process
 from runtime.settings import Settings
 from web.conflicts import check_page
+from web.desk import routes as desk
 from web.dossier.page import dossier_page
 from web.links import routes as links
 from web.rendering import STATIC_DIR
+from web.session import errors
+from web.session import routes as session
 
 
 def create_app(
@@ -28,9 +31,10 @@ def create_app(
     app = api_app.create_app(
         settings,
         dossier_page=dossier_page,
-        extra_routers=(links.router, check_page.router, *extra_routers),
+        extra_routers=(links.router, check_page.router, session.router, desk.router, *extra_routers),
         clock=clock,
         process=process,
     )
+    errors.install(app)
     app.mount("/static", StaticFiles(directory=STATIC_DIR), name="static")
     return app

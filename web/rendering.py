@@ -14,6 +14,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2_fragments import render_block
 from markupsafe import Markup
 
 from domain.accounts.evidence import Evidence
@@ -90,26 +91,25 @@ def _environment() -> Environment:
     return environment
 
 
-def render_template(view: PageView, template: str, /, **context: Any) -> str:
-    """Render `template` with `context` and with what every page uses."""
+def render_template(view: PageView, template: str, /, *, block: str = "", **context: Any) -> str:
+    """Render `template`, or only its `block`, with `context` and with what every page uses."""
     texts = Texts(view.language)
     zone = ZoneInfo(view.time_zone)
-    return (
-        _environment()
-        .get_template(template)
-        .render(
-            texts=texts,
-            t=texts.text,
-            lang="zh-CN" if view.language == "zh" else "en",
-            languages=[(code, {"zh": "中文", "en": "English"}[code], code == view.language) for code in LANGUAGES],
-            path=view.path,
-            stylesheet=STYLESHEET_URL,
-            styles=Markup(stylesheet()),  # noqa: S704 - a style element must not be escaped; ours has no markup
-            zone=zone,
-            zone_name=texts.zone_name(zone),
-            moment=lambda value: texts.moment(value, zone),
-            day=lambda value: texts.day(value, zone),
-            money=lambda value: money_shown(value, texts),
-            **context,
-        )
-    )
+    known: dict[str, Any] = {
+        "texts": texts,
+        "t": texts.text,
+        "lang": "zh-CN" if view.language == "zh" else "en",
+        "languages": [(code, {"zh": "中文", "en": "English"}[code], code == view.language) for code in LANGUAGES],
+        "path": view.path,
+        "stylesheet": STYLESHEET_URL,
+        "styles": Markup(stylesheet()),  # noqa: S704 - a style element must not be escaped; ours has no markup
+        "zone": zone,
+        "zone_name": texts.zone_name(zone),
+        "moment": lambda value: texts.moment(value, zone),
+        "day": lambda value: texts.day(value, zone),
+        "money": lambda value: money_shown(value, texts),
+        **context,
+    }
+    if block:
+        return str(render_block(_environment(), template, block, **known))
+    return _environment().get_template(template).render(**known)

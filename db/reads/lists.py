@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +26,13 @@ from domain.projects.project import WORKED_ON_PROJECT
 from domain.tasks.task import TaskStatus
 
 Cursor = tuple[str, ...]
+
+
+class OpenTasks(NamedTuple):
+    """How many open tasks ask somebody, and how many of them are overdue."""
+
+    open: int
+    overdue: int
 
 
 async def applications_seen(
@@ -122,6 +129,18 @@ async def tasks_asked(
         query = query.where(or_(closed > rank, later))
     rows = await connection.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
     return tuple((read(TaskRow, row), read_prefixed(AskedRow, row, ASKED)) for row in rows)
+
+
+async def open_tasks_of(connection: AsyncConnection, person: str, now: datetime) -> OpenTasks:
+    """How many open tasks ask `person`, and how many of those are past their deadline."""
+    overdue = func.count().filter(task.c.due_at < now)
+    query = (
+        select(func.count(), overdue)
+        .select_from(task.join(task_person, task_person.c.task_id == task.c.id))
+        .where(task_person.c.person == person, task_person.c.removed_at.is_(None))
+        .where(task.c.status == TaskStatus.OPEN.value)
+    )
+    return OpenTasks(*(await connection.execute(query)).one())
 
 
 async def waiting_now(connection: AsyncConnection, now: datetime) -> dict[str, int]:

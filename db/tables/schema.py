@@ -11,11 +11,12 @@ from db.tables import (
     projects,
     reference,
     reviews,
+    sessions,
     tasks,
 )
 from db.tables.base import metadata
 
-MODULES = (accounts, audit, conflicts, disputes, messages, projects, reference, reviews, tasks)
+MODULES = (accounts, audit, conflicts, disputes, messages, projects, reference, reviews, sessions, tasks)
 """Importing a module adds its tables to `metadata`."""
 
 __all__ = ["MODULES", "metadata"]
