@@ -58,6 +58,17 @@ class IssuerKeys:
             raise Unavailable(RefusalCode.ISSUER_AWAY)
         return self._keys.get(key_id)
 
+    async def only_key(self) -> PyJWK | None:
+        """The issuer's key, if it has one only: its ID tokens then need not name it (OpenID Connect Core 10.1).
+
+        Raises `Unavailable` when the key set cannot be fetched.
+        """
+        if self.held is None and (self._since_tried() >= RETRY_SECONDS or self._flight):
+            await self._fetched()
+        if self.held is None:
+            raise Unavailable(RefusalCode.ISSUER_AWAY)
+        return next(iter(self._keys.values())) if len(self._keys) == 1 else None
+
     def _since_tried(self) -> float:
         return time.monotonic() - self._tried_at
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,6 +21,14 @@ from web.session.sessions import session_of
 
 PROGRAMS = ("/api/", "/dev/", "/docs", "/openapi.json", "/codec", "/health", "/metrics")
 """Paths whose errors are read by programs."""
+
+TITLES: Final = {
+    403: "error_page.title_403",
+    404: "error_page.title_404",
+    409: "error_page.title_409",
+    503: "error_page.title_503",
+}
+"""The heading of a page by its status; every other error has the general one."""
 
 Handler = Callable[[Request, Exception], Awaitable[Response]]
 
@@ -43,11 +52,7 @@ def _for_people(otherwise: Handler) -> Handler:
         if refusal.status == 503 and request.method == "POST":
             return await _unsent(request, "sign_in.unsent_away", 503)
         texts = texts_of(request)
-        title = (
-            texts.text(f"error_page.title_{refusal.status}")
-            if texts.has(f"error_page.title_{refusal.status}")
-            else texts.text("error_page.title")
-        )
+        title = texts.text(TITLES.get(refusal.status, "error_page.title"))
         return calm_page(
             request,
             title,

@@ -7,7 +7,7 @@ import secrets
 import time
 from typing import Any, Final
 
-import httpx
+import httpx2
 import jwt
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
@@ -92,7 +92,7 @@ class OpenIdProvider:
                     state=attempt.state,
                     code_verifier=attempt.verifier,
                 )
-        except (httpx.HTTPError, TimeoutError) as error:
+        except (httpx2.HTTPError, TimeoutError) as error:
             raise Unavailable(RefusalCode.ISSUER_AWAY) from error
         except (AuthlibBaseError, ValueError, KeyError) as error:
             raise SignInFailed(f"{type(error).__name__}") from error
@@ -102,7 +102,8 @@ class OpenIdProvider:
         try:
             if not isinstance(id_token, str):
                 raise SignInFailed("no ID token")
-            key = await self._keys.key(str(jwt.get_unverified_header(id_token)["kid"]))
+            named = jwt.get_unverified_header(id_token).get("kid")
+            key = await (self._keys.key(str(named)) if named else self._keys.only_key())
             if key is None:
                 raise SignInFailed("unknown key")
             claims = jwt.decode(
@@ -128,10 +129,10 @@ class OpenIdProvider:
             return self._found
         address = f"{self._settings.oidc_issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
-            async with httpx.AsyncClient(timeout=PROVIDER_SECONDS) as client:
+            async with httpx2.AsyncClient(timeout=PROVIDER_SECONDS) as client:
                 found = (await client.get(address)).raise_for_status().json()
             wanted = {name: str(found[name]) for name in ("authorization_endpoint", "token_endpoint", "issuer")}
-        except (httpx.HTTPError, json.JSONDecodeError, LookupError, TypeError) as error:
+        except (httpx2.HTTPError, json.JSONDecodeError, LookupError, TypeError) as error:
             raise Unavailable(RefusalCode.ISSUER_AWAY) from error
         if wanted["issuer"].rstrip("/") != self._settings.oidc_issuer.rstrip("/"):
             raise Unavailable(RefusalCode.ISSUER_AWAY)

@@ -52,7 +52,7 @@ async def sign_in(state: StateDep, request: Request, back: Annotated[str | None,
     try:
         address, attempt = await _provider(request, state).begin(wanted)
     except Unavailable:
-        return _refused(request, "away", 503)
+        return _refused(request, "sign_in.refused_away", 503)
     response = RedirectResponse(address, 303)
     secure = state.settings.public_url.startswith("https://")
     response.set_cookie(
@@ -71,13 +71,15 @@ async def back_from_issuer(state: StateDep, request: Request) -> Response:
         person = await _person(state, login)
     except SignInFailed as failed:
         await note_refused(state, str(failed), "", through="oidc")
-        response = _refused(request, "provider", 403)
+        response = _refused(request, "sign_in.refused_provider", 403)
     except Unavailable:
-        return _refused(request, "away", 503)
+        return _refused(request, "sign_in.refused_away", 503)
     except Refusal as refusal:
         await note_refused(state, refusal.code, login, through="oidc")
         inactive = refusal.code == RefusalCode.PERSON_INACTIVE
-        response = _refused(request, "person_inactive" if inactive else "person_unknown", 403)
+        response = _refused(
+            request, "sign_in.refused_person_inactive" if inactive else "sign_in.refused_person_unknown", 403
+        )
     else:
         response = RedirectResponse(safe_path(wanted), 303)
         await begin(state, response, person, through="oidc", request=request)
@@ -95,7 +97,7 @@ def _refused(request: Request, why: str, status: int) -> Response:
     return calm_page(
         request,
         texts.text("sign_in.refused_title"),
-        [texts.text(f"sign_in.refused_{why}")],
+        [texts.text(why)],
         status=status,
         link=("/sign-in", texts.text("sign_in.again")),
     )
