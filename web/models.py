@@ -46,3 +46,19 @@ class AboutSubject(PageView):
     """R1–R4: the period of a review."""
     unit_name: str = ""
     """R1–R4: whose review it is."""
+
+
+class FormTarget(Frozen):
+    """Where the form of a page is sent: a mail link, or the inbox of somebody who is signed in."""
+
+    action: str
+    """The address that the form is posted to."""
+    hidden: tuple[tuple[str, str], ...] = ()
+    """Names and values of its hidden fields, such as the CSRF token."""
+    signed_in: bool = False
+    """Whether the reader is known, and need not be asked to pass a link on."""
+
+
+def link_target(page: PageView) -> FormTarget:
+    """The target of a page behind a mail link: its own address, in the language that is shown."""
+    return FormTarget(action=f"{page.path}?lang={page.language}")

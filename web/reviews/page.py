@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any, Final
 
 from api.tasks.wording import choice_key, task_key
 from domain.base import Frozen
@@ -30,9 +31,11 @@ from texts.reviews.review_lines import (
 from web.forms.fields import posted_rows
 from web.forms.form import Field, FieldType, field_id
 from web.headings import subject_line, who_is_asked
+from web.models import FormTarget, link_target
 from web.rendering import render_template
 from web.reviews.models import ReviewPage
 
+REVIEW_BODY: Final = "review_task.html.j2"
 OPEN_AT_FIRST = 3
 """How many cards are open at first when there are many."""
 FEW = 6
@@ -82,27 +85,37 @@ class Card(Frozen):
 
 def render_review(page: ReviewPage) -> str:
     """The page that asks for an answer in a review. Raises `KeyError` when a text is missing."""
+    return render_template(page, "decision.html.j2", **review_parts(page, link_target(page)))
+
+
+def render_review_part(page: ReviewPage, target: FormTarget) -> str:
+    """The body of `render_review` alone, with its form sent to `target`: the detail of an inbox."""
+    return render_template(page, REVIEW_BODY, **review_parts(page, target))
+
+
+def review_parts(page: ReviewPage, target: FormTarget) -> dict[str, Any]:
+    """The variables of the template `REVIEW_BODY`, for whichever page includes it as its variable `body`."""
     texts = Texts(page.language)
     rows = next((spec for choice in page.choices for spec in choice.fields if spec.kind is FieldKind.ROWS), None)
     choice = page.choices[0].choice if page.choices else ""
     errors = _by_input(page, rows) if rows else {error.field: error.message for error in page.errors}
     cards = _cards(page, rows, errors, texts) if rows else ()
-    return render_template(
-        page,
-        "review.html.j2",
-        title=texts.text(task_key(page.kind, page.subject_type, "title")),
-        question=texts.text(task_key(page.kind, page.subject_type, "question")),
-        heading=review_title(page.period, page.unit_name, texts) if page.period else subject_line(page, texts),
-        dates=review_dates(page.period, texts) if page.period else "",
-        page=page,
-        who=who_is_asked(page, texts),
-        choice=choice,
-        choice_label=texts.text(choice_key(page.kind, page.subject_type, choice)) if choice else "",
-        rows=rows,
-        cards=cards,
-        errors=errors,
-        error_list=_error_list(errors, cards, texts),
-    )
+    return {
+        "body": REVIEW_BODY,
+        "target": target,
+        "title": texts.text(task_key(page.kind, page.subject_type, "title")),
+        "question": texts.text(task_key(page.kind, page.subject_type, "question")),
+        "heading": review_title(page.period, page.unit_name, texts) if page.period else subject_line(page, texts),
+        "dates": review_dates(page.period, texts) if page.period else "",
+        "page": page,
+        "who": who_is_asked(page, texts),
+        "choice": choice,
+        "choice_label": texts.text(choice_key(page.kind, page.subject_type, choice)) if choice else "",
+        "rows": rows,
+        "cards": cards,
+        "errors": errors,
+        "error_list": _error_list(errors, cards, texts),
+    }
 
 
 def _by_input(page: ReviewPage, rows: FieldSpec) -> dict[str, str]:

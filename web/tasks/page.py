@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.tasks.wording import choice_key, task_key
@@ -15,13 +16,26 @@ from texts.view_lines import detail_value, on_behalf
 from web.forms.fields import controls, specs_of
 from web.forms.form import BLANK_ROWS, field_id, flatten, form_values, layout_of, parse_form, sections
 from web.headings import subject_line, who_is_asked
+from web.models import FormTarget, link_target
 from web.projects.page import project_parts
 from web.rendering import render_template
 from web.tasks.models import DecisionPage
 
+DECISION_BODY: Final = "task.html.j2"
+
 
 def render_decision(page: DecisionPage) -> str:
     """The page that asks for one decision. Raises `KeyError` when a text is missing."""
+    return render_template(page, "decision.html.j2", **decision_parts(page, link_target(page)))
+
+
+def render_decision_part(page: DecisionPage, target: FormTarget) -> str:
+    """The body of `render_decision` alone, with its form sent to `target`: the detail of an inbox."""
+    return render_template(page, DECISION_BODY, **decision_parts(page, target))
+
+
+def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
+    """The variables of the template `DECISION_BODY`, for whichever page includes it as its variable `body`."""
     texts, subject, layout = Texts(page.language), page.subject_type, layout_of(page.form)
     notes = {note_field(kind) for kind in EvidenceKind}
     specs = [spec for spec in specs_of(page.choices) if spec.name not in notes]
@@ -31,9 +45,9 @@ def render_decision(page: DecisionPage) -> str:
     typed = flatten(parse_form(page.entered, layout))
     values, zone = form_values(page.form), ZoneInfo(page.time_zone)
     edited = sections(typed or values, texts, errors, blank_rows=BLANK_ROWS, layout=layout) if editing else ()
-    return render_template(
-        page,
-        "decision.html.j2",
+    return dict(
+        body=DECISION_BODY,
+        target=target,
         title=texts.text(task_key(page.kind, subject, "title")),
         question=texts.text(task_key(page.kind, subject, "question")),
         heading=page.project_name or page.form.customer.name,

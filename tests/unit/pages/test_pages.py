@@ -24,10 +24,10 @@ from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
 from web.dossier.page import dossier_headers, render_dossier
 from web.forms.form import flatten, form_values, parse_form
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
-from web.models import FormError, Remark
+from web.models import FormError, FormTarget, Remark
 from web.rendering import PAGE_HEADERS, STATIC_DIR
 from web.tasks.models import DecisionPage
-from web.tasks.page import render_decision
+from web.tasks.page import render_decision, render_decision_part
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
 FORM = application_form("华东精密<b>", aliases=["华精"], related=[("华精贸易", None)]).model_dump(mode="json") | {
@@ -63,7 +63,11 @@ DECISION = DecisionLine(
 
 
 def page(kind: TaskKind = TaskKind.VP_REVIEW, *, above_limit: bool = False, **changes: Any) -> str:
-    view = {
+    return render_decision(DecisionPage.model_validate({**view_of(kind, above_limit=above_limit), **changes}))
+
+
+def view_of(kind: TaskKind, *, above_limit: bool = False) -> dict[str, Any]:
+    return {
         "path": "/d/token",
         "subject_id": "NA-17",
         "round": 2,
@@ -92,7 +96,6 @@ def page(kind: TaskKind = TaskKind.VP_REVIEW, *, above_limit: bool = False, **ch
             ),
         ),
     }
-    return render_decision(DecisionPage.model_validate({**view, **changes}))
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -118,6 +121,23 @@ def test_every_input_has_a_label_and_every_inner_link_a_target(kind: TaskKind) -
     assert inputs.anchors <= set(inputs.ids)
     assert inputs.labelled <= set(inputs.ids)
     assert "textarea" in inputs.tags
+
+
+@pytest.mark.parametrize("kind", RULES)
+def test_the_inbox_shows_the_body_of_the_page_with_its_own_address_and_hidden_fields(kind: TaskKind) -> None:
+    view = DecisionPage.model_validate(view_of(kind))
+    target = FormTarget(action="/tasks/t-1", hidden=(("csrf", "a<b"),), signed_in=True)
+    part, whole = render_decision_part(view, target), render_decision(view)
+    assert 'action="/tasks/t-1"' in part
+    assert Inputs(part).values == {**Inputs(whole).values, "csrf": "a<b"}
+    assert "a&lt;b" in part
+    assert "<html" not in part
+    assert "<main" not in part
+    assert "如果您不是" in whole
+    assert "如果您不是" not in part
+    # Apart from the address, the hidden field and the line for somebody who was sent another's mail: the same.
+    same = [line for line in part.splitlines() if "csrf" not in line and "<form" not in line]
+    assert [line for line in same if line not in whole] == []
 
 
 def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> None:

@@ -26,8 +26,9 @@ from tests.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, n
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import entered_fields, field_errors
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.models import FormTarget
 from web.reviews.models import ReviewPage
-from web.reviews.page import render_review
+from web.reviews.page import render_review, render_review_part
 
 ZONE = load_policy().zone
 WITH_ROWS = [kind for kind in REVIEW_TASK_RULES if kind is not TaskKind.START_REVIEW]
@@ -45,6 +46,10 @@ FILLED = {
 
 
 def page(kind: TaskKind, count: int = 3, **changes: Any) -> str:
+    return render_review(view_of(kind, count, **changes))
+
+
+def view_of(kind: TaskKind, count: int = 3, **changes: Any) -> ReviewPage:
     view: dict[str, Any] = {
         "path": "/d/token",
         "subject_type": SubjectType.REVIEW,
@@ -60,7 +65,15 @@ def page(kind: TaskKind, count: int = 3, **changes: Any) -> str:
         "sets_for": "FY2027",
         "revoke_below": Decimal("0.5"),
     }
-    return render_review(ReviewPage.model_validate({**view, **changes}))
+    return ReviewPage.model_validate({**view, **changes})
+
+
+@pytest.mark.parametrize("kind", REVIEW_TASK_RULES)
+def test_the_inbox_shows_the_body_of_a_review_with_its_own_address_and_hidden_fields(kind: TaskKind) -> None:
+    part = render_review_part(view_of(kind), FormTarget(action="/tasks/t-1", hidden=(("csrf", "c"),), signed_in=True))
+    assert 'action="/tasks/t-1"' in part
+    assert Inputs(part).values == {**Inputs(page(kind)).values, "csrf": "c"}
+    assert "<main" not in part
 
 
 def task(kind: TaskKind, count: int = 3) -> TaskRow:
