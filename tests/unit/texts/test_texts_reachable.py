@@ -67,11 +67,16 @@ def names() -> frozenset[str]:
     return constants() | fields | {node.arg for node in nodes if isinstance(node, ast.keyword) and node.arg}
 
 
+def called(call: ast.Call) -> str:
+    """The name of the function or method that is called."""
+    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+
+
 @cache
 def events() -> frozenset[str]:
     """The events that a step notes in the record or an import leaves there."""
     calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    notes = [call for call in calls if getattr(call.func, "attr", "") in ("note", "_record")]
+    notes = [call for call in calls if called(call) in ("note", "_record")]
     noted = {word for call in notes for argument in call.args for word in strings_in(argument)}
     return frozenset(noted | {"task_missed", "task_withdrawn"})
 
