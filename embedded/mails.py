@@ -14,7 +14,7 @@ from email.policy import EmailPolicy
 from functools import lru_cache
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from domain.base import Frozen
 
@@ -106,6 +106,23 @@ def parse_mail(mail_id: str, content: bytes) -> ReceivedMail:
         headers=tuple((name, str(value)) for name, value in message.items()),
         calendar=next((_content(part) for part in message.walk() if part.get_content_type() == "text/calendar"), ""),
     )
+
+
+class Attachment(NamedTuple):
+    """A file that came with a mail."""
+
+    name: str
+    content: bytes
+
+
+def attachments_of(path: Path) -> list[Attachment]:
+    """The files attached to the mail at `path`, in order. Raises OSError if there is none."""
+    message = cast(EmailMessage, BytesParser(EmailMessage, policy=_Once()).parsebytes(path.read_bytes()))
+    return [
+        Attachment(part.get_filename() or "attachment", payload)
+        for part in message.iter_attachments()
+        if isinstance(payload := part.get_payload(decode=True), bytes)
+    ]
 
 
 def _body(message: EmailMessage, kind: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -132,15 +131,18 @@ def announcement(plan: Plan, home: Home, ports: Ports) -> str:
     api, ui = f"http://{HOST}:{ports.api}", f"http://{HOST}:{ports.temporal_ui}"
     lines = ["", "Up. Stop with Ctrl-C; the data stays."]
     if plan.product:
-        lines += [f"  API and its documentation  {api}/docs", f"  people and mails           {api}/dev/"]
+        lines += [
+            f"  the product                {api}/   sign in as anybody of the sample company",
+            f"  people and mails           {api}/dev/",
+            f"  API and its documentation  {api}/docs",
+        ]
     lines += [
         f"  Temporal UI                {ui}",
         f"  mails as files             {home.mails}",
         f"  logs                       {home.path / 'logs'}",
     ]
     if plan.rehearsal:
-        lines += ["", f"Rehearsal: POST {api}/dev/fast-forward moves the clock of one process."]
+        lines += ["", f"Rehearsal: {api}/dev/clock moves clocks and ends weeks, months and years."]
     if plan.product:
-        proxied = any(os.environ.get(name) for name in ("http_proxy", "all_proxy", "ALL_PROXY"))
-        lines += ["", "Try it (a salesperson applies for a Named Account):", "", welcome.example(api, proxied=proxied)]
+        lines += ["", f"Try it: open {api}/"]
     return "\n".join([*lines, ""])

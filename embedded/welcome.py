@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
 from crypto.keyring import Keyring
-from domain.organisation import Organisation, Role
+from domain.organisation import Organisation
 from imports.organisation_file import read_organisation
 
 SAMPLES = Path(__file__).with_name("sample")
@@ -53,22 +51,3 @@ async def import_sample_once(database_url: str, seal_keys: Keyring, company: Org
         await imports.projects(read_projects(projects), now=now, by="sample")
     finally:
         await engine.dispose()
-
-
-def example(api: str, *, proxied: bool = False) -> str:
-    """Two commands to paste: a token for a salesperson of the sample company, and an application.
-
-    Args:
-        api: the address of the API, without a trailing slash.
-        proxied: True when the person's shell sends requests to a proxy, which must not see these.
-    """
-    curl = "curl -sS --noproxy '*'" if proxied else "curl -sS"
-    content = "-H 'Content-Type: application/json'"
-    login = json.dumps({"person": sample_organisation().holders(Role.SALESPERSON)[0].login})
-    return "\n".join(
-        [
-            f'TOKEN=$({curl} {api}/dev/token {content} -d \'{login}\' | sed \'s/.*"token": *"\\([^"]*\\)".*/\\1/\')',
-            f'{curl} {api}/api/v1/applications -H "Authorization: Bearer $TOKEN" -H "Idempotency-Key: $(date +%s)" \\',
-            f"  {content} -d @{shlex.quote(str(FORM_FILE))}",
-        ]
-    )
