@@ -8,11 +8,13 @@ a new field of a form touches this file and the samples alone. Two companies sta
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from domain.accounts.application import ApplicationForm, Customer, Forecast, RelatedParty
 from domain.accounts.uscc import check_uscc
+from domain.disputes.dispute import Claimant
 from domain.organisation import Delegation, Department, Organisation, Person, Role
 from domain.projects.project import ProjectForm
 from embedded.welcome import FORM_FILE, PROJECT_FILE
@@ -74,6 +76,10 @@ def project_body() -> dict[str, Any]:
     return PROJECT_FORM.model_dump(mode="json")
 
 
+SAM, TESS, SUE, DORA, DIRK, VERA = "sam", "tess", "sue", "dora", "dirk", "vera"
+VIKTOR, GINA, CARL, CLARA, MONA, PAT = "viktor", "gina", "carl", "clara", "mona", "pat"
+OPERATOR = "operator:root"
+_LONG_AGO = datetime(2026, 1, 5, 1, tzinfo=UTC)
 NORTH = Department(id="north", name="North", gm="dora", vp="vera")
 SOUTH = Department(id="south", name="South", gm="dirk", vp="viktor")
 EAST = Department(id="east", name="East", gm="emil", vp="viktor")
@@ -137,3 +143,26 @@ def company(
         sales_vps=sales_vps,
         delegations=tuple(delegations),
     )
+
+
+def one_department(*, gone: Iterable[str] = (), delegations: Iterable[Delegation] = ()) -> Organisation:
+    """Sam's department alone; a VP among `gone` is followed by `victor`."""
+    names = (SAM, DORA, VERA, VIKTOR, GINA, CARL, CLARA, MONA, "victor")
+    sales_vps = tuple("victor" if name in gone else name for name in (VERA, VIKTOR))
+    return company(names, gone=gone, delegations=delegations, sales_vps=sales_vps)
+
+
+def two_departments(*, gone: Iterable[str] = (), delegations: Iterable[Delegation] = ()) -> Organisation:
+    """Two departments under two VPs: sam and tess in the north under vera, sue in the south under viktor."""
+    names = (SAM, TESS, SUE, DORA, DIRK, VERA, VIKTOR, GINA, CARL, CLARA, MONA, PAT)
+    return company(names, departments=(NORTH, SOUTH), gone=gone, delegations=delegations)
+
+
+def account_of(person: str) -> Claimant:
+    """P1, P3: a Named Account that a project touches."""
+    return Claimant(person=person, subject_type="account", subject_id=f"NA-{person}", since=_LONG_AGO)
+
+
+def registration_of(person: str, project_id: str = "") -> Claimant:
+    """P5: another registration for a company of a project."""
+    return Claimant(person=person, subject_type="project", subject_id=project_id or f"P-{person}", since=_LONG_AGO)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Self
 
 from activities.accounts.gathering import everything_again
@@ -25,9 +26,10 @@ from domain.accounts.transitions import ApplicationFacts
 from domain.conflicts.rulings import Ruled, Ruling
 from domain.notices import Notice
 from domain.organisation import LANGUAGES
+from domain.statements import SubmitApplication
 from domain.subject import Subject, SubjectType
 from domain.tasks.asking import vp_slots
-from domain.tasks.task import AnswerChoice, TaskKind
+from domain.tasks.task import AnswerChoice, Decision, TaskKind
 from texts.accounts.eligibility import in_short
 from texts.catalogue import Texts
 from texts.mails.mail import MailFacts
@@ -112,26 +114,17 @@ class ApplicationRecord(Context):
     def facts(self) -> ApplicationFacts:
         """What the record holds of it for its next stage."""
         row = self.row
-        return ApplicationFacts(
-            stage=row.stage,
+        return transition_facts(
+            row,
             decisions=tuple(decision for number, decision in self.docket.decided if number == row.round),
             vps=vp_slots(self.organisation),
-            rejected=row.rejection is not None,
-            appealed=row.appeal is not None,
-            ending=row.end_reason is not None,
             stands_still=row.stage is Stage.RETURNED and self.stands_still(row.workflow_id),
         )
 
     @property
     def statement_facts(self) -> StatementFacts:
         """What the record holds of it for whoever says something of it."""
-        row = self.row
-        return StatementFacts(
-            stage=row.stage,
-            applicant=row.applicant,
-            appealed=bool(row.appeal),
-            appeal_until=row.rejection.appeal_until if row.rejection else None,
-        )
+        return facts_of(self.row)
 
     def mail_facts(self) -> MailFacts:
         row = self.row
@@ -236,6 +229,56 @@ class ApplicationRecord(Context):
                     if (said := noted[kind].corrected) and said.at == uow.now
                 },
             )
+
+
+def row_of(
+    said: SubmitApplication,
+    form: ApplicationForm,
+    *,
+    workflow_id: str,
+    department: str | None,
+    policy_digest: str,
+    now: datetime,
+) -> ApplicationRow:
+    """The application that a submission with a readable `form` begins (N1)."""
+    return ApplicationRow(
+        id=said.application_id,
+        workflow_id=workflow_id,
+        applicant=said.person,
+        department=department,
+        stage=Stage.EVIDENCE,
+        round=1,
+        form=form,
+        policy_digest=policy_digest,
+        submitted_at=now,
+        stage_since=now,
+    )
+
+
+def facts_of(row: ApplicationRow) -> StatementFacts:
+    """What statements about an application are judged by."""
+    return StatementFacts(
+        stage=row.stage,
+        applicant=row.applicant,
+        appealed=bool(row.appeal),
+        appeal_until=row.rejection.appeal_until if row.rejection else None,
+    )
+
+
+def transition_facts(
+    row: ApplicationRow, *, decisions: tuple[Decision, ...], vps: tuple[str, ...], stands_still: bool
+) -> ApplicationFacts:
+    """What a move of an application is judged by. `decisions`: of this round, oldest first; `vps`: the slots of a
+    complete review (N6); `stands_still`: nobody has completed it in time (U10)."""
+    return ApplicationFacts(
+        stage=row.stage,
+        decisions=decisions,
+        vps=vps,
+        rejected=row.rejection is not None,
+        appealed=row.appeal is not None,
+        ending=row.end_reason is not None,
+        stands_still=stands_still,
+    )
 
 
 def _noted(item: Evidence, decision: DecisionRow) -> Evidence:

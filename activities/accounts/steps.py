@@ -5,7 +5,7 @@ from __future__ import annotations
 from temporalio import activity
 
 from activities.accounts.process import ApplicationContext
-from activities.accounts.record import load_application, name_parties
+from activities.accounts.record import load_application, name_parties, row_of
 from activities.conflicts.collisions import colliding, keyed_parties
 from activities.steps import Activated, ActivateStep, SubmitStep, Submitted
 from activities.tasks.context import IllegalTransition
@@ -16,7 +16,6 @@ from crypto.seal import seal_holds
 from db import messages
 from db.accounts import accounts, applications
 from db.accounts.accounts import AccountRow, ClaimTaken
-from db.accounts.applications import ApplicationRow
 from domain.accounts.application import Stage
 from domain.accounts.eligibility import refusals
 from domain.accounts.named_account import Obstacle, above_limit, recipients_of
@@ -53,17 +52,13 @@ class AccountSteps:
                 uow.note("submission_refused", said.person, rules=list(refused))
                 await give_receipt(uow, said, False, {"rules": list(refused)})
                 return Submitted(accepted=False, application_id=said.application_id)
-            row = ApplicationRow(
-                id=said.application_id,
+            row = row_of(
+                said,
+                form,
                 workflow_id=uow.workflow_id,
-                applicant=person.id,
                 department=person.department,
-                stage=Stage.EVIDENCE,
-                round=1,
-                form=form,
                 policy_digest=await uow.facts.pin_policy(uow.connection),
-                submitted_at=uow.now,
-                stage_since=uow.now,
+                now=uow.now,
             )
             await applications.add(uow.connection, row)
             await name_parties(uow, row.id, form)

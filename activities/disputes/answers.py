@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from activities.disputes.meetings import call, call_off_meeting, check_call, move_meeting
 from activities.disputes.record import DisputeRecord
 from activities.disputes.stepping_in import note_wanted, step_in
@@ -9,11 +11,13 @@ from activities.projects.reassigning import reassign_tasks
 from activities.steps import Recorded
 from activities.tasks.context import Answered
 from activities.tasks.receipts import accept
+from db.disputes.disputes import DisputeRow
 from db.projects import projects
 from db.tasks.tasks import DecisionRow, TaskRow
-from domain.disputes.dispute import DisputeStage, MeetingCall, MeetingOutcome
+from domain.disputes.dispute import Agreement, DisputeStage, MeetingCall, MeetingOutcome
 from domain.disputes.handing_on import hand_on_side
 from domain.disputes.judgements import (
+    AgreementEffect,
     agreement_effect,
     judge_agreement,
     judge_call_for_meeting,
@@ -73,25 +77,28 @@ async def _agree(dispute: DisputeRecord, task: TaskRow, decision: DecisionRow, s
     uow, row, facts = dispute.uow, dispute.row, dispute.facts
     text = judge_agreement(facts, said, round=task.round)
     effect = agreement_effect(facts, task.slot, text)
-    if effect.confirms:
-        assert row.proposal is not None
-        confirmed = {**row.proposal["confirmed"], task.slot: task.id}
-        await dispute.change(proposal={**row.proposal, "confirmed": confirmed})
-        if effect.outcome is AnswerOutcome.AGREED:
-            uow.note("agreement_confirmed", decision.person, dispute=row.id, sides=list(confirmed), rule="D1")
-        return Answered(outcome=effect.outcome)
-    assert text is not None  # else there was one on the table to confirm
-    number = row.round + 1
-    proposal = {
-        **text.model_dump(mode="json"),
-        "by": task.slot,
-        "round": number,
-        "reason": decision.reason,
-        "confirmed": {task.slot: task.id},
-    }
+    proposal = proposal_after(row, effect, text, slot=task.slot, task_id=task.id, reason=decision.reason)
     await dispute.change(proposal=proposal)
+    if effect.confirms:
+        if effect.outcome is AnswerOutcome.AGREED:
+            sides = list(proposal["confirmed"])
+            uow.note("agreement_confirmed", decision.person, dispute=row.id, sides=sides, rule="D1")
+        return Answered(outcome=effect.outcome)
+    number = int(proposal["round"])
     uow.note("agreement_proposed", decision.person, dispute=row.id, round=number, rule="D1")
     return Answered(round=number, outcome=effect.outcome, names=effect.ask)
+
+
+def proposal_after(
+    row: DisputeRow, effect: AgreementEffect, text: Agreement | None, *, slot: str, task_id: str, reason: str
+) -> dict[str, Any]:
+    """D1: the text on the table once the side of `slot` has agreed in the task `task_id`."""
+    if effect.confirms:
+        assert row.proposal is not None
+        return {**row.proposal, "confirmed": {**row.proposal["confirmed"], slot: task_id}}
+    assert text is not None  # else there was one on the table to confirm
+    begun = {"by": slot, "round": row.round + 1, "reason": reason, "confirmed": {slot: task_id}}
+    return {**text.model_dump(mode="json"), **begun}
 
 
 async def _want_meeting(dispute: DisputeRecord, person: str, reason: str) -> None:

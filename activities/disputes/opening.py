@@ -41,18 +41,9 @@ async def open_dispute(uow: UnitOfWork, step: OpenDisputeStep) -> DisputeOpened:
     if problem:
         raise IllegalTransition(problem)
     waits = agreement_waits(project.agreement)
-    row = DisputeRow(
-        id=step.dispute_id,
-        project_id=project.id,
-        workflow_id=uow.workflow_id,
-        origin=step.origin,
-        stage=DisputeStage.NEGOTIATION,
-        round=1,
-        opened_at=uow.now,
-        stage_since=uow.now,
-        claimants=await _claimants(uow, step, project, before),
-        meeting={"wanted": dict(waits)} if waits else await _wanted_by_objection(uow, step, project),
-    )
+    claimants = await _claimants(uow, step, project, before)
+    meeting = {"wanted": dict(waits)} if waits else await _wanted_by_objection(uow, step, project)
+    row = row_of(step, claimants, meeting, workflow_id=uow.workflow_id)
     await disputes.add(uow.connection, row)
     sides = row.sides
     uow.note(
@@ -68,6 +59,24 @@ async def open_dispute(uow: UnitOfWork, step: OpenDisputeStep) -> DisputeOpened:
     if policy.privacy.customer_name_in_engine:
         title += f" · {project.customer_name}"
     return DisputeOpened(title=title, applicant=project.applicant, sides=sides, meeting_wanted=row.wanted is not None)
+
+
+def row_of(
+    step: OpenDisputeStep, claimants: tuple[Claimant, ...], meeting: dict[str, Any] | None, *, workflow_id: str
+) -> DisputeRow:
+    """The dispute that a step begins. `meeting`: who wants it, where somebody does from the start (D4, P8)."""
+    return DisputeRow(
+        id=step.dispute_id,
+        project_id=step.project_id,
+        workflow_id=workflow_id,
+        origin=step.origin,
+        stage=DisputeStage.NEGOTIATION,
+        round=1,
+        opened_at=step.now,
+        stage_since=step.now,
+        claimants=claimants,
+        meeting=meeting,
+    )
 
 
 async def _claimants(

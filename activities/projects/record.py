@@ -13,14 +13,17 @@ from activities.unit_of_work import UnitOfWork
 from db.projects import projects
 from db.projects.projects import ProjectRow
 from db.tasks.tasks import TaskRow
+from domain.calendar import WorkCalendar
 from domain.conflicts.project_match import Match
 from domain.disputes.dispute import DisputeStage, agreement_waits, dispute_is_of, settled
 from domain.notices import Notice
+from domain.policy import Policy
 from domain.projects.judgements import ProjectFacts
-from domain.projects.project import ProjectStage
+from domain.projects.project import ProjectForm, ProjectStage
 from domain.projects.rules import BOUND_BY_AN_OUTCOME, SUSPECTS_FIELD, named_suspects
 from domain.projects.silence import SilenceDue, silence_ahead, silent_for_long
 from domain.projects.transitions import TransitionFacts
+from domain.statements import RegisterProject
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, TaskKind
 from texts.mails.mail import MailFacts
@@ -118,9 +121,7 @@ class ProjectRecord(Context):
 
     def ahead(self) -> tuple[SilenceDue, ...]:
         """U2–U5: what happens automatically from here on; nothing while commerce has the contract to review (U7)."""
-        if self.row.updated_at is None or self.row.contract_with_commerce:
-            return ()
-        return silence_ahead(self.row.updated_at, self.row.silences, self.policy, self.calendar)
+        return ahead_of(self.row, self.policy, self.calendar)
 
     def slots(self, ask: Ask) -> Sequence[str]:
         """D6: the process does not know yet whom the outcome of another's dispute has made responsible."""
@@ -189,6 +190,33 @@ class ProjectRecord(Context):
         return facts
 
 
+def row_of(
+    said: RegisterProject,
+    form: ProjectForm,
+    *,
+    workflow_id: str,
+    department: str | None,
+    policy_digest: str,
+    now: datetime,
+) -> ProjectRow:
+    """The registration that a statement with a `form` begins (P1, U6)."""
+    return ProjectRow(
+        id=said.project_id,
+        workflow_id=workflow_id,
+        applicant=said.person,
+        salesperson=said.person,
+        department=department,
+        stage=ProjectStage.RESUME_REVIEW if said.resumes else ProjectStage.ROUTING,
+        round=1,
+        form=form,
+        policy_digest=policy_digest,
+        registered_at=now,
+        stage_since=now,
+        resumes=said.resumes,
+        resumption=said.resumption.model_dump(mode="json") if said.resumption else None,
+    )
+
+
 def facts_of(row: ProjectRow) -> ProjectFacts:
     """What statements about a registration are judged by."""
     return ProjectFacts(
@@ -203,6 +231,13 @@ def facts_of(row: ProjectRow) -> ProjectFacts:
         objection_until=datetime.fromisoformat(str(row.refusal["objection_until"])) if row.refusal else None,
         agreement_waits=agreement_waits(row.agreement) is not None,
     )
+
+
+def ahead_of(row: ProjectRow, policy: Policy, calendar: WorkCalendar) -> tuple[SilenceDue, ...]:
+    """U2–U5: what happens automatically to a registration; nothing while commerce has its contract to review (U7)."""
+    if row.updated_at is None or row.contract_with_commerce:
+        return ()
+    return silence_ahead(row.updated_at, row.silences, policy, calendar)
 
 
 def transition_facts(

@@ -13,6 +13,7 @@ from activities.projects.contract_corrections import correct_contract
 from activities.projects.matches import accounts_concerned, accounts_touched, claimants_of, find_matches
 from activities.projects.notices import notify_people
 from activities.projects.process import ProjectContext
+from activities.projects.record import row_of
 from activities.steps import (
     ApprovedProject,
     ApproveProjectStep,
@@ -38,7 +39,7 @@ from crypto.seal import seal_holds
 from db import messages
 from db.accounts import applications
 from db.projects import projects
-from db.projects.projects import AlreadyResumed, ProjectRow
+from db.projects.projects import AlreadyResumed
 from db.tasks import tasks
 from domain.notices import Notice
 from domain.projects.judgements import judge_registration
@@ -84,20 +85,13 @@ class ProjectSteps:
                 )
             except Refused as refusal:
                 return await self._refuse(uow, said, refusal.code)
-            row = ProjectRow(
-                id=said.project_id,
+            row = row_of(
+                said,
+                said.form,
                 workflow_id=uow.workflow_id,
-                applicant=person.id,
-                salesperson=person.id,
                 department=person.department,
-                stage=ProjectStage.RESUME_REVIEW if said.resumes else ProjectStage.ROUTING,
-                round=1,
-                form=said.form,
                 policy_digest=await uow.facts.pin_policy(uow.connection),
-                registered_at=uow.now,
-                stage_since=uow.now,
-                resumes=said.resumes,
-                resumption=said.resumption.model_dump(mode="json") if said.resumption else None,
+                now=uow.now,
             )
             try:
                 await projects.add(uow.connection, row)

@@ -13,8 +13,7 @@ from domain.statements import RegisterProject
 from domain.tasks.standstill import closes_at
 from domain.tasks.task import TaskKind
 from tests.eventually import eventually
-from tests.workflow.doubles.fake_project_record import SUE, TESS, account_of, company, registration_of
-from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR
+from tests.samples import CLARA, GINA, MONA, SAM, SUE, TESS, VERA, VIKTOR, account_of, registration_of, two_departments
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
 from workflows.messages import FactsChanged
@@ -287,7 +286,7 @@ async def three_sides(story: ProjectStory) -> WorkflowHistory:
     await story.tells(SUE, "agree")
     await story.waits_until(story.task_of(TESS).due_at + SECOND)
     await story.comes("reminder", 2)
-    story.record.organisation = company(gone=(TESS,))
+    story.record.organisation = two_departments(gone=(TESS,))
     child = story.child
     await child.handle.signal("facts_changed", FactsChanged(version="2"))
     await story.comes("refreshed", 1)

@@ -36,8 +36,8 @@ from domain.tasks.standstill import closes_at  # noqa: E402
 from tests.eventually import eventually  # noqa: E402
 from tests.histories.project_scenarios import CORRECTIONS, DISPUTES, PROJECTS  # noqa: E402
 from tests.histories.review_scenarios import PERIODS, REVIEWS, Scenario, company  # noqa: E402
+from tests.samples import CLARA, GINA, SAM, VERA, VIKTOR, one_department  # noqa: E402
 from tests.servers.time_skipping import time_skipping  # noqa: E402
-from tests.workflow.doubles.fake_record import CLARA, GINA, SAM, VERA, VIKTOR, organisation  # noqa: E402
 from tests.workflow.projects.project_story import ProjectStory  # noqa: E402
 from tests.workflow.story import Story  # noqa: E402
 
@@ -104,7 +104,7 @@ async def second_comer_refused(story: Story) -> None:
 
 
 async def unsealed_start(story: Story) -> None:
-    story.record.organisation = organisation()
+    story.record.organisation = one_department()
     submission = story.sealed(story.submission()).model_copy(update={"seal": "forged"})
     await story.submits(submission)
     await story.result()
@@ -116,7 +116,7 @@ async def silent_and_stood_in(story: Story) -> None:
     await story.waits_until(story.task_of(VERA).due_at + timedelta(minutes=1))
     await story.comes("stand_in", 2)
     await story.says(GINA, "approve")
-    story.record.organisation = organisation(gone=(VIKTOR,))
+    story.record.organisation = one_department(gone=(VIKTOR,))
     await story.facts_changed()
     await story.status()
 

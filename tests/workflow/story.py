@@ -23,9 +23,9 @@ from crypto.seal import seal
 from domain.accounts.application import Stage
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
 from tests.eventually import PATIENCE, eventually
-from tests.samples import application_form
-from tests.workflow.doubles.fake_activities import FakeActivities
-from tests.workflow.doubles.fake_record import CLARA, SAM, SEAL_KEYS, FakeRecord, FakeTask
+from tests.samples import CLARA, SAM, application_form
+from tests.workflow.doubles.fake_activities import FakeActivities, FakeSteps
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord, FakeTask
 from workflows.desk import FULL_HISTORY
 from workflows.messages import (
     APPLICANT,
@@ -58,7 +58,7 @@ class Story:
         self.id = number
         self.workflow_id = application_workflow_id(number)
         self.record = FakeRecord()
-        self.activities = FakeActivities(self.record)
+        self.activities: FakeSteps = FakeActivities(self.record)
         self.handle: WorkflowHandle[Any, str] = self.client.get_workflow_handle(self.workflow_id)
         self._numbers = count(1)
 

@@ -7,8 +7,8 @@ from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
 from domain.tasks.standstill import closes_at
 from tests.eventually import eventually
-from tests.workflow.doubles.fake_project_record import SUE
-from tests.workflow.doubles.fake_record import DORA, MONA, SAM, VERA, FakeRecord, FakeTask
+from tests.samples import DORA, MONA, SAM, SUE, VERA
+from tests.workflow.doubles.fake_record import FakeRecord, FakeTask
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.story import Story
 

@@ -9,8 +9,7 @@ from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.scenarios.sides import Side
 from tests.integration.scenarios.subject_story import SubjectStory
-from tests.samples import application_form
-from tests.workflow.doubles.fake_record import CLARA, SAM, VERA, VIKTOR
+from tests.samples import CLARA, SAM, VERA, VIKTOR, application_form
 from workflows.messages import application_workflow_id
 
 CUSTOMER = "苏州测试精密制造有限公司"

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from tests import samples
 from tests.integration.scenarios.application_story import ApplicationStory
 from tests.integration.scenarios.project_story import RegistrationStory
 from tests.integration.scenarios.sides import DoubleSide, ProjectDoubleSide, RecordSide, Side
-from tests.workflow.doubles import fake_project_record, fake_record
 
 DOUBLE, RECORD = "double", "record"
 
@@ -32,7 +32,7 @@ def project_side(request: pytest.FixtureRequest) -> Side:
 @pytest.fixture
 async def application(side: Side) -> AsyncIterator[ApplicationStory]:
     """An application that nobody has submitted yet."""
-    await side.employs(fake_record.organisation())
+    await side.employs(samples.one_department())
     yield ApplicationStory(side)
     await side.is_whole()
 
@@ -40,6 +40,6 @@ async def application(side: Side) -> AsyncIterator[ApplicationStory]:
 @pytest.fixture
 async def project(project_side: Side) -> AsyncIterator[RegistrationStory]:
     """A project that nobody has registered yet."""
-    await project_side.employs(fake_project_record.company())
+    await project_side.employs(samples.two_departments())
     yield RegistrationStory(project_side)
     await project_side.is_whole()

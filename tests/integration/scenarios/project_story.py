@@ -22,9 +22,7 @@ from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.scenarios.sides import Side
 from tests.integration.scenarios.subject_story import SubjectStory
-from tests.samples import project_form
-from tests.workflow.doubles.fake_project_record import OPERATOR, TESS
-from tests.workflow.doubles.fake_record import CLARA, MONA, SAM, VERA
+from tests.samples import CLARA, MONA, OPERATOR, SAM, TESS, VERA, project_form
 from workflows.messages import project_workflow_id
 
 CUSTOMER = "苏州测试精密制造有限公司"

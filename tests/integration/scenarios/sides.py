@@ -21,11 +21,11 @@ from domain.organisation import Organisation
 from domain.subject import Subject, SubjectType
 from tests.integration.projects.project_ground import ProjectGround
 from tests.integration.tasks.race_ground import Racer
-from tests.samples import application_form
-from tests.workflow.doubles.fake_activities import FakeActivities
-from tests.workflow.doubles.fake_project_record import ProjectRecord, account_of
+from tests.samples import SAM, account_of, application_form
+from tests.workflow.doubles.fake_activities import FakeActivities, FakeSteps
+from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
-from tests.workflow.doubles.fake_record import SAM, SEAL_KEYS, FakeRecord
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord
 
 NOW = datetime(2026, 7, 6, 2, 0, tzinfo=UTC)
 """Ten o'clock in Shanghai on a Monday, far from any festival."""
@@ -66,7 +66,7 @@ class Side(ABC):
 class DoubleSide(Side):
     def __init__(self) -> None:
         self.record = FakeRecord()
-        self.activities = FakeActivities(self.record)
+        self.activities: FakeSteps = FakeActivities(self.record)
 
     def activity(self, name: str) -> Callable[..., Awaitable[Any]]:
         found: Callable[..., Awaitable[Any]] = getattr(self.activities, name)

@@ -12,7 +12,8 @@ from domain.statements import AnswerTask, Statement, Withdraw
 from domain.subject import Subject
 from domain.tasks.task import Ask, DueAction, TaskKind
 from tests.integration.scenarios.sides import NOW, Side
-from tests.workflow.doubles.fake_record import SAM, SEAL_KEYS
+from tests.samples import SAM
+from tests.workflow.doubles.fake_record import SEAL_KEYS
 
 S = TypeVar("S", bound=Statement)
 Asking = TaskKind | tuple[TaskKind, str]

@@ -17,8 +17,7 @@ from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, SubmitApplication, Withdraw
 from domain.tasks.task import AnswerChoice, AssigneeCapacity, DueAction, TaskKind
 from tests.integration.scenarios.application_story import CUSTOMER, ApplicationStory
-from tests.samples import APPLICATION_FORM, application_form
-from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, organisation
+from tests.samples import APPLICATION_FORM, CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, application_form, one_department
 
 LIMIT = load_policy().accounts.limit
 Refusal = tuple[bool, str]
@@ -170,7 +169,7 @@ async def test_n8_above_the_limit_an_approval_needs_a_special_reason(application
 async def test_n12_a_delegate_answers_for_the_vp_and_nobody_reviews_twice(application: ApplicationStory) -> None:
     start, end = application.now.replace(hour=0), application.now.replace(month=8)
     away = Delegation(person=VERA, delegate=DORA, start=start, end=end)
-    await application.side.employs(organisation(delegations=(away,)))
+    await application.side.employs(one_department(delegations=(away,)))
     await application.to_review()
     recorded = await application.answers(DORA, AnswerChoice.APPROVE, slot=VERA)
     assert recorded.decision is not None
@@ -392,7 +391,7 @@ async def test_n12_a_reminder_before_its_time_changes_nothing(application: Appli
 
 async def test_n12_when_a_vp_leaves_the_one_who_follows_is_asked(application: ApplicationStory) -> None:
     await application.to_review()
-    await application.side.employs(organisation(gone=(VIKTOR,)))
+    await application.side.employs(one_department(gone=(VIKTOR,)))
     application.later(hours=1)
     asked = {task.slot: [person.person for person in task.asked] for task in await application.is_refreshed()}
     assert asked == {VERA: [VERA], "victor": ["victor"]}

@@ -13,9 +13,7 @@ from domain.refusals import RefusalCode
 from domain.statements import AnswerTask
 from domain.tasks.task import AnswerChoice, TaskKind
 from tests.integration.scenarios.project_story import CUSTOMER, RegistrationStory
-from tests.samples import project_form
-from tests.workflow.doubles.fake_project_record import OPERATOR, SUE, TESS
-from tests.workflow.doubles.fake_record import CLARA, MONA, SAM, VERA, VIKTOR
+from tests.samples import CLARA, MONA, OPERATOR, SAM, SUE, TESS, VERA, VIKTOR, project_form
 
 Refusal = tuple[bool, str]
 ACCEPTED: Refusal = (True, "")

@@ -10,8 +10,9 @@ from domain.calendar import DayKind
 from domain.organisation import Delegation
 from domain.tasks.task import AssigneeCapacity
 from tests.eventually import eventually
+from tests.samples import CLARA, GINA, MONA, SAM, VERA, VIKTOR, one_department
 from tests.workflow.doubles.fake_activities import capacity_of
-from tests.workflow.doubles.fake_record import CLARA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask, organisation
+from tests.workflow.doubles.fake_record import FakeTask
 from tests.workflow.story import CUSTOMER, Story
 
 SOON = timedelta(minutes=1)
@@ -131,7 +132,7 @@ async def test_n12_a_changed_calendar_moves_the_deadline(story: Story) -> None:
 async def test_n6_a_vp_who_leaves_is_followed_by_the_new_one(story: Story) -> None:
     await story.to_review()
     await story.says(VIKTOR, "approve")
-    story.record.organisation = organisation(gone=(VERA,))
+    story.record.organisation = one_department(gone=(VERA,))
     await story.facts_changed()
     assert (await story.status()).waiting_for == ("victor",)
     assert VERA in story.told("task_withdrawn")
@@ -144,7 +145,7 @@ async def test_n6_a_vp_who_leaves_after_the_first_has_approved_is_followed_by_th
 ) -> None:
     await story.to_review()
     await story.says(VERA, "approve")
-    story.record.organisation = organisation(gone=(VIKTOR,))
+    story.record.organisation = one_department(gone=(VIKTOR,))
     await story.facts_changed()
     assert (await story.status()).waiting_for == ("victor",)
     await story.says("victor", "approve")
@@ -162,7 +163,7 @@ async def test_facts_that_change_while_nobody_is_asked_change_nothing(story: Sto
 async def test_a_delegation_that_starts_and_ends_is_followed_on_time(story: Story) -> None:
     now = await story.env.get_current_time()
     away = Delegation(person=VERA, delegate="carl", start=now + timedelta(hours=1), end=now + timedelta(hours=3))
-    story.record.organisation = organisation(delegations=(away,))
+    story.record.organisation = one_department(delegations=(away,))
     await story.to_review()
     assert (await story.status()).waiting_for == (VERA, VIKTOR)
     await story.waits_until(away.start + SOON)
@@ -180,7 +181,7 @@ async def test_a_delegation_that_starts_and_ends_is_followed_on_time(story: Stor
 async def test_a_delegate_decides_on_behalf(story: Story) -> None:
     now = await story.env.get_current_time()
     away = Delegation(person=VERA, delegate="carl", start=now - SOON, end=now + timedelta(days=30))
-    story.record.organisation = organisation(delegations=(away,))
+    story.record.organisation = one_department(delegations=(away,))
     await story.to_review()
     await story.says("carl", "approve")
     await story.says(VIKTOR, "approve")
@@ -236,7 +237,7 @@ async def test_x2_operators_see_stage_people_and_due_date_at_every_stage_and_nev
     await shows(story, Stage.VP_REVIEW, VERA, due=due())
     await story.says(VERA, "reject", "margins too thin", then=Stage.REJECTED)
     assert story.record.application
-    await shows(story, Stage.REJECTED, due=story.record.application.appeal_until)
+    await shows(story, Stage.REJECTED, due=story.record.appeal_until)
     await story.sends(story.objection())
     await story.reaches(Stage.GM_APPEAL)
     await shows(story, Stage.GM_APPEAL, GINA, due=due())

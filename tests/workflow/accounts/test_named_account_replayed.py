@@ -10,7 +10,7 @@ from domain.accounts.application import Stage
 from domain.organisation import Delegation
 from domain.statements import AnswerTask
 from tests.eventually import eventually
-from tests.workflow.doubles.fake_record import CLARA, GINA, VERA, VIKTOR, organisation
+from tests.samples import CLARA, GINA, VERA, VIKTOR, one_department
 from tests.workflow.story import Story
 from workflows.desk import Desk
 from workflows.messages import FactsChanged
@@ -59,7 +59,7 @@ async def test_x3_no_signal_is_lost_while_runs_follow_each_other(story: Story) -
 async def test_n10_the_month_of_an_appeal_goes_on_in_a_new_run(story: Story) -> None:
     await story.to_rejected()
     assert story.record.application
-    until = story.record.application.appeal_until
+    until = story.record.appeal_until
     assert until
     await story.is_flooded()
     assert (await story.status()).stage == Stage.REJECTED
@@ -144,7 +144,7 @@ async def test_facts_that_changed_behind_a_refresh_that_has_to_be_done_again_are
 ) -> None:
     now = await story.env.get_current_time()
     away = Delegation(person=VERA, delegate="carl", start=now + timedelta(hours=1), end=now + timedelta(hours=3))
-    story.record.organisation = organisation(delegations=(away,))
+    story.record.organisation = one_department(delegations=(away,))
     await story.to_review()
     fail_once_in(monkeypatch, "_refresh")
     sent: list[str] = []
@@ -152,7 +152,7 @@ async def test_facts_that_changed_behind_a_refresh_that_has_to_be_done_again_are
     async def import_organisation(key: str) -> None:
         if key.startswith("refresh:") and not sent:
             sent.append(key)
-            story.record.organisation = organisation(gone=(VERA,))
+            story.record.organisation = one_department(gone=(VERA,))
             await story.handle.signal("facts_changed", FactsChanged(version="2"))
 
     story.activities.before_result = import_organisation
@@ -174,8 +174,8 @@ async def test_n10_an_appeal_behind_a_closing_that_has_to_be_done_again_is_too_l
     appeal = story.objection()
     story.while_recording("move:closed", appeal)
     assert story.record.application
-    assert story.record.application.appeal_until
-    await story.waits_until(story.record.application.appeal_until)
+    assert story.record.appeal_until
+    await story.waits_until(story.record.appeal_until)
     assert await story.result() == Stage.CLOSED_REJECTED
     assert story.record.refused == [(appeal.message_id, "stage_does_not_allow")]
     assert await story.task_failures()

@@ -17,9 +17,8 @@ from domain.accounts.application import Stage
 from domain.statements import AnswerTask, AppealRejection, SubmitApplication, Withdraw
 from runtime.sandbox import Sandbox
 from tests.eventually import eventually
-from tests.samples import application_form
+from tests.samples import CLARA, GINA, SAM, VERA, VIKTOR, application_form
 from tests.servers.time_skipping import CONVERTER, PAYLOAD_KEYS, time_skipping
-from tests.workflow.doubles.fake_record import CLARA, GINA, SAM, VERA, VIKTOR
 from tests.workflow.story import CUSTOMER, Story
 from workflows.messages import TASK_QUEUE, StartApplication, bundle
 from workflows.named_account import NamedAccountApplication

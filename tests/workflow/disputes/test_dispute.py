@@ -12,9 +12,9 @@ from domain.disputes.dispute import DisputeStage, Origin
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskKind
 from tests.eventually import eventually
+from tests.samples import CARL, CLARA, DIRK, DORA, GINA, MONA, SAM, SUE, TESS, VERA, VIKTOR, two_departments
 from tests.servers.time_skipping import time_skipping
-from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, company
-from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR, FakeTask
+from tests.workflow.doubles.fake_record import FakeTask
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER
@@ -361,7 +361,7 @@ async def test_d1_an_answer_counts_once_and_a_later_one_is_told(project: Project
 
 async def test_d1_a_salesperson_who_leaves_is_followed_by_their_superior(project: ProjectStory) -> None:
     await project.to_dispute()
-    project.record.organisation = company(gone=(SUE,))
+    project.record.organisation = two_departments(gone=(SUE,))
     child = project.child
     await child.handle.signal("facts_changed", FactsChanged(version="2"))
     await project.comes("refreshed", 1)

@@ -13,9 +13,8 @@ from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskStatus
 from tests.eventually import eventually
+from tests.samples import SAM, SUE
 from tests.servers.time_skipping import CONVERTER
-from tests.workflow.doubles.fake_project_record import SUE
-from tests.workflow.doubles.fake_record import SAM
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.projects.record_view import HALVES
 from workflows.messages import SEARCH_ATTRIBUTES

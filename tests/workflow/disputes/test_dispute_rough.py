@@ -10,9 +10,8 @@ from domain.projects.project import ProjectStage
 from domain.statements import AnswerTask, CallForMeeting
 from domain.tasks.task import TaskStatus
 from tests.eventually import eventually
+from tests.samples import GINA, SAM, SUE, TESS, VIKTOR
 from tests.workflow.accounts.test_named_account_rough import JUNK
-from tests.workflow.doubles.fake_project_record import SUE, TESS
-from tests.workflow.doubles.fake_record import GINA, SAM, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
 from workflows.messages import HAND_BACK, TASK_QUEUE, StartDispute

@@ -1,57 +1,36 @@
-"""The activities of the process, on an in-memory record: same names, same messages, same rules."""
+"""The activities of the processes on an in-memory record: same names, same messages, same rules."""
 
 from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
 from temporalio import activity
 
-from activities.steps import (
-    Activated,
-    ActivateStep,
-    Gathered,
-    GatherStep,
-    Moved,
-    MoveStep,
-    OpenTask,
-    Recorded,
-    RecordStep,
-    Refreshed,
-    RefreshStep,
-    ReminderStep,
-    Sifted,
-    SiftStep,
-    Step,
-    SubmitStep,
-    Submitted,
-)
-from activities.tasks.context import IllegalTransition
+from activities import steps
+from activities.accounts import record as application_record
+from activities.tasks.context import Answered, IllegalTransition, SubjectOver
 from crypto.seal import seal_holds
+from db.accounts.applications import ApplicationRow
+from domain.accounts import judgements
 from domain.accounts.application import Stage
-from domain.accounts.judgements import (
-    judge_appeal,
-    judge_gathering,
-    judge_supplied_form,
-    judge_withdrawal,
-    stage_refuses,
-)
 from domain.accounts.named_account import Obstacle, above_limit, recipients_of
 from domain.accounts.transitions import approvals, rejection, transition_problem
 from domain.notices import Notice
+from domain.projects.project import ProjectStage
 from domain.refusals import RefusalCode, Refused
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Said, Statement, Withdraw, statement_of
 from domain.tasks.asking import refilled_slots
 from domain.tasks.deadlines import due_step
 from domain.tasks.judgements import judge_form, judge_respondent, waits_for_others
 from domain.tasks.task import AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
-from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeApplication, FakeRecord, FakeTask
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord, FakeTask
 
-A = TypeVar("A", bound="FakeActivities")
-P = TypeVar("P", bound=Step)
+A = TypeVar("A", bound="FakeSteps")
+P = TypeVar("P", bound=steps.Step)
 R = TypeVar("R")
 
 
@@ -82,8 +61,14 @@ def workflow_id() -> str:
     return activity.info().workflow_id or ""
 
 
-class FakeActivities:
-    """What a worker runs in place of the real activities."""
+def require(problem: str | None) -> None:
+    """Raises `IllegalTransition` where there is a problem."""
+    if problem:
+        raise IllegalTransition(problem)
+
+
+class FakeSteps:
+    """The steps that the processes of all subjects have in common."""
 
     def __init__(self, record: FakeRecord) -> None:
         self.record = record
@@ -93,71 +78,68 @@ class FakeActivities:
 
     @property
     def all(self) -> list[Callable[..., Any]]:
-        marked = [name for name, found in vars(type(self)).items() if hasattr(found, "__temporal_activity_definition")]
+        kind = type(self)
+        marked = [name for name in dir(kind) if hasattr(getattr(kind, name), "__temporal_activity_definition")]
         return [getattr(self, name) for name in marked]
 
-    def _own(self, step: Step) -> Any:
-        """What the process that calls is about."""
-        del step
-        return self.record.load_for_update(workflow_id())
+    @property
+    def own(self) -> Any:
+        """The row of the subject of the process that calls. Raises `IllegalTransition`."""
+        return self.record.own(workflow_id())
 
-    @step_of("submit_application")
-    def submit_application(self, step: SubmitStep) -> Submitted:
-        said = step.statement
-        if not is_sealed(said) or said.form is None:
-            self.record.note("statement_unsealed", step.now)
-            return Submitted(accepted=False, application_id=said.application_id)
-        if self.record.application is not None:
-            raise LookupError("this application exists")
-        self.record.application = FakeApplication(said.application_id, workflow_id(), said.person)
-        self.record.heard.add(said.message_id)
-        return Submitted(accepted=True, application_id=said.application_id, title=f"{said.application_id} · Sam")
+    # What differs between the subjects.
 
-    def _gather(self, step: GatherStep, name: str) -> Gathered:
-        self._own(step)
-        self.record.gathered.append((name, step.round))
-        return Gathered(ask_outside=self.record.outside and name == "gather_background")
+    def judged(self, own: Any, said: Said, now: datetime) -> steps.Recorded:
+        """What becomes of a sealed statement that is no answer. Raises `Refused`."""
+        raise NotImplementedError
 
-    @step_of("gather_registrations")
-    def gather_registrations(self, step: GatherStep) -> Gathered:
-        return self._gather(step, "gather_registrations")
+    def answered(self, own: Any, task: FakeTask, said: AnswerTask, now: datetime) -> Answered:
+        """What follows from an answer that fits its form. Raises `Refused`."""
+        raise NotImplementedError
 
-    @step_of("gather_background")
-    def gather_background(self, step: GatherStep) -> Gathered:
-        return self._gather(step, "gather_background")
+    def enter(self, own: Any, step: steps.MoveStep) -> steps.Moved:
+        """Go to a stage. Raises `IllegalTransition`."""
+        raise NotImplementedError
 
-    @step_of("ask_outside_sources")
-    def ask_outside_sources(self, step: GatherStep) -> Gathered:
-        if not self.outside_answers.is_set():
-            raise ConnectionError("the credit bureau is silent")
-        return self._gather(step, "ask_outside_sources")
+    def recipients(self, own: Any, notice: Notice, involved: Iterable[str]) -> tuple[str, ...]:
+        raise NotImplementedError
 
-    @step_of("mark_outside_sources_unavailable")
-    def mark_outside_sources_unavailable(self, step: GatherStep) -> Gathered:
-        return self._gather(step, "unavailable")
+    # What does not.
+
+    def begins(self, said: Statement, now: datetime, *, form: object) -> bool:
+        """Whether a process begins with it; noted where nobody has sealed it."""
+        begins = is_sealed(said) and form is not None
+        if not begins:
+            self.record.note("statement_unsealed", now)
+        return begins
+
+    def notify(self, own: Any, notice: Notice, involved: Iterable[str] = ()) -> None:
+        self.record.mail(notice.value, self.recipients(own, notice, involved))
 
     @step_of("record_statement")
-    def record_statement(self, step: RecordStep) -> Recorded:
-        record, own, said = self.record, self._own(step), step.statement
+    def record_statement(self, step: steps.RecordStep) -> steps.Recorded:
+        record, own, said = self.record, self.own, step.statement
         if said.message_id in record.heard:
-            return Recorded(accepted=False, code=RefusalCode.DUPLICATE)
+            return steps.Recorded(accepted=False, code=RefusalCode.DUPLICATE)
         sealed = is_sealed(said)
         try:
             if not sealed:
                 raise Refused(RefusalCode.UNSEALED)
-            recorded = self._judged(own, said, step.now)
+            if isinstance(said, AnswerTask):
+                recorded = self._answer(own, said, step.now)
+            else:
+                recorded = self.judged(own, said, step.now)
         except Refused as refusal:
             record.refused.append((said.message_id, refusal.code))
-            record.note("statement_refused", step.now, code=refusal.code)
-            if sealed:
-                record.heard.add(said.message_id)
-                record.settled.add(said.message_id)
-            return Recorded(accepted=False, code=refusal.code)
-        record.heard.add(said.message_id)
+            recorded = steps.Recorded(accepted=False, code=refusal.code)
+        if sealed:
+            record.heard.add(said.message_id)
+        if sealed and (recorded.settled or not recorded.accepted):
+            record.settled.add(said.message_id)
         return recorded
 
     @step_of("sift_messages")
-    def sift_messages(self, step: SiftStep) -> Sifted:
+    def sift_messages(self, step: steps.SiftStep) -> steps.Sifted:
         said = [statement_of(sent.kind, sent.text) for sent in step.messages]
         sealed = [is_sealed(message) for message in said]
         unsealed = [message for message, held in zip(said, sealed, strict=True) if not held]
@@ -167,144 +149,189 @@ class FakeActivities:
         for position, message in enumerate(said):
             if sealed[position]:
                 first.setdefault(message.fingerprint, position)
-        return Sifted(sealed=tuple(first.values()))
+        return steps.Sifted(sealed=tuple(first.values()))
 
-    def _judged(self, own: Any, said: Said, now: datetime) -> Recorded:
-        match said:
-            case AnswerTask():
-                return self._answer(own, said, now)
-            case Withdraw():
-                judge_withdrawal(own.statement_facts, said)
-                own.ending = True
-            case AppealRejection():
-                judge_appeal(own.statement_facts, said, now)
-                own.appealed = True
-            case GatherEvidence():
-                judge_gathering(own.statement_facts, said, self.record.organisation)
-                self.record.gathered.append((said.kind, own.round))
-                self.record.settled.add(said.message_id)
-                return Recorded(accepted=True, settled=True)
-            case _:
-                raise stage_refuses(own.stage)
-        return Recorded(accepted=True)
-
-    def _answer(self, own: Any, answer: AnswerTask, now: datetime) -> Recorded:
-        record, number, task = self.record, own.round, self.record.tasks.get(answer.task_id)
-        if task and record.workflow_of[task.id] != own.workflow_id:
-            task = None
-        facts = record.answer_facts(task, answer.person, now) if task else None
-        asked = judge_respondent(facts, answer.person, record.organisation, now)
+    def _answer(self, own: Any, said: AnswerTask, now: datetime) -> steps.Recorded:
+        record = self.record
+        task = next((task for task in record.tasks_of(own) if task.id == said.task_id), None)
+        facts = record.answer_facts(task, said.person, now) if task else None
+        asked = judge_respondent(facts, said.person, record.organisation, now)
         assert task is not None
-        chosen = judge_form(record.offered(task), answer)
-        brought = self._answered(own, task, answer, now)
-        begun = brought.pop("round", None)
+        chosen = judge_form(record.offered(task), said)
+        answered = self.answered(own, task, said, now)
         decision = RecordedDecision(
             task_id=task.id,
             kind=task.kind,
             slot=task.slot,
-            choice=answer.choice,
+            choice=said.choice,
             special=chosen.special_reason,
-            reason=answer.reason,
-            person=answer.person,
-            on_behalf_of=asked.on_behalf_of,
-            capacity=asked.capacity,
+            reason=said.reason,
             decided_at=now,
-            **brought,
+            outcome=answered.outcome,
+            names=answered.names,
+            **asked.model_dump(exclude={"name"}),
         )
         task.status = TaskStatus.ANSWERED
-        record.decisions.append((number, decision))
-        record.note("answer_accepted", now, choice=answer.choice, person=answer.person, task=task.id)
-        still_asked = bool(record.tasks_of(own.workflow_id, open_only=True))
-        if waits_for_others(answer.choice, decision.outcome, still_asked=still_asked):
-            record.settled.add(answer.message_id)
-        return Recorded(accepted=True, decision=decision, round=begun)
-
-    def _answered(self, own: Any, task: FakeTask, answer: AnswerTask, now: datetime) -> dict[str, Any]:
-        """What follows from an answer that fits its form: fields of the decision, and the round that it begins."""
-        del now
-        if task.kind is not TaskKind.SUPPLY_INFORMATION:
-            return {}
-        judge_supplied_form(answer.fields, self.record.policy.eligibility)
-        own.round += 1
-        return {"round": own.round}
+        record.decisions.append((task.round, decision))
+        record.note("answer_accepted", now, choice=said.choice, person=said.person, task=task.id)
+        if waits_for_others(said.choice, decision.outcome, still_asked=bool(record.open_of(own))):
+            record.settled.add(said.message_id)
+        return steps.Recorded(accepted=True, decision=decision, round=answered.round)
 
     @step_of("move")
-    def move(self, step: MoveStep) -> Moved:
-        record, own, stage = self.record, self._own(step), Stage(step.stage)
-        problem = "it is over" if own.stage.ended else transition_problem(record.facts(step.now), stage)
-        if problem:
-            raise IllegalTransition(problem)
-        involved = tuple(asked.person for task in record.tasks.values() for asked in task.asked)
-        for task in record.open:
-            task.status = TaskStatus.WITHDRAWN
-            if stage not in (Stage.WITHDRAWN, own.stage):
-                record.mail("task_withdrawn", tuple(asked.person for asked in task.asked), step.now, task.id)
-        if stage is Stage.REJECTED:
-            decisions = [decision for _, decision in record.decisions]
-            own.rejection = rejection(decisions, record.organisation, record.policy, record.calendar, step.now)
-        own.stage, own.obstacle = stage, step.obstacle
-        opened = [record.ask(own, ask, number, step.now) for number, ask in enumerate(record.each(step.asks))]
+    def move(self, step: steps.MoveStep) -> steps.Moved:
+        record, own = self.record, self.own
+        require(f"{own.id} is over: {own.stage}" if record.over(own) else None)
+        this_round = [task for task in record.tasks_of(own) if task.round == own.round]
+        involved = tuple(person for task in this_round for person in task.people)
+        entered = self.enter(own, step)
+        for task in this_round:
+            if task.status is TaskStatus.OPEN:
+                task.status = TaskStatus.WITHDRAWN
+                if step.stage not in ("withdrawn", own.stage):
+                    record.mail("task_withdrawn", task.people)
+        own = self.own
+        opened = record.ask(own, step.asks, step.now)
         for notice in step.notices:
-            self._tell(notice, step, involved)
+            self.notify(own, notice, involved)
         record.settled.update(step.settles)
-        record.note("moved", step.now, stage=stage.value)
-        return Moved(tasks=tuple(record.known(task, step.now) for task in opened), until=own.appeal_until)
-
-    def _tell(self, notice: Notice, step: Step, involved: tuple[str, ...]) -> None:
-        own = self._own(step)
-        facts = self.record.organisation
-        people = recipients_of(notice, facts, applicant=own.applicant, department="north", involved=involved)
-        self.record.mail(notice.value, people, step.now)
-
-    @step_of("activate_account")
-    def activate_account(self, step: ActivateStep) -> Activated:
-        record, own = self.record, self._own(step)
-        if own.stage.ended:
-            raise IllegalTransition(f"{own.id} is over: {own.stage}")
-        approvals(record.facts(step.now), step.gm_decision)
-        if above_limit(record.held, record.policy.accounts.limit) and not step.gm_decision:
-            record.note("limit_reached", step.now)
-            return Activated(obstacle=Obstacle.ABOVE_LIMIT)
-        if record.taken:
-            return Activated(obstacle=Obstacle(record.taken))
-        own.stage, own.account = Stage.ACTIVE, True
-        record.settled.update(step.settles)
-        self._tell(Notice.ACTIVATED, step, ())
-        record.note("activated", step.now)
-        return Activated(account_id=own.id)
+        record.note("moved", step.now, subject=own.id, stage=step.stage)
+        return entered.model_copy(update={"tasks": tuple(record.known(task, step.now) for task in opened)})
 
     @step_of("chase_task")
-    def remind_or_escalate(self, step: ReminderStep) -> OpenTask:
+    def remind_or_escalate(self, step: steps.ReminderStep) -> steps.OpenTask:
         record, task = self.record, self.record.tasks[step.task_id]
-        if step.action in (DueAction.WARN, DueAction.LAPSE):
-            return record.chased(task, step.action, step.now)
+        if step.action in (DueAction.WARN, DueAction.LAPSE):  # U10
+            over = step.action is DueAction.LAPSE and record.lapsed(task, step.now)
+            if step.action is DueAction.WARN and task.warned_at is None:
+                for other in record.open_of(self.own):  # the sides of one dispute
+                    other.warned_at = step.now
+                record.note("warned", step.now, task=task.id)
+            return record.known(task, step.now).model_copy(update={"lapsed": over})
         due = due_step(task.kind, task.opened_at, task.chased, record.policy, record.calendar)
-        if due.at > step.now:
-            return record.known(task, step.now)
-        before = {asked.person for asked in task.asked}
-        task.chased += 1
-        task.asked = record.people(task, step.now)
-        fresh = tuple(asked.person for asked in task.asked if asked.person not in before)
-        if due.action is DueAction.REMIND:
-            record.mail("reminder", tuple(asked.person for asked in task.asked), step.now, task.id)
-            record.note("reminder", step.now, task=task.id, due=due.at)
-        else:
-            record.mail("stand_in", fresh, step.now, task.id)
-            record.note("stand_in", step.now, task=task.id, due=due.at)
+        if due.at <= step.now:
+            before = task.people
+            task.chased += 1
+            task.asked = record.people(task, step.now)
+            reminds = due.action is DueAction.REMIND
+            event = "reminder" if reminds else "stand_in"
+            record.mail(event, [person for person in task.people if reminds or person not in before])
+            record.note(event, step.now, task=task.id, due=due.at)
         return record.known(task, step.now)
 
     @step_of("refresh_tasks")
-    def refresh_tasks(self, step: RefreshStep) -> Refreshed:
-        record = self.record
-        self._own(step)
-        reviews = [task for task in record.open if task.kind is TaskKind.VP_REVIEW]
-        slots = refilled_slots(tuple(task.slot for task in reviews), record.organisation, record.decided_slots())
+    def refresh_tasks(self, step: steps.RefreshStep) -> steps.Refreshed:
+        record, own = self.record, self.own
+        if own.stage is ProjectStage.MERGED:  # D6
+            raise SubjectOver(own.stage.value)
+        still_open = record.open_of(own)
+        reviews = [task for task in still_open if task.kind is TaskKind.VP_REVIEW]
+        slots = refilled_slots(tuple(task.slot for task in reviews), record.organisation, record.decided_slots(own))
         for task, slot in zip(reviews, slots, strict=True):
             task.slot = slot
-        for task in record.open:
+        for task in still_open:
             record.refresh(task, step.now)
         record.note("refreshed", step.now)
-        return Refreshed(tasks=tuple(record.known(task, step.now) for task in record.open))
+        return steps.Refreshed(tasks=tuple(record.known(task, step.now) for task in still_open))
+
+
+class FakeActivities(FakeSteps):
+    """What a worker runs in place of the real activities, for applications."""
+
+    def _gather(self, step: steps.GatherStep, name: str) -> steps.Gathered:
+        assert self.own
+        self.record.gathered.append((name, step.round))
+        return steps.Gathered(ask_outside=self.record.outside and name == "gather_background")
+
+    @step_of("gather_registrations")
+    def gather_registrations(self, step: steps.GatherStep) -> steps.Gathered:
+        return self._gather(step, "gather_registrations")
+
+    @step_of("gather_background")
+    def gather_background(self, step: steps.GatherStep) -> steps.Gathered:
+        return self._gather(step, "gather_background")
+
+    @step_of("ask_outside_sources")
+    def ask_outside_sources(self, step: steps.GatherStep) -> steps.Gathered:
+        if not self.outside_answers.is_set():
+            raise ConnectionError("the credit bureau is silent")
+        return self._gather(step, "ask_outside_sources")
+
+    @step_of("mark_outside_sources_unavailable")
+    def mark_outside_sources_unavailable(self, step: steps.GatherStep) -> steps.Gathered:
+        return self._gather(step, "unavailable")
+
+    @step_of("submit_application")
+    def submit_application(self, step: steps.SubmitStep) -> steps.Submitted:
+        said, rows = step.statement, self.record.rows
+        if not self.begins(said, step.now, form=said.form):
+            return steps.Submitted(accepted=False, application_id=said.application_id)
+        if rows:
+            raise LookupError("this application exists")
+        assert said.form is not None
+        rows[said.application_id] = application_record.row_of(
+            said, said.form, workflow_id=workflow_id(), department="north", policy_digest="", now=step.now
+        )
+        self.record.heard.add(said.message_id)
+        title = f"{said.application_id} · {said.person.title()}"
+        return steps.Submitted(accepted=True, application_id=said.application_id, title=title)
+
+    def judged(self, own: ApplicationRow, said: Said, now: datetime) -> steps.Recorded:
+        facts = application_record.facts_of(own)
+        match said:
+            case Withdraw():
+                judgements.judge_withdrawal(facts, said)
+                self.record.change(own, end_reason={"reason": said.reason})
+            case AppealRejection():
+                judgements.judge_appeal(facts, said, now)
+                self.record.change(own, appeal={"reason": said.reason})
+            case GatherEvidence():
+                judgements.judge_gathering(facts, said, self.record.organisation)
+                self.record.gathered.append((said.kind, own.round))
+                return steps.Recorded(accepted=True, settled=True)
+            case _:
+                raise judgements.stage_refuses(own.stage)
+        return steps.Recorded(accepted=True)
+
+    def answered(self, own: ApplicationRow, task: FakeTask, said: AnswerTask, now: datetime) -> Answered:
+        del now
+        if task.kind is not TaskKind.SUPPLY_INFORMATION:
+            return Answered()
+        judgements.judge_supplied_form(said.fields, self.record.policy.eligibility)
+        return Answered(round=self.record.change(own, round=own.round + 1).round)
+
+    def enter(self, own: ApplicationRow, step: steps.MoveStep) -> steps.Moved:
+        record, stage = self.record, Stage(step.stage)
+        require(transition_problem(record.transition_facts(own, step.now), stage))
+        values: dict[str, Any] = {"stage": stage}
+        if stage is Stage.REJECTED:
+            decisions = [decision for _, decision in record.decisions]
+            values["rejection"] = rejection(decisions, record.organisation, record.policy, record.calendar, step.now)
+        if step.obstacle:
+            values["end_reason"] = {"code": step.obstacle.value}
+        record.change(own, **values)
+        return steps.Moved(until=record.appeal_until)
+
+    def recipients(self, own: ApplicationRow, notice: Notice, involved: Iterable[str]) -> tuple[str, ...]:
+        organisation = self.record.organisation
+        return recipients_of(
+            notice, organisation, applicant=own.applicant, department=own.department, involved=involved
+        )
+
+    @step_of("activate_account")
+    def activate_account(self, step: steps.ActivateStep) -> steps.Activated:
+        record, own = self.record, self.own
+        require(f"{own.id} is over: {own.stage}" if record.over(own) else None)
+        approvals(record.transition_facts(own, step.now), step.gm_decision)
+        if above_limit(record.held, record.policy.accounts.limit) and not step.gm_decision:
+            return steps.Activated(obstacle=Obstacle.ABOVE_LIMIT)
+        if record.taken:
+            return steps.Activated(obstacle=Obstacle(record.taken))
+        record.change(own, stage=Stage.ACTIVE)
+        record.settled.update(step.settles)
+        self.notify(own, Notice.ACTIVATED)
+        record.note("activated", step.now)
+        return steps.Activated(account_id=own.id)
 
 
 def capacity_of(record: FakeRecord, person: str) -> AssigneeCapacity | None:

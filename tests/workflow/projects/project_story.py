@@ -47,15 +47,10 @@ from domain.statements import (
 from domain.tasks.task import TaskKind
 from tests import samples
 from tests.eventually import PATIENCE, eventually
-from tests.workflow.doubles.fake_project_record import (
-    OPERATOR,
-    SUE,
-    ProjectRecord,
-    account_of,
-    registration_of,
-)
+from tests.samples import CLARA, MONA, OPERATOR, SAM, SUE, VERA, VIKTOR, account_of, registration_of
+from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
-from tests.workflow.doubles.fake_record import CLARA, MONA, SAM, SEAL_KEYS, VERA, VIKTOR, FakeTask
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeTask
 from tests.workflow.projects.record_view import HALVES, RecordView
 from tests.workflow.story import CUSTOMER, Story
 from workflows.contract_correction import ContractCorrection as CorrectionProcess
@@ -153,7 +148,7 @@ class ProjectStory(RecordView, Story):
         if choice == "supply" and not fields:
             fields = {"project": project_form().model_dump(mode="json")}
         said = AnswerTask(person=person, task_id=asked.id, choice=choice, reason=reason, fields=fields)
-        return self.sealed(said, workflow_id=self.record.workflow_of[asked.id])
+        return self.sealed(said, workflow_id=asked.workflow_id)
 
     def update(self, person: str = SAM, **news: Any) -> UpdateProject:
         made = ProjectUpdate(progress="synthetic progress", next_steps="go on", **news)

@@ -18,9 +18,9 @@ from db.projects.projects import ProjectRow
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence, SilenceDue
 from tests.eventually import eventually
+from tests.samples import VERA
 from tests.servers.time_skipping import CONVERTER
 from tests.workflow.doubles.fake_project_record import ProjectRecord
-from tests.workflow.doubles.fake_record import VERA
 from tests.workflow.projects.project_story import ProjectStory
 from workflows.messages import SEARCH_ATTRIBUTES
 

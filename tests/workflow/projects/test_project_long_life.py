@@ -12,9 +12,8 @@ from domain.disputes.dispute import DisputeStage
 from domain.projects.project import ProjectStage
 from domain.statements import AnswerTask, UpdateProject
 from tests.eventually import eventually
+from tests.samples import DORA, SAM, SUE, TESS, VERA, VIKTOR, registration_of
 from tests.servers.time_skipping import time_skipping
-from tests.workflow.doubles.fake_project_record import SUE, TESS, registration_of
-from tests.workflow.doubles.fake_record import DORA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory
 from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER

@@ -15,11 +15,25 @@ from domain.organisation import Delegation
 from domain.projects.project import ProjectStage
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from runtime.sandbox import Sandbox
+from tests.samples import (
+    CARL,
+    CLARA,
+    DIRK,
+    DORA,
+    GINA,
+    MONA,
+    SAM,
+    SUE,
+    TESS,
+    VERA,
+    VIKTOR,
+    account_of,
+    registration_of,
+    two_departments,
+)
 from tests.servers.time_skipping import time_skipping
 from tests.workflow.doubles.fake_activities import capacity_of
-from tests.workflow.doubles.fake_project_record import CARL, DIRK, SUE, TESS, account_of, company, registration_of
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
-from tests.workflow.doubles.fake_record import CLARA, DORA, GINA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
 from tests.workflow.story import CUSTOMER
@@ -325,7 +339,7 @@ async def test_x2_operators_see_stage_people_and_due_date_and_never_the_customer
 async def test_p2_a_delegate_of_the_vp_decides_on_behalf(project: ProjectStory) -> None:
     now = await project.env.get_current_time()
     away = Delegation(person=VERA, delegate=CARL, start=now - timedelta(minutes=1), end=now + timedelta(days=30))
-    project.record.organisation = company(delegations=(away,))
+    project.record.organisation = two_departments(delegations=(away,))
     await project.to_approval()
     assert (await project.status()).waiting_for == (CARL, VERA)
     await project.tells(CARL, "approve")

@@ -20,9 +20,8 @@ from domain.statements import (
     Withdraw,
 )
 from tests.eventually import eventually
+from tests.samples import DORA, MONA, SAM, SUE, TESS, VERA, VIKTOR, two_departments
 from tests.workflow.accounts.test_named_account_rough import JUNK
-from tests.workflow.doubles.fake_project_record import SUE, TESS, company
-from tests.workflow.doubles.fake_record import DORA, MONA, SAM, VERA, VIKTOR
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
 from workflows.messages import TASK_QUEUE, StartProject
@@ -153,7 +152,7 @@ async def test_a6_a_salesperson_leaves_and_the_open_tasks_and_the_project_go_to_
     project: ProjectStory,
 ) -> None:
     await project.to_held()
-    project.record.organisation = company(gone=(SAM,))
+    project.record.organisation = two_departments(gone=(SAM,))
     await project.sends(project.reassignment(TESS))
     await eventually(lambda: project.record.open[0].asked[0].person == TESS, "the successor is asked")
     assert (await project.status()).waiting_for == (TESS,)

@@ -9,10 +9,9 @@ from domain.projects.project import ProjectStage, SalesStage
 from domain.projects.silence import Silence, SilenceDue
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.eventually import eventually
+from tests.samples import CLARA, DORA, MONA, OPERATOR, PAT, SAM, SUE, TESS, VERA
 from tests.servers.time_skipping import time_skipping
 from tests.workflow.accounts.test_named_account_replayed import fail_once_in
-from tests.workflow.doubles.fake_project_record import OPERATOR, PAT, SUE, TESS
-from tests.workflow.doubles.fake_record import CLARA, DORA, MONA, SAM, VERA
 from tests.workflow.projects.project_story import ProjectStory
 from workflows.project import ProjectRegistration
 
