@@ -23,9 +23,8 @@ from tests.integration.projects.project_ground import ProjectGround
 from tests.integration.tasks.race_ground import Racer
 from tests.samples import SAM, account_of, application_form
 from tests.workflow.doubles.fake_activities import FakeActivities, FakeSteps
-from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
-from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord, ProjectRecord
 
 NOW = datetime(2026, 7, 6, 2, 0, tzinfo=UTC)
 """Ten o'clock in Shanghai on a Monday, far from any festival."""

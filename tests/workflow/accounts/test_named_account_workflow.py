@@ -268,7 +268,7 @@ async def test_n4_n5_a_silent_outside_source_is_marked_and_people_go_on(story: S
     assert (await story.status()).stage == Stage.EVIDENCE
     await story.waits(minutes=minutes + 1)
     await story.reaches(Stage.COMMERCE_CHECK)
-    assert story.record.gathered[-1] == ("unavailable", 1)
+    assert story.record.gathered[-1] == ("mark_outside_sources_unavailable", 1)
     (moved,) = [note for note in story.record.notes if note.event == "moved"]
     assert minutes - 1 <= (moved.at - started).total_seconds() / 60 <= minutes + 1
 

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from activities import steps
+from activities.conflicts.collisions import keyed_parties
 from activities.disputes import record as dispute_record
+from activities.disputes.answers import proposal_after
 from activities.disputes.opening import row_of
 from activities.disputes.record import outcome_on_record, project_is_over, shelved
+from activities.disputes.stepping_in import agreement_facts
 from activities.projects import record as project_record
-from activities.tasks.context import IllegalTransition
+from activities.tasks.context import Answered, IllegalTransition
 from db.disputes.disputes import DisputeRow
 from db.projects.projects import ProjectRow
+from domain import statements
+from domain.disputes import judgements as disputes
 from domain.disputes import transitions as dispute_transitions
-from domain.disputes.dispute import Claimant, DisputeOutcome, DisputeStage, Origin, agreement_waits
+from domain.disputes.dispute import WAITS, Claimant, DisputeStage, MeetingCall, MeetingOutcome, Origin, agreement_waits
 from domain.notices import Notice
+from domain.projects import judgements as projects
 from domain.projects import transitions as project_transitions
-from domain.projects.contract_review import corrected
-from domain.projects.judgements import judge_correction, judge_registration, signed_amount
+from domain.projects.contract_review import corrected, received
 from domain.projects.project import ProjectStage
-from domain.projects.rules import recipients_of_project, track_of
+from domain.projects.rules import CLERK_FIELD, named_suspects, recipients_of_project, track_of
 from domain.projects.silence import Silence, reminder_problem
-from domain.refusals import Refused
+from domain.refusals import RefusalCode, Refused
 from domain.tasks.deadlines import objection_until
-from domain.tasks.task import AnswerChoice, TaskStatus
-from tests.workflow.doubles.fake_activities import require, step_of, workflow_id
-from tests.workflow.doubles.fake_project_record import Own
-from tests.workflow.doubles.fake_project_statements import FakeProjectStatements
+from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind, TaskStatus
+from tests.workflow.doubles.fake_activities import FakeSteps, require, step_of, workflow_id
+from tests.workflow.doubles.fake_record import FakeTask, Own, ProjectRecord
 
 _REMINDERS = {Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS, Silence.ONE_MONTH: Notice.SILENT_ONE_MONTH}
 
 
-class FakeProjectActivities(FakeProjectStatements):
+class FakeProjectActivities(FakeSteps):
     """What a worker runs in place of the real activities, for registrations and disputes."""
+
+    record: ProjectRecord
 
     @step_of("register_project")
     def register_project(self, step: steps.RegisterStep) -> steps.Registered:
@@ -42,14 +49,12 @@ class FakeProjectActivities(FakeProjectStatements):
         refused = steps.Registered(accepted=False, project_id=said.project_id)
         if not self.begins(said, step.now, form=said.form):
             return refused
-        if said.project_id in record.rows:
-            raise LookupError("this project exists")
         old = record.projects.get(said.resumes or "")
         record.heard.add(said.message_id)
         record.settled.add(said.message_id)
         person, resumed = record.organisation.person(said.person), (old.stage, old.salesperson) if old else None
         try:
-            judge_registration(said, person, resumed=resumed)
+            projects.judge_registration(said, person, resumed=resumed)
         except Refused as refusal:
             record.refused.append((said.message_id, refusal.code))
             return refused
@@ -157,9 +162,9 @@ class FakeProjectActivities(FakeProjectStatements):
         project = self.record.projects[said.project_id]
         person = self.record.organisation.person(said.person)
         try:
-            signed = signed_amount(project.stage, project.contract)
+            signed = projects.signed_amount(project.stage, project.contract)
             own = project_record.facts_of(project).own_people
-            correction = judge_correction(said, person, signed=signed, own=own)
+            correction = projects.judge_correction(said, person, signed=signed, own=own)
         except Refused:
             return steps.ContractCorrected(accepted=False)
         contract = corrected(project.contract or {}, correction, by=said.person, at=step.now.isoformat())
@@ -209,7 +214,12 @@ class FakeProjectActivities(FakeProjectStatements):
                 values["round"] = own.proposal["round"]
             case DisputeStage.AGREED | DisputeStage.DECIDED:
                 own = record.change(own, outcome=own.outcome or own.proposal, stage=stage)
-                outcome = self._bound(own, project)
+                outcome = outcome_on_record(own, project)
+                if not project_is_over(project):  # D1, D2: it stands in every registration that is a side
+                    agreement = {**(own.outcome or {}), "dispute": own.id}
+                    record.change(project, salesperson=outcome.responsible, agreement=agreement)
+                    sides = [side.subject_id for side in own.claimants if side.subject_type == "project"]
+                    record.bound += dict.fromkeys([project.id, *sides])
             case DisputeStage.WITHDRAWN:
                 by = (project.end_reason or {}).get("by")
                 record.mail(Notice.PROJECT_WITHDRAWN.value, [side for side in own.sides if side != by])
@@ -218,35 +228,153 @@ class FakeProjectActivities(FakeProjectStatements):
         record.change(own, **values)
         return steps.Moved(outcome=outcome)
 
-    def _bound(self, own: DisputeRow, project: ProjectRow) -> DisputeOutcome:
-        """D1, D2: the outcome stands in every registration that is a side."""
-        outcome = outcome_on_record(own, project)
-        if not project_is_over(project):
-            agreement = {**(own.outcome or {}), "dispute": own.id}
-            self.record.change(project, salesperson=outcome.responsible, agreement=agreement)
-            sides = [side.subject_id for side in own.claimants if side.subject_type == "project"]
-            self.record.bound += dict.fromkeys([project.id, *sides])
-        return outcome
-
     def recipients(self, own: Own, notice: Notice, involved: Iterable[str]) -> tuple[str, ...]:
-        salesperson, claimants = self._sides(own, notice)
+        record, told = self.record, partial(recipients_of_project, notice, self.record.organisation)
         if isinstance(own, DisputeRow):
-            involved = (own.called or {}).get("participants", ())
-        elif notice in (Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED):
-            involved = (own.applicant,)
-        elif notice is Notice.CONTRACT_SIGNED:
-            involved = ()
-        return recipients_of_project(
-            notice, self.record.organisation, salesperson=salesperson, claimants=claimants, involved=involved
+            invited = (own.called or {}).get("participants", ())
+            over = project_is_over(record.project_of(own))
+            return () if over else told(salesperson=own.sides[0], claimants=own.claimants, involved=invited)
+        claimants: tuple[Claimant, ...] = ()
+        match notice:
+            case Notice.REGISTERED_UNDER_ACCOUNT | Notice.PROJECT_APPROVED | Notice.PROJECT_REJECTED:
+                claimants, involved = record.account_holders(own), (own.applicant,)
+            case Notice.CONFLICT_REFUSED:
+                claimants = record.suspects(own)
+            case Notice.CONTRACT_SIGNED:
+                involved = ()
+        return told(salesperson=own.salesperson, claimants=claimants, involved=involved)
+
+    # Statements and answers.
+
+    def judged(self, own: Own, said: statements.Said, now: datetime) -> steps.Recorded:
+        """What becomes of a sealed statement. Raises `Refused`."""
+        if isinstance(own, DisputeRow):
+            return self._of_dispute(own, said, now)
+        facts = project_record.facts_of(own)
+        match said:
+            case statements.CallForMeeting():
+                return self._stepped_in(own, said, now)
+            case statements.UpdateProject():
+                projects.judge_update(facts, said)
+                self.record.updates.append(said)
+                own = self.record.change(own, updated_at=now, silences=0)
+                return steps.Recorded(accepted=True, settled=True, ahead=self.record.ahead(own), updated_at=now)
+            case statements.ReportLoss():
+                self.record.change(own, loss=projects.judge_loss(facts, said).model_dump())
+            case statements.ReceiveContract():
+                person = self.record.organisation.person(said.person)
+                contract, handed_in = projects.judge_contract(facts, said, person, today=self.record.today(now))
+                given = contract.model_dump(mode="json")
+                self.record.change(own, **{"contract_application" if handed_in else "contract": given})
+                return steps.Recorded(accepted=True, asks_commerce=handed_in)
+            case statements.ObjectToRefusal():
+                projects.judge_objection(facts, said, now=now)
+                self.record.change(own, objection={"reason": said.reason})
+            case statements.Withdraw():
+                projects.judge_withdrawal(facts, said)
+                self.record.change(own, end_reason={"reason": said.reason, "by": said.person})
+            case statements.Reassign():
+                return self._reassignment(own, said, now)
+            case _:
+                raise projects.not_at_this_stage(own.stage)
+        return steps.Recorded(accepted=True)
+
+    def answered(self, own: Own, task: FakeTask, said: statements.AnswerTask, now: datetime) -> Answered:
+        """What follows from an answer that fits its form. Raises `Refused`."""
+        if isinstance(own, DisputeRow):
+            return self._dispute_answered(own, task, said, now)
+        projects.judge_answer(project_record.facts_of(own), task.kind, said, today=self.record.today(now))
+        match said.choice:
+            case AnswerChoice.ASSIGN:
+                return Answered(names=(str(said.fields[CLERK_FIELD]),))
+            case AnswerChoice.SUSPECT:
+                self.record.suspected[own.id] = tuple(named_suspects(said.fields))
+            case AnswerChoice.SUPPLY:
+                form, number = projects.supplied_form(said), own.round + 1
+                reroute = keyed_parties(form) != keyed_parties(own.form)
+                anew = {"track": None, "agreement": None, "refusal": None, "objection": None} if reroute else {}
+                self.record.change(own, form=form, round=number, **anew)
+                return Answered(number, AnswerOutcome.REROUTE if reroute else "")
+            case AnswerChoice.RECEIVED:
+                self.record.change(own, contract=received(said.fields).model_dump(mode="json"))
+            case AnswerChoice.SEND_BACK:
+                self.record.change(
+                    own, contract_application={**(own.contract_application or {}), "sent_back": said.reason}
+                )
+        return Answered()
+
+    def _dispute_answered(
+        self, own: DisputeRow, task: FakeTask, said: statements.AnswerTask, now: datetime
+    ) -> Answered:
+        organisation, facts = self.record.organisation, dispute_record.facts_of(own, self.record.project_of(own))
+        disputes.judge_task_open(facts, said, slot=task.slot)
+        match task.kind:
+            case TaskKind.CALL_MEETING:
+                meeting = disputes.read_fields(MeetingCall, said)
+                everybody = [person.id for person in organisation.people]
+                disputes.judge_meeting(
+                    meeting, organisation, sides=own.sides, invitable=everybody, now=now, prefix="fields."
+                )
+                called = {**meeting.model_dump(mode="json"), "called_off": None}
+                self.record.change(own, meeting={**(own.meeting or {}), **called})
+                return Answered()
+            case TaskKind.RECORD_MEETING:
+                outcome = disputes.read_fields(MeetingOutcome, said)
+                disputes.judge_outcome(facts, outcome, organisation, survivor_over=False)
+                self.record.change(own, outcome=outcome.model_dump(mode="json"))
+                return Answered()
+        text = disputes.judge_agreement(facts, said, round=task.round)
+        if said.choice == AnswerChoice.DISAGREE:
+            self._want_meeting(own, said.person, said.reason, now)
+            return Answered()
+        effect = disputes.agreement_effect(facts, task.slot, text)
+        proposal = proposal_after(own, effect, text, slot=task.slot, task_id=task.id, reason=said.reason)
+        self.record.change(own, proposal=proposal)
+        return Answered(None if effect.confirms else proposal["round"], effect.outcome, effect.ask)
+
+    def _want_meeting(self, own: DisputeRow, person: str, reason: str, now: datetime) -> None:
+        if own.wanted is None:  # D2
+            wanted = disputes.meeting_wanted(self.record.organisation, own.sides, person=person, reason=reason, now=now)
+            self.record.change(own, meeting={"wanted": wanted})
+
+    def _of_dispute(self, own: DisputeRow, said: statements.Said, now: datetime) -> steps.Recorded:
+        facts = dispute_record.facts_of(own, self.record.project_of(own))
+        match said:
+            case statements.CallForMeeting() if own.stage is DisputeStage.AGREED:
+                return self._stepped_in(self.record.project_of(own), said, now).model_copy(update={"settled": True})
+            case statements.CallForMeeting():
+                disputes.judge_call_for_meeting(facts, said, self.record.organisation, now)
+                self._want_meeting(own, said.person, said.reason, now)
+            case statements.CallOffMeeting():
+                disputes.judge_called_off_meeting(facts, self.record.organisation.person(said.person))
+                meeting = own.meeting or {}
+                self.record.mail("meeting_called_off", meeting["participants"])
+                self.record.change(own, meeting={**meeting, "called_off": {"by": said.person}})
+            case _:
+                raise Refused(RefusalCode.STAGE_DOES_NOT_ALLOW, stage=own.stage.value)
+        return steps.Recorded(accepted=True)
+
+    def _stepped_in(self, own: ProjectRow, said: statements.CallForMeeting, now: datetime) -> steps.Recorded:
+        """D4."""
+        decisions = (AnswerChoice.APPROVE, AnswerChoice.REJECT)
+        decided = any(decision.choice in decisions for decision in self.record.decided_by(own))
+        facts = agreement_facts(own, self.record.disputes_over(own), decided=decided)
+        agreed, first = disputes.judge_stepping_in(facts, said, self.record.organisation, now)
+        if first:
+            wanted = disputes.meeting_wanted(
+                self.record.organisation, agreed.sides, person=said.person, reason=said.reason, now=now
+            )
+            self.record.change(own, agreement={**(own.agreement or {}), WAITS: wanted})
+        return steps.Recorded(accepted=True, settled=not first)
+
+    def _reassignment(self, own: ProjectRow, said: statements.Reassign, now: datetime) -> steps.Recorded:
+        """A6: an operator hands the project to a successor, and with it the open tasks."""
+        successor = projects.judge_reassignment(project_record.facts_of(own), said, self.record.organisation)
+        handed_on = self.record.change(own, salesperson=successor.id)
+        still_open = self.record.open_of(own)
+        for task in still_open:
+            task.slot = successor.id if task.slot == own.salesperson else task.slot
+        self.notify(handed_on, Notice.REASSIGNED, [own.salesperson])
+        return steps.Recorded(
+            accepted=True, settled=True, tasks=tuple(self.record.refresh(task, now) for task in still_open)
         )
-
-    def _sides(self, own: Own, notice: Notice) -> tuple[str, tuple[Claimant, ...]]:
-        if isinstance(own, DisputeRow):
-            return own.sides[0], own.claimants
-        if notice in (Notice.REGISTERED_UNDER_ACCOUNT, Notice.PROJECT_APPROVED, Notice.PROJECT_REJECTED):
-            return own.salesperson, self.record.account_holders(own)
-        return own.salesperson, self.record.suspects(own) if notice is Notice.CONFLICT_REFUSED else ()
-
-    def notify(self, own: Own, notice: Notice, involved: Iterable[str] = ()) -> None:
-        if isinstance(own, ProjectRow) or not project_is_over(self.record.project_of(own)):
-            super().notify(own, notice, involved)

@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, TypeVar
 
 from pydantic import SecretBytes
 
 from activities.accounts import record as application_record
+from activities.disputes.record import project_is_over
+from activities.projects.record import ahead_of
 from activities.steps import OpenTask
 from activities.tasks.context import IllegalTransition
 from crypto.keyring import Keyring
@@ -25,18 +27,24 @@ from domain.accounts.judgements import ruled_out
 from domain.accounts.named_account import above_limit, choices_for
 from domain.accounts.transitions import ApplicationFacts
 from domain.calendar import WorkCalendar
+from domain.disputes.dispute import Claimant
 from domain.organisation import Organisation
 from domain.policy import load_policy
+from domain.projects.project import Track
+from domain.projects.rules import project_choices
+from domain.projects.silence import SilenceDue
+from domain.statements import UpdateProject
 from domain.tasks.asking import IN_PERSON, vp_slots, who_is_asked
 from domain.tasks.deadlines import due_at, due_step, stand_in_due
 from domain.tasks.judgements import AnswerFacts
 from domain.tasks.standstill import standstill_step
 from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
-from tests.samples import one_department
+from tests.samples import CLARA, MONA, one_department, two_departments
 
 SEAL_KEYS = Keyring((("seal-test", SecretBytes(b"s" * 32)),))
 
 R = TypeVar("R")
+Own = ProjectRow | DisputeRow
 Row = TypeVar("Row", ApplicationRow, ProjectRow, DisputeRow)
 
 
@@ -188,9 +196,9 @@ class FakeRecord:
             and (decision.special or self.tasks[decision.task_id].opened_at == asked_last)
         )
 
-    def ask(self, own: Any, asks: Sequence[Ask], now: datetime) -> list[FakeTask]:
+    def ask(self, own: Any, asks: Sequence[Ask], now: datetime) -> tuple[OpenTask, ...]:
         """Open tasks of a subject, and write to whom they ask."""
-        opened = []
+        opened: list[OpenTask] = []
         each = [(ask.kind, slot) for ask in asks for slot in self.slots(ask)]
         for number, (kind, slot) in enumerate(each):
             parts = (own.workflow_id, str(own.round), now.isoformat(), kind, str(number))
@@ -198,17 +206,17 @@ class FakeRecord:
             until = due_at(kind, now, self.policy, self.calendar)
             task = FakeTask(task_id, own.workflow_id, kind, slot, own.round, opened_at=now, due_at=until)
             self.tasks[task.id] = task
-            self.refresh(task, now)
-            opened.append(task)
-        return opened
+            opened.append(self.refresh(task, now))
+        return tuple(opened)
 
-    def refresh(self, task: FakeTask, now: datetime) -> None:
+    def refresh(self, task: FakeTask, now: datetime) -> OpenTask:
         """Work out again who is asked and until when; notify who is new and who is asked no longer."""
         before = set(task.people)
         task.due_at = due_at(task.kind, task.opened_at, self.policy, self.calendar)
         task.asked = self.people(task, now)
         self.mail("task", sorted(set(task.people) - before))
         self.mail("task_withdrawn", sorted(before - set(task.people)))
+        return self.known(task, now)
 
     def slots(self, ask: Ask) -> tuple[str, ...]:
         """N6: a review without a slot is one task for each sales VP."""
@@ -268,3 +276,77 @@ class FakeRecord:
         """What may be answered at this moment."""
         above = task.kind is TaskKind.VP_REVIEW and above_limit(self.held, self.policy.accounts.limit)
         return choices_for(task.kind, above_limit=above)
+
+
+@dataclass
+class ProjectRecord(FakeRecord):
+    """What is remembered of registrations, their disputes and updates, and what they meet."""
+
+    organisation: Organisation = field(default_factory=two_departments)
+    accounts: tuple[Claimant, ...] = ()
+    """Live Named Accounts of the companies of every project here (P1, P3)."""
+    registered: tuple[Claimant, ...] = ()
+    """Other live registrations for them (P5)."""
+    suspected: dict[str, Sequence[str]] = field(default_factory=dict)
+    """P5: by registration, those that its clerk suspects."""
+    updates: list[UpdateProject] = field(default_factory=list)
+    """U1."""
+    bound: list[str] = field(default_factory=list)
+    """D2: registrations that the outcome of a dispute binds."""
+    issued: int = 0
+    """P9: project numbers."""
+
+    @property
+    def projects(self) -> dict[str, ProjectRow]:
+        return {row.id: row for row in self.rows.values() if isinstance(row, ProjectRow)}
+
+    @property
+    def disputes(self) -> dict[str, DisputeRow]:
+        return {row.id: row for row in self.rows.values() if isinstance(row, DisputeRow)}
+
+    def disputes_over(self, project: ProjectRow) -> list[DisputeRow]:
+        """Oldest first."""
+        return [dispute for dispute in self.disputes.values() if dispute.project_id == project.id]
+
+    def project_of(self, own: Own) -> ProjectRow:
+        """The registration itself, or the one that a dispute is over."""
+        return own if isinstance(own, ProjectRow) else self.projects[own.project_id]
+
+    def over(self, own: Any) -> bool:
+        """A dispute that ended just before its project was withdrawn may still move on to the withdrawal."""
+        return super().over(own) and (isinstance(own, ProjectRow) or not project_is_over(self.project_of(own)))
+
+    def today(self, now: datetime) -> date:
+        return now.astimezone(self.policy.zone).date()
+
+    def apart(self, task: FakeTask) -> tuple[str, frozenset[str]]:
+        own = self.own(task.workflow_id)
+        project = self.project_of(own)
+        sides = set(own.sides) if isinstance(own, DisputeRow) else set()
+        # The salesperson whom a VP's slot names is never asked by it anyway.
+        return project.salesperson, frozenset({project.applicant, project.salesperson} | sides) - {task.slot}
+
+    def offered(self, task: FakeTask) -> tuple[Choice, ...]:
+        own = self.own(task.workflow_id)
+        active = [person.id for person in self.organisation.people if person.active]
+        return project_choices(
+            task.kind,
+            people=[CLARA, MONA] if task.kind is TaskKind.ASSIGN_CLERK else active,
+            salespeople=own.sides if isinstance(own, DisputeRow) else (),
+            suspects=[claim.subject_id for claim in self.registered],
+            text_on_the_table=isinstance(own, DisputeRow) and own.proposal is not None,
+        )
+
+    def account_holders(self, project: ProjectRow) -> tuple[Claimant, ...]:
+        """P3: whose account it is registered under."""
+        others = (account for account in self.accounts if account.person != project.salesperson)
+        return tuple(others) if project.track is Track.OTHER_ACCOUNT else ()
+
+    def suspects(self, project: ProjectRow) -> tuple[Claimant, ...]:
+        """P5."""
+        suspected = self.suspected.get(project.id, ())
+        return tuple(claim for claim in self.registered if claim.subject_id in suspected)
+
+    def ahead(self, project: ProjectRow) -> tuple[SilenceDue, ...]:
+        """U2–U5."""
+        return ahead_of(project, self.policy, self.calendar)

@@ -48,9 +48,8 @@ from domain.tasks.task import TaskKind
 from tests import samples
 from tests.eventually import PATIENCE, eventually
 from tests.samples import CLARA, MONA, OPERATOR, SAM, SUE, VERA, VIKTOR, account_of, registration_of
-from tests.workflow.doubles.fake_project_record import ProjectRecord
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
-from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeTask
+from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeTask, ProjectRecord
 from tests.workflow.projects.record_view import HALVES, RecordView
 from tests.workflow.story import CUSTOMER, Story
 from workflows.contract_correction import ContractCorrection as CorrectionProcess

@@ -8,7 +8,7 @@ from typing import Any
 from activities.projects.record import facts_of
 from db.disputes.disputes import DisputeRow
 from db.projects.projects import ProjectRow
-from tests.workflow.doubles.fake_project_record import ProjectRecord
+from tests.workflow.doubles.fake_record import ProjectRecord
 
 HALVES: dict[str, Any] = {
     "responsible": "sam",

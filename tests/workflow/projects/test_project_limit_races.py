@@ -20,7 +20,7 @@ from domain.projects.silence import Silence, SilenceDue
 from tests.eventually import eventually
 from tests.samples import VERA
 from tests.servers.time_skipping import CONVERTER
-from tests.workflow.doubles.fake_project_record import ProjectRecord
+from tests.workflow.doubles.fake_record import ProjectRecord
 from tests.workflow.projects.project_story import ProjectStory
 from workflows.messages import SEARCH_ATTRIBUTES
 
@@ -55,7 +55,7 @@ async def engine() -> AsyncIterator[WorkflowEnvironment]:
 
 async def approved(story: ProjectStory) -> None:
     await story.to_approval()
-    (task,) = story.record.tasks_of(story.workflow_id)
+    (task,) = story.record.tasks_of(story.project)
     await story.sends(story.answer(VERA, "approve", task=task))
     await eventually(lambda: story.project.stage is ProjectStage.ACTIVE, "active")
 
