@@ -68,7 +68,15 @@ def require(problem: str | None) -> None:
 
 
 class FakeSteps:
-    """The steps that the processes of all subjects have in common."""
+    """The steps that the processes of all subjects have in common, and what differs between the subjects."""
+
+    judged: Callable[..., steps.Recorded]
+    """What becomes of a sealed statement that is no answer. Raises `Refused`."""
+    answered: Callable[..., Answered]
+    """What follows from an answer that fits its form. Raises `Refused`."""
+    enter: Callable[..., steps.Moved]
+    """Go to a stage. Raises `IllegalTransition`."""
+    recipients: Callable[..., tuple[str, ...]]
 
     def __init__(self, record: FakeRecord) -> None:
         self.record = record
@@ -86,25 +94,6 @@ class FakeSteps:
     def own(self) -> Any:
         """The row of the subject of the process that calls. Raises `IllegalTransition`."""
         return self.record.own(workflow_id())
-
-    # What differs between the subjects.
-
-    def judged(self, own: Any, said: Said, now: datetime) -> steps.Recorded:
-        """What becomes of a sealed statement that is no answer. Raises `Refused`."""
-        raise NotImplementedError
-
-    def answered(self, own: Any, task: FakeTask, said: AnswerTask, now: datetime) -> Answered:
-        """What follows from an answer that fits its form. Raises `Refused`."""
-        raise NotImplementedError
-
-    def enter(self, own: Any, step: steps.MoveStep) -> steps.Moved:
-        """Go to a stage. Raises `IllegalTransition`."""
-        raise NotImplementedError
-
-    def recipients(self, own: Any, notice: Notice, involved: Iterable[str]) -> tuple[str, ...]:
-        raise NotImplementedError
-
-    # What does not.
 
     def begins(self, said: Statement, now: datetime, *, form: object) -> bool:
         """Whether a process begins with it; noted where nobody has sealed it."""

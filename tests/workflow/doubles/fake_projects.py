@@ -73,8 +73,7 @@ class FakeProjectActivities(FakeSteps):
     @step_of("route_project")
     def route_project(self, step: steps.RouteStep) -> steps.Routed:
         project = self.own
-        if project.stage is not ProjectStage.ROUTING:
-            raise IllegalTransition(f"{project.id} is not looking for its way")
+        require("it is not looking for its way" if project.stage is not ProjectStage.ROUTING else None)
         track = track_of(project.salesperson, [account.person for account in self.record.accounts])
         project = self.record.change(project, track=track)
         self.record.note("routed", step.now, track=track.value)
@@ -84,8 +83,8 @@ class FakeProjectActivities(FakeSteps):
     def find_suspects(self, step: steps.SuspectsStep) -> steps.Suspects:
         project = self.own
         suspected = (step.task_id, AnswerChoice.SUSPECT)
-        if suspected not in [(decision.task_id, decision.choice) for decision in self.record.decided_by(project)]:
-            raise IllegalTransition(f"{project.id}: nobody has suspected a conflict")
+        decided = [(decision.task_id, decision.choice) for decision in self.record.decided_by(project)]
+        require("nobody has suspected a conflict" if suspected not in decided else None)
         return steps.Suspects(claimants=self.record.suspects(project))
 
     @step_of("approve_project")
@@ -104,9 +103,8 @@ class FakeProjectActivities(FakeSteps):
     @step_of("remind_of_silence")
     def remind_of_silence(self, step: steps.SilenceStep) -> steps.Reminded:
         project, ahead = self.own, self.record.ahead(self.own)
-        problem = reminder_problem(ahead, step.silence, step.now)
-        if project.stage is not ProjectStage.ACTIVE or problem:
-            raise IllegalTransition(f"{project.id}: {problem or project.stage.value}")
+        require("it is not active" if project.stage is not ProjectStage.ACTIVE else None)
+        require(reminder_problem(ahead, step.silence, step.now))
         self.record.change(project, silences=project.silences + 1)
         self.notify(project, _REMINDERS[step.silence])
         self.record.note("silence", step.now, subject=project.id, silence=step.silence.value)
@@ -114,8 +112,7 @@ class FakeProjectActivities(FakeSteps):
 
     @step_of("open_dispute")
     def open_dispute(self, step: steps.OpenDisputeStep) -> steps.DisputeOpened:
-        record = self.record
-        project = record.projects.get(step.project_id)
+        record, project = self.record, self.record.projects.get(step.project_id)
         if project is None or project.stage is not ProjectStage.DISPUTED or not step.claimants:
             raise IllegalTransition(f"{workflow_id()} has no disputed project {step.project_id}")
         since = project.registered_at
@@ -141,12 +138,10 @@ class FakeProjectActivities(FakeSteps):
 
     @step_of("end_broken_dispute")
     def end_broken_dispute(self, step: steps.BrokenDisputeStep) -> steps.BrokenDispute:
-        record = self.record
-        project, own = self.own, record.disputes.get(step.dispute_id)
+        record, project, own = self.record, self.own, self.record.disputes.get(step.dispute_id)
         if own is None:
             return steps.BrokenDispute()
-        if own.project_id != project.id:
-            raise IllegalTransition(f"{project.id} has no dispute {own.id}")
+        require("the dispute is over another project" if own.project_id != project.id else None)
         if own.stage in (DisputeStage.AGREED, DisputeStage.DECIDED):
             return steps.BrokenDispute(outcome=outcome_on_record(own, project))
         record.change(own, stage=DisputeStage.WITHDRAWN)
@@ -167,8 +162,8 @@ class FakeProjectActivities(FakeSteps):
             correction = projects.judge_correction(said, person, signed=signed, own=own)
         except Refused:
             return steps.ContractCorrected(accepted=False)
-        contract = corrected(project.contract or {}, correction, by=said.person, at=step.now.isoformat())
-        self.record.change(project, contract=contract)
+        at = step.now.isoformat()
+        self.record.change(project, contract=corrected(project.contract or {}, correction, by=said.person, at=at))
         return steps.ContractCorrected(accepted=True)
 
     def enter(self, own: Own, step: steps.MoveStep) -> steps.Moved:
