@@ -32,7 +32,7 @@ from domain.conflicts.rulings import MATCHES_FIELD, Ruled
 from domain.notices import Notice
 from domain.organisation import LANGUAGES
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, Withdraw
-from domain.tasks.asking import vp_slots
+from domain.tasks.asking import slots_of, vp_slots
 from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind
 from texts.catalogue import Texts
 
@@ -103,7 +103,7 @@ class ApplicationContext(ApplicationRecord):
 
     def slots(self, ask: Ask) -> Sequence[str]:
         """A review without a slot is one task for each sales VP (N6)."""
-        return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
+        return slots_of(ask, self.organisation)
 
     async def choices_now(self, kind: TaskKind, slot: str) -> tuple[Choice, ...]:
         """N8 asks for more once the salesperson holds as many as the limit. N5: a clerk says what each match is."""

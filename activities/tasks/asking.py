@@ -11,9 +11,9 @@ from activities.tasks.context import Context
 from activities.tasks.mail_outbox import MailOutbox
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.notices import Notice
-from domain.tasks.asking import who_is_asked
-from domain.tasks.deadlines import asked_anew_by, due_at, due_step, stand_in_due
-from domain.tasks.task import Ask, Asked, DueAction, DueStep, TaskKind, TaskStatus
+from domain.tasks.asking import concerned_by, who_is_asked
+from domain.tasks.deadlines import asked_anew_by, due_at, due_step, next_step, stand_in_due
+from domain.tasks.task import Ask, Asked, TaskKind, TaskStatus
 
 
 async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, ...]:
@@ -118,14 +118,11 @@ def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Contex
         Asked(**person.model_dump(include={"person", "capacity", "on_behalf_of"}), name=person.name)
         for person in people
     )
-    following = due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar)
-    principals = {person.person for person in asked} | {p.on_behalf_of for p in asked if p.on_behalf_of}
-    change = context.organisation.next_delegation_change([*principals, task.slot], now)
-    if change and change < following.at:
-        following = DueStep(at=change, action=DueAction.REFRESH)
-    standing = context.standing(task) if task.status is TaskStatus.OPEN else None
-    if standing and standing.at <= following.at:
-        following = standing
+    following = next_step(
+        due_step(task.kind, task.opened_at, task.chased, context.policy, context.calendar),
+        delegation_changes=context.organisation.next_delegation_change(concerned_by(asked, task.slot), now),
+        standstill=context.standing(task) if task.status is TaskStatus.OPEN else None,
+    )
     return OpenTask(
         id=task.id,
         kind=task.kind,

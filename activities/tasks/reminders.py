@@ -16,7 +16,7 @@ from activities.unit_of_work import Recorder, UnitOfWork
 from db.tasks import tasks
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.notices import Notice
-from domain.tasks.asking import refilled_slots
+from domain.tasks.asking import refilled_slots, standing_slots
 from domain.tasks.deadlines import due_step
 from domain.tasks.task import AssigneeCapacity, DueAction, TaskKind, TaskStatus
 
@@ -98,7 +98,7 @@ class Reminders:
             everything = [task for task in context.docket.tasks if task.workflow_id == uow.workflow_id]
             open_now = [task for task in everything if task.status is TaskStatus.OPEN]
             reviews = [task for task in open_now if task.kind is TaskKind.VP_REVIEW]
-            decided = await _decided_slots(context, everything, reviews)
+            decided = _standing_slots(context, everything, reviews)
             refilled = refilled_slots(tuple(task.slot for task in reviews), context.organisation, decided)
             slots = dict(zip([task.id for task in reviews], refilled, strict=True))
             refreshed = []
@@ -135,24 +135,15 @@ class Reminders:
         return known_to_workflow(task, people, context, uow.now)
 
 
-async def _decided_slots(
-    context: Context, everything: Sequence[TaskRow], open_reviews: Sequence[TaskRow]
-) -> frozenset[str]:
-    """The slots of the running review whose answer stands.
-
-    Asked again above the limit (N8), an approval without a special reason no longer does: its slot is open anew.
-    """
+def _standing_slots(context: Context, everything: Sequence[TaskRow], open_reviews: Sequence[TaskRow]) -> frozenset[str]:
+    """The slots of the running review whose answer stands."""
     if not open_reviews:
         return frozenset()
     rounds = {task.round for task in open_reviews}
     asked_last = max(task.opened_at for task in open_reviews)
-    asked_now = {task.id for task in everything if task.opened_at >= asked_last}
-    return frozenset(
-        decision.slot
-        for number, decision in context.docket.decided
-        if decision.kind is TaskKind.VP_REVIEW
-        and number in rounds
-        and (decision.special or decision.task_id in asked_now)
+    return standing_slots(
+        (decision for number, decision in context.docket.decided if number in rounds),
+        {task.id for task in everything if task.opened_at >= asked_last},
     )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from domain.organisation import Organisation, Role
 from domain.policy import Policy
-from domain.tasks.task import Ask, Asked, AssigneeCapacity, TaskKind
+from domain.tasks.task import Ask, Asked, AssigneeCapacity, Decision, TaskKind
 
 IN_PERSON = frozenset({TaskKind.SUPPLY_INFORMATION, TaskKind.AGREE_SPLIT, TaskKind.WEEKLY_UPDATE})
 """What a salesperson is asked about their own matters: nobody is their delegate for it."""
@@ -95,6 +95,11 @@ def vp_slots(organisation: Organisation) -> tuple[str, ...]:
     return tuple(dict.fromkeys(organisation.sales_vps))
 
 
+def slots_of(ask: Ask, organisation: Organisation) -> tuple[str, ...]:
+    """The slots of the tasks that an ask opens. N6: a review without a slot is one task for each sales VP."""
+    return vp_slots(organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
+
+
 def refilled_slots(
     open_slots: tuple[str, ...], organisation: Organisation, decided: Collection[str] = ()
 ) -> tuple[str, ...]:
@@ -108,6 +113,24 @@ def refilled_slots(
     named = vp_slots(organisation)
     successors = iter([person for person in named if person not in open_slots and person not in decided])
     return tuple(slot if slot in named else next(successors, slot) for slot in open_slots)
+
+
+def standing_slots(decided: Iterable[Decision], asked_now: Collection[str]) -> frozenset[str]:
+    """N6, N8: the slots of a running review whose answer stands.
+
+    `decided`: the decisions of its round; `asked_now`: the ids of the tasks that were opened last. Asked again above
+    the limit, an approval without a special reason no longer stands: its slot is open anew.
+    """
+    return frozenset(
+        decision.slot
+        for decision in decided
+        if decision.kind is TaskKind.VP_REVIEW and (decision.special or decision.task_id in asked_now)
+    )
+
+
+def concerned_by(asked: Iterable[Asked], slot: str) -> frozenset[str]:
+    """The people whose delegations decide who is asked: those who are, those they stand for, and the slot's own."""
+    return frozenset({person.on_behalf_of or person.person for person in asked} | {p.person for p in asked} | {slot})
 
 
 def heads_of(department: str, organisation: Organisation) -> tuple[str, ...]:

@@ -30,6 +30,15 @@ def due_step(kind: TaskKind, opened_at: datetime, done: int, policy: Policy, cal
     return DueStep(at=reached.at, action=action, provisional=reached.provisional)
 
 
+def next_step(chased: DueStep, *, delegation_changes: datetime | None, standstill: DueStep | None) -> DueStep:
+    """What happens to an open task automatically next: what N12 has it do (`chased`), a look at who is asked when a
+    delegation begins or ends, or the end of a matter that stands still (U10); the latter goes first at one moment."""
+    following = chased
+    if delegation_changes and delegation_changes < following.at:
+        following = DueStep(at=delegation_changes, action=DueAction.REFRESH)
+    return standstill if standstill and standstill.at <= following.at else following
+
+
 def stand_in_due(kind: TaskKind, done: int, policy: Policy) -> bool:
     """N12: whether a stand-in is asked, when `done` of the things `due_step` tells have happened to a task.
 

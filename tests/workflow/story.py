@@ -22,6 +22,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 from crypto.seal import seal
 from domain.accounts.application import Stage
 from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Statement, SubmitApplication, Withdraw
+from domain.tasks.task import AssigneeCapacity
 from tests.eventually import PATIENCE, eventually
 from tests.samples import CLARA, SAM, application_form
 from tests.workflow.doubles.fake_activities import FakeActivities, FakeSteps
@@ -273,3 +274,8 @@ class Story:
         await self.says("vera", "approve", "a key account of the region")
         await self.says("viktor", "approve", "strategic")
         await self.reaches(Stage.GM_APPROVAL)
+
+
+def capacity_of(record: FakeRecord, person: str) -> AssigneeCapacity | None:
+    """In which capacity `person` is asked by an open task."""
+    return next((asked.capacity for task in record.open for asked in task.asked if asked.person == person), None)

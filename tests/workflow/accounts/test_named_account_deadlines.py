@@ -11,9 +11,8 @@ from domain.organisation import Delegation
 from domain.tasks.task import AssigneeCapacity
 from tests.eventually import eventually
 from tests.samples import CLARA, GINA, MONA, SAM, VERA, VIKTOR, one_department
-from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_record import FakeTask
-from tests.workflow.story import CUSTOMER, Story
+from tests.workflow.story import CUSTOMER, Story, capacity_of
 
 SOON = timedelta(minutes=1)
 

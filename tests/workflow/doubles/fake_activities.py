@@ -26,7 +26,7 @@ from domain.statements import AnswerTask, AppealRejection, GatherEvidence, Said,
 from domain.tasks.asking import refilled_slots
 from domain.tasks.deadlines import due_step
 from domain.tasks.judgements import judge_form, judge_respondent, waits_for_others
-from domain.tasks.task import AssigneeCapacity, DueAction, RecordedDecision, TaskKind, TaskStatus
+from domain.tasks.task import DueAction, RecordedDecision, TaskKind, TaskStatus
 from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord, FakeTask
 
 A = TypeVar("A", bound="FakeSteps")
@@ -70,12 +70,9 @@ def require(problem: str | None) -> None:
 class FakeSteps:
     """The steps that the processes of all subjects have in common, and what differs between the subjects."""
 
-    judged: Callable[..., steps.Recorded]
-    """What becomes of a sealed statement that is no answer. Raises `Refused`."""
-    answered: Callable[..., Answered]
-    """What follows from an answer that fits its form. Raises `Refused`."""
-    enter: Callable[..., steps.Moved]
-    """Go to a stage. Raises `IllegalTransition`."""
+    judged: Callable[..., steps.Recorded]  # What becomes of a sealed statement that is no answer. Raises `Refused`
+    answered: Callable[..., Answered]  # What follows from an answer that fits its form. Raises `Refused`
+    enter: Callable[..., steps.Moved]  # Go to a stage. Raises `IllegalTransition`
     recipients: Callable[..., tuple[str, ...]]
 
     def __init__(self, record: FakeRecord) -> None:
@@ -303,8 +300,3 @@ class FakeActivities(FakeSteps):
         self.notify(own, Notice.ACTIVATED)
         record.note("activated", step.now)
         return steps.Activated(account_id=own.id)
-
-
-def capacity_of(record: FakeRecord, person: str) -> AssigneeCapacity | None:
-    """In which capacity `person` is asked by an open task."""
-    return next((asked.capacity for task in record.open for asked in task.asked if asked.person == person), None)

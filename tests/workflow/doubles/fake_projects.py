@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -327,10 +327,12 @@ class FakeProjectActivities(FakeSteps):
         self.record.change(own, proposal=proposal)
         return Answered(None if effect.confirms else proposal["round"], effect.outcome, effect.ask)
 
+    def _wanted(self, sides: Collection[str], **said: Any) -> dict[str, str]:
+        return disputes.meeting_wanted(self.record.organisation, sides, **said)
+
     def _want_meeting(self, own: DisputeRow, person: str, reason: str, now: datetime) -> None:
         if own.wanted is None:  # D2
-            wanted = disputes.meeting_wanted(self.record.organisation, own.sides, person=person, reason=reason, now=now)
-            self.record.change(own, meeting={"wanted": wanted})
+            self.record.change(own, meeting={"wanted": self._wanted(own.sides, person=person, reason=reason, now=now)})
 
     def _of_dispute(self, own: DisputeRow, said: statements.Said, now: datetime) -> steps.Recorded:
         facts = dispute_record.facts_of(own, self.record.project_of(own))
@@ -356,9 +358,7 @@ class FakeProjectActivities(FakeSteps):
         facts = agreement_facts(own, self.record.disputes_over(own), decided=decided)
         agreed, first = disputes.judge_stepping_in(facts, said, self.record.organisation, now)
         if first:
-            wanted = disputes.meeting_wanted(
-                self.record.organisation, agreed.sides, person=said.person, reason=said.reason, now=now
-            )
+            wanted = self._wanted(agreed.sides, person=said.person, reason=said.reason, now=now)
             self.record.change(own, agreement={**(own.agreement or {}), WAITS: wanted})
         return steps.Recorded(accepted=True, settled=not first)
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pydantic import SecretBytes
 
@@ -34,8 +34,8 @@ from domain.projects.project import Track
 from domain.projects.rules import project_choices
 from domain.projects.silence import SilenceDue
 from domain.statements import UpdateProject
-from domain.tasks.asking import IN_PERSON, vp_slots, who_is_asked
-from domain.tasks.deadlines import due_at, due_step, stand_in_due
+from domain.tasks.asking import IN_PERSON, concerned_by, slots_of, standing_slots, vp_slots, who_is_asked
+from domain.tasks.deadlines import due_at, due_step, next_step, stand_in_due
 from domain.tasks.judgements import AnswerFacts
 from domain.tasks.standstill import standstill_step
 from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
@@ -67,8 +67,7 @@ class FakeTask:
         return tuple(asked.person for asked in self.asked)
 
 
-@dataclass(frozen=True)
-class Note:
+class Note(NamedTuple):
     """Something the record remembers: an event, when, and what belongs to it."""
 
     event: str
@@ -76,8 +75,7 @@ class Note:
     body: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Mail:
+class Mail(NamedTuple):
     kind: str
     person: str
 
@@ -87,25 +85,18 @@ class FakeRecord:
     """What is remembered, and the switches a test turns. A step that raises leaves nothing behind."""
 
     organisation: Organisation = field(default_factory=one_department)
-    held: int = 0
-    """Named Accounts the applicant holds already (N8)."""
-    taken: str | None = None
-    """The obstacle that meets an activation (N14)."""
-    away: set[str] = field(default_factory=set)
-    """Activities that raise, as with PostgreSQL away; `*` stands for all of them."""
+    held: int = 0  # Named Accounts the applicant holds already (N8)
+    taken: str | None = None  # The obstacle that meets an activation (N14)
+    away: set[str] = field(default_factory=set)  # activities that raise, PostgreSQL being away; `*`: all of them
     refused_calls: int = 0
-    outside: bool = False
-    """A source outside is plugged in (N4)."""
+    outside: bool = False  # A source outside is plugged in (N4)
 
-    rows: dict[str, Any] = field(default_factory=dict)
-    """Subject id: its row."""
+    rows: dict[str, Any] = field(default_factory=dict)  # Subject id: its row
     tasks: dict[str, FakeTask] = field(default_factory=dict)
     decisions: list[tuple[int, Decision]] = field(default_factory=list)
-    heard: set[str] = field(default_factory=set)
-    """Message ids that have a receipt."""
+    heard: set[str] = field(default_factory=set)  # Message ids that have a receipt
     settled: set[str] = field(default_factory=set)
-    refused: list[tuple[str, str]] = field(default_factory=list)
-    """(message id, why) of what changed nothing."""
+    refused: list[tuple[str, str]] = field(default_factory=list)  # (message id, why) of what changed nothing
     gathered: list[tuple[str, int]] = field(default_factory=list)
     done: dict[tuple[str, str], Any] = field(default_factory=dict)
     keys: list[str] = field(default_factory=list)
@@ -129,9 +120,8 @@ class FakeRecord:
 
     def own(self, workflow_id: str) -> Any:
         """The row of the subject of a process. Raises `IllegalTransition`."""
-        for row in self.rows.values():
-            if row.workflow_id == workflow_id:
-                return row
+        if found := [row for row in self.rows.values() if row.workflow_id == workflow_id]:
+            return found[0]
         raise IllegalTransition(f"{workflow_id} has no subject")
 
     def change(self, own: Row, **values: Any) -> Row:
@@ -189,17 +179,13 @@ class FakeRecord:
     def decided_slots(self, own: Any) -> frozenset[str]:
         """N6: slots of the open review whose answer stands; asked again (N8), one without special reason does not."""
         asked_last = max((task.opened_at for task in self.open), default=None)
-        return frozenset(
-            decision.slot
-            for decision in self.decided_by(own)
-            if decision.kind is TaskKind.VP_REVIEW
-            and (decision.special or self.tasks[decision.task_id].opened_at == asked_last)
-        )
+        asked_now = [task.id for task in self.tasks.values() if task.opened_at == asked_last]
+        return standing_slots(self.decided_by(own), asked_now)
 
     def ask(self, own: Any, asks: Sequence[Ask], now: datetime) -> tuple[OpenTask, ...]:
         """Open tasks of a subject, and write to whom they ask."""
         opened: list[OpenTask] = []
-        each = [(ask.kind, slot) for ask in asks for slot in self.slots(ask)]
+        each = [(ask.kind, slot) for ask in asks for slot in slots_of(ask, self.organisation)]
         for number, (kind, slot) in enumerate(each):
             parts = (own.workflow_id, str(own.round), now.isoformat(), kind, str(number))
             task_id = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
@@ -217,10 +203,6 @@ class FakeRecord:
         self.mail("task", sorted(set(task.people) - before))
         self.mail("task_withdrawn", sorted(before - set(task.people)))
         return self.known(task, now)
-
-    def slots(self, ask: Ask) -> tuple[str, ...]:
-        """N6: a review without a slot is one task for each sales VP."""
-        return vp_slots(self.organisation) if ask.kind is TaskKind.VP_REVIEW and not ask.slot else (ask.slot,)
 
     def apart(self, task: FakeTask) -> tuple[str, frozenset[str]]:
         """Whose subject a task is of, and who else does not decide on it."""
@@ -248,21 +230,17 @@ class FakeRecord:
         return tuple(person.model_copy(update={"name": self.organisation.name_of(person.person)}) for person in asked)
 
     def known(self, task: FakeTask, now: datetime) -> OpenTask:
-        following = due_step(task.kind, task.opened_at, task.chased, self.policy, self.calendar)
-        principals = {asked.on_behalf_of or "" for asked in task.asked}
-        change = self.organisation.next_delegation_change([*task.people, *principals, task.slot], now)
-        if change and change < following.at:
-            following = DueStep(at=change, action=DueAction.REFRESH)
-        standing = self.standing(task)
-        if standing and standing.at <= following.at:
-            following = standing
+        following = next_step(
+            due_step(task.kind, task.opened_at, task.chased, self.policy, self.calendar),
+            delegation_changes=self.organisation.next_delegation_change(concerned_by(task.asked, task.slot), now),
+            standstill=self.standing(task),
+        )
         return OpenTask.model_validate({**vars(task), "next_step": following})
 
     def standing(self, task: FakeTask) -> DueStep | None:
         """U10: what becomes of the matter automatically while this task is open."""
-        if task.status is not TaskStatus.OPEN:
-            return None
-        return standstill_step(task.kind, task.opened_at, task.warned_at, self.policy, self.calendar)
+        still = task.status is TaskStatus.OPEN
+        return standstill_step(task.kind, task.opened_at, task.warned_at, self.policy, self.calendar) if still else None
 
     def stands_still(self, own: Any, now: datetime) -> bool:
         """U10: whether a process waits for something that nobody has answered in time."""
@@ -283,18 +261,12 @@ class ProjectRecord(FakeRecord):
     """What is remembered of registrations, their disputes and updates, and what they meet."""
 
     organisation: Organisation = field(default_factory=two_departments)
-    accounts: tuple[Claimant, ...] = ()
-    """Live Named Accounts of the companies of every project here (P1, P3)."""
-    registered: tuple[Claimant, ...] = ()
-    """Other live registrations for them (P5)."""
-    suspected: dict[str, Sequence[str]] = field(default_factory=dict)
-    """P5: by registration, those that its clerk suspects."""
-    updates: list[UpdateProject] = field(default_factory=list)
-    """U1."""
-    bound: list[str] = field(default_factory=list)
-    """D2: registrations that the outcome of a dispute binds."""
-    issued: int = 0
-    """P9: project numbers."""
+    accounts: tuple[Claimant, ...] = ()  # Live Named Accounts of the companies of every project here (P1, P3)
+    registered: tuple[Claimant, ...] = ()  # Other live registrations for them (P5)
+    suspected: dict[str, Sequence[str]] = field(default_factory=dict)  # P5: by registration, those its clerk suspects
+    updates: list[UpdateProject] = field(default_factory=list)  # U1
+    bound: list[str] = field(default_factory=list)  # D2: registrations that the outcome of a dispute binds
+    issued: int = 0  # P9: project numbers
 
     @property
     def projects(self) -> dict[str, ProjectRow]:

@@ -32,11 +32,10 @@ from tests.samples import (
     two_departments,
 )
 from tests.servers.time_skipping import time_skipping
-from tests.workflow.doubles.fake_activities import capacity_of
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.projects.project_story import ProjectStory, project_form
 from tests.workflow.projects.record_view import HALVES
-from tests.workflow.story import CUSTOMER
+from tests.workflow.story import CUSTOMER, capacity_of
 
 SIGNALS = (
     "answer_task",
