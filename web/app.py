@@ -11,10 +11,12 @@ from api import app as api_app
 from api.state import Clock, now_utc
 from db.running import Process
 from runtime.settings import Settings
+from web.accounts import apply
 from web.conflicts import check_page
 from web.desk import routes as desk
 from web.dossier.page import dossier_page
 from web.links import routes as links
+from web.projects import register
 from web.rendering import STATIC_DIR
 from web.session import errors
 from web.session import routes as session
@@ -31,7 +33,15 @@ def create_app(
     app = api_app.create_app(
         settings,
         dossier_page=dossier_page,
-        extra_routers=(links.router, check_page.router, session.router, desk.router, *extra_routers),
+        extra_routers=(
+            links.router,
+            check_page.router,
+            session.router,
+            desk.router,
+            apply.router,
+            register.router,
+            *extra_routers,
+        ),
         clock=clock,
         process=process,
     )

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from api.accounts.models import AccountView, ApplicationSummary, ApplicationView, Submitted
+from api.accounts.submission import submit_form
 from api.accounts.views import (
     account_view,
     application_summary,
@@ -25,9 +26,8 @@ from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection, autocommit
 from db.readings import note_reading
 from db.reads import detail_reads, lists
-from domain.access import may_appeal, may_apply, may_gather_evidence, may_withdraw, scope_of
+from domain.access import may_appeal, may_gather_evidence, may_withdraw, scope_of
 from domain.accounts.application import ApplicationForm, Stage
-from domain.accounts.eligibility import refusal_problems
 from domain.names import as_submitted
 from domain.refusals import RefusalCode
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
@@ -54,19 +54,10 @@ async def submit_application(
     All invalid fields are reported in one response. An application that fails E2 or E3 is refused, and the refusal is
     recorded.
     """
-    if not may_apply(viewer.person):
-        raise Refusal.forbidden(RefusalCode.ONLY_SALESPEOPLE_APPLY)
-    named = state.facts.policy.privacy.customer_name_in_engine
-    application_id, receipt = await state.gateway.start_application(caller, form, customer_shown=named)
     texts = texts_for(request)
+    application_id, receipt = await submit_form(state, viewer.person, caller, form)
     if receipt is None:
         return stored(caller, texts, id=application_id, workflow_id=f"application-{application_id}")
-    if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
-    if not receipt.accepted:
-        if not receipt.result["rules"]:  # the applicant has become inactive meanwhile
-            raise Refusal(403, RefusalCode.PERSON_INACTIVE)
-        raise Refusal(422, RefusalCode.FIELDS_WRONG, problems=refusal_problems(receipt.result["rules"]))
     conflicts = receipt.result.get("conflicts", [])
     notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
     return Submitted(

@@ -14,12 +14,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from api.dossier import dossier_of, dossier_response, dossier_texts
 from api.gateway.gateway import Caller
 from api.gateway.models import Result
-from api.gateway.receipts import STORED, outcome, refused, stored
+from api.gateway.receipts import STORED, outcome, stored
 from api.paging import Page, page_of, parse_cursor
 from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
 from api.projects.access import project_of_salesperson, project_to_act_on, seen_project
 from api.projects.models import CheckedProject, NumberCheck, ProjectSummary, ProjectView, Registered
+from api.projects.submission import register_form, resume_form
 from api.projects.views import project_summary, project_view
 from api.state import CallerDep, ConnectionDep, StateDep, ViewerDep
 from api.views import Composer, Views
@@ -27,7 +28,7 @@ from db.messages import Receipt
 from db.projects import projects
 from db.readings import note_reading
 from db.reads import detail_reads, lists
-from domain.access import may_receive_contract, may_register, scope_at
+from domain.access import may_receive_contract, scope_at
 from domain.names import as_submitted
 from domain.projects.project import (
     ContractCorrection,
@@ -63,10 +64,7 @@ async def register_project(
     form: Annotated[ProjectForm, as_submitted], caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Register a project (P1, P3, P4). All invalid fields are reported in one response."""
-    if not may_register(viewer.person):
-        raise Refusal.forbidden(RefusalCode.ONLY_SALESPEOPLE_REGISTER)
-    named = state.facts.policy.privacy.customer_name_in_engine
-    project_id, receipt = await state.gateway.start_registration(caller, form, customer_shown=named)
+    project_id, receipt = await register_form(state, viewer.person, caller, form)
     return _registered(caller, project_id, receipt, texts_for(request))
 
 
@@ -186,10 +184,7 @@ async def resume_project(
 ) -> Any:
     """Request that commerce resumes a shelved project (U6). Creates a new registration linked to the old one."""
     row = await project_of_salesperson(state, viewer, project_id, "U6")
-    named = state.facts.policy.privacy.customer_name_in_engine
-    new_id, receipt = await state.gateway.start_registration(
-        caller, row.form, customer_shown=named, resumes=row.id, resumption=body
-    )
+    new_id, receipt = await resume_form(state, caller, row, body)
     return _registered(caller, new_id, receipt, texts_for(request), resumes=row.id)
 
 
@@ -254,10 +249,6 @@ def _registered(
     """201 with the stage. Raises `Refusal` when it was refused, or when its key was used with another body."""
     if receipt is None:
         return stored(caller, texts, id=project_id, workflow_id=project_workflow_id(project_id))
-    if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
-    if not receipt.accepted:
-        raise refused(receipt.result, SubjectType.PROJECT)
     stage = ProjectStage(receipt.result["stage"])
     return Registered(
         id=project_id, workflow_id=project_workflow_id(project_id), status=stage.status, stage=stage, resumes=resumes

@@ -7,6 +7,7 @@ from db.tables import (
     audit,
     conflicts,
     disputes,
+    drafts,
     messages,
     projects,
     reference,
@@ -16,7 +17,7 @@ from db.tables import (
 )
 from db.tables.base import metadata
 
-MODULES = (accounts, audit, conflicts, disputes, messages, projects, reference, reviews, sessions, tasks)
+MODULES = (accounts, audit, conflicts, disputes, drafts, messages, projects, reference, reviews, sessions, tasks)
 """Importing a module adds its tables to `metadata`."""
 
 __all__ = ["MODULES", "metadata"]
