@@ -12,6 +12,8 @@ from web.forms.form import flatten
 def fill_in(page: Page, form: dict[str, Any]) -> None:
     """Type a form, given as JSON, into the inputs of a page; rows are added where there are too few."""
     for name, value in flatten(form).items():
+        if not value:
+            continue
         inputs = page.locator(f'[name="{name}"]')
         if not inputs.count():
             page.locator('button[name="step"][value="more"]').click()
