@@ -11,15 +11,24 @@ from api import app as api_app
 from api.state import Clock, now_utc
 from db.running import Process
 from runtime.settings import Settings
+from web.accounts import acts as account_acts
 from web.accounts import apply
+from web.accounts import lists as account_lists
+from web.accounts import subject as account_pages
 from web.conflicts import check_page
 from web.desk import routes as desk
+from web.disputes import acts as dispute_acts
 from web.dossier.page import dossier_page
 from web.links import routes as links
-from web.projects import register
+from web.projects import acts as project_acts
+from web.projects import lists as project_lists
+from web.projects import register, updates
+from web.projects import subject as project_pages
 from web.rendering import STATIC_DIR
+from web.reviews import subject as review_pages
 from web.session import errors
 from web.session import routes as session
+from web.subjects import receipts
 
 
 def create_app(
@@ -40,6 +49,16 @@ def create_app(
             desk.router,
             apply.router,
             register.router,
+            account_lists.router,
+            account_acts.router,
+            account_pages.router,
+            project_lists.router,
+            project_acts.router,
+            dispute_acts.router,
+            project_pages.router,
+            updates.router,
+            review_pages.router,
+            receipts.router,
             *extra_routers,
         ),
         clock=clock,

@@ -124,7 +124,7 @@ class ApplicationRecord(Context):
     @property
     def statement_facts(self) -> StatementFacts:
         """What the record holds of it for whoever says something of it."""
-        return facts_of(self.row)
+        return self.row.statement_facts
 
     def mail_facts(self) -> MailFacts:
         row = self.row
@@ -252,16 +252,6 @@ def row_of(
         policy_digest=policy_digest,
         submitted_at=now,
         stage_since=now,
-    )
-
-
-def facts_of(row: ApplicationRow) -> StatementFacts:
-    """What statements about an application are judged by."""
-    return StatementFacts(
-        stage=row.stage,
-        applicant=row.applicant,
-        appealed=bool(row.appeal),
-        appeal_until=row.rejection.appeal_until if row.rejection else None,
     )
 
 

@@ -15,7 +15,7 @@ from db.projects.projects import ProjectRow
 from db.tasks.tasks import TaskRow
 from domain.calendar import WorkCalendar
 from domain.conflicts.project_match import Match
-from domain.disputes.dispute import DisputeStage, agreement_waits, dispute_is_of, settled
+from domain.disputes.dispute import DisputeStage, dispute_is_of, settled
 from domain.notices import Notice
 from domain.policy import Policy
 from domain.projects.judgements import ProjectFacts
@@ -93,7 +93,7 @@ class ProjectRecord(Context):
     @property
     def facts(self) -> ProjectFacts:
         """What statements about the registration are judged by."""
-        return facts_of(self.row)
+        return self.row.statement_facts
 
     @property
     def objection_until(self) -> datetime | None:
@@ -217,22 +217,6 @@ def row_of(
     )
 
 
-def facts_of(row: ProjectRow) -> ProjectFacts:
-    """What statements about a registration are judged by."""
-    return ProjectFacts(
-        stage=row.stage,
-        applicant=row.applicant,
-        salesperson=row.salesperson,
-        lost=bool(row.loss),
-        contract_received=bool(row.contract),
-        contract_with_commerce=row.contract_with_commerce,
-        withdrawn=bool(row.end_reason),
-        objected=bool(row.objection),
-        objection_until=datetime.fromisoformat(str(row.refusal["objection_until"])) if row.refusal else None,
-        agreement_waits=agreement_waits(row.agreement) is not None,
-    )
-
-
 def ahead_of(row: ProjectRow, policy: Policy, calendar: WorkCalendar) -> tuple[SilenceDue, ...]:
     """U2–U5: what happens automatically to a registration; nothing while commerce has its contract to review (U7)."""
     if row.updated_at is None or row.contract_with_commerce:
@@ -253,7 +237,7 @@ def transition_facts(
     """What a move of a registration is judged by. `choices`: what was answered in this round to tasks of its own;
     `still_open`: the kinds of its open tasks; `disputes`: the stages of those over it, oldest first; `ahead`: what
     follows from silence; `stands_still`: whether a task of its own has been left unanswered for too long (U10)."""
-    facts = facts_of(row)
+    facts = row.statement_facts
     return TransitionFacts(
         stage=row.stage,
         choices=choices,

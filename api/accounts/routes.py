@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
+from api.accounts import acts
 from api.accounts.models import AccountView, ApplicationSummary, ApplicationView, Submitted
 from api.accounts.submission import submit_form
 from api.accounts.views import (
@@ -20,17 +21,14 @@ from api.gateway.receipts import STORED, outcome, stored
 from api.paging import Page, page_of, parse_cursor
 from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
-from api.state import CallerDep, ConnectionDep, State, StateDep, Viewer, ViewerDep
+from api.state import CallerDep, ConnectionDep, StateDep, ViewerDep
 from api.views import Composer, Views
-from db.accounts.applications import ApplicationRow
-from db.connection.engine import AsyncConnection, autocommit
 from db.readings import note_reading
 from db.reads import detail_reads, lists
-from domain.access import may_appeal, may_gather_evidence, may_withdraw, scope_of
+from domain.access import scope_of
 from domain.accounts.application import ApplicationForm, Stage
 from domain.names import as_submitted
 from domain.refusals import RefusalCode
-from domain.statements import AppealRejection, GatherEvidence, Withdraw
 
 router = APIRouter(prefix="/api/v1", responses=PROBLEM_RESPONSES)
 
@@ -99,24 +97,12 @@ async def list_applications(
     )
 
 
-async def _seen_application(
-    connection: AsyncConnection, viewer: Viewer, application_id: str, through: str
-) -> ApplicationRow:
-    """The application if the viewer may see it; the reading is recorded (X2). Raises `Refusal` 404 otherwise."""
-    scope = scope_of(viewer.person, viewer.organisation)
-    row = await detail_reads.application_seen(connection, scope, application_id)
-    if row is None:
-        raise Refusal(404, RefusalCode.NOT_FOUND)
-    await note_reading(connection, viewer.person.id, "application", row.id, through=through)
-    return row
-
-
 @router.get("/applications/{application_id}", response_model=ApplicationView, tags=["applications"])
 async def read_application(
     application_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Any:
     """Get an application: its stage, the reasons, and what happens next."""
-    row = await _seen_application(connection, viewer, application_id, "api")
+    row = await acts.seen_application(connection, viewer, application_id, "api")
     composer = Composer(connection, state.facts, viewer, texts_for(request))
     return await application_view(composer, row, shown=await composer.sees_evidence(row))
 
@@ -131,15 +117,10 @@ async def read_dossier(
     application_id: SubjectId, viewer: ViewerDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
     """Get the complete dossier of an application (N11), as JSON or as a printable page, depending on `Accept`."""
-    row = await _seen_application(connection, viewer, application_id, "dossier")
+    row = await acts.seen_application(connection, viewer, application_id, "dossier")
     texts = dossier_texts(request)
     dossier = await dossier_of(connection, Composer(connection, state.facts, viewer, texts), row)
     return dossier_response(request, dossier, texts, state.facts.policy.time_zone)
-
-
-async def _application(state: State, viewer: Viewer, application_id: str) -> ApplicationRow:
-    async with autocommit(state.engine) as connection:
-        return await _seen_application(connection, viewer, application_id, "api")
 
 
 @router.post("/applications/{application_id}/withdraw", response_model=Result, responses=STORED, tags=["applications"])
@@ -147,10 +128,7 @@ async def withdraw_application(
     application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Withdraw an application (N13). Only the applicant may, at any time before activation."""
-    row = await _application(state, viewer, application_id)
-    if not may_withdraw(viewer.person, row.applicant):
-        raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N13")
-    receipt = await state.gateway.submit(caller, Withdraw, row.workflow_id, reason=body.reason)
+    receipt = await acts.withdraw(state, viewer, caller, application_id, body.reason)
     return outcome(caller, receipt, texts_for(request))
 
 
@@ -159,10 +137,7 @@ async def appeal_rejection(
     application_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Appeal against a rejection to the general manager (N10). Only the applicant may."""
-    row = await _application(state, viewer, application_id)
-    if not may_appeal(viewer.person, row.applicant):
-        raise Refusal(403, RefusalCode.NOT_APPLICANT, rule="N10")
-    receipt = await state.gateway.submit(caller, AppealRejection, row.workflow_id, reason=body.reason)
+    receipt = await acts.appeal(state, viewer, caller, application_id, body.reason)
     return outcome(caller, receipt, texts_for(request))
 
 
@@ -171,10 +146,7 @@ async def gather_evidence(
     application_id: SubjectId, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Gather the evidence again (N15). Only commerce may. Changes are marked wherever the evidence is shown."""
-    row = await _application(state, viewer, application_id)
-    if not may_gather_evidence(viewer.person):
-        raise Refusal.forbidden(RefusalCode.ONLY_COMMERCE_GATHERS)
-    receipt = await state.gateway.submit(caller, GatherEvidence, row.workflow_id)
+    receipt = await acts.gather_evidence(state, viewer, caller, application_id)
     return outcome(caller, receipt, texts_for(request))
 
 

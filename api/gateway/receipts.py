@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -11,7 +12,7 @@ from api.gateway.gateway import Caller
 from api.gateway.models import Result, Stored
 from api.problems import Refusal
 from db.messages import Receipt
-from domain.refusals import RefusalCode
+from domain.refusals import RefusalCode, Refused
 from domain.subject import SubjectType
 from domain.tasks.judgements import HANDED_ON
 from domain.tasks.task import Problem
@@ -71,10 +72,7 @@ def outcome(
     """The response to a message. Raises `Refusal` when it was refused, or when its key was used with another body."""
     if receipt is None:
         return stored(caller, texts)
-    if receipt.body_hash != caller.body_hash:
-        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
-    if not receipt.accepted:
-        raise refused(receipt.result, subject)
+    refuse_unaccepted(caller, receipt, subject)
     return Result(
         receipt=receipt.message_id,
         detail=texts.text("receipt.accepted"),
@@ -84,6 +82,23 @@ def outcome(
         next_events=receipt.result.get("next_events"),
         changed=receipt.result.get("changed"),
     )
+
+
+def refuse_unaccepted(caller: Caller, receipt: Receipt, subject: SubjectType) -> None:
+    """Raises `Refusal` for a message that was refused, or whose key was used with another body."""
+    if receipt.body_hash != caller.body_hash:
+        raise Refusal(422, RefusalCode.IDEMPOTENCY_REUSED)
+    if not receipt.accepted:
+        raise refused(receipt.result, subject)
+
+
+def refusal_by(check: Callable[[], object], subject: SubjectType = SubjectType.APPLICATION) -> Refusal | None:
+    """Why `check`, a judgement of the domain, refuses; None if it does not."""
+    try:
+        check()
+    except Refused as error:
+        return refused({"code": error.code, **error.facts}, subject)
+    return None
 
 
 def stored(caller: Caller, texts: Texts, **subject: Any) -> JSONResponse:

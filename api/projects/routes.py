@@ -17,8 +17,9 @@ from api.gateway.models import Result
 from api.gateway.receipts import STORED, outcome, stored
 from api.paging import Page, page_of, parse_cursor
 from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
-from api.problems import PROBLEM_RESPONSES, Refusal, texts_for
-from api.projects.access import project_of_salesperson, project_to_act_on, seen_project
+from api.problems import PROBLEM_RESPONSES, texts_for
+from api.projects import acts
+from api.projects.access import project_of_salesperson, seen_project
 from api.projects.models import CheckedProject, NumberCheck, ProjectSummary, ProjectView, Registered
 from api.projects.submission import register_form, resume_form
 from api.projects.views import project_summary, project_view
@@ -28,7 +29,7 @@ from db.messages import Receipt
 from db.projects import projects
 from db.readings import note_reading
 from db.reads import detail_reads, lists
-from domain.access import may_receive_contract, scope_at
+from domain.access import scope_at
 from domain.names import as_submitted
 from domain.projects.project import (
     ContractCorrection,
@@ -40,8 +41,6 @@ from domain.projects.project import (
     ProjectUpdate,
     Resumption,
 )
-from domain.refusals import RefusalCode
-from domain.statements import ObjectToRefusal, ReceiveContract, ReportLoss, UpdateProject, Withdraw
 from domain.subject import SubjectType
 from texts.catalogue import Texts
 from workflows.messages import project_workflow_id
@@ -125,8 +124,7 @@ async def update_project(
     project_id: SubjectId, body: ProjectUpdate, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Submit the weekly update of a project (U1). Only its salesperson may. It restarts all deadlines (U5)."""
-    row = await project_of_salesperson(state, viewer, project_id, "U1")
-    receipt = await state.gateway.submit(caller, UpdateProject, row.workflow_id, update=body)
+    receipt = await acts.update(state, viewer, caller, project_id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
@@ -135,8 +133,7 @@ async def report_loss(
     project_id: SubjectId, body: Loss, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Report a project as lost (U8). Only its salesperson may. A reason is required; the project ends."""
-    row = await project_of_salesperson(state, viewer, project_id, "U8")
-    receipt = await state.gateway.submit(caller, ReportLoss, row.workflow_id, loss=body)
+    receipt = await acts.report_loss(state, viewer, caller, project_id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
@@ -150,11 +147,7 @@ async def receive_contract(
     what was received, on paper as well: the number, a positive amount, the date of receipt (today, the default, or
     earlier) and the date of signing (not after receipt). The project then ends.
     """
-    row = await project_to_act_on(state, viewer, project_id)
-    own = frozenset({row.applicant, row.salesperson})
-    if viewer.person.id != row.salesperson and not may_receive_contract(viewer.person, own=own):
-        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
-    receipt = await state.gateway.submit(caller, ReceiveContract, row.workflow_id, contract=body)
+    receipt = await acts.receive_contract(state, viewer, caller, project_id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
@@ -171,10 +164,7 @@ async def correct_contract(
 
     Both amounts stay under `contract`. The corrected one counts in R2–R4 from then on.
     """
-    row = await project_to_act_on(state, viewer, project_id)
-    if not may_receive_contract(viewer.person, own=frozenset({row.applicant, row.salesperson})):
-        raise Refusal.forbidden(RefusalCode.NOT_COMMERCE)
-    receipt = await state.gateway.start_correction(caller, row.id, body)
+    receipt = await acts.correct_contract(state, viewer, caller, project_id, body)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
@@ -193,8 +183,7 @@ async def object_to_refusal(
     project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Object to the refusal of a registration, with a reason (P8). Only the project's salesperson may."""
-    row = await project_of_salesperson(state, viewer, project_id, "P8")
-    receipt = await state.gateway.submit(caller, ObjectToRefusal, row.workflow_id, reason=body.reason)
+    receipt = await acts.object_to_refusal(state, viewer, caller, project_id, body.reason)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 
@@ -203,8 +192,7 @@ async def withdraw_project(
     project_id: SubjectId, body: Reason, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Withdraw a registration before it is approved. Only the project's salesperson may."""
-    row = await project_of_salesperson(state, viewer, project_id, "N13")
-    receipt = await state.gateway.submit(caller, Withdraw, row.workflow_id, reason=body.reason)
+    receipt = await acts.withdraw(state, viewer, caller, project_id, body.reason)
     return outcome(caller, receipt, texts_for(request), SubjectType.PROJECT)
 
 

@@ -76,7 +76,7 @@ async def project_view(composer: Composer, row: ProjectRow, *, shown: bool, now:
     policy = await composer.facts.pinned_policy(connection, row.policy_digest)
     found = await matches_now(connection, row, now=now, bounds=policy.matching) if shown else ()
     entries = await audit.of_subject(connection, row.id)
-    ahead = await _silences(composer, row)
+    ahead = await silences_of(composer, row)
     events = [*_silence_events(composer, ahead), *_other_events(composer, row, open_tasks, asked, its_disputes)]
     standing = _standstill_events(composer, open_tasks, its_disputes, policy)
     events += standing
@@ -154,7 +154,7 @@ def update_view(composer: Views, row: UpdateRow) -> UpdateView:
     )
 
 
-async def _silences(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...]:
+async def silences_of(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, ...]:
     """U2–U5: what happens automatically to an active project without updates."""
     if row.stage is not ProjectStage.ACTIVE or row.updated_at is None or row.contract_with_commerce:
         return ()

@@ -16,6 +16,7 @@ from db.tables.accounts import application, application_round, evidence
 from db.tables.conflicts import party
 from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import Evidence, EvidenceKind
+from domain.accounts.judgements import StatementFacts
 from domain.accounts.named_account import Rejection
 from domain.base import Wire
 
@@ -36,6 +37,16 @@ class ApplicationRow(Wire):
     rejection: Rejection | None = None
     appeal: dict[str, Any] | None = None
     end_reason: dict[str, Any] | None = None
+
+    @property
+    def statement_facts(self) -> StatementFacts:
+        """What statements about it are judged by."""
+        return StatementFacts(
+            stage=self.stage,
+            applicant=self.applicant,
+            appealed=bool(self.appeal),
+            appeal_until=self.rejection.appeal_until if self.rejection else None,
+        )
 
 
 class KeyedParty(Wire):

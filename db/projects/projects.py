@@ -17,7 +17,9 @@ from db.tables.projects import project, project_number, project_round, project_u
 from domain.base import Wire
 from domain.conflicts.project_match import Match
 from domain.disputes.credit import Credit, credits_for, shares_of
+from domain.disputes.dispute import agreement_waits
 from domain.organisation import Organisation
+from domain.projects.judgements import ProjectFacts
 from domain.projects.project import PROJECT_ENDED, ProjectForm, ProjectStage, SalesStage, Track
 
 # Built once: building a statement costs more than sending it (measured).
@@ -116,6 +118,22 @@ class ProjectRow(Wire):
     def live(self) -> bool:
         """P10: takes part in conflict detection."""
         return self.stage.live
+
+    @property
+    def statement_facts(self) -> ProjectFacts:
+        """What statements about it are judged by."""
+        return ProjectFacts(
+            stage=self.stage,
+            applicant=self.applicant,
+            salesperson=self.salesperson,
+            lost=bool(self.loss),
+            contract_received=bool(self.contract),
+            contract_with_commerce=self.contract_with_commerce,
+            withdrawn=bool(self.end_reason),
+            objected=bool(self.objection),
+            objection_until=datetime.fromisoformat(str(self.refusal["objection_until"])) if self.refusal else None,
+            agreement_waits=agreement_waits(self.agreement) is not None,
+        )
 
     def credits(self, organisation: Organisation) -> tuple[Credit, ...]:
         """D3: who is credited with which part of the contract, or of the expected amount while there is none."""

@@ -41,11 +41,16 @@ async def applications_seen(
     *,
     stage: str | None,
     applicant: str | None,
+    department: str | None = None,
     after: Cursor | None,
     limit: int,
 ) -> tuple[ApplicationRow, ...]:
     """Applications in `scope`, newest first, after the one a cursor names."""
-    wanted = [*_is(application.c.stage, stage), *_is(application.c.applicant, applicant)]
+    wanted = [
+        *_is(application.c.stage, stage),
+        *_is(application.c.applicant, applicant),
+        *_is(application.c.department, department),
+    ]
     rows = await _newest(
         connection, application, application.c.submitted_at, [sees_application(scope), *wanted], after, limit
     )
@@ -57,12 +62,15 @@ async def accounts_seen(
     scope: Scope,
     *,
     salesperson: str | None,
+    department: str | None = None,
     revoked: bool,
     after: Cursor | None,
     limit: int,
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
-    wanted = [*_is(account.c.salesperson, salesperson), *([] if revoked else [account.c.revoked_at.is_(None)])]
+    wanted = [*_is(account.c.salesperson, salesperson), *_is(account.c.department, department)]
+    if not revoked:
+        wanted.append(account.c.revoked_at.is_(None))
     rows = await _newest(connection, account, account.c.activated_at, [sees_account(scope), *wanted], after, limit)
     return tuple(AccountRow.model_validate(row) for row in rows)
 
@@ -73,12 +81,17 @@ async def projects_seen(
     *,
     stages: Sequence[str] | None = None,
     salesperson: str | None = None,
+    department: str | None = None,
     account_id: str | None = None,
     after: Cursor | None = None,
     limit: int | None = None,
 ) -> tuple[ProjectRow, ...]:
     """Projects in `scope`, the newest registration first."""
-    wanted = [*_is(project.c.salesperson, salesperson), *_is(project.c.account_id, account_id)]
+    wanted = [
+        *_is(project.c.salesperson, salesperson),
+        *_is(project.c.department, department),
+        *_is(project.c.account_id, account_id),
+    ]
     if stages is not None:
         wanted.append(project.c.stage.in_(stages))
     rows = await _newest(connection, project, project.c.registered_at, [sees_project(scope), *wanted], after, limit)

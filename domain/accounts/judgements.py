@@ -15,7 +15,7 @@ from domain.accounts.application import WEIGHED, ApplicationForm, Stage
 from domain.accounts.eligibility import refusal_problems, refusals
 from domain.accounts.named_account import FORM_FIELD, appeal_in_time
 from domain.base import Frozen
-from domain.organisation import Organisation
+from domain.organisation import Organisation, Person
 from domain.policy import EligibilityRules
 from domain.refusals import RefusalCode, Refused, refuse_wrong
 from domain.statements import AppealRejection, GatherEvidence, Withdraw
@@ -36,7 +36,12 @@ class StatementFacts(Frozen):
 
 def judge_withdrawal(facts: StatementFacts, withdrawal: Withdraw) -> None:
     """N13: by the applicant, at any time before the end. Raises `Refused`."""
-    if withdrawal.person != facts.applicant:
+    allow_withdrawal(facts, withdrawal.person)
+
+
+def allow_withdrawal(facts: StatementFacts, person: str) -> None:
+    """N13: whether `person` may withdraw the application now. Raises `Refused`."""
+    if person != facts.applicant:
         raise Refused(RefusalCode.NOT_APPLICANT)
     if not can_still_withdraw(facts.stage):
         raise stage_refuses(facts.stage)
@@ -44,20 +49,29 @@ def judge_withdrawal(facts: StatementFacts, withdrawal: Withdraw) -> None:
 
 def judge_appeal(facts: StatementFacts, appeal: AppealRejection, now: datetime) -> None:
     """N10: once, by the applicant, in time. Raises `Refused`."""
-    if appeal.person != facts.applicant:
+    allow_appeal(facts, appeal.person, said_at=appeal.said_at, now=now)
+
+
+def allow_appeal(facts: StatementFacts, person: str, *, said_at: datetime, now: datetime) -> None:
+    """N10: whether `person` may appeal, with an appeal made at `said_at` and judged at `now`. Raises `Refused`."""
+    if person != facts.applicant:
         raise Refused(RefusalCode.NOT_APPLICANT)
     if facts.appealed:
         raise Refused(RefusalCode.APPEAL_USED)
     until = facts.appeal_until
     if facts.stage is not Stage.REJECTED or until is None:
         raise stage_refuses(facts.stage)
-    if not appeal_in_time(appeal.said_at, now, until):
+    if not appeal_in_time(said_at, now, until):
         raise Refused(RefusalCode.APPEAL_TOO_LATE, until=until.isoformat())
 
 
 def judge_gathering(facts: StatementFacts, wish: GatherEvidence, organisation: Organisation) -> None:
     """N15: commerce, while somebody has the evidence before them. Raises `Refused`."""
-    person = organisation.person(wish.person)
+    allow_gathering(facts, organisation.person(wish.person))
+
+
+def allow_gathering(facts: StatementFacts, person: Person | None) -> None:
+    """N15: whether `person` may have the evidence gathered again now. Raises `Refused`."""
     if person is None or not person.active or not may_gather_evidence(person):
         raise Refused(RefusalCode.ONLY_COMMERCE_GATHERS)
     if facts.stage not in WEIGHED:

@@ -87,10 +87,15 @@ def judge_registration(
     return person
 
 
+def allow_report(facts: ProjectFacts, person: str) -> None:
+    """U1, U8: whether `person` may report on the project now: its responsible salesperson, while it is active."""
+    _require_salesperson(facts, person)
+    _require_active(facts)
+
+
 def judge_update(facts: ProjectFacts, said: UpdateProject) -> ProjectUpdate:
     """U1: by the responsible salesperson of an active project."""
-    _require_salesperson(facts, said.person)
-    _require_active(facts)
+    allow_report(facts, said.person)
     if said.update is None:
         raise Refused(RefusalCode.UNREADABLE)
     return said.update
@@ -98,8 +103,7 @@ def judge_update(facts: ProjectFacts, said: UpdateProject) -> ProjectUpdate:
 
 def judge_loss(facts: ProjectFacts, said: ReportLoss) -> Loss:
     """U8: by the responsible salesperson of an active project; the reason is required."""
-    _require_salesperson(facts, said.person)
-    _require_active(facts)
+    allow_report(facts, said.person)
     if said.loss is None:
         raise Refused(RefusalCode.UNREADABLE)
     return said.loss
@@ -110,19 +114,23 @@ def judge_contract(
 ) -> tuple[ContractReview, bool]:
     """U7: the contract, and whether its salesperson hands the application in; otherwise commerce records one that it
     has received on paper, whether or not it was handed in here as well. `today`: in the business time zone."""
-    handed_in = said.person == facts.salesperson
+    handed_in = allow_contract(facts, person)
+    if said.contract is None:
+        raise Refused(RefusalCode.UNREADABLE)
+    problems = application_problems if handed_in else receipt_problems
+    refuse_wrong(problems(said.contract, today=today))
+    return said.contract, handed_in
+
+
+def allow_contract(facts: ProjectFacts, person: Person | None) -> bool:
+    """U7: whether `person` may submit or record a contract now; returns whether it is the salesperson's application."""
+    handed_in = person is not None and person.id == facts.salesperson
     if person is None or not (handed_in or may_receive_contract(person, own=facts.own_people)):
         raise Refused(RefusalCode.NOT_COMMERCE_OR_SALESPERSON)
     _require_active(facts)
-    if said.contract is None:
-        raise Refused(RefusalCode.UNREADABLE)
-    if not handed_in:
-        refuse_wrong(receipt_problems(said.contract, today=today))
-    elif facts.contract_with_commerce:
+    if handed_in and facts.contract_with_commerce:
         raise Refused(RefusalCode.CONTRACT_REVIEW_OPEN)
-    else:
-        refuse_wrong(application_problems(said.contract, today=today))
-    return said.contract, handed_in
+    return handed_in
 
 
 def signed_amount(stage: ProjectStage | None, contract: Mapping[str, Any] | None) -> Decimal:
@@ -147,13 +155,18 @@ def judge_correction(
 
 def judge_objection(facts: ProjectFacts, said: ObjectToRefusal, *, now: datetime) -> None:
     """P8: once, by the salesperson, in time."""
-    _require_salesperson(facts, said.person)
+    allow_objection(facts, said.person, said_at=said.said_at, now=now)
+
+
+def allow_objection(facts: ProjectFacts, person: str, *, said_at: datetime, now: datetime) -> None:
+    """P8: whether `person` may object, with an objection made at `said_at` and judged at `now`."""
+    _require_salesperson(facts, person)
     if facts.objected:
         raise Refused(RefusalCode.OBJECTION_USED)
     until = facts.objection_until
     if facts.stage is not ProjectStage.REFUSED or until is None:
         raise not_at_this_stage(facts.stage)
-    if not appeal_in_time(said.said_at, now, until):
+    if not appeal_in_time(said_at, now, until):
         raise Refused(RefusalCode.OBJECTION_TOO_LATE, until=until.isoformat())
 
 
@@ -162,7 +175,12 @@ def judge_withdrawal(facts: ProjectFacts, said: Withdraw) -> None:
 
     What a dispute has made somebody else's (D2) is theirs to withdraw, and no longer the applicant's.
     """
-    _require_salesperson(facts, said.person)
+    allow_withdrawal(facts, said.person)
+
+
+def allow_withdrawal(facts: ProjectFacts, person: str) -> None:
+    """Whether `person` may withdraw the registration now."""
+    _require_salesperson(facts, person)
     if facts.stage.ended or facts.stage is ProjectStage.ACTIVE or facts.withdrawn:
         raise not_at_this_stage(facts.stage)
 

@@ -142,6 +142,7 @@ class DossierBlocks:
 
     def parts(self, values: Mapping[str, Any]) -> tuple[Block, ...]:
         """A block for each of `values` that is not empty."""
+        self._names = self._names or _names_in(values)
         filled = {key: value for key, value in values.items() if value not in (None, "", [], {})}
         return tuple(self._block(key, value, 1) for key, value in filled.items())
 

@@ -9,6 +9,9 @@ from typing import Final, get_args
 
 from pydantic_core import core_schema
 
+from api.accounts.acts import ApplicationAct
+from api.disputes.acts import DisputeAct
+from api.projects.acts import ProjectAct
 from domain.accounts.application import Stage
 from domain.accounts.evidence import FACTS
 from domain.accounts.named_account import Obstacle
@@ -90,10 +93,19 @@ def errors() -> set[str]:
     return {*constants(), *get_args(core_schema.ErrorType)}
 
 
+def acts() -> set[str]:
+    """What people do with a subject."""
+    of_project = {f"project_{act}" for act in ProjectAct} | {"project_contract_receipt"}
+    of_application = {f"application_{act}" for act in ApplicationAct}
+    return of_project | of_application | {f"dispute_{act.replace('-', '_')}" for act in DisputeAct}
+
+
 @cache
 def families() -> dict[str, Iterable[str]]:
     """Keys that the code composes, with the words that stand in the gap: those of an enum, or of the code itself."""
     return {
+        **{f"act.{{}}.{part}": acts() for part in ("title", "help", "button", "done")},
+        "act_closed.{}": errors(),
         "account_value.{}": ("active", "revoked"),
         "because.{}": CONFLICTS_GIVE,
         "because.{}.masked": CONFLICTS_GIVE,

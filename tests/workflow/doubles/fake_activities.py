@@ -246,7 +246,7 @@ class FakeActivities(FakeSteps):
         return steps.Submitted(accepted=True, application_id=said.application_id, title=title)
 
     def judged(self, own: ApplicationRow, said: Said, now: datetime) -> steps.Recorded:
-        facts = application_record.facts_of(own)
+        facts = own.statement_facts
         match said:
             case Withdraw():
                 judgements.judge_withdrawal(facts, said)

@@ -158,7 +158,7 @@ class FakeProjectActivities(FakeSteps):
         person = self.record.organisation.person(said.person)
         try:
             signed = projects.signed_amount(project.stage, project.contract)
-            own = project_record.facts_of(project).own_people
+            own = project.statement_facts.own_people
             correction = projects.judge_correction(said, person, signed=signed, own=own)
         except Refused:
             return steps.ContractCorrected(accepted=False)
@@ -245,7 +245,7 @@ class FakeProjectActivities(FakeSteps):
         """What becomes of a sealed statement. Raises `Refused`."""
         if isinstance(own, DisputeRow):
             return self._of_dispute(own, said, now)
-        facts = project_record.facts_of(own)
+        facts = own.statement_facts
         match said:
             case statements.CallForMeeting():
                 return self._stepped_in(own, said, now)
@@ -278,7 +278,7 @@ class FakeProjectActivities(FakeSteps):
         """What follows from an answer that fits its form. Raises `Refused`."""
         if isinstance(own, DisputeRow):
             return self._dispute_answered(own, task, said, now)
-        projects.judge_answer(project_record.facts_of(own), task.kind, said, today=self.record.today(now))
+        projects.judge_answer(own.statement_facts, task.kind, said, today=self.record.today(now))
         match said.choice:
             case AnswerChoice.ASSIGN:
                 return Answered(names=(str(said.fields[CLERK_FIELD]),))
@@ -364,7 +364,7 @@ class FakeProjectActivities(FakeSteps):
 
     def _reassignment(self, own: ProjectRow, said: statements.Reassign, now: datetime) -> steps.Recorded:
         """A6: an operator hands the project to a successor, and with it the open tasks."""
-        successor = projects.judge_reassignment(project_record.facts_of(own), said, self.record.organisation)
+        successor = projects.judge_reassignment(own.statement_facts, said, self.record.organisation)
         handed_on = self.record.change(own, salesperson=successor.id)
         still_open = self.record.open_of(own)
         for task in still_open:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from activities.projects.record import facts_of
 from db.disputes.disputes import DisputeRow
 from db.projects.projects import ProjectRow
 from tests.workflow.doubles.fake_record import ProjectRecord
@@ -57,7 +56,7 @@ class RecordView:
     @property
     def objection_until(self) -> datetime | None:
         """P8."""
-        return facts_of(self.project).objection_until
+        return self.project.statement_facts.objection_until
 
     @property
     def _disputes(self) -> list[DisputeRow]:

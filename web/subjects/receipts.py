@@ -1,0 +1,57 @@
+"""The page of a form that is stored and not recorded yet: it looks again until the record says what became of it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request, Response
+
+from api.gateway.receipts import refused
+from api.problems import Refusal
+from api.state import ConnectionDep, StateDep
+from db import messages
+from domain.refusals import RefusalCode
+from domain.subject import SubjectType
+from web.frame import page
+from web.session.guard import SignedInDep
+
+router = APIRouter(include_in_schema=False)
+
+MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,128}$")]
+
+
+@router.get("/receipts/{message_id}")
+async def receipt_page(
+    message_id: MessageId, session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request
+) -> Response:
+    """What became of a form that was stored. Only whoever sent it sees more than that it is stored."""
+    receipt = await messages.find_receipt(connection, message_id)
+    if receipt and receipt.person != session.person.id:
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    why = ""
+    if receipt and not receipt.accepted:
+        kind = SubjectType.APPLICATION if receipt.workflow_id.startswith("application-") else SubjectType.PROJECT
+        why = refused(receipt.result, kind).text(session.texts, state.facts.policy.zone)
+    return await page(
+        request,
+        session,
+        connection,
+        "subjects/receipt.html.j2",
+        title=session.texts.text("stored.title"),
+        block="receipt",
+        receipt=receipt,
+        why=why,
+        address=_address(receipt.workflow_id) if receipt else "",
+    )
+
+
+def _address(workflow_id: str) -> str:
+    """The subject's page, by the id of its process."""
+    kind, _, subject_id = workflow_id.partition("-")
+    if kind == "dispute":
+        subject_id = subject_id.rpartition("-")[0]
+    return {
+        "application": f"/applications/{subject_id}",
+        "project": f"/projects/{subject_id}",
+        "dispute": f"/projects/{subject_id}",
+    }.get(kind, "/")

@@ -1,0 +1,89 @@
+"""What every page of a subject says first: who has it until when, and what the viewer may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from api.models import OpenTaskView
+from api.problems import Refusal
+from api.state import State
+from api.views import Composer
+from domain.base import Frozen, Moment
+from texts.catalogue import Texts
+from texts.tasks.decisions import decision_lines, without_others
+from texts.view_lines import DecisionLine
+from web.session.sessions import Session
+from web.subjects.acts import why_not
+
+
+class Waiting(Frozen):
+    """An open task: who has it, and until when."""
+
+    id: str
+    title: str
+    people: str
+    since: Moment
+    due_at: Moment
+    late: bool
+    mine: bool
+    """The viewer is asked: the page links to it."""
+
+
+class Offer(Frozen):
+    """An act of the viewer."""
+
+    label: str
+    address: str
+    why_not: str = ""
+    """Why it cannot be done now; empty where it can."""
+
+
+def waiting(tasks: Iterable[OpenTaskView], session: Session, now: datetime) -> tuple[Waiting, ...]:
+    """The open tasks of a subject."""
+    texts = session.texts
+    return tuple(
+        Waiting(
+            id=task.id,
+            title=task.title,
+            people=texts.join(
+                [
+                    texts.text("subject_page.on_behalf", person=asked.person.name, of=asked.on_behalf_of.name)
+                    if asked.on_behalf_of
+                    else asked.person.name
+                    for asked in task.asked
+                ]
+            ),
+            since=task.opened_at,
+            due_at=task.due_at,
+            late=task.due_at < now,
+            mine=any(asked.person.id == session.person.id for asked in task.asked),
+        )
+        for task in tasks
+    )
+
+
+def offers(
+    acts: Iterable[tuple[str, str, Refusal | None]], address: str, texts: Texts, state: State
+) -> tuple[Offer, ...]:
+    """Acts as buttons: of each the last part of its address, its texts under `act`, and why it cannot be done now."""
+    return tuple(
+        Offer(
+            label=texts.text(f"act.{key}.title"),
+            address=f"{address}/{act}",
+            why_not=why_not(refusal, texts, state) if refusal else "",
+        )
+        for act, key, refusal in acts
+    )
+
+
+async def decisions_shown(composer: Composer, subject_id: str, *, shown: bool) -> Sequence[DecisionLine]:
+    """The decisions on a subject, as far as the viewer may read their reasons (X2)."""
+    lines = decision_lines((await composer.standing(subject_id)).decided, composer.organisation)
+    return lines if shown else without_others(lines)
+
+
+def done_notice(done: str, texts: Texts) -> str:
+    """What has just been recorded, by the key of the act; empty for anything else."""
+    key = f"act.{done}.done"
+    return texts.text(key) if done and texts.has(key) else ""
