@@ -202,7 +202,7 @@ def deciding_lines(facts: DecidingFacts, texts: Texts, zone: ZoneInfo) -> tuple[
         lines.append(DecidingLine(text=texts.text("deciding.more_claims", count=more), tone="bad"))
     if facts.accounts_after is not None:
         key = _LIMIT_TEXTS.get(facts.kind, "deciding.above_limit")
-        words = texts.text(key, after=facts.accounts_after, limit=facts.account_limit)
+        words = texts.text(key, after=facts.accounts_after, most=facts.account_limit)
         lines.append(DecidingLine(text=words, tone="bad"))
     for key, said in (("deciding.special_reason", facts.special_reasons), ("deciding.rejected", facts.rejections)):
         lines += [

@@ -7,11 +7,18 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.problems import Refusal
+from db.accounts.applications import ApplicationRow
+from db.projects.projects import ProjectRow
+from db.reviews.reviews import ReviewRow
 from db.tasks.tasks import TaskRow
+from domain.accounts.application import ApplicationForm
 from domain.accounts.named_account import FORM_FIELD
+from domain.names import handed_in
+from domain.projects.project import ProjectForm
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
+from domain.tasks.form_changes import form_changes
 from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
@@ -31,6 +38,15 @@ def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tu
             return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
         return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
     return choice, reason, entered_values(specs_of(task.choices), form, zone)
+
+
+def submits_unchanged(row: ApplicationRow | ProjectRow | ReviewRow, fields: Mapping[str, Any]) -> bool:
+    """N5, P2: whether valid `fields` hand in the form of `row` just as it was sent back."""
+    if isinstance(row, ApplicationRow) and FORM_FIELD in fields:
+        return not form_changes(row.form, handed_in(ApplicationForm, fields[FORM_FIELD]))
+    if isinstance(row, ProjectRow) and PROJECT_FORM_FIELD in fields:
+        return not form_changes(row.form, handed_in(ProjectForm, fields[PROJECT_FORM_FIELD]))
+    return False
 
 
 def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:

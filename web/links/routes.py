@@ -22,7 +22,7 @@ from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, GatherEvidence
 from domain.subject import SubjectType
 from texts.catalogue import Texts
-from web.links.answers import entered_fields, field_errors
+from web.links.answers import entered_fields, field_errors, submits_unchanged
 from web.links.decision_pages import decision_page, review_page
 from web.links.opening import (
     LinkClosed,
@@ -103,6 +103,8 @@ async def _answer(state: State, token: str, request: Request, body: bytes) -> HT
         errors = (*field_errors(refusal, texts), *errors)
     if errors:
         return await _with_errors(state, opened, request, form, errors)
+    if submits_unchanged(opened.row, fields) and not form.get("unchanged"):
+        return await _ask_unchanged(state, opened, request, form)
     caller = page_caller(opened.person, opened.asked.link_id, body)
     try:
         receipt = await state.gateway.submit(
@@ -182,6 +184,14 @@ async def _with_errors(
     async with autocommit(state.engine) as connection:
         page = await _page(connection, state, opened, request, form, errors)
     return _html(_rendered(page), 422)
+
+
+async def _ask_unchanged(state: State, opened: OpenedLink, request: Request, form: dict[str, str]) -> HTMLResponse:
+    """N5, P2: the same page, which asks once whether to submit the form as it was."""
+    async with autocommit(state.engine) as connection:
+        page = await _page(connection, state, opened, request, form)
+    assert isinstance(page, DecisionPage)
+    return _html(render_decision(page.model_copy(update={"unchanged": True})), 422)
 
 
 async def _result(

@@ -10,8 +10,11 @@ from api.tasks.wording import choice_key, task_key
 from domain.accounts.evidence import EvidenceKind
 from domain.accounts.named_account import FORM_FIELD, note_field
 from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.subject import SubjectType
 from domain.tasks.task import AnswerChoice, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import Texts
+from texts.tasks.changes import ChangedLine, changed_lines
+from texts.tasks.deciding import deciding_lines
 from texts.view_lines import detail_value, on_behalf
 from web.forms.fields import controls, specs_of
 from web.forms.form import BLANK_ROWS, field_id, flatten, form_values, layout_of, parse_form, sections
@@ -49,6 +52,8 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         body=DECISION_BODY,
         target=target,
         title=texts.text(task_key(page.kind, subject, "title")),
+        deciding=deciding_lines(page.deciding, texts, zone) if page.deciding else (),
+        changed=_changed(page, texts),
         question=texts.text(task_key(page.kind, subject, "question")),
         heading=page.project_name or page.form.customer.name,
         about=subject_line(page, texts),
@@ -75,13 +80,19 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         errors=errors,
         error_list=_error_list(errors, layout.labels, texts),
         entered=page.entered,
-        after=None if page.accounts_held is None else page.accounts_held + 1,
         on_behalf=on_behalf,
         note_field=note_field,
         detail_value=detail_value,
         task_title=lambda kind: texts.text(task_key(kind, subject, "title")),
         **project_parts(page, texts),
     )
+
+
+def _changed(page: DecisionPage, texts: Texts) -> tuple[ChangedLine, ...]:
+    """N5, P2: what was changed since the last round, field by field."""
+    compared = page.deciding.compared if page.deciding else None
+    of_project = page.subject_type is SubjectType.PROJECT
+    return changed_lines(compared.changes, texts, of_project=of_project) if compared else ()
 
 
 def _input_name(field: str, specs: Sequence[FieldSpec]) -> str:

@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from domain.accounts.application import ApplicationForm
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import RULES, choices_for
+from domain.tasks.form_changes import form_changes
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.inputs import Inputs
 from tests.samples import application_form
 from tests.verdicts import verdict
 from tests.visible import keys_in
+from texts.tasks.deciding import Claim, Comparison, DecidingFacts
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
 from web.dossier.page import dossier_headers, render_dossier
 from web.forms.form import flatten, form_values, parse_form
@@ -142,7 +144,7 @@ def test_the_inbox_shows_the_body_of_the_page_with_its_own_address_and_hidden_fi
 
 def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> None:
     """N6, N11, N12, E5: evidence with source and time, clauses with figures, earlier decisions on whose behalf."""
-    html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", appeal_remark=Remark(text="理由充分"))
+    html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", return_remark=Remark(text="理由充分"))
     for shown in (
         "王总 逾期未决定，请 赵敏 代为审批",
         "第 2 轮",
@@ -160,19 +162,48 @@ def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> N
 
 
 def test_what_people_wrote_is_never_markup() -> None:
-    html = page(evidence=EVIDENCE, entered={"reason": "</textarea><script>"}, conflict_note="<img src=x>")
+    deciding = DecidingFacts(kind=TaskKind.GM_APPEAL, appeal="<img src=x>")
+    html = page(evidence=EVIDENCE, entered={"reason": "</textarea><script>"}, deciding=deciding)
     assert not {"b-x", "i", "u", "script", "img"} & set(Inputs(html).tags)
     assert "&lt;/textarea&gt;&lt;script&gt;" in html
 
 
 def test_above_the_limit_the_special_reason_is_asked_for_and_explained() -> None:
     """N8."""
-    above = page(above_limit=True)
-    assert "批准后将有 6 个，超过上限" in above
-    assert "须特别说明理由（N8）" in above
+    deciding = DecidingFacts(kind=TaskKind.VP_REVIEW, accounts_after=6, account_limit=5)
+    above = page(above_limit=True, deciding=deciding)
+    assert "批准后为第 6 个大客户（上限 5 个）：须特别说明理由（N8）" in above
+    assert "批准后超过大客户数量上限，须特别说明理由（N8）" in above
     below = page(accounts_held=4)
-    assert "超过上限" not in below
+    assert "上限，须特别说明" not in below
     assert "选择“不同意”时必填" in below
+
+
+def test_what_decides_stands_under_the_question_before_everything_else() -> None:
+    claim = Claim(subject_type="account", name="华东精密", salesperson_name="王芳", since=NOON)
+    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, claims=(claim,)))
+    question = html.index("是否同意将该客户作为大客户")
+    assert question < html.index("冲突：已是王芳名下的大客户“华东精密”") < html.index("核查资料")
+
+
+def test_n5_a_second_round_shows_what_was_changed_field_by_field() -> None:
+    form = ApplicationForm.model_validate(FORM)
+    before = form.model_copy(update={"resources": "两名驻场工程师", "products": ("私有云",)})
+    compared = Comparison(last_round=1, changes=form_changes(before, form))
+    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, compared=compared))
+    card = html[html.index('id="changed"') : html.index('id="changed"') + 1500]
+    assert "与第 1 轮相比" in card
+    assert "两名驻场工程师" in card
+    assert '<td data-label="现为" class="prose">运维</td>' in card
+    assert 'id="changed"' not in page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW))
+
+
+def test_n5_an_unchanged_form_is_asked_about_once() -> None:
+    asked = page(TaskKind.SUPPLY_INFORMATION, unchanged=True)
+    assert "您没有修改任何内容，仍要提交吗？" in asked
+    assert Inputs(asked).values["unchanged"] == "yes"
+    assert "仍要提交</button>" in asked
+    assert "unchanged" not in Inputs(page(TaskKind.SUPPLY_INFORMATION)).values
 
 
 def test_a_rejection_needs_a_reason_and_says_why() -> None:
