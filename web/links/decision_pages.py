@@ -129,6 +129,12 @@ async def _of_application(
     named = tuple(with_names(item, organisation) for item in found)
     return {
         "evidence": named,
+        "own_findings": [
+            finding.subject_id
+            for item in found
+            for finding in item.findings
+            if finding.detail.get("salesperson") == row.applicant
+        ],
         "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
         "offered": Offered(labels={**_finding_labels(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
@@ -314,7 +320,11 @@ def _weighed(
         live=row.live,
     )
     others = [
-        Weighed(line=line, suspected=match.subject_id in suspected)
+        Weighed(
+            line=line,
+            suspected=match.subject_id in suspected,
+            of_salesperson=match.salesperson == row.salesperson,
+        )
         for match in matches
         for line in match_lines([match], organisation)
     ]

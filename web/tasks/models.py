@@ -25,6 +25,8 @@ class Weighed(Frozen):
     """Whether it is the registration to decide on."""
     suspected: bool = False
     """P5: named by the clerk."""
+    of_salesperson: bool = False
+    """Whether it is another registration of the same salesperson."""
 
 
 class AskingPage(AboutSubject):
@@ -65,6 +67,8 @@ class DecisionPage(AskingPage):
     """What the assignee has to know besides: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()
     """Its `note_by` holds a name, not an id."""
+    own_findings: tuple[str, ...] = ()
+    """Ids of the findings that are the applicant's own registrations."""
     may_gather_again: bool = False
     """N15: whether the assignee may have it gathered again."""
     eligibility: tuple[EligibilityLine, ...] = ()

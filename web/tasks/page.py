@@ -48,6 +48,7 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
     typed = flatten(parse_form(page.entered, layout))
     values, zone = form_values(page.form), ZoneInfo(page.time_zone)
     edited = sections(typed or values, texts, errors, blank_rows=BLANK_ROWS, layout=layout) if editing else ()
+    nothing_found = [item for item in page.evidence if item.nothing_found]
     return dict(
         body=DECISION_BODY,
         target=target,
@@ -62,6 +63,9 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         decide_heading=_decide_heading(page, texts),
         reason_hints=_reason_hints(page, texts),
         choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
+        evidence=sorted(page.evidence, key=lambda item: not item.grave),
+        nothing_found=nothing_found,
+        nothing_found_kinds=[texts.text(f"evidence.{item.kind}") for item in nothing_found],
         notes=page.kind is TaskKind.COMMERCE_CHECK,
         gather_again=_gather_again(page),
         extra=controls(

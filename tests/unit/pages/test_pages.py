@@ -152,7 +152,7 @@ def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> N
         "2026年12月14日 周一 12:00",
         "名称相同",
         "此来源未能取得",
-        "要求不低于 ¥400,000.00；超出 ¥50,000.00",
+        "要求不低于 40 万元；高出 5 万元",
         "李强（代理人，代表 王总）",
         "特别说明的理由（N8）",
         "理由充分",
@@ -424,3 +424,59 @@ def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
 def test_an_amount_typed_as_the_page_shows_it_is_read(typed: str) -> None:
     form = parse_form({"forecast.annual_contracts": typed})
     assert Decimal(form["forecast"]["annual_contracts"]) == 8_600_000
+
+
+def nothing(kind: EvidenceKind, **changes: Any) -> Evidence:
+    known = {"kind": kind, "source": "account_register", "gathered_at": NOON}
+    return Evidence.model_validate({**known, **changes})
+
+
+@pytest.mark.parametrize("kind", [TaskKind.VP_REVIEW, TaskKind.COMMERCE_CHECK])
+def test_what_was_not_found_is_one_line(kind: TaskKind) -> None:
+    quiet = (EvidenceKind.ACCOUNTS, EvidenceKind.APPLICATIONS, EvidenceKind.PROJECTS)
+    html = page(kind, evidence=(*map(nothing, quiet), nothing(EvidenceKind.CREDIT)))
+    assert "未发现：与现有大客户的冲突、与其他申请的冲突、现已登记的项目" in html
+    assert "没有资料（各来源均无记录，不等于没有问题）" in html  # N15: that is something else
+    assert html.count('<article class="evidence"') == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"available": False},
+        {"note": "已核对"},
+        {"changed_since": NOON},
+        {"more": 2},
+        {"not_compared": ("甲",)},
+    ],
+)
+def test_whatever_has_more_to_say_is_not_counted_among_what_was_not_found(changes: dict[str, Any]) -> None:
+    assert nothing(EvidenceKind.ACCOUNTS).nothing_found
+    assert not nothing(EvidenceKind.ACCOUNTS, **changes).nothing_found
+
+
+def test_a_clerks_notes_are_folded_until_there_is_one() -> None:
+    html = page(TaskKind.COMMERCE_CHECK, entered={"note_credit": "已核实"})
+    assert html.count('<details class="aside note">') == len(EvidenceKind) - 1
+    assert html.count('<details class="aside note" open>') == 1
+
+
+def test_e1_once_one_way_is_met_the_others_are_folded_and_grey() -> None:
+    def line(clause: str, passed: bool | None) -> EligibilityLine:
+        return EligibilityLine(clause=clause, passed=passed)
+
+    parts = (line("E1a", True), line("E1b", False), line("E1c", None))
+    met = page(eligibility=(line("E1", True), *parts, line("E2", True)))
+    folded = met[met.index('<details class="aside">') :]
+    assert "其他未满足的条件（已满足一项，不影响）：E1b、E1c" in folded
+    assert '<li class="failed">' not in met
+    failed = page(eligibility=(line("E1", False), line("E1a", False), line("E1b", False), line("E1c", None)))
+    assert failed.count('<li class="failed">') == 3
+    assert "其他未满足" not in failed
+
+
+def test_the_applicants_own_registrations_are_no_alarm() -> None:
+    own = Finding(subject_type="project", subject_id="p-1", name="甲", verdict=verdict("same_name"))
+    found = nothing(EvidenceKind.PROJECTS, findings=(own,))
+    assert '<span class="tag good">申请人本人的</span>' in page(evidence=(found,), own_findings=("p-1",))
+    assert '<span class="tag bad">同一</span>' in page(evidence=(found,))
