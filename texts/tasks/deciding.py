@@ -6,9 +6,11 @@ Pages and mails show the same lines. `DecidingFacts` holds names instead of ids 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from domain.accounts.application import ApplicationForm
 from domain.accounts.evidence import Evidence, EvidenceKind
@@ -92,6 +94,33 @@ class TaskDeadline(Wire):
         return cls(due_at=due_at, closes_at=closes_at, stand_in=stand_in, stood_in=stood_in)
 
 
+class Negotiation(Wire):
+    """D1: with whom a salesperson is to agree, and what is proposed."""
+
+    other_side: tuple[str, ...] = ()
+    """Names, with departments."""
+    proposed_by: str = ""
+    """Who made the current proposal; empty while there is none."""
+    responsible: str = ""
+    split: str = ""
+    """Names with percentages: 杨帆 70% · 徐静 30%."""
+
+    @classmethod
+    def of(cls, note: Mapping[str, JsonValue], other_side: Sequence[str]) -> Self:
+        """From the note of an `agree_split` task."""
+        proposal = note.get("proposal")
+        if not isinstance(proposal, dict):
+            return cls(other_side=tuple(other_side))
+        shares = proposal.get("split")
+        named = [share for share in shares if isinstance(share, dict)] if isinstance(shares, list) else []
+        return cls(
+            other_side=tuple(other_side),
+            proposed_by=_name(proposal.get("by")),
+            responsible=_name(proposal.get("responsible")),
+            split=" · ".join(f"{share.get('name', '')} {share.get('percent', '')}%" for share in named),
+        )
+
+
 class DecidingFacts(Wire):
     """Everything that the deciding lines of one task say."""
 
@@ -108,6 +137,7 @@ class DecidingFacts(Wire):
     appeal: str = ""
     compared: Comparison | None = None
     """None in the first round."""
+    negotiation: Negotiation | None = None
     deadline: TaskDeadline | None = None
 
 
@@ -169,6 +199,7 @@ def project_facts(
     matches: Sequence[Match],
     organisation: Organisation,
     suspects: Sequence[str] = (),
+    negotiation: Negotiation | None = None,
     deadline: TaskDeadline | None = None,
 ) -> DecidingFacts:
     """What decides on a registration.
@@ -191,7 +222,12 @@ def project_facts(
         if _stands(match, salesperson, suspects)
     ]
     return DecidingFacts(
-        kind=kind, of_project=True, claims=tuple(claims), compared=_compared(form, before, round), deadline=deadline
+        kind=kind,
+        of_project=True,
+        claims=tuple(claims),
+        compared=_compared(form, before, round),
+        negotiation=negotiation,
+        deadline=deadline,
     )
 
 
@@ -210,6 +246,8 @@ def deciding_lines(facts: DecidingFacts, texts: Texts, zone: ZoneInfo) -> tuple[
         ]
     if facts.appeal.strip():
         lines.append(DecidingLine(text=texts.text("deciding.appeal", reason=facts.appeal.strip())))
+    if facts.negotiation:
+        lines += _negotiation_lines(facts.negotiation, texts)
     if facts.compared:
         lines.append(_comparison_line(facts.compared, texts, of_project=facts.of_project))
     if facts.deadline and (words := _deadline_words(facts, facts.deadline, texts, zone)):
@@ -268,6 +306,23 @@ def _claim_line(claim: Claim, facts: DecidingFacts, texts: Texts, zone: ZoneInfo
         since=texts.day(claim.since, zone) if claim.since else texts.text("page.not_given"),
     )
     return DecidingLine(text=words, tone="good" if claim.own and facts.of_project else "bad")
+
+
+def _negotiation_lines(negotiation: Negotiation, texts: Texts) -> list[DecidingLine]:
+    lines = []
+    if negotiation.other_side:
+        people = texts.join(negotiation.other_side)
+        lines.append(DecidingLine(text=texts.text("deciding.other_side", people=people)))
+    if negotiation.proposed_by:
+        facts = {"person": negotiation.proposed_by, "responsible": negotiation.responsible, "split": negotiation.split}
+        lines.append(DecidingLine(text=texts.text("deciding.proposal", **facts)))
+    else:
+        lines.append(DecidingLine(text=texts.text("deciding.no_proposal")))
+    return lines
+
+
+def _name(person: JsonValue) -> str:
+    return str(person.get("name", "")) if isinstance(person, dict) else ""
 
 
 def _comparison_line(compared: Comparison, texts: Texts, *, of_project: bool) -> DecidingLine:

@@ -40,7 +40,7 @@ from texts.accounts.named_evidence import with_name, with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import level_label, match_sentence
 from texts.projects.project_lines import match_lines, own_line
-from texts.tasks.deciding import TaskDeadline, application_facts, project_facts
+from texts.tasks.deciding import Negotiation, TaskDeadline, application_facts, project_facts
 from texts.tasks.decisions import decision_lines, without_others
 from web.forms.fields import Offered, specs_of
 from web.links.opening import OpenedLink, about
@@ -201,6 +201,7 @@ async def _of_project(
             matches=matches,
             organisation=organisation,
             suspects=named,
+            negotiation=_negotiation(opened),
             deadline=_deadline(task, policy, not_before=_meeting_of(opened)),
         ),
         "stage_label": texts.text(stage),
@@ -208,9 +209,7 @@ async def _of_project(
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
         "weaker": await projects.weaker_matches(connection, row.id, row.round) if deciding else 0,
         "not_compared": await projects.not_compared(connection, row.id, row.round) if deciding else (),
-        "note": with_people(task.note or {}, organisation)
-        | _other_side(opened)
-        | await _resumed(connection, row, texts, zone),
+        "note": with_people(task.note or {}, organisation) | await _resumed(connection, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or _reason(task),
     }
@@ -234,14 +233,14 @@ def _deadline(task: TaskRow, policy: Policy, *, not_before: datetime | None = No
     return TaskDeadline.of(task.kind, policy, chased=task.chased, due_at=task.due_at, closes_at=closes)
 
 
-def _other_side(opened: OpenedLink) -> dict[str, Any]:
-    """D1: with whom to agree."""
+def _negotiation(opened: OpenedLink) -> Negotiation | None:
+    """D1: with whom to agree, and on what."""
     if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
-        return {}
+        return None
     people = dict.fromkeys(
         claimant.person for claimant in opened.dispute.claimants if claimant.person != opened.person.id
     )
-    return {"other_side": [_person_label(person, opened.organisation) for person in people]}
+    return Negotiation.of(opened.task.note or {}, [_person_label(person, opened.organisation) for person in people])
 
 
 def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:

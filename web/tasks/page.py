@@ -22,6 +22,7 @@ from web.headings import subject_line, who_is_asked
 from web.models import FormTarget, link_target
 from web.projects.page import project_parts
 from web.rendering import render_template
+from web.tasks.agreement import agreement_choices
 from web.tasks.models import DecisionPage
 
 DECISION_BODY: Final = "task.html.j2"
@@ -62,7 +63,7 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         who=who_is_asked(page, texts),
         decide_heading=_decide_heading(page, texts),
         reason_hints=_reason_hints(page, texts),
-        choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
+        choices=_choices(page, texts),
         evidence=sorted(page.evidence, key=lambda item: not item.grave),
         nothing_found=nothing_found,
         nothing_found_kinds=[texts.text(f"evidence.{item.kind}") for item in nothing_found],
@@ -90,6 +91,15 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         task_title=lambda kind: texts.text(task_key(kind, subject, "title")),
         **project_parts(page, texts),
     )
+
+
+def _choices(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
+    """The choices with labels."""
+    if page.kind is TaskKind.AGREE_SPLIT:
+        return [(name, texts.text(key)) for name, key in agreement_choices(proposed=bool(page.note.get("proposal")))]
+    return [
+        (choice.choice, texts.text(choice_key(page.kind, page.subject_type, choice.choice))) for choice in page.choices
+    ]
 
 
 def _changed(page: DecisionPage, texts: Texts) -> tuple[ChangedLine, ...]:

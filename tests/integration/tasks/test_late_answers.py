@@ -164,6 +164,7 @@ async def test_n12_a_late_answer_says_who_decided_what_when_why_and_on_whose_beh
         assert shown.status_code == status
         for words in ("孙丽", "代表 王芳", "不同意", "2026年12月1日", "10:00", "潜力不足"):
             assert words in shown.text
+        assert ("您的“同意”未被记录，无需再处理。" in shown.text) is (method == "POST")
 
 
 async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(
@@ -181,6 +182,10 @@ async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(
     for words in ("李明", "驳回", "2026年12月1日", "10:00"):
         assert words in late.json()["detail"]
         assert words in shown.text
+    pressed = await call(OTHER_VP, "POST", page("r-wa", OTHER_VP), data={"choice": "approve"})
+    assert pressed.status_code == 409
+    assert "您的“同意”未被记录，无需再处理。" in pressed.text
+    assert "未被记录" not in shown.text
 
 
 async def test_n13_an_approver_is_told_that_the_applicant_has_withdrawn(

@@ -107,8 +107,12 @@ def test_nothing_is_chosen_beforehand_and_nothing_runs(kind: TaskKind, language:
     html = page(kind, language=language)
     assert keys_in(html) == set()
     inputs = Inputs(html)
-    assert inputs.radios["choice"] == [choice.choice for choice in choices_for(kind)]
-    assert "choice" not in inputs.values
+    offered = [choice.choice for choice in choices_for(kind)]
+    if len(offered) == 1:  # nothing to choose: the confirmation alone decides
+        assert inputs.values["choice"] == offered[0]
+    else:
+        assert inputs.radios["choice"] == offered
+        assert "choice" not in inputs.values
     assert "confirm" not in inputs.values
     assert not {"script", "iframe", "img", "style"} & set(inputs.tags)
     assert not {name for name in inputs.attributes if name.startswith("on") or name == "style"}
@@ -480,3 +484,10 @@ def test_the_applicants_own_registrations_are_no_alarm() -> None:
     found = nothing(EvidenceKind.PROJECTS, findings=(own,))
     assert '<span class="tag good">申请人本人的</span>' in page(evidence=(found,), own_findings=("p-1",))
     assert '<span class="tag bad">同一</span>' in page(evidence=(found,))
+
+
+@pytest.mark.parametrize("kind", [LinkStatus.ANSWERED, LinkStatus.WITHDRAWN])
+def test_somebody_who_just_answered_too_late_reads_that_it_was_not_recorded(kind: LinkStatus) -> None:
+    view = LinkStatusPage(path="/d/x", kind=kind, task_kind=TaskKind.VP_REVIEW, not_recorded="同意")
+    assert "您的“同意”未被记录，无需再处理。" in render_link_status(view)
+    assert "未被记录" not in render_link_status(view.model_copy(update={"not_recorded": ""}))

@@ -146,7 +146,8 @@ def test_d2_what_is_wrong_with_a_meeting_is_said_in_words_and_everything_typed_i
     inputs = Inputs(html)
     assert inputs.values["starts_at"] == "明天"
     assert inputs.values["participants.1"] == "gao.yuan"
-    assert inputs.checked == ["choice", "participants.1"]
+    assert inputs.checked == ["participants.1"]
+    assert inputs.values["choice"] == "called"
     assert {"f-starts_at", "f-duration_minutes", "f-place", "f-participants"} <= inputs.anchors <= set(inputs.ids)
     assert "会议时间：" in html
 
