@@ -221,6 +221,8 @@ def project_facts(
         for match in sorted(matches, key=lambda match: match.since)
         if _stands(match, salesperson, suspects)
     ]
+    if any(claim.own for claim in claims):  # P1: whoever applies for one's own account stands in no project's way
+        claims = [claim for claim in claims if claim.subject_type != "application"]
     return DecidingFacts(
         kind=kind,
         of_project=True,

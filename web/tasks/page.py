@@ -11,7 +11,7 @@ from domain.accounts.evidence import EvidenceKind
 from domain.accounts.named_account import FORM_FIELD, note_field
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
-from domain.tasks.task import AnswerChoice, FieldKind, FieldSpec, TaskKind
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import Texts
 from texts.tasks.changes import ChangedLine, changed_lines
 from texts.tasks.deciding import deciding_lines
@@ -22,7 +22,7 @@ from web.headings import subject_line, who_is_asked
 from web.models import FormTarget, link_target
 from web.projects.page import project_parts
 from web.rendering import render_template
-from web.tasks.agreement import agreement_choices
+from web.tasks.agreement import PROPOSE, agreement_choices
 from web.tasks.models import DecisionPage
 
 DECISION_BODY: Final = "task.html.j2"
@@ -97,9 +97,14 @@ def _choices(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
     """The choices with labels."""
     if page.kind is TaskKind.AGREE_SPLIT:
         return [(name, texts.text(key)) for name, key in agreement_choices(proposed=bool(page.note.get("proposal")))]
-    return [
-        (choice.choice, texts.text(choice_key(page.kind, page.subject_type, choice.choice))) for choice in page.choices
-    ]
+    return [(choice.choice, _label(page, choice, texts)) for choice in page.choices]
+
+
+def _label(page: DecisionPage, choice: Choice, texts: Texts) -> str:
+    """The label of a choice; where a proposal may be made (D1), of the choice that makes it."""
+    if page.kind is TaskKind.AGREE_SPLIT:
+        return dict(_choices(page, texts))[PROPOSE if choice.choice == AnswerChoice.AGREE else choice.choice]
+    return texts.text(choice_key(page.kind, page.subject_type, choice.choice))
 
 
 def _changed(page: DecisionPage, texts: Texts) -> tuple[ChangedLine, ...]:
@@ -137,9 +142,7 @@ def _needed_for(page: DecisionPage, texts: Texts) -> dict[str, str]:
     if len(page.choices) == 1:
         return {}
     return {
-        spec.name: texts.text(
-            "page.reason_other", choice=texts.text(choice_key(page.kind, page.subject_type, choice.choice))
-        )
+        spec.name: texts.text("page.reason_other", choice=_label(page, choice, texts))
         for choice in page.choices
         for spec in choice.fields
         if spec.required
@@ -150,7 +153,7 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
     """Which choices require a reason, and why (N5, N8, N9)."""
     hints = []
     for choice in page.choices:
-        label = texts.text(choice_key(page.kind, page.subject_type, choice.choice))
+        label = _label(page, choice, texts)
         if choice.special_reason:
             hints.append(texts.text("page.reason_special", choice=label))
         elif choice.reason_required:

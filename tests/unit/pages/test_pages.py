@@ -150,7 +150,7 @@ def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> N
     """N6, N11, N12, E5: evidence with source and time, clauses with figures, earlier decisions on whose behalf."""
     html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", return_remark=Remark(text="理由充分"))
     for shown in (
-        "王总 逾期未决定，请 赵敏 代为审批",
+        "王总逾期未决定，请赵敏代为审批",
         "第 2 轮",
         "大客户登记册",
         "2026年12月14日 周一 12:00",
@@ -322,7 +322,7 @@ def test_a_late_answer_learns_who_decided_what_and_when() -> None:
             at=NOON,
         )
     )
-    assert "李强 已于 2026年12月14日 周一 12:00 决定：“不同意”" in html
+    assert "李强已于2026年12月14日 周一 12:00决定：“不同意”" in html
     refused = render_result(
         ResultPage(path="/d/t", result=ResultKind.REFUSED, task_kind=TaskKind.VP_REVIEW, message="不能<b>")
     )

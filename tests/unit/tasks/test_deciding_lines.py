@@ -191,7 +191,8 @@ def of_project(*matches: Match, suspects: tuple[str, ...] = ()) -> DecidingFacts
 
 
 def test_p1_the_salespersons_own_account_is_no_alarm() -> None:
-    facts = of_project(match(subject_type="account", name="南京长江港务", salesperson="sam"))
+    applied = match(subject_id="a-2", subject_type="application", name="南京长江港务")
+    facts = of_project(match(subject_type="account", name="南京长江港务", salesperson="sam"), applied)
     assert [(line.tone, line.text) for line in deciding_lines(facts, ZH, ZONE)] == [
         ("good", "登记在Sam自己的大客户“南京长江港务”名下（P1）")
     ]
