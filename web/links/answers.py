@@ -23,6 +23,7 @@ from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
 from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
+from web.forms.matches import reasons_of_suspects
 from web.models import FormError
 from web.tasks.agreement import PROPOSE
 
@@ -39,6 +40,7 @@ def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tu
         if task.subject_type == SubjectType.PROJECT:
             return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
         return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
+    reason = "\n".join(words for words in (reason, *reasons_of_suspects(form)) if words.strip())
     return choice, reason, entered_values(specs_of(task.choices), form, zone)
 
 

@@ -321,6 +321,7 @@ def _weighed(
     others = [
         Weighed(
             line=line,
+            subject_id=match.subject_id,
             suspected=match.subject_id in suspected,
             of_salesperson=match.salesperson == row.salesperson,
         )

@@ -21,6 +21,7 @@ class Weighed(Frozen):
     """A5: a registration to weigh: time of registration, vendor position, relationship."""
 
     line: MatchLine
+    subject_id: str = ""
     own: bool = False
     """Whether it is the registration to decide on."""
     suspected: bool = False

@@ -7,8 +7,9 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.tasks.wording import choice_key, task_key
-from domain.accounts.evidence import EvidenceKind
+from domain.accounts.evidence import OF_MATCHES, EvidenceKind
 from domain.accounts.named_account import FORM_FIELD, note_field
+from domain.conflicts.rulings import MATCHES_FIELD
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.subject import SubjectType
 from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
@@ -18,6 +19,7 @@ from texts.tasks.deciding import deciding_lines
 from texts.view_lines import detail_value, on_behalf
 from web.forms.fields import controls, specs_of
 from web.forms.form import BLANK_ROWS, field_id, flatten, form_values, layout_of, parse_form, sections
+from web.forms.matches import input_name, match_controls
 from web.headings import subject_line, who_is_asked
 from web.models import FormTarget, link_target
 from web.projects.page import project_parts
@@ -43,8 +45,10 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
     texts, subject, layout = Texts(page.language), page.subject_type, layout_of(page.form)
     notes = {note_field(kind) for kind in EvidenceKind}
     specs = [spec for spec in specs_of(page.choices) if spec.name not in notes]
-    specs.sort(key=lambda spec: spec.kind is FieldKind.RULINGS)  # optional rulings come last
-    errors = {_input_name(error.field, specs): error.message for error in page.errors}
+    errors = {_input_name(error.field, specs, page.entered): error.message for error in page.errors}
+    marks = match_controls(specs, texts, page.entered, errors)
+    shown = {registration.subject_id for registration in page.weighed}
+    shown |= {finding.subject_id for item in page.evidence if item.kind in OF_MATCHES for finding in item.findings}
     editing = page.kind is TaskKind.SUPPLY_INFORMATION
     typed = flatten(parse_form(page.entered, layout))
     values, zone = form_values(page.form), ZoneInfo(page.time_zone)
@@ -81,6 +85,10 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
             errors=errors,
         ),
         sections=sections(values, texts, layout=layout),
+        marks=marks,
+        marks_elsewhere=[
+            (page.offered.labels.get(match, match), marks[match]) for match in marks if match not in shown
+        ],
         editing=edited,
         errors=errors,
         error_list=_error_list(errors, layout.labels, texts),
@@ -114,10 +122,12 @@ def _changed(page: DecisionPage, texts: Texts) -> tuple[ChangedLine, ...]:
     return changed_lines(compared.changes, texts, of_project=of_project) if compared else ()
 
 
-def _input_name(field: str, specs: Sequence[FieldSpec]) -> str:
+def _input_name(field: str, specs: Sequence[FieldSpec], entered: Mapping[str, str]) -> str:
     """The input that a problem belongs to: `fields.note_credit` and `fields.application.customer.name` lose their
     wrapping, and a problem with one of several checkboxes belongs to all of them."""
     bare = field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.").removeprefix(f"{PROJECT_FORM_FIELD}.")
+    if bare.startswith(f"{MATCHES_FIELD}."):
+        return input_name(bare, entered)
     whole = (spec.name for spec in specs if spec.kind not in (FieldKind.SPLIT, FieldKind.FORM))
     return next((name for name in whole if bare.startswith(f"{name}.")), bare)
 
@@ -184,6 +194,8 @@ def _input_label(name: str, labels: str, texts: Texts) -> str:
     for kind in EvidenceKind:
         if name == note_field(kind):
             return texts.text("page.note_for", evidence=texts.text(f"evidence.{kind}"))
+    if name.startswith(f"{MATCHES_FIELD}."):
+        return texts.text(f"rule_on.{name.rpartition('.')[2]}")
     if name in ("choice", "reason", "confirm"):
         return texts.text(f"field.{name}")
     parts = name.split(".")
