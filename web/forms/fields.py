@@ -28,6 +28,14 @@ _ONE_LINE: Final = frozenset({"number", "place", *(f"{fact}_source" for fact in 
 """Text fields of a single line."""
 _OTHERS = "_others"
 """Suffix of the input for ids besides the checkboxes."""
+_ADD = "_add"
+"""Suffix of the inputs that search for further people."""
+_BEFORE_ID = " · "
+"""Stands before the id in a suggestion, which tells people of one name apart."""
+MOST_TICKED: Final = 12
+"""Up to this number of people, all have a box to tick."""
+BLANK_PEOPLE: Final = 4
+"""Number of inputs for further people."""
 _BETWEEN = re.compile(r"[\s,;，；、]+")
 
 Named = tuple[tuple[str, str], ...]
@@ -89,6 +97,8 @@ def controls(
                 return plain.model_copy(update={"type": "line"}) if spec.name in _ONE_LINE else plain
             case FieldKind.PERSON:
                 return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.PEOPLE if len(offered.named(spec)) > MOST_TICKED:
+                return plain.model_copy(update=_searched_people(spec, offered, texts, typed))
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 ticked = _listed(spec.name, typed) if typed else list(offered.suggested)
                 several = {"type": "several", "options": offered.named(spec), "help": texts.text("page.people_help")}
@@ -138,7 +148,7 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
             case FieldKind.FORM:
                 continue
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
-                value: Any = _listed(spec.name, posted)
+                value: Any = list(dict.fromkeys([*_listed(spec.name, posted), *_added(spec, posted)]))
                 if spec.others:
                     value = list(dict.fromkeys([*value, *suspected(posted)]))
                     more = _BETWEEN.split(posted.get(f"{spec.name}{_OTHERS}", "")[:2000])
@@ -176,6 +186,30 @@ def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, st
             if text.strip():
                 row[rest[0]] = text
     return list(rows.values())
+
+
+def _searched_people(spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Boxes for the people who are suggested or already chosen, and a search over the others."""
+    named = dict(offered.named(spec))
+    added = _added(spec, typed)
+    chosen = [*_listed(spec.name, typed), *added] if typed else list(offered.suggested)
+    listed = dict.fromkeys([*offered.suggested, *chosen])
+    unknown = tuple(person for person in added if person not in named)
+    return {
+        "type": "several",
+        "value": "\n".join(chosen),
+        "options": tuple((person, named[person]) for person in listed if person in named),
+        "more": tuple(f"{label}{_BEFORE_ID}{person}" for person, label in named.items() if person not in listed),
+        "added": (*unknown, *("" for _ in range(BLANK_PEOPLE))),
+        "help": texts.text("page.people_help"),
+    }
+
+
+def _added(spec: FieldSpec, posted: Mapping[str, str]) -> list[str]:
+    """The people added by the search, by id; what is none of its suggestions stays as typed."""
+    typed = _listed(f"{spec.name}{_ADD}", posted)
+    ids = [(text, text.rpartition(_BEFORE_ID)[2]) for text in typed]
+    return [person if person in spec.options else text for text, person in ids]
 
 
 def _split_rows(

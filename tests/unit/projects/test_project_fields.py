@@ -266,3 +266,42 @@ def test_whatever_is_posted_is_read_and_shown_again(posted: dict[str, str]) -> N
     }
     for kind in (TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING, TaskKind.SUPPLY_INFORMATION):
         assert "<h1>" in page(kind, entered=renamed)
+
+
+MANY = tuple(f"person.{number}" for number in range(40))
+
+
+def meeting_page(**changes: Any) -> str:
+    labels = {person: f"姓名{number} · 北方区" for number, person in enumerate(MANY)}
+    offered = Offered(people=tuple(labels.items()), labels=labels, suggested=(MANY[0], MANY[1]))
+    choices = project_choices(TaskKind.CALL_MEETING, people=MANY)
+    return page(TaskKind.CALL_MEETING, choices=choices, offered=offered, **changes)
+
+
+def test_d2_in_a_large_company_the_suggested_are_ticked_and_others_are_searched() -> None:
+    html = meeting_page()
+    inputs = Inputs(html)
+    assert inputs.checked == ["participants.0", "participants.1"]
+    assert "participants.2" not in inputs.radios
+    assert '<option value="姓名7 · 北方区 · person.7">' in html
+    assert "姓名0 · 北方区 · person.0" not in html
+    assert "reason" not in inputs.values  # a note of its own is enough
+
+
+def test_d2_people_who_are_added_by_name_are_people() -> None:
+    (choice,) = project_choices(TaskKind.CALL_MEETING, people=MANY)
+    typed = {
+        "choice": "called",
+        "participants.0": MANY[0],
+        "participants_add.0": "姓名7 · 北方区 · person.7",
+        "participants_add.1": "person.8",
+        "participants_add.2": "没有这个人",
+    }
+    found = entered_values(choice.fields, typed, ZONE)
+    assert found["participants"] == ["person.0", "person.7", "person.8", "没有这个人"]
+    again = meeting_page(entered=typed)
+    inputs = Inputs(again)
+    assert inputs.values["participants_add.0"] == "没有这个人"
+    assert {inputs.values[name] for name in inputs.checked if name.startswith("participants")} == set(
+        found["participants"][:3]
+    )
