@@ -214,6 +214,15 @@ class Texts:
         """`¥1,250,000.00`: the one format of amounts, wherever people read them."""
         return f"{'-' if amount < 0 else ''}¥{abs(amount):,.2f}"
 
+    def money_in_short(self, amount: Decimal) -> str:
+        """`125 万元`, `¥1,250,000`: an amount within a sentence. Never rounded: one that is not so short is written in
+        full."""
+        if amount != amount.to_integral_value():
+            return self.money(amount)
+        if self.language == "zh" and abs(amount) >= 10_000 and amount % 100 == 0:
+            return f"{f'{amount / 10_000:,.2f}'.rstrip('0').rstrip('.')} 万元"
+        return f"{'-' if amount < 0 else ''}¥{abs(amount):,.0f}"
+
     def aside(self, words: str) -> str:
         """`words` in brackets, to follow the words they add to."""
         return f"（{words}）" if self.language == "zh" else f" ({words})"

@@ -9,12 +9,12 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from domain.accounts.evidence import FACTS, Correction, Evidence, EvidenceKind, Finding
+from domain.accounts.evidence import FACTS, OF_MATCHES, Correction, Evidence, EvidenceKind, Finding
 from domain.base import Wire
 from domain.conflicts.rulings import Compared
 from domain.organisation import Organisation
 from domain.tasks.task import AssigneeCapacity, TaskKind
-from texts.accounts.named_evidence import with_corrector, with_names
+from texts.accounts.named_evidence import with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import match_sentence
 
@@ -36,13 +36,13 @@ class FigureLine(Wire):
     def sentence(self, texts: Texts) -> str:
         """By how much the clause passed or failed (E5)."""
         wording = "eligibility.above" if self.above else "eligibility.at_least"
-        words = texts.text(wording, actual=texts.money(self.actual), bound=texts.money(self.bound))
+        words = texts.text(wording, actual=texts.money_in_short(self.actual), bound=texts.money_in_short(self.bound))
         gap = self.actual - self.bound
         if gap == 0:
             by = texts.text("eligibility.exactly")
         else:
             key = "eligibility.over_by" if gap > 0 else "eligibility.short_by"
-            by = texts.text(key, difference=texts.money(abs(gap)))
+            by = texts.text(key, difference=texts.money_in_short(abs(gap)))
         return f"{words}{'；' if texts.language == 'zh' else '; '}{by}"
 
 
@@ -130,6 +130,7 @@ _FREE_WORDS = frozenset({"credit_standing", "lawsuits"})
 """Details in a source's own words, which need no label."""
 _OF_THE_ENTRY = ("related_party", "register_source", "as_of")
 """Details that identify the record rather than describe the customer."""
+_OF_PROJECTS = frozenset({EvidenceKind.PROJECTS, EvidenceKind.PAST_PROJECTS})
 MOST_LINES = 5
 """Findings of one kind listed in a mail; the page lists them all."""
 
@@ -142,6 +143,10 @@ class EvidenceLine(Wire):
     grave: int = 0
     """How many findings speak against the application."""
     available: bool = True
+    total: Decimal | None = None
+    """Of projects: what they amount to together, in RMB, where each amount is known."""
+    people: tuple[str, ...] = ()
+    """Of projects: the names of their salespeople."""
     look: int = 0
     """How many a person has to check."""
     summary: str = ""
@@ -167,8 +172,13 @@ class EvidenceLine(Wire):
     @classmethod
     def of(cls, evidence: Evidence, organisation: Organisation) -> EvidenceLine:
         """`evidence` as a mail shows it, with names instead of ids."""
+        return cls.of_named(with_names(evidence, organisation))
+
+    @classmethod
+    def of_named(cls, evidence: Evidence) -> EvidenceLine:
+        """The same, of evidence that holds names already."""
         findings = sorted(
-            with_names(evidence, organisation).findings,
+            evidence.findings,
             key=lambda finding: (
                 finding.cleared,
                 not finding.grave,
@@ -182,7 +192,12 @@ class EvidenceLine(Wire):
             kind=evidence.kind,
             count=len(evidence.findings) + evidence.more,
             grave=sum(finding.grave for finding in evidence.findings) if evidence.grave else 0,
-            look=sum(finding.to_look_at for finding in evidence.findings),
+            # What a project of the past is, nobody rules on.
+            look=sum(finding.to_look_at for finding in evidence.findings) if evidence.kind in OF_MATCHES else 0,
+            total=_total(evidence) if evidence.kind in _OF_PROJECTS else None,
+            people=tuple(dict.fromkeys(filter(None, (finding.detail.get("salesperson") for finding in findings))))
+            if evidence.kind in _OF_PROJECTS
+            else (),
             found=tuple(
                 FoundLine(
                     **finding.model_dump(include=set(FoundLine.model_fields) - {"links", "ruled"}),
@@ -200,7 +215,7 @@ class EvidenceLine(Wire):
             summary=evidence.note,
             no_information=evidence.no_information,
             unknown_to_sources=evidence.unknown_to_sources,
-            corrected=with_corrector(evidence.corrected, organisation),
+            corrected=evidence.corrected,
             changed_since=evidence.changed_since,
             gone=len(evidence.gone),
         )
@@ -215,6 +230,11 @@ class EvidenceLine(Wire):
         alone = self.count == 1
         if self.grave:
             words.append(texts.text("evidence_line.grave_alone" if alone else "evidence_line.grave", grave=self.grave))
+        if self.people:
+            words.append(texts.join(self.people))
+        if self.total:
+            amount = texts.money_in_short(self.total)
+            words.append(amount if alone else texts.text("evidence_line.total", amount=amount))
         if self.look:
             words.append(texts.text("evidence_line.look_alone" if alone else "evidence_line.look", look=self.look))
         if self.not_compared:
@@ -255,6 +275,15 @@ class EvidenceLine(Wire):
         if self.corrected:
             sentences.append(correction_sentence(self.kind, self.corrected, texts, zone))
         return sentences
+
+
+def _total(evidence: Evidence) -> Decimal | None:
+    """What the projects amount to; None while the amount of one is not known, or more exist than are listed."""
+    try:
+        amounts = [Decimal(finding.detail["amount"]) for finding in evidence.findings]
+    except (KeyError, InvalidOperation):
+        return None
+    return sum(amounts, Decimal(0)) if amounts and not evidence.more else None
 
 
 def _named(finding: Finding) -> str:
@@ -330,7 +359,7 @@ def detail_value(texts: Texts, key: str, value: str) -> str:
     """The value of one `Finding.detail` in the reader's language: amounts, yes and no, the status of a project."""
     if key == "amount":
         try:
-            return texts.money(Decimal(value))
+            return texts.money_in_short(Decimal(value))
         except InvalidOperation:
             return value
     known = f"detail_value.{value}"

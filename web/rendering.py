@@ -20,7 +20,7 @@ from markupsafe import Markup
 from domain.accounts.evidence import Evidence
 from texts.catalogue import LANGUAGES, Texts
 from texts.conflicts.verdicts import because, joined, level_label, ruled_sentence
-from texts.view_lines import changed_sentence, correction_sentence
+from texts.view_lines import EvidenceLine, changed_sentence, correction_sentence
 from web.models import PageView
 
 TEMPLATE_DIR = Path(__file__).with_name("templates")
@@ -63,6 +63,11 @@ def corrected_words(item: Evidence, texts: Texts, zone: ZoneInfo) -> str:
     return correction_sentence(item.kind, item.corrected, texts, zone) if item.corrected else ""
 
 
+def evidence_words(item: Evidence, texts: Texts) -> str:
+    """What was found, by its content. `item` has names instead of ids."""
+    return EvidenceLine.of_named(item).sentence(texts)
+
+
 def money_shown(value: str, texts: Texts) -> str:
     """An amount in the reader's format, or `value` itself when it is not an amount."""
     try:
@@ -87,6 +92,7 @@ def _environment() -> Environment:
     environment.filters["sentences"] = joined
     environment.filters["ruled_words"] = ruled_sentence
     environment.filters["changed_words"] = changed_words
+    environment.filters["evidence_words"] = evidence_words
     environment.filters["corrected_words"] = corrected_words
     return environment
 

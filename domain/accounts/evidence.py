@@ -105,6 +105,12 @@ class Evidence(Wire):
         return any(finding.grave for finding in self.findings)
 
     @property
+    def nothing_found(self) -> bool:
+        """Whether there is nothing to say of it but that: no finding, no remark, no change, nothing left out."""
+        said = self.findings or self.gone or self.note or self.corrected or self.changed_since
+        return self.available and not (said or self.more or self.not_compared or self.no_information)
+
+    @property
     def no_information(self) -> bool:
         """E2, N15: nobody who was asked knows the customer. That says neither yes nor no."""
         return self.unknown_to_sources and self.corrected is None

@@ -31,6 +31,7 @@ WIDEST_TABLE: Final = 6
 DEEPEST: Final = 12
 """Levels of nesting with a layout; deeper values are shown as text."""
 
+_ANNEXES: Final = frozenset({"mails", "record", "reads"})
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 _CODE = re.compile(r"[0-9a-f]{32,}")
 _FIRST: Final = ("starts_at", "duration_minutes", "place", "participants", "responsible", "cooperation", "split")
@@ -98,6 +99,8 @@ class Block(Frozen):
     kind: Literal["text", "list", "table", "group", "parts", "form", "evidence", "eligibility", "timeline"]
     text: str = ""
     code: bool = False
+    annex: bool = False
+    """Whether it is an annex, in small type: what proves the record rather than tells the story."""
     items: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     rows: tuple[tuple[str, ...], ...] = ()
@@ -136,7 +139,11 @@ class DossierBlocks:
         if shown.get("customer") in [form.get("customer") for form in forms if _is_mapping(form)]:
             shown.pop("customer", None)  # the form contains it as well
         loose = {key: value for key, value in shown.items() if _is_plain(value)}
-        parts = [self._block(key, value, 1) for key, value in shown.items() if key not in loose]
+        parts = [
+            self._block(key, value, 1).model_copy(update={"annex": key in _ANNEXES})
+            for key, value in shown.items()
+            if key not in loose and value not in ([], {})
+        ]
         head = self._group(self._texts.text(f"dossier.section.{self._subject}"), loose, 1)
         return (head, *parts) if loose else tuple(parts)
 
@@ -198,11 +205,33 @@ class DossierBlocks:
             if key == "eligibility" and isinstance(value, Mapping) and value.get("clauses"):
                 lines = eligibility_lines(Eligibility.model_validate(dict(value)))
                 return Block(label=label, kind="eligibility", eligibility=lines)
+            if key == "decisions" and isinstance(value, list) and value:
+                return self._decisions(label, value)
             if key in ("timeline", "events", "record") and isinstance(value, list) and value:
                 return Block(label=label, kind="timeline", steps=tuple(self._step(entry) for entry in value))
         except (ValidationError, KeyError, TypeError, AttributeError):
             return None
         return None
+
+    def _decisions(self, label: str, decisions: Sequence[Mapping[str, Any]]) -> Block:
+        """N11: who decided what, when and why; one row each."""
+        rows = []
+        for decision in decisions:
+            reason = self._plain("reason", decision.get("reason"))
+            if reason and decision.get("special_reason"):
+                reason = f"{self._texts.text('page.special_reason')}\n{reason}"
+            choice = self._texts.label(f"decided.{decision['kind']}.{decision['choice']}", str(decision["choice"]))
+            cells = (
+                self._plain("round", decision.get("round")),
+                self._plain("kind", decision["kind"]),
+                choice,
+                self._asked(decision),
+                self._plain("decided_at", decision["decided_at"]),
+                reason,
+            )
+            rows.append(cells)
+        headers = tuple(map(self._label, ("round", "task", "choice", "person", "decided_at", "reason")))
+        return Block(label=label, kind="table", headers=headers, rows=tuple(rows))
 
     def _step(self, entry: Mapping[str, Any]) -> Step:
         event = str(entry["event"])

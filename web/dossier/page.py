@@ -57,13 +57,14 @@ def render_dossier(
     title = texts.text("dossier.project_title" if of_project else "dossier.title")
     number = str(known.get("number") or known.get("id") or "")
     about = AboutSubject(path=path, subject_type=subject, number=number, project_name=str(name or ""))
+    note = "project_note" if of_project else "note" if known.get("evidence") else "note_without_evidence"
     return render_template(
         PageView(language=language, path=path, time_zone=time_zone),
         "dossier.html.j2",
         title=title,
         heading=str(name or title),
         about=subject_line(about, texts),
-        what_it_is=texts.text("dossier.project_note" if of_project else "dossier.note"),
+        what_it_is=texts.text(f"dossier.{note}"),
         blocks=DossierBlocks(texts, ZoneInfo(time_zone), subject).of(dossier),
         detail_value=detail_value,
     )

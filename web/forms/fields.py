@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from api.tasks.wording import field_label
 from domain.accounts.evidence import FACTS
 from domain.base import Frozen
-from domain.conflicts.rulings import CLERKS_RULINGS
 from domain.disputes.dispute import MeetingCall
 from domain.subject import SubjectType
 from domain.tasks.answer_fields import ROW_ID
 from domain.tasks.task import Choice, FieldKind, FieldSpec
 from texts.catalogue import Texts
-from web.forms.form import Field, FieldType, Rows, as_digits, plain_text
+from web.forms.form import Field, Rows, as_digits, plain_text
+from web.forms.matches import numbered, rulings_posted, suspected
 
 BLANK_SHARES: Final = 3
 """Number of empty rows below the sides of a split."""
@@ -28,6 +28,14 @@ _ONE_LINE: Final = frozenset({"number", "place", *(f"{fact}_source" for fact in 
 """Text fields of a single line."""
 _OTHERS = "_others"
 """Suffix of the input for ids besides the checkboxes."""
+_ADD = "_add"
+"""Suffix of the inputs that search for further people."""
+_BEFORE_ID = " · "
+"""Stands before the id in a suggestion, which tells people of one name apart."""
+MOST_TICKED: Final = 12
+"""Up to this number of people, all have a box to tick."""
+BLANK_PEOPLE: Final = 4
+"""Number of inputs for further people."""
 _BETWEEN = re.compile(r"[\s,;，；、]+")
 
 Named = tuple[tuple[str, str], ...]
@@ -89,12 +97,13 @@ def controls(
                 return plain.model_copy(update={"type": "line"}) if spec.name in _ONE_LINE else plain
             case FieldKind.PERSON:
                 return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
+            case FieldKind.PEOPLE if len(offered.named(spec)) > MOST_TICKED:
+                return plain.model_copy(update=_searched_people(spec, offered, texts, typed))
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
                 ticked = _listed(spec.name, typed) if typed else list(offered.suggested)
-                key = "page.people_help" if spec.kind is FieldKind.PEOPLE else "page.subjects_help"
-                options = offered.named(spec) if spec.options or not spec.others else ()
-                several = {"type": "several", "options": options, "help": texts.text(key)}
-                if spec.others:
+                several = {"type": "several", "options": offered.named(spec), "help": texts.text("page.people_help")}
+                if spec.others:  # what was found is marked match by match
+                    several |= {"options": (), "help": texts.text("page.subjects_help")}
                     several["others"] = typed.get(f"{spec.name}{_OTHERS}", "")
                 return plain.model_copy(update={**several, "value": "\n".join(ticked)})
             case FieldKind.MOMENT:
@@ -108,8 +117,6 @@ def controls(
                     usual = MeetingCall.model_fields[spec.name].default
                     help_text = texts.text("page.minutes_help", least=spec.at_least, most=spec.at_most, usual=usual)
                 return plain.model_copy(update={"type": "number", "help": help_text})
-            case FieldKind.RULINGS:
-                return _ruling_rows(spec, offered, texts, typed, wrong)
             case FieldKind.SPLIT:
                 rows = _split_rows(spec, offered, texts, typed, wrong)
                 return rows.model_copy(update={"required": always and spec.required})
@@ -117,7 +124,7 @@ def controls(
                 return plain.model_copy(update={"type": "money"})
             case FieldKind.CHOICE:
                 return plain.model_copy(update={"type": "select", "options": offered.named(spec)})
-            case FieldKind.FORM | FieldKind.ROWS:  # displayed separately
+            case FieldKind.FORM | FieldKind.ROWS | FieldKind.RULINGS:  # displayed separately
                 return None
 
     def hinted(spec: FieldSpec) -> Field | Rows | None:
@@ -141,12 +148,13 @@ def entered_values(specs: Sequence[FieldSpec], posted: Mapping[str, str], zone: 
             case FieldKind.FORM:
                 continue
             case FieldKind.PEOPLE | FieldKind.SUBJECTS:
-                value: Any = _listed(spec.name, posted)
+                value: Any = list(dict.fromkeys([*_listed(spec.name, posted), *_added(spec, posted)]))
                 if spec.others:
+                    value = list(dict.fromkeys([*value, *suspected(posted)]))
                     more = _BETWEEN.split(posted.get(f"{spec.name}{_OTHERS}", "")[:2000])
                     value = list(dict.fromkeys([*value, *(subject_id for subject_id in more if subject_id)]))
             case FieldKind.RULINGS:
-                value = _rulings(spec.name, posted)
+                value = rulings_posted(posted)
             case FieldKind.SPLIT:
                 shares = _shares(spec.name, posted)
                 value = [{part: text for part, text in share.items() if text} for share in shares]
@@ -171,7 +179,7 @@ def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, st
     """The posted rows of a `rows` field, without blank columns."""
     columns = {ROW_ID: FieldKind.CHOICE} | {column.name: column.kind for column in spec.columns}
     rows: dict[int, dict[str, str]] = {}
-    for number, rest, value in _numbered(spec.name, posted):
+    for number, rest, value in numbered(spec.name, posted):
         if len(rest) == 1 and (kind := columns.get(rest[0])) is not None:
             row = rows.setdefault(number, {})
             text = as_digits(value) if kind is FieldKind.MONEY else plain_text(value)
@@ -180,39 +188,28 @@ def posted_rows(spec: FieldSpec, posted: Mapping[str, str]) -> list[dict[str, st
     return list(rows.values())
 
 
-def _ruling_rows(
-    spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str], wrong: Mapping[str, str]
-) -> Rows:
-    """A row for each match. Rows with a ruling come first, so that they match the numbers in problems."""
-    rulings = {row["id"]: row for row in _rulings(spec.name, typed)}
-    order = [*rulings, *(match for match in spec.options if match not in rulings)]
-    labels = dict(offered.named(spec))
-    options = tuple((ruling.value, texts.text(f"rule_on.{ruling}")) for ruling in CLERKS_RULINGS)
+def _searched_people(spec: FieldSpec, offered: Offered, texts: Texts, typed: Mapping[str, str]) -> dict[str, Any]:
+    """Boxes for the people who are suggested or already chosen, and a search over the others."""
+    named = dict(offered.named(spec))
+    added = _added(spec, typed)
+    chosen = [*_listed(spec.name, typed), *added] if typed else list(offered.suggested)
+    listed = dict.fromkeys([*offered.suggested, *chosen])
+    unknown = tuple(person for person in added if person not in named)
+    return {
+        "type": "several",
+        "value": "\n".join(chosen),
+        "options": tuple((person, named[person]) for person in listed if person in named),
+        "more": tuple(f"{label}{_BEFORE_ID}{person}" for person, label in named.items() if person not in listed),
+        "added": (*unknown, *("" for _ in range(BLANK_PEOPLE))),
+        "help": texts.text("page.people_help"),
+    }
 
-    def cell(index: int, part: str, kind: FieldType, value: str) -> Field:
-        name = f"{spec.name}.{index}.{part}"
-        label = texts.text(f"rule_on.{part}") if kind != "hidden" else ""
-        chosen = options if kind == "select" else ()
-        return Field(name=name, label=label, type=kind, value=value, required=False, options=chosen,
-                     error=wrong.get(name, ""))  # fmt: skip
 
-    rows = tuple(
-        (
-            cell(index, "id", "hidden", match),
-            cell(index, "ruling", "select", rulings.get(match, {}).get("ruling", "")),
-            cell(index, "reason", "line", rulings.get(match, {}).get("reason", "")),
-        )
-        for index, match in enumerate(order)
-    )
-    return Rows(
-        name=spec.name,
-        label=texts.text(f"field.project.{spec.name}"),
-        help=texts.text("rule_on.help"),
-        rows=rows,
-        captions=tuple(labels.get(match, match) for match in order),
-        required=False,
-        error=wrong.get(spec.name, ""),
-    )
+def _added(spec: FieldSpec, posted: Mapping[str, str]) -> list[str]:
+    """The people added by the search, by id; what is none of its suggestions stays as typed."""
+    typed = _listed(f"{spec.name}{_ADD}", posted)
+    ids = [(text, text.rpartition(_BEFORE_ID)[2]) for text in typed]
+    return [person if person in spec.options else text for text, person in ids]
 
 
 def _split_rows(
@@ -254,44 +251,18 @@ def _split_rows(
     )
 
 
-def _numbered(name: str, posted: Mapping[str, str]) -> list[tuple[int, list[str], str]]:
-    """The values under `name.0`, `name.1.percent`, …: number, further parts of the name, value; in order."""
-    found = []
-    for key, value in posted.items():
-        if key.startswith(f"{name}."):
-            number, *rest = key[len(name) + 1 :].split(".")
-            if number.isascii() and number.isdigit() and len(number) <= 4:
-                found.append((int(number), rest, value))
-    return sorted(found, key=lambda entry: entry[0])[:5000]
-
-
 def _listed(name: str, posted: Mapping[str, str]) -> list[str]:
-    return list(
-        dict.fromkeys(value.strip() for _, rest, value in _numbered(name, posted) if not rest and value.strip())
-    )
+    return list(dict.fromkeys(value.strip() for _, rest, value in numbered(name, posted) if not rest and value.strip()))
 
 
 def _shares(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
     """The rows with a percentage. A row without one gives this person no share."""
     rows: dict[int, dict[str, str]] = {}
-    for number, rest, value in _numbered(name, posted):
+    for number, rest, value in numbered(name, posted):
         if len(rest) == 1 and rest[0] in ("person", "percent"):
             rows.setdefault(number, {"person": "", "percent": ""})[rest[0]] = value.strip()
     written = [{**row, "percent": as_digits(row["percent"]).removesuffix("%").strip()} for row in rows.values()]
     return [row for row in written if row["percent"]]
-
-
-def _rulings(name: str, posted: Mapping[str, str]) -> list[dict[str, str]]:
-    """The rows with a ruling or a reason."""
-    rows: dict[int, dict[str, str]] = {}
-    for number, rest, value in _numbered(name, posted):
-        if len(rest) == 1 and rest[0] in ("id", "ruling", "reason"):
-            rows.setdefault(number, {})[rest[0]] = value.strip()
-    return [
-        {"id": row.get("id", ""), "ruling": row.get("ruling", ""), "reason": row.get("reason", "")}
-        for row in rows.values()
-        if row.get("ruling") or row.get("reason")
-    ]
 
 
 def _moment(raw: str, zone: ZoneInfo) -> str:

@@ -162,6 +162,11 @@ class Field(Frozen):
     others: str | None = None
     """For `several`: the text with further ids besides the options; None where there may be none."""
 
+    more: tuple[str, ...] | None = None
+    """For `several`: further options, which a search offers; None where all are listed."""
+    added: tuple[str, ...] = ()
+    """What was typed there."""
+
     @property
     def id(self) -> str:
         return field_id(self.name)

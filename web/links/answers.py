@@ -7,16 +7,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.problems import Refusal
+from db.accounts.applications import ApplicationRow
+from db.projects.projects import ProjectRow
+from db.reviews.reviews import ReviewRow
 from db.tasks.tasks import TaskRow
+from domain.accounts.application import ApplicationForm
 from domain.accounts.named_account import FORM_FIELD
+from domain.names import handed_in
+from domain.projects.project import ProjectForm
 from domain.projects.rules import PROJECT_FORM_FIELD
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
+from domain.tasks.form_changes import form_changes
 from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
 from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
+from web.forms.matches import reasons_of_suspects
 from web.models import FormError
+from web.tasks.agreement import PROPOSE
 
 _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 
@@ -24,13 +33,45 @@ _OWN_INPUTS = frozenset({"choice", "reason", "confirm", "lang"})
 def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tuple[str, str, dict[str, Any]]:
     """Choice, reason and fields of an answer. The only choice of `supply_information` is to supply."""
     choice = form.get("choice", AnswerChoice.SUPPLY if task.kind is TaskKind.SUPPLY_INFORMATION else "")
+    choice = AnswerChoice.AGREE if task.kind is TaskKind.AGREE_SPLIT and choice == PROPOSE else choice
     reason = plain_text(form.get("reason", ""))
     if task.kind is TaskKind.SUPPLY_INFORMATION:
         typed = {name: value for name, value in form.items() if name not in _OWN_INPUTS}
         if task.subject_type == SubjectType.PROJECT:
             return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
         return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
+    reason = "\n".join(words for words in (reason, *reasons_of_suspects(form)) if words.strip())
     return choice, reason, entered_values(specs_of(task.choices), form, zone)
+
+
+def as_offered(task: TaskRow, form: Mapping[str, str]) -> TaskRow:
+    """D1: `task` as the page offers its chosen answer: whoever makes another proposal has to make it whole."""
+    if form.get("choice") != PROPOSE:
+        return task
+    choices = tuple(
+        choice.model_copy(
+            update={"fields": tuple(spec.model_copy(update={"required": True}) for spec in choice.fields)}
+        )
+        if choice.choice == AnswerChoice.AGREE
+        else choice
+        for choice in task.choices
+    )
+    return task.model_copy(update={"choices": choices})
+
+
+def agrees_and_proposes(task: TaskRow, form: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
+    """D1: whether somebody agrees to the current proposal and has written another one as well."""
+    on_the_table = task.kind is TaskKind.AGREE_SPLIT and bool(task.note and task.note.get("proposal"))
+    return on_the_table and form.get("choice") == AnswerChoice.AGREE and bool(fields)
+
+
+def submits_unchanged(row: ApplicationRow | ProjectRow | ReviewRow, fields: Mapping[str, Any]) -> bool:
+    """N5, P2: whether valid `fields` hand in the form of `row` just as it was sent back."""
+    if isinstance(row, ApplicationRow) and FORM_FIELD in fields:
+        return not form_changes(row.form, handed_in(ApplicationForm, fields[FORM_FIELD]))
+    if isinstance(row, ProjectRow) and PROJECT_FORM_FIELD in fields:
+        return not form_changes(row.form, handed_in(ProjectForm, fields[PROJECT_FORM_FIELD]))
+    return False
 
 
 def field_errors(refusal: Refusal, texts: Texts) -> tuple[FormError, ...]:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from api.conflicts.matches_now import matches_now
 from api.reviews.views import note_of, sets_for
+from api.tasks.next_steps import closes_unless_answered
 from api.tasks.wording import with_people
 from db.accounts import accounts, applications
 from db.accounts.applications import ApplicationRow
@@ -20,16 +21,17 @@ from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.access import may_gather_evidence
+from domain.accounts.application import ApplicationForm
 from domain.accounts.background import background_of
 from domain.accounts.eligibility import evaluate
 from domain.accounts.evidence import OF_MATCHES, Evidence
 from domain.accounts.named_account import NO, YES
 from domain.conflicts.project_match import Match
 from domain.conflicts.unusual_names import unusual_names
-from domain.disputes.dispute import TWO_PROJECTS
+from domain.disputes.dispute import TWO_PROJECTS, DisputeStage
 from domain.organisation import Language, Organisation
 from domain.policy import Policy
-from domain.projects.project import ProjectStage, Resumption
+from domain.projects.project import ProjectForm, ProjectStage, Resumption
 from domain.projects.rules import SUSPECTS_FIELD
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import FieldKind, TaskKind
@@ -38,6 +40,7 @@ from texts.accounts.named_evidence import with_name, with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import level_label, match_sentence
 from texts.projects.project_lines import match_lines, own_line
+from texts.tasks.deciding import Negotiation, TaskDeadline, application_facts, project_facts
 from texts.tasks.decisions import decision_lines, without_others
 from web.forms.fields import Offered, specs_of
 from web.links.opening import OpenedLink, about
@@ -119,18 +122,43 @@ async def _of_application(
     policy = await facts.pinned_policy(connection, row.policy_digest)
     deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
     found = await applications.evidence_of(connection, row.id, row.round) if deciding else ()
+    rounds = await applications.rounds(connection, row.id) if deciding and row.round > 1 else ()
+    decisions = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
+    held = await accounts.count_held(connection, row.applicant)
     note = _reason(task)
     named = tuple(with_names(item, organisation) for item in found)
     return {
         "evidence": named,
+        "own_findings": [
+            finding.subject_id
+            for item in found
+            for finding in item.findings
+            if finding.detail.get("salesperson") == row.applicant
+        ],
         "may_gather_again": task.kind is TaskKind.COMMERCE_CHECK and may_gather_evidence(opened.person),
         "offered": Offered(labels={**_finding_labels(named, texts), **_yes_and_no(texts)}),
         "eligibility": eligibility_lines(evaluate(row.form, background_of(found), policy.eligibility)),
-        "decisions": decision_lines(await tasks.decisions_of(connection, row.id), organisation),
-        "accounts_held": await accounts.count_held(connection, row.applicant) if deciding else None,
+        "decisions": decisions,
+        "deciding": application_facts(
+            task.kind,
+            row.form,
+            next(
+                (ApplicationForm.model_validate(kept["form"]) for kept in rounds if kept["round"] == row.round - 1),
+                None,
+            ),
+            round=row.round,
+            applicant=row.applicant,
+            evidence=found,
+            organisation=organisation,
+            held=held,
+            limit=policy.accounts.limit,
+            decisions=decisions,
+            appeal=note.text if note and task.kind is TaskKind.GM_APPEAL else "",
+            deadline=_deadline(task, policy),
+        ),
+        "accounts_held": held if deciding else None,
         "account_limit": policy.accounts.limit,
         "return_remark": note if task.kind is TaskKind.SUPPLY_INFORMATION else None,
-        "appeal_remark": note if task.kind is TaskKind.GM_APPEAL else None,
     }
 
 
@@ -162,28 +190,57 @@ async def _of_project(
     named = [str(subject_id) for subject_id in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
     decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
+    rounds = await projects.rounds(connection, row.id) if row.round > 1 and _weighs_form(task) else ()
     return {
+        "deciding": project_facts(
+            task.kind,
+            row.form,
+            next((ProjectForm.model_validate(kept["form"]) for kept in rounds if kept["round"] == row.round - 1), None),
+            round=row.round,
+            salesperson=row.salesperson,
+            matches=matches,
+            organisation=organisation,
+            suspects=named,
+            negotiation=_negotiation(opened),
+            deadline=_deadline(task, policy, not_before=_meeting_of(opened)),
+        ),
         "stage_label": texts.text(stage),
         "offered": _offered(opened, matches, texts, zone),
         "weighed": _weighed(row, matches, named, organisation) if deciding else (),
         "weaker": await projects.weaker_matches(connection, row.id, row.round) if deciding else 0,
         "not_compared": await projects.not_compared(connection, row.id, row.round) if deciding else (),
-        "note": with_people(task.note or {}, organisation)
-        | _other_side(opened)
-        | await _resumed(connection, row, texts, zone),
+        "note": with_people(task.note or {}, organisation) | await _resumed(connection, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or _reason(task),
     }
 
 
-def _other_side(opened: OpenedLink) -> dict[str, Any]:
-    """D1: with whom to agree."""
+def _weighs_form(task: TaskRow) -> bool:
+    """Whether the assignee decides on the form, rather than on a dispute or a later stage of the project."""
+    return task.kind in (TaskKind.PROJECT_APPROVAL, TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION)
+
+
+def _meeting_of(opened: OpenedLink) -> datetime | None:
+    """D2: when the meeting is that the task waits for."""
+    called = opened.dispute.called if opened.dispute and opened.dispute.stage is DisputeStage.MEETING else None
+    starts_at = (called or {}).get("starts_at")
+    return datetime.fromisoformat(str(starts_at)) if starts_at else None
+
+
+def _deadline(task: TaskRow, policy: Policy, *, not_before: datetime | None = None) -> TaskDeadline:
+    """N12, U10. `not_before`: the earliest time to answer."""
+    closes = closes_unless_answered(task, policy, not_before=not_before)
+    return TaskDeadline.of(task.kind, policy, chased=task.chased, due_at=task.due_at, closes_at=closes)
+
+
+def _negotiation(opened: OpenedLink) -> Negotiation | None:
+    """D1: with whom to agree, and on what."""
     if opened.dispute is None or opened.task.kind is not TaskKind.AGREE_SPLIT:
-        return {}
+        return None
     people = dict.fromkeys(
         claimant.person for claimant in opened.dispute.claimants if claimant.person != opened.person.id
     )
-    return {"other_side": [_person_label(person, opened.organisation) for person in people]}
+    return Negotiation.of(opened.task.note or {}, [_person_label(person, opened.organisation) for person in people])
 
 
 def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
@@ -262,7 +319,12 @@ def _weighed(
         live=row.live,
     )
     others = [
-        Weighed(line=line, suspected=match.subject_id in suspected)
+        Weighed(
+            line=line,
+            subject_id=match.subject_id,
+            suspected=match.subject_id in suspected,
+            of_salesperson=match.salesperson == row.salesperson,
+        )
         for match in matches
         for line in match_lines([match], organisation)
     ]

@@ -22,7 +22,7 @@ from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, GatherEvidence
 from domain.subject import SubjectType
 from texts.catalogue import Texts
-from web.links.answers import entered_fields, field_errors
+from web.links.answers import agrees_and_proposes, as_offered, entered_fields, field_errors, submits_unchanged
 from web.links.decision_pages import decision_page, review_page
 from web.links.opening import (
     LinkClosed,
@@ -46,6 +46,7 @@ from web.models import FormError
 from web.rendering import PAGE_HEADERS
 from web.reviews.models import ReviewPage
 from web.reviews.page import render_review
+from web.tasks.agreement import said_label
 from web.tasks.models import DecisionPage
 from web.tasks.page import render_decision
 
@@ -81,9 +82,18 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         if closed.repeats(body):
             return _html(render_link_status(closed.page))
         # The reader meant to decide and could not, so the status is not a success.
-        return _html(render_link_status(closed.page), max(closed.page.kind.status, 409))
+        page = closed.page.model_copy(update={"not_recorded": await _said(request, closed.page)})
+        return _html(render_link_status(page), max(page.kind.status, 409))
     except (DatabaseUnavailable, Unavailable):
         return _html(render_link_status(status_page(LinkStatus.AWAY, request)), 503)
+
+
+async def _said(request: Request, page: LinkStatusPage) -> str:
+    """The answer that came too late, in words; empty where the page says nothing of the task."""
+    choice = (await request.form(max_files=0)).get("choice")
+    if page.task_kind is None or not isinstance(choice, str):
+        return ""
+    return said_label(page.task_kind, page.subject_type, choice, Texts(page.language))
 
 
 async def _answer(state: State, token: str, request: Request, body: bytes) -> HTMLResponse:
@@ -98,11 +108,15 @@ async def _answer(state: State, token: str, request: Request, body: bytes) -> HT
     errors = () if form.get("confirm") else field_errors(Refusal(422, RefusalCode.CONFIRM_MISSING), texts)
     try:
         named = await names_problems(state.engine, opened.task, choice, fields, state.clock())
-        check_answer(opened.task, choice, reason, fields, state.facts.policy.eligibility, named)
+        check_answer(as_offered(opened.task, form), choice, reason, fields, state.facts.policy.eligibility, named)
     except Refusal as refusal:
         errors = (*field_errors(refusal, texts), *errors)
+    if agrees_and_proposes(opened.task, form, fields):
+        errors = (*errors, FormError(field="choice", message=texts.text("page.agree.both")))
     if errors:
         return await _with_errors(state, opened, request, form, errors)
+    if submits_unchanged(opened.row, fields) and not form.get("unchanged"):
+        return await _ask_unchanged(state, opened, request, form)
     caller = page_caller(opened.person, opened.asked.link_id, body)
     try:
         receipt = await state.gateway.submit(
@@ -184,6 +198,14 @@ async def _with_errors(
     return _html(_rendered(page), 422)
 
 
+async def _ask_unchanged(state: State, opened: OpenedLink, request: Request, form: dict[str, str]) -> HTMLResponse:
+    """N5, P2: the same page, which asks once whether to submit the form as it was."""
+    async with autocommit(state.engine) as connection:
+        page = await _page(connection, state, opened, request, form)
+    assert isinstance(page, DecisionPage)
+    return _html(render_decision(page.model_copy(update={"unchanged": True})), 422)
+
+
 async def _result(
     state: State,
     opened: OpenedLink,
@@ -203,6 +225,9 @@ async def _result(
         page = ResultPage(
             result=ResultKind.ACCEPTED,
             choice=choice,
+            said=said_label(
+                opened.task.kind, SubjectType(opened.task.subject_type), form.get("choice", ""), Texts(language)
+            ),
             person_name=opened.person.name,
             at=receipt.recorded_at,
             **shared,

@@ -36,6 +36,8 @@ class ResultPage(AboutSubject):
     on_behalf_of_name: str = ""
     at: Moment | None = None
     reason: str = ""
+    said: str = ""
+    """The reader's own answer, in the words of the page."""
     message: str = ""
     """Why it was refused, in the reader's language."""
 
@@ -91,12 +93,16 @@ class LinkStatusPage(AboutSubject):
     asked_now: tuple[str, ...] = ()
     """Names of the current assignees."""
     receipt: str = ""
+    not_recorded: str = ""
+    """What the reader has just answered, too late."""
 
 
 def render_result(page: ResultPage) -> str:
     """The page after an answer: accepted, decided earlier (by whom, when, how), or refused (why)."""
     texts = Texts(page.language)
-    choice = texts.label(choice_key(page.task_kind, page.subject_type, page.choice)) if page.choice else ""
+    choice = page.said or (
+        texts.label(choice_key(page.task_kind, page.subject_type, page.choice)) if page.choice else ""
+    )
     person = who(texts, page.person_name, page.on_behalf_of_name)
     facts = {"person": person, "moment": _moment(page, page.at, texts), "choice": choice}
     known = all(facts.values())
@@ -139,6 +145,8 @@ def render_link_status(page: LinkStatusPage) -> str:
     if page.kind in (LinkStatus.HANDED_ON, LinkStatus.DELEGATION_OVER):
         lines += [texts.text("late.asked_now", people=texts.join(page.asked_now))] if page.asked_now else []
         lines.append(texts.text("late.ask_commerce"))
+    if page.not_recorded:
+        lines.append(texts.text("page.not_recorded", choice=page.not_recorded))
     if page.receipt:
         lines.append(f"{texts.text('calm.stored.receipt')} {page.receipt}")
     link = {

@@ -48,8 +48,6 @@ def _note_blocks(page: DecisionPage, texts: Texts) -> tuple[Block, ...]:
     """What the assignee has to know: the current proposal, the meeting, earlier rulings, …"""
     blocks = DossierBlocks(texts, ZoneInfo(page.time_zone), SubjectType.PROJECT)
     rest = {name: value for name, value in page.note.items() if name not in _SHOWN_ELSEWHERE}
-    if "other_side" in rest:  # the other side comes first
-        rest = {"other_side": rest.pop("other_side"), **rest}
     agreement = rest.get("agreement")
     if isinstance(agreement, dict):  # the dispute is only an id
         rest["agreement"] = {name: value for name, value in agreement.items() if name != "dispute"}

@@ -11,6 +11,7 @@ from domain.conflicts.unusual_names import UnusualName
 from domain.projects.project import ProjectForm
 from domain.tasks.task import AssigneeCapacity, Choice, TaskKind
 from texts.projects.project_lines import MatchLine
+from texts.tasks.deciding import DecidingFacts
 from texts.view_lines import DecisionLine, EligibilityLine
 from web.forms.fields import Offered
 from web.models import AboutSubject, FormError, Remark
@@ -20,10 +21,13 @@ class Weighed(Frozen):
     """A5: a registration to weigh: time of registration, vendor position, relationship."""
 
     line: MatchLine
+    subject_id: str = ""
     own: bool = False
     """Whether it is the registration to decide on."""
     suspected: bool = False
     """P5: named by the clerk."""
+    of_salesperson: bool = False
+    """Whether it is another registration of the same salesperson."""
 
 
 class AskingPage(AboutSubject):
@@ -64,16 +68,19 @@ class DecisionPage(AskingPage):
     """What the assignee has to know besides: a proposal, a meeting, precedents, …; with names."""
     evidence: tuple[Evidence, ...] = ()
     """Its `note_by` holds a name, not an id."""
+    own_findings: tuple[str, ...] = ()
+    """Ids of the findings that are the applicant's own registrations."""
     may_gather_again: bool = False
     """N15: whether the assignee may have it gathered again."""
     eligibility: tuple[EligibilityLine, ...] = ()
     decisions: tuple[DecisionLine, ...] = ()
+    deciding: DecidingFacts | None = None
+    """What the reader has to know before anything else."""
     accounts_held: int | None = None
     account_limit: int | None = None
     return_remark: Remark | None = None
     """Why commerce sent the application back (`supply_information`)."""
-    appeal_remark: Remark | None = None
-    """Why the salesperson appeals (`gm_appeal`)."""
     reason_remark: Remark | None = None
     """Why a project is in its stage: an objection, a resumption, a suspicion, a call for the meeting."""
-    conflict_note: str = ""
+    unchanged: bool = False
+    """N5, P2: whether to ask if the form is really to be submitted as it was."""

@@ -7,18 +7,24 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from api.tasks.wording import choice_key, task_key
-from domain.accounts.evidence import EvidenceKind
+from domain.accounts.evidence import OF_MATCHES, EvidenceKind
 from domain.accounts.named_account import FORM_FIELD, note_field
+from domain.conflicts.rulings import MATCHES_FIELD
 from domain.projects.rules import PROJECT_FORM_FIELD
-from domain.tasks.task import AnswerChoice, FieldKind, FieldSpec, TaskKind
+from domain.subject import SubjectType
+from domain.tasks.task import AnswerChoice, Choice, FieldKind, FieldSpec, TaskKind
 from texts.catalogue import Texts
+from texts.tasks.changes import ChangedLine, changed_lines
+from texts.tasks.deciding import deciding_lines
 from texts.view_lines import detail_value, on_behalf
 from web.forms.fields import controls, specs_of
 from web.forms.form import BLANK_ROWS, field_id, flatten, form_values, layout_of, parse_form, sections
+from web.forms.matches import input_name, match_controls
 from web.headings import subject_line, who_is_asked
 from web.models import FormTarget, link_target
 from web.projects.page import project_parts
 from web.rendering import render_template
+from web.tasks.agreement import PROPOSE, agreement_choices
 from web.tasks.models import DecisionPage
 
 DECISION_BODY: Final = "task.html.j2"
@@ -39,16 +45,21 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
     texts, subject, layout = Texts(page.language), page.subject_type, layout_of(page.form)
     notes = {note_field(kind) for kind in EvidenceKind}
     specs = [spec for spec in specs_of(page.choices) if spec.name not in notes]
-    specs.sort(key=lambda spec: spec.kind is FieldKind.RULINGS)  # optional rulings come last
-    errors = {_input_name(error.field, specs): error.message for error in page.errors}
+    errors = {_input_name(error.field, specs, page.entered): error.message for error in page.errors}
+    marks = match_controls(specs, texts, page.entered, errors)
+    shown = {registration.subject_id for registration in page.weighed}
+    shown |= {finding.subject_id for item in page.evidence if item.kind in OF_MATCHES for finding in item.findings}
     editing = page.kind is TaskKind.SUPPLY_INFORMATION
     typed = flatten(parse_form(page.entered, layout))
     values, zone = form_values(page.form), ZoneInfo(page.time_zone)
     edited = sections(typed or values, texts, errors, blank_rows=BLANK_ROWS, layout=layout) if editing else ()
+    nothing_found = [item for item in page.evidence if item.nothing_found]
     return dict(
         body=DECISION_BODY,
         target=target,
         title=texts.text(task_key(page.kind, subject, "title")),
+        deciding=deciding_lines(page.deciding, texts, zone) if page.deciding else (),
+        changed=_changed(page, texts),
         question=texts.text(task_key(page.kind, subject, "question")),
         heading=page.project_name or page.form.customer.name,
         about=subject_line(page, texts),
@@ -56,7 +67,10 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
         who=who_is_asked(page, texts),
         decide_heading=_decide_heading(page, texts),
         reason_hints=_reason_hints(page, texts),
-        choices=[(choice.choice, texts.text(choice_key(page.kind, subject, choice.choice))) for choice in page.choices],
+        choices=_choices(page, texts),
+        evidence=sorted(page.evidence, key=lambda item: not item.grave),
+        nothing_found=nothing_found,
+        nothing_found_kinds=[texts.text(f"evidence.{item.kind}") for item in nothing_found],
         notes=page.kind is TaskKind.COMMERCE_CHECK,
         gather_again=_gather_again(page),
         extra=controls(
@@ -71,11 +85,14 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
             errors=errors,
         ),
         sections=sections(values, texts, layout=layout),
+        marks=marks,
+        marks_elsewhere=[
+            (page.offered.labels.get(match, match), marks[match]) for match in marks if match not in shown
+        ],
         editing=edited,
         errors=errors,
         error_list=_error_list(errors, layout.labels, texts),
         entered=page.entered,
-        after=None if page.accounts_held is None else page.accounts_held + 1,
         on_behalf=on_behalf,
         note_field=note_field,
         detail_value=detail_value,
@@ -84,10 +101,33 @@ def decision_parts(page: DecisionPage, target: FormTarget) -> dict[str, Any]:
     )
 
 
-def _input_name(field: str, specs: Sequence[FieldSpec]) -> str:
+def _choices(page: DecisionPage, texts: Texts) -> list[tuple[str, str]]:
+    """The choices with labels."""
+    if page.kind is TaskKind.AGREE_SPLIT:
+        return [(name, texts.text(key)) for name, key in agreement_choices(proposed=bool(page.note.get("proposal")))]
+    return [(choice.choice, _label(page, choice, texts)) for choice in page.choices]
+
+
+def _label(page: DecisionPage, choice: Choice, texts: Texts) -> str:
+    """The label of a choice; where a proposal may be made (D1), of the choice that makes it."""
+    if page.kind is TaskKind.AGREE_SPLIT:
+        return dict(_choices(page, texts))[PROPOSE if choice.choice == AnswerChoice.AGREE else choice.choice]
+    return texts.text(choice_key(page.kind, page.subject_type, choice.choice))
+
+
+def _changed(page: DecisionPage, texts: Texts) -> tuple[ChangedLine, ...]:
+    """N5, P2: what was changed since the last round, field by field."""
+    compared = page.deciding.compared if page.deciding else None
+    of_project = page.subject_type is SubjectType.PROJECT
+    return changed_lines(compared.changes, texts, of_project=of_project) if compared else ()
+
+
+def _input_name(field: str, specs: Sequence[FieldSpec], entered: Mapping[str, str]) -> str:
     """The input that a problem belongs to: `fields.note_credit` and `fields.application.customer.name` lose their
     wrapping, and a problem with one of several checkboxes belongs to all of them."""
     bare = field.removeprefix("fields.").removeprefix(f"{FORM_FIELD}.").removeprefix(f"{PROJECT_FORM_FIELD}.")
+    if bare.startswith(f"{MATCHES_FIELD}."):
+        return input_name(bare, entered)
     whole = (spec.name for spec in specs if spec.kind not in (FieldKind.SPLIT, FieldKind.FORM))
     return next((name for name in whole if bare.startswith(f"{name}.")), bare)
 
@@ -112,9 +152,7 @@ def _needed_for(page: DecisionPage, texts: Texts) -> dict[str, str]:
     if len(page.choices) == 1:
         return {}
     return {
-        spec.name: texts.text(
-            "page.reason_other", choice=texts.text(choice_key(page.kind, page.subject_type, choice.choice))
-        )
+        spec.name: texts.text("page.reason_other", choice=_label(page, choice, texts))
         for choice in page.choices
         for spec in choice.fields
         if spec.required
@@ -125,7 +163,7 @@ def _reason_hints(page: DecisionPage, texts: Texts) -> list[str]:
     """Which choices require a reason, and why (N5, N8, N9)."""
     hints = []
     for choice in page.choices:
-        label = texts.text(choice_key(page.kind, page.subject_type, choice.choice))
+        label = _label(page, choice, texts)
         if choice.special_reason:
             hints.append(texts.text("page.reason_special", choice=label))
         elif choice.reason_required:
@@ -156,6 +194,8 @@ def _input_label(name: str, labels: str, texts: Texts) -> str:
     for kind in EvidenceKind:
         if name == note_field(kind):
             return texts.text("page.note_for", evidence=texts.text(f"evidence.{kind}"))
+    if name.startswith(f"{MATCHES_FIELD}."):
+        return texts.text(f"rule_on.{name.rpartition('.')[2]}")
     if name in ("choice", "reason", "confirm"):
         return texts.text(f"field.{name}")
     parts = name.split(".")

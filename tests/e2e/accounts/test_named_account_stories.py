@@ -71,7 +71,7 @@ def test_n9_one_rejection_is_enough_and_the_other_vp_is_told_that_nothing_is_nee
     assert seen["rejection"]["appeal_until"]  # N10
     late = other.answer("approve")
     assert late.status == 409
-    assert "李明 已驳回申请" in late.words  # who, and what
+    assert "李明已驳回申请" in late.words  # who, and what
     told = story.told()
     assert set(told) == {CLERK, "anna.miller", *VPS, "huang.lei", "zhao.lei", COMMERCE_MANAGER}
     assert told[VPS[1]] == ["请您处理", NO_LONGER_ASKED]

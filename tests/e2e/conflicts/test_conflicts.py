@@ -339,7 +339,7 @@ def test_n3_n5_what_the_clerk_clears_on_the_page_is_cleared_later_and_lets_the_a
     (found,) = findings(evidence_of(story), "projects")
     assert (found["subject_id"], found["grave"], found["level"]) == (first.id, True, "same")
     page = story.link(CLERK)
-    assert "逐条核实" in page.open().words
+    assert "核实结果" in page.open().words
     typed = {"matches.0.id": first.id, "matches.0.ruling": "cleared"}
     refused = page.post({"choice": "pass", "reason": "", "confirm": "yes", **typed})
     assert refused.status == 422

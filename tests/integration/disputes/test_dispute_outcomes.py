@@ -165,7 +165,7 @@ async def test_d4_a_vps_delegate_steps_in_on_their_behalf_and_only_in_their_time
     note = await second.note("")
     assert (note["wanted_by"]["person"], note["on_behalf_of"]["person"]) == (HOLDERS_VPS_DELEGATE, HOLDERS_VP)
     name = sample_organisation().name_of(HOLDERS_VP)
-    assert f"代表 {name}" in (await ground.mail("meeting_wanted", "p1", APPLICANT))["decided_by_name"]
+    assert f"代表{name}" in (await ground.mail("meeting_wanted", "p1", APPLICANT))["decided_by_name"]
 
 
 async def test_d2_while_the_two_negotiate_a_vps_delegate_asks_for_the_meeting(ground: DisputeGround) -> None:

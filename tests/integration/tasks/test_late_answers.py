@@ -162,8 +162,9 @@ async def test_n12_a_late_answer_says_who_decided_what_when_why_and_on_whose_beh
     for method, status in (("GET", 200), ("POST", 409)):
         shown = await call(OTHER_VP, method, page("r-wa", OTHER_VP), data={"choice": "approve"})
         assert shown.status_code == status
-        for words in ("孙丽", "代表 王芳", "不同意", "2026年12月1日", "10:00", "潜力不足"):
+        for words in ("孙丽", "代表王芳", "不同意", "2026年12月1日", "10:00", "潜力不足"):
             assert words in shown.text
+        assert ("您的“同意”未被记录，无需再处理。" in shown.text) is (method == "POST")
 
 
 async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(
@@ -181,6 +182,10 @@ async def test_n9_the_other_vp_is_told_whose_rejection_took_their_task_away(
     for words in ("李明", "驳回", "2026年12月1日", "10:00"):
         assert words in late.json()["detail"]
         assert words in shown.text
+    pressed = await call(OTHER_VP, "POST", page("r-wa", OTHER_VP), data={"choice": "approve"})
+    assert pressed.status_code == 409
+    assert "您的“同意”未被记录，无需再处理。" in pressed.text
+    assert "未被记录" not in shown.text
 
 
 async def test_n13_an_approver_is_told_that_the_applicant_has_withdrawn(
@@ -273,7 +278,7 @@ async def test_n12_a_delegate_who_comes_when_both_are_over_reads_who_decided_and
     assert (late.status_code, late.json()["code"]) == (409, "already_answered")
     assert late.json()["decided"] == {"choice": "reject", "by": "王芳", "at": NOW.isoformat()}
     shown = await call(DELEGATE, "GET", page("r-wa", DELEGATE))
-    for words in ("王芳", "不同意", "您代表 王芳 的代理已于 2026年12月1日 周二 09:30 结束"):
+    for words in ("王芳", "不同意", "您代表王芳的代理已于2026年12月1日 周二 09:30结束"):
         assert words in late.json()["detail"]
         assert words in shown.text
     assert "只告诉被请求的人" not in shown.text + late.text  # X2

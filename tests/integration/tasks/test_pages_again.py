@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from types import SimpleNamespace
 
 import pytest
 from pydantic import SecretBytes
@@ -12,13 +13,25 @@ from crypto.keyring import Keyring
 from crypto.links import link_token
 from db.projects import projects
 from db.tasks import tasks
+from domain.projects.project import ProjectStage
 from domain.tasks.task import TaskKind
 from tests.inputs import Inputs
-from tests.integration.projects.project_door import VP, Call, asked, door, filled, row, task
+from tests.integration.projects.project_door import APPLICANT, VP, Call, asked, door, filled, row, task
 from texts.catalogue import Texts
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
+SUPPLY = f"/d/{link_token('t2-yang-fan', KEYS)}"
 PAGE = f"/d/{link_token('t1-li-ming', KEYS)}"
+
+
+class EngineAway:
+    """An engine that cannot be reached: what passes the page's checks is answered with 503."""
+
+    def get_workflow_handle(self, workflow_id: str) -> SimpleNamespace:
+        async def signal(*sealed: object, **how: object) -> None:
+            raise RuntimeError(f"no engine for {workflow_id}: {sealed} {how}")
+
+        return SimpleNamespace(signal=signal)
 
 
 @pytest.fixture
@@ -27,8 +40,11 @@ async def call(engine: AsyncEngine, database_url: str) -> AsyncIterator[Call]:
         await projects.add(tx, row("p1"))
         person = asked("t1", VP).model_copy(update={"link_id": "t1-li-ming"})
         await tasks.open_task(tx, task("t1", TaskKind.PROJECT_APPROVAL, subject="p1"), [person])
+        await projects.add(tx, row("p2", stage=ProjectStage.HELD))
+        person = asked("t2", APPLICANT).model_copy(update={"link_id": "t2-yang-fan"})
+        await tasks.open_task(tx, task("t2", TaskKind.SUPPLY_INFORMATION, subject="p2"), [person])
         await tx.commit()
-    async with door(engine, database_url, base_url="http://here", link_keys=KEYS) as asking:
+    async with door(engine, database_url, base_url="http://here", link_keys=KEYS, client=EngineAway()) as asking:
         yield asking
 
 
@@ -51,3 +67,17 @@ async def test_x4_a_page_that_is_opened_is_never_confirmed(call: Call) -> None:
     page = await call(VP, "GET", f"{PAGE}?confirm=yes")
     assert page.status_code == 200
     assert not Inputs(page.text).checked
+
+
+async def test_p2_a_form_that_nobody_has_changed_is_asked_about_once(call: Call) -> None:
+    shown = Inputs((await call(APPLICANT, "GET", SUPPLY)).text)
+    untouched = {**shown.values, "confirm": "yes"}
+    asked_about = await call(APPLICANT, "POST", SUPPLY, data=untouched)
+    assert asked_about.status_code == 422
+    assert "您没有修改任何内容，仍要提交吗？" in asked_about.text
+    again = Inputs(asked_about.text)
+    assert "confirm" in again.checked
+    # Pressed again, it is sent to the engine.
+    assert (await call(APPLICANT, "POST", SUPPLY, data=again.values)).status_code == 503
+    changed = {**untouched, "note": "已补充"}
+    assert (await call(APPLICANT, "POST", SUPPLY, data=changed)).status_code == 503

@@ -237,13 +237,13 @@ def test_n4_of_many_entries_the_gravest_are_said_and_how_many_more_there_are() -
 @pytest.mark.parametrize(
     ("item", "zh", "en"),
     [
-        (accounts(collision("甲")), "甲，不利", "甲, adverse"),
-        (accounts(collision("甲"), collision("乙", grave=False)), "甲、乙，其中不利 1 条，待核对 1 条", None),
+        (accounts(collision("甲")), "甲，冲突", "甲, conflict"),
+        (accounts(collision("甲"), collision("乙", grave=False)), "甲、乙，其中冲突 1 条，待核对 1 条", None),
         (accounts(collision("甲", grave=False)), "甲，待核对", "甲, to check"),
         (
             accounts(*(collision(name) for name in "甲乙丙丁戊己"), more=2),
-            "甲、乙、丙、丁、戊 等 8 条，其中不利 6 条",
-            "甲, 乙, 丙, 丁, 戊 and others (8 in all), 6 of them adverse",
+            "甲、乙、丙、丁、戊 等 8 条，其中冲突 6 条",
+            "甲, 乙, 丙, 丁, 戊 and others (8 in all), 6 of them in conflict",
         ),
         (
             accounts(
@@ -254,7 +254,7 @@ def test_n4_of_many_entries_the_gravest_are_said_and_how_many_more_there_are() -
         ),
         (
             accounts(collision("甲", grave=False, detail={"project_name": "机房"}), kind=EvidenceKind.PAST_PROJECTS),
-            "机房，待核对",
+            "机房",
             None,
         ),
         (accounts(kind=EvidenceKind.ACCOUNTS_HELD), "未发现", "none found"),
@@ -275,7 +275,7 @@ def test_n3_a_mail_says_of_a_past_project_whose_it_was_and_how_it_ended() -> Non
     )
     line = EvidenceLine.of(accounts(past, kind=EvidenceKind.PAST_PROJECTS), sample_organisation())
     words = line.found[0].sentence(Texts("zh"), load_policy().zone)
-    for said in ("云岭精密", "项目：机房", "责任销售：杨帆", "状态：签署合同", "金额：¥1,860,000.00"):
+    for said in ("云岭精密", "项目：机房", "责任销售：杨帆", "状态：签署合同", "金额：186 万元"):
         assert said in words
 
 
@@ -309,3 +309,21 @@ def test_e2_and_n15_where_nothing_is_known_neither_mail_nor_page_nor_dossier_say
     for place in ("mail", "html"):
         assert shown[place].count(texts.text("evidence_line.no_information")) == 2, place
     assert '<li class="pending">' in shown["page"]
+
+
+def test_n3_past_projects_are_said_by_what_they_amount_to_and_whose_they_were() -> None:
+    past = [
+        Finding(
+            subject_type="earlier_project",
+            subject_id=f"2023-{number}",
+            name="云岭精密",
+            detail={"project_name": name, "salesperson": "yang.fan", "status": "contract_signed", "amount": amount},
+            verdict=Verdict(level=Level.SAME, score=1),
+        )
+        for number, (name, amount) in enumerate([("机房", "1860000.00"), ("网络", "960000.00")])
+    ]
+    both = accounts(*past, kind=EvidenceKind.PAST_PROJECTS)
+    assert said_of(both) == "机房、网络，杨帆，合计 282 万元"
+    assert said_of(both, "en") == "机房, 网络, 杨帆, ¥2,820,000 in all"
+    assert said_of(accounts(past[0], kind=EvidenceKind.PAST_PROJECTS)) == "机房，杨帆，186 万元"
+    assert said_of(accounts(*past, kind=EvidenceKind.PAST_PROJECTS, more=1)).endswith("杨帆")

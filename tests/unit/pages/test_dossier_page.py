@@ -171,3 +171,32 @@ def test_x4_labels_of_an_english_dossier_begin_with_a_capital() -> None:
     labels = re.findall(r"<(?:dt|h2|th scope=\"col\")>([^<]+)<", html)
     assert "Weaker matches not listed" in labels
     assert [label for label in labels if not label[0].isupper()] == []
+
+
+DECIDED = {
+    "task_id": "5ddaef609a01c220319d7d2368863e78",
+    "kind": "vp_review",
+    "round": 2,
+    "choice": "approve",
+    "reason": "战略客户",
+    "special_reason": True,
+    "person": {"id": "sun.li", "name": "孙丽"},
+    "on_behalf_of": {"id": "wang.fang", "name": "王芳"},
+    "capacity": "delegate",
+    "decided_at": "2026-12-01T00:22:19.442724Z",
+}
+
+
+def test_n11_decisions_are_one_table_and_the_record_is_an_annex() -> None:
+    plain = DECIDED | {"choice": "reject", "reason": "", "special_reason": False, "on_behalf_of": None}
+    own = {"id": "NA-17", "decisions": [DECIDED, plain], "conflicts": [], "evidence": []}
+    record = [{"at": NOON.isoformat(), "event": "submitted", "body": {}}]
+    html = render_dossier({"application": own, "record": record})
+    table = html[html.index("<table") : html.index("</table>")]
+    assert table.count("<tr>") == 3
+    for said in ("主管VP审核", "同意", "不同意", "孙丽（代理人，代表 王芳）", "特别说明的理由（N8）\n战略客户"):
+        assert said in table
+    assert DECIDED["task_id"] not in html
+    assert '<section class="card annex"><h2>完整记录（防篡改）</h2>' in html
+    assert "冲突</h2>" not in html  # an empty part is left out
+    assert "核查资料由审批人查看" in html

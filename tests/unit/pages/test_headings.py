@@ -107,7 +107,7 @@ def pages() -> Iterator[tuple[str, str]]:
         )
         yield (
             f"application-{kind}-wrong",
-            test_pages.page(kind, appeal_remark=remark, conflict_note="甲", **WITH_ERRORS),
+            test_pages.page(kind, return_remark=remark, **WITH_ERRORS),
         )
     for kind in PROJECT_TASK_RULES:
         yield f"project-{kind}", project_pages.page(kind)

@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from domain.accounts.application import ApplicationForm
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import RULES, choices_for
+from domain.tasks.form_changes import form_changes
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.inputs import Inputs
 from tests.samples import application_form
 from tests.verdicts import verdict
 from tests.visible import keys_in
+from texts.tasks.deciding import Claim, Comparison, DecidingFacts
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
 from web.dossier.page import dossier_headers, render_dossier
 from web.forms.form import flatten, form_values, parse_form
@@ -105,8 +107,12 @@ def test_nothing_is_chosen_beforehand_and_nothing_runs(kind: TaskKind, language:
     html = page(kind, language=language)
     assert keys_in(html) == set()
     inputs = Inputs(html)
-    assert inputs.radios["choice"] == [choice.choice for choice in choices_for(kind)]
-    assert "choice" not in inputs.values
+    offered = [choice.choice for choice in choices_for(kind)]
+    if len(offered) == 1:  # nothing to choose: the confirmation alone decides
+        assert inputs.values["choice"] == offered[0]
+    else:
+        assert inputs.radios["choice"] == offered
+        assert "choice" not in inputs.values
     assert "confirm" not in inputs.values
     assert not {"script", "iframe", "img", "style"} & set(inputs.tags)
     assert not {name for name in inputs.attributes if name.startswith("on") or name == "style"}
@@ -142,15 +148,15 @@ def test_the_inbox_shows_the_body_of_the_page_with_its_own_address_and_hidden_fi
 
 def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> None:
     """N6, N11, N12, E5: evidence with source and time, clauses with figures, earlier decisions on whose behalf."""
-    html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", appeal_remark=Remark(text="理由充分"))
+    html = page(capacity=AssigneeCapacity.STAND_IN, on_behalf_of_name="王总", return_remark=Remark(text="理由充分"))
     for shown in (
-        "王总 逾期未决定，请 赵敏 代为审批",
+        "王总逾期未决定，请赵敏代为审批",
         "第 2 轮",
         "大客户登记册",
         "2026年12月14日 周一 12:00",
         "名称相同",
         "此来源未能取得",
-        "要求不低于 ¥400,000.00；超出 ¥50,000.00",
+        "要求不低于 40 万元；高出 5 万元",
         "李强（代理人，代表 王总）",
         "特别说明的理由（N8）",
         "理由充分",
@@ -160,19 +166,48 @@ def test_the_page_shows_who_is_asked_for_whom_and_everything_to_decide_on() -> N
 
 
 def test_what_people_wrote_is_never_markup() -> None:
-    html = page(evidence=EVIDENCE, entered={"reason": "</textarea><script>"}, conflict_note="<img src=x>")
+    deciding = DecidingFacts(kind=TaskKind.GM_APPEAL, appeal="<img src=x>")
+    html = page(evidence=EVIDENCE, entered={"reason": "</textarea><script>"}, deciding=deciding)
     assert not {"b-x", "i", "u", "script", "img"} & set(Inputs(html).tags)
     assert "&lt;/textarea&gt;&lt;script&gt;" in html
 
 
 def test_above_the_limit_the_special_reason_is_asked_for_and_explained() -> None:
     """N8."""
-    above = page(above_limit=True)
-    assert "批准后将有 6 个，超过上限" in above
-    assert "须特别说明理由（N8）" in above
+    deciding = DecidingFacts(kind=TaskKind.VP_REVIEW, accounts_after=6, account_limit=5)
+    above = page(above_limit=True, deciding=deciding)
+    assert "批准后为第 6 个大客户（上限 5 个）：须特别说明理由（N8）" in above
+    assert "批准后超过大客户数量上限，须特别说明理由（N8）" in above
     below = page(accounts_held=4)
-    assert "超过上限" not in below
+    assert "上限，须特别说明" not in below
     assert "选择“不同意”时必填" in below
+
+
+def test_what_decides_stands_under_the_question_before_everything_else() -> None:
+    claim = Claim(subject_type="account", name="华东精密", salesperson_name="王芳", since=NOON)
+    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, claims=(claim,)))
+    question = html.index("是否同意将该客户作为大客户")
+    assert question < html.index("冲突：已是王芳名下的大客户“华东精密”") < html.index("核查资料")
+
+
+def test_n5_a_second_round_shows_what_was_changed_field_by_field() -> None:
+    form = ApplicationForm.model_validate(FORM)
+    before = form.model_copy(update={"resources": "两名驻场工程师", "products": ("私有云",)})
+    compared = Comparison(last_round=1, changes=form_changes(before, form))
+    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, compared=compared))
+    card = html[html.index('id="changed"') : html.index('id="changed"') + 1500]
+    assert "与第 1 轮相比" in card
+    assert "两名驻场工程师" in card
+    assert '<td data-label="现为" class="prose">运维</td>' in card
+    assert 'id="changed"' not in page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW))
+
+
+def test_n5_an_unchanged_form_is_asked_about_once() -> None:
+    asked = page(TaskKind.SUPPLY_INFORMATION, unchanged=True)
+    assert "您没有修改任何内容，仍要提交吗？" in asked
+    assert Inputs(asked).values["unchanged"] == "yes"
+    assert "仍要提交</button>" in asked
+    assert "unchanged" not in Inputs(page(TaskKind.SUPPLY_INFORMATION)).values
 
 
 def test_a_rejection_needs_a_reason_and_says_why() -> None:
@@ -287,7 +322,7 @@ def test_a_late_answer_learns_who_decided_what_and_when() -> None:
             at=NOON,
         )
     )
-    assert "李强 已于 2026年12月14日 周一 12:00 决定：“不同意”" in html
+    assert "李强已于2026年12月14日 周一 12:00决定：“不同意”" in html
     refused = render_result(
         ResultPage(path="/d/t", result=ResultKind.REFUSED, task_kind=TaskKind.VP_REVIEW, message="不能<b>")
     )
@@ -393,3 +428,66 @@ def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
 def test_an_amount_typed_as_the_page_shows_it_is_read(typed: str) -> None:
     form = parse_form({"forecast.annual_contracts": typed})
     assert Decimal(form["forecast"]["annual_contracts"]) == 8_600_000
+
+
+def nothing(kind: EvidenceKind, **changes: Any) -> Evidence:
+    known = {"kind": kind, "source": "account_register", "gathered_at": NOON}
+    return Evidence.model_validate({**known, **changes})
+
+
+@pytest.mark.parametrize("kind", [TaskKind.VP_REVIEW, TaskKind.COMMERCE_CHECK])
+def test_what_was_not_found_is_one_line(kind: TaskKind) -> None:
+    quiet = (EvidenceKind.ACCOUNTS, EvidenceKind.APPLICATIONS, EvidenceKind.PROJECTS)
+    html = page(kind, evidence=(*map(nothing, quiet), nothing(EvidenceKind.CREDIT)))
+    assert "未发现：与现有大客户的冲突、与其他申请的冲突、现已登记的项目" in html
+    assert "没有资料（各来源均无记录，不等于没有问题）" in html  # N15: that is something else
+    assert html.count('<article class="evidence"') == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"available": False},
+        {"note": "已核对"},
+        {"changed_since": NOON},
+        {"more": 2},
+        {"not_compared": ("甲",)},
+    ],
+)
+def test_whatever_has_more_to_say_is_not_counted_among_what_was_not_found(changes: dict[str, Any]) -> None:
+    assert nothing(EvidenceKind.ACCOUNTS).nothing_found
+    assert not nothing(EvidenceKind.ACCOUNTS, **changes).nothing_found
+
+
+def test_a_clerks_notes_are_folded_until_there_is_one() -> None:
+    html = page(TaskKind.COMMERCE_CHECK, entered={"note_credit": "已核实"})
+    assert html.count('<details class="aside note">') == len(EvidenceKind) - 1
+    assert html.count('<details class="aside note" open>') == 1
+
+
+def test_e1_once_one_way_is_met_the_others_are_folded_and_grey() -> None:
+    def line(clause: str, passed: bool | None) -> EligibilityLine:
+        return EligibilityLine(clause=clause, passed=passed)
+
+    parts = (line("E1a", True), line("E1b", False), line("E1c", None))
+    met = page(eligibility=(line("E1", True), *parts, line("E2", True)))
+    folded = met[met.index('<details class="aside">') :]
+    assert "其他未满足的条件（已满足一项，不影响）：E1b、E1c" in folded
+    assert '<li class="failed">' not in met
+    failed = page(eligibility=(line("E1", False), line("E1a", False), line("E1b", False), line("E1c", None)))
+    assert failed.count('<li class="failed">') == 3
+    assert "其他未满足" not in failed
+
+
+def test_the_applicants_own_registrations_are_no_alarm() -> None:
+    own = Finding(subject_type="project", subject_id="p-1", name="甲", verdict=verdict("same_name"))
+    found = nothing(EvidenceKind.PROJECTS, findings=(own,))
+    assert '<span class="tag good">申请人本人的</span>' in page(evidence=(found,), own_findings=("p-1",))
+    assert '<span class="tag bad">同一</span>' in page(evidence=(found,))
+
+
+@pytest.mark.parametrize("kind", [LinkStatus.ANSWERED, LinkStatus.WITHDRAWN])
+def test_somebody_who_just_answered_too_late_reads_that_it_was_not_recorded(kind: LinkStatus) -> None:
+    view = LinkStatusPage(path="/d/x", kind=kind, task_kind=TaskKind.VP_REVIEW, not_recorded="同意")
+    assert "您的“同意”未被记录，无需再处理。" in render_link_status(view)
+    assert "未被记录" not in render_link_status(view.model_copy(update={"not_recorded": ""}))

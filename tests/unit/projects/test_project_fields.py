@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,12 +16,13 @@ from domain.projects.project import ProjectForm
 from domain.projects.rules import project_choices
 from domain.tasks.task import FieldKind, FieldSpec, TaskKind
 from tests.inputs import Inputs
-from tests.unit.projects.page_samples import FORM, NAMES, SIDES, ZONE, answered, page, task
+from tests.unit.projects.page_samples import FORM, LINE, NAMES, OWN, SIDES, ZONE, answered, page, task
 from texts.catalogue import Texts
 from web.forms.fields import Offered, entered_values
 from web.forms.form import PROJECT, parse_form
 from web.links.answers import entered_fields, field_errors
 from web.models import FormError
+from web.tasks.models import Weighed
 
 
 def test_p4_one_person_is_chosen_from_a_list_of_names() -> None:
@@ -29,15 +31,57 @@ def test_p4_one_person_is_chosen_from_a_list_of_names() -> None:
     assert answered(TaskKind.ASSIGN_CLERK, {"choice": "assign", "clerk": "gao.yuan"}) == {"clerk": "gao.yuan"}
 
 
-def test_p5_suspected_registrations_are_ticked() -> None:
-    inputs = Inputs(page(TaskKind.CONFLICT_CHECK))
-    assert inputs.radios["suspects.0"] == ["p-9"]
-    assert inputs.radios["suspects.1"] == ["A-1"]
-    typed = {"choice": "suspect", "reason": "同一招标", "suspects.0": "p-9", "suspects.1": "A-1"}
-    assert answered(TaskKind.CONFLICT_CHECK, typed) == {"suspects": ["p-9", "A-1"]}
-    assert answered(TaskKind.CONFLICT_CHECK, {"choice": "clear"}) == {}
-    named = typed | {"suspects_others": " P2026-00007，acc-1 "}
-    assert answered(TaskKind.CONFLICT_CHECK, named) == {"suspects": ["p-9", "A-1", "P2026-00007", "acc-1"]}
+WITH_MATCHES = project_choices(TaskKind.CONFLICT_CHECK, suspects=("p-9", "A-1"), matches=("p-9", "A-1", "p-3"))
+
+
+def check_page(**changes: Any) -> str:
+    weighed = (Weighed(line=LINE, subject_id="p-9"), Weighed(line=LINE, subject_id="A-1"), Weighed(line=OWN, own=True))
+    return page(TaskKind.CONFLICT_CHECK, choices=WITH_MATCHES, weighed=weighed, **changes)
+
+
+def checked(posted: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    row = task(TaskKind.CONFLICT_CHECK).model_copy(update={"choices": WITH_MATCHES})
+    choice, reason, fields = entered_fields(row, Inputs(check_page()).values | posted, ZONE)
+    check_answer(row, choice, reason, fields)
+    return reason, fields
+
+
+def test_p4_p5_one_control_inside_each_match_says_what_it_is() -> None:
+    html = check_page()
+    assert html.count('name="matches.0.ruling"') == 1
+    assert html.index('id="weigh"') < html.index('name="matches.0.ruling"') < html.index('name="matches.1.ruling"')
+    assert html.index('id="marks"') < html.index('name="matches.2.ruling"')  # it is in no list of the page
+    for words in ("不冲突", "可能冲突", "是同一公司"):
+        assert f">{words}</option>" in html
+    assert Inputs(html).values["matches.1.id"] == "A-1"
+    assert "suspects.0" not in Inputs(html).radios
+
+
+def test_p4_p5_findings_become_rulings_and_suspects() -> None:
+    assert checked({"choice": "clear"}) == ("", {})
+    said = {"choice": "suspect", "reason": "同一招标", "matches.0.ruling": "suspected", "matches.1.ruling": "cleared"}
+    reason, fields = checked(said | {"matches.1.reason": "另一家公司", "suspects_others": " P2026-00007 "})
+    assert reason == "同一招标"
+    assert fields == {
+        "suspects": ["p-9", "P2026-00007"],
+        "matches": [{"id": "A-1", "ruling": "cleared", "reason": "另一家公司"}],
+    }
+    reason, fields = checked(
+        {"choice": "suspect", "matches.0.ruling": "suspected", "matches.0.reason": "同一机房", "suspects.0": "A-1"}
+    )
+    assert reason == "同一机房"  # a suspicion has the reason of the whole answer
+    assert fields == {"suspects": ["A-1", "p-9"]}
+
+
+def test_p4_what_is_wrong_with_a_finding_stands_beside_it() -> None:
+    typed = {"choice": "clear", "matches.1.id": "A-1", "matches.1.ruling": "cleared"}
+    row = task(TaskKind.CONFLICT_CHECK).model_copy(update={"choices": WITH_MATCHES})
+    with pytest.raises(Refusal) as refusal:
+        check_answer(row, *entered_fields(row, typed, ZONE))
+    html = check_page(entered=typed, errors=field_errors(refusal.value, Texts("zh")))
+    assert 'id="f-matches-1-reason-error"' in html
+    assert 'href="#f-matches-1-reason"' in html
+    assert Inputs(html).values["matches.1.ruling"] == "cleared"
 
 
 def test_p5_where_nothing_was_found_a_registration_can_be_named_on_the_page() -> None:
@@ -146,7 +190,8 @@ def test_d2_what_is_wrong_with_a_meeting_is_said_in_words_and_everything_typed_i
     inputs = Inputs(html)
     assert inputs.values["starts_at"] == "明天"
     assert inputs.values["participants.1"] == "gao.yuan"
-    assert inputs.checked == ["choice", "participants.1"]
+    assert inputs.checked == ["participants.1"]
+    assert inputs.values["choice"] == "called"
     assert {"f-starts_at", "f-duration_minutes", "f-place", "f-participants"} <= inputs.anchors <= set(inputs.ids)
     assert "会议时间：" in html
 
@@ -221,3 +266,42 @@ def test_whatever_is_posted_is_read_and_shown_again(posted: dict[str, str]) -> N
     }
     for kind in (TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING, TaskKind.SUPPLY_INFORMATION):
         assert "<h1>" in page(kind, entered=renamed)
+
+
+MANY = tuple(f"person.{number}" for number in range(40))
+
+
+def meeting_page(**changes: Any) -> str:
+    labels = {person: f"姓名{number} · 北方区" for number, person in enumerate(MANY)}
+    offered = Offered(people=tuple(labels.items()), labels=labels, suggested=(MANY[0], MANY[1]))
+    choices = project_choices(TaskKind.CALL_MEETING, people=MANY)
+    return page(TaskKind.CALL_MEETING, choices=choices, offered=offered, **changes)
+
+
+def test_d2_in_a_large_company_the_suggested_are_ticked_and_others_are_searched() -> None:
+    html = meeting_page()
+    inputs = Inputs(html)
+    assert inputs.checked == ["participants.0", "participants.1"]
+    assert "participants.2" not in inputs.radios
+    assert '<option value="姓名7 · 北方区 · person.7">' in html
+    assert "姓名0 · 北方区 · person.0" not in html
+    assert "reason" not in inputs.values  # a note of its own is enough
+
+
+def test_d2_people_who_are_added_by_name_are_people() -> None:
+    (choice,) = project_choices(TaskKind.CALL_MEETING, people=MANY)
+    typed = {
+        "choice": "called",
+        "participants.0": MANY[0],
+        "participants_add.0": "姓名7 · 北方区 · person.7",
+        "participants_add.1": "person.8",
+        "participants_add.2": "没有这个人",
+    }
+    found = entered_values(choice.fields, typed, ZONE)
+    assert found["participants"] == ["person.0", "person.7", "person.8", "没有这个人"]
+    again = meeting_page(entered=typed)
+    inputs = Inputs(again)
+    assert inputs.values["participants_add.0"] == "没有这个人"
+    assert {inputs.values[name] for name in inputs.checked if name.startswith("participants")} == set(
+        found["participants"][:3]
+    )

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
+from api.problems import Refusal
+from api.tasks.answering import check_answer
 from domain.projects.rules import PROJECT_TASK_RULES
 from domain.subject import SubjectType
 from domain.tasks.task import TaskKind
 from tests.inputs import Inputs
 from tests.unit.pages.test_pages import NOON
-from tests.unit.projects.page_samples import FORM, NAMES, OWN, answered, choices, page
+from tests.unit.projects.page_samples import FORM, NAMES, OWN, ZONE, answered, choices, page, task
 from tests.visible import keys_in
 from texts.catalogue import Texts
+from texts.tasks.deciding import DecidingFacts, Negotiation
 from web.dossier.page import render_dossier
 from web.forms.fields import Offered
+from web.links.answers import agrees_and_proposes, as_offered, entered_fields
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
 from web.models import Remark
 from web.tasks.models import Weighed
@@ -31,10 +35,17 @@ def test_x4_every_task_of_a_project_has_a_page_without_script_and_without_a_defa
     html = page(kind, language=language)
     assert keys_in(html) == set()
     inputs = Inputs(html)
-    assert inputs.radios["choice"] == [choice.choice for choice in choices(kind)]
+    offered = [choice.choice for choice in choices(kind)]
+    if kind is TaskKind.AGREE_SPLIT:  # there is nothing to agree to yet
+        offered = ["propose", "disagree"]
+    if len(offered) == 1:  # nothing to choose: the confirmation alone decides
+        assert inputs.values["choice"] == offered[0]
+    else:
+        assert inputs.radios["choice"] == offered
+        assert "choice" not in inputs.values
+    assert "confirm" not in inputs.values
     as_it_was = {"customer.legal_person", "vendor_registered"} if kind is TaskKind.SUPPLY_INFORMATION else set()
     assert set(inputs.checked) == as_it_was
-    assert "choice" not in inputs.values
     assert not {"script", "iframe", "img", "style", "b-x", "i", "u"} & set(inputs.tags)
     assert len(inputs.ids) == len(set(inputs.ids))
     assert inputs.anchors <= set(inputs.ids)
@@ -104,9 +115,9 @@ def test_d1_the_text_on_the_table_stands_on_the_page_and_how_to_confirm_it() -> 
         "by": {"id": "yang.fan", "name": "杨帆"},
     }
     html = page(TaskKind.AGREE_SPLIT, note={"proposal": proposal, "reason": "x"}, reason_remark=Remark(text="理由<s>"))
-    for shown in ("联合投标", "62.50", "37.50", "杨帆", "如同意对方的文本，请留空以下各项", "理由&lt;s&gt;"):
+    for shown in ("联合投标", "62.50", "37.50", "杨帆", "同意对方的方案时，以下各项留空", "理由&lt;s&gt;"):
         assert shown in html
-    assert "如同意对方的文本" not in page(TaskKind.AGREE_SPLIT)
+    assert "同意对方的方案时" not in page(TaskKind.AGREE_SPLIT)
 
 
 def test_d2_suggested_participants_precedents_and_the_meeting_are_shown() -> None:
@@ -188,17 +199,51 @@ def test_n11_the_dossier_of_a_project_shows_everything_in_words(language: Any) -
 def test_p2_who_completes_a_held_project_is_not_spoken_to_as_a_judge() -> None:
     """P2, X4: nor shown the project twice, in brief and as the form to be completed."""
     html = page(TaskKind.SUPPLY_INFORMATION)
-    assert "请 林霞 补充" in html
+    assert "请林霞补充" in html
     assert "您的决定" not in html
     assert 'id="brief"' not in html
     judged = page(TaskKind.PROJECT_APPROVAL)
-    assert "请 林霞 决定" in judged
+    assert "请林霞决定" in judged
     assert "您的决定" in judged
 
 
-def test_d1_the_page_says_with_whom_it_is_to_be_agreed() -> None:
-    html = page(TaskKind.AGREE_SPLIT, note={"proposal": {"cooperation": "合作"}, "other_side": ["徐静 · 华东区"]})
-    assert 0 < html.index("对方") < html.index("徐静 · 华东区") < html.index("待确认的协议")
+def test_d1_the_page_says_with_whom_it_is_to_be_agreed_and_what_is_proposed() -> None:
+    share = {"person": "yang.fan", "name": "杨帆", "percent": "70"}
+    person = {"person": "yang.fan", "name": "杨帆"}
+    proposal: dict[str, Any] = {"cooperation": "合作", "split": [share], "by": person, "responsible": person}
+    first = Negotiation.of({}, ["徐静 · 华东区"])
+    second = Negotiation.of({"proposal": proposal}, ["徐静 · 华东区"])
+
+    def asked(negotiation: Negotiation, **note: Any) -> str:
+        deciding = DecidingFacts(kind=TaskKind.AGREE_SPLIT, of_project=True, negotiation=negotiation)
+        return page(TaskKind.AGREE_SPLIT, deciding=deciding, note=note)
+
+    assert "对方：徐静 · 华东区" in asked(first)
+    assert "还没有方案：请提出由谁负责" in asked(first)
+    assert Inputs(asked(first)).radios["choice"] == ["propose", "disagree"]
+    answer = asked(second, proposal=proposal)
+    assert "杨帆提出：由杨帆负责，业绩 杨帆 70%" in answer
+    assert Inputs(answer).radios["choice"] == ["agree", "propose", "disagree"]
+    assert "同意此方案" in answer
+    assert "提出另一方案" in answer
+
+
+def test_d1_another_proposal_is_made_whole_and_agreeing_says_nothing_more() -> None:
+    row = task(TaskKind.AGREE_SPLIT, text_on_the_table=True).model_copy(
+        update={"note": {"proposal": {"cooperation": "合作"}}}
+    )
+    posted = {"choice": "propose", "cooperation": "联合"}
+    choice, reason, fields = entered_fields(row, posted, ZONE)
+    assert choice == "agree"
+    with pytest.raises(Refusal) as refusal:
+        check_answer(as_offered(row, posted), choice, reason, fields)
+    assert {problem.field for problem in refusal.value.problems} == {"fields.responsible", "fields.split"}
+    nothing: dict[str, str] = {"choice": "propose"}
+    with pytest.raises(Refusal):  # an empty proposal is no agreement
+        check_answer(as_offered(row, nothing), *entered_fields(row, nothing, ZONE))
+    agreeing = {"choice": "agree", "cooperation": "联合"}
+    assert agrees_and_proposes(row, agreeing, entered_fields(row, agreeing, ZONE)[2])
+    assert not agrees_and_proposes(row, {"choice": "agree"}, {})
 
 
 def test_x4_the_project_is_shown_in_the_readers_words() -> None:
@@ -244,7 +289,7 @@ def test_d1_the_text_on_the_table_says_whose_it_is_and_a_share_is_a_percentage()
     split = [{"id": "xu.jing", "name": "徐静", "percent": "40"}]
     proposal = {"cooperation": "合作", "split": split, "by": {"id": "xu.jing", "name": "徐静"}}
     html = page(TaskKind.AGREE_SPLIT, note={"proposal": proposal})
-    assert "待确认的协议（徐静 提出）" in html
+    assert "待确认的方案（徐静提出）" in html
     assert ">操作人<" not in html
     assert ">比例（%）<" in html
     assert ">percent<" not in html
@@ -263,7 +308,6 @@ def test_d2_what_a_meeting_needs_is_marked_since_there_is_no_other_choice() -> N
     for label in ("会议时间", "地点", "参加人"):
         assert re.search(rf'{re.escape(label)} <span class="required">必填</span>', html), label
     assert not re.search(r'备注 <span class="required">', html)
-    assert "请点选" in html
     assert "15 至 480 的整数；不填即为 60 分钟" in html
     assert 'class="picks"' in html
 

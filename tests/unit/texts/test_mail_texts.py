@@ -95,7 +95,7 @@ def test_a_decision_mail_shows_what_to_decide_on() -> None:
     )
     for shown in (
         "¥8,000,000.00",
-        "其中不利 1 条",
+        "其中冲突 1 条",
         "未能取得",
         "恰好等于",
         "李强（代理人，代表 王总）",

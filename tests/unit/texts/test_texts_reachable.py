@@ -127,6 +127,7 @@ def families() -> dict[str, Iterable[str]]:
         "detail.{}": names(),
         "detail_value.{}": ("no", "yes"),
         "dispute_origin.{}": Origin,
+        "dossier.{}": ("note", "note_without_evidence", "project_note"),
         "dossier.gathered.{}": ("found", "nothing", "unavailable"),
         "dossier.label.{}": names(),
         "dossier.section.{}": names(),
