@@ -123,7 +123,7 @@ async def _outlook(
     )
     in_addition = []
     if above:
-        in_addition.append(texts.text("filing.above_limit", after=held + 1, limit=policy.accounts.limit))
+        in_addition.append(texts.text("filing.above_limit"))
     holders = holders_among(found)
     if session.person.id in holders:
         in_addition.append(texts.text("filing.own_account"))
