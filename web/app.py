@@ -29,6 +29,7 @@ from web.reviews import subject as review_pages
 from web.session import errors
 from web.session import routes as session
 from web.subjects import receipts
+from web.tasks import inbox
 
 
 def create_app(
@@ -47,6 +48,7 @@ def create_app(
             check_page.router,
             session.router,
             desk.router,
+            inbox.router,
             apply.router,
             register.router,
             account_lists.router,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import Request
 
+from api.gateway.gateway import Caller
 from api.state import State, page_caller
 from api.tasks.answering import subject_of
 from crypto.links import ForgedLink, link_id_of, link_token
@@ -71,31 +72,67 @@ class LinkClosed(Exception):
         self.opened = opened
         self.decision = decision
 
-    def repeats(self, body: bytes) -> bool:
-        """Whether `body` is the very answer that was recorded through this link: a button pressed twice."""
+    def repeats(self, entrance: Entrance, body: bytes) -> bool:
+        """Whether `body` is the very answer that was recorded by this way: a button pressed twice."""
         if self.opened is None or self.decision is None:
             return False
-        caller = page_caller(self.opened.person, self.opened.asked.link_id, body)
-        return caller.message_id == self.decision.message_id
+        return entrance.caller(self.opened, body).message_id == self.decision.message_id
 
 
-async def open_link(connection: AsyncConnection, state: State, token: str, request: Request) -> OpenedLink:
-    """The task behind a link. Raises `LinkClosed` if it cannot be answered."""
-    link = await look_up_link(connection, state, token, request)
+class Entrance(Protocol):
+    """A way to a task: the link in a mail, or the inbox of somebody who is signed in."""
+
+    state: State
+    request: Request
+    expires: bool
+    """Whether it leads nowhere after a time."""
+
+    async def asked(self, connection: AsyncConnection) -> AskedRow | None:
+        """Whom it leads to which task; None for one that leads nowhere."""
+
+    def address(self, asked: AskedRow) -> str:
+        """The address of another task by the same way."""
+
+    def caller(self, opened: OpenedLink, body: bytes) -> Caller:
+        """Who sends `body` to the gateway."""
+
+
+class MailLink:
+    """The link in a mail; it is the authority."""
+
+    expires = True
+
+    def __init__(self, state: State, request: Request, token: str) -> None:
+        self.state = state
+        self.request = request
+        self._token = token
+
+    async def asked(self, connection: AsyncConnection) -> AskedRow | None:
+        try:
+            return await tasks.asked_by_link(connection, link_id_of(self._token, self.state.settings.link_keys))
+        except ForgedLink:
+            return None
+
+    def address(self, asked: AskedRow) -> str:
+        return f"/d/{link_token(asked.link_id, self.state.settings.link_keys)}"
+
+    def caller(self, opened: OpenedLink, body: bytes) -> Caller:
+        return page_caller(opened.person, opened.asked.link_id, body)
+
+
+async def open_link(connection: AsyncConnection, entrance: Entrance) -> OpenedLink:
+    """The task that an entrance leads to. Raises `LinkClosed` if it cannot be answered."""
+    link = await look_up_link(connection, entrance)
     if isinstance(link, LinkClosed):
         raise link
     return link
 
 
-async def look_up_link(
-    connection: AsyncConnection, state: State, token: str, request: Request
-) -> OpenedLink | LinkClosed:
-    """The task behind a link, or why it cannot be answered."""
+async def look_up_link(connection: AsyncConnection, entrance: Entrance) -> OpenedLink | LinkClosed:
+    """The task that an entrance leads to, or why it cannot be answered."""
+    state, request = entrance.state, entrance.request
     unknown = LinkClosed(status_page(LinkStatus.UNKNOWN, request))
-    try:
-        asked = await tasks.asked_by_link(connection, link_id_of(token, state.settings.link_keys))
-    except ForgedLink:
-        return unknown
+    asked = await entrance.asked(connection)
     task = await tasks.find(connection, asked.task_id) if asked else None
     row = await subject_of(connection, task) if task else None
     organisation = await state.facts.organisation(connection)
@@ -110,7 +147,7 @@ async def look_up_link(
     if opened.superseded:
         newer = await tasks.newer_text(connection, task, person.id)
         page = _closed(LinkStatus.SUPERSEDED, request, opened, closing)
-        path = f"/d/{link_token(newer.link_id, state.settings.link_keys)}" if newer else ""
+        path = entrance.address(newer) if newer else ""
         return LinkClosed(page.model_copy(update={"newer": path}))
     if task.status is TaskStatus.MISSED:
         return LinkClosed(_closed(LinkStatus.MISSED, request, opened, closing))
@@ -118,7 +155,7 @@ async def look_up_link(
         return LinkClosed(_closed(LinkStatus.WITHDRAWN, request, opened, closing))
     if asked.removed_at is not None:
         return LinkClosed(await _with_others(connection, request, opened, state.clock()))
-    if state.clock() >= asked.link_expires_at:
+    if entrance.expires and state.clock() >= asked.link_expires_at:
         return LinkClosed(_closed(LinkStatus.EXPIRED, request, opened, closing))
     return opened
 
@@ -150,7 +187,9 @@ def status_page(kind: LinkStatus, request: Request) -> LinkStatusPage:
 
 
 def page_language(request: Request, person: Person | None) -> Language:
-    """The language of a page: as chosen on it, else the person's, else the browser's (X4)."""
+    """The language of a page: of the session, else as chosen on it, else the person's, else the browser's (X4)."""
+    if chosen := getattr(request.state, "session_language", None):
+        return language_of(chosen)
     wanted = request.query_params.get("lang")
     if wanted is None and person is not None:
         return person.language

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from api.tasks.wording import choice_key
@@ -56,6 +57,8 @@ class LinkStatus(StrEnum):
     """The same, for a delegate whose delegation has ended."""
     SUPERSEDED = "superseded"
     """The application has moved on to another round."""
+    ANOTHER_PERSON = "another_person"
+    """Somebody who is signed in has opened the link of another person."""
     UNKNOWN = "unknown"
     """Forged, damaged or never issued. The page reveals nothing about what exists."""
     STORED = "stored"
@@ -66,9 +69,13 @@ class LinkStatus(StrEnum):
     @property
     def status(self) -> int:
         """The HTTP status of the page."""
-        return {LinkStatus.UNKNOWN: 404, LinkStatus.EXPIRED: 410, LinkStatus.STORED: 202, LinkStatus.AWAY: 503}.get(
-            self, 200
-        )
+        return {
+            LinkStatus.UNKNOWN: 404,
+            LinkStatus.ANOTHER_PERSON: 403,
+            LinkStatus.EXPIRED: 410,
+            LinkStatus.STORED: 202,
+            LinkStatus.AWAY: 503,
+        }.get(self, 200)
 
 
 class LinkStatusPage(AboutSubject):
@@ -93,12 +100,24 @@ class LinkStatusPage(AboutSubject):
     asked_now: tuple[str, ...] = ()
     """Names of the current assignees."""
     receipt: str = ""
+    reader_name: str = ""
+    """Who is signed in, on the link of somebody else."""
     not_recorded: str = ""
     """What the reader has just answered, too late."""
 
 
-def render_result(page: ResultPage) -> str:
-    """The page after an answer: accepted, decided earlier (by whom, when, how), or refused (why)."""
+def render_status(page: ResultPage | LinkStatusPage) -> str:
+    """A page without a form."""
+    return render_template(page, "status.html.j2", **status_parts(page))
+
+
+def status_parts(page: ResultPage | LinkStatusPage) -> dict[str, Any]:
+    """The variables of the template `status_body.html.j2`, for whichever page includes it."""
+    return _result_parts(page) if isinstance(page, ResultPage) else _link_parts(page)
+
+
+def _result_parts(page: ResultPage) -> dict[str, Any]:
+    """After an answer: accepted, decided earlier (by whom, when, how), or refused (why)."""
     texts = Texts(page.language)
     choice = page.said or (
         texts.label(choice_key(page.task_kind, page.subject_type, page.choice)) if page.choice else ""
@@ -112,11 +131,11 @@ def render_result(page: ResultPage) -> str:
         ResultKind.REFUSED: [page.message or texts.text("error.invalid")],
     }[page.result]
     link = (page.path, texts.text("page.back")) if page.result is ResultKind.REFUSED else None
-    return _render(page, texts, texts.text(f"page.{page.result}_title"), lines, tone=page.result.value, link=link)
+    return _parts(page, texts, texts.text(f"page.{page.result}_title"), lines, tone=page.result.value, link=link)
 
 
-def render_link_status(page: LinkStatusPage) -> str:
-    """The page that says why there is nothing to answer. `page.kind.status` is its HTTP status."""
+def _link_parts(page: LinkStatusPage) -> dict[str, Any]:
+    """What says why there is nothing to answer. `page.kind.status` is its HTTP status."""
     texts = Texts(page.language)
     kind = page.task_kind
     choice = texts.label(choice_key(kind, page.subject_type, page.choice)) if kind and page.choice else ""
@@ -132,6 +151,8 @@ def render_link_status(page: LinkStatusPage) -> str:
         text = texts.text("late.handed_on", moment=moment)
     elif page.kind is LinkStatus.DELEGATION_OVER and page.delegate_until:
         text = _delegation_over(page, texts)
+    elif page.kind is LinkStatus.ANOTHER_PERSON:
+        text = texts.text("calm.another_person.text", person=page.person_name, reader=page.reader_name)
     else:
         zone, own = ZoneInfo(page.time_zone), ""
         if page.kind is LinkStatus.WITHDRAWN:
@@ -151,11 +172,12 @@ def render_link_status(page: LinkStatusPage) -> str:
         lines.append(f"{texts.text('calm.stored.receipt')} {page.receipt}")
     link = {
         LinkStatus.STORED: (page.path, texts.text("page.look_again")),
+        LinkStatus.ANOTHER_PERSON: ("/session", texts.text("console.session")),
         LinkStatus.AWAY: (page.path, texts.text("page.try_again")),
         **({LinkStatus.SUPERSEDED: (page.newer, texts.text("page.newer_text"))} if page.newer else {}),
     }.get(page.kind)
     title = texts.text(_status_key(page, "title", texts))
-    return _render(page, texts, title, lines, tone=page.kind.value, link=link)
+    return _parts(page, texts, title, lines, tone=page.kind.value, link=link)
 
 
 def _delegation_over(page: LinkStatusPage, texts: Texts) -> str:
@@ -168,7 +190,7 @@ def _status_key(page: LinkStatusPage, part: str, texts: Texts) -> str:
     return own if texts.has(own) else f"calm.{page.kind}.{part}"
 
 
-def _render(
+def _parts(
     page: ResultPage | LinkStatusPage,
     texts: Texts,
     title: str,
@@ -176,18 +198,16 @@ def _render(
     *,
     tone: str,
     link: tuple[str, str] | None,
-) -> str:
+) -> dict[str, Any]:
     subject = " · ".join(part for part in (subject_line(page, texts), page.customer_name) if part)
-    return render_template(
-        page,
-        "status.html.j2",
-        title=title,
-        subject=subject,
-        lines=lines,
-        tone=tone,
-        link=link,
-        reason=page.reason,
-    )
+    return {
+        "title": title,
+        "subject": subject,
+        "lines": lines,
+        "tone": tone,
+        "link": link,
+        "reason": page.reason,
+    }
 
 
 def _moment(page: PageView, moment: datetime | None, texts: Texts) -> str:

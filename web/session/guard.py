@@ -35,6 +35,7 @@ async def signed_in(request: Request, state: StateDep) -> Session:
     session = await session_of(state, request)
     if session is None:
         raise SignInNeeded
+    request.state.session_language = session.language
     return session
 
 

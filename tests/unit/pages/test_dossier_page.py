@@ -196,7 +196,7 @@ def test_n11_decisions_are_one_table_and_the_record_is_an_annex() -> None:
     assert table.count("<tr>") == 3
     for said in ("主管VP审核", "同意", "不同意", "孙丽（代理人，代表 王芳）", "特别说明的理由（N8）\n战略客户"):
         assert said in table
-    assert DECIDED["task_id"] not in html
+    assert str(DECIDED["task_id"]) not in html
     assert '<section class="card annex"><h2>完整记录（防篡改）</h2>' in html
     assert "冲突</h2>" not in html  # an empty part is left out
     assert "核查资料由审批人查看" in html

@@ -25,7 +25,7 @@ from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES
 from web.conflicts.check_page import render_check
 from web.dossier.page import render_dossier
-from web.links.status_page import LinkStatus, LinkStatusPage, render_link_status
+from web.links.status_page import LinkStatus, LinkStatusPage, render_status
 from web.models import FormError, Remark
 
 
@@ -117,7 +117,7 @@ def pages() -> Iterator[tuple[str, str]]:
         yield f"review-{kind}", test_review_pages.page(kind)
         yield f"review-{kind}-many", test_review_pages.page(kind, 15, **WITH_ERRORS)
     for status in LinkStatus:
-        yield f"status-{status}", render_link_status(LinkStatusPage(kind=status, path="/d/t"))
+        yield f"status-{status}", render_status(LinkStatusPage(kind=status, path="/d/t"))
     for language in LANGUAGES:
         yield f"check-{language}", render_check(language, {"customer": "", "related_parties": ""}, wrong=("?",))
     for number, dossier in enumerate(DOSSIERS):

@@ -25,7 +25,7 @@ from texts.tasks.deciding import Claim, Comparison, DecidingFacts
 from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
 from web.dossier.page import dossier_headers, render_dossier
 from web.forms.form import flatten, form_values, parse_form
-from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_status
 from web.models import FormError, FormTarget, Remark
 from web.rendering import PAGE_HEADERS, STATIC_DIR
 from web.tasks.models import DecisionPage
@@ -294,7 +294,7 @@ def test_whatever_is_posted_is_parsed_and_shown_again(fields: dict[str, str]) ->
 @pytest.mark.parametrize("kind", list(LinkStatus))
 def test_every_calm_page_says_something_and_asks_for_nothing(kind: LinkStatus, language: str) -> None:
     """X4."""
-    html = render_link_status(LinkStatusPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
+    html = render_status(LinkStatusPage.model_validate({"kind": kind, "language": language, "path": "/d/t"}))
     assert "<form" not in html
     assert "<h1>" in html
 
@@ -307,12 +307,12 @@ def test_calm_pages_carry_their_status_and_an_unknown_link_tells_nothing() -> No
         503,
     ]
     assert LinkStatus.ANSWERED.status == 200
-    stored = render_link_status(LinkStatusPage(kind=LinkStatus.STORED, path="/d/t", receipt="r-1"))
+    stored = render_status(LinkStatusPage(kind=LinkStatus.STORED, path="/d/t", receipt="r-1"))
     assert "r-1" in stored
 
 
 def test_a_late_answer_learns_who_decided_what_and_when() -> None:
-    html = render_result(
+    html = render_status(
         ResultPage(
             path="/d/t",
             result=ResultKind.ALREADY,
@@ -323,7 +323,7 @@ def test_a_late_answer_learns_who_decided_what_and_when() -> None:
         )
     )
     assert "李强已于2026年12月14日 周一 12:00决定：“不同意”" in html
-    refused = render_result(
+    refused = render_status(
         ResultPage(path="/d/t", result=ResultKind.REFUSED, task_kind=TaskKind.VP_REVIEW, message="不能<b>")
     )
     assert "不能&lt;b&gt;" in refused
@@ -489,5 +489,5 @@ def test_the_applicants_own_registrations_are_no_alarm() -> None:
 @pytest.mark.parametrize("kind", [LinkStatus.ANSWERED, LinkStatus.WITHDRAWN])
 def test_somebody_who_just_answered_too_late_reads_that_it_was_not_recorded(kind: LinkStatus) -> None:
     view = LinkStatusPage(path="/d/x", kind=kind, task_kind=TaskKind.VP_REVIEW, not_recorded="同意")
-    assert "您的“同意”未被记录，无需再处理。" in render_link_status(view)
-    assert "未被记录" not in render_link_status(view.model_copy(update={"not_recorded": ""}))
+    assert "您的“同意”未被记录，无需再处理。" in render_status(view)
+    assert "未被记录" not in render_status(view.model_copy(update={"not_recorded": ""}))

@@ -21,7 +21,7 @@ from texts.tasks.deciding import DecidingFacts, Negotiation
 from web.dossier.page import render_dossier
 from web.forms.fields import Offered
 from web.links.answers import agrees_and_proposes, as_offered, entered_fields
-from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_status
 from web.models import Remark
 from web.tasks.models import Weighed
 
@@ -151,19 +151,17 @@ def test_x4_calm_pages_and_results_speak_of_the_project(language: str) -> None:
         "customer_name": "北方电信",
     }
     for kind in (LinkStatus.WITHDRAWN, LinkStatus.SUPERSEDED):
-        html = render_link_status(
-            LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT})
-        )
+        html = render_status(LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.AGREE_SPLIT}))
         assert "核心网扩容" in html
         assert "N9" not in html  # the rules of applications are not those of projects
-    assert "申请已有新的轮次" not in render_link_status(
+    assert "申请已有新的轮次" not in render_status(
         LinkStatusPage.model_validate({**shared, "kind": LinkStatus.SUPERSEDED})
     )
     done = ResultPage.model_validate(
         {**shared, "result": ResultKind.ACCEPTED, "task_kind": TaskKind.SUPPLY_INFORMATION, "choice": "supply",
          "person_name": "杨帆", "at": NOON}
     )  # fmt: skip
-    assert ("提交补充后的项目信息" if language == "zh" else "Submit the completed project") in render_result(done)
+    assert ("提交补充后的项目信息" if language == "zh" else "Submit the completed project") in render_status(done)
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -25,7 +25,7 @@ from tests.inputs import Inputs
 from tests.review_samples import CLOSES, CUSTOMERS, PERIODS, SAID_AT, figures, note
 from texts.catalogue import LANGUAGES, Texts
 from web.links.answers import entered_fields, field_errors
-from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_link_status, render_result
+from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_status
 from web.models import FormTarget
 from web.reviews.models import ReviewPage
 from web.reviews.page import render_review, render_review_part
@@ -282,15 +282,15 @@ def test_r6_a_review_that_is_over_says_so_calmly(language: Language) -> None:
         "unit_name": "北方区",
     }
     for kind in (LinkStatus.MISSED, LinkStatus.WITHDRAWN):
-        html = render_link_status(
+        html = render_status(
             LinkStatusPage.model_validate({**shared, "kind": kind, "task_kind": TaskKind.WEEKLY_UPDATE})
         )
         assert "2026-W48" in html
         assert "北方区" in html
         assert "N9" not in html
-    assert "R6" in render_link_status(LinkStatusPage.model_validate({**shared, "kind": LinkStatus.MISSED}))
+    assert "R6" in render_status(LinkStatusPage.model_validate({**shared, "kind": LinkStatus.MISSED}))
     done = ResultPage.model_validate(
         {**shared, "result": ResultKind.ACCEPTED, "task_kind": TaskKind.WEEKLY_UPDATE, "choice": "report",
          "person_name": "杨帆", "at": SAID_AT}
     )  # fmt: skip
-    assert Texts(language).text("choice.weekly_update.report") in render_result(done)
+    assert Texts(language).text("choice.weekly_update.report") in render_status(done)
