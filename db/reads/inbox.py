@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Numeric, cast, func, or_, select
+from sqlalchemy import Numeric, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.reads.access import sees_account, sees_application, sees_project
@@ -14,8 +14,11 @@ from db.rows import read_all
 from db.tables.accounts import account, application
 from db.tables.messages import mail
 from db.tables.projects import project
+from db.tables.tasks import task
+from db.tasks.tasks import TaskRow
 from domain.access import Scope
 from domain.base import Wire
+from domain.tasks.task import TaskStatus
 
 MOST_FOUND = 10
 
@@ -103,6 +106,25 @@ async def told(connection: AsyncConnection, person: str, *, limit: int) -> tuple
         .limit(limit)
     )
     return read_all(Told, await connection.execute(query))
+
+
+async def open_tasks_on(connection: AsyncConnection, person: str, *, limit: int) -> tuple[TaskRow, ...]:
+    """The open tasks on what `person` has applied for or is responsible for, the one due first first."""
+    of_application = select(application.c.id).where(application.c.applicant == person)
+    of_project = select(project.c.id).where(project.c.salesperson == person)
+    query = (
+        select(task)
+        .where(task.c.status == TaskStatus.OPEN.value)
+        .where(
+            or_(
+                and_(task.c.subject_type == "application", task.c.subject_id.in_(of_application)),
+                and_(task.c.subject_type == "project", task.c.subject_id.in_(of_project)),
+            )
+        )
+        .order_by(task.c.due_at)
+        .limit(limit)
+    )
+    return read_all(TaskRow, await connection.execute(query))
 
 
 async def search(

@@ -271,16 +271,23 @@ async def _rows(
 ) -> list[Row]:
     match wanted:
         case InboxList.WAITING | InboxList.DECIDED:
-            return await _of_tasks(connection, state, session, wanted, kind=kind, overdue=overdue)
+            return await task_rows(connection, state, session, wanted, kind=kind, overdue=overdue)
         case InboxList.STARTED:
             return await _started(connection, session)
         case InboxList.INFORMED:
             return await _informed(connection, state, session)
 
 
-async def _of_tasks(
-    connection: AsyncConnection, state: State, session: Session, wanted: InboxList, *, kind: str, overdue: bool
+async def task_rows(
+    connection: AsyncConnection,
+    state: State,
+    session: Session,
+    wanted: InboxList,
+    *,
+    kind: str = "",
+    overdue: bool = False,
 ) -> list[Row]:
+    """The tasks that wait for the person, the one due first first, or that were decided; with who asks for what."""
     me, now, organisation = session.person.id, state.clock(), session.viewer.organisation
     status = TaskStatus.OPEN if wanted is InboxList.WAITING else TaskStatus.ANSWERED
     found = await lists.tasks_asked(connection, me, status=status.value, after=None, limit=MOST_LISTED)
@@ -293,7 +300,7 @@ async def _of_tasks(
     ]
     if status is TaskStatus.OPEN:
         asked.sort(key=lambda pair: pair[0].due_at)
-    lines = await _lines(connection, session, [task for task, _ in asked])
+    lines = await subject_lines(connection, session, [task for task, _ in asked])
     rows = []
     for task, mine in asked:
         line = lines.get(task.subject_id)
@@ -301,7 +308,7 @@ async def _of_tasks(
         rows.append(
             Row(
                 address=f"/inbox/{task.id}",
-                name=_name(line) if line else texts.text(task_key(task.kind, task.subject_type, "title")),
+                name=line_name(line) if line else texts.text(task_key(task.kind, task.subject_type, "title")),
                 title=texts.text(task_key(task.kind, task.subject_type, "title")),
                 rule=task_rule(task.kind, task.subject_type),
                 by=organisation.name_of(line.by) if line else "",
@@ -315,21 +322,25 @@ async def _of_tasks(
     return rows
 
 
-async def _lines(connection: AsyncConnection, session: Session, listed: Sequence[TaskRow]) -> dict[str, SubjectLine]:
+async def subject_lines(
+    connection: AsyncConnection, session: Session, listed: Sequence[TaskRow]
+) -> dict[str, SubjectLine]:
     """The subjects of these tasks. Listing them counts as reading them (X2)."""
     ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
     found = await inbox_reads.subjects(connection, ids[SubjectType.APPLICATION], ids[SubjectType.PROJECT])
-    await _note(connection, session, list(found.values()))
+    await note_lines(connection, session, list(found.values()))
     return found
 
 
-async def _note(connection: AsyncConnection, session: Session, lines: Sequence[SubjectLine]) -> None:
+async def note_lines(connection: AsyncConnection, session: Session, lines: Sequence[SubjectLine]) -> None:
+    """Record that the person has read these subjects in a list (X2)."""
     for type in ("application", "project", "account"):
         ids = [line.id for line in lines if line.type == type]
         await note_reading(connection, session.person.id, type, *ids, through="list")
 
 
-def _name(line: SubjectLine) -> str:
+def line_name(line: SubjectLine) -> str:
+    """How a list calls a subject: a project by its own name and its customer's."""
     return line.name if line.name == line.customer_name else f"{line.name} · {line.customer_name}"
 
 
@@ -378,12 +389,12 @@ async def _informed(connection: AsyncConnection, state: State, session: Session)
     applications = await lists.seen_among(connection, scope_of(me, organisation), "application", ids)
     projects = await lists.seen_among(connection, scope_at(me, organisation, state.clock()), "project", ids)
     found = await inbox_reads.subjects(connection, sorted(applications), sorted(projects))
-    await _note(connection, session, list(found.values()))
+    await note_lines(connection, session, list(found.values()))
     texts = session.texts
     return [
         Row(
             address=f"/{line.type}s/{line.id}",
-            name=_name(line),
+            name=line_name(line),
             title=texts.text(f"{'stage' if line.type == 'application' else 'project_stage'}.{line.stage}"),
             by=organisation.name_of(line.by),
             since=told_of.at,
