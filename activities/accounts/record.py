@@ -13,7 +13,7 @@ from activities.tasks.mail_outbox import MailOutbox
 from activities.unit_of_work import SYSTEM, UnitOfWork
 from conflicts.detection import Found
 from db import audit
-from db.accounts import applications
+from db.accounts import accounts, applications
 from db.accounts.applications import ApplicationRow
 from db.tasks.tasks import DecisionRow
 from domain.accounts.application import ApplicationForm, Stage
@@ -166,6 +166,11 @@ class ApplicationRecord(Context):
             await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round))
         return standing
 
+    async def own_accounts(self) -> frozenset[str]:
+        """A2: the accounts that the applicant holds, by id: one of those is no conflict with somebody else."""
+        held = await accounts.held_by(self.uow.connection, self.row.applicant)
+        return frozenset(account.id for account in held)
+
     async def notify_of_collision(self, standing: Sequence[Found]) -> None:
         """N14: notify the applicant of new collisions only."""
         told = {
@@ -180,7 +185,8 @@ class ApplicationRecord(Context):
 
     async def _tell_of(self, standing: Sequence[Found], kind: Notice, *, key: str) -> None:
         """Without saying whose it is (X2)."""
-        await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=_conflict_notes(standing))
+        notes = _conflict_notes(standing, await self.own_accounts())
+        await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=notes)
         self.uow.note("earlier_found", found=[[match.subject_type, match.subject_id] for match in standing])
 
     async def gather_again(self, *, since_asked: bool = False, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
@@ -317,11 +323,16 @@ def essentials(row: ApplicationRow) -> tuple[Essential, ...]:
     )
 
 
-def _conflict_notes(earlier: Sequence[Found]) -> dict[str, str]:
+def _conflict_notes(earlier: Sequence[Found], own: frozenset[str]) -> dict[str, str]:
     """N14: what the later applicant is told of the earlier one, by language; nothing that is not theirs to know."""
     return {
         language: "\n".join(
-            dict.fromkeys(Texts(language).text(f"error.conflict_with_{match.subject_type}") for match in earlier)
+            dict.fromkeys(
+                Texts(language).text(
+                    "error.own_account" if match.subject_id in own else f"error.conflict_with_{match.subject_type}"
+                )
+                for match in earlier
+            )
         )
         for language in LANGUAGES
     }

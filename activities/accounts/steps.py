@@ -76,6 +76,7 @@ class AccountSteps:
             said = step.statement
             context = await ApplicationContext.of(uow, await load_application(uow, said.application_id, lock=False))
             row, standing = context.row, await context.notify_at_submission()
+            own = await context.own_accounts() if standing else frozenset()
             await give_receipt(
                 uow,
                 said,
@@ -85,7 +86,12 @@ class AccountSteps:
                     "workflow_id": row.workflow_id,
                     "stage": row.stage.value,
                     "conflicts": [
-                        {"kind": match.subject_type, "since": match.since.isoformat(), "rule": "N14"}
+                        {
+                            "kind": match.subject_type,
+                            "since": match.since.isoformat(),
+                            "rule": "N14",
+                            "own": match.subject_id in own,
+                        }
                         for match in standing
                     ],
                 },

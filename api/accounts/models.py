@@ -98,7 +98,7 @@ class Submitted(BaseModel):
     workflow_id: str
     stage: Stage
     conflicts: list[dict[str, JsonValue]] = []
-    """N14: earlier registrations that conflict with it, without confidential details."""
+    """N14: earlier registrations that conflict with it, without confidential details. `own`: an account of your own."""
     notice: str | None = None
 
 

@@ -57,7 +57,10 @@ async def submit_application(
     if receipt is None:
         return stored(caller, texts, id=application_id, workflow_id=f"application-{application_id}")
     conflicts = receipt.result.get("conflicts", [])
-    notice = texts.error(f"conflict_with_{conflicts[0]['kind']}") if conflicts else None
+    notice = None
+    if conflicts:
+        first = next((conflict for conflict in conflicts if not conflict.get("own")), None)
+        notice = texts.error(f"conflict_with_{first['kind']}" if first else "own_account")
     return Submitted(
         id=application_id,
         workflow_id=receipt.result["workflow_id"],

@@ -47,6 +47,8 @@ class ConflictMatch(BaseModel):
     because: list[str]
     """One sentence per reason, strongest first."""
     masked: bool = False
+    own: bool = False
+    """Whether it is registered by you."""
     ruled: RuledView | None = None
     """An earlier ruling. A cleared match does not count in the verdict."""
 

@@ -39,11 +39,21 @@ async def check_conflicts(composer: Composer, draft: ConflictDraft, now: datetim
     shown = [_match(composer, match, seen=(match.subject_type, match.subject_id) in seen) for match in matches]
     verdict = Verdict.closest(match.verdict for match in matches if not match.cleared)
     texts = composer.texts
-    overall = Level.SAME if any(match.conflict for match in matches) else verdict.level
+    me = composer.viewer.person.id
+    own_account = next(
+        (match for match in matches if match.conflict and match.subject_type == "account" and match.salesperson == me),
+        None,
+    )
+    others = [match for match in matches if match.salesperson != me]
+    overall = Level.SAME if any(match.conflict for match in others) else _closest(others)
+    if own_account and overall is not Level.SAME:
+        notice = texts.text("check.own_account", since=texts.day(own_account.since, composer.facts.policy.zone))
+    else:
+        notice = texts.text(f"check.notice.{overall}")
     return ConflictCheck(
         verdict=verdict.level,
         verdict_label=level_label(verdict, texts),
-        notice=texts.text(f"check.notice.{overall}"),
+        notice=notice,
         matches=shown,
         more=more,
         unusual_names=list(unusual_names(draft)),
@@ -57,6 +67,10 @@ def ruled_view(views: Views, ruled: Ruled | None) -> RuledView | None:
         return None
     label = views.texts.text(f"ruling.{ruled.ruling}")
     return RuledView(**ruled.model_dump(exclude={"person"}), ruling_label=label, person=views.person(ruled.person))
+
+
+def _closest(matches: Sequence[Match]) -> Level:
+    return Verdict.closest(match.verdict for match in matches if not match.cleared).level
 
 
 async def _seen(composer: Composer, matches: Sequence[Match]) -> set[tuple[str, str]]:
@@ -112,5 +126,6 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
         score=round(match.verdict.score, 2),
         # The link may have been declared by somebody whose customers the viewer may not see.
         because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
+        own=match.salesperson == composer.viewer.person.id,
         ruled=ruled_view(composer, match.ruled),
     )

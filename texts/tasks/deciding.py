@@ -133,8 +133,9 @@ class DecidingFacts(Wire):
     special_reasons: tuple[Said, ...] = ()
     """N8: of the VPs who approve, for the general manager."""
     rejections: tuple[Said, ...] = ()
-    """N9, N10: what the appeal is against."""
+    """N9, N10, P7: what the appeal or objection is against."""
     appeal: str = ""
+    """N10, P8: its reason."""
     compared: Comparison | None = None
     """None in the first round."""
     negotiation: Negotiation | None = None
@@ -199,6 +200,8 @@ def project_facts(
     matches: Sequence[Match],
     organisation: Organisation,
     suspects: Sequence[str] = (),
+    decisions: Sequence[DecisionLine] = (),
+    objection: str = "",
     negotiation: Negotiation | None = None,
     deadline: TaskDeadline | None = None,
 ) -> DecidingFacts:
@@ -208,6 +211,8 @@ def project_facts(
         before: the form of the last round; None in the first.
         matches: those that the reader may see (X2).
         suspects: the registrations that a clerk has named, by id (P5).
+        decisions: those taken so far.
+        objection: the reason of the objection (P8).
     """
     claims = [
         Claim(
@@ -227,6 +232,8 @@ def project_facts(
         kind=kind,
         of_project=True,
         claims=tuple(claims),
+        rejections=_reasons([line for line in decisions if line.choice == AnswerChoice.CONFLICT]) if objection else (),
+        appeal=objection,
         compared=_compared(form, before, round),
         negotiation=negotiation,
         deadline=deadline,
@@ -242,12 +249,14 @@ def deciding_lines(facts: DecidingFacts, texts: Texts, zone: ZoneInfo) -> tuple[
         key = _LIMIT_TEXTS.get(facts.kind, "deciding.above_limit")
         words = texts.text(key, after=facts.accounts_after, most=facts.account_limit)
         lines.append(DecidingLine(text=words, tone="bad"))
-    for key, said in (("deciding.special_reason", facts.special_reasons), ("deciding.rejected", facts.rejections)):
+    rejected = "deciding.refused" if facts.of_project else "deciding.rejected"
+    for key, said in (("deciding.special_reason", facts.special_reasons), (rejected, facts.rejections)):
         lines += [
             DecidingLine(text=texts.text(key, person=words.person_name, reason=words.reason.strip())) for words in said
         ]
     if facts.appeal.strip():
-        lines.append(DecidingLine(text=texts.text("deciding.appeal", reason=facts.appeal.strip())))
+        key = "deciding.objection" if facts.of_project else "deciding.appeal"
+        lines.append(DecidingLine(text=texts.text(key, reason=facts.appeal.strip())))
     if facts.negotiation:
         lines += _negotiation_lines(facts.negotiation, texts)
     if facts.compared:

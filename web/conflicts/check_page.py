@@ -32,6 +32,8 @@ router = APIRouter(include_in_schema=False)
 
 FIELDS = ("customer", "uscc", "related_parties", "end_user", "channel", "project", "tender_number")
 """The inputs of the page; related parties are entered one per line."""
+FIRST_FIELDS: Final = ("customer", "project")
+"""Those that stand above the result; the others are folded until one is filled in."""
 _HEADERS: Final[Mapping[str, str]] = {
     **PAGE_HEADERS,
     "Content-Security-Policy": (
@@ -90,6 +92,8 @@ def render_check(
         "check_result.html.j2" if part else "check.html.j2",
         title=texts.text("check.title"),
         script="/static/check.js",
+        first=FIRST_FIELDS,
+        more_typed=any(words.strip() for name, words in typed.items() if name not in FIRST_FIELDS),
         fields=[(name, texts.text(f"check.field.{name}"), name in several) for name in typed],
         typed=typed,
         token=token,

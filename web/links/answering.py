@@ -19,7 +19,7 @@ from domain.refusals import RefusalCode
 from domain.statements import AnswerTask, GatherEvidence
 from domain.subject import SubjectType
 from texts.catalogue import Texts
-from web.links.answers import agrees_and_proposes, as_offered, entered_fields, field_errors, submits_unchanged
+from web.links.answers import as_offered, contradiction, entered_fields, field_errors, submits_unchanged
 from web.links.decision_pages import decision_page, review_page
 from web.links.opening import (
     Entrance,
@@ -101,8 +101,8 @@ async def _answer(entrance: Entrance, form: dict[str, str], body: bytes) -> Show
         check_answer(as_offered(opened.task, form), choice, reason, fields, state.facts.policy.eligibility, named)
     except Refusal as refusal:
         errors = (*field_errors(refusal, texts), *errors)
-    if agrees_and_proposes(opened.task, form, fields):
-        errors = (*errors, FormError(field="choice", message=texts.text("page.agree.both")))
+    if key := contradiction(opened.task, form, fields):
+        errors = (*errors, FormError(field="choice", message=texts.text(key)))
     if errors:
         return await _with_errors(entrance, opened, form, errors)
     if submits_unchanged(opened.row, fields) and not form.get("unchanged"):

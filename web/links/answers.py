@@ -15,7 +15,7 @@ from domain.accounts.application import ApplicationForm
 from domain.accounts.named_account import FORM_FIELD
 from domain.names import handed_in
 from domain.projects.project import ProjectForm
-from domain.projects.rules import PROJECT_FORM_FIELD
+from domain.projects.rules import PROJECT_FORM_FIELD, SUSPECTS_FIELD
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from domain.tasks.form_changes import form_changes
@@ -23,7 +23,7 @@ from domain.tasks.task import AnswerChoice, TaskKind
 from texts.catalogue import Texts
 from web.forms.fields import entered_values, specs_of
 from web.forms.form import APPLICATION, PROJECT, parse_form, plain_text
-from web.forms.matches import reasons_of_suspects
+from web.forms.matches import reasons_of_suspects, suspected
 from web.models import FormError
 from web.tasks.agreement import PROPOSE
 
@@ -41,7 +41,10 @@ def entered_fields(task: TaskRow, form: Mapping[str, str], zone: ZoneInfo) -> tu
             return choice, reason, {PROJECT_FORM_FIELD: parse_form(typed, PROJECT)}
         return choice, reason, {FORM_FIELD: parse_form(typed, APPLICATION)}
     reason = "\n".join(words for words in (reason, *reasons_of_suspects(form)) if words.strip())
-    return choice, reason, entered_values(specs_of(task.choices), form, zone)
+    fields = entered_values(specs_of(task.choices), form, zone)
+    if choice == AnswerChoice.CLEAR:  # `contradiction` says so
+        fields.pop(SUSPECTS_FIELD, None)
+    return choice, reason, fields
 
 
 def as_offered(task: TaskRow, form: Mapping[str, str]) -> TaskRow:
@@ -59,10 +62,19 @@ def as_offered(task: TaskRow, form: Mapping[str, str]) -> TaskRow:
     return task.model_copy(update={"choices": choices})
 
 
-def agrees_and_proposes(task: TaskRow, form: Mapping[str, str], fields: Mapping[str, Any]) -> bool:
-    """D1: whether somebody agrees to the current proposal and has written another one as well."""
+def contradiction(task: TaskRow, form: Mapping[str, str], fields: Mapping[str, Any]) -> str:
+    """The text key of what an answer says against itself; empty where it does not.
+
+    D1: agrees to the current proposal and makes another one. P4, P5: says that nothing is in conflict, and marks a
+    registration as possibly in conflict.
+    """
+    choice = form.get("choice")
     on_the_table = task.kind is TaskKind.AGREE_SPLIT and bool(task.note and task.note.get("proposal"))
-    return on_the_table and form.get("choice") == AnswerChoice.AGREE and bool(fields)
+    if on_the_table and choice == AnswerChoice.AGREE and fields:
+        return "page.agree.both"
+    if choice == AnswerChoice.CLEAR and suspected(form):
+        return "page.clear_and_suspected"
+    return ""
 
 
 def submits_unchanged(row: ApplicationRow | ProjectRow | ReviewRow, fields: Mapping[str, Any]) -> bool:

@@ -190,6 +190,7 @@ async def _of_project(
     named = [str(subject_id) for subject_id in suspected] if isinstance(suspected, list) else []
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
     decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
+    said, objecting = _reason(task), task.kind is TaskKind.OBJECTION_REVIEW
     rounds = await projects.rounds(connection, row.id) if row.round > 1 and _weighs_form(task) else ()
     return {
         "deciding": project_facts(
@@ -201,6 +202,8 @@ async def _of_project(
             matches=matches,
             organisation=organisation,
             suspects=named,
+            decisions=decided,
+            objection=said.text if said and objecting else "",
             negotiation=_negotiation(opened),
             deadline=_deadline(task, policy, not_before=_meeting_of(opened)),
         ),
@@ -211,7 +214,7 @@ async def _of_project(
         "not_compared": await projects.not_compared(connection, row.id, row.round) if deciding else (),
         "note": with_people(task.note or {}, organisation) | await _resumed(connection, row, texts, zone),
         "decisions": decided if deciding else without_others(decided),
-        "reason_remark": _resumption(row, texts) or _reason(task),
+        "reason_remark": _resumption(row, texts) or (None if objecting else said),
     }
 
 

@@ -4,6 +4,7 @@
   const PAUSE = 400; /* milliseconds without a key */
   const form = document.getElementById("check");
   const result = document.getElementById("result");
+  const searching = document.getElementById("searching"); /* a live region */
   const token = document.getElementById("f-token");
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
@@ -23,9 +24,11 @@
     if (running) running.abort();
     if (!filled.length || !token.value) {
       result.replaceChildren();
+      searching.textContent = "";
       return;
     }
-    running = new AbortController();
+    const mine = running = new AbortController();
+    searching.textContent = searching.dataset.words;
     const body = new URLSearchParams([...filled, ["token", token.value]]);
     try {
       const answer = await fetch(form.action, {
@@ -34,6 +37,8 @@
       result.innerHTML = await answer.text(); /* made by the server, which escapes whatever people have written */
     } catch (error) {
       if (error.name !== "AbortError") throw error;
+    } finally {
+      if (running === mine) searching.textContent = "";
     }
   }
 
@@ -42,6 +47,7 @@
     timer = setTimeout(look, PAUSE);
   });
   form.addEventListener("submit", (event) => {
+    if (event.submitter?.hasAttribute("formaction")) return; /* the other language */
     event.preventDefault();
     clearTimeout(timer);
     look();

@@ -217,14 +217,14 @@ def by_link(story: ProjectJourney, person: str, typed: Mapping[str, str], nth: i
     return link.post({**Inputs(shown.text).values, "confirm": "yes", **typed})
 
 
-def position(story: ProjectJourney, person: str, name: str, value: str) -> str:
-    """Which checkbox of a page stands for `value`."""
-    radios = Inputs(story.link(person).open().text).radios
-    return next(key for key, values in radios.items() if key.startswith(f"{name}.") and values == [value])
+def mark_of(story: ProjectJourney, person: str, registration: str) -> str:
+    """The name of the control that says what `registration` is."""
+    values = Inputs(story.link(person).open().text).values
+    return next(f"{name.removesuffix('.id')}.ruling" for name, value in values.items() if value == registration)
 
 
 def test_p4_p5_p2_a_project_goes_from_assignment_to_approval_by_mail_alone(stack: Stack) -> None:
-    """P4, P5, P2, P6, P9, A5: a person from a list, registrations ticked, the form completed."""
+    """P4, P5, P2, P6, P9, A5: a person from a list, registrations marked, the form completed."""
     first = ProjectJourney(stack, "ma.chao").active(EAST_VP)
     story = ProjectJourney(stack, MINE, new_project(first.form["customer"]["name"]))
     story.reaches("assignment")
@@ -234,9 +234,9 @@ def test_p4_p5_p2_a_project_goes_from_assignment_to_approval_by_mail_alone(stack
     page = story.link(CLERK).open().words
     for shown in (first.form["name"], "马超", first.form["relationship"], story.form["relationship"], "登记先后"):
         assert shown in page
-    ticked = {position(story, CLERK, "suspects", first.id): first.id}
-    assert by_link(story, CLERK, {"choice": "clear", **ticked}).status == 422  # suspected and cleared at once
-    assert by_link(story, CLERK, {"choice": "suspect", "reason": "客户相同", **ticked}).status == 200
+    marked = {mark_of(story, CLERK, first.id): "suspected"}
+    assert by_link(story, CLERK, {"choice": "clear", **marked}).status == 422  # suspected and cleared at once
+    assert by_link(story, CLERK, {"choice": "suspect", "reason": "客户相同", **marked}).status == 200
     story.reaches("conflict_confirmation")
     assert "客户相同" in story.link(EAST_VP).open().words
     assert by_link(story, EAST_VP, {"choice": "no_conflict"}).status == 200
@@ -285,14 +285,14 @@ def test_p5_a5_p2_a_clerk_names_what_was_not_found_and_a_renamed_project_comes_b
 
 
 def test_d1_d3_both_sides_agree_on_a_split_by_mail_alone(stack: Stack) -> None:
-    """D1, D3: a text put on the table, and the very same text confirmed by the other side."""
+    """D1, D3: a proposal made, and the very same proposal agreed to by the other side."""
     story = ProjectJourney(stack, MINE, new_project(named_account(stack, THEIRS)))
     story.reaches("disputed")
     short = by_link(
         story,
         MINE,
         {
-            "choice": "agree",
+            "choice": "propose",
             "responsible": MINE,
             "cooperation": "联合投标",
             "split.0.percent": "60",
@@ -303,12 +303,13 @@ def test_d1_d3_both_sides_agree_on_a_split_by_mail_alone(stack: Stack) -> None:
     assert "99.99" in short.words
     typed = {"split.0.percent": "60", "split.1.percent": "40"}
     assert (
-        by_link(story, MINE, {"choice": "agree", "responsible": MINE, "cooperation": "联合投标", **typed}).status == 200
+        by_link(story, MINE, {"choice": "propose", "responsible": MINE, "cooperation": "联合投标", **typed}).status
+        == 200
     )
     page = story.link(THEIRS, 2).open().words
     assert "联合投标" in page
     overtaken = story.link(THEIRS).open()
-    assert "协商文本已有新的版本" in overtaken.words
+    assert "已有新的方案" in overtaken.words
     assert story.link(THEIRS, 2).path in overtaken.text, "where the newest text is (D1)"
     assert by_link(story, THEIRS, {"choice": "agree"}, 2).status == 200
     agreed = story.reaches("approval")["agreement"]

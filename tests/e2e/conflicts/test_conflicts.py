@@ -314,6 +314,9 @@ def test_the_page_to_look_before_submitting_works_without_script_and_for_it(stac
 
     mine = post("yang.fan", customer=account.customer)
     assert (mine.status, account.customer in mine.words, "名称相同" in mine.words) == (200, True, True)
+    assert "该客户已是您名下的大客户" in mine.words  # one's own account is no alarm
+    assert 'class="card bad"' not in mine.text
+    assert 'formaction="/check?lang=en"' in mine.text  # the other language keeps what was typed
     theirs = post("he.xin", part=True, customer=account.customer, related_parties="甲\n乙")
     assert (theirs.status, MASK in theirs.words) == (200, True)
     assert "<form" not in theirs.text

@@ -24,6 +24,7 @@ from matching.names.names import name_key
 from tests.integration.accounts.application_ground import CLERK, Applying, account_of
 from tests.integration.tasks.race_ground import GENERAL_MANAGER, KEYS, NOW, VPS, Ground, salesperson
 from tests.samples import application_form, uscc
+from texts.catalogue import Texts
 
 CUSTOMER = "远洋控股集团有限公司"
 
@@ -212,6 +213,18 @@ async def test_n5_what_a_clerk_has_corrected_stands_in_the_next_round_of_the_sam
     assert (await mine.answer(salesperson(0), AnswerChoice.SUPPLY, application=supplied)).round == 2
     await mine.to_commerce()
     assert await e2(mine) == {"E2-lawsuit": True, "E2-arrears": None}
+
+
+async def test_a2_whoever_applies_for_their_own_account_is_told_that_it_is_theirs(ground: Ground) -> None:
+    """A2, N14: no conflict with somebody else; the mail says so as well."""
+    await account_of(ground, "theirs", salesperson(0), application_form(CUSTOMER, code=uscc(1)))
+    mine = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER, code=uscc(1)))
+    (conflict,) = (await mine.submit())["conflicts"]
+    assert (conflict["kind"], conflict["own"]) == ("account", True)
+    _, told = (await mine.mails_to(salesperson(0)))[-1]
+    assert told["conflict_note"] == Texts("zh").error("own_account")
+    other = Applying(ground, "other", salesperson(2), application_form(CUSTOMER, code=uscc(1)))
+    assert (await other.submit())["conflicts"][0]["own"] is False
 
 
 async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_until_commerce_has_said(

@@ -20,7 +20,7 @@ from tests.unit.projects.page_samples import FORM, LINE, NAMES, OWN, SIDES, ZONE
 from texts.catalogue import Texts
 from web.forms.fields import Offered, entered_values
 from web.forms.form import PROJECT, parse_form
-from web.links.answers import entered_fields, field_errors
+from web.links.answers import contradiction, entered_fields, field_errors
 from web.models import FormError
 from web.tasks.models import Weighed
 
@@ -71,6 +71,13 @@ def test_p4_p5_findings_become_rulings_and_suspects() -> None:
     )
     assert reason == "同一机房"  # a suspicion has the reason of the whole answer
     assert fields == {"suspects": ["A-1", "p-9"]}
+
+
+def test_p4_p5_nothing_is_suspected_by_somebody_who_finds_no_conflict() -> None:
+    row = task(TaskKind.CONFLICT_CHECK).model_copy(update={"choices": WITH_MATCHES})
+    posted = {"choice": "clear", "matches.0.id": "p-9", "matches.0.ruling": "suspected"}
+    assert contradiction(row, posted, entered_fields(row, posted, ZONE)[2]) == "page.clear_and_suspected"
+    assert contradiction(row, posted | {"choice": "suspect"}, {}) == ""
 
 
 def test_p4_what_is_wrong_with_a_finding_stands_beside_it() -> None:

@@ -20,7 +20,7 @@ from texts.catalogue import Texts
 from texts.tasks.deciding import DecidingFacts, Negotiation
 from web.dossier.page import render_dossier
 from web.forms.fields import Offered
-from web.links.answers import agrees_and_proposes, as_offered, entered_fields
+from web.links.answers import as_offered, contradiction, entered_fields
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_status
 from web.models import Remark
 from web.tasks.models import Weighed
@@ -240,8 +240,8 @@ def test_d1_another_proposal_is_made_whole_and_agreeing_says_nothing_more() -> N
     with pytest.raises(Refusal):  # an empty proposal is no agreement
         check_answer(as_offered(row, nothing), *entered_fields(row, nothing, ZONE))
     agreeing = {"choice": "agree", "cooperation": "联合"}
-    assert agrees_and_proposes(row, agreeing, entered_fields(row, agreeing, ZONE)[2])
-    assert not agrees_and_proposes(row, {"choice": "agree"}, {})
+    assert contradiction(row, agreeing, entered_fields(row, agreeing, ZONE)[2]) == "page.agree.both"
+    assert contradiction(row, {"choice": "agree"}, {}) == ""
 
 
 def test_x4_the_project_is_shown_in_the_readers_words() -> None:

@@ -218,6 +218,25 @@ def test_p5_what_a_clerk_suspects_is_named_however_near_it_is() -> None:
     assert len(said(of_project(resembles, suspects=("p-9",)))) == 1
 
 
+def test_p8_the_refusal_and_the_objection_stand_side_by_side() -> None:
+    refused = DecisionLine(
+        kind=TaskKind.CONFLICT_CONFIRMATION, choice="conflict", person_name="vera", decided_at=NOON, reason="同一机房"
+    )
+    facts = project_facts(
+        TaskKind.OBJECTION_REVIEW,
+        PROJECT_FORM,
+        None,
+        round=1,
+        salesperson="sam",
+        matches=(),
+        organisation=ORGANISATION,
+        decisions=(refused,),
+        objection="两个不同的机房",
+    )
+    assert said(facts) == ["vera确认冲突、拒绝登记：同一机房", "异议：两个不同的机房"]
+    assert "The objection: 两个不同的机房" in said(facts, EN)
+
+
 def test_changes_are_found_field_by_field() -> None:
     after = PROJECT_FORM.model_copy(
         update={
