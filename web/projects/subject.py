@@ -81,7 +81,9 @@ async def project_page(
         notice=done_notice(done, texts),
         waiting=waiting(view.tasks, session, now),
         offers=offers(offered, f"/projects/{row.id}", texts, state),
-        reasons=blocks.parts({name: dumped[name] for name in (*REASONS, "credits")}),
+        reasons=blocks.parts(
+            {name: dumped[name] for name in REASONS} | ({"credits": dumped["credits"]} if len(view.credits) > 1 else {})
+        ),
         dispute_parts=blocks.parts({name: dispute.get(name) for name in ("proposal", "meeting", "outcome")}),
         timeline=blocks.parts({"timeline": timeline}),
         shown=shown,
