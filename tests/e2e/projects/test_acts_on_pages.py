@@ -33,7 +33,7 @@ def test_u1_an_update_and_no_change_by_their_pages(stack: Stack) -> None:
     )
     assert "更新已记录" in shown.words
     seen = story.seen_by("yang.fan")
-    assert (seen["updates"][0]["progress"], Decimal(seen["amount"])) == ("完成现场勘察", 3000000)
+    assert (seen["updates"][0]["progress"], Decimal(seen["amount"])) == ("完成现场勘察", Decimal(3000000))
     assert seen["form"]["stage"] == "solution"
     assert "完成现场勘察" in desk.open("/updates").words
     saved = desk.does(f"/updates/{story.id}", {"no_change": "yes"}, page="/updates")
