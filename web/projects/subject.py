@@ -79,7 +79,7 @@ async def project_page(
         row=view,
         mine=session.person.id == row.salesperson,
         notice=done_notice(done, texts),
-        waiting=waiting(view.tasks, session, now),
+        waiting=await waiting(connection, view.tasks, session, now, row=row, address=f"/projects/{row.id}"),
         offers=offers(offered, f"/projects/{row.id}", texts, state),
         reasons=blocks.parts(
             {name: dumped[name] for name in REASONS} | ({"credits": dumped["credits"]} if len(view.credits) > 1 else {})

@@ -19,10 +19,17 @@ def test_n13_an_application_is_withdrawn_by_its_page(stack: Stack) -> None:
     story.reaches("withdrawn")
 
 
-def test_n10_n15_a_rejection_is_appealed_by_its_page_and_evidence_gathered_again(stack: Stack) -> None:
+def test_n10_n15_whoever_has_it_is_reminded_evidence_gathered_again_and_a_rejection_appealed(stack: Stack) -> None:
     story = Journey(stack)
     story.reaches("commerce_check")
     commerce = Console(stack.web, CLERK)
+    waiting = Console(stack.web, story.salesperson)
+    task = stack.portal.open_task(CLERK, story.id)["id"]
+    reminded = waiting.does(f"/applications/{story.id}/remind/{task}", {}, page=f"/applications/{story.id}")
+    assert "已发送提醒邮件" in reminded.words
+    assert "起可再次提醒" in reminded.words
+    mail = stack.mailbox.wait(CLERK, story.id, "在等您的答复")
+    assert mail.decision_url
     before = len([event for event in story.event_names() if event == "evidence_gathered_again"])
     commerce.does(f"/applications/{story.id}/evidence", {})
     until(
