@@ -61,6 +61,8 @@ class UpdateRow(Frozen):
     folded: tuple[Field | Rows, ...]
     saved: bool = False
     error: str = ""
+    focus: bool = False
+    """The row takes the place of one that had the focus."""
 
     @property
     def open(self) -> bool:
@@ -151,7 +153,9 @@ async def save_update(project_id: SubjectId, posted: PostedDep, state: StateDep,
             title=texts.text("console.updates"),
             block="one",
             status=status,
-            project=await _row(connection, session, state, row, typed, errors, error=why, saved=not failed),
+            project=(
+                await _row(connection, session, state, row, typed, errors, error=why, saved=not failed)
+            ).model_copy(update={"focus": True}),
             projects=(),
         )
 

@@ -47,7 +47,7 @@ class Console:
 
 def held(page: str, path: str) -> dict[str, str]:
     """What the form that is sent to `path` holds."""
-    form = re.search(rf'<form method="post" action="{re.escape(path)}".*?</form>', page, re.DOTALL)
+    form = re.search(rf'<form[^>]* action="{re.escape(path)}".*?</form>', page, re.DOTALL)
     assert form, f"no form for {path}"
     inputs = re.findall(r"<input[^>]*>", form.group(0))
     found = {}
