@@ -109,7 +109,7 @@ def families() -> dict[str, Iterable[str]]:
         "account_value.{}": ("active", "revoked"),
         "because.{}": CONFLICTS_GIVE,
         "because.{}.masked": CONFLICTS_GIVE,
-        "channel.{}": ("api", "mail"),
+        "channel.{}": ("api", "console", "mail"),
         "check.field.{}": constants(),
         "check.notice.{}": Level,
         "choice.supply_information.{}": ("project_supply",),
