@@ -16,6 +16,7 @@ from db.reads.step_snapshot import step_snapshot
 from db.reference_data import ReferenceData
 from db.tasks.tasks import AskedRow, Decided, DecisionRow, TaskRow
 from domain.access import sees_evidence
+from domain.calendar import WorkCalendar
 from domain.organisation import Organisation
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import TaskStatus
@@ -135,6 +136,7 @@ class Composer(Views):
         super().__init__(facts, viewer, texts)
         self.connection = connection
         self._standings: dict[str, Standing] = {}
+        self._calendar: WorkCalendar | None = None
 
     async def standing(self, subject_id: str) -> Standing:
         """Tasks and decisions of a subject, read once: what is shown and whether it may be shown both depend on it."""
@@ -147,6 +149,12 @@ class Composer(Views):
             }
             self._standings[subject_id] = Standing(open_tasks, asked, found.decided)
         return self._standings[subject_id]
+
+    async def calendar(self) -> WorkCalendar:
+        """The working days as they are known now, read once: every line of a list needs them."""
+        if self._calendar is None:
+            self._calendar = await self.facts.calendar(self.connection)
+        return self._calendar
 
     async def sees_evidence(self, row: ApplicationRow | ProjectRow) -> bool:
         """`may_see_evidence`, with tasks and decisions looked up."""

@@ -95,6 +95,11 @@ async def keep_step(
     """Keep what a step did, and queue its mails. One with a key already queued is the same mail and is not queued
     again. Returns the keys of the others. Raises `IntegrityError` when the step was done before."""
     await connection.execute(_KEEP_STEP, {"workflow_id": workflow_id, "key": key, "result": result})
+    return await queue(connection, mails)
+
+
+async def queue(connection: AsyncConnection, mails: Sequence[MailRow]) -> tuple[str, ...]:
+    """Queue mails, each key once. Returns the keys of those that were not queued before."""
     if not mails:
         return ()
     queued = set(await connection.scalars(_QUEUE, [values_of(row, mail) for row in mails]))
@@ -165,6 +170,24 @@ async def lease_nudges(connection: AsyncConnection, limit: int, lease: timedelta
 async def nudge_delivered(connection: AsyncConnection, nudge_id: int) -> None:
     """Mark a nudge as delivered."""
     await connection.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
+
+
+async def asking(connection: AsyncConnection, link_id: str) -> dict[str, Any] | None:
+    """The facts of the newest mail that asked somebody by this link."""
+    newest = select(mail.c.facts).where(mail.c.link_id == link_id).order_by(mail.c.id.desc()).limit(1)
+    facts: dict[str, Any] | None = await connection.scalar(newest)
+    return facts
+
+
+async def last_of_kind(connection: AsyncConnection, subject_id: str, kind: str) -> dict[str, datetime]:
+    """When mails of `kind` were queued last, by the task that their key names."""
+    task = func.split_part(mail.c.key, ":", 2)
+    query = (
+        select(task.label("task"), func.max(mail.c.created_at).label("at"))
+        .where(mail.c.subject_id == subject_id, mail.c.key.startswith(f"{kind}:", autoescape=True))
+        .group_by(task)
+    )
+    return {row.task: row.at for row in await connection.execute(query)}
 
 
 async def mails_of(connection: AsyncConnection, subject_id: str) -> tuple[Any, ...]:

@@ -160,6 +160,11 @@ def sees_evidence(
     return asked_to_decide or bool(viewer.roles & SEES_EVERYTHING) or viewer.id in organisation.sales_vps
 
 
+def may_remind(viewer: Person, owners: Collection[str]) -> bool:
+    """Whoever waits may remind whoever is asked: the salespeople whose matter it is."""
+    return viewer.id in owners
+
+
 def may_decode(viewer: Person) -> bool:
     """X2: an operator's UI reads encrypted histories through the codec endpoint."""
     return Role.OPERATOR in viewer.roles

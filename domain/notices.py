@@ -11,6 +11,8 @@ class Notice(StrEnum):
 
     TASK = "task"
     REMINDER = "reminder"
+    ASKED_KINDLY = "asked_kindly"
+    """Somebody who waits for the reader's answer reminds them."""
     STAND_IN = "stand_in"
     """The reader stands in for somebody who missed the deadline (N12)."""
     STAND_IN_ASKED = "stand_in_asked"

@@ -69,6 +69,7 @@ class RefusalCode(StrEnum):
     PROJECT_NOT_SHELVED = "project_not_shelved"
     PROJECT_STAGE_DOES_NOT_ALLOW = "project_stage_does_not_allow"
     REASSIGN_UNKNOWN = "reassign_unknown"
+    REMINDED_ALREADY = "reminded_already"
     RECORD_AWAY = "record_away"
     REHEARSAL_OFF = "rehearsal_off"
     REPORT_HAS_NO_CHART = "report_has_no_chart"

@@ -28,7 +28,7 @@ from web.rendering import STATIC_DIR
 from web.reviews import subject as review_pages
 from web.session import errors
 from web.session import routes as session
-from web.subjects import receipts
+from web.subjects import receipts, reminding
 from web.tasks import inbox
 
 
@@ -61,6 +61,7 @@ def create_app(
             updates.router,
             review_pages.router,
             receipts.router,
+            reminding.router,
             *extra_routers,
         ),
         clock=clock,

@@ -159,7 +159,7 @@ async def silences_of(composer: Composer, row: ProjectRow) -> tuple[SilenceDue, 
     if row.stage is not ProjectStage.ACTIVE or row.updated_at is None or row.contract_with_commerce:
         return ()
     policy = await composer.facts.pinned_policy(composer.connection, row.policy_digest)
-    return silence_ahead(row.updated_at, row.silences, policy, await composer.facts.calendar(composer.connection))
+    return silence_ahead(row.updated_at, row.silences, policy, await composer.calendar())
 
 
 def _refusal(composer: Composer, row: ProjectRow, *, shown: bool) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -277,6 +278,19 @@ async def updates_of(
     query = _UPDATES if limit is None else _UPDATES.limit(limit)
     rows = await connection.execute(query, {"project": project_id})
     return read_all(UpdateRow, rows)
+
+
+async def last_updates(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, UpdateRow]:
+    """The newest update of each of these projects that has one."""
+    if not project_ids:
+        return {}
+    newest = (
+        select(project_update)
+        .where(project_update.c.project_id.in_(project_ids))
+        .ext(distinct_on(project_update.c.project_id))
+        .order_by(project_update.c.project_id, project_update.c.number.desc())
+    )
+    return {row.project_id: row for row in read_all(UpdateRow, await connection.execute(newest))}
 
 
 async def last_update_number(connection: AsyncConnection, project_id: str) -> int:

@@ -35,7 +35,7 @@ _LINK: Final = "\x00link\x00"
 """Placeholders for what differs per reader. No text can contain one: lines have no control characters."""
 
 
-ASKING: Final = frozenset({Notice.TASK, Notice.REMINDER, Notice.STAND_IN})
+ASKING: Final = frozenset({Notice.TASK, Notice.REMINDER, Notice.ASKED_KINDLY, Notice.STAND_IN})
 """Mails that ask for a decision: their link is personal."""
 
 
@@ -307,7 +307,8 @@ def _intro(facts: MailFacts, texts: Texts, zone: ZoneInfo) -> str:
         dates, last = report_days(report.period, texts), texts.date(report.period.last)
         return texts.text(f"mail.{facts.kind}.intro", dates=dates, until=last)
     somebody = texts.text("page.somebody")
-    person = facts.on_behalf_of_name if facts.kind in ASKING else facts.decided_by_name
+    in_place_of = facts.kind in ASKING and facts.kind is not Notice.ASKED_KINDLY
+    person = facts.on_behalf_of_name if in_place_of else facts.decided_by_name
     return texts.text(
         f"mail.{facts.kind}.intro",
         task=task,

@@ -61,7 +61,7 @@ async def application_page(
         row=view,
         mine=session.person.id == row.applicant,
         notice=done_notice(done, texts),
-        waiting=waiting(view.tasks, session, now),
+        waiting=await waiting(connection, view.tasks, session, now, row=row, address=f"/applications/{row.id}"),
         offers=offers(
             [(act, f"application_{act}", refusal) for act, refusal in open_acts.items()],
             f"/applications/{row.id}",

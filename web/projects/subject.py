@@ -79,9 +79,11 @@ async def project_page(
         row=view,
         mine=session.person.id == row.salesperson,
         notice=done_notice(done, texts),
-        waiting=waiting(view.tasks, session, now),
+        waiting=await waiting(connection, view.tasks, session, now, row=row, address=f"/projects/{row.id}"),
         offers=offers(offered, f"/projects/{row.id}", texts, state),
-        reasons=blocks.parts({name: dumped[name] for name in (*REASONS, "credits")}),
+        reasons=blocks.parts(
+            {name: dumped[name] for name in REASONS} | ({"credits": dumped["credits"]} if len(view.credits) > 1 else {})
+        ),
         dispute_parts=blocks.parts({name: dispute.get(name) for name in ("proposal", "meeting", "outcome")}),
         timeline=blocks.parts({"timeline": timeline}),
         shown=shown,

@@ -16,9 +16,10 @@ from api.projects.access import seen_project
 from api.projects.views import silences_of
 from api.state import ConnectionDep, State, StateDep
 from api.views import Composer
-from db.connection.engine import AsyncConnection, autocommit
+from db.connection.engine import autocommit
 from db.projects import projects
 from db.projects.projects import ProjectRow
+from db.projects.projects import UpdateRow as SaidUpdate
 from db.readings import note_reading
 from db.reads import lists
 from domain.access import scope_at
@@ -41,6 +42,7 @@ router = APIRouter(include_in_schema=False)
 
 MOST: Final = 100
 """How many projects the page holds; somebody with more updates the others on their pages."""
+NOTHING_TYPED: Final[Mapping[str, str]] = {}
 _FOLDED: Final = frozenset({"stage", "amount", "expected_signing"})
 
 
@@ -61,6 +63,8 @@ class UpdateRow(Frozen):
     folded: tuple[Field | Rows, ...]
     saved: bool = False
     error: str = ""
+    focus: bool = False
+    """The row takes the place of one that had the focus."""
 
     @property
     def open(self) -> bool:
@@ -85,13 +89,15 @@ async def updates_page(
         limit=MOST,
     )
     await note_reading(connection, session.person.id, "project", *(row.id for row in rows), through="list")
+    composer = Composer(connection, state.facts, session.viewer, session.texts)
+    last = await projects.last_updates(connection, [row.id for row in rows])
     return await page(
         request,
         session,
         connection,
         "subjects/updates.html.j2",
         title=session.texts.text("console.updates"),
-        projects=[await _row(connection, session, state, row, {}, {}, saved=row.id == done) for row in rows],
+        projects=[await _row(composer, session, state, row, last.get(row.id), saved=row.id == done) for row in rows],
         project=None,
     )
 
@@ -151,27 +157,37 @@ async def save_update(project_id: SubjectId, posted: PostedDep, state: StateDep,
             title=texts.text("console.updates"),
             block="one",
             status=status,
-            project=await _row(connection, session, state, row, typed, errors, error=why, saved=not failed),
+            project=(
+                await _row(
+                    Composer(connection, state.facts, session.viewer, texts),
+                    session,
+                    state,
+                    row,
+                    (await projects.last_updates(connection, [row.id])).get(row.id),
+                    typed=typed,
+                    errors=errors,
+                    error=why,
+                    saved=not failed,
+                )
+            ).model_copy(update={"focus": True}),
             projects=(),
         )
 
 
 async def _row(
-    connection: AsyncConnection,
+    composer: Composer,
     session: Session,
     state: State,
     row: ProjectRow,
-    typed: Mapping[str, str],
-    errors: Mapping[str, str],
+    last: SaidUpdate | None,
     *,
+    typed: Mapping[str, str] = NOTHING_TYPED,
+    errors: Mapping[str, str] = NOTHING_TYPED,
     error: str = "",
     saved: bool = False,
 ) -> UpdateRow:
-    texts = session.texts
-    last = await projects.updates_of(connection, row.id, limit=1)
-    composer = Composer(connection, state.facts, session.viewer, texts)
     line = await line_of(composer, row, session, state, state.clock())
-    fields = _fields(row, state, texts, typed, errors)
+    fields = _fields(row, state, session.texts, typed, errors)
     return UpdateRow(
         id=row.id,
         name=row.form.name,
@@ -181,7 +197,7 @@ async def _row(
         ahead=line.ahead,
         late=line.late,
         with_commerce=row.contract_with_commerce or not await silences_of(composer, row),
-        last=last_words(last[0] if last else None, session, state),
+        last=last_words(last, session, state),
         fields=tuple(field for field in fields if field.name.rpartition(".")[2] not in _FOLDED),
         folded=tuple(field for field in fields if field.name.rpartition(".")[2] in _FOLDED),
         saved=saved,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 
 from api.accounts.models import SaidView
-from api.params import SubjectId
 from api.problems import Refusal
 from api.reviews.views import title_of_review
 from api.state import ConnectionDep, StateDep
@@ -28,6 +28,9 @@ from web.frame import page
 from web.session.guard import SignedInDep
 
 router = APIRouter(include_in_schema=False)
+
+ReviewId = Annotated[str, Path(pattern=r"^[A-Za-z0-9-]{1,64}$")]
+"""Such as 2026-W48-north."""
 
 
 class Said(Frozen):
@@ -71,7 +74,7 @@ def said_lines(statements: Iterable[SaidView], texts: Texts, zone: ZoneInfo) -> 
 
 @router.get("/reviews/{review_id}")
 async def review_page(
-    review_id: SubjectId, session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request
+    review_id: ReviewId, session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
     """A review, for whoever is or was asked in it; nobody else is shown it (X2)."""
     texts, me = session.texts, session.person.id

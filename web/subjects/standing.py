@@ -8,8 +8,16 @@ from datetime import datetime
 from api.models import OpenTaskView
 from api.problems import Refusal
 from api.state import State
+from api.tasks.reminding import owners_of
 from api.views import Composer
+from db import messages
+from db.accounts.applications import ApplicationRow
+from db.connection.engine import AsyncConnection
+from db.projects.projects import ProjectRow
+from domain.access import may_remind
 from domain.base import Frozen, Moment
+from domain.notices import Notice
+from domain.tasks.kindly import next_possible
 from texts.catalogue import Texts
 from texts.tasks.decisions import decision_lines, without_others
 from texts.view_lines import DecisionLine
@@ -28,6 +36,10 @@ class Waiting(Frozen):
     late: bool
     mine: bool
     """The viewer is asked: the page links to it."""
+    remind: str = ""
+    """Where the viewer, who waits for it, sends a kind reminder."""
+    reminded_until: Moment | None = None
+    """Reminded kindly a short while ago: from when on it may be again."""
 
 
 class Offer(Frozen):
@@ -39,11 +51,23 @@ class Offer(Frozen):
     """Why it cannot be done now; empty where it can."""
 
 
-def waiting(tasks: Iterable[OpenTaskView], session: Session, now: datetime) -> tuple[Waiting, ...]:
-    """The open tasks of a subject."""
+async def waiting(
+    connection: AsyncConnection,
+    tasks: Iterable[OpenTaskView],
+    session: Session,
+    now: datetime,
+    *,
+    row: ApplicationRow | ProjectRow,
+    address: str,
+) -> tuple[Waiting, ...]:
+    """The open tasks of a subject; whoever waits for them may remind kindly."""
     texts = session.texts
-    return tuple(
-        Waiting(
+    reminds = may_remind(session.person, owners_of(row))
+    reminded = await messages.last_of_kind(connection, row.id, Notice.ASKED_KINDLY) if reminds else {}
+
+    def of(task: OpenTaskView) -> Waiting:
+        mine = any(asked.person.id == session.person.id for asked in task.asked)
+        return Waiting(
             id=task.id,
             title=task.title,
             people=texts.join(
@@ -57,10 +81,12 @@ def waiting(tasks: Iterable[OpenTaskView], session: Session, now: datetime) -> t
             since=task.opened_at,
             due_at=task.due_at,
             late=task.due_at < now,
-            mine=any(asked.person.id == session.person.id for asked in task.asked),
+            mine=mine,
+            remind=f"{address}/remind/{task.id}" if reminds and not mine else "",
+            reminded_until=next_possible(reminded.get(task.id), now),
         )
-        for task in tasks
-    )
+
+    return tuple(map(of, tasks))
 
 
 def offers(

@@ -83,6 +83,6 @@ def words(answer: httpx.Response) -> str:
 async def pages_of(engine: AsyncEngine, database_url: str) -> AsyncIterator[Pages]:
     """The pages, with an engine that cannot be reached."""
     away = await Client.connect("127.0.0.1:9", lazy=True, data_converter=data_converter(KEYS))
-    settings: dict[str, Any] = {"public_url": HERE, "embedded": False, "temporal_ui_url": ""}
+    settings: dict[str, Any] = {"public_url": HERE, "embedded": False, "temporal_ui_url": "", "seal_keys": KEYS}
     async with door(engine, database_url, base_url=HERE, client=away, **settings) as ask:
         yield Pages(engine, ask)

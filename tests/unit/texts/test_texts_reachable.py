@@ -97,7 +97,7 @@ def acts() -> set[str]:
     """What people do with a subject."""
     of_project = {f"project_{act}" for act in ProjectAct} | {"project_contract_receipt"}
     of_application = {f"application_{act}" for act in ApplicationAct}
-    return of_project | of_application | {f"dispute_{act.replace('-', '_')}" for act in DisputeAct}
+    return {"kindly"} | of_project | of_application | {f"dispute_{act.replace('-', '_')}" for act in DisputeAct}
 
 
 @cache
@@ -109,7 +109,7 @@ def families() -> dict[str, Iterable[str]]:
         "account_value.{}": ("active", "revoked"),
         "because.{}": CONFLICTS_GIVE,
         "because.{}.masked": CONFLICTS_GIVE,
-        "channel.{}": ("api", "mail"),
+        "channel.{}": ("api", "console", "mail"),
         "check.field.{}": constants(),
         "check.notice.{}": Level,
         "choice.supply_information.{}": ("project_supply",),
