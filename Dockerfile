@@ -8,6 +8,7 @@ RUN pip install --no-cache-dir --no-deps --require-hashes -r /tmp/requirements.l
 
 FROM python:3.11-slim-bookworm
 
+RUN install --directory --owner 10001 --group 10001 --mode 700 /documents
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin baobei
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \

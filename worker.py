@@ -30,6 +30,8 @@ from db.running import Presence
 from delivery.nudges import NudgeDelivery
 from delivery.sender import MailSender
 from delivery.wake import Wake
+from documents.store import DocumentStore
+from documents.sweep import DocumentSweep
 from domain.policy import Policy, load_policy
 from runtime.health import HealthServer
 from runtime.keys_in_use import check_before_start, check_processes, process_of
@@ -84,6 +86,9 @@ async def running_worker(settings: Settings, client: Client) -> AsyncIterator[Wo
     async with worker:
         listener.start()
         beside = [asyncio.create_task(sender.run()), asyncio.create_task(delivery.run())]
+        if settings.documents_url:
+            store = DocumentStore(settings.documents_url, settings.payload_keys)
+            beside.append(asyncio.create_task(DocumentSweep(engine, store).run()))
         try:
             yield worker
         finally:

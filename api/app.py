@@ -15,6 +15,7 @@ from api.accounts import routes as accounts
 from api.auth.token_verifier import TokenVerifier
 from api.conflicts import routes as conflicts
 from api.disputes import routes as disputes
+from api.documents import routes as documents
 from api.dossier import DossierPage
 from api.gateway.gateway import Receipts, SignalGateway
 from api.middleware import LimitBody
@@ -29,6 +30,9 @@ from db.connection.engine import DatabaseUnavailable, make_engine
 from db.connection.listen import Listener
 from db.reference_data import NoOrganisation, ReferenceData
 from db.running import Presence, Process
+from documents.keeper import DocumentKeeper
+from documents.scanner import Scanner
+from documents.store import DocumentStore
 from domain.policy import load_policy
 from domain.refusals import RefusalCode
 from runtime.settings import Settings
@@ -55,6 +59,7 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         engine = make_engine(settings.database_url, process="api", pool_size=20, command_timeout=5, pool_timeout=2)
+        scanner = Scanner(settings.clamav_socket) if settings.clamav_socket else None
         client = await connect(settings, lazy=True)
         listener = Listener(settings.database_url)
         receipts = Receipts(engine, listener)
@@ -69,6 +74,13 @@ def create_app(
             gateway=SignalGateway(engine, client, settings.seal_keys, receipts, clock),
             token_verifier=TokenVerifier(settings),
             clock=clock,
+            documents=(
+                DocumentKeeper(
+                    engine, DocumentStore(settings.documents_url, settings.payload_keys), scanner, settings.seal_keys
+                )
+                if settings.documents_url
+                else None
+            ),
         )
         try:
             async with Presence(settings.database_url, process) if process else contextlib.nullcontext():
@@ -93,7 +105,7 @@ def create_app(
 
     app.add_exception_handler(DatabaseUnavailable, database_unavailable)
     app.add_exception_handler(NoOrganisation, database_unavailable)
-    app.add_middleware(LimitBody, largest=LARGEST_BODY)
+    app.add_middleware(LimitBody, largest=LARGEST_BODY, documents=load_policy(settings.policy_file).documents)
     if settings.temporal_ui_url:
         app.add_middleware(
             CORSMiddleware,
@@ -107,6 +119,7 @@ def create_app(
         accounts.router,
         projects.router,
         disputes.router,
+        documents.router,
         conflicts.router,
         reports.router,
         system.router,

@@ -10,10 +10,11 @@ from fastapi.responses import JSONResponse
 
 from api.accounts.views import application_view, evidence_view
 from api.disputes.views import dispute_view
+from api.documents.access import document_view
 from api.problems import texts_for
 from api.projects.views import match_view, project_view, update_view
 from api.views import Composer
-from db import audit, messages
+from db import audit, documents, messages
 from db.accounts import applications
 from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection
@@ -50,7 +51,8 @@ def _wants_page(request: Request) -> bool:
 async def dossier_of(
     connection: AsyncConnection, composer: Composer, row: ApplicationRow | ProjectRow
 ) -> dict[str, Any]:
-    """The forms of every round, evidence or matches, decisions, mails and the complete audit log of `row`, as JSON."""
+    """The forms of every round, evidence or matches, decisions, documents, mails and the complete audit log of `row`,
+    as JSON."""
     shown = await composer.sees_evidence(row)
     if isinstance(row, ProjectRow):
         own = await _project(connection, composer, row, shown=shown)
@@ -62,6 +64,10 @@ async def dossier_of(
             part["department_name"] = office.name
     return {
         **own,
+        "documents": [
+            document_view(document, composer.organisation).model_dump(mode="json")
+            for document in await documents.of_subject(connection, row.id)
+        ],
         "mails": [
             {
                 "kind": mail.kind,

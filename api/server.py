@@ -14,6 +14,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from api.middleware import is_upload
 from api.problems import Refusal, as_response
 from domain.refusals import RefusalCode
 from texts.catalogue import Texts, language_of
@@ -22,12 +23,16 @@ MOST_HEAD = 64 * 1024
 """Maximum size of request line and headers, in bytes; 431 above it."""
 MOST_MESSAGE = 2 * 1024 * 1024
 """Maximum size of a request on the wire, in bytes. `LimitBody` limits the body without its chunked encoding."""
+MOST_UPLOAD = 101 * 1024 * 1024
+"""The same for a request with a file: the largest that the policy can allow, and the form around it."""
 SLICE = 4 * 1024
 """Bytes parsed at a time, and so the most that is read beyond a limit."""
 HEAD_SECONDS = 10.0
 """Time limit for request line and headers, from the connection or the first byte on."""
 BODY_SECONDS = 30.0
 """Time limit for the body: enough for the longest one on a slow mobile connection."""
+UPLOAD_SECONDS = 300.0
+"""The same for a body with a file: 25 MB at 1 Mbit/s take 210 seconds."""
 ANSWER_SECONDS = 60.0
 """Time limit for the client to read a response that fills the buffers."""
 LINGER_SECONDS = 2.0
@@ -57,6 +62,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._patient_with = (-1, _Arriving.NOTHING)
         self._slow_reader: asyncio.TimerHandle | None = None
         self._refused = False
+        self._with_file = False
+        """Whether the request may carry a file, by its path."""
         self._since = self.loop.time()
 
     @property
@@ -86,7 +93,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._read += len(piece)
             if self._arriving is _Arriving.HEAD and self._read > MOST_HEAD:
                 self._refuse(431, RefusalCode.HEADERS_TOO_LARGE)
-            elif self._read > MOST_MESSAGE:
+            elif self._read > (MOST_UPLOAD if self._with_file else MOST_MESSAGE):
                 self._refuse(413, RefusalCode.TOO_LARGE)
         self._wait_for_the_rest()
 
@@ -108,6 +115,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._arriving = _Arriving.BODY
         super().on_headers_complete()
+        self._with_file = is_upload(self.scope["path"])
 
     def on_message_complete(self) -> None:
         self._arriving = _Arriving.NOTHING
@@ -135,7 +143,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._patience.cancel()
             self._patience = None
         if self._arriving is not _Arriving.NOTHING:  # otherwise uvicorn closes the idle connection
-            seconds = HEAD_SECONDS if self._arriving is _Arriving.HEAD else BODY_SECONDS
+            in_body = UPLOAD_SECONDS if self._with_file else BODY_SECONDS
+            seconds = HEAD_SECONDS if self._arriving is _Arriving.HEAD else in_body
             self._patience = self.loop.call_later(seconds, self._out_of_patience)
 
     def _out_of_patience(self) -> None:

@@ -17,6 +17,7 @@ from api.gateway.gateway import Caller, SignalGateway
 from api.problems import Refusal
 from db.connection.engine import AsyncConnection, AsyncEngine, autocommit
 from db.reference_data import ReferenceData
+from documents.keeper import DocumentKeeper
 from domain.organisation import Organisation, Person
 from domain.refusals import RefusalCode
 from runtime.settings import Settings
@@ -42,7 +43,9 @@ class State:
         gateway: SignalGateway,
         token_verifier: TokenVerifier,
         clock: Clock,
+        documents: DocumentKeeper | None = None,
     ) -> None:
+        """`documents`: None when no document store is set up."""
         self.settings = settings
         self.engine = engine
         self.client = client
@@ -50,6 +53,7 @@ class State:
         self.gateway = gateway
         self.token_verifier = token_verifier
         self.clock = clock
+        self.documents = documents
 
 
 def parts_of(request: Request) -> State:
@@ -125,10 +129,15 @@ KeyHeader = Annotated[
 ]
 
 
-async def caller_of(request: Request, viewer: ViewerDep, idempotency_key: KeyHeader = None) -> Caller:
-    """Who makes this request, with its message id. Raises `Refusal` 400 for an invalid idempotency key."""
+def check_key(idempotency_key: str | None) -> None:
+    """Raises `Refusal` 400 for an invalid idempotency key."""
     if idempotency_key is not None and not re.fullmatch(r"[\x21-\x7e]{1,255}", idempotency_key):
         raise Refusal(400, RefusalCode.IDEMPOTENCY_KEY_INVALID)
+
+
+async def caller_of(request: Request, viewer: ViewerDep, idempotency_key: KeyHeader = None) -> Caller:
+    """Who makes this request, with its message id. Raises `Refusal` 400 for an invalid idempotency key."""
+    check_key(idempotency_key)
     body = await request.body()
     return Caller(viewer.person, route=request.scope["path"], key=idempotency_key, body=body, channel="api")
 

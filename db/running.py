@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.exc import ProgrammingError
 
+from db import documents
 from db.connection.engine import DatabaseUnavailable, autocommit, make_engine, transaction
 from db.rows import read_all, values_of
 from db.tables.messages import payload_key, running_process
@@ -87,6 +88,12 @@ class Presence:
         `DatabaseUnavailable`."""
         async with autocommit(self._engine) as connection:
             return {row.id: row.used_until for row in await connection.execute(_USED)}
+
+    async def keys_of_documents(self) -> tuple[str, ...]:
+        """Payload keys that this process lacks and attached files are encrypted with. Raises
+        `DatabaseUnavailable`."""
+        async with autocommit(self._engine) as connection:
+            return await documents.keys_beside(connection, self.process.payload_keys)
 
     async def __aenter__(self) -> Self:
         await self._report()

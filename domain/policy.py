@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from domain.accounts.application import Industry
 from domain.base import Frozen, Line, Money
+from domain.documents.document import DocumentType
 from domain.organisation import Role
 from domain.projects.project import SalesStage
 from domain.tasks.task import TaskKind
@@ -68,6 +69,20 @@ class Sessions(Frozen):
     """Hours without a request after which the session ends."""
     longest_hours: Annotated[int, Field(ge=1, le=720)]
     """Hours after which the session ends, whatever happens."""
+
+
+class Documents(Frozen):
+    """Which files may be attached (N1, N11)."""
+
+    types: Annotated[tuple[DocumentType, ...], Field(min_length=1)]
+    largest_megabytes: Annotated[int, Field(ge=1, le=100)]
+    """Of one file, in 1024 x 1024 bytes."""
+    most_per_subject: Annotated[int, Field(ge=1, le=1000)]
+    """Of one application or project."""
+
+    @property
+    def largest_bytes(self) -> int:
+        return self.largest_megabytes * 1024 * 1024
 
 
 class Privacy(Frozen):
@@ -208,6 +223,10 @@ def _shipped_sessions() -> Sessions:
     return load_policy().sessions
 
 
+def _shipped_documents() -> Documents:
+    return load_policy().documents
+
+
 _LATER_KINDS = (TaskKind.CONTRACT_REVIEW,)
 """Kinds of tasks added after the first release; processes that began earlier may open them."""
 
@@ -234,6 +253,8 @@ class Policy(Frozen):
     """Likewise."""
     sessions: Sessions = Field(default_factory=_shipped_sessions)
     """Likewise."""
+    documents: Documents = Field(default_factory=_shipped_documents)
+    """Likewise."""
     deadlines: dict[TaskKind, Deadline]
 
     @field_validator("deadlines")
@@ -258,6 +279,7 @@ class _PolicyFile(Policy):
     matching: Matching
     reviews: Reviews
     sessions: Sessions
+    documents: Documents
 
     @field_validator("deadlines")
     @classmethod

@@ -142,6 +142,7 @@ def environment(
         "BAOBEI_SEAL_KEYS": kept.seal_keys,
         "BAOBEI_LINK_KEYS": kept.link_keys,
         "BAOBEI_PAYLOAD_KEYS": kept.payload_keys,
+        "BAOBEI_DOCUMENTS_URL": (home / "documents").as_uri(),
         "BAOBEI_OIDC_ISSUER": f"{api}/dev",
         "BAOBEI_OIDC_AUDIENCE": AUDIENCE,
         "BAOBEI_OIDC_JWKS_URL": f"{api}/dev/jwks.json",

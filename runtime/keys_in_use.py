@@ -49,8 +49,8 @@ def check_running(mine: Process, others: Sequence[Process]) -> None:
 
 async def check_before_start(mine: Process, database_url: str) -> None:
     """Raises `SettingsError` if the database has not been migrated for this version, or if the keys do not fit those
-    of the running processes. Checks nothing more while the database is unavailable: then no process can accept
-    anything."""
+    of the running processes and of attached files. Checks nothing more while the database is unavailable: then no
+    process can accept anything."""
     async with looking(database_url, mine) as presence:
         try:
             found, needed = await presence.schema(), schema_needed()
@@ -60,6 +60,11 @@ async def check_before_start(mine: Process, database_url: str) -> None:
                     f"The database {has}, and this {mine.kind} needs {needed}: run `cli.py migrate` first."
                 )
             check_running(mine, await presence.others())
+            for key_id in await presence.keys_of_documents():
+                raise SettingsError(
+                    f"{variable('payload_keys')} lacks the key {key_id}, which attached files are encrypted with: "
+                    "without it they could not be read. Put it back (docs/operators.md)."
+                )
         except DatabaseUnavailable:
             log.warning("keys not compared with those of running processes")
 

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     payload_keys: Keys = NO_KEYS
     """Keys that encrypt payloads for the engine."""
 
+    documents_url: str = ""
+    """Where attached files are kept: `file:///folder`, `s3://bucket/prefix`, `az://…`, `gs://…`; empty for nowhere.
+    Credentials come from the variables of the provider (`AWS_…`, `AZURE_…`, `GOOGLE_…`)."""
+    clamav_socket: str = ""
+    """The virus scanner that files are shown to: the path of a Unix socket, or `host:port`; empty for none."""
+
     oidc_issuer: Required = ""
     oidc_audience: Required = ""
     oidc_jwks_url: Required = ""
@@ -149,6 +155,20 @@ class Settings(BaseSettings):
         if value and not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#]*", value):
             raise PydanticCustomError("web_address", "must be an http or https address")
         return value.rstrip("/")
+
+    @field_validator("documents_url")
+    @classmethod
+    def _document_store(cls, value: str) -> str:
+        if value and not re.fullmatch(r"(file:///|s3://|s3a://|gs://|az://|azure://|abfss?://)[^\s?#]+", value):
+            raise PydanticCustomError("documents_url", "must be a file:///, s3://, gs:// or az:// address")
+        return value.rstrip("/")
+
+    @field_validator("clamav_socket")
+    @classmethod
+    def _scanner(cls, value: str) -> str:
+        if value and not re.fullmatch(r"/\S+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", value):
+            raise PydanticCustomError("clamav_socket", "must be the path of a socket, or host:port")
+        return value
 
     @field_validator("mail_from")
     @classmethod

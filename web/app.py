@@ -18,6 +18,7 @@ from web.accounts import subject as account_pages
 from web.conflicts import check_page
 from web.desk import routes as desk
 from web.disputes import acts as dispute_acts
+from web.documents import routes as documents
 from web.dossier.page import dossier_page
 from web.links import routes as links
 from web.projects import acts as project_acts
@@ -62,6 +63,7 @@ def create_app(
             review_pages.router,
             receipts.router,
             reminding.router,
+            documents.router,
             *extra_routers,
         ),
         clock=clock,

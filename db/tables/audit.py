@@ -1,4 +1,4 @@
-"""The hash-chained record, and who has read what."""
+"""What is only ever added to: the hash-chained record, who has read what, and the attached files."""
 
 from __future__ import annotations
 
@@ -40,4 +40,23 @@ reading = Table(
     Column("subject_type", Text, nullable=False),
     Column("subject_id", Text, nullable=False),
     Column("through", Text, nullable=False),
+)
+
+document = Table(
+    "document",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject_type", Text, nullable=False),
+    Column("subject_id", Text, nullable=False),
+    Column("part", Text, nullable=False),
+    Column("about", Text),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("uploaded_at", Moment, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("path", Text, nullable=False, unique=True),
+    Index("ix_document_subject_id", "subject_id", "uploaded_at"),
 )

@@ -23,6 +23,7 @@ from domain.subject import SubjectType
 from texts.accounts.eligibility import eligibility_lines
 from texts.catalogue import Texts, language_of
 from texts.view_lines import detail_value, on_behalf
+from web.documents.part import documents_part
 from web.dossier.blocks import DossierBlocks
 from web.dossier.page import dossier_page
 from web.forms.form import form_values, layout_of, sections
@@ -74,6 +75,9 @@ async def application_page(
         eligibility=eligibility_lines(view.eligibility),
         decisions=await decisions_shown(composer, row.id, shown=shown),
         sections=sections(form_values(row.form), texts, layout=layout_of(row.form)),
+        documents=await documents_part(
+            connection, state, session, SubjectType.APPLICATION, row.id, back=f"/applications/{row.id}#documents"
+        ),
         on_behalf=on_behalf,
         detail_value=detail_value,
         task_title=lambda kind: texts.text(task_key(kind, SubjectType.APPLICATION, "title")),

@@ -65,6 +65,7 @@ _WORDS: Final[dict[str, tuple[str, ...]]] = {
     "origin": ("dispute_origin.{}",),
     "ruling": ("ruling.{}",),
     "level": ("level.{}",),
+    "part": ("document_part.{}",),
 }
 _CODE_WORD = re.compile(r"[a-z]+(_[a-z0-9]+)+")
 _ANYWHERE: Final = (

@@ -20,6 +20,7 @@ from db.disputes import disputes
 from domain.subject import SubjectType
 from texts.catalogue import Texts, language_of
 from texts.view_lines import on_behalf
+from web.documents.part import documents_part
 from web.dossier.blocks import DossierBlocks
 from web.dossier.page import dossier_page
 from web.forms.form import form_values, layout_of, sections
@@ -90,6 +91,9 @@ async def project_page(
         matches=matches,
         decisions=await decisions_shown(composer, row.id, shown=shown),
         sections=sections(form_values(row.form), texts, layout=layout_of(row.form)),
+        documents=await documents_part(
+            connection, state, session, SubjectType.PROJECT, row.id, back=f"/projects/{row.id}#documents"
+        ),
         on_behalf=on_behalf,
         task_title=lambda kind: texts.text(task_key(kind, SubjectType.PROJECT, "title")),
     )

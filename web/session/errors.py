@@ -92,6 +92,12 @@ async def _not_from_our_page(request: Request, _error: Exception) -> Response:
 
 
 async def _unsent(request: Request, why: str, status: int) -> Response:
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        # A page cannot keep a file, and nobody's is read who may not send one.
+        texts = texts_of(request)
+        again = (request.url.path, texts.text("document.choose_again"))
+        lines = [texts.text("document.unsent")]
+        return calm_page(request, texts.text("sign_in.unsent"), lines, status=status, link=again)
     form = await request.form()
     items = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
     csrf = ""

@@ -68,12 +68,16 @@ async def posted(request: Request, session: SignedInDep, state: StateDep) -> Pos
     body = await request.body()
     sent = [(name, value) for name, value in (await request.form(max_files=0)).multi_items() if isinstance(value, str)]
     form = dict(sent)
-    if not _from_here(request, state) or not hmac.compare_digest(
-        form.get(CSRF_FIELD, "").encode(), session.csrf.encode()
-    ):
-        raise NotFromOurPage
+    check_sender(request, state, session, form)
     typed = [(name, value) for name, value in sent if name not in OWN_FIELDS]
     return Posted(session, dict(typed), typed, body)
+
+
+def check_sender(request: Request, state: State, session: Session, form: Mapping[str, str]) -> None:
+    """Raises `NotFromOurPage` unless a page of this session sent the form."""
+    known = hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), session.csrf.encode())
+    if not known or not _from_here(request, state):
+        raise NotFromOurPage
 
 
 PostedDep = Annotated[Posted, Depends(posted)]

@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from tests.e2e.support.attaching import attach
 from tests.e2e.support.journey import CLERK, GENERAL_MANAGER, VPS, Journey
 from tests.e2e.support.project_journey import ProjectJourney, named_account, new_project
 from tests.e2e.support.stack import Stack, new_form
@@ -45,6 +46,9 @@ OPERATIONS = (
     ("POST", "/api/v1/projects/{project_id}/meeting/move", 15),
     ("POST", "/api/v1/projects/{project_id}/meeting/call-off", 15),
     ("POST", "/api/v1/projects/{project_id}/withdraw", 15),
+    ("POST", "/api/v1/{collection}/{subject_id}/documents", 30),
+    ("GET", "/api/v1/{collection}/{subject_id}/documents", 15),
+    ("GET", "/api/v1/documents/{document_id}", 15),
     ("GET", "/api/v1/project-numbers/{number}", 40),
     ("POST", "/api/v1/conflicts/check", 60),
     ("GET", "/api/v1/reports", 30),
@@ -113,5 +117,8 @@ class Known:
             ),
             "receipt": (noted,),
             "direction": ("encode", "decode"),
+            "collection": ("applications", "projects"),
+            "subject_id": (active.id, waiting.id, living.id, disputed.id),
+            "document_id": (attach(stack, "yang.fan", f"/projects/{living.id}").json["id"],),
             "kind": ("weekly-digest", "forecast", "accounts"),
         }

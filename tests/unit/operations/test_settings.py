@@ -204,3 +204,24 @@ def test_a_policy_file_that_cannot_be_used_is_refused_in_one_line(
     assert "BAOBEI_POLICY_FILE" in message
     assert all(part in message for part in said)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("name", "good", "bad"),
+    [
+        ("documents_url", "file:///var/lib/baobei", "/var/lib/baobei"),
+        ("documents_url", "s3://bucket/prefix", "s3:bucket"),
+        ("documents_url", "az://account/container", "memory:///"),
+        ("clamav_socket", "/run/clamav/clamd.ctl", "clamd.ctl"),
+        ("clamav_socket", "scanner:3310", "scanner"),
+        ("clamav_socket", "[::1]:3310", "http://scanner:3310"),
+    ],
+)
+def test_where_files_go_and_who_scans_them_is_checked_at_the_start(
+    complete: pytest.MonkeyPatch, name: str, good: str, bad: str
+) -> None:
+    complete.setenv(variable(name), good)
+    assert getattr(load_settings(), name) == good
+    complete.setenv(variable(name), bad)
+    with pytest.raises(SettingsError, match=variable(name)):
+        load_settings()

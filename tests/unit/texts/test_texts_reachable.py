@@ -18,6 +18,7 @@ from domain.accounts.named_account import Obstacle
 from domain.conflicts.rulings import Ruling
 from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Origin
+from domain.documents.document import DocumentPart
 from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence
@@ -81,7 +82,7 @@ def events() -> frozenset[str]:
     calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
     notes = [call for call in calls if called(call) in ("note", "_record")]
     noted = {word for call in notes for argument in call.args for word in strings_in(argument)}
-    return frozenset(noted | {"task_missed", "task_withdrawn"})
+    return frozenset(noted | {"document_attached", "task_missed", "task_withdrawn"})
 
 
 def words_of_mails() -> set[str]:
@@ -128,6 +129,7 @@ def families() -> dict[str, Iterable[str]]:
         "detail_value.{}": ("no", "yes"),
         "dispute_origin.{}": Origin,
         "dossier.{}": ("note", "note_without_evidence", "project_note"),
+        "document_part.{}": DocumentPart,
         "dossier.gathered.{}": ("found", "nothing", "unavailable"),
         "dossier.label.{}": names(),
         "dossier.section.{}": names(),

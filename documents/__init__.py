@@ -1,0 +1,1 @@
+"""Attached files: told apart, scanned, kept encrypted in a store, and swept when nothing on record names them."""
