@@ -81,8 +81,9 @@ def stack(elsewhere: ThreadPoolExecutor) -> Iterator[Stack]:
     elsewhere.submit(made.close).result()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of a file: while Playwright runs, no async test can run in the same process."""
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-background-networking"]
