@@ -18,7 +18,9 @@ from api.state import ConnectionDep, State, StateDep
 from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
 from db.projects.projects import ProjectRow
-from domain.access import may_register
+from db.readings import note_reading
+from db.reads import detail_reads
+from domain.access import may_register, scope_of
 from domain.projects.project import ProjectForm, Resumption
 from domain.projects.rules import track_of
 from domain.refusals import RefusalCode
@@ -50,9 +52,11 @@ async def show_form(
     draft: Annotated[str, Query(max_length=64)] = "",
     copied: Annotated[str, Query(alias="from", max_length=64)] = "",
     resumes: Annotated[str, Query(max_length=64)] = "",
+    account: Annotated[str, Query(max_length=64)] = "",
     saved: Annotated[str, Query(max_length=3)] = "",
 ) -> Response:
-    """The empty form, a draft, a copy of an earlier registration of one's own, or a shelved project to resume."""
+    """The empty form, a draft, a copy of an earlier registration of one's own, a shelved project to resume, or the
+    customer of a Named Account of one's own (P1)."""
     _only_salespeople(session)
     typed: Mapping[str, str] = {}
     if draft:
@@ -64,8 +68,21 @@ async def show_form(
         if resumes:
             return await _resume_page(request, session, connection, row, {}, {})
         typed = form_values(row.form)
+    elif account:
+        typed = await _customer_of(connection, session, account)
     said = session.texts.text("filing.saved") if saved else ""
     return await form_page(request, session, connection, REGISTER, typed, draft_id=draft, said=said)
+
+
+async def _customer_of(connection: AsyncConnection, session: Session, account_id: str) -> Mapping[str, str]:
+    """The customer of a Named Account of the viewer, as inputs. Raises `Refusal` 404 for any other."""
+    held = await detail_reads.account_seen(
+        connection, scope_of(session.person, session.viewer.organisation), account_id
+    )
+    if held is None or held.salesperson != session.person.id:
+        raise Refusal(404, RefusalCode.NOT_FOUND)
+    await note_reading(connection, session.person.id, "account", account_id, through="copy")
+    return {name: value for name, value in form_values(held.form).items() if name.startswith("customer.")}
 
 
 @router.post("/register/draft")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from api.models import OpenTaskView
 from api.problems import Refusal
@@ -23,6 +24,8 @@ from texts.tasks.decisions import decision_lines, without_others
 from texts.view_lines import DecisionLine
 from web.session.sessions import Session
 from web.subjects.acts import why_not
+
+_ENDING: Final = frozenset({"withdraw", "loss", "call-off-meeting"})
 
 
 class Waiting(Frozen):
@@ -47,6 +50,8 @@ class Offer(Frozen):
 
     label: str
     address: str
+    ends: bool = False
+    """It ends something: it is never the first button that strikes the eye."""
     why_not: str = ""
     """Why it cannot be done now; empty where it can."""
 
@@ -97,6 +102,7 @@ def offers(
         Offer(
             label=texts.text(f"act.{key}.title"),
             address=f"{address}/{act}",
+            ends=act in _ENDING,
             why_not=why_not(refusal, texts, state) if refusal else "",
         )
         for act, key, refusal in acts

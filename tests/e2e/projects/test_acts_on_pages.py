@@ -139,3 +139,20 @@ def shares(*pairs: str) -> dict[str, str]:
 def meeting(story: ProjectJourney) -> dict[str, Any]:
     found = story.seen_by(CLERK)["dispute"]
     return (found or {}).get("meeting") or {}
+
+
+def test_x3_a_form_that_is_stored_is_followed_on_the_page_of_its_receipt(stack: Stack) -> None:
+    story = ProjectJourney(stack, "yang.fan").active()
+    desk = Console(stack.web, "yang.fan")
+    stack.stop(stack.worker)
+    try:
+        sent = desk.send(f"/projects/{story.id}/update", {"progress": "完成现场勘察", "next_steps": "提交方案"})
+        receipt = sent.headers["location"]
+        assert (sent.status, receipt.startswith("/receipts/")) == (303, True)
+        assert "尚未记入档案" in desk.open(receipt).words
+        assert "hx-trigger" in desk.open(receipt).text
+    finally:
+        stack.start(stack.worker)
+    until("it is recorded", lambda: "已记录" in desk.open(receipt).words)
+    assert f'href="/projects/{story.id}"' in desk.open(receipt).text
+    assert story.seen_by("yang.fan")["updates"][0]["progress"] == "完成现场勘察"

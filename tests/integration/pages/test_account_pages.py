@@ -24,7 +24,7 @@ from tests.integration.pages.page_door import Pages, pages_of, words
 from tests.integration.projects.project_door import APPLICANT, CLERK, HOLDER, NOW, ORGANISATION, VP, asked, filled
 from tests.integration.projects.test_projects_record import RULES
 from tests.integration.reviews.test_review_reading import MANAGER, review, review_task
-from tests.samples import application_form
+from tests.samples import APPLICATION_FORM, application_form
 
 EVERY = ("account-1", "checked", "rejected", "theirs")
 BODIES = {"withdraw": {"reason": "a"}, "appeal": {"reason": "a"}, "evidence": {}}
@@ -172,3 +172,10 @@ async def test_a_receipt_says_what_became_of_a_form_and_only_to_whoever_sent_it(
     refused = await pages.get(APPLICANT, "/receipts/bbbbbbbbbbbbbbbb")
     assert "二次审核只能申请一次" in words(refused)
     assert (await pages.get(CLERK, "/receipts/aaaaaaaaaaaaaaaa")).status_code == 404
+
+
+async def test_p1_a_project_is_registered_under_an_account_from_its_page(pages: Pages) -> None:
+    assert 'href="/register?account=account-1"' in (await pages.get(APPLICANT, "/accounts/account-1")).text
+    form = await pages.get(APPLICANT, "/register?account=account-1")
+    assert f'value="{APPLICATION_FORM.customer.name}"' in form.text
+    assert (await pages.get(HOLDER, "/register?account=account-1")).status_code == 404
