@@ -9,7 +9,7 @@ from decimal import Decimal
 from sqlalchemy import Numeric, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from db.reads.access import sees_account, sees_application, sees_project
+from db.reads.access import ACCOUNTS, APPLICATIONS, PROJECTS, sees
 from db.rows import read_all
 from db.tables.accounts import account, application
 from db.tables.messages import mail
@@ -137,7 +137,7 @@ async def search(
     pattern = f"%{escaped}%"
     queries = (
         select(*_ACCOUNT)
-        .where(account.c.form["customer"]["name"].astext.ilike(pattern), sees_account(scope))
+        .where(account.c.form["customer"]["name"].astext.ilike(pattern), sees(scope, ACCOUNTS))
         .order_by(account.c.activated_at.desc()),
         select(*_PROJECT)
         .where(
@@ -146,11 +146,11 @@ async def search(
                 project.c.form["customer"]["name"].astext.ilike(pattern),
                 project.c.number.ilike(pattern),
             ),
-            sees_project(project_scope),
+            sees(project_scope, PROJECTS),
         )
         .order_by(project.c.registered_at.desc()),
         select(*_APPLICATION)
-        .where(application.c.form["customer"]["name"].astext.ilike(pattern), sees_application(scope))
+        .where(application.c.form["customer"]["name"].astext.ilike(pattern), sees(scope, APPLICATIONS))
         .order_by(application.c.submitted_at.desc()),
     )
     found: list[SubjectLine] = []

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import functools
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    Select,
+    Table,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.accounts.accounts import AccountRow
 from db.accounts.applications import ApplicationRow
 from db.projects.projects import ProjectRow
-from db.reads.access import COUNTS_AS_ASKED, sees_account, sees_application, sees_project
-from db.rows import read, read_prefixed
-from db.tables.accounts import account, application
+from db.reads.access import ACCOUNTS, APPLICATIONS, ASKS_NOW, COUNTS_AS_ASKED, PROJECTS, Listed, grounds, sees
+from db.reads.walks import AFTER_ID, AFTER_MOMENT, literal, page_of_grounds
+from db.rows import read, read_all, read_prefixed
+from db.tables.accounts import application
 from db.tables.messages import mail, nudge
 from db.tables.projects import project
 from db.tables.tasks import task, task_person
@@ -26,6 +44,11 @@ from domain.projects.project import WORKED_ON_PROJECT
 from domain.tasks.task import TaskStatus
 
 Cursor = tuple[str, ...]
+_LISTED: Mapping[str, Listed] = {listed.name: listed for listed in (APPLICATIONS, ACCOUNTS, PROJECTS)}
+
+
+_SHAPES = 1000
+"""How many statements of lists are kept: building one costs more than sending it (measured)."""
 
 
 class OpenTasks(NamedTuple):
@@ -46,15 +69,14 @@ async def applications_seen(
     limit: int,
 ) -> tuple[ApplicationRow, ...]:
     """Applications in `scope`, newest first, after the one a cursor names."""
-    wanted = [
-        *_is(application.c.stage, stage),
-        *_is(application.c.applicant, applicant),
-        *_is(application.c.department, department),
-    ]
-    rows = await _newest(
-        connection, application, application.c.submitted_at, [sees_application(scope), *wanted], after, limit
+    wanted = _Wanted(
+        APPLICATIONS.name,
+        column="applicant",
+        owner=applicant,
+        stages=(stage,) if stage else None,
+        department=department,
     )
-    return tuple(ApplicationRow.model_validate(row) for row in rows)
+    return read_all(ApplicationRow, await _newest(connection, scope, wanted, after, limit))
 
 
 async def accounts_seen(
@@ -68,11 +90,8 @@ async def accounts_seen(
     limit: int,
 ) -> tuple[AccountRow, ...]:
     """Accounts in `scope`, newest first; with `revoked` those that were revoked as well (R5)."""
-    wanted = [*_is(account.c.salesperson, salesperson), *_is(account.c.department, department)]
-    if not revoked:
-        wanted.append(account.c.revoked_at.is_(None))
-    rows = await _newest(connection, account, account.c.activated_at, [sees_account(scope), *wanted], after, limit)
-    return tuple(AccountRow.model_validate(row) for row in rows)
+    wanted = _Wanted(ACCOUNTS.name, owner=salesperson, live=not revoked, department=department)
+    return read_all(AccountRow, await _newest(connection, scope, wanted, after, limit))
 
 
 async def projects_seen(
@@ -87,27 +106,20 @@ async def projects_seen(
     limit: int | None = None,
 ) -> tuple[ProjectRow, ...]:
     """Projects in `scope`, the newest registration first."""
-    wanted = [
-        *_is(project.c.salesperson, salesperson),
-        *_is(project.c.department, department),
-        *_is(project.c.account_id, account_id),
-    ]
-    if stages is not None:
-        wanted.append(project.c.stage.in_(stages))
-    rows = await _newest(connection, project, project.c.registered_at, [sees_project(scope), *wanted], after, limit)
-    return tuple(ProjectRow.model_validate(row) for row in rows)
+    of_account = {"column": "account_id", "owner": account_id} if account_id is not None else {"owner": salesperson}
+    wanted = _Wanted(
+        PROJECTS.name, stages=None if stages is None else tuple(stages), department=department, **of_account
+    )
+    return read_all(ProjectRow, await _newest(connection, scope, wanted, after, limit))
 
 
 async def seen_among(connection: AsyncConnection, scope: Scope, kind: str, ids: Sequence[str]) -> frozenset[str]:
     """Which of these applications, accounts or projects are in `scope`, by the very conditions that filter lists."""
     if not ids:
         return frozenset()
-    subject_id, seen = {
-        "application": (application.c.id, sees_application(scope)),
-        "account": (account.c.id, sees_account(scope)),
-        "project": (project.c.id, sees_project(scope)),
-    }[kind]
-    return frozenset(await connection.scalars(select(subject_id).where(subject_id.in_(ids), seen)))
+    listed = _LISTED[kind]
+    subject_id = listed.table.c.id
+    return frozenset(await connection.scalars(select(subject_id).where(subject_id.in_(ids), sees(scope, listed))))
 
 
 async def project_names(connection: AsyncConnection, project_ids: Sequence[str]) -> dict[str, str]:
@@ -127,32 +139,46 @@ async def tasks_asked(
     connection: AsyncConnection, person: str, *, status: str | None, after: Cursor | None, limit: int
 ) -> tuple[tuple[TaskRow, AskedRow], ...]:
     """The tasks that ask or asked `person`, open ones first, then the newest."""
-    closed = case((task.c.status == TaskStatus.OPEN.value, 0), else_=1)
-    query: Select[Any] = (
-        select(task, *ASKED_COLUMNS)
-        .join(task_person, task_person.c.task_id == task.c.id)
-        .where(task_person.c.person == person)
-        .where(COUNTS_AS_ASKED)
-    )
-    if status:
-        query = query.where(task.c.status == status)
+    statuses = tuple(known for known in TaskStatus if status in (None, known.value))
+    values: dict[str, Any] = {"person": person}
     if after:
-        rank, opened_at, task_id = int(after[0]), datetime.fromisoformat(after[1]), after[2]
-        later = and_(closed == rank, tuple_(task.c.opened_at, task.c.id) < (opened_at, task_id))
-        query = query.where(or_(closed > rank, later))
-    rows = await connection.execute(query.order_by(closed, task.c.opened_at.desc(), task.c.id.desc()).limit(limit))
+        values |= {AFTER_MOMENT.key: datetime.fromisoformat(after[1]), AFTER_ID.key: after[2]}
+    rows = await connection.execute(_asked_page(statuses, int(after[0]) if after else None, limit), values)
     return tuple((read(TaskRow, row), read_prefixed(AskedRow, row, ASKED)) for row in rows)
+
+
+@functools.lru_cache(maxsize=_SHAPES)
+def _asked_page(statuses: tuple[TaskStatus, ...], rank: int | None, limit: int) -> Select[Any]:
+    """A page of tasks in these statuses; with a `rank` it goes on after an open task (0) or one that is not (1)."""
+    walks = []
+    moment, task_id = task_person.c.opened_at, task_person.c.task_id
+    for status in statuses:
+        mine = 0 if status is TaskStatus.OPEN else 1
+        if rank is not None and mine < rank:
+            continue
+        walk = select(literal(mine).label("rank"), moment.label("opened_at"), task_id.label("task_id"))
+        walk = walk.where(task_person.c.person == bindparam("person"), COUNTS_AS_ASKED)
+        walk = walk.where(task_person.c.status == literal_column(f"'{status}'"))
+        if mine == rank:
+            walk = walk.where(tuple_(moment, task_id) < tuple_(AFTER_MOMENT, AFTER_ID))
+        walks.append(walk.order_by(moment.desc(), task_id.desc()).limit(literal(limit)))
+    if not walks:
+        return select(task, *ASKED_COLUMNS).where(false())
+    merged = union_all(*walks).subquery()
+    order = (merged.c.rank, merged.c.opened_at.desc(), merged.c.task_id.desc())
+    page = select(merged).order_by(*order).limit(literal(limit)).subquery()
+    return (
+        select(task, *ASKED_COLUMNS)
+        .join(page, page.c.task_id == task.c.id)
+        .join(task_person, and_(task_person.c.task_id == task.c.id, task_person.c.person == bindparam("person")))
+        .order_by(page.c.rank, page.c.opened_at.desc(), page.c.task_id.desc())
+    )
 
 
 async def open_tasks_of(connection: AsyncConnection, person: str, now: datetime) -> OpenTasks:
     """How many open tasks ask `person`, and how many of those are past their deadline."""
-    overdue = func.count().filter(task.c.due_at < now)
-    query = (
-        select(func.count(), overdue)
-        .select_from(task.join(task_person, task_person.c.task_id == task.c.id))
-        .where(task_person.c.person == person, task_person.c.removed_at.is_(None))
-        .where(task.c.status == TaskStatus.OPEN.value)
-    )
+    overdue = func.count().filter(task_person.c.due_at < now)
+    query = select(func.count(), overdue).where(task_person.c.person == person, ASKS_NOW)
     return OpenTasks(*(await connection.execute(query)).one())
 
 
@@ -196,21 +222,59 @@ def _standing(table: Table, stages: Collection[StrEnum], now: datetime) -> Colum
     return select(func.count()).select_from(table).where(live, ~asked, over).scalar_subquery()
 
 
-def _is(column: ColumnElement[Any], wanted: str | None) -> list[ColumnElement[bool]]:
-    return [] if wanted is None else [column == wanted]
+class _Wanted(NamedTuple):
+    """Which rows of a list are asked for."""
+
+    name: str
+    """Of the table."""
+    column: str = "salesperson"
+    owner: str | None = None
+    """What `column` is."""
+    stages: tuple[str, ...] | None = None
+    live: bool = False
+    """Of accounts: not revoked (R5)."""
+    department: str | None = None
 
 
 async def _newest(
-    connection: AsyncConnection,
-    table: Table,
-    moment: ColumnElement[datetime],
-    wanted: Sequence[ColumnElement[bool]],
-    after: Cursor | None,
-    limit: int | None,
-) -> list[dict[str, Any]]:
+    connection: AsyncConnection, scope: Scope, wanted: _Wanted, after: Cursor | None, limit: int | None
+) -> CursorResult[Any]:
     """Rows of a list, newest first, after the one that a cursor names by moment and id."""
-    query = select(table).where(*wanted)
+    values: dict[str, Any] = {"owner": wanted.owner} if wanted.owner is not None else {}
+    if wanted.stages is not None:
+        values["stages"] = wanted.stages
+    if wanted.department is not None:
+        values["department"] = wanted.department
     if after:
-        query = query.where(tuple_(moment, table.c.id) < (datetime.fromisoformat(after[0]), after[1]))
-    rows = await connection.execute(query.order_by(moment.desc(), table.c.id.desc()).limit(limit))
-    return [row._asdict() for row in rows]
+        values |= {AFTER_MOMENT.key: datetime.fromisoformat(after[0]), AFTER_ID.key: after[1]}
+    alike = wanted._replace(
+        owner=wanted.owner and "",
+        stages=None if wanted.stages is None else (),
+        department=wanted.department and "",
+    )
+    rows: CursorResult[Any] = await connection.execute(_page(scope, alike, after is not None, limit), values)
+    return rows
+
+
+@functools.lru_cache(maxsize=_SHAPES)
+def _page(scope: Scope, wanted: _Wanted, goes_on: bool, limit: int | None) -> Select[Any]:
+    """The statement of a list. `wanted` says what is asked for, without the values."""
+    listed = _LISTED[wanted.name]
+    table, found = listed.table, grounds(scope, listed)
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.stages is not None:
+        conditions.append(table.c.stage == any_(bindparam("stages", type_=ARRAY(Text))))
+    if wanted.live:
+        conditions.append(table.c.revoked_at.is_(None))
+    if wanted.department is not None:
+        conditions.append(table.c.department == bindparam("department"))
+    if found is not None and wanted.owner is None and limit is not None:
+        return page_of_grounds(listed, found, conditions, goes_on=goes_on, limit=limit)
+    conditions.append(sees(scope, listed))  # what one person or account has is little, and judged row by row
+    if wanted.owner is not None:
+        conditions.append(table.c[wanted.column] == bindparam("owner"))
+    order = (listed.moment, table.c.id)
+    if goes_on:
+        conditions.append(tuple_(*order) < tuple_(AFTER_MOMENT, AFTER_ID))
+    query = select(table).where(*conditions).order_by(*(column.desc() for column in order))
+    return query if limit is None else query.limit(literal(limit))

@@ -23,8 +23,9 @@ application = Table(
     Column("rejection", JSONB(none_as_null=True)),
     Column("appeal", JSONB(none_as_null=True)),
     Column("end_reason", JSONB(none_as_null=True)),
-    Index("ix_application_applicant", "applicant", "submitted_at"),
-    Index("ix_application_stage", "stage", "submitted_at"),
+    Index("ix_application_applicant", "applicant", "submitted_at", "id"),
+    Index("ix_application_department", "department", "submitted_at", "id"),
+    Index("ix_application_stage", "stage", "submitted_at", "id"),
     Index("ix_application_submitted_at", "submitted_at", "id"),
 )
 
@@ -67,6 +68,9 @@ account = Table(
         unique=True,
         postgresql_where=text("revoked_at IS NULL"),
     ),
+    Index("ix_account_activated_at", "activated_at", "id"),
+    Index("ix_account_salesperson", "salesperson", "activated_at", "id"),
+    Index("ix_account_department", "department", "activated_at", "id"),
 )
 
 # `codes` and `registration_numbers` (textranges made of uscc) and the two exclusion constraints exist only in the

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Identity, Index, SmallInteger, Table, Text, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import BigInteger, CheckConstraint, Column, Identity, Index, SmallInteger, Table, Text, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from db.tables.base import Moment, metadata
 
@@ -38,9 +38,13 @@ reading = Table(
     Column("at", Moment, nullable=False, server_default=text("now()")),
     Column("person", Text, nullable=False),
     Column("subject_type", Text, nullable=False),
-    Column("subject_id", Text, nullable=False),
+    Column("subject_id", Text),
     Column("through", Text, nullable=False),
+    Column("subject_ids", ARRAY(Text)),
+    CheckConstraint("(subject_id IS NULL) <> (subject_ids IS NULL)", name="one_or_several"),
 )
+
+# The view `subject_read` has one row for each subject that was read, alone or on a page: see the migrations.
 
 document = Table(
     "document",

@@ -43,7 +43,8 @@ mail = Table(
     Column("sent_at", Moment),
     Column("last_error", Text),
     Index("ix_mail_unsent", "due", postgresql_where=text("sent_at IS NULL")),
-    Index("ix_mail_subject_id", "subject_id"),
+    Index("ix_mail_subject_id", "subject_id", "person", "id"),
+    Index("ix_mail_told", "person", "id", postgresql_where=text("link_id IS NULL")),
 )
 
 nudge = Table(

@@ -115,7 +115,7 @@ def test_x2_who_may_see_an_application_and_that_reading_is_recorded(stack: Stack
     assert story.seen_by("li.ming")["evidence"]
     readers = {
         (row["person"], row["through"])
-        for row in stack.query("select person, through from reading where subject_id = $1", story.id)
+        for row in stack.query("select person, through from subject_read where subject_id = $1", story.id)
     }
     assert {person for person, _ in readers} == sees | {"li.ming"}
     assert {("li.ming", "link"), ("xu.jing", "dossier"), (CLERK, "api")} <= readers

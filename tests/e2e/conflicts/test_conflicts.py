@@ -137,7 +137,8 @@ def test_x2_what_the_asker_may_not_see_is_masked(stack: Stack) -> None:
     for person in (CLERK, COMMERCE_MANAGER, GENERAL_MANAGER):
         assert not check(stack, person, customer=customer(account.customer))["matches"][0]["masked"]
     noted = stack.query(
-        "SELECT person, through FROM reading WHERE subject_id = $1 AND subject_type = 'account' ORDER BY id", account.id
+        "SELECT person, through FROM subject_read WHERE subject_id = $1 AND subject_type = 'account' ORDER BY id",
+        account.id,
     )
     assert {(reading["person"], reading["through"]) for reading in noted} >= {
         ("yang.fan", "check"),

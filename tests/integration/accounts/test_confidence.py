@@ -151,8 +151,12 @@ async def test_x2_every_row_of_a_list_is_recorded_as_read(engine: AsyncEngine) -
     async with engine.begin() as connection:
         await note_reading(connection, "gao.yuan", "application", "a1", "a2", through="list")
         await note_reading(connection, "gao.yuan", "application", through="list")
-        rows = (await connection.execute(text("SELECT person, subject_id, through FROM reading ORDER BY id"))).all()
+        rows = (
+            await connection.execute(text("SELECT person, subject_id, through FROM subject_read ORDER BY id"))
+        ).all()
+        pages = await connection.scalar(text("SELECT count(*) FROM reading"))
     assert [tuple(one) for one in rows] == [("gao.yuan", "a1", "list"), ("gao.yuan", "a2", "list")]
+    assert pages == 1, "a page is one reading, however many rows it lists"
 
 
 @pytest.mark.parametrize(

@@ -165,7 +165,7 @@ async def test_x2_everybody_sees_exactly_the_projects_that_are_theirs_to_see(
             person
         )
         read = await connection.execute(
-            text("SELECT subject_id, through FROM reading WHERE person = :p"), {"p": person}
+            text("SELECT subject_id, through FROM subject_read WHERE person = :p"), {"p": person}
         )
         assert {tuple(row) for row in read} == {
             (project_id, how) for project_id in theirs.split() for how in ("list", "api")

@@ -56,6 +56,7 @@ async def test_the_tables_of_the_code_are_the_tables_of_the_migrations(engine: A
             "ck_learned_alias_removed_by_somebody",
             "ck_learned_alias_two_names",
             "ck_project_number_with_its_moment",
+            "ck_reading_one_or_several",
             "ck_session_ended_for_a_reason",
             "ex_claim_name",
             "ex_claim_uscc",
