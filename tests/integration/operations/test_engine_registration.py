@@ -58,5 +58,10 @@ async def test_a_search_attribute_of_another_type_is_named(engine: Client) -> No
     await operator.add_search_attributes(
         AddSearchAttributesRequest(namespace="default", search_attributes={"Applicant": wrong})
     )
-    with pytest.raises(SearchAttributeConflict, match="Applicant"):
-        await ensure_search_attributes(engine)
+    try:
+        with pytest.raises(SearchAttributeConflict, match="Applicant"):
+            await ensure_search_attributes(engine)
+    finally:  # the server is shared with the other tests of this file, which run in any order
+        await operator.remove_search_attributes(
+            RemoveSearchAttributesRequest(namespace="default", search_attributes=["Applicant"])
+        )
