@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     """`postgresql+asyncpg://user:password@host:port/database`."""
     public_url: Required = ""
     """The public URL of the API, as used in mails; no trailing slash."""
+    portal_url: str = ""
+    """A portal of the company's own that shows subjects at the same paths as our pages; mails then link to it."""
     temporal_ui_url: str = ""
     """The URL of the Temporal UI; empty if it is not offered. Also the origin that may call the codec."""
 
@@ -149,7 +151,7 @@ class Settings(BaseSettings):
             raise PydanticCustomError("policy", "cannot be used ({why})", {"why": str(error)}) from None
         return value
 
-    @field_validator("public_url", "temporal_ui_url", "oidc_jwks_url")
+    @field_validator("public_url", "portal_url", "temporal_ui_url", "oidc_jwks_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
         if value and not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#]*", value):

@@ -100,8 +100,8 @@ class MailFacts(Wire):
     invitation: str = ""
     """An RFC 5545 calendar to attach (D2)."""
     link: str = ""
-    portal_url: str = ""
-    """Where the reader sees the application signed in; the one link of mails that ask nothing."""
+    subject_url: str = ""
+    """The page of the subject, for whoever signs in; the one link of mails that ask nothing."""
     time_zone: str = "Asia/Shanghai"
 
     def __hash__(self) -> int:
@@ -126,11 +126,11 @@ def render_mail(facts: MailFacts) -> RenderedMail:
 
     Raises `ValueError` when the link is not an http(s) address, `KeyError` when a text is missing.
     """
-    link = facts.link or facts.portal_url
+    link = facts.link or facts.subject_url
     if link and not re.fullmatch(r"https?://[^\s<>\"']+", link):
         raise ValueError("the link of a mail must be an http(s) address without spaces")
     greeting = _greeting(facts.to_name, Texts(facts.language))
-    for_all = facts.model_copy(update={"to_name": "", "link": _LINK if link else "", "portal_url": ""})
+    for_all = facts.model_copy(update={"to_name": "", "link": _LINK if link else "", "subject_url": ""})
     written = _written(for_all)
     return RenderedMail(
         subject=written.subject,
