@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Numeric, and_, cast, func, or_, select
+from sqlalchemy import Numeric, and_, cast, func, literal_column, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.reads.access import ACCOUNTS, APPLICATIONS, PROJECTS, sees
@@ -110,17 +110,16 @@ async def told(connection: AsyncConnection, person: str, *, limit: int) -> tuple
 
 async def open_tasks_on(connection: AsyncConnection, person: str, *, limit: int) -> tuple[TaskRow, ...]:
     """The open tasks on what `person` has applied for or is responsible for, the one due first first."""
-    of_application = select(application.c.id).where(application.c.applicant == person)
-    of_project = select(project.c.id).where(project.c.salesperson == person)
+    mine = union_all(
+        select(application.c.id, literal_column("'application'").label("type")).where(
+            application.c.applicant == person
+        ),
+        select(project.c.id, literal_column("'project'").label("type")).where(project.c.salesperson == person),
+    ).subquery()
     query = (
         select(task)
+        .join(mine, and_(task.c.subject_id == mine.c.id, task.c.subject_type == mine.c.type))
         .where(task.c.status == TaskStatus.OPEN.value)
-        .where(
-            or_(
-                and_(task.c.subject_type == "application", task.c.subject_id.in_(of_application)),
-                and_(task.c.subject_type == "project", task.c.subject_id.in_(of_project)),
-            )
-        )
         .order_by(task.c.due_at)
         .limit(limit)
     )
