@@ -117,7 +117,7 @@ async def asked_now(ground: DisputeGround, project_id: str) -> list[tuple[str, s
     """The open tasks of a project: kind, slot and whom each asks."""
     query = """
         SELECT kind, slot, person FROM task JOIN task_person ON task_id = task.id
-        WHERE subject_id = :project AND status = 'open' AND removed_at IS NULL ORDER BY kind, person"""
+        WHERE subject_id = :project AND task.status = 'open' AND removed_at IS NULL ORDER BY kind, person"""
     return [(kind, slot, person) for kind, slot, person in await ground.rows(query, project=project_id)]
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
+from sqlalchemy import text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from crypto.links import link_token
@@ -18,7 +18,6 @@ from db.projects.projects import add as add_project
 from db.reviews import reviews
 from db.reviews.reviews import AccountReviewRow, PeriodRow, ReviewRow, TargetRow
 from db.tables.accounts import account
-from db.tables.audit import reading
 from db.tables.reference import organisation
 from db.tables.tasks import task
 from db.tasks import tasks
@@ -105,9 +104,8 @@ def page_of(task_id: str, person: str) -> str:
 
 async def read(engine: AsyncEngine, person: str) -> set[tuple[str, str]]:
     async with engine.connect() as connection:
-        rows = await connection.execute(
-            select(reading.c.subject_type, reading.c.subject_id).where(reading.c.person == person)
-        )
+        query = text("SELECT subject_type, subject_id FROM subject_read WHERE person = :person")
+        rows = await connection.execute(query, {"person": person})
         return {(row.subject_type, row.subject_id) for row in rows}
 
 
