@@ -121,7 +121,7 @@ class ProductDriver:
         while self._untold:
             asked = await self._ground.query(
                 "select subject_id, person from task join task_person on task_id = id "
-                "where status = 'open' and removed_at is null and subject_id = any($1)",
+                "where task.status = 'open' and removed_at is null and subject_id = any($1)",
                 [application for application, _ in self._untold],
             )
             for row in asked:

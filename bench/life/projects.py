@@ -84,7 +84,7 @@ class ProjectDriver:
         deadline = time.monotonic() + PATIENCE
         while True:
             asked = await self._ground.query(
-                "select task_id, person from task join task_person on task_id = id where status = 'open' "
+                "select task_id, person from task join task_person on task_id = id where task.status = 'open' "
                 "and removed_at is null and subject_id = $1 and ($2::text is null or person = $2)",
                 project.id,
                 by,

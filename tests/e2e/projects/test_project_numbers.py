@@ -84,7 +84,7 @@ def asked(cluster: Cluster, kind: str, many: int) -> Sequence[Mapping[str, Any]]
     def all_there() -> Sequence[Mapping[str, Any]] | None:
         found = cluster.query(
             "SELECT task.id, subject_id, min(person) AS person FROM task JOIN task_person ON task_id = task.id"
-            " WHERE kind = $1 AND status = 'open' GROUP BY task.id, subject_id",
+            " WHERE kind = $1 AND task.status = 'open' GROUP BY task.id, subject_id",
             kind,
         )
         time.sleep(0 if len(found) == many else 0.3)
