@@ -116,6 +116,8 @@ async def save_draft(
     draft_id, typed = form.get(DRAFT_FIELD, ""), typed_in(filing, form)
     if len(draft_id) != 32 or not draft_id.isalnum() or sum(map(len, typed.values())) > LONGEST_DRAFT:
         return False
+    if any("\0" in text for pair in typed.items() for text in pair):  # PostgreSQL keeps no NUL in jsonb
+        return False
     return await drafts.save(connection, draft_of(filing, session, draft_id, typed, state.clock()))
 
 

@@ -21,6 +21,7 @@ from domain.tasks.outlook import ExpectedStep
 from domain.tasks.task import Problem
 from web.forms.filing import (
     DRAFT_FIELD,
+    MOST_ROWS,
     SPARE_ROWS,
     STEP_FIELD,
     Filing,
@@ -142,13 +143,18 @@ async def act(
     """
     session, form = posted.session, posted.form
     typed, draft_id, step = typed_in(filing, form), form.get(DRAFT_FIELD, ""), form.get(STEP_FIELD, "preview")
+    kept = False
     async with autocommit(state.engine) as connection:
         if step in ("preview", "submit", "save", "more"):
-            await save_draft(connection, state, filing, session, form)
+            kept = await save_draft(connection, state, filing, session, form)
+        if step == "save" and not kept:
+            errors = {"": session.texts.text("filing.not_saved")}
+            return await form_page(request, session, connection, filing, typed, errors=errors, status=422)
         if step == "save":
             return RedirectResponse(f"{filing.path}?draft={draft_id}&saved=yes", 303)
         if step == "more":
-            spare = int(form.get("spare", "1")) + 2 if form.get("spare", "1").isdecimal() else SPARE_ROWS
+            sent = form.get("spare", "")
+            spare = int(sent) + 2 if sent.isdecimal() and len(sent) <= len(str(MOST_ROWS)) else SPARE_ROWS
             return await form_page(request, session, connection, filing, typed, draft_id=draft_id, spare=spare)
         if step == "edit":
             return await form_page(request, session, connection, filing, typed, draft_id=draft_id)
