@@ -21,7 +21,7 @@ from web.frame import page
 from web.projects.lists import Line, line_of
 from web.session.guard import SignedInDep
 from web.session.sessions import Session
-from web.tasks.inbox import InboxList, line_name, note_lines, subject_lines, task_rows
+from web.tasks.inbox_rows import line_address, line_name, note_lines, subject_lines, task_rows
 
 router = APIRouter(include_in_schema=False)
 
@@ -43,15 +43,15 @@ class Awaited(Frozen):
 @router.get("/")
 async def desk(session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request) -> Response:
     """The desk of whoever is signed in."""
-    owed = await task_rows(connection, state, session, InboxList.WAITING)
+    now = state.clock()
+    waiting = await inbox_reads.waiting_for(connection, session.person.id, limit=MOST_SHOWN)
     return await page(
         request,
         session,
         connection,
         "desk.html.j2",
         title=session.texts.text("console.desk"),
-        owed=owed[:MOST_SHOWN],
-        more=max(len(owed) - MOST_SHOWN, 0),
+        owed=await task_rows(connection, session, waiting, now),
         awaited=await _awaited(connection, state, session),
         projects=await _projects(connection, state, session) if may_register(session.person) else [],
         salesperson=may_register(session.person),
@@ -71,7 +71,7 @@ async def _awaited(connection: AsyncConnection, state: State, session: Session) 
             continue
         awaited.append(
             Awaited(
-                address=f"/{line.type}s/{line.id}",
+                address=line_address(line),
                 name=line_name(line),
                 title=texts.text(task_key(task.kind, task.subject_type, "title")),
                 people=texts.join([organisation.name_of(person) for person in people]),
@@ -130,7 +130,7 @@ async def search(
         "search.html.j2",
         title=session.texts.text("console.search_title"),
         words=words,
-        found=[(f"/{line.type}s/{line.id}", line, line_name(line), organisation.name_of(line.by)) for line in found],
+        found=[(line_address(line), line, line_name(line), organisation.name_of(line.by)) for line in found],
         people=people[:MOST_PEOPLE],
         offices={office.id: office.name for office in organisation.departments},
     )

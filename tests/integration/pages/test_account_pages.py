@@ -20,7 +20,7 @@ from domain.accounts.application import Stage
 from domain.accounts.evidence import Evidence, EvidenceKind, Finding
 from domain.accounts.named_account import Rejection
 from domain.tasks.task import TaskKind
-from tests.integration.pages.page_door import Pages, pages_of, words
+from tests.integration.pages.page_door import Pages, words
 from tests.integration.projects.project_door import APPLICANT, CLERK, HOLDER, NOW, ORGANISATION, VP, asked, filled
 from tests.integration.projects.test_projects_record import RULES
 from tests.integration.reviews.test_review_reading import MANAGER, review, review_task
@@ -77,13 +77,6 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await tasks.open_task(connection, review_task("year", TaskKind.ANNUAL_REVIEW), [asked("year", MANAGER)])
         await connection.commit()
         yield connection
-
-
-@pytest.fixture
-async def pages(connection: AsyncConnection, engine: AsyncEngine, database_url: str) -> AsyncIterator[Pages]:
-    assert not connection.closed, "filled before anybody looks"
-    async with pages_of(engine, database_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("viewer", [person.id for person in ORGANISATION.people if person.active])

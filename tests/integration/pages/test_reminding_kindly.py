@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from activities.steps import Moved
 from db import messages
 from db.messages import MailRow
-from tests.integration.pages.page_door import Pages, pages_of, words
+from tests.integration.pages.page_door import Pages, words
 from tests.integration.projects.project_door import APPLICANT, CLERK, HOLDER, NOW, VP, fill, filled
 
 ASKS = {"kind": "task", "subject_id": "p1", "subject_type": "project", "task_kind": "conflict_check"}
@@ -27,13 +27,6 @@ async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         await messages.keep_step(connection, "project-p1", "asks", Moved(), [asked])
         await connection.commit()
         yield connection
-
-
-@pytest.fixture
-async def pages(connection: AsyncConnection, engine: AsyncEngine, database_url: str) -> AsyncIterator[Pages]:
-    assert not connection.closed, "filled before anybody looks"
-    async with pages_of(engine, database_url) as opened:
-        yield opened
 
 
 async def kind_mails(connection: AsyncConnection) -> list[tuple[str, str, str]]:

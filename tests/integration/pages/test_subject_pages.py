@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from db.projects import projects
 from db.projects.projects import UpdateRow
 from domain.projects.project import ProjectStage
-from tests.integration.pages.page_door import Pages, pages_of, words
-from tests.integration.projects.project_door import APPLICANT, CLERK, HOLDER, NOW, OTHER, VP, fill, filled, row
+from tests.integration.pages.page_door import Pages, words
+from tests.integration.projects.project_door import APPLICANT, CLERK, HOLDER, NOW, OTHER, VP, row
 from tests.integration.projects.test_project_reading import SEES
 
 EVERY = ("p1", "p2", "p3", "p4", "p5", "p6")
@@ -29,20 +28,6 @@ BODIES: dict[str, tuple[str, dict[str, object], dict[str, str]]] = {
     "call-off-meeting": ("meeting/call-off", {"reason": "a"}, {"reason": "a"}),
 }
 """By act: the last part of the address of the API, the body, and the same as fields of a form."""
-
-
-@pytest.fixture
-async def connection(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    async with filled(engine) as connection:
-        await fill(connection)
-        yield connection
-
-
-@pytest.fixture
-async def pages(connection: AsyncConnection, engine: AsyncEngine, database_url: str) -> AsyncIterator[Pages]:
-    assert not connection.closed, "filled before anybody looks"
-    async with pages_of(engine, database_url) as opened:
-        yield opened
 
 
 @pytest.mark.parametrize("viewer", SEES)

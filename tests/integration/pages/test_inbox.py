@@ -1,0 +1,137 @@
+"""The inbox, the desk and the search: what somebody finds there, and what they do not."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from db.tasks import tasks
+from domain.tasks.task import TaskKind, TaskStatus
+from tests.integration.pages.page_door import Pages, words
+from tests.integration.projects.project_door import APPLICANT, CLERK, NOW, VP, asked, task
+
+MANY = 230
+LATE = 20
+"""Of `MANY`; they were opened first, so a list of the newest does not have them."""
+OTHER_CLERK = "anna.miller"
+
+
+@pytest.fixture
+async def crowded(connection: AsyncConnection) -> None:
+    """The clerk has `MANY` more open tasks."""
+    for number in range(MANY):
+        late = number < LATE
+        due_at = NOW + timedelta(minutes=number) - (timedelta(days=9) if late else -timedelta(days=9))
+        row = task(
+            f"m{number:03}",
+            TaskKind.CONFLICT_CHECK,
+            subject="p1",
+            opened_at=NOW + timedelta(minutes=number) - timedelta(days=20),
+            due_at=due_at,
+        )
+        await tasks.open_task(connection, row, [asked(row.id, CLERK)])
+    await connection.commit()
+
+
+def listed(page: httpx.Response) -> list[str]:
+    """The tasks of a list, in its order."""
+    return re.findall(r'<li[^>]*><a href="/inbox/([\w-]+)', page.text)
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_n12_what_is_overdue_comes_first_however_much_waits(pages: Pages) -> None:
+    first = await pages.get(CLERK, "/inbox")
+    assert listed(first)[:LATE] == [f"m{number:03}" for number in range(LATE)]
+    overdue = await pages.get(CLERK, "/inbox?overdue=true")
+    assert listed(overdue) == [f"m{number:03}" for number in range(LATE)]
+    desk = await pages.get(CLERK, "/")
+    assert listed(desk)[0] == "m000"
+    assert str(MANY + 1) in words(desk)
+
+
+@pytest.mark.usefixtures("crowded")
+async def test_n12_every_open_task_is_on_one_page_of_the_inbox(pages: Pages) -> None:
+    seen: list[str] = []
+    address = "/inbox"
+    while address:
+        shown = await pages.get(CLERK, address)
+        assert len(shown.content) < 60_000
+        seen += listed(shown)
+        further = re.search(r'href="(/inbox\?[^"]*cursor=[^"]*)"', shown.text)
+        address = further.group(1).replace("&amp;", "&") if further else ""
+    assert sorted(seen) == sorted(["t1", *(f"m{number:03}" for number in range(MANY))])
+
+
+async def test_x2_decided_by_me_is_what_i_decided(connection: AsyncConnection, pages: Pages) -> None:
+    for task_id, decider in (("mine", CLERK), ("theirs", OTHER_CLERK)):
+        row = task(task_id, TaskKind.CONFLICT_CHECK, subject="p1")
+        await tasks.open_task(connection, row, [asked(task_id, CLERK), asked(task_id, OTHER_CLERK)])
+        await connection.execute(
+            text(
+                "INSERT INTO decision VALUES (:task, :task, :person, 'holder', NULL, 'clear', false, '', '{}', "
+                ":now, :now)"
+            ),
+            {"task": task_id, "person": decider, "now": NOW},
+        )
+        await tasks.close(connection, [task_id], TaskStatus.ANSWERED, at=NOW, because="answered")
+    await connection.commit()
+    assert listed(await pages.get(CLERK, "/inbox?list=decided")) == ["mine"]
+    assert listed(await pages.get(OTHER_CLERK, "/inbox?list=decided")) == ["theirs"]
+
+
+async def test_x2_a_task_of_others_is_not_found(pages: Pages) -> None:
+    for person in (VP, APPLICANT):
+        assert (await pages.get(person, "/inbox/t1")).status_code == 404
+        sent = await pages.post(person, "/inbox/t1", {"choice": "clear", "confirm": "yes"}, form_on="/inbox")
+        assert sent.status_code == 404
+        assert (await pages.get(person, "/inbox/t1/state")).status_code == 404
+    assert (await pages.get(CLERK, "/inbox/no-task-of-ours")).status_code == 404
+
+
+async def test_n6_a_decision_made_elsewhere_closes_the_task_and_says_who(
+    connection: AsyncConnection, pages: Pages
+) -> None:
+    assert words(await pages.get(CLERK, "/inbox/t1/state")).strip() == ""
+    await connection.execute(
+        text(
+            "INSERT INTO decision VALUES ('t1', 'm', :person, 'holder', NULL, 'clear', false, '不同的机房', '{}', "
+            ":now, :now)"
+        ),
+        {"person": OTHER_CLERK, "now": NOW},
+    )
+    await tasks.close(connection, ["t1"], TaskStatus.ANSWERED, at=NOW, because="answered")
+    await connection.commit()
+    state = await pages.get(CLERK, "/inbox/t1/state", headers={"HX-Request": "true"})
+    assert "Anna Miller" in words(state)
+    assert "<html" not in state.text
+    late = await pages.post(CLERK, "/inbox/t1", {"choice": "clear", "confirm": "yes"}, form_on="/inbox")
+    assert late.status_code == 409
+    assert "Anna Miller" in words(late)
+    assert "未被记录" in words(late)
+
+
+async def test_x2_only_what_i_decided_is_said_to_be_recorded(pages: Pages) -> None:
+    for done in ("t1", "nothing", "%3Cscript%3E"):
+        assert "上一项已记录" not in words(await pages.get(CLERK, f"/inbox?done={done}"))
+
+
+async def test_x2_the_desk_says_whom_a_salesperson_waits_for(pages: Pages) -> None:
+    desk = words(await pages.get(APPLICANT, "/"))
+    assert "冲突检测" in desk
+    assert "高媛" in desk
+    assert "等我处理 没有等您处理的事项" in desk
+
+
+async def test_x2_a_search_finds_what_the_viewer_may_see_and_nothing_else(pages: Pages) -> None:
+    for person, found in ((APPLICANT, {"p1", "p2", "p3", "p4", "p5"}), (CLERK, {"p1", "p2", "p3", "p4", "p5", "p6"})):
+        shown = await pages.get(person, "/search?q=码头")
+        assert set(re.findall(r'href="/projects/(p\d)"', shown.text)) == found, person
+    for words_of_nobody in ("%", "_", "\\", "没有这个客户"):
+        assert 'href="/projects/' not in (await pages.get(CLERK, f"/search?q={words_of_nobody}")).text
+    people = words(await pages.get(APPLICANT, "/search?q=高媛"))
+    assert "gao.yuan@example.com" in people
