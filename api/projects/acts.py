@@ -6,7 +6,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from api.gateway.gateway import Caller
-from api.gateway.receipts import refusal_by
+from api.gateway.receipts import refusal_by, refuse_unaccepted
 from api.problems import Refusal
 from api.projects.access import project_of_salesperson, project_to_act_on
 from api.state import State, Viewer
@@ -17,11 +17,12 @@ from domain.projects.judgements import (
     allow_contract,
     allow_objection,
     allow_report,
+    allow_resumption,
     allow_withdrawal,
     signed_amount,
 )
-from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectStage, ProjectUpdate
-from domain.refusals import RefusalCode, Refused
+from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectUpdate, Resumption
+from domain.refusals import RefusalCode
 from domain.statements import ObjectToRefusal, ReceiveContract, ReportLoss, UpdateProject, Withdraw
 from domain.subject import SubjectType
 
@@ -49,7 +50,7 @@ def acts_of(row: ProjectRow, viewer: Viewer, state: State, *, resumed: bool) -> 
             ProjectAct.CONTRACT: lambda: allow_contract(facts, person),
             ProjectAct.LOSS: lambda: allow_report(facts, person.id),
             ProjectAct.OBJECT: lambda: allow_objection(facts, person.id, said_at=now, now=now),
-            ProjectAct.RESUME: lambda: _allow_resumption(row, resumed=resumed),
+            ProjectAct.RESUME: lambda: allow_resumption((row.stage, row.salesperson), person.id, running=resumed),
             ProjectAct.WITHDRAW: lambda: allow_withdrawal(facts, person.id),
         }
     elif may_receive_contract(person, own=facts.own_people):
@@ -58,13 +59,6 @@ def acts_of(row: ProjectRow, viewer: Viewer, state: State, *, resumed: bool) -> 
             ProjectAct.CORRECTION: lambda: signed_amount(row.stage, row.contract),
         }
     return {act: refusal_by(check, SubjectType.PROJECT) for act, check in checks.items()}
-
-
-def _allow_resumption(row: ProjectRow, *, resumed: bool) -> None:
-    if row.stage is not ProjectStage.SHELVED:
-        raise Refused(RefusalCode.PROJECT_NOT_SHELVED)
-    if resumed:
-        raise Refused(RefusalCode.RESUME_RUNNING)
 
 
 async def update(
@@ -108,6 +102,21 @@ async def object_to_refusal(
     """P8: only the responsible salesperson may."""
     row = await project_of_salesperson(state, viewer, project_id, "P8")
     return await state.gateway.submit(caller, ObjectToRefusal, row.workflow_id, reason=reason)
+
+
+async def resume(
+    state: State, viewer: Viewer, caller: Caller, project_id: str, resumption: Resumption
+) -> tuple[str, Receipt | None]:
+    """U6: only the responsible salesperson may. Registers the form of the old project anew. Returns the new id, and the
+    receipt unless it is stored only. Raises `Refusal`."""
+    row = await project_of_salesperson(state, viewer, project_id, "U6")
+    named = state.facts.policy.privacy.customer_name_in_engine
+    new_id, receipt = await state.gateway.start_registration(
+        caller, row.form, customer_shown=named, resumes=row.id, resumption=resumption
+    )
+    if receipt is not None:
+        refuse_unaccepted(caller, receipt, SubjectType.PROJECT)
+    return new_id, receipt
 
 
 async def withdraw(state: State, viewer: Viewer, caller: Caller, project_id: str, reason: str) -> Receipt | None:

@@ -19,9 +19,9 @@ from api.paging import Page, page_of, parse_cursor
 from api.params import Cursor, Limit, PersonQuery, Reason, SubjectId
 from api.problems import PROBLEM_RESPONSES, texts_for
 from api.projects import acts
-from api.projects.access import project_of_salesperson, seen_project
+from api.projects.access import seen_project
 from api.projects.models import CheckedProject, NumberCheck, ProjectSummary, ProjectView, Registered
-from api.projects.submission import register_form, resume_form
+from api.projects.submission import register_form
 from api.projects.views import project_summary, project_view
 from api.state import CallerDep, ConnectionDep, StateDep, ViewerDep
 from api.views import Composer, Views
@@ -173,9 +173,8 @@ async def resume_project(
     project_id: SubjectId, body: Resumption, caller: CallerDep, viewer: ViewerDep, state: StateDep, request: Request
 ) -> Any:
     """Request that commerce resumes a shelved project (U6). Creates a new registration linked to the old one."""
-    row = await project_of_salesperson(state, viewer, project_id, "U6")
-    new_id, receipt = await resume_form(state, caller, row, body)
-    return _registered(caller, new_id, receipt, texts_for(request), resumes=row.id)
+    new_id, receipt = await acts.resume(state, viewer, caller, project_id, body)
+    return _registered(caller, new_id, receipt, texts_for(request), resumes=project_id)
 
 
 @router.post("/projects/{project_id}/objection", response_model=Result, responses=STORED)
@@ -234,7 +233,7 @@ async def check_number(
 def _registered(
     caller: Caller, project_id: str, receipt: Receipt | None, texts: Texts, *, resumes: str | None = None
 ) -> Any:
-    """201 with the stage. Raises `Refusal` when it was refused, or when its key was used with another body."""
+    """The response to a registration that was accepted: 201 with its stage, or 202 while it is stored only."""
     if receipt is None:
         return stored(caller, texts, id=project_id, workflow_id=project_workflow_id(project_id))
     stage = ProjectStage(receipt.result["stage"])

@@ -80,11 +80,19 @@ def judge_registration(
         return person
     if said.resumption is None:
         raise Refused(RefusalCode.UNREADABLE)
+    allow_resumption(resumed, said.person)
+    return person
+
+
+def allow_resumption(resumed: tuple[ProjectStage, str] | None, person: str, *, running: bool = False) -> None:
+    """U6: whether `person` may resume a project, given its stage and its salesperson: a shelved one of their own, which
+    no other registration resumes (`running`)."""
     if resumed is None or resumed[0] is not ProjectStage.SHELVED:
         raise Refused(RefusalCode.PROJECT_NOT_SHELVED)
-    if resumed[1] != said.person:
+    if resumed[1] != person:
         raise Refused(RefusalCode.NOT_SALESPERSON_OF_PROJECT)
-    return person
+    if running:
+        raise Refused(RefusalCode.RESUME_RUNNING)
 
 
 def allow_report(facts: ProjectFacts, person: str) -> None:

@@ -6,13 +6,16 @@ Typed text is kept on the page at every step; nothing is decided here: the gatew
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel, ValidationError
 
 from api.conflicts.models import ConflictCheck
 from api.conflicts.views import check_conflicts
+from api.gateway.gateway import Caller
 from api.problems import Refusal, field_problems
 from api.state import State
 from api.tasks.wording import task_key, task_rule
@@ -20,16 +23,19 @@ from api.views import Composer
 from db import drafts
 from db.connection.engine import AsyncConnection
 from db.drafts import DraftRow
+from db.messages import Receipt
 from domain.base import Frozen, Moment
 from domain.conflicts.draft import ConflictDraft
 from domain.conflicts.verdict import Level
 from domain.names import handed_in
-from domain.organisation import Organisation
+from domain.organisation import Organisation, Person
+from domain.policy import Policy
+from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from domain.tasks.outlook import ExpectedStep
 from domain.tasks.task import Problem
 from texts.catalogue import Texts
-from web.forms.form import APPLICATION, PROJECT, Field, Layout, Rows, Section, field_id, flatten, parse_form, sections
+from web.forms.form import Field, Layout, Rows, Section, field_id, flatten, parse_form, sections
 from web.session.sessions import Session
 
 DRAFT_FIELD: Final = "draft"
@@ -40,8 +46,17 @@ LONGEST_DRAFT: Final = 300_000
 """Characters of all inputs together; a complete form is well below."""
 
 
-class Filing(Frozen):
-    """One of the two forms."""
+class Outlook(NamedTuple):
+    """What follows once a form is submitted."""
+
+    steps: tuple[ExpectedStep, ...]
+    in_addition: list[str]
+    """What is asked in addition, or collides, in words."""
+
+
+@dataclass(frozen=True)
+class Filing:
+    """One of the two forms: what it is called, and what the API does with it."""
 
     kind: SubjectType
     path: str
@@ -51,24 +66,19 @@ class Filing(Frozen):
     """Text key."""
     form_rule: str
     layout: Layout
+    model: type[BaseModel]
+    may_file: Callable[[Person], bool]
+    stranger: RefusalCode
+    """Why nobody else may."""
+    refuses: Callable[[Mapping[str, Any], Policy], tuple[Problem, ...]]
+    """The fields of a complete form by which a rule refuses it outright."""
+    outlook: Callable[[AsyncConnection, State, Session, ConflictCheck | None], Awaitable[Outlook]]
+    submit: Callable[[State, Person, Caller, Any], Awaitable[tuple[str, Receipt | None]]]
 
-
-APPLY: Final = Filing(
-    kind=SubjectType.APPLICATION,
-    path="/apply",
-    title="filing.apply_title",
-    intro="filing.apply_intro",
-    form_rule="N1",
-    layout=APPLICATION,
-)
-REGISTER: Final = Filing(
-    kind=SubjectType.PROJECT,
-    path="/register",
-    title="filing.register_title",
-    intro="filing.register_intro",
-    form_rule="P1",
-    layout=PROJECT,
-)
+    def check(self, session: Session) -> None:
+        """Raises `Refusal` 403 for anybody who may not file it."""
+        if not self.may_file(session.person):
+            raise Refusal.forbidden(self.stranger)
 
 
 class StepLine(Frozen):
@@ -96,7 +106,7 @@ def new_draft_id() -> str:
     return secrets.token_hex(16)
 
 
-def draft_of(filing: Filing, session: Session, draft_id: str, typed: Mapping[str, str], now: Any) -> DraftRow:
+def draft_of(filing: Filing, session: Session, draft_id: str, typed: Mapping[str, str], now: datetime) -> DraftRow:
     """The draft as it is to be saved."""
     title = typed.get("name") or typed.get("customer.name") or ""
     return DraftRow(
@@ -121,12 +131,10 @@ async def save_draft(
     return await drafts.save(connection, draft_of(filing, session, draft_id, typed, state.clock()))
 
 
-def validated(
-    filing: Filing, model: type[BaseModel], typed: Mapping[str, str]
-) -> tuple[BaseModel | None, tuple[Problem, ...]]:
+def validated(filing: Filing, typed: Mapping[str, str]) -> tuple[BaseModel | None, tuple[Problem, ...]]:
     """The form, or everything that is wrong with it, as the API says it."""
     try:
-        return handed_in(model, parse_form(typed, filing.layout)), ()
+        return handed_in(filing.model, parse_form(typed, filing.layout)), ()
     except ValidationError as error:
         return None, field_problems(error.errors(), rule_of_form=filing.form_rule)
 
@@ -136,7 +144,7 @@ def messages(problems: Iterable[Problem], texts: Texts) -> dict[str, str]:
     return {problem.field: texts.error(problem.key, problem.params) for problem in problems}
 
 
-def of_refusal(refusal: Refusal, texts: Texts, zone: Any) -> dict[str, str]:
+def of_refusal(refusal: Refusal, texts: Texts, zone: tzinfo) -> dict[str, str]:
     """The same for what was refused as a whole; without a field it stands at the top."""
     return messages(refusal.problems, texts) or {"": refusal.text(texts, zone)}
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
 from api.conflicts.models import ConflictCheck
-from api.gateway.gateway import Caller
 from api.problems import Refusal, Unavailable
-from api.state import State
+from api.state import State, StateDep
 from db import drafts
 from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
 from domain.refusals import RefusalCode
-from domain.tasks.outlook import ExpectedStep
-from domain.tasks.task import Problem
 from web.forms.filing import (
     DRAFT_FIELD,
     MOST_ROWS,
@@ -38,14 +34,28 @@ from web.forms.filing import (
 )
 from web.forms.form import form_values
 from web.frame import page
-from web.session.guard import Posted
+from web.session.guard import Posted, PostedDep
 from web.session.pages import calm_page
 from web.session.sessions import Session
 
-Outlook = Callable[[AsyncConnection, ConflictCheck | None], Awaitable[tuple[tuple[ExpectedStep, ...], list[str]]]]
-"""The steps ahead, and what is asked in addition, in words."""
-Submit = Callable[[Caller, BaseModel], Awaitable[tuple[str, Receipt | None]]]
-Refuses = Callable[[Mapping[str, Any]], tuple[Problem, ...]]
+
+def add_steps(router: APIRouter, filing: Filing) -> None:
+    """Add the routes that a form is sent to: to be saved, to look for conflicts, and to go on."""
+
+    @router.post(f"{filing.path}/draft")
+    async def save(posted: PostedDep, state: StateDep) -> Response:
+        filing.check(posted.session)
+        return await draft_saved(state, posted, filing)
+
+    @router.post(f"{filing.path}/conflicts")
+    async def look(posted: PostedDep, state: StateDep, request: Request) -> Response:
+        filing.check(posted.session)
+        return await conflicts_found(state, posted, filing, request)
+
+    @router.post(filing.path)
+    async def fill_in(posted: PostedDep, state: StateDep, request: Request) -> Response:
+        filing.check(posted.session)
+        return await take_step(state, posted, request, filing)
 
 
 async def form_page(
@@ -126,21 +136,8 @@ async def conflicts_found(state: State, posted: Posted, filing: Filing, request:
         )
 
 
-async def act(
-    state: State,
-    posted: Posted,
-    request: Request,
-    filing: Filing,
-    model: type[BaseModel],
-    *,
-    outlook: Outlook,
-    submit: Submit,
-    refuses: Refuses,
-) -> Response:
-    """One step of filling in: a further row, saving, the preview, back from it, or submitting.
-
-    `refuses`: which fields a rule refuses outright.
-    """
+async def take_step(state: State, posted: Posted, request: Request, filing: Filing) -> Response:
+    """One step of filling in: a further row, saving, the preview, back from it, or submitting."""
     session, form = posted.session, posted.form
     typed, draft_id, step = typed_in(filing, form), form.get(DRAFT_FIELD, ""), form.get(STEP_FIELD, "preview")
     kept = False
@@ -161,15 +158,15 @@ async def act(
         found = await conflicts_of(connection, state, session, filing, typed)
         if step == "look":
             return await form_page(request, session, connection, filing, typed, draft_id=draft_id, found=found)
-        filled, problems = validated(filing, model, typed)
+        filled, problems = validated(filing, typed)
         tree = filled.model_dump(mode="json") if filled else {}
-        errors = messages((*problems, *refuses(tree)), session.texts)
+        errors = messages((*problems, *filing.refuses(tree, state.facts.policy)), session.texts)
         if errors or filled is None:
             return await form_page(
                 request, session, connection, filing, typed, draft_id=draft_id, errors=errors, found=found, status=422
             )
         if step != "submit":
-            steps, in_addition = await outlook(connection, found)
+            ahead = await filing.outlook(connection, state, session, found)
             return await page(
                 request,
                 session,
@@ -180,12 +177,12 @@ async def act(
                 typed=typed,
                 draft_id=draft_id,
                 sections=form_sections(filing, form_values(filled), session.texts, {}, spare=0),
-                steps=step_lines(filing, steps, session.viewer.organisation, session.texts),
-                in_addition=in_addition,
+                steps=step_lines(filing, ahead.steps, session.viewer.organisation, session.texts),
+                in_addition=ahead.in_addition,
                 found=found,
                 wrong=[],
             )
-    return await _submitted(state, posted, request, filing, typed, draft_id, lambda caller: submit(caller, filled))
+    return await _submitted(state, posted, request, filing, typed, filled)
 
 
 async def _submitted(
@@ -194,12 +191,11 @@ async def _submitted(
     request: Request,
     filing: Filing,
     typed: Mapping[str, str],
-    draft_id: str,
-    submit: Callable[[Caller], Awaitable[tuple[str, Receipt | None]]],
+    filled: BaseModel,
 ) -> Response:
-    session = posted.session
+    session, draft_id = posted.session, posted.form.get(DRAFT_FIELD, "")
     try:
-        subject_id, receipt = await submit(posted.caller(request))
+        subject_id, receipt = await filing.submit(state, session.person, posted.caller(request), filled)
     except Unavailable:
         raise
     except Refusal as refusal:

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.responses import RedirectResponse
 
 from api.gateway.gateway import Caller
 from api.params import SubjectId
@@ -19,7 +18,7 @@ from db.messages import Receipt
 from db.projects import projects
 from db.projects.projects import ProjectRow, UpdateRow
 from db.reads import lists
-from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectUpdate, SalesStage
+from domain.projects.project import ContractCorrection, ContractReview, Loss, ProjectUpdate, Resumption, SalesStage
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from domain.tasks.task import FieldKind, FieldSpec
@@ -27,7 +26,7 @@ from texts.catalogue import Texts
 from web.dossier.blocks import Block
 from web.session.guard import PostedDep, SignedInDep
 from web.session.sessions import Session
-from web.subjects.acts import REASON, Act, Nothing, act_page, choice_of, refuse_stranger, send_act
+from web.subjects.acts import REASON, Act, act_page, choice_of, refuse_stranger, send_act
 
 router = APIRouter(include_in_schema=False)
 
@@ -56,6 +55,7 @@ _RECEIPT_FIELDS: Final = (
     _SIGNED_ON,
     FieldSpec(name="received_on", kind=FieldKind.DATE),
 )
+_RESUMPTION_FIELDS: Final = (FieldSpec(name="why_silent", required=True), FieldSpec(name="why_resume", required=True))
 _STRANGER: Final = {
     ProjectAct.CONTRACT: RefusalCode.NOT_COMMERCE_OR_SALESPERSON,
     ProjectAct.CORRECTION: RefusalCode.NOT_COMMERCE,
@@ -79,13 +79,11 @@ async def act_on_project(
     connection: ConnectionDep,
     request: Request,
 ) -> Response:
-    """The page of an act; resuming is a registration, whose form is elsewhere."""
+    """The page of an act."""
     row = await seen_project(connection, state, session.viewer, project_id, "page")
     resumed = bool(await lists.resumed_by(connection, row.id)) if act is ProjectAct.RESUME else False
     open_to_me = acts.acts_of(row, session.viewer, state, resumed=resumed)
     closed = refuse_stranger(open_to_me, act, _STRANGER.get(act, RefusalCode.NOT_SALESPERSON_OF_PROJECT))
-    if act is ProjectAct.RESUME and closed is None:
-        return RedirectResponse(f"/register?resumes={row.id}", 303)
     asked = await _asked(connection, session, state, row, act)
     return await act_page(request, session, connection, state, asked, closed=closed)
 
@@ -115,10 +113,8 @@ async def do_on_project(
             case ProjectAct.WITHDRAW:
                 return await acts.withdraw(*given, body.reason)
             case ProjectAct.RESUME:
-                raise ValueError("a resumption is a registration")
+                return (await acts.resume(*given, body))[1]
 
-    if act is ProjectAct.RESUME:
-        return RedirectResponse(f"/register?resumes={row.id}", 303)
     return await send_act(request, posted, state, asked, send)
 
 
@@ -154,7 +150,7 @@ async def _asked(connection: AsyncConnection, session: Session, state: State, ro
             if why:
                 more["shown"] = (Block(label=texts.text("dossier.section.refusal"), kind="text", text=why),)
         case ProjectAct.RESUME:
-            more = {"body": Nothing, "specs": ()}
+            more = {"body": Resumption, "specs": _RESUMPTION_FIELDS}
         case ProjectAct.WITHDRAW:
             pass
     return Act(

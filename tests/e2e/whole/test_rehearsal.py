@@ -13,6 +13,7 @@ import pytest
 from temporalio.client import Client
 
 from embedded.demo.driver import until
+from tests.e2e.support.console import Console
 from tests.e2e.support.journey import CLERK, COMMERCE_MANAGER, Journey
 from tests.e2e.support.project_journey import EAST_GM, EAST_VP, ProjectJourney, new_project
 from tests.e2e.support.stack import Stack
@@ -186,8 +187,14 @@ def test_u10_p10_n14_what_stands_still_is_warned_of_and_ends_in_nobodys_way(rehe
     assert abs(at - datetime.fromisoformat(end["at"])) < A_MINUTE
     told = Counter(kind for _, kind in mails(held))
     assert told["standing_still"] == told["shelved_standing"] == len({SELLER, EAST_GM, EAST_VP})
-    again = ProjectJourney.resuming(held, "等待预算", "预算已批复")
-    again.reaches("resume_review")
+    desk, page = Console(rehearsal.web, SELLER), f"/projects/{held.id}/resume"
+    incomplete = desk.send(page, {"why_silent": "等待预算"})
+    assert incomplete.status == 422
+    assert "等待预算" in incomplete.text
+    assert "项目商务部" in desk.does(page, {"why_silent": "等待预算", "why_resume": "预算已批复"}).words
+    new_id = held.seen_by(SELLER)["resumed_by"]
+    rehearsal.portal.project_at(SELLER, new_id, "resume_review")
+    assert "已有恢复登记在办" in desk.open(page).words
 
 
 def runs(stack: Stack, story: ProjectJourney) -> int:

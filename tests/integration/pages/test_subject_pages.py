@@ -21,6 +21,7 @@ BODIES: dict[str, tuple[str, dict[str, object], dict[str, str]]] = {
     "update": ("updates", {"progress": "a", "next_steps": "b"}, {"progress": "a", "next_steps": "b"}),
     "loss": ("loss", {"reason": "a"}, {"reason": "a"}),
     "object": ("objection", {"reason": "a"}, {"reason": "a"}),
+    "resume": ("resume", {"why_silent": "a", "why_resume": "b"}, {"why_silent": "a", "why_resume": "b"}),
     "withdraw": ("withdraw", {"reason": "a"}, {"reason": "a"}),
     "contract": ("contract-review", {"amount": "1.00"}, {"amount": "1.00"}),
     "correction": ("contract-correction", {"amount": "1.00", "reason": "a"}, {"amount": "1.00", "reason": "a"}),
