@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import datetime
 
 from domain.base import Frozen, Moment
@@ -20,34 +20,39 @@ class ExpectedStep(Frozen):
 
     kind: TaskKind
     people: tuple[str, ...]
-    """Ids of everybody who will be asked, as the company is now."""
+    """Ids of everybody who will be asked, as the company is now; empty where somebody is assigned first (P4)."""
     due_at: Moment
     """When it is decided at the latest, if everybody before takes all their time."""
     provisional: bool
     """Whether that year's holidays are not announced yet."""
 
 
-def application_asks(*, above_limit: bool) -> tuple[Ask, ...]:
-    """What an application asks, in order: commerce (N2), both VPs (N6), above the limit the general manager (N8)."""
+Ahead = tuple[tuple[Ask, ...], ...]
+"""What is asked one after another; what is asked at the same time stands together."""
+
+
+def application_asks(*, above_limit: bool) -> Ahead:
+    """What an application asks: commerce (N2), both VPs (N6), above the limit the general manager (N8)."""
     kinds = [TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, *([TaskKind.GM_APPROVAL] if above_limit else [])]
-    return tuple(Ask(kind=kind) for kind in kinds)
+    return tuple((Ask(kind=kind),) for kind in kinds)
 
 
-def project_asks(track: Track, salesperson: str) -> tuple[Ask, ...]:
-    """What a registration will ask, in order: agreement with the holder of the account (P3), or commerce (P4), then
-    the VP of the salesperson (P1, P2)."""
-    approval = Ask(kind=TaskKind.PROJECT_APPROVAL, slot=salesperson)
+def project_asks(track: Track, salesperson: str, holders: Iterable[str]) -> Ahead:
+    """What a registration asks: the agreement of its salesperson with the holders of the account (P3), or commerce,
+    which assigns a clerk who looks for conflicts (P4); then the VP of the salesperson (P1, P2)."""
+    approval = (Ask(kind=TaskKind.PROJECT_APPROVAL, slot=salesperson),)
     match track:
         case Track.OWN_ACCOUNT:
             return (approval,)
         case Track.OTHER_ACCOUNT:
-            return (Ask(kind=TaskKind.AGREE_SPLIT, slot=salesperson), approval)
+            sides = dict.fromkeys([salesperson, *holders])
+            return (tuple(Ask(kind=TaskKind.AGREE_SPLIT, slot=side) for side in sides), approval)
         case Track.NON_NAMED:
-            return (Ask(kind=TaskKind.ASSIGN_CLERK), Ask(kind=TaskKind.CONFLICT_CHECK), approval)
+            return ((Ask(kind=TaskKind.ASSIGN_CLERK),), (Ask(kind=TaskKind.CONFLICT_CHECK),), approval)
 
 
 def expected_steps(
-    asks: Sequence[Ask],
+    ahead: Ahead,
     organisation: Organisation,
     policy: Policy,
     calendar: WorkCalendar,
@@ -55,17 +60,20 @@ def expected_steps(
     applicant: str,
     now: datetime,
 ) -> tuple[ExpectedStep, ...]:
-    """The steps that these asks open one after another, for something submitted at `now`."""
+    """The steps that follow when something is submitted at `now`, with the latest deadline of each (N12)."""
     steps, opened_at = [], now
-    for ask in asks:
+    for together in ahead:
+        kind = together[0].kind
         people = [
             asked.person
+            for ask in together
             for slot in slots_of(ask, organisation)
-            for asked in who_is_asked(Ask(kind=ask.kind, slot=slot), organisation, policy, applicant=applicant, now=now)
+            if slot or kind is not TaskKind.CONFLICT_CHECK
+            for asked in who_is_asked(Ask(kind=kind, slot=slot), organisation, policy, applicant=applicant, now=now)
         ]
-        opened_at = due_at(ask.kind, opened_at, policy, calendar)
+        opened_at = due_at(kind, opened_at, policy, calendar)
         provisional = calendar.is_provisional(opened_at.astimezone(policy.zone).date())
         steps.append(
-            ExpectedStep(kind=ask.kind, people=tuple(dict.fromkeys(people)), due_at=opened_at, provisional=provisional)
+            ExpectedStep(kind=kind, people=tuple(dict.fromkeys(people)), due_at=opened_at, provisional=provisional)
         )
     return tuple(steps)

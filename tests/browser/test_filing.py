@@ -64,19 +64,24 @@ def test_n3_the_form_looks_for_conflicts_and_saves_itself_while_somebody_types(s
     page.get_by_role("button", name="退出").click()
     here.sign_in("yang.fan", "/apply").get_by_role("link", name=name).click()
     assert page.locator('[name="customer.name"]').input_value() == name
-    other = seat()
-    draft = page.url
-    other.sign_in("li.ming")
-    other.page.goto(draft)
-    assert other.page.locator("h1").inner_text() == "您无权进行此操作"
+    other, draft = seat(), page.url
+    other.sign_in("xu.jing").goto(draft)
+    assert other.page.locator("h1").inner_text() == "没有找到"
+    manager = seat()
+    manager.sign_in("li.ming", "/apply")
+    assert manager.page.locator("h1").inner_text() == "您无权进行此操作"
 
 
 def test_p4_a_project_is_registered_and_the_preview_says_who_looks_at_it(seat: SeatMaker) -> None:
-    here, form = seat(language="en"), new_project()
+    here, form = seat(), new_project()
     page = here.sign_in("yang.fan", "/register")
+    page.get_by_role("button", name="English").click()
+    assert page.locator("h1").inner_text() == "Register a project"
     fill_in(page, form)
     page.locator('button[name="step"][value="preview"]').last.click()
-    assert page.locator(".steps li").count() == 3, "P4: commerce assigns a clerk, who looks for conflicts; then the VP"
+    steps = page.locator(".steps li")
+    assert steps.count() == 3, "P4: commerce assigns a clerk, who looks for conflicts; then the VP"
+    assert "whoever the commerce manager assigns" in steps.nth(1).inner_text()
     here.is_accessible()
     page.locator('button[name="step"][value="submit"]').click()
     page.wait_for_url(re.compile(r"/projects/[0-9a-f]{16}"))

@@ -32,8 +32,9 @@ async def _outlook(connection: AsyncConnection, state: State, session: Session, 
     """P1, P3, P4: who decides on a project of one's own account, of somebody else's, and of none."""
     me, texts = session.person.id, session.texts
     holders = holders_among(found)
+    known = [holder for holder in holders if holder]  # X2: who holds a protected account is not said
     steps = expected_steps(
-        project_asks(track_of(me, holders), me),
+        project_asks(track_of(me, holders), me, known),
         session.viewer.organisation,
         state.facts.policy,
         await state.facts.calendar(connection),
