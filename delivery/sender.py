@@ -121,9 +121,10 @@ class MailSender:
 
     async def _send(self, mail: messages.LeasedMail, name: str, address: str) -> None:
         facts = MailFacts.model_validate(mail.facts)
-        base = self._settings.public_url.rstrip("/")
+        base = self._settings.public_url
+        pages = self._settings.portal_url or base
         link = f"{base}/d/{link_token(mail.link_id, self._settings.link_keys)}" if mail.link_id else ""
-        facts = facts.model_copy(update={"link": link, "subject_url": self._page_of(facts)})
+        facts = facts.model_copy(update={"link": link, "subject_url": f"{pages}{facts.page}" if facts.page else ""})
         domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
         message = build_message(
             render_mail(facts),
@@ -137,13 +138,6 @@ class MailSender:
             attachments=[await self._sheet(facts.report, facts)] if facts.report else (),
         )
         await self._server.send(message)
-
-    def _page_of(self, facts: MailFacts) -> str:
-        """The page of the subject: ours, or at the same path of the company's portal. A report has none."""
-        if facts.report:
-            return ""
-        base = (self._settings.portal_url or self._settings.public_url).rstrip("/")
-        return f"{base}/{facts.subject_type}s/{facts.subject_id}"
 
     async def _sheet(self, part: ReportPart, facts: MailFacts) -> Attachment:
         """The part of the report that the mail is about, as a sheet."""

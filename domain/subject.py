@@ -25,6 +25,11 @@ class Subject(Wire):
     id: str
 
 
+def path_of(type: str, subject_id: str) -> str:
+    """The address of a subject: its page, and what mails link to. `type`: of a subject, or `account`."""
+    return f"/{type}s/{subject_id}"
+
+
 _STAGE_TEXTS = {
     SubjectType.APPLICATION: "stage",
     SubjectType.PROJECT: "project_stage",

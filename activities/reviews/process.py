@@ -259,6 +259,7 @@ class ReviewContext(Context):
             customer_name=account.form.customer.name,
             applicant_name=self.organisation.name_of(account.salesperson),
             accounts=account_lines(task.note, account.id),
+            account_id=account.id,
         )
 
     async def judge(self, said: Statement) -> Recorded:

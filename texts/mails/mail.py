@@ -15,7 +15,7 @@ from domain.base import Frozen, Moment, Wire
 from domain.notices import Notice
 from domain.organisation import Language
 from domain.reviews.periods import Period
-from domain.subject import SubjectType
+from domain.subject import SubjectType, path_of
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from texts.catalogue import DEFAULT_LANGUAGE, Texts
 from texts.lines import header_text, one_line, paragraphs
@@ -91,6 +91,8 @@ class MailFacts(Wire):
     unit_name: str = ""
     accounts: tuple[AccountLine, ...] = ()
     """The accounts of a review task, or the one that was revoked (R5)."""
+    account_id: str = ""
+    """R5: the account that was revoked: its page is what the mail links to."""
     more_accounts: int = 0
     """How many more accounts there are."""
     silent: tuple[str, ...] = ()
@@ -107,6 +109,16 @@ class MailFacts(Wire):
     def __hash__(self) -> int:
         """Hashes a part of the fields only: not every field is hashable."""
         return hash((self.kind, self.subject_id, self.language))
+
+    @property
+    def page(self) -> str:
+        """The path of the page that a mail without a task leads to; empty for a report, which has none, and for
+        somebody who handed a task on and sees its subject no longer (X2)."""
+        if self.report or self.handed_on:
+            return ""
+        if self.account_id:
+            return path_of("account", self.account_id)
+        return path_of(self.subject_type, self.subject_id)
 
     @property
     def shown_number(self) -> str:

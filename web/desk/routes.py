@@ -17,11 +17,12 @@ from db.tasks import tasks
 from domain.access import may_register, scope_at, scope_of
 from domain.base import Frozen, Moment
 from domain.projects.project import ProjectStage
+from domain.subject import path_of
 from web.frame import page
 from web.projects.lists import Line, line_of
 from web.session.guard import SignedInDep
 from web.session.sessions import Session
-from web.tasks.inbox_rows import line_address, line_name, note_lines, subject_lines, task_rows
+from web.tasks.inbox_rows import line_name, note_lines, subject_lines, task_rows
 
 router = APIRouter(include_in_schema=False)
 
@@ -71,7 +72,7 @@ async def _awaited(connection: AsyncConnection, state: State, session: Session) 
             continue
         awaited.append(
             Awaited(
-                address=line_address(line),
+                address=path_of(line.type, line.id),
                 name=line_name(line),
                 title=texts.text(task_key(task.kind, task.subject_type, "title")),
                 people=texts.join([organisation.name_of(person) for person in people]),
@@ -130,7 +131,7 @@ async def search(
         "search.html.j2",
         title=session.texts.text("console.search_title"),
         words=words,
-        found=[(line_address(line), line, line_name(line), organisation.name_of(line.by)) for line in found],
+        found=[(path_of(line.type, line.id), line, line_name(line), organisation.name_of(line.by)) for line in found],
         people=people[:MOST_PEOPLE],
         offices={office.id: office.name for office in organisation.departments},
     )

@@ -15,6 +15,7 @@ from db import drafts
 from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
 from domain.refusals import RefusalCode
+from domain.subject import path_of
 from web.forms.filing import (
     DRAFT_FIELD,
     MOST_ROWS,
@@ -206,7 +207,7 @@ async def _submitted(
             )
     async with autocommit(state.engine) as connection:
         await drafts.drop(connection, session.person.id, draft_id)
-    return submitted_to(request, session, f"/{filing.kind.value}s/{subject_id}", receipt)
+    return submitted_to(request, session, path_of(filing.kind, subject_id), receipt)
 
 
 def submitted_to(request: Request, session: Session, address: str, receipt: Receipt | None) -> Response:

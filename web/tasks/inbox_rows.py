@@ -17,7 +17,7 @@ from db.reads.inbox import Listed, SubjectLine
 from db.tasks.tasks import TaskRow
 from domain.access import scope_at, scope_of
 from domain.base import Frozen, Moment
-from domain.subject import SubjectType
+from domain.subject import SubjectType, path_of
 from domain.tasks.task import TaskKind
 from web.session.sessions import Session
 
@@ -141,11 +141,6 @@ def line_name(line: SubjectLine) -> str:
     return line.name if line.name == line.customer_name else f"{line.name} · {line.customer_name}"
 
 
-def line_address(line: SubjectLine) -> str:
-    """The page of a subject."""
-    return f"/{line.type}s/{line.id}"
-
-
 async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
     """Their own applications and projects, the newest first."""
     me, texts = session.person, session.texts
@@ -160,7 +155,7 @@ async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
         (
             row.submitted_at,
             Row(
-                address=f"/applications/{row.id}",
+                address=path_of(SubjectType.APPLICATION, row.id),
                 name=row.form.customer.name,
                 title=texts.text(f"stage.{row.stage}"),
                 since=row.submitted_at,
@@ -171,7 +166,7 @@ async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
         (
             row.registered_at,
             Row(
-                address=f"/projects/{row.id}",
+                address=path_of(SubjectType.PROJECT, row.id),
                 name=row.form.name,
                 title=texts.text(f"project_stage.{row.stage}"),
                 since=row.registered_at,
@@ -194,7 +189,7 @@ async def _informed(connection: AsyncConnection, state: State, session: Session)
     await note_lines(connection, session, list(found.values()))
     return [
         Row(
-            address=line_address(line),
+            address=path_of(line.type, line.id),
             name=line_name(line),
             title=session.texts.text(f"{'stage' if line.type == 'application' else 'project_stage'}.{line.stage}"),
             by=organisation.name_of(line.by),

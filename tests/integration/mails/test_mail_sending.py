@@ -40,7 +40,7 @@ NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 class Post:
     """A sender, its queue, and a mail server that can be started and stopped."""
 
-    def __init__(self, engine: AsyncEngine, database_url: str, folder: Path) -> None:
+    def __init__(self, engine: AsyncEngine, database_url: str, folder: Path, *, portal: str = "") -> None:
         self.engine = engine
         self.folder = folder
         self.port = free_row()
@@ -53,11 +53,14 @@ class Post:
             smtp_security="none",
             mail_from="baobei@example.com",
             link_keys=KEYS,
+            portal_url=portal,
         )
         listener = Listener(database_url)
         self.sender = MailSender(engine, ReferenceData(load_policy()), settings, Wake(listener, channels.MAILS))
 
-    async def queue(self, *keys: str, person: str = "li.ming", facts: dict[str, Any] | None = None) -> None:
+    async def queue(
+        self, *keys: str, person: str = "li.ming", facts: dict[str, Any] | None = None, link_id: str | None = "5" * 32
+    ) -> None:
         told = {"kind": "task", "subject_id": "a1", "customer_name": "测试客户", "task_kind": "vp_review"}
         mails = [
             MailRow(
@@ -65,7 +68,7 @@ class Post:
                 subject_id="a1",
                 person=person,
                 facts=facts or told,
-                link_id="5" * 32,
+                link_id=link_id,
                 created_at=NOW,
             )
             for key in keys
@@ -200,3 +203,27 @@ async def test_x3_a_report_whose_sheet_could_not_be_read_is_tried_again_soon(pos
     (row,) = await post.rows()
     assert row.last_error.startswith("DatabaseUnavailable")
     assert row.minutes < 10
+
+
+@pytest.mark.parametrize(
+    ("facts", "page"),
+    [
+        ({"kind": "activated", "subject_id": "a1"}, "/applications/a1"),
+        ({"kind": "shelved", "subject_type": "project", "subject_id": "p1", "project_name": "x"}, "/projects/p1"),
+        ({"kind": "revoked", "subject_type": "review", "subject_id": "r1", "account_id": "na-1"}, "/accounts/na-1"),
+        ({"kind": "task_withdrawn", "subject_id": "a1", "task_kind": "vp_review", "handed_on": True}, ""),
+    ],
+)
+@pytest.mark.parametrize("portal", ["", "https://portal.example.com"])
+async def test_x4_a_mail_that_asks_nothing_leads_to_the_page_of_its_subject(
+    engine: AsyncEngine, database_url: str, tmp_path: Path, facts: dict[str, Any], page: str, portal: str
+) -> None:
+    post = Post(engine, database_url, tmp_path, portal=portal)
+    async with engine.begin() as connection:
+        await import_organisation(connection, sample_organisation(), now=NOW, by="test")
+    with MailSink(post.folder, port=post.port) as sink:
+        await post.queue("told", facts=facts | {"customer_name": "测试客户"}, link_id=None)
+        await post.sender.send_due()
+        (mail,) = sink.mails("li.ming@example.com")
+    post.sender.hang_up()
+    assert list(mail.links) == ([f"{portal or 'http://127.0.0.1:1'}{page}"] if page else [])

@@ -57,6 +57,8 @@ async def test_r5_who_is_told_of_a_revocation_reads_the_reason_and_the_figures(g
     revoked = {"account-ours": {"decision": "revoke", "reason": " 全年没有新签合同\n计划未执行 "}}
     assert await ground.answers(decide["north"], revoked) == "accepted"
     mail = await written(ground, "revoked", FAN)
+    (facts,) = [MailFacts.model_validate(sent) for sent in await ground.mails("revoked") if sent["person"] == FAN]
+    assert facts.page == "/accounts/account-ours"  # the review is not theirs to see
     assert mail.subject.startswith(f"{year.id} 年度回顾 · ")
     assert mail.subject.endswith(OURS)
     for words in ("R5", "A4", "A3", "> 全年没有新签合同", "> 计划未执行", "合同签约：¥0.00，", "决定人"):
