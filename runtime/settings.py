@@ -68,6 +68,13 @@ def _well_known(password: str) -> bool:
     return password.lower() in WELL_KNOWN_PASSWORDS
 
 
+def _matching(value: str, pattern: str, problem: str) -> str:
+    """`value` if it is empty or matches. Raises what pydantic reports as `problem`."""
+    if value and not re.fullmatch(pattern, value):
+        raise PydanticCustomError("pattern", problem)
+    return value
+
+
 class Settings(BaseSettings):
     """The configuration of one process. Variables are the field names in capitals with `BAOBEI_` before them."""
 
@@ -154,30 +161,24 @@ class Settings(BaseSettings):
     @field_validator("public_url", "portal_url", "temporal_ui_url", "oidc_jwks_url")
     @classmethod
     def _web_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"https?://[^\s/?#@]+[^\s?#]*", value):
-            raise PydanticCustomError("web_address", "must be an http or https address")
-        return value.rstrip("/")
+        return _matching(value, r"https?://[^\s/?#@]+[^\s?#]*", "must be an http or https address").rstrip("/")
 
     @field_validator("documents_url")
     @classmethod
     def _document_store(cls, value: str) -> str:
-        if value and not re.fullmatch(r"(file:///|s3://|s3a://|gs://|az://|azure://|abfss?://)[^\s?#]+", value):
-            raise PydanticCustomError("documents_url", "must be a file:///, s3://, gs:// or az:// address")
-        return value.rstrip("/")
+        stores = r"(file:///|s3://|s3a://|gs://|az://|azure://|abfss?://)[^\s?#]+"
+        return _matching(value, stores, "must be a file:///, s3://, gs:// or az:// address").rstrip("/")
 
     @field_validator("clamav_socket")
     @classmethod
     def _scanner(cls, value: str) -> str:
-        if value and not re.fullmatch(r"/\S+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}", value):
-            raise PydanticCustomError("clamav_socket", "must be the path of a socket, or host:port")
-        return value
+        sockets = r"/\S+|[^\s:/]+:\d{1,5}|\[[0-9a-fA-F:]+\]:\d{1,5}"
+        return _matching(value, sockets, "must be the path of a socket, or host:port")
 
     @field_validator("mail_from")
     @classmethod
     def _mail_address(cls, value: str) -> str:
-        if value and not re.fullmatch(r"[^@\s<>,;]+@[^@\s<>,;]+", value):
-            raise PydanticCustomError("mail_address", "must be a bare mail address")
-        return value
+        return _matching(value, r"[^@\s<>,;]+@[^@\s<>,;]+", "must be a bare mail address")
 
     @field_validator("database_url")
     @classmethod

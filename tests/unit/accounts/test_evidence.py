@@ -16,7 +16,7 @@ from domain.organisation import Language
 from domain.policy import load_policy
 from embedded.welcome import sample_organisation
 from tests.samples import application_form
-from tests.unit.pages.test_pages import page as decision_page
+from tests.unit.pages.page_samples import page as decision_page
 from texts.accounts.eligibility import eligibility_lines, in_short
 from texts.catalogue import LANGUAGES, Texts
 from texts.mails.mail import MailFacts, render_mail

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import typing
 from collections.abc import Iterator
@@ -9,6 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from api.accounts.models import ApplicationView
@@ -16,11 +20,11 @@ from api.projects.models import ProjectView
 from domain.accounts.evidence import Evidence
 from domain.projects.project import ProjectForm
 from domain.subject import SubjectType
-from tests.unit.pages.test_pages import NOON
+from tests.unit.pages.page_samples import EVIDENCE, FORM, NOON
 from texts.catalogue import Texts
 from web.dossier.blocks import DossierBlocks
-from web.dossier.page import render_dossier
-from web.rendering import STATIC_DIR
+from web.dossier.page import dossier_headers, render_dossier
+from web.rendering import PAGE_HEADERS, STATIC_DIR
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -200,3 +204,83 @@ def test_n11_decisions_are_one_table_and_the_record_is_an_annex() -> None:
     assert '<section class="card annex"><h2>完整记录（防篡改）</h2>' in html
     assert "冲突</h2>" not in html  # an empty part is left out
     assert "核查资料由审批人查看" in html
+
+
+def test_n11_a_dossier_carries_its_style_sheet_and_the_headers_allow_that_one_alone() -> None:
+    html = render_dossier({"application": {"id": "NA-17"}})
+    (styles,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
+    assert styles == (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
+    assert "stylesheet" not in html
+    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}';" in dossier_headers()["Content-Security-Policy"]
+    assert dossier_headers().keys() == PAGE_HEADERS.keys()
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_dossier_shows_everything_it_is_given(language: Any) -> None:
+    """N11, X4: form, evidence, decisions and the record, and what the page has never heard of."""
+    dossier = {
+        "application": {
+            "id": "NA-17",
+            "stage": "active",
+            "customer_name": "华东精密",
+            "applicant": {"id": "zhang", "name": "张伟"},
+            "submitted_at": "2026-12-14T04:00:00Z",
+            "decisions": [
+                {"kind": "vp_review", "choice": "approve", "reason": "战略", "person": {"id": "li", "name": "李强"}}
+            ],
+        },
+        "rounds": [
+            {"round": 1, "form": FORM, "evidence": [item.model_dump(mode="json") for item in EVIDENCE]},
+            {"round": 2, "form": {"broken": "残缺"}, "evidence": []},
+        ],
+        "record": [
+            {
+                "at": "2026-12-14T04:00:00Z",
+                "event": "answer_accepted",
+                "text": "",
+                "body": {"x": [{"y": "深处"}]},
+                "seq": 7,
+            }
+        ],
+        "never_heard_of": [{"p": {"q": ["留存", {"r": None}]}}],
+    }
+    html = render_dossier(dossier, language=language)
+    for shown in (
+        "华东精密",
+        "张伟",
+        "李强",
+        "战略",
+        "华精贸易",
+        "三个项目",
+        "甲&lt;i&gt;",
+        "残缺",
+        "深处",
+        "留存",
+        "7",
+    ):
+        assert shown in html
+    assert ("答复已记录" if language == "zh" else "Answer recorded") in html
+    assert ("2026年12月14日 周一 12:00" if language == "zh" else "Mon 14 Dec 2026, 12:00") in html
+    assert "b-x" not in html
+
+
+@settings(max_examples=150)
+@given(
+    st.dictionaries(
+        st.sampled_from(
+            ["form", "evidence", "eligibility", "timeline", "record", "application", "rounds", "customer", "x"]
+        ),
+        st.recursive(
+            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
+            lambda inner: st.one_of(
+                st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+            ),
+            max_leaves=8,
+        ),
+        max_size=4,
+    )
+)
+def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
+    """N11."""
+    assert "<h1>" in render_dossier(dossier)

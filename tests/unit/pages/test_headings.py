@@ -18,8 +18,8 @@ from domain.accounts.named_account import RULES
 from domain.policy import load_policy
 from domain.projects.rules import PROJECT_TASK_RULES
 from domain.reviews.review import REVIEW_TASK_RULES
-from tests.unit.pages import test_pages
-from tests.unit.pages.test_pages import EVIDENCE, NOON
+from tests.unit.pages import page_samples
+from tests.unit.pages.page_samples import EVIDENCE, NOON
 from tests.unit.projects import page_samples as project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES
@@ -48,7 +48,7 @@ def skipped(html: str) -> list[tuple[int, int]]:
     return [(above, below) for above, below in pairwise(levels) if below > above + 1]
 
 
-FORM = ApplicationForm.model_validate(test_pages.FORM)
+FORM = ApplicationForm.model_validate(page_samples.FORM)
 PERSON = {"id": "yang.fan", "name": "杨帆"}
 PROPOSAL = {"cooperation": "联合投标", "split": [{**PERSON, "percent": "60"}], "by": PERSON}
 NOTE = {
@@ -100,14 +100,14 @@ def pages() -> Iterator[tuple[str, str]]:
     """Every kind of page, plain and with everything on it that it may hold."""
     remark = Remark(text="理由充分", person_name="王总", at=NOON)
     for kind in RULES:
-        yield f"application-{kind}", test_pages.page(kind)
+        yield f"application-{kind}", page_samples.page(kind)
         yield (
             f"application-{kind}-bare",
-            test_pages.page(kind, eligibility=(), evidence=(), decisions=(), accounts_held=None),
+            page_samples.page(kind, eligibility=(), evidence=(), decisions=(), accounts_held=None),
         )
         yield (
             f"application-{kind}-wrong",
-            test_pages.page(kind, return_remark=remark, **WITH_ERRORS),
+            page_samples.page(kind, return_remark=remark, **WITH_ERRORS),
         )
     for kind in PROJECT_TASK_RULES:
         yield f"project-{kind}", project_pages.page(kind)

@@ -15,7 +15,7 @@ from domain.refusals import RefusalCode
 from domain.reviews.review import REVIEW_TASK_RULES
 from domain.tasks.task import TaskKind
 from tests.inputs import Inputs
-from tests.unit.pages import test_pages
+from tests.unit.pages import page_samples
 from tests.unit.projects import page_samples as project_pages
 from tests.unit.reviews import test_review_pages
 from texts.catalogue import LANGUAGES, Texts
@@ -24,7 +24,7 @@ from web.models import FormError
 
 Render = Callable[..., str]
 PAGES: list[tuple[Render, TaskKind]] = [
-    *((test_pages.page, kind) for kind in RULES),
+    *((page_samples.page, kind) for kind in RULES),
     *((project_pages.page, kind) for kind in PROJECT_TASK_RULES),
     *((test_review_pages.page, kind) for kind in REVIEW_TASK_RULES),
 ]

@@ -1,11 +1,6 @@
 """The pages behind mail links: what they show, what they never do (decide, run, leak), in both languages (X4)."""
 
-import base64
-import hashlib
-import re
-from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,91 +8,19 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from domain.accounts.application import ApplicationForm
-from domain.accounts.evidence import Evidence, EvidenceKind, Finding
+from domain.accounts.evidence import EvidenceKind
 from domain.accounts.named_account import RULES, choices_for
-from domain.tasks.form_changes import form_changes
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.inputs import Inputs
-from tests.samples import application_form
-from tests.verdicts import verdict
+from tests.unit.pages.page_samples import EVIDENCE, FORM, NOON, page, view_of
 from tests.visible import keys_in
-from texts.tasks.deciding import Claim, Comparison, DecidingFacts
-from texts.view_lines import DecisionLine, EligibilityLine, FigureLine
-from web.dossier.page import dossier_headers, render_dossier
+from texts.tasks.deciding import DecidingFacts
 from web.forms.form import flatten, form_values, parse_form
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, render_status
 from web.models import FormError, FormTarget, Remark
 from web.rendering import PAGE_HEADERS, STATIC_DIR
 from web.tasks.models import DecisionPage
 from web.tasks.page import render_decision, render_decision_part
-
-NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
-FORM = application_form("华东精密<b>", aliases=["华精"], related=[("华精贸易", None)]).model_dump(mode="json") | {
-    "cooperation": "三个项目。\n回款正常。",
-    "products": ["私有云", "运维"],
-}
-FORM["customer"]["kind"] = "core_channel"
-FORM["customer"]["contacts"] = [{"name": "陈建国", "title": "主任", "phone": "", "email": ""}]
-EVIDENCE = tuple(
-    Evidence(
-        kind=kind,
-        source="account_register",
-        gathered_at=NOON,
-        available=kind is not EvidenceKind.LITIGATION,
-        findings=(
-            Finding(subject_type="account", subject_id="A-1", name="甲<i>", verdict=verdict("same_name"), grave=True),
-        )
-        if kind is EvidenceKind.ACCOUNTS
-        else (),
-    )
-    for kind in EvidenceKind
-)
-DECISION = DecisionLine(
-    kind=TaskKind.VP_REVIEW,
-    choice="approve",
-    person_name="李强",
-    on_behalf_of_name="王总",
-    capacity=AssigneeCapacity.DELEGATE,
-    decided_at=NOON,
-    reason="战略<u>客户",
-    special_reason=True,
-)
-
-
-def page(kind: TaskKind = TaskKind.VP_REVIEW, *, above_limit: bool = False, **changes: Any) -> str:
-    return render_decision(DecisionPage.model_validate({**view_of(kind, above_limit=above_limit), **changes}))
-
-
-def view_of(kind: TaskKind, *, above_limit: bool = False) -> dict[str, Any]:
-    return {
-        "path": "/d/token",
-        "subject_id": "NA-17",
-        "round": 2,
-        "kind": kind,
-        "asked_name": "赵敏",
-        "applicant_name": "张伟",
-        "opened_at": NOON,
-        "due_at": NOON,
-        "choices": choices_for(kind, above_limit=above_limit),
-        "form": ApplicationForm.model_validate(FORM),
-        "evidence": EVIDENCE,
-        "decisions": (DECISION,),
-        "accounts_held": 5,
-        "account_limit": 5,
-        "eligibility": (
-            EligibilityLine(
-                clause="E1a",
-                passed=True,
-                figures=(
-                    FigureLine(
-                        label_key="field.forecast.first_year_gross_margin",
-                        actual=Decimal(450000),
-                        bound=Decimal(400000),
-                    ),
-                ),
-            ),
-        ),
-    }
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -181,33 +104,6 @@ def test_above_the_limit_the_special_reason_is_asked_for_and_explained() -> None
     below = page(accounts_held=4)
     assert "上限，须特别说明" not in below
     assert "选择“不同意”时必填" in below
-
-
-def test_what_decides_stands_under_the_question_before_everything_else() -> None:
-    claim = Claim(subject_type="account", name="华东精密", salesperson_name="王芳", since=NOON)
-    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, claims=(claim,)))
-    question = html.index("是否同意将该客户作为大客户")
-    assert question < html.index("冲突：已是王芳名下的大客户“华东精密”") < html.index("核查资料")
-
-
-def test_n5_a_second_round_shows_what_was_changed_field_by_field() -> None:
-    form = ApplicationForm.model_validate(FORM)
-    before = form.model_copy(update={"resources": "两名驻场工程师", "products": ("私有云",)})
-    compared = Comparison(last_round=1, changes=form_changes(before, form))
-    html = page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW, compared=compared))
-    card = html[html.index('id="changed"') : html.index('id="changed"') + 1500]
-    assert "与第 1 轮相比" in card
-    assert "两名驻场工程师" in card
-    assert '<td data-label="现为" class="prose">运维</td>' in card
-    assert 'id="changed"' not in page(deciding=DecidingFacts(kind=TaskKind.VP_REVIEW))
-
-
-def test_n5_an_unchanged_form_is_asked_about_once() -> None:
-    asked = page(TaskKind.SUPPLY_INFORMATION, unchanged=True)
-    assert "您没有修改任何内容，仍要提交吗？" in asked
-    assert Inputs(asked).values["unchanged"] == "yes"
-    assert "仍要提交</button>" in asked
-    assert "unchanged" not in Inputs(page(TaskKind.SUPPLY_INFORMATION)).values
 
 
 def test_a_rejection_needs_a_reason_and_says_why() -> None:
@@ -337,16 +233,6 @@ def test_the_headers_forbid_scripts_framing_caching_and_keep_the_origin_of_the_f
     assert PAGE_HEADERS["Referrer-Policy"] == "same-origin"
 
 
-def test_n11_a_dossier_carries_its_style_sheet_and_the_headers_allow_that_one_alone() -> None:
-    html = render_dossier({"application": {"id": "NA-17"}})
-    (styles,) = re.findall(r"<style>(.*?)</style>", html, re.DOTALL)
-    assert styles == (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
-    assert "stylesheet" not in html
-    digest = base64.b64encode(hashlib.sha256(styles.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}';" in dossier_headers()["Content-Security-Policy"]
-    assert dossier_headers().keys() == PAGE_HEADERS.keys()
-
-
 def test_the_style_sheet_asks_for_nothing_from_outside() -> None:
     css = (STATIC_DIR / "baobei.css").read_text(encoding="utf-8")
     assert "url(" not in css
@@ -354,140 +240,7 @@ def test_the_style_sheet_asks_for_nothing_from_outside() -> None:
     assert "<" not in css  # it stands inside a page as it is
 
 
-@pytest.mark.parametrize("language", ["zh", "en"])
-def test_the_dossier_shows_everything_it_is_given(language: Any) -> None:
-    """N11, X4: form, evidence, decisions and the record, and what the page has never heard of."""
-    dossier = {
-        "application": {
-            "id": "NA-17",
-            "stage": "active",
-            "customer_name": "华东精密",
-            "applicant": {"id": "zhang", "name": "张伟"},
-            "submitted_at": "2026-12-14T04:00:00Z",
-            "decisions": [
-                {"kind": "vp_review", "choice": "approve", "reason": "战略", "person": {"id": "li", "name": "李强"}}
-            ],
-        },
-        "rounds": [
-            {"round": 1, "form": FORM, "evidence": [item.model_dump(mode="json") for item in EVIDENCE]},
-            {"round": 2, "form": {"broken": "残缺"}, "evidence": []},
-        ],
-        "record": [
-            {
-                "at": "2026-12-14T04:00:00Z",
-                "event": "answer_accepted",
-                "text": "",
-                "body": {"x": [{"y": "深处"}]},
-                "seq": 7,
-            }
-        ],
-        "never_heard_of": [{"p": {"q": ["留存", {"r": None}]}}],
-    }
-    html = render_dossier(dossier, language=language)
-    for shown in (
-        "华东精密",
-        "张伟",
-        "李强",
-        "战略",
-        "华精贸易",
-        "三个项目",
-        "甲&lt;i&gt;",
-        "残缺",
-        "深处",
-        "留存",
-        "7",
-    ):
-        assert shown in html
-    assert ("答复已记录" if language == "zh" else "Answer recorded") in html
-    assert ("2026年12月14日 周一 12:00" if language == "zh" else "Mon 14 Dec 2026, 12:00") in html
-    assert "b-x" not in html
-
-
-@settings(max_examples=150)
-@given(
-    st.dictionaries(
-        st.sampled_from(
-            ["form", "evidence", "eligibility", "timeline", "record", "application", "rounds", "customer", "x"]
-        ),
-        st.recursive(
-            st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=5)),
-            lambda inner: st.one_of(
-                st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
-            ),
-            max_leaves=8,
-        ),
-        max_size=4,
-    )
-)
-def test_a_dossier_of_any_shape_is_shown(dossier: dict[str, Any]) -> None:
-    """N11."""
-    assert "<h1>" in render_dossier(dossier)
-
-
 @pytest.mark.parametrize("typed", ["¥8,600,000.00", "8 600 000", "８６０００００", " 8600000 "])
 def test_an_amount_typed_as_the_page_shows_it_is_read(typed: str) -> None:
     form = parse_form({"forecast.annual_contracts": typed})
     assert Decimal(form["forecast"]["annual_contracts"]) == 8_600_000
-
-
-def nothing(kind: EvidenceKind, **changes: Any) -> Evidence:
-    known = {"kind": kind, "source": "account_register", "gathered_at": NOON}
-    return Evidence.model_validate({**known, **changes})
-
-
-@pytest.mark.parametrize("kind", [TaskKind.VP_REVIEW, TaskKind.COMMERCE_CHECK])
-def test_what_was_not_found_is_one_line(kind: TaskKind) -> None:
-    quiet = (EvidenceKind.ACCOUNTS, EvidenceKind.APPLICATIONS, EvidenceKind.PROJECTS)
-    html = page(kind, evidence=(*map(nothing, quiet), nothing(EvidenceKind.CREDIT)))
-    assert "未发现：与现有大客户的冲突、与其他申请的冲突、现已登记的项目" in html
-    assert "没有资料（各来源均无记录，不等于没有问题）" in html  # N15: that is something else
-    assert html.count('<article class="evidence"') == 2
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"available": False},
-        {"note": "已核对"},
-        {"changed_since": NOON},
-        {"more": 2},
-        {"not_compared": ("甲",)},
-    ],
-)
-def test_whatever_has_more_to_say_is_not_counted_among_what_was_not_found(changes: dict[str, Any]) -> None:
-    assert nothing(EvidenceKind.ACCOUNTS).nothing_found
-    assert not nothing(EvidenceKind.ACCOUNTS, **changes).nothing_found
-
-
-def test_a_clerks_notes_are_folded_until_there_is_one() -> None:
-    html = page(TaskKind.COMMERCE_CHECK, entered={"note_credit": "已核实"})
-    assert html.count('<details class="aside note">') == len(EvidenceKind) - 1
-    assert html.count('<details class="aside note" open>') == 1
-
-
-def test_e1_once_one_way_is_met_the_others_are_folded_and_grey() -> None:
-    def line(clause: str, passed: bool | None) -> EligibilityLine:
-        return EligibilityLine(clause=clause, passed=passed)
-
-    parts = (line("E1a", True), line("E1b", False), line("E1c", None))
-    met = page(eligibility=(line("E1", True), *parts, line("E2", True)))
-    folded = met[met.index('<details class="aside">') :]
-    assert "其他未满足的条件（已满足一项，不影响）：E1b、E1c" in folded
-    assert '<li class="failed">' not in met
-    failed = page(eligibility=(line("E1", False), line("E1a", False), line("E1b", False), line("E1c", None)))
-    assert failed.count('<li class="failed">') == 3
-    assert "其他未满足" not in failed
-
-
-def test_the_applicants_own_registrations_are_no_alarm() -> None:
-    own = Finding(subject_type="project", subject_id="p-1", name="甲", verdict=verdict("same_name"))
-    found = nothing(EvidenceKind.PROJECTS, findings=(own,))
-    assert '<span class="tag good">申请人本人的</span>' in page(evidence=(found,), own_findings=("p-1",))
-    assert '<span class="tag bad">同一</span>' in page(evidence=(found,))
-
-
-@pytest.mark.parametrize("kind", [LinkStatus.ANSWERED, LinkStatus.WITHDRAWN])
-def test_somebody_who_just_answered_too_late_reads_that_it_was_not_recorded(kind: LinkStatus) -> None:
-    view = LinkStatusPage(path="/d/x", kind=kind, task_kind=TaskKind.VP_REVIEW, not_recorded="同意")
-    assert "您的“同意”未被记录，无需再处理。" in render_status(view)
-    assert "未被记录" not in render_status(view.model_copy(update={"not_recorded": ""}))

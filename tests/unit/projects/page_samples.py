@@ -16,7 +16,7 @@ from domain.subject import SubjectType
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.inputs import Inputs
 from tests.samples import PROJECT_FORM
-from tests.unit.pages.test_pages import NOON
+from tests.unit.pages.page_samples import NOON
 from tests.verdicts import verdict
 from texts.projects.project_lines import MatchLine
 from web.forms.fields import Offered

@@ -13,7 +13,7 @@ from domain.projects.rules import PROJECT_TASK_RULES
 from domain.subject import SubjectType
 from domain.tasks.task import TaskKind
 from tests.inputs import Inputs
-from tests.unit.pages.test_pages import NOON
+from tests.unit.pages.page_samples import NOON
 from tests.unit.projects.page_samples import FORM, NAMES, OWN, ZONE, answered, choices, page, task
 from tests.visible import keys_in
 from texts.catalogue import Texts
