@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Header, Request, Security
@@ -15,6 +16,8 @@ from temporalio.client import Client
 from api.auth.token_verifier import TokenVerifier, person_of
 from api.gateway.gateway import Caller, SignalGateway
 from api.problems import Refusal
+from crypto.seal import seal_head
+from db import audit
 from db.connection.engine import AsyncConnection, AsyncEngine, autocommit
 from db.reference_data import ReferenceData
 from documents.keeper import DocumentKeeper
@@ -54,6 +57,27 @@ class State:
         self.token_verifier = token_verifier
         self.clock = clock
         self.documents = documents
+
+    async def record(
+        self,
+        connection: AsyncConnection,
+        event: str,
+        actor: str,
+        body: Mapping[str, object],
+        *,
+        workflow_id: str | None = None,
+        subject_id: str | None = None,
+    ) -> None:
+        """Append to the audit record, in the transaction of `connection`, what happened now and touches no process."""
+        happened = audit.Event(
+            event=event,
+            at=self.clock(),
+            actor=actor,
+            workflow_id=workflow_id,
+            subject_id=subject_id,
+            body=dict(body),
+        )
+        await audit.append(connection, [happened], partial(seal_head, keyring=self.settings.seal_keys))
 
 
 def parts_of(request: Request) -> State:

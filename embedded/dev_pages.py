@@ -21,10 +21,11 @@ from api.state import State, StateDep
 from db.connection.engine import autocommit
 from db.reads import lists
 from domain.access import Scope
-from domain.organisation import Organisation
+from domain.organisation import Language, Organisation, Person
 from domain.reviews.periods import Rhythm
 from embedded.mails import ReceivedMail, attachments_of, read_mail, read_mails
 from runtime.settings import Settings
+from texts.catalogue import Texts
 from web.session.guard import safe_path
 from web.session.sessions import begin
 
@@ -162,13 +163,20 @@ def _add_mails(routes: APIRouter, page: Page, settings: Settings, company: Compa
         return Response(part.content, media_type="application/octet-stream", headers=headers)
 
 
+def _roles_of(person: Person, language: Language) -> str:
+    texts = Texts(language)
+    return texts.join([texts.text(f"role.{role}") for role in sorted(person.roles)])
+
+
 def _add_people(routes: APIRouter, page: Page, company: Company) -> None:
     @routes.get("/sign-in", response_class=HTMLResponse)
     async def people(back: str = "/") -> HTMLResponse:
         """Offer to sign in as any person of the company."""
         known = await company()
         offices = {office.id: office.name for office in known.departments}
-        return page("people.html.j2", "people", company=known, offices=offices, back=safe_path(back))
+        return page(
+            "people.html.j2", "people", company=known, offices=offices, back=safe_path(back), roles_of=_roles_of
+        )
 
     @routes.post("/sign-in")
     async def sign_in_as(request: Request, state: StateDep) -> Response:

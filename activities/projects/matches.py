@@ -15,7 +15,6 @@ from db.projects import projects
 from db.tasks.tasks import Decided, DecisionRow, TaskRow
 from domain.conflicts.project_match import Match
 from domain.conflicts.rulings import Ruled, Ruling
-from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Claimant
 from domain.projects.rules import named_suspects
 from domain.tasks.task import AnswerChoice, TaskKind
@@ -108,12 +107,8 @@ def confirmed_conflicts(
 
 
 def accounts_touched(matches: Collection[Match]) -> list[Match]:
-    """P1, P3: the live Named Accounts whose customer is the customer, end user or channel of the project."""
-    return [
-        match
-        for match in matches
-        if match.subject_type == "account" and match.live and match.verdict.level is Level.SAME and not match.cleared
-    ]
+    """P1, P3: the Named Accounts that the project touches."""
+    return [match for match in matches if match.touched_account]
 
 
 async def accounts_concerned(project: ProjectRecord) -> tuple[Claimant, ...]:

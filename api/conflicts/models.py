@@ -46,6 +46,10 @@ class ConflictMatch(BaseModel):
     """0 to 1, for ordering."""
     because: list[str]
     """One sentence per reason, strongest first."""
+    conflict: bool = False
+    """Whether it is the same customer, or counts as such, and nobody has cleared it (N3, N14)."""
+    touched_account: bool = False
+    """Whether it is a Named Account under which the project would be registered (P1, P3)."""
     masked: bool = False
     own: bool = False
     """Whether it is registered by you."""

@@ -110,6 +110,8 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
             level=match.verdict.level,
             level_label=level_label(match.verdict, texts),
             because=list(dict.fromkeys(words)),
+            conflict=match.conflict,
+            touched_account=match.touched_account,
             masked=True,
         )
     return ConflictMatch(
@@ -126,6 +128,8 @@ def _match(composer: Composer, match: Match, *, seen: bool) -> ConflictMatch:
         score=round(match.verdict.score, 2),
         # The link may have been declared by somebody whose customers the viewer may not see.
         because=sentences(match.verdict, texts, nameless=() if everything else (ONE_HOP,)),
+        conflict=match.conflict,
+        touched_account=match.touched_account,
         own=match.salesperson == composer.viewer.person.id,
         ruled=ruled_view(composer, match.ruled),
     )

@@ -6,9 +6,8 @@ from typing import Any
 
 from api.problems import Refusal
 from api.state import State, Viewer
-from crypto.seal import seal_head
-from db import audit, messages
-from db.connection.engine import AsyncConnection, transaction
+from db import messages
+from db.connection.engine import transaction
 from db.messages import MailRow
 from db.projects.projects import ProjectRow
 from db.tasks import tasks
@@ -64,20 +63,7 @@ async def remind_kindly(state: State, viewer: Viewer, row: Any, task_id: str) ->
                     )
                 )
         await messages.queue(connection, mails)
-        await _record(state, connection, "reminded_kindly", viewer.person.id, task.workflow_id, row.id, {
-            "task": task.id, "to": [mail.person for mail in mails]})  # fmt: skip
-
-
-async def _record(
-    state: State,
-    connection: AsyncConnection,
-    event: str,
-    actor: str,
-    workflow_id: str,
-    subject_id: str,
-    body: dict[str, Any],
-) -> None:
-    happened = audit.Event(
-        event=event, at=state.clock(), actor=actor, workflow_id=workflow_id, subject_id=subject_id, body=body
-    )
-    await audit.append(connection, [happened], lambda seq, digest: seal_head(seq, digest, state.settings.seal_keys))
+        body = {"task": task.id, "to": [mail.person for mail in mails]}
+        await state.record(
+            connection, "reminded_kindly", viewer.person.id, body, workflow_id=task.workflow_id, subject_id=row.id
+        )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
 from domain.conflicts.rulings import Compared
+from domain.conflicts.verdict import Level
 
 
 class Match(Compared):
@@ -36,3 +38,16 @@ class Match(Compared):
     """Whether it takes part in conflict detection (P10)."""
     earlier: bool = False
     """Registered before the inquiring registration (A5)."""
+
+    @property
+    def touched_account(self) -> bool:
+        """P1, P3: a live Named Account whose customer is the customer, end user or channel of the project."""
+        return self.subject_type == "account" and self.live and self.verdict.level is Level.SAME and not self.cleared
+
+    def to_be_weighed(self, salesperson: str, suspects: Collection[str]) -> bool:
+        """Whether it bears on a registration of `salesperson`: their own account (P1), what was registered earlier by
+        somebody else (P3, P4), and what a clerk suspects, by id (P5). Another project of one's own stands in nobody's
+        way."""
+        if self.salesperson == salesperson:
+            return self.live and self.conflict and self.subject_type == "account"
+        return self.live and (self.subject_id in suspects or (self.conflict and self.earlier))

@@ -224,7 +224,7 @@ def project_facts(
             in_doubt=match.code_in_doubt,
         )
         for match in sorted(matches, key=lambda match: match.since)
-        if _stands(match, salesperson, suspects)
+        if match.to_be_weighed(salesperson, suspects)
     ]
     if any(claim.own for claim in claims):  # P1: whoever applies for one's own account stands in no project's way
         claims = [claim for claim in claims if claim.subject_type != "application"]
@@ -280,14 +280,6 @@ def _claims_in(evidence: Sequence[Evidence], applicant: str, organisation: Organ
         )
         for finding in sorted(found, key=lambda finding: (finding.subject_type, finding.earlier is False))
     )
-
-
-def _stands(match: Match, salesperson: str, suspects: Sequence[str]) -> bool:
-    """Whether a registration is named: the account of the salesperson (P1), what was registered earlier by somebody
-    else (P3, P4), and what a clerk suspects (P5). Another project of one's own stands in nobody's way."""
-    if match.salesperson == salesperson:
-        return match.live and match.conflict and match.subject_type == "account"
-    return match.live and (match.subject_id in suspects or (match.conflict and match.earlier))
 
 
 def _reasons(lines: Sequence[DecisionLine]) -> tuple[Said, ...]:

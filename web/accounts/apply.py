@@ -47,10 +47,9 @@ async def _outlook(connection: AsyncConnection, state: State, session: Session, 
     in_addition = []
     if above:
         in_addition.append(texts.text("filing.above_limit"))
-    holders = holders_among(found)
-    if session.person.id in holders:
+    if session.person.id in holders_among(found):
         in_addition.append(texts.text("filing.own_account"))
-    elif holders:
+    elif found and any(match.kind == "account" and match.conflict for match in found.matches):
         in_addition.append(texts.text("filing.collision"))
     return Outlook(steps, in_addition)
 

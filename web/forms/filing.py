@@ -26,7 +26,6 @@ from db.drafts import DraftRow
 from db.messages import Receipt
 from domain.base import Frozen, Moment
 from domain.conflicts.draft import ConflictDraft
-from domain.conflicts.verdict import Level
 from domain.names import handed_in
 from domain.organisation import Organisation, Person
 from domain.policy import Policy
@@ -197,9 +196,8 @@ async def conflicts_of(
 
 def holders_among(found: ConflictCheck | None) -> list[str]:
     """The salespeople of the Named Accounts that are the same customer; empty text for one that is masked."""
-    same = [match for match in found.matches if match.kind == "account" and match.level is Level.SAME] if found else []
-    counts = [match for match in same if not (match.ruled and match.ruled.ruling == "cleared")]
-    return [match.salesperson.id if match.salesperson else "" for match in counts]
+    touched = [match for match in found.matches if match.touched_account] if found else []
+    return [match.salesperson.id if match.salesperson else "" for match in touched]
 
 
 def step_lines(

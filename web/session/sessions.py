@@ -9,16 +9,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
 from fastapi import Request, Response
 
 from api.state import State, Viewer
-from crypto.seal import seal_head
-from db import audit, sessions
-from db.connection.engine import AsyncConnection, autocommit, transaction
+from db import sessions
+from db.connection.engine import autocommit, transaction
 from db.sessions import SessionRow
 from domain.organisation import Language, Organisation, Person
 from domain.policy import Sessions
@@ -108,32 +106,24 @@ async def begin(state: State, response: Response, person: Person, *, through: st
         if before:
             await sessions.end(connection, (session_id(before),), "signed_in_again", now)
         await sessions.add(connection, row)
-        await _record(state, connection, "signed_in", person.id, now, {"session": row.id[:16], "through": through})
+        await state.record(connection, "signed_in", person.id, {"session": row.id[:16], "through": through})
     response.set_cookie(cookie_name(state), secret, path="/", secure=_over_https(state), httponly=True, samesite="lax")
 
 
 async def note_refused(state: State, reason: str, login: str, *, through: str) -> None:
     """Record an attempt to sign in that failed: why, and as whom if that is known."""
-    now = state.clock()
+    body = {"reason": reason, "login": login[:63], "through": through}
     async with transaction(state.engine) as connection:
-        await _record(
-            state,
-            connection,
-            "sign_in_refused",
-            "system",
-            now,
-            {"reason": reason, "login": login[:63], "through": through},
-        )
+        await state.record(connection, "sign_in_refused", "system", body)
 
 
 async def end(state: State, session_ids: tuple[str, ...], person: str, because: str) -> None:
     """End sessions of `person`, on record."""
-    now = state.clock()
     async with transaction(state.engine) as connection:
-        ended = await sessions.end(connection, session_ids, because, now)
+        ended = await sessions.end(connection, session_ids, because, state.clock())
         if ended:
             body = {"sessions": [ended_id[:16] for ended_id in ended], "because": because}
-            await _record(state, connection, "signed_out", person, now, body)
+            await state.record(connection, "signed_out", person, body)
 
 
 async def session_of(state: State, request: Request) -> Session | None:
@@ -161,10 +151,3 @@ async def session_of(state: State, request: Request) -> Session | None:
     session = Session(row, Viewer(person, organisation), secret)
     request.state.language = session.language
     return session
-
-
-async def _record(
-    state: State, connection: AsyncConnection, event: str, actor: str, now: datetime, body: Mapping[str, object]
-) -> None:
-    happened = audit.Event(event=event, at=now, actor=actor, body=dict(body))
-    await audit.append(connection, [happened], lambda seq, digest: seal_head(seq, digest, state.settings.seal_keys))

@@ -11,7 +11,7 @@ from api.problems import Refusal
 from api.state import ConnectionDep, StateDep
 from db import messages
 from domain.refusals import RefusalCode
-from domain.subject import SubjectType
+from domain.subject import SubjectType, path_of
 from web.frame import page
 from web.session.guard import SignedInDep
 
@@ -48,10 +48,6 @@ async def receipt_page(
 def _address(workflow_id: str) -> str:
     """The subject's page, by the id of its process."""
     kind, _, subject_id = workflow_id.partition("-")
-    if kind == "dispute":
-        subject_id = subject_id.rpartition("-")[0]
-    return {
-        "application": f"/applications/{subject_id}",
-        "project": f"/projects/{subject_id}",
-        "dispute": f"/projects/{subject_id}",
-    }.get(kind, "/")
+    if kind == SubjectType.DISPUTE:  # shown on the page of its project
+        kind, subject_id = SubjectType.PROJECT, subject_id.rpartition("-")[0]
+    return path_of(kind, subject_id) if kind in (SubjectType.APPLICATION, SubjectType.PROJECT) else "/"

@@ -80,7 +80,7 @@ def called(call: ast.Call) -> str:
 def events() -> frozenset[str]:
     """The events that a step notes in the record or an import leaves there."""
     calls = [node for tree in trees() for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    notes = [call for call in calls if called(call) in ("note", "_record")]
+    notes = [call for call in calls if called(call) in ("note", "record", "_record")]
     noted = {word for call in notes for argument in call.args for word in strings_in(argument)}
     return frozenset(noted | {"document_attached", "task_missed", "task_withdrawn"})
 
