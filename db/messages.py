@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Interval, Text, any_, bindparam, case, func, insert, null, select, update
+from sqlalchemy import BigInteger, Interval, Text, any_, bindparam, case, func, insert, null, select, union_all, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -38,6 +38,9 @@ class MailRow(Wire):
     person: str
     facts: dict[str, Any]
     link_id: str | None
+    """The personal link to a task."""
+    act_link_id: str | None = None
+    """The personal link to an act; such a mail still tells, and asks nothing."""
     created_at: datetime
 
 
@@ -170,6 +173,15 @@ async def lease_nudges(connection: AsyncConnection, limit: int, lease: timedelta
 async def nudge_delivered(connection: AsyncConnection, nudge_id: int) -> None:
     """Mark a nudge as delivered."""
     await connection.execute(update(nudge).where(nudge.c.id == nudge_id).values(sent_at=func.now()))
+
+
+async def by_link(connection: AsyncConnection, link_id: str) -> MailRow | None:
+    """The newest mail that brought this personal link, to a task or an act."""
+    columns = [mail.c[name] for name in MailRow.model_fields]
+    found = [select(*columns, mail.c.id).where(link == link_id) for link in (mail.c.link_id, mail.c.act_link_id)]
+    either = union_all(*found).subquery()
+    newest = select(*(either.c[name] for name in MailRow.model_fields)).order_by(either.c.id.desc()).limit(1)
+    return first(MailRow, await connection.execute(newest))
 
 
 async def asking(connection: AsyncConnection, link_id: str) -> dict[str, Any] | None:

@@ -27,7 +27,8 @@ from domain.reports.report import part_for
 from reports.sheets import XLSX, sheet_name, workbook
 from runtime.settings import Settings
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import render_mail
 from texts.reports.report_parts import ReportPart
 
 BATCH = 10
@@ -123,7 +124,10 @@ class MailSender:
         facts = MailFacts.model_validate(mail.facts)
         base = self._settings.public_url
         pages = self._settings.portal_url or base
-        link = f"{base}/d/{link_token(mail.link_id, self._settings.link_keys)}" if mail.link_id else ""
+        link = ""
+        if mail.link_id or mail.act_link_id:
+            token = link_token(mail.link_id or mail.act_link_id or "", self._settings.link_keys)
+            link = f"{base}/{'d' if mail.link_id else 'a'}/{token}"
         facts = facts.model_copy(update={"link": link, "subject_url": f"{pages}{facts.page}" if facts.page else ""})
         domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
         message = build_message(

@@ -21,6 +21,8 @@ class Notice(StrEnum):
     DECIDED_FOR_YOU = "decided_for_you"
     """A delegate or stand-in decided on the reader's behalf."""
     SUBMITTED = "submitted"
+    PROJECT_SUBMITTED = "project_submitted"
+    RESUME_SUBMITTED = "resume_submitted"
     EARLIER_FOUND = "earlier_found"
     REJECTED = "rejected"
     APPEAL_FILED = "appeal_filed"
@@ -78,6 +80,8 @@ APPLICATION_NOTICES: Final = (
 """Notices about an application that require no action."""
 
 PROJECT_NOTICES: Final = (
+    Notice.PROJECT_SUBMITTED,
+    Notice.RESUME_SUBMITTED,
     Notice.REGISTERED_UNDER_ACCOUNT,
     Notice.CONFLICT_REFUSED,
     Notice.REFUSAL_UPHELD,
@@ -104,3 +108,38 @@ PROJECT_NOTICES: Final = (
     Notice.REASSIGNED,
 )
 """Notices about a project or its disputes that require no action."""
+
+
+class LinkedAct(StrEnum):
+    """What a mail that is no task expects of its reader, by a personal link. The value is the last part of the act's
+    address."""
+
+    APPEAL = "appeal"
+    OBJECT = "object"
+    UPDATE = "update"
+    CONTRACT = "contract"
+    RESUME = "resume"
+    MEETING = "meeting"
+
+
+_OF_THE_OWNER: Final = {
+    Notice.REJECTED: LinkedAct.APPEAL,
+    Notice.CONFLICT_REFUSED: LinkedAct.OBJECT,
+    Notice.SILENT_TWO_WEEKS: LinkedAct.UPDATE,
+    Notice.SILENT_ONE_MONTH: LinkedAct.UPDATE,
+    Notice.CONTRACT_SENT_BACK: LinkedAct.CONTRACT,
+    Notice.SHELVED: LinkedAct.RESUME,
+    Notice.SHELVED_STANDING: LinkedAct.RESUME,
+}
+_OF_WHO_MAY_STEP_IN: Final = {
+    Notice.REGISTERED_UNDER_ACCOUNT: LinkedAct.MEETING,
+    Notice.AGREED: LinkedAct.MEETING,
+}
+
+
+def linked_act(notice: Notice, *, yours: bool, steps_in: bool) -> LinkedAct | None:
+    """What `notice` expects of its reader: of the one whose matter it is, N10, P8, U1, U6 and U7; of a VP concerned
+    and the general manager, who may step in between the sides, D2 and D4."""
+    if yours:
+        return _OF_THE_OWNER.get(notice)
+    return _OF_WHO_MAY_STEP_IN.get(notice) if steps_in else None

@@ -11,17 +11,15 @@ from api import app as api_app
 from api.state import Clock, now_utc
 from db.running import Process
 from runtime.settings import Settings
-from web.accounts import acts as account_acts
 from web.accounts import apply
 from web.accounts import lists as account_lists
 from web.accounts import subject as account_pages
 from web.conflicts import check_page
 from web.desk import routes as desk
-from web.disputes import acts as dispute_acts
 from web.documents import routes as documents
 from web.dossier.page import dossier_page
+from web.links import act_links
 from web.links import routes as links
-from web.projects import acts as project_acts
 from web.projects import lists as project_lists
 from web.projects import register, updates
 from web.projects import subject as project_pages
@@ -29,7 +27,7 @@ from web.rendering import STATIC_DIR
 from web.reviews import subject as review_pages
 from web.session import errors
 from web.session import routes as session
-from web.subjects import receipts, reminding
+from web.subjects import act_routes, reminding
 from web.tasks import inbox
 
 
@@ -46,6 +44,7 @@ def create_app(
         dossier_page=dossier_page,
         extra_routers=(
             links.router,
+            act_links.router,
             check_page.router,
             session.router,
             desk.router,
@@ -53,15 +52,12 @@ def create_app(
             apply.router,
             register.router,
             account_lists.router,
-            account_acts.router,
+            act_routes.router,
             account_pages.router,
             project_lists.router,
-            project_acts.router,
-            dispute_acts.router,
             project_pages.router,
             updates.router,
             review_pages.router,
-            receipts.router,
             reminding.router,
             documents.router,
             *extra_routers,

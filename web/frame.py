@@ -16,7 +16,7 @@ from domain.organisation import Person
 from web.models import PageView
 from web.rendering import PAGE_HEADERS, render_template
 from web.session.guard import CSRF_FIELD, FORM_KEY_FIELD, new_form_key
-from web.session.sessions import Session
+from web.session.sessions import Session, Visitor
 
 CONSOLE_HEADERS: Final[Mapping[str, str]] = {
     **PAGE_HEADERS,
@@ -57,7 +57,7 @@ PLACES: Final = (
 
 async def page(
     request: Request,
-    session: Session,
+    session: Visitor,
     connection: AsyncConnection,
     template: str,
     *,
@@ -66,23 +66,26 @@ async def page(
     status: int = 200,
     **context: Any,
 ) -> HTMLResponse:
-    """A page of the console or, when htmx asks and `block` is given, only that block of it.
+    """A page of the console or, when htmx asks and `block` is given, only that block of it. Somebody who came by a
+    personal link sees the page without what needs a session.
 
     `template` extends `console.html.j2`. `title` is the document's title, without brand and count.
     """
     state = parts_of(request)
-    asked = await lists.open_tasks_of(connection, session.person.id, state.clock())
+    guest = not isinstance(session, Session)
+    asked = lists.OpenTasks(0, 0) if guest else await lists.open_tasks_of(connection, session.person.id, state.clock())
     view = PageView(language=session.language, path=request.url.path, time_zone=state.facts.policy.time_zone)
     html = render_template(
         view,
         template,
         block=block if request.headers.get("hx-request") == "true" else "",
         title=title,
+        guest=guest,
         me=session.person,
         places=[
             (place.path, session.texts.text(place.label), _is_here(request.url.path, place.path))
             for place in PLACES
-            if place.shown_to(session.person)
+            if not guest and place.shown_to(session.person)
         ],
         asked=asked,
         csrf_field=CSRF_FIELD,

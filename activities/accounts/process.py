@@ -16,7 +16,7 @@ from activities.tasks.receipts import accept
 from activities.unit_of_work import SYSTEM
 from db.accounts import accounts, applications
 from db.tasks.tasks import DecisionRow, TaskRow
-from domain.accounts.application import Stage
+from domain.accounts.application import ApplicationForm, Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.accounts.judgements import (
     judge_appeal,
@@ -35,6 +35,8 @@ from domain.statements import AnswerTask, AppealRejection, GatherEvidence, State
 from domain.tasks.asking import slots_of, vp_slots
 from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind
 from texts.catalogue import Texts
+from texts.tasks.deciding import DecidingFacts, application_facts
+from texts.tasks.decisions import decision_lines
 
 _DECIDED_BY_EVIDENCE = frozenset({Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_APPEAL})
 """N15: stages whose decisions rest on the evidence of the moment in which they are asked for."""
@@ -112,9 +114,7 @@ class ApplicationContext(ApplicationRecord):
         if kind is TaskKind.COMMERCE_CHECK:
             return choices_for(kind, matches=[finding.subject_id for finding in await self.matches()])
         if kind is TaskKind.VP_REVIEW:
-            if self._held is None:
-                self._held = await accounts.count_held(self.uow.connection, self.row.applicant)
-            above = above_limit(self._held, self.policy.accounts.limit)
+            above = above_limit(await self._count_held(), self.policy.accounts.limit)
         return choices_for(kind, above_limit=above)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
@@ -125,6 +125,31 @@ class ApplicationContext(ApplicationRecord):
         if ask.kind is TaskKind.GM_APPEAL and self.row.appeal:
             return {"reason": str(self.row.appeal["reason"])}
         return None
+
+    async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
+        del reader  # everybody who is asked sees the same
+        row, weighs = self.row, task.kind in SHOWN_WITH_EVIDENCE
+        rounds = await applications.rounds(self.uow.connection, row.id) if weighs and row.round > 1 else ()
+        before = next((kept["form"] for kept in rounds if kept["round"] == row.round - 1), None)
+        return application_facts(
+            task.kind,
+            row.form,
+            ApplicationForm.model_validate(before) if before else None,
+            round=row.round,
+            applicant=row.applicant,
+            evidence=await self.evidence() if weighs else (),
+            organisation=self.organisation,
+            held=await self._count_held() if weighs else 0,
+            limit=self.policy.accounts.limit,
+            decisions=decision_lines(self.docket.decided, self.organisation),
+            appeal=str((row.appeal or {}).get("reason", "")) if task.kind is TaskKind.GM_APPEAL else "",
+            deadline=self.deadline_of(task),
+        )
+
+    async def _count_held(self) -> int:
+        if self._held is None:
+            self._held = await accounts.count_held(self.uow.connection, self.row.applicant)
+        return self._held
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         others = (

@@ -10,6 +10,7 @@ from activities.accounts.gathering import everything_again
 from activities.conflicts.collisions import colliding, keyed_parties
 from activities.tasks.context import Context, IllegalTransition
 from activities.tasks.mail_outbox import MailOutbox
+from activities.tasks.outlook import steps_ahead
 from activities.unit_of_work import SYSTEM, UnitOfWork
 from conflicts.detection import Found
 from db import audit
@@ -21,7 +22,7 @@ from domain.accounts.background import background_of
 from domain.accounts.eligibility import evaluate
 from domain.accounts.evidence import FACTS, OF_MATCHES, Correction, Evidence, EvidenceKind, Finding
 from domain.accounts.judgements import StatementFacts
-from domain.accounts.named_account import YES, may_be_appealed, note_field, source_field
+from domain.accounts.named_account import YES, above_limit, may_be_appealed, note_field, source_field
 from domain.accounts.transitions import ApplicationFacts
 from domain.conflicts.rulings import Ruled, Ruling
 from domain.notices import Notice
@@ -29,10 +30,11 @@ from domain.organisation import LANGUAGES
 from domain.statements import SubmitApplication
 from domain.subject import Subject, SubjectType
 from domain.tasks.asking import vp_slots
+from domain.tasks.outlook import application_asks
 from domain.tasks.task import AnswerChoice, Decision, TaskKind
 from texts.accounts.eligibility import in_short
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 from texts.view_lines import Essential, EvidenceLine
 
 SHOWN_WITH_EVIDENCE = frozenset({TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
@@ -157,13 +159,15 @@ class ApplicationRecord(Context):
         return tuple(finding for item in found if item.kind in OF_MATCHES for finding in item.findings)
 
     async def notify_at_submission(self) -> tuple[Found, ...]:
-        """N14: notify the applicant of what collides with their submission. Returns it."""
+        """Confirm the submission to the applicant: who decides by when (N2, N6), and what collides with it (N14), which
+        is returned."""
         found = await colliding(
             self.uow, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
         )
         standing = tuple(match for match in found if match.stands)
-        if standing:
-            await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round))
+        held = await accounts.count_held(self.uow.connection, self.row.applicant)
+        asks = application_asks(above_limit=above_limit(held, self.policy.accounts.limit))
+        await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round), ahead=steps_ahead(self, asks))
         return standing
 
     async def own_accounts(self) -> frozenset[str]:
@@ -183,11 +187,12 @@ class ApplicationRecord(Context):
             key = f"{self.row.round}:{self.uow.now.isoformat()}"
             await self._tell_of(new, Notice.EARLIER_FOUND, key=key)
 
-    async def _tell_of(self, standing: Sequence[Found], kind: Notice, *, key: str) -> None:
+    async def _tell_of(self, standing: Sequence[Found], kind: Notice, *, key: str, **more: Any) -> None:
         """Without saying whose it is (X2)."""
-        notes = _conflict_notes(standing, await self.own_accounts())
-        await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=notes)
-        self.uow.note("earlier_found", found=[[match.subject_type, match.subject_id] for match in standing])
+        notes = _conflict_notes(standing, await self.own_accounts()) if standing else {}
+        await MailOutbox(self).notice(kind, [self.row.applicant], key=key, conflict_notes=notes, **more)
+        if standing:
+            self.uow.note("earlier_found", found=[[match.subject_type, match.subject_id] for match in standing])
 
     async def gather_again(self, *, since_asked: bool = False, by: str = SYSTEM) -> tuple[EvidenceKind, ...]:
         """N15: the evidence as it is at this moment; what has changed is marked, and the applicant told what stands in

@@ -21,7 +21,8 @@ from domain.notices import Notice
 from domain.projects.project import ProjectStage
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import Ask, TaskKind
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
+from texts.tasks.deciding import DecidingFacts, Negotiation
 
 
 class DisputeRecord(Context):
@@ -126,6 +127,17 @@ class DisputeRecord(Context):
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         """Nobody decides on what is their own side of the matter."""
         return frozenset({*self.sides, self.project.applicant, self.project.salesperson}) - {task.slot}
+
+    async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
+        agreeing = task.kind is TaskKind.AGREE_SPLIT
+        people = [side for side in self.sides if side != reader]
+        negotiation = Negotiation.of(task.note or {}, [self._named(person) for person in people]) if agreeing else None
+        deadline = self.deadline_of(task)
+        return DecidingFacts(kind=task.kind, of_project=True, negotiation=negotiation, deadline=deadline)
+
+    def _named(self, person: str) -> str:
+        office = self.organisation.department_of(person)
+        return self.organisation.name_of(person) + (f" · {office.name}" if office else "")
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(

@@ -10,14 +10,16 @@ from activities.projects.matches import accounts_concerned, claimants_of
 from activities.projects.record import ProjectRecord
 from activities.tasks.mail_outbox import MailOutbox
 from db.disputes import disputes
+from db.projects import projects
 from db.projects.projects import ProjectRow
 from domain.disputes.credit import shares_of
 from domain.disputes.dispute import Claimant, DisputeStage
 from domain.notices import Notice
 from domain.projects.project import Track
 from domain.projects.rules import recipients_of_project
+from domain.projects.silence import SilenceDue
 from domain.tasks.task import AnswerChoice
-from texts.projects.project_lines import contract_lines, credit_lines, loss_lines, project_essentials
+from texts.projects.project_lines import contract_lines, credit_lines, loss_lines, project_essentials, silence_lines
 from texts.view_lines import Essential
 
 
@@ -42,9 +44,24 @@ async def notify_people(
         "facts": content.facts(project),
         **({"until": content.until(project)} if content.until else {}),
         **({"essentials": project_essentials(row.form)} if content.essentials else {}),
+        **(await said_of_silence(project, ()) if notice is Notice.SHELVED else {}),
         **more,
     }
     await MailOutbox(project).notice(notice, people, key=key, by=by or str(because.get("by", "")), **facts)
+
+
+async def said_of_silence(project: ProjectRecord, ahead: Sequence[SilenceDue]) -> dict[str, Any]:
+    """U2–U4: how long nobody has updated the project, what was said last, and what follows when: fields of
+    `MailFacts`. `ahead`: what happens automatically from here on."""
+    row, zone = project.row, project.policy.zone
+    last = await projects.updates_of(project.uow.connection, row.id, limit=1)
+    days = (project.today - row.updated_at.astimezone(zone).date()).days if row.updated_at else 0
+    return {
+        "since": row.updated_at,
+        "days": days,
+        "facts": silence_lines(last[0] if last else None, ahead, zone),
+        **({"until": ahead[-1].at} if ahead else {}),
+    }
 
 
 def _nothing(row: ProjectRow) -> Mapping[str, Any] | None:

@@ -25,15 +25,18 @@ from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.judgements import judge_answer, supplied_form
-from domain.projects.project import ProjectStage, Track
+from domain.projects.project import ProjectForm, ProjectStage, Track
 from domain.projects.rules import CLERK_FIELD, SUSPECTS_FIELD, named_suspects, project_choices, project_stage_rule
 from domain.projects.silence import Silence
 from domain.projects.transitions import transition_problem
 from domain.refusals import refuse_wrong
 from domain.statements import AnswerTask, Statement
+from domain.tasks.asking import IN_PERSON
 from domain.tasks.deadlines import objection_until
 from domain.tasks.task import AnswerChoice, AnswerOutcome, Choice, TaskKind
 from matching.projects import another_project, renamed
+from texts.tasks.deciding import WEIGHS_FORM, DecidingFacts, project_facts
+from texts.tasks.decisions import decision_lines
 
 _DECIDED_ON_MATCHES = frozenset({ProjectStage.APPROVAL, ProjectStage.OBJECTION})
 """P2, P8: whoever decides sees what is registered at this moment, not what the way here had found."""
@@ -167,6 +170,27 @@ class ProjectContext(ProjectRecord):
             suspected = self._found = tuple(match.subject_id for match in await suspects(self))
             found = tuple(match.subject_id for match in await self.matches() if match.live)
         return project_choices(kind, people=people, suspects=suspected, matches=found)
+
+    async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
+        del reader  # everybody who is asked sees the same
+        row, decides = self.row, task.kind not in IN_PERSON
+        weighs = task.kind in WEIGHS_FORM and row.round > 1
+        rounds = await projects.rounds(self.uow.connection, row.id) if weighs else ()
+        before = next((kept["form"] for kept in rounds if kept["round"] == row.round - 1), None)
+        objecting = task.kind is TaskKind.OBJECTION_REVIEW
+        return project_facts(
+            task.kind,
+            row.form,
+            ProjectForm.model_validate(before) if before else None,
+            round=row.round,
+            salesperson=row.salesperson,
+            matches=await self.matches() if decides else (),
+            organisation=self.organisation,
+            suspects=named_suspects(task.note or {}),
+            decisions=decision_lines(self.docket.decided, self.organisation),
+            objection=str((row.objection or {}).get("reason", "")) if objecting else "",
+            deadline=self.deadline_of(task),
+        )
 
     async def check(self, task: TaskRow, said: AnswerTask) -> None:
         judge_answer(self.facts, task.kind, said, today=self.today)

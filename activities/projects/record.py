@@ -26,7 +26,7 @@ from domain.projects.transitions import TransitionFacts
 from domain.statements import RegisterProject
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, TaskKind
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 from texts.projects.project_lines import contract_lines, match_lines, own_line, project_essentials
 
 _WITH_MATCHES = frozenset(

@@ -11,7 +11,7 @@ from activities.disputes.broken import end_broken_dispute
 from activities.disputes.opening import open_dispute
 from activities.projects.contract_corrections import correct_contract
 from activities.projects.matches import accounts_concerned, accounts_touched, claimants_of, find_matches
-from activities.projects.notices import notify_people
+from activities.projects.notices import notify_people, said_of_silence
 from activities.projects.process import ProjectContext
 from activities.projects.record import row_of
 from activities.steps import (
@@ -33,6 +33,7 @@ from activities.steps import (
     SuspectsStep,
 )
 from activities.tasks.context import IllegalTransition
+from activities.tasks.outlook import steps_ahead
 from activities.tasks.receipts import give_receipt
 from activities.unit_of_work import Recorder, UnitOfWork
 from crypto.seal import seal_holds
@@ -49,8 +50,8 @@ from domain.projects.silence import Silence, reminder_problem
 from domain.projects.transitions import approval_problem
 from domain.refusals import RefusalCode, Refused
 from domain.statements import RegisterProject
-from domain.tasks.task import AnswerChoice, TaskKind
-from texts.projects.project_lines import silence_lines
+from domain.tasks.outlook import project_asks
+from domain.tasks.task import AnswerChoice, Ask, TaskKind
 
 _REMINDERS = {
     Silence.TWO_WEEKS: Notice.SILENT_TWO_WEEKS,
@@ -101,6 +102,10 @@ class ProjectSteps:
             await applications.set_parties(
                 uow.connection, "project", row.id, parties, since=uow.now, live=row.stage.live
             )
+            if said.resumes:
+                context = await ProjectContext.load_for_update(uow, row.id)
+                asks = ((Ask(kind=TaskKind.RESUME_REVIEW),),)
+                await notify_people(context, Notice.RESUME_SUBMITTED, key=step.key, ahead=steps_ahead(context, asks))
             uow.note(
                 "project_registered",
                 person.id,
@@ -150,6 +155,8 @@ class ProjectSteps:
             if matches:
                 uow.note("matches_found", found=[[match.subject_type, match.subject_id] for match in matches])
             claimants = await accounts_concerned(context) if track is Track.OTHER_ACCOUNT else ()
+            asks = project_asks(track, row.salesperson, [claimant.person for claimant in claimants])
+            await notify_people(context, Notice.PROJECT_SUBMITTED, key=step.key, ahead=steps_ahead(context, asks))
             return Routed(track=track, claimants=claimants)
 
         return await self._recorder.once(step, Routed, apply)
@@ -222,15 +229,8 @@ class ProjectSteps:
                 raise IllegalTransition(f"{row.id}: {problem or row.stage.value}")
             left = ahead[1:]
             await context.change(silences=row.silences + 1)
-            last = await projects.updates_of(uow.connection, row.id, limit=1)
-            await notify_people(
-                context,
-                _REMINDERS[step.silence],
-                key=step.key,
-                until=left[-1].at,
-                since=row.updated_at,
-                facts=silence_lines(last[0] if last else None, left, context.policy.zone),
-            )
+            silence = await said_of_silence(context, left)
+            await notify_people(context, _REMINDERS[step.silence], key=step.key, **silence)
             uow.note("silence_reminded", silence=step.silence.value, rule=step.silence.rule)
             return Reminded(ahead=left)
 

@@ -16,7 +16,7 @@ from domain.reports.making import make_digest, make_forecast, make_statistics
 from domain.reports.readers import Reader, readers_of
 from domain.reports.report import REPORT_RHYTHMS, Report, ReportKind, SalesForecast, part_for
 from domain.reviews.periods import Period, Rhythm
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 from texts.reports.report_lines import report_part
 
 _TOGETHER = {

@@ -38,7 +38,7 @@ from domain.reviews.transitions import ReviewFacts, transition_problem
 from domain.statements import AnswerTask, Statement
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, Ask, Choice, TaskKind, TaskStatus
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 from texts.reviews.review_lines import account_lines, unit_name
 
 RULES = {ReviewStage.DONE: "R1–R4", ReviewStage.MISSED: "R6"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from activities.steps import OpenTask
 from activities.tasks.context import Context
 from activities.tasks.mail_outbox import MailOutbox
+from activities.tasks.short_hash import short_hash
 from db.tasks.tasks import AskedRow, TaskRow
 from domain.notices import Notice
 from domain.tasks.asking import concerned_by, who_is_asked
@@ -23,7 +23,7 @@ async def open_tasks(context: Context, asks: Sequence[Ask]) -> tuple[OpenTask, .
     letters = MailOutbox(context)
     each = [Ask(kind=ask.kind, slot=slot) for ask in asks for slot in context.slots(ask)]
     for number, ask in enumerate(each):
-        task_id = _short_hash(uow.workflow_id, str(context.round), uow.now.isoformat(), ask.kind, str(number))
+        task_id = short_hash(uow.workflow_id, str(context.round), uow.now.isoformat(), ask.kind, str(number))
         until = expected_by(ask.kind, uow.now, context)
         row = TaskRow(
             id=task_id,
@@ -100,7 +100,7 @@ def _with_link(task: TaskRow, asked: Asked, context: Context, now: datetime, kno
     if known is not None:
         link_id, expires, asked_at = known.link_id, known.link_expires_at, known.asked_at
     else:
-        link_id = _short_hash("link", task.id, asked.person, now.isoformat())
+        link_id = short_hash("link", task.id, asked.person, now.isoformat())
         expires, asked_at = now + timedelta(days=context.policy.links.days), now
     return AskedRow(
         **asked.model_dump(exclude={"name"}),
@@ -133,7 +133,3 @@ def known_to_workflow(task: TaskRow, people: Iterable[AskedRow], context: Contex
         next_step=following,
         chased=task.chased,
     )
-
-
-def _short_hash(*parts: str) -> str:
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]

@@ -29,7 +29,8 @@ from domain.subject import Subject, SubjectType, stage_key
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.standstill import closes_at, standstill_step
 from domain.tasks.task import Ask, Choice, DueAction, DueStep, TaskKind, TaskStatus
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
+from texts.tasks.deciding import DecidingFacts, TaskDeadline
 
 SUBJECT_OVER = "SubjectOver"
 
@@ -176,6 +177,11 @@ class Context(ABC):
         """U10: when it is shelved or closed."""
         return closes_at(task.kind, self.stands_since(task), task.warned_at, self.policy, self.calendar)
 
+    def deadline_of(self, task: TaskRow) -> TaskDeadline:
+        """N12, U10: until when an answer is expected, and what follows without one."""
+        closes = self.closes_unless_answered(task)
+        return TaskDeadline.of(task.kind, self.policy, chased=task.chased, due_at=task.due_at, closes_at=closes)
+
     def stands_still(self, workflow_id: str) -> bool:
         """U10: whether a process waits for something that nobody has answered in time, warning included."""
         waiting = [self.standing(task) for task in self.docket.open_tasks if task.workflow_id == workflow_id]
@@ -224,6 +230,11 @@ class Context(ABC):
     @abstractmethod
     def mail_facts(self) -> MailFacts:
         """What every mail about the subject says."""
+
+    async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts | None:
+        """What `reader`, whom `task` asks, must know before anything else."""
+        del task, reader
+        return None
 
     @abstractmethod
     async def mail_evidence(self, kind: TaskKind) -> Mapping[str, Any]:

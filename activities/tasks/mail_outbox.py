@@ -6,16 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from activities.tasks.context import Context
+from activities.tasks.short_hash import short_hash
 from db.messages import MailRow
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
-from domain.notices import Notice
-from domain.organisation import Person
+from domain.notices import LinkedAct, Notice, linked_act
+from domain.organisation import Person, Role
 from domain.subject import SubjectType
 from domain.tasks.asking import IN_PERSON
-from domain.tasks.task import TaskKind
+from domain.tasks.task import TaskKind, TaskStatus
 from texts.catalogue import Texts
-from texts.mails.mail import ASKING, MailFacts
+from texts.mails.facts import ASKING, MailFacts
 from texts.reviews.review_lines import note_in_mail
 from texts.tasks.decisions import decision_lines, without_others
 from texts.view_lines import DecisionLine
@@ -51,6 +52,7 @@ class MailOutbox:
         """
         asking = kind in ASKING
         evidence = await self._evidence_for(task.kind) if asking else {}
+        waits = asking and task.status is TaskStatus.OPEN
         if asking and self._context.type is SubjectType.REVIEW:
             evidence = {**evidence, **note_in_mail(task.note)}
         note = task.note or {}
@@ -59,7 +61,9 @@ class MailOutbox:
             texts = Texts(reader.language) if reader else Texts()
             more = {
                 **evidence,
+                "deciding": await self._context.deciding(task, asked.person) if waits else None,
                 "task_kind": task.kind,
+                "times": times,
                 "capacity": asked.capacity,
                 "on_behalf_of_name": self._organisation.name_of(asked.on_behalf_of) if asked.on_behalf_of else None,
                 "due_at": task.due_at if asking else None,
@@ -102,7 +106,15 @@ class MailOutbox:
             note = (conflict_notes or {}).get(known.language, "") if known else ""
             whose = f"{kind}:{self._context.subject.id}:{key}:{person}"
             own = {"reason": reasons[known.language]} if reasons and known else {}
-            await self._queue(whose, kind, person, {**named, "conflict_note": note, **own})
+            act = self._act(kind, known, more) if known else None
+            await self._queue(whose, kind, person, {**named, "conflict_note": note, **own, "act": act})
+
+    def _act(self, kind: Notice, reader: Person, more: Mapping[str, Any]) -> LinkedAct | None:
+        """What a notice expects of its reader."""
+        steps_in = bool(reader.roles & {Role.VP, Role.GENERAL_MANAGER})  # those of the sides are who is told
+        act = linked_act(kind, yours=reader.id == self._context.applicant, steps_in=steps_in)
+        final = act is LinkedAct.APPEAL and more.get("appeal_until") is None
+        return None if final else act
 
     async def _queue(
         self, key: str, kind: Notice, person_id: str, more: Mapping[str, Any], link_id: str | None = None
@@ -119,6 +131,7 @@ class MailOutbox:
                 person=person.id,
                 facts=facts.model_dump(mode="json", exclude_defaults=True),
                 link_id=link_id,
+                act_link_id=short_hash("act", key, uow.now.isoformat()) if facts.act else None,
                 created_at=uow.now,
             )
         )
@@ -140,6 +153,7 @@ class MailOutbox:
             "kind": kind,
             "language": person.language,
             "to_name": person.name,
+            "yours": person.id == context.applicant,
             "round": context.round,
             "applicant_name": self._organisation.name_of(context.applicant),
             "department_name": office.name if office else "",

@@ -37,6 +37,7 @@ mail = Table(
     Column("person", Text, nullable=False),
     Column("facts", JSONB, nullable=False),
     Column("link_id", Text),
+    Column("act_link_id", Text),
     Column("created_at", Moment, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("due", Moment, nullable=False, server_default=text("now()")),
@@ -45,6 +46,8 @@ mail = Table(
     Index("ix_mail_unsent", "due", postgresql_where=text("sent_at IS NULL")),
     Index("ix_mail_subject_id", "subject_id", "person", "id"),
     Index("ix_mail_told", "person", "id", postgresql_where=text("link_id IS NULL")),
+    Index("ix_mail_link_id", "link_id", "id", postgresql_where=text("link_id IS NOT NULL")),
+    Index("ix_mail_act_link_id", "act_link_id", unique=True, postgresql_where=text("act_link_id IS NOT NULL")),
 )
 
 nudge = Table(

@@ -179,6 +179,8 @@ def recipients_of_project(
             people = [*others, *vps, *managers, *gms]
         case Notice.CONFLICT_REFUSED:  # P7
             people = [salesperson, *vps]
+        case Notice.PROJECT_SUBMITTED | Notice.RESUME_SUBMITTED:
+            people = [salesperson]
         case Notice.REFUSAL_UPHELD | Notice.OBJECTION_LAPSED | Notice.RESUME_REJECTED | Notice.CONTRACT_SENT_BACK:
             people = [salesperson]
         case Notice.PROJECT_APPROVED:  # P2, P9

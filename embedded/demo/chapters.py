@@ -25,7 +25,7 @@ def from_form_to_account(tale: Tale) -> None:
     _an_incomplete_form(tale, case)
     told = case.submit()
     tale.holds(not told["conflicts"], "account.no_conflict")
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("yang.fan",), task=(CLERK, SECOND_CLERK))
     asked = [vp for vp in VPS for task in tale.portal.tasks(vp) if task["subject"]["id"] == case.id]
     tale.holds(not asked, "account.commerce_first")
     evidence = {item["kind"]: item for item in case.seen(CLERK)["evidence"]}
@@ -69,7 +69,7 @@ def rejection_and_appeal(tale: Tale) -> None:
     """N9, N10."""
     case = Case(tale, "huang.lei", "杭州临江电气有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("huang.lei",), task=(CLERK, SECOND_CLERK))
     case.commerce()
     case.mails(task=VPS)
     other = case.link(VPS[1])
@@ -105,7 +105,7 @@ def the_sixth_account(tale: Tale) -> None:
         earlier.reaches("active")
     case = Case(tale, "zhou.min", "无锡太湖轴承有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("zhou.min",), task=(CLERK, SECOND_CLERK))
     case.commerce()
     case.mails(task=VPS)
     case.act("page_approve", person=tale.names[VPS[0]], said=tale.words("no_reason"))
@@ -126,7 +126,7 @@ def returned_and_completed(tale: Tale) -> None:
     """N5."""
     case = Case(tale, "xu.jing", "宁波东港仓储有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("xu.jing",), task=(CLERK, SECOND_CLERK))
     old = case.link(CLERK)
     case.commerce("return", "请补充里程碑")
     case.mails(task=("xu.jing",))
@@ -152,7 +152,7 @@ def withdrawn(tale: Tale) -> None:
     """N13."""
     case = Case(tale, "zhu.hong", "常州运河新材料有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("zhu.hong",), task=(CLERK, SECOND_CLERK))
     case.commerce()
     case.mails(task=VPS)
     link = case.link(VPS[0])
@@ -177,7 +177,7 @@ def a_delegate(tale: Tale) -> None:
     _import(tale, company + given)
     case = Case(tale, "ma.chao", "扬州瘦西湖食品有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("ma.chao",), task=(CLERK, SECOND_CLERK))
     case.commerce()
     case.mails(task=("li.ming", "liu.yang", "wang.fang"))
     late = case.link("li.ming")
@@ -202,7 +202,7 @@ def a_signal_by_hand(tale: Tale) -> None:
     case.submit()
     case.commerce()
     task = tale.portal.open_task(VPS[0], case.id)
-    case.mails(task=(CLERK, SECOND_CLERK, *VPS))
+    case.mails(submitted=("hu.bin",), task=(CLERK, SECOND_CLERK, *VPS))
     before = (case.seen()["stage"], case.seen()["tasks"], case.decisions())
     forged = {"task_id": task["id"], "choice": "approve", "person": VPS[0], "message_id": "0" * 40, "seal": "k1:AAAA"}
     tale.act("forged.sends")
@@ -232,7 +232,7 @@ def silence(tale: Tale) -> None:
     rule = tale.policy.deadlines
     case = Case(tale, "guo.tao", "盐城黄海风电有限公司")
     case.submit()
-    case.mails(task=(CLERK, SECOND_CLERK))
+    case.mails(submitted=("guo.tao",), task=(CLERK, SECOND_CLERK))
     case.commerce()
     case.mails(task=VPS)
     task = tale.portal.open_task(VPS[0], case.id)

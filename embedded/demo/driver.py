@@ -25,6 +25,7 @@ PATIENCE = 60.0
 """Seconds to wait for an expected event; generous, for a busy machine."""
 POLL = 0.05
 DECISION_PATH = "/d/"
+ACT_PATH = "/a/"
 
 
 class NeverHappened(AssertionError):
@@ -263,6 +264,11 @@ class ReceivedMail:
         return unescape(found.group(1)).strip() if found else ""
 
     @property
+    def act_url(self) -> str | None:
+        """The personal link to an act, if any."""
+        return next((link for link in self.links if urlsplit(link).path.startswith(ACT_PATH)), None)
+
+    @property
     def decision_url(self) -> str | None:
         """The personal link to a decision page, if any."""
         return next((link for link in self.links if urlsplit(link).path.startswith(DECISION_PATH)), None)
@@ -290,7 +296,7 @@ class Mailbox:
                 mail["subject"], mail["text"], mail["html"], mail["message_id"], tuple(mail["links"]), mail["calendar"]
             )
             for mail in received
-            if application_id in mail["subject"]
+            if application_id in mail["text"]
         ]
 
     def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> ReceivedMail:

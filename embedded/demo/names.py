@@ -34,10 +34,10 @@ def who_else_is_registered(tale: Tale) -> None:
     tale.act("names.banks", one=ONE_BANK, other=OTHER_BANK)
     bank = Case(tale, "wu.qiang", ONE_BANK)
     bank.submit()
-    bank.mails(task=(CLERK, SECOND_CLERK))
+    bank.mails(submitted=("wu.qiang",), task=(CLERK, SECOND_CLERK))
     other = Case(tale, "emily.clark", OTHER_BANK)
     told = other.submit()
-    other.mails(task=(CLERK, SECOND_CLERK))
+    other.mails(submitted=("emily.clark",), task=(CLERK, SECOND_CLERK))
     tale.holds(not told["conflicts"] and not _registered_for(other, bank), "names.pass")
 
 

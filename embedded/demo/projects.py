@@ -23,7 +23,7 @@ def under_ones_own_account(tale: Tale) -> None:
     case.submit()
     seen = case.reaches("approval")
     tale.holds(seen["track"] == "own_account", "own.straight")
-    case.mails(task=(NORTH_VP,))
+    case.mails(project_submitted=("yang.fan",), task=(NORTH_VP,))
     case.on_page(NORTH_VP, "hold", "请补充招标编号")
     case.reaches("held")
     case.mails(task=("yang.fan",))
@@ -48,7 +48,7 @@ def under_anothers_account(tale: Tale) -> None:
     case.reaches("disputed")
     sides = ("huang.lei", "ma.chao")
     leaders = (NORTH_GM, EAST_GM, NORTH_VP, EAST_VP, GENERAL_MANAGER)
-    case.mails(registered_under_account=("ma.chao", *leaders), task=sides)
+    case.mails(project_submitted=("huang.lei",), registered_under_account=("ma.chao", *leaders), task=sides)
     text = "马超负责客户关系，黄磊负责方案与交付"
     wrong = _split({"huang.lei": "49.99", "ma.chao": "50"})
     tale.act("shared.wrong", person=tale.names["huang.lei"])
@@ -82,7 +82,7 @@ def a_conflict(tale: Tale) -> None:
     customer = "徐州淮海交通科技有限公司"
     first = ProjectCase(tale, "xu.jing", customer, project="淮海交通调度中心网络改造")
     first.submit()
-    first.mails(task=(COMMERCE_MANAGER,))
+    first.mails(project_submitted=("xu.jing",), task=(COMMERCE_MANAGER,))
     first.to_vp(COMMERCE_MANAGER, CLERK)
     first.mails(task=(CLERK, EAST_VP))
     first.on_page(EAST_VP, "approve")
@@ -90,7 +90,7 @@ def a_conflict(tale: Tale) -> None:
     first.mails(project_approved=("xu.jing", EAST_GM, COMMERCE_MANAGER))
     later = ProjectCase(tale, "zhou.min", customer, project="淮海交通机房网络设备采购")
     later.submit()
-    later.mails(task=(COMMERCE_MANAGER,))
+    later.mails(project_submitted=("zhou.min",), task=(COMMERCE_MANAGER,))
     later.decides(COMMERCE_MANAGER, "assign", fields={"clerk": SECOND_CLERK}, clerk=tale.names[SECOND_CLERK])
     later.mails(task=(SECOND_CLERK,))
     page = later.link(SECOND_CLERK).open().words
@@ -160,11 +160,11 @@ def three_months_of_silence(tale: Tale) -> None:
     case.mails(shelved=(who, INDUSTRY_GM, NORTH_VP))
     tale.holds(not case.check(CLERK, number)["allowed"], "life.number_counts_no_more")
     new = case.resume("客户换届，采购暂停", "新任领导已批准预算")
-    new.mails(task=(CLERK, SECOND_CLERK))
+    new.mails(resume_submitted=(who,), task=(CLERK, SECOND_CLERK))
     new.on_page(CLERK, "accept")
     seen = new.reaches("approval")
     tale.holds(seen["resumes"] == case.id and seen["number"] is None, "life.new_registration")
-    new.mails(task=(NORTH_VP,))
+    new.mails(project_submitted=(who,), task=(NORTH_VP,))
     new.on_page(NORTH_VP, "approve")
     seen = new.reaches("active")
     tale.holds(
@@ -225,7 +225,11 @@ def _approved(case: ProjectCase, vp: str, department_gm: str) -> str:
     case.reaches("approval")
     case.decides(vp, "approve")
     number: str = case.reaches("active")["number"]
-    case.mails(task=(vp,), project_approved=(case.salesperson, department_gm, COMMERCE_MANAGER))
+    case.mails(
+        project_submitted=(case.salesperson,),
+        task=(vp,),
+        project_approved=(case.salesperson, department_gm, COMMERCE_MANAGER),
+    )
     return number
 
 

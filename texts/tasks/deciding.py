@@ -34,6 +34,8 @@ MOST_CHANGES: Final = 4
 _COLLIDING: Final = frozenset({EvidenceKind.ACCOUNTS, EvidenceKind.APPLICATIONS})
 _WEIGHS: Final = frozenset({TaskKind.COMMERCE_CHECK, TaskKind.VP_REVIEW, TaskKind.GM_APPROVAL, TaskKind.GM_APPEAL})
 """Tasks whose assignees weigh an application."""
+WEIGHS_FORM: Final = frozenset({TaskKind.PROJECT_APPROVAL, TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION})
+"""Tasks whose assignees decide on the form of a project, rather than on a dispute or a later stage."""
 _ACTS: Final = frozenset(
     {TaskKind.ASSIGN_CLERK, TaskKind.CALL_MEETING, TaskKind.RECORD_MEETING, TaskKind.CONTRACT_REVIEW}
 )

@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 
 from api.accounts import acts
 from api.accounts.acts import ApplicationAct
 from api.gateway.gateway import Caller
-from api.params import SubjectId
-from api.state import ConnectionDep, StateDep
+from api.state import State
 from db.accounts.applications import ApplicationRow
-from db.connection.engine import autocommit
+from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from web.dossier.blocks import Block
-from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Session
+from web.session.guard import Posted
+from web.session.sessions import Visitor
 from web.subjects.acts import Act, Nothing, act_page, refuse_stranger, send_act
-
-router = APIRouter(include_in_schema=False)
-
-
-def _act_of(request: Request) -> ApplicationAct:
-    return ApplicationAct(request.url.path.rpartition("/")[2])
-
-
-ActDep = Annotated[ApplicationAct, Depends(_act_of)]
 
 _RULES: Final = {ApplicationAct.APPEAL: "N10", ApplicationAct.WITHDRAW: "N13", ApplicationAct.EVIDENCE: "N15"}
 
 
-async def act_on_application(
-    application_id: SubjectId,
-    act: ActDep,
-    session: SignedInDep,
-    state: StateDep,
-    connection: ConnectionDep,
+async def show_act(
+    application_id: str,
+    act: ApplicationAct,
+    session: Visitor,
+    state: State,
+    connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
@@ -48,9 +38,7 @@ async def act_on_application(
     return await act_page(request, session, connection, state, _asked(session, row, act), closed=closed)
 
 
-async def do_on_application(
-    application_id: SubjectId, act: ActDep, posted: PostedDep, state: StateDep, request: Request
-) -> Response:
+async def do_act(application_id: str, act: ApplicationAct, posted: Posted, state: State, request: Request) -> Response:
     """What was filled in."""
     session = posted.session
     async with autocommit(state.engine) as connection:
@@ -69,7 +57,7 @@ async def do_on_application(
     return await send_act(request, posted, state, _asked(session, row, act), send)
 
 
-def _asked(session: Session, row: ApplicationRow, act: ApplicationAct) -> Act:
+def _asked(session: Visitor, row: ApplicationRow, act: ApplicationAct) -> Act:
     more: dict[str, Any] = {}
     if act is ApplicationAct.EVIDENCE:
         more = {"body": Nothing, "specs": ()}
@@ -86,8 +74,3 @@ def _asked(session: Session, row: ApplicationRow, act: ApplicationAct) -> Act:
         subject=SubjectType.APPLICATION,
         **more,
     )
-
-
-for each_act in ApplicationAct:
-    router.add_api_route(f"/applications/{{application_id}}/{each_act}", act_on_application)
-    router.add_api_route(f"/applications/{{application_id}}/{each_act}", do_on_application, methods=["POST"])

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 from pydantic import ConfigDict
 
 from api.disputes import acts
 from api.disputes.acts import DisputeAct
 from api.disputes.views import dispute_view
 from api.gateway.gateway import Caller
-from api.params import SubjectId
 from api.projects.access import seen_project
-from api.state import ConnectionDep, State, StateDep
+from api.state import State
 from api.views import Views
-from db.connection.engine import autocommit
+from db.connection.engine import AsyncConnection, autocommit
 from db.disputes import disputes
 from db.disputes.disputes import DisputeRow
 from db.messages import Receipt
@@ -30,18 +29,9 @@ from domain.tasks.task import TaskKind
 from web.dossier.blocks import Block, DossierBlocks
 from web.forms.fields import Offered
 from web.forms.form import flatten
-from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Session
+from web.session.guard import Posted
+from web.session.sessions import Visitor
 from web.subjects.acts import REASON, Act, act_page, refuse_stranger, send_act
-
-router = APIRouter(include_in_schema=False)
-
-
-def _act_of(request: Request) -> DisputeAct:
-    return DisputeAct(request.url.path.rpartition("/")[2])
-
-
-ActDep = Annotated[DisputeAct, Depends(_act_of)]
 
 _STRANGER: Final = {
     DisputeAct.AGREE: RefusalCode.NOT_PARTY_OF_DISPUTE,
@@ -65,12 +55,12 @@ class Moved(MeetingCall):
     reason: Text
 
 
-async def act_in_dispute(
-    project_id: SubjectId,
-    act: ActDep,
-    session: SignedInDep,
-    state: StateDep,
-    connection: ConnectionDep,
+async def show_act(
+    project_id: str,
+    act: DisputeAct,
+    session: Visitor,
+    state: State,
+    connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
@@ -83,9 +73,7 @@ async def act_in_dispute(
     return await act_page(request, session, connection, state, asked, closed=closed)
 
 
-async def do_in_dispute(
-    project_id: SubjectId, act: ActDep, posted: PostedDep, state: StateDep, request: Request
-) -> Response:
+async def do_act(project_id: str, act: DisputeAct, posted: Posted, state: State, request: Request) -> Response:
     """What was filled in."""
     session = posted.session
     async with autocommit(state.engine) as connection:
@@ -109,7 +97,7 @@ async def do_in_dispute(
     return await send_act(request, posted, state, asked, send, back=f"/projects/{row.id}?done={asked.key}#dispute")
 
 
-def _asked(session: Session, state: State, row: ProjectRow, dispute: DisputeRow | None, act: DisputeAct) -> Act:
+def _asked(session: Visitor, state: State, row: ProjectRow, dispute: DisputeRow | None, act: DisputeAct) -> Act:
     more: dict[str, Any] = {}
     if act is DisputeAct.AGREE and dispute:
         more = _agreement(session, dispute)
@@ -128,7 +116,7 @@ def _asked(session: Session, state: State, row: ProjectRow, dispute: DisputeRow 
     )
 
 
-def _shown(session: Session, state: State, dispute: DisputeRow, act: DisputeAct) -> tuple[Block, ...]:
+def _shown(session: Visitor, state: State, dispute: DisputeRow, act: DisputeAct) -> tuple[Block, ...]:
     """The text on the table, or the meeting as it is called."""
     texts, zone = session.texts, state.facts.policy.zone
     view = dispute_view(Views(state.facts, session.viewer, texts), dispute).model_dump(mode="json")
@@ -141,7 +129,7 @@ def _shown(session: Session, state: State, dispute: DisputeRow, act: DisputeAct)
     return (both, *DossierBlocks(texts, zone, SubjectType.PROJECT).parts({name: view[name]}))
 
 
-def _agreement(session: Session, dispute: DisputeRow) -> dict[str, Any]:
+def _agreement(session: Visitor, dispute: DisputeRow) -> dict[str, Any]:
     """D1: the fields, with the text on the table in them: sent unchanged, it is confirmed."""
     named = tuple((person, session.viewer.organisation.name_of(person)) for person in dispute.sides)
     choice = project_choices(TaskKind.AGREE_SPLIT, salespeople=dispute.sides)[0]
@@ -154,7 +142,7 @@ def _agreement(session: Session, dispute: DisputeRow) -> dict[str, Any]:
     }
 
 
-def _meeting(session: Session, state: State, dispute: DisputeRow) -> dict[str, Any]:
+def _meeting(session: Visitor, state: State, dispute: DisputeRow) -> dict[str, Any]:
     """D5: the meeting as it is called, to be changed."""
     organisation = session.viewer.organisation
     called = dispute.called or {}
@@ -177,8 +165,3 @@ def _meeting(session: Session, state: State, dispute: DisputeRow) -> dict[str, A
 def _local(moment: str, state: State) -> str:
     """A moment as an input of type `datetime-local` writes it."""
     return datetime.fromisoformat(moment).astimezone(state.facts.policy.zone).strftime("%Y-%m-%dT%H:%M")
-
-
-for each_act in DisputeAct:
-    router.add_api_route(f"/projects/{{project_id}}/{each_act}", act_in_dispute)
-    router.add_api_route(f"/projects/{{project_id}}/{each_act}", do_in_dispute, methods=["POST"])

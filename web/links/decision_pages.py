@@ -40,7 +40,7 @@ from texts.accounts.named_evidence import with_name, with_names
 from texts.catalogue import Texts
 from texts.conflicts.verdicts import level_label, match_sentence
 from texts.projects.project_lines import match_lines, own_line
-from texts.tasks.deciding import Negotiation, TaskDeadline, application_facts, project_facts
+from texts.tasks.deciding import WEIGHS_FORM, Negotiation, TaskDeadline, application_facts, project_facts
 from texts.tasks.decisions import decision_lines, without_others
 from web.forms.fields import Offered, specs_of
 from web.links.opening import OpenedLink, about
@@ -191,7 +191,7 @@ async def _of_project(
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
     decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
     said, objecting = _reason(task), task.kind is TaskKind.OBJECTION_REVIEW
-    rounds = await projects.rounds(connection, row.id) if row.round > 1 and _weighs_form(task) else ()
+    rounds = await projects.rounds(connection, row.id) if row.round > 1 and task.kind in WEIGHS_FORM else ()
     return {
         "deciding": project_facts(
             task.kind,
@@ -216,11 +216,6 @@ async def _of_project(
         "decisions": decided if deciding else without_others(decided),
         "reason_remark": _resumption(row, texts) or (None if objecting else said),
     }
-
-
-def _weighs_form(task: TaskRow) -> bool:
-    """Whether the assignee decides on the form, rather than on a dispute or a later stage of the project."""
-    return task.kind in (TaskKind.PROJECT_APPROVAL, TaskKind.CONFLICT_CHECK, TaskKind.CONFLICT_CONFIRMATION)
 
 
 def _meeting_of(opened: OpenedLink) -> datetime | None:

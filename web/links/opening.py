@@ -10,7 +10,9 @@ from fastapi import Request
 from api.gateway.gateway import Caller
 from api.state import State, page_caller
 from api.tasks.answering import subject_of
+from api.tasks.renewing import asked_once
 from crypto.links import ForgedLink, link_id_of, link_token
+from db import messages
 from db.accounts.applications import ApplicationRow
 from db.connection.engine import AsyncConnection
 from db.disputes import disputes
@@ -109,15 +111,23 @@ class MailLink:
 
     async def asked(self, connection: AsyncConnection) -> AskedRow | None:
         try:
-            return await tasks.asked_by_link(connection, link_id_of(self._token, self.state.settings.link_keys))
+            link_id = link_id_of(self._token, self.state.settings.link_keys)
         except ForgedLink:
             return None
+        return await tasks.asked_by_link(connection, link_id) or await _asked_before(connection, link_id)
 
     def address(self, asked: AskedRow) -> str:
         return f"/d/{link_token(asked.link_id, self.state.settings.link_keys)}"
 
     def caller(self, opened: OpenedLink, body: bytes) -> Caller:
         return page_caller(opened.person, opened.asked.link_id, body)
+
+
+async def _asked_before(connection: AsyncConnection, link_id: str) -> AskedRow | None:
+    """Whom a link asked that another has replaced; it counts as expired."""
+    mail = await messages.by_link(connection, link_id)
+    asked = await asked_once(connection, mail) if mail and mail.link_id else None
+    return asked.model_copy(update={"link_id": link_id, "link_expires_at": asked.asked_at}) if asked else None
 
 
 async def open_link(connection: AsyncConnection, entrance: Entrance) -> OpenedLink:
@@ -156,7 +166,8 @@ async def look_up_link(connection: AsyncConnection, entrance: Entrance) -> Opene
     if asked.removed_at is not None:
         return LinkClosed(await _with_others(connection, request, opened, state.clock()))
     if entrance.expires and state.clock() >= asked.link_expires_at:
-        return LinkClosed(_closed(LinkStatus.EXPIRED, request, opened, closing))
+        page = _closed(LinkStatus.EXPIRED, request, opened, closing)
+        return LinkClosed(page.model_copy(update={"renew": f"{request.url.path}/renew"}))
     return opened
 
 

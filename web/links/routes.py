@@ -7,6 +7,8 @@ from fastapi.responses import HTMLResponse
 
 from api.problems import Unavailable
 from api.state import State, StateDep
+from api.tasks.renewing import renew_link
+from crypto.links import ForgedLink, link_id_of
 from db.connection.engine import DatabaseUnavailable, autocommit
 from web.links.answering import Shown, answer_task, show_task
 from web.links.opening import MailLink, status_page
@@ -40,6 +42,19 @@ async def answer(token: str, state: StateDep, request: Request) -> HTMLResponse:
         return _html(await _others(state, request, link) or await answer_task(link, form, body))
     except (DatabaseUnavailable, Unavailable):
         return _away(request)
+
+
+@router.post("/d/{token}/renew")
+@router.post("/a/{token}/renew")
+async def renew(token: str, state: StateDep, request: Request) -> HTMLResponse:
+    """Send a new link in place of one that has expired. The page says the same whatever is known of it."""
+    try:
+        await renew_link(state, link_id_of(token, state.settings.link_keys))
+    except ForgedLink:
+        return _html(Shown(status_page(LinkStatus.UNKNOWN, request), LinkStatus.UNKNOWN.status))
+    except DatabaseUnavailable:
+        return _away(request)
+    return _html(Shown(status_page(LinkStatus.RENEWED, request)))
 
 
 async def _others(state: State, request: Request, link: MailLink) -> Shown | None:

@@ -47,6 +47,8 @@ class LinkStatus(StrEnum):
     """Why a link shows no form."""
 
     EXPIRED = "expired"
+    RENEWED = "renewed"
+    """A new link has been sent to the address on file."""
     ANSWERED = "answered"
     WITHDRAWN = "withdrawn"
     MISSED = "missed"
@@ -102,6 +104,8 @@ class LinkStatusPage(AboutSubject):
     receipt: str = ""
     reader_name: str = ""
     """Who is signed in, on the link of somebody else."""
+    renew: str = ""
+    """Where to ask for a new link in place of one that has expired."""
     not_recorded: str = ""
     """What the reader has just answered, too late."""
 
@@ -177,7 +181,7 @@ def _link_parts(page: LinkStatusPage) -> dict[str, Any]:
         **({LinkStatus.SUPERSEDED: (page.newer, texts.text("page.newer_text"))} if page.newer else {}),
     }.get(page.kind)
     title = texts.text(_status_key(page, "title", texts))
-    return _parts(page, texts, title, lines, tone=page.kind.value, link=link)
+    return {**_parts(page, texts, title, lines, tone=page.kind.value, link=link), "renew": page.renew}
 
 
 def _delegation_over(page: LinkStatusPage, texts: Texts) -> str:
@@ -207,6 +211,7 @@ def _parts(
         "tone": tone,
         "link": link,
         "reason": page.reason,
+        "renew": "",
     }
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Request, Response
 
 from api.gateway.gateway import Caller
-from api.params import SubjectId
 from api.projects import acts
 from api.projects.access import seen_project
 from api.projects.acts import ProjectAct
-from api.state import ConnectionDep, State, StateDep
+from api.state import State
 from db.connection.engine import AsyncConnection, autocommit
 from db.messages import Receipt
 from db.projects import projects
@@ -24,18 +23,9 @@ from domain.subject import SubjectType
 from domain.tasks.task import FieldKind, FieldSpec
 from texts.catalogue import Texts
 from web.dossier.blocks import Block
-from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Session
+from web.session.guard import Posted
+from web.session.sessions import Visitor
 from web.subjects.acts import REASON, Act, act_page, choice_of, refuse_stranger, send_act
-
-router = APIRouter(include_in_schema=False)
-
-
-def _act_of(request: Request) -> ProjectAct:
-    return ProjectAct(request.url.path.rpartition("/")[2])
-
-
-ActDep = Annotated[ProjectAct, Depends(_act_of)]
 
 UPDATE_FIELDS: Final = (
     FieldSpec(name="progress", required=True),
@@ -71,12 +61,12 @@ _RULES: Final = {
 }
 
 
-async def act_on_project(
-    project_id: SubjectId,
-    act: ActDep,
-    session: SignedInDep,
-    state: StateDep,
-    connection: ConnectionDep,
+async def show_act(
+    project_id: str,
+    act: ProjectAct,
+    session: Visitor,
+    state: State,
+    connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
@@ -88,9 +78,7 @@ async def act_on_project(
     return await act_page(request, session, connection, state, asked, closed=closed)
 
 
-async def do_on_project(
-    project_id: SubjectId, act: ActDep, posted: PostedDep, state: StateDep, request: Request
-) -> Response:
+async def do_act(project_id: str, act: ProjectAct, posted: Posted, state: State, request: Request) -> Response:
     """What was filled in."""
     session = posted.session
     async with autocommit(state.engine) as connection:
@@ -118,12 +106,12 @@ async def do_on_project(
     return await send_act(request, posted, state, asked, send)
 
 
-async def update_act(connection: AsyncConnection, session: Session, state: State, row: ProjectRow) -> Act:
+async def update_act(connection: AsyncConnection, session: Visitor, state: State, row: ProjectRow) -> Act:
     """U1: the act of updating a project."""
     return await _asked(connection, session, state, row, ProjectAct.UPDATE)
 
 
-async def _asked(connection: AsyncConnection, session: Session, state: State, row: ProjectRow, act: ProjectAct) -> Act:
+async def _asked(connection: AsyncConnection, session: Visitor, state: State, row: ProjectRow, act: ProjectAct) -> Act:
     texts = session.texts
     key, more = f"project_{act}", dict[str, Any]()
     match act:
@@ -177,7 +165,7 @@ def update_inputs(row: ProjectRow, texts: Texts) -> dict[str, Any]:
     }
 
 
-def last_words(last: UpdateRow | None, session: Session, state: State) -> tuple[Block, ...]:
+def last_words(last: UpdateRow | None, session: Visitor, state: State) -> tuple[Block, ...]:
     """U1: what was said last."""
     texts = session.texts
     if last is None:
@@ -194,8 +182,3 @@ def last_words(last: UpdateRow | None, session: Session, state: State) -> tuple[
 
 def _money(contract: dict[str, Any], texts: Texts) -> str:
     return texts.money(Decimal(str(contract["amount"]))) if "amount" in contract else ""
-
-
-for each_act in ProjectAct:
-    router.add_api_route(f"/projects/{{project_id}}/{each_act}", act_on_project)
-    router.add_api_route(f"/projects/{{project_id}}/{each_act}", do_on_project, methods=["POST"])

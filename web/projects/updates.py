@@ -35,8 +35,8 @@ from web.frame import page
 from web.projects.acts import UPDATE_FIELDS, last_words, update_act, update_inputs
 from web.projects.lists import line_of
 from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Session
-from web.subjects.acts import act_page, sent
+from web.session.sessions import Visitor
+from web.subjects.acts import act_page
 
 router = APIRouter(include_in_schema=False)
 
@@ -122,7 +122,7 @@ async def save_update(project_id: SubjectId, posted: PostedDep, state: StateDep,
         if receipt is not None:
             refuse_unaccepted(caller, receipt, SubjectType.PROJECT)
         if receipt is None or not by_htmx:
-            return sent(caller, receipt, f"/updates?done={project_id}#project-{project_id}")
+            return posted.leads_to(caller, receipt, f"/updates?done={project_id}#project-{project_id}")
         typed = {}
     except ValidationError as error:
         problems = field_problems(error.errors(), rule_of_form="U1")
@@ -176,7 +176,7 @@ async def save_update(project_id: SubjectId, posted: PostedDep, state: StateDep,
 
 async def _row(
     composer: Composer,
-    session: Session,
+    session: Visitor,
     state: State,
     row: ProjectRow,
     last: SaidUpdate | None,

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
+from fastapi.responses import RedirectResponse
 
 from api.gateway.gateway import Caller
 from api.state import State, StateDep
+from db.messages import Receipt
 from domain.organisation import Person
-from web.session.sessions import Session, session_of
+from web.session.sessions import Session, Visitor, session_of
 
 CSRF_FIELD = "csrf"
 FORM_KEY_FIELD = "form_key"
@@ -43,19 +45,23 @@ SignedInDep = Annotated[Session, Depends(signed_in)]
 
 
 class Posted:
-    """A form sent from one of our pages."""
+    """A form sent from one of our pages, by somebody who is signed in."""
 
-    def __init__(self, session: Session, form: Mapping[str, str], items: list[tuple[str, str]], body: bytes) -> None:
+    def __init__(self, session: Visitor, form: Mapping[str, str], items: list[tuple[str, str]], body: bytes) -> None:
         self.session = session
         self.form = form
         """What was typed, by the names of the inputs, without our own fields; of several values the last."""
         self.items = items
         """The same with every value, for inputs that have several."""
-        self._body = body
+        self.body = body
 
     def caller(self, request: Request) -> Caller:
         """Who sends this form to the gateway. The same form sent twice is one message."""
-        return console_caller(self.session.person, request.url.path, self._body)
+        return console_caller(self.session.person, request.url.path, self.body)
+
+    def leads_to(self, caller: Caller, receipt: Receipt | None, back: str) -> Response:
+        """Where an accepted form leads: to `back`, or to its receipt while it is not recorded yet."""
+        return RedirectResponse(back if receipt is not None else f"/receipts/{caller.message_id}", 303)
 
 
 def console_caller(person: Person, route: str, body: bytes) -> Caller:
@@ -65,16 +71,22 @@ def console_caller(person: Person, route: str, body: bytes) -> Caller:
 
 async def posted(request: Request, session: SignedInDep, state: StateDep) -> Posted:
     """The form of a POST. Raises `NotFromOurPage` when another page, site or session sent it."""
+    return Posted(session, *await read_form(request, state, session))
+
+
+async def read_form(
+    request: Request, state: State, visitor: Visitor
+) -> tuple[dict[str, str], list[tuple[str, str]], bytes]:
+    """What was typed, the same with every value, and the bytes that were sent. Raises `NotFromOurPage`."""
     body = await request.body()
     sent = [(name, value) for name, value in (await request.form(max_files=0)).multi_items() if isinstance(value, str)]
-    form = dict(sent)
-    check_sender(request, state, session, form)
+    check_sender(request, state, visitor, dict(sent))
     typed = [(name, value) for name, value in sent if name not in OWN_FIELDS]
-    return Posted(session, dict(typed), typed, body)
+    return dict(typed), typed, body
 
 
-def check_sender(request: Request, state: State, session: Session, form: Mapping[str, str]) -> None:
-    """Raises `NotFromOurPage` unless a page of this session sent the form."""
+def check_sender(request: Request, state: State, session: Visitor, form: Mapping[str, str]) -> None:
+    """Raises `NotFromOurPage` unless a page shown to this visitor sent the form."""
     known = hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), session.csrf.encode())
     if not known or not _from_here(request, state):
         raise NotFromOurPage

@@ -33,7 +33,7 @@ def calm_page(
     texts = texts_of(request)
     view = PageView(language=texts.language, path=request.url.path)
     html = render_template(
-        view, "status.html.j2", title=title, lines=lines, link=link, tone=tone, subject="", reason=""
+        view, "status.html.j2", title=title, lines=lines, link=link, tone=tone, subject="", reason="", renew=""
     )
     return HTMLResponse(html, status, headers=dict(PAGE_HEADERS))
 

@@ -119,9 +119,8 @@ async def show_sessions(session: SignedInDep, connection: ConnectionDep, request
 
 
 @router.post("/session/end")
-async def sign_out(posted: PostedDep, state: StateDep, request: Request) -> Response:
+async def sign_out(session: SignedInDep, posted: PostedDep, state: StateDep, request: Request) -> Response:
     """Sign out here, or with `everywhere` on every device."""
-    session = posted.session
     ids: tuple[str, ...] = (session.row.id,)
     if posted.form.get("everywhere"):
         async with autocommit(state.engine) as connection:
@@ -139,8 +138,8 @@ async def sign_out(posted: PostedDep, state: StateDep, request: Request) -> Resp
 
 
 @router.post("/session/language")
-async def choose_language(posted: PostedDep, state: StateDep) -> Response:
+async def choose_language(session: SignedInDep, posted: PostedDep, state: StateDep) -> Response:
     """Show the pages of this session in another language."""
     async with autocommit(state.engine) as connection:
-        await sessions.choose_language(connection, posted.session.row.id, language_of(posted.form.get("language", "")))
+        await sessions.choose_language(connection, session.row.id, language_of(posted.form.get("language", "")))
     return RedirectResponse(safe_path(posted.form.get("back")), 303)

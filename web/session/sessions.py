@@ -27,12 +27,12 @@ SEEN_EVERY: Final = timedelta(minutes=1)
 LONGEST_AGENT: Final = 200
 
 
-class Session:
-    """A person who is signed in."""
+class Visitor:
+    """A person to whom pages are shown: signed in, or come by a personal link."""
 
-    def __init__(self, row: SessionRow, viewer: Viewer, secret: str) -> None:
-        self.row = row
+    def __init__(self, viewer: Viewer, secret: str, language: Language) -> None:
         self.viewer = viewer
+        self.language = language
         self._secret = secret
 
     @property
@@ -40,17 +40,21 @@ class Session:
         return self.viewer.person
 
     @property
-    def language(self) -> Language:
-        return self.row.language or self.person.language
-
-    @property
     def texts(self) -> Texts:
         return Texts(self.language)
 
     @property
     def csrf(self) -> str:
-        """The value of the hidden field that every form carries: only pages of this session know it."""
+        """The value of the hidden field that every form carries: only pages shown to this visitor know it."""
         return hmac.new(self._secret.encode(), b"baobei-form.v1", hashlib.sha256).hexdigest()
+
+
+class Session(Visitor):
+    """A person who is signed in."""
+
+    def __init__(self, row: SessionRow, viewer: Viewer, secret: str) -> None:
+        super().__init__(viewer, secret, row.language or viewer.person.language)
+        self.row = row
 
 
 def cookie_name(state: State) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 
 from fastapi import Request, Response
-from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from api.gateway.gateway import Caller
@@ -26,7 +25,7 @@ from web.forms.fields import Offered, controls, entered_values
 from web.forms.form import Rows, field_id
 from web.frame import page
 from web.session.guard import Posted
-from web.session.sessions import Session
+from web.session.sessions import Visitor
 
 REASON: Final = (FieldSpec(name="reason", required=True),)
 """The field of an act that needs nothing but a reason."""
@@ -69,7 +68,7 @@ Send = Callable[[Caller, Any], Awaitable[Receipt | None]]
 
 async def act_page(
     request: Request,
-    session: Session,
+    session: Visitor,
     connection: AsyncConnection,
     state: State,
     act: Act,
@@ -131,7 +130,7 @@ async def send_act(request: Request, posted: Posted, state: State, act: Act, sen
         receipt = await send(caller, act.body.model_validate(values))
         if receipt is not None:
             refuse_unaccepted(caller, receipt, act.subject)
-        return sent(caller, receipt, back or f"{act.address}?done={act.key}")
+        return posted.leads_to(caller, receipt, back or f"{act.address}?done={act.key}")
     except ValidationError as error:
         problems = field_problems(error.errors(), rule_of_form=act.rule)
     except Refusal as error:
@@ -150,11 +149,6 @@ async def send_act(request: Request, posted: Posted, state: State, act: Act, sen
             refusal=None if problems else refusal,
             status=refusal.status if refusal else 422,
         )
-
-
-def sent(caller: Caller, receipt: Receipt | None, back: str) -> Response:
-    """Where an accepted form leads: to `back`, or to its receipt while it is not recorded yet."""
-    return RedirectResponse(back if receipt is not None else f"/receipts/{caller.message_id}", 303)
 
 
 def why_not(refusal: Refusal, texts: Texts, state: State) -> str:

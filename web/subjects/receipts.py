@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 
 from api.gateway.receipts import refused
 from api.problems import Refusal
-from api.state import ConnectionDep, StateDep
+from api.state import State
 from db import messages
+from db.connection.engine import AsyncConnection
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType, path_of
 from web.frame import page
-from web.session.guard import SignedInDep
-
-router = APIRouter(include_in_schema=False)
+from web.session.sessions import Visitor
 
 MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,128}$")]
 
 
-@router.get("/receipts/{message_id}")
-async def receipt_page(
-    message_id: MessageId, session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request
+async def show_receipt(
+    message_id: str, session: Visitor, state: State, connection: AsyncConnection, request: Request
 ) -> Response:
     """What became of a form that was stored. Only whoever sent it sees more than that it is stored."""
     receipt = await messages.find_receipt(connection, message_id)

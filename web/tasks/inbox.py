@@ -34,7 +34,7 @@ from web.session.guard import (
     console_caller,
     new_form_key,
 )
-from web.session.sessions import Session
+from web.session.sessions import Visitor
 from web.tasks.inbox_rows import InboxList, Row, RowPage, rows_of
 from web.tasks.page import decision_parts
 
@@ -79,7 +79,7 @@ class InboxEntrance:
 
     expires = False
 
-    def __init__(self, state: State, request: Request, session: Session, task_id: str) -> None:
+    def __init__(self, state: State, request: Request, session: Visitor, task_id: str) -> None:
         self.state = state
         self.request = request
         self._session = session
@@ -96,7 +96,7 @@ class InboxEntrance:
         return console_caller(opened.person, self.request.url.path, body)
 
 
-async def _entrance(state: State, request: Request, session: Session, task_id: str) -> InboxEntrance:
+async def _entrance(state: State, request: Request, session: Visitor, task_id: str) -> InboxEntrance:
     """The way to a task. Raises `Refusal` 404 for one that never asked this person."""
     entrance = InboxEntrance(state, request, session, task_id)
     async with autocommit(state.engine) as connection:
@@ -159,7 +159,7 @@ async def answer(task_id: str, query: InboxQueryDep, posted: PostedDep, state: S
 
 
 async def _item(
-    request: Request, session: Session, state: State, task_id: str, shown: Shown, query: InboxQuery
+    request: Request, session: Visitor, state: State, task_id: str, shown: Shown, query: InboxQuery
 ) -> Response:
     address = f"/inbox/{task_id}"
     target = FormTarget(
@@ -204,7 +204,7 @@ def _after(rows: Sequence[Row], address: str) -> str:
     return following[0] if following else ""
 
 
-async def _rows(connection: AsyncConnection, state: State, session: Session, query: InboxQuery) -> RowPage:
+async def _rows(connection: AsyncConnection, state: State, session: Visitor, query: InboxQuery) -> RowPage:
     return await rows_of(
         connection,
         state,
@@ -216,7 +216,7 @@ async def _rows(connection: AsyncConnection, state: State, session: Session, que
     )
 
 
-async def _list_parts(connection: AsyncConnection, state: State, session: Session, query: InboxQuery) -> dict[str, Any]:
+async def _list_parts(connection: AsyncConnection, state: State, session: Visitor, query: InboxQuery) -> dict[str, Any]:
     """What the list beside a task shows."""
     texts = session.texts
     found = await _rows(connection, state, session, query)

@@ -19,7 +19,7 @@ from domain.access import scope_at, scope_of
 from domain.base import Frozen, Moment
 from domain.subject import SubjectType, path_of
 from domain.tasks.task import TaskKind
-from web.session.sessions import Session
+from web.session.sessions import Visitor
 
 PAGE_SIZE: Final = 30
 MOST_STARTED: Final = 50
@@ -60,7 +60,7 @@ class RowPage(NamedTuple):
 async def rows_of(
     connection: AsyncConnection,
     state: State,
-    session: Session,
+    session: Visitor,
     wanted: InboxList,
     *,
     kind: TaskKind | None = None,
@@ -93,7 +93,7 @@ async def rows_of(
             return RowPage(await _informed(connection, state, session))
 
 
-async def task_rows(connection: AsyncConnection, session: Session, found: Sequence[Listed], now: datetime) -> list[Row]:
+async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequence[Listed], now: datetime) -> list[Row]:
     """Tasks as rows."""
     lines = await subject_lines(connection, session, [listed.task for listed in found])
     organisation, texts = session.viewer.organisation, session.texts
@@ -120,7 +120,7 @@ async def task_rows(connection: AsyncConnection, session: Session, found: Sequen
 
 
 async def subject_lines(
-    connection: AsyncConnection, session: Session, listed: Sequence[TaskRow]
+    connection: AsyncConnection, session: Visitor, listed: Sequence[TaskRow]
 ) -> dict[str, SubjectLine]:
     """The applications and projects of these tasks, by id; the reading is recorded (X2)."""
     ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
@@ -129,7 +129,7 @@ async def subject_lines(
     return found
 
 
-async def note_lines(connection: AsyncConnection, session: Session, lines: Sequence[SubjectLine]) -> None:
+async def note_lines(connection: AsyncConnection, session: Visitor, lines: Sequence[SubjectLine]) -> None:
     """Record that the person has read these subjects in a list (X2)."""
     for type in ("application", "project", "account"):
         ids = [line.id for line in lines if line.type == type]
@@ -141,7 +141,7 @@ def line_name(line: SubjectLine) -> str:
     return line.name if line.name == line.customer_name else f"{line.name} · {line.customer_name}"
 
 
-async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
+async def _started(connection: AsyncConnection, session: Visitor) -> list[Row]:
     """Their own applications and projects, the newest first."""
     me, texts = session.person, session.texts
     scope = scope_of(me, session.viewer.organisation)
@@ -178,7 +178,7 @@ async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
     return [row for _, row in sorted(rows, key=lambda dated: dated[0], reverse=True)]
 
 
-async def _informed(connection: AsyncConnection, state: State, session: Session) -> list[Row]:
+async def _informed(connection: AsyncConnection, state: State, session: Visitor) -> list[Row]:
     """What they were told of and may still see."""
     me, organisation = session.person, session.viewer.organisation
     told = await inbox.told(connection, me.id, limit=MOST_STARTED)

@@ -157,7 +157,7 @@ class Cluster:
 
         def there() -> str | None:
             mails = read_mails(self.mailsink.mails, f"{person}@example.com")
-            links = (link for mail in mails if application_id in mail.subject for link in mail.links if "/d/" in link)
+            links = (link for mail in mails if application_id in mail.text for link in mail.links if "/d/" in link)
             return next(links, None)
 
         return PageLink(self.portal.web, until(f"a mail to {person}", there))

@@ -159,7 +159,7 @@ class Running:
         return asyncio.run(prove())
 
     def mails(self, application_id: str) -> list[ReceivedMail]:
-        return [mail for mail in read_mails(self.home / "mails") if application_id in mail.subject]
+        return [mail for mail in read_mails(self.home / "mails") if application_id in mail.text]
 
     def all_mails_are_out(self) -> None:
         def out() -> bool:

@@ -64,7 +64,7 @@ def test_an_application_goes_through_with_every_call_at_the_other_api(cluster: C
     assert answers[0].json == answers[1].json
     seen = cluster.portal.stage(SELLER, application_id, "active")
     assert [d["kind"] for d in seen["decisions"]] == ["commerce_check", "vp_review", "vp_review"]
-    mails = [mail for mail in read_mails(cluster.mailsink.mails) if application_id in mail.subject]
+    mails = [mail for mail in read_mails(cluster.mailsink.mails) if application_id in mail.text]
     assert len({mail.message_id for mail in mails}) == len(mails)
 
 

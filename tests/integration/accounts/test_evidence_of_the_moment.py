@@ -275,8 +275,8 @@ async def test_n14_one_of_a_near_name_that_was_not_to_be_seen_at_submission_is_t
     assert (await other.submit())["conflicts"] == []  # dated before the other one, so it is the earlier one
     await mine.to_commerce()
     assert await _earlier(ground) == [["application", "theirs"]]
-    assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["earlier_found"]
+    assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["submitted", "earlier_found"]
     assert [finding.grave for finding in (await mine.evidence(EvidenceKind.APPLICATIONS)).findings] == [True]
     mine.later(days=1)
     await mine.to_vps()
-    assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["earlier_found"]  # once is enough
+    assert [kind for kind, _ in await mine.mails_to(salesperson(0))] == ["submitted", "earlier_found"]  # once is enough

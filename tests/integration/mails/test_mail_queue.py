@@ -29,7 +29,7 @@ from embedded.servers.mailsink import MailSinkService
 from embedded.servers.service import until
 from embedded.welcome import sample_organisation
 from runtime.settings import Settings
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 
 KEYS = Keyring.parse("k1:cdPUBaVTjNr1ksC6Ov5SpqQ4v+TKL1ZUBOIgk3CuBeU=")
 NOW = datetime(2026, 12, 1, 2, 0, tzinfo=UTC)

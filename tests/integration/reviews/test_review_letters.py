@@ -15,7 +15,8 @@ from tests.integration.projects.project_ground import FAN, JING
 from tests.integration.reviews.test_review_rounds import begins
 from tests.integration.reviews.year_ground import YearGround, reviews_on
 from tests.integration.tasks.race_ground import KEYS
-from texts.mails.mail import MailFacts, RenderedMail, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import RenderedMail, render_mail
 
 OURS, THEIRS = "北方重工测试有限公司", "江南纺织测试有限公司"
 
@@ -40,7 +41,7 @@ async def test_r1_x2_each_salesperson_is_mailed_about_their_own_accounts(ground:
     for unit in ("north", "east"):
         await ground.comes_to(f"{week.id}-{unit}", ReviewStage.UPDATES)
     mail = await written(ground, "task", FAN)
-    assert mail.subject == f"{week.id} 周回顾 · 北方区"
+    assert mail.subject.endswith(f"{week.id} 周回顾 · 北方区")
     assert OURS in mail.text
     assert THEIRS not in mail.text
     assert "您负责的各个大客户：做了哪些工作" in mail.text
@@ -59,8 +60,8 @@ async def test_r5_who_is_told_of_a_revocation_reads_the_reason_and_the_figures(g
     mail = await written(ground, "revoked", FAN)
     (facts,) = [MailFacts.model_validate(sent) for sent in await ground.mails("revoked") if sent["person"] == FAN]
     assert facts.page == "/accounts/account-ours"  # the review is not theirs to see
-    assert mail.subject.startswith(f"{year.id} 年度回顾 · ")
-    assert mail.subject.endswith(OURS)
+    assert f"{year.id} 年度回顾 · " in mail.subject
+    assert OURS in mail.subject
     for words in ("R5", "A4", "A3", "> 全年没有新签合同", "> 计划未执行", "合同签约：¥0.00，", "决定人"):
         assert words in mail.text
     assert THEIRS not in mail.text

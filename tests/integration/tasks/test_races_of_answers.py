@@ -243,7 +243,7 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
     await asyncio.gather(*(delivered(kind, one) for kind in kinds for one in by_kind[kind]))
     each = ROUNDS // 5
     events = dict(await ground.rows("SELECT event, count(*) FROM audit GROUP BY 1"))
-    assert events.pop("mails_queued") == 2 * each  # the move and the activation
+    assert events.pop("mails_queued") == 3 * each  # the submission, the move and the activation
     assert events == {
         "application_submitted": each,
         "answer_accepted": each,
@@ -258,5 +258,5 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
     mails = await ground.rows(
         "SELECT facts->>'kind', count(*), count(DISTINCT (subject_id, person)) FROM mail GROUP BY 1"
     )
-    assert {kind for kind, _, _ in mails} == {"task", "task_withdrawn", "activated"}
+    assert {kind for kind, _, _ in mails} == {"submitted", "task", "task_withdrawn", "activated"}
     assert [kind for kind, count, people in mails if count != people] == []

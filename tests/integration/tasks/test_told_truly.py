@@ -29,7 +29,8 @@ from tests.integration.tasks.race_ground import (
 )
 from tests.samples import application_form
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, RenderedMail, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import RenderedMail, render_mail
 
 KEYS = Keyring((("1", SecretBytes(bytes(range(7, 39)))),))
 ME = salesperson(0)
@@ -186,5 +187,5 @@ async def test_n12_a_delegate_is_told_that_their_time_is_over_not_that_the_task_
         step = RefreshStep(key=f"refresh:{moment.isoformat()}", now=moment, subject=REVIEWED.subject)
         await ground.run(ground.chasing.refresh_tasks, step, REVIEWED.workflow_id)
     written = (await mail(ground, "task_withdrawn", DELEGATE)).text
-    assert "您代表 李明 的代理已结束" in written
+    assert "您代表李明的代理已结束" in written
     assert "已撤回" not in written

@@ -19,7 +19,8 @@ from tests.samples import application_form
 from tests.unit.pages.page_samples import page as decision_page
 from texts.accounts.eligibility import eligibility_lines, in_short
 from texts.catalogue import LANGUAGES, Texts
-from texts.mails.mail import MailFacts, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import render_mail
 from texts.view_lines import EvidenceLine
 from web.dossier.page import render_dossier
 

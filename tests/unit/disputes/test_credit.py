@@ -25,7 +25,8 @@ from reports.tables import tables_of
 from tests.report_samples import BOUNDS, COMPANY, MADE_AT, MONTH, REVIEWS, WEEK, project, said
 from tests.unit.accounts.test_account_figures import HELD, signed
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import render_mail
 from texts.reports.report_lines import report_part
 
 FAN, JING, TAO = "yang.fan", "xu.jing", "guo.tao"

@@ -14,7 +14,8 @@ from domain.reports.report import AccountStatistics, Report, SalesForecast, Week
 from domain.reports.totals import account_totals, digest_totals, forecast_totals
 from tests.report_samples import ATTACK, COMPANY, digest, forecast, statistics
 from texts.catalogue import Texts
-from texts.mails.mail import MailFacts, RenderedMail, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import RenderedMail, render_mail
 from texts.reports.report_lines import LINES, report_part
 
 EVERYTHING = Scope(person="zhang.wei", everything=True)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from domain.notices import Notice
 from domain.tasks.task import TaskKind
-from texts.mails.mail import MailFacts
+from texts.mails.facts import MailFacts
 
 NOON = datetime(2026, 12, 14, 4, 0, tzinfo=UTC)
 LINK = "https://oa.example.cn/d/abcDEF-123"

@@ -10,7 +10,7 @@ import pytest
 from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.notices import Notice
-from domain.organisation import Organisation
+from domain.organisation import Language, Organisation
 from domain.projects.project import Company
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
@@ -19,7 +19,8 @@ from tests.unit.texts.mail_samples import LINK, NOON, facts
 from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.disputes.dispute_lines import meeting_rows, outcome_rows, participants_row
-from texts.mails.mail import MailFacts, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import render_mail
 from texts.projects.project_lines import MatchLine, project_essentials
 from texts.tasks.decisions import without_others
 from texts.view_lines import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
@@ -56,8 +57,21 @@ def test_the_least_that_is_known_still_makes_a_mail() -> None:
         assert render_mail(MailFacts(kind=kind, subject_id="NA-17")).text
 
 
-def test_all_mails_of_an_application_share_one_subject_so_that_they_form_one_conversation() -> None:
-    assert len({render_mail(facts(kind)).subject for kind in Notice}) == 1
+@pytest.mark.parametrize(
+    ("kind", "language", "subject"),
+    [
+        (Notice.TASK, "zh", "【待审批】华东精密 · 大客户申请 · 64254cd5"),
+        (Notice.TASK, "en", "Action required: 华东精密 · Named Account application · 64254cd5"),
+        (Notice.REMINDER, "zh", "【提醒】华东精密 · 大客户申请 · 64254cd5"),
+        (Notice.ACTIVATED, "zh", "【已生效】华东精密 · 大客户申请 · 64254cd5"),
+        (Notice.REJECTED, "en", "Rejected: 华东精密 · Named Account application · 64254cd5"),
+    ],
+)
+def test_a_subject_begins_with_what_is_wanted_and_ends_with_a_short_number(
+    kind: Notice, language: Language, subject: str
+) -> None:
+    """X4: then the customer, so that a list of mails can be read at a glance."""
+    assert render_mail(facts(kind, language=language, subject_id="64254cd511910c66")).subject == subject
 
 
 def test_a_decision_mail_shows_what_to_decide_on() -> None:

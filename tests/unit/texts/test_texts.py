@@ -44,7 +44,8 @@ from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, Choice, TaskKind, TaskStatus
 from matching.reasons import REASON_PARAMS, REASONS
 from texts.catalogue import LANGUAGES, Plural, Texts, Words, catalogue, placeholders
-from texts.mails.mail import MailFacts, render_mail
+from texts.mails.facts import MailFacts
+from texts.mails.mail import render_mail
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NINE = datetime(2026, 12, 14, 1, 0, tzinfo=UTC)
@@ -222,12 +223,15 @@ def test_every_notice_of_a_project_names_it_and_the_rule(notice: Notice, languag
             applicant_name="李明",
             decided_by_name="王芳",
             until=NINE,
+            days=15,
+            yours=True,
         )
     )
-    intro = catalogue()[f"mail.{notice}.intro"][language]
-    assert isinstance(intro, str)
+    words = catalogue()[f"mail.{notice}.intro"][language]
+    intro = words if isinstance(words, str) else words.forms["other"]
     assert "核心网扩容" in mail.subject
     assert "P2026-00017" in mail.subject
+    assert mail.subject.endswith("P2026-00017")
     assert "“核心网扩容”" in mail.text
     assert re.search(r"[（(、 ][ANPDU][0-9]+", intro), "why: a rule id"
     assert (Texts(language).moment(NINE, SHANGHAI) in mail.text) is ("{until}" in intro)

@@ -19,7 +19,7 @@ from domain.conflicts.rulings import Ruling
 from domain.conflicts.verdict import Level
 from domain.disputes.dispute import Origin
 from domain.documents.document import DocumentPart
-from domain.notices import Notice
+from domain.notices import LinkedAct, Notice
 from domain.projects.project import ProjectStage
 from domain.projects.silence import Silence
 from domain.reviews.periods import Rhythm
@@ -27,8 +27,8 @@ from domain.reviews.review import PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
 from tests.unit.texts.test_texts import needed
+from texts import mails
 from texts.catalogue import catalogue
-from texts.mails import mail
 
 ROOT: Final = Path(__file__).parents[3]
 NOT_THE_PRODUCT: Final = frozenset({"tests", "docs", "deploy"})
@@ -86,7 +86,9 @@ def events() -> frozenset[str]:
 
 
 def words_of_mails() -> set[str]:
-    return strings_in(ast.parse(Path(mail.__file__).read_text(encoding="utf-8")))
+    return set().union(
+        *(strings_in(ast.parse(path.read_text(encoding="utf-8"))) for path in Path(mails.__path__[0]).glob("*.py"))
+    )
 
 
 def errors() -> set[str]:
@@ -151,7 +153,14 @@ def families() -> dict[str, Iterable[str]]:
         "late.why.application.{}": Stage,
         "late.why.project.{}": (*ProjectStage, "calling_meeting"),
         "level.{}": Level,
+        "mail.act.{}": LinkedAct,
         "mail.label.{}": words_of_mails(),
+        "mail.page_of.{}": ("application", "project", "review"),
+        "mail.wanted.{}": (*TaskKind, "task"),
+        "mail.{}.intro_told": Notice,
+        "mail.{}.intro_final": (Notice.REJECTED,),
+        "mail.{}.intro_final_told": (Notice.REJECTED,),
+        "task.supply_information.project_{}": ("question", "title"),
         "mail.label.by.{}": Notice,
         "mistake.{}": errors(),
         "number_check.{}": (*ProjectStage, "allowed", "not_in_force"),
