@@ -117,7 +117,7 @@ async def test_x2_evidence_is_for_those_who_decide_and_the_applicant_is_told_so(
 
 async def test_n10_the_page_of_an_appeal_begins_with_the_reason_of_the_rejection(pages: Pages) -> None:
     shown = await pages.get(APPLICANT, "/applications/rejected/appeal")
-    assert "李明 驳回的理由 毛利过低" in words(shown)
+    assert "李明驳回的理由 毛利过低" in words(shown)
     assert "<textarea" in shown.text
     empty = await pages.post(APPLICANT, "/applications/rejected/appeal", {"reason": " "})
     assert empty.status_code == 422
