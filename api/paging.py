@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Generic, Literal, TypeVar
 
 from pydantic import BaseModel
@@ -42,11 +44,17 @@ def page_of(
 
 def cursor_of(*parts: object) -> str:
     """An opaque cursor for the last row of a page."""
-    written = json.dumps([part.isoformat() if isinstance(part, datetime) else str(part) for part in parts])
+    written = json.dumps([_written(part) for part in parts])
     return base64.urlsafe_b64encode(written.encode()).rstrip(b"=").decode()
 
 
-def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "id"]) -> tuple[str, ...] | None:
+def _written(part: object) -> str:
+    if isinstance(part, datetime):
+        return part.isoformat()
+    return f"{part:f}" if isinstance(part, Decimal) else str(part)  # never 4.9E+7
+
+
+def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "amount", "id"]) -> tuple[str, ...] | None:
     """The parts that `cursor_of` encoded. Raises `Refusal` 422 for anything else."""
     if cursor is None:
         return None
@@ -64,6 +72,9 @@ def parse_cursor(cursor: str | None, *kinds: Literal["number", "moment", "id"]) 
                 if moment.tzinfo is None:
                     raise ValueError
                 moment.astimezone(UTC)  # year 1 in an eastern zone is before PostgreSQL's earliest timestamp
+            elif kind == "amount":
+                if not re.fullmatch(r"[0-9]{1,20}(\.[0-9]{1,6})?", str(part)):
+                    raise ValueError
             elif kind == "id" and not (isinstance(part, str) and part.isascii() and part.isprintable()):
                 raise ValueError
         return tuple(str(part) for part in parts)

@@ -28,7 +28,7 @@ from web.reviews import subject as review_pages
 from web.session import errors
 from web.session import routes as session
 from web.subjects import act_routes, reminding
-from web.tasks import inbox
+from web.tasks import inbox, together
 
 
 def create_app(
@@ -48,6 +48,7 @@ def create_app(
             check_page.router,
             session.router,
             desk.router,
+            together.router,
             inbox.router,
             apply.router,
             register.router,

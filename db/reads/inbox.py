@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
@@ -30,12 +32,34 @@ from db.tables.projects import project
 from db.tables.tasks import decision, task, task_person
 from db.tasks.tasks import ASKED, ASKED_COLUMNS, AskedRow, TaskRow
 from domain.access import Scope
-from domain.base import Wire
+from domain.base import Frozen, Wire
 from domain.tasks.task import TaskKind, TaskStatus
 
 MOST_FOUND = 10
-After = tuple[datetime, str]
-"""The moment and id of the task that a page goes on after."""
+After = tuple[datetime | Decimal, str]
+"""The place in the order and the id of the task that a page goes on after."""
+
+
+class InboxOrder(StrEnum):
+    """What a list of open tasks is ordered by."""
+
+    DUE = "due"
+    """The one due first first."""
+    NEWEST = "newest"
+    AMOUNT = "amount"
+    """The largest first."""
+
+
+class Wanted(Frozen):
+    """Which tasks a list shows."""
+
+    kind: TaskKind | None = None
+    department: str = ""
+    at_least: Decimal | None = None
+    """In yuan: the amount of the project, or the annual contracts that an application forecasts."""
+
+
+EVERYTHING: Final = Wanted()
 
 
 class Listed(Wire):
@@ -43,8 +67,8 @@ class Listed(Wire):
 
     task: TaskRow
     mine: AskedRow
-    at: datetime
-    """What the list is ordered by: when the task is due, or when it was decided."""
+    at: datetime | Decimal
+    """What the list is ordered by: when the task is due, was asked or decided, or its amount."""
 
 
 class SubjectLine(Wire):
@@ -72,13 +96,15 @@ def _type(name: str) -> Label[str]:
     return literal_column(f"'{name}'").label("type")
 
 
+_AMOUNT_OF_APPLICATION = cast(application.c.form["forecast"]["annual_contracts"].astext, Numeric)
+_AMOUNT_OF_PROJECT = cast(project.c.form["amount"].astext, Numeric)
 _APPLICATION = (
     application.c.id,
     _type("application"),
     application.c.form["customer"]["name"].astext.label("name"),
     application.c.form["customer"]["name"].astext.label("customer_name"),
     application.c.applicant.label("by"),
-    cast(application.c.form["forecast"]["annual_contracts"].astext, Numeric).label("amount"),
+    _AMOUNT_OF_APPLICATION.label("amount"),
     application.c.stage,
 )
 _PROJECT = (
@@ -87,7 +113,7 @@ _PROJECT = (
     project.c.form["name"].astext.label("name"),
     project.c.form["customer"]["name"].astext.label("customer_name"),
     project.c.salesperson.label("by"),
-    cast(project.c.form["amount"].astext, Numeric).label("amount"),
+    _AMOUNT_OF_PROJECT.label("amount"),
     project.c.stage,
     project.c.number,
 )
@@ -100,40 +126,73 @@ _ACCOUNT = (
 )
 
 
+_AMOUNT = func.coalesce(_AMOUNT_OF_APPLICATION, _AMOUNT_OF_PROJECT, 0)
+_PLACES: Final[dict[InboxOrder, ColumnElement[Any]]] = {
+    InboxOrder.DUE: task_person.c.due_at,
+    InboxOrder.NEWEST: task_person.c.opened_at,
+    InboxOrder.AMOUNT: _AMOUNT,
+}
+
+
 async def waiting_for(
     connection: AsyncConnection,
     person: str,
+    wanted: Wanted = EVERYTHING,
     *,
-    kind: TaskKind | None = None,
+    order: InboxOrder = InboxOrder.DUE,
     due_before: datetime | None = None,
     after: After | None = None,
     limit: int,
 ) -> tuple[Listed, ...]:
-    """The open tasks that ask `person` now, the one due first first."""
-    due = task_person.c.due_at
-    wanted = [ASKS_NOW, *([due < due_before] if due_before else [])]
-    if after:
-        wanted.append(tuple_(due, task.c.id) > after)
-    query = _tasks_of(person, due, kind).where(*wanted).order_by(due, task.c.id)
-    return await _listed(connection, query.limit(limit))
+    """The open tasks that ask `person` now, the one due first first unless another `order` is asked for."""
+    place, rising = _PLACES[order], order is InboxOrder.DUE
+    conditions = [ASKS_NOW, *([task_person.c.due_at < due_before] if due_before else [])]
+    query = _tasks_of(person, place, wanted, with_subjects=order is InboxOrder.AMOUNT).where(*conditions)
+    return await _listed(connection, _going_on(query, place, after, rising=rising).limit(limit))
 
 
 async def decided_by(
-    connection: AsyncConnection, person: str, *, kind: TaskKind | None = None, after: After | None = None, limit: int
+    connection: AsyncConnection,
+    person: str,
+    wanted: Wanted = EVERYTHING,
+    *,
+    after: After | None = None,
+    limit: int,
 ) -> tuple[Listed, ...]:
     """The tasks that `person` decided, the last one first."""
     at = decision.c.decided_at
-    query = _tasks_of(person, at, kind).join(decision, decision.c.task_id == task.c.id)
+    query = _tasks_of(person, at, wanted).join(decision, decision.c.task_id == task.c.id)
     query = query.where(decision.c.person == person)
-    if after:
-        query = query.where(tuple_(at, task.c.id) < after)
-    return await _listed(connection, query.order_by(at.desc(), task.c.id.desc()).limit(limit))
+    return await _listed(connection, _going_on(query, at, after, rising=False).limit(limit))
 
 
-def _tasks_of(person: str, at: ColumnElement[datetime], kind: TaskKind | None) -> Select[tuple[object, ...]]:
-    query = select(task, *ASKED_COLUMNS, at.label("listed_at")).join(task_person, task_person.c.task_id == task.c.id)
+def _tasks_of(
+    person: str, place: ColumnElement[Any], wanted: Wanted, *, with_subjects: bool = False
+) -> Select[tuple[object, ...]]:
+    """The tasks of `person` with the column that the list is ordered by."""
+    query = select(task, *ASKED_COLUMNS, place.label("listed_at")).join(task_person, task_person.c.task_id == task.c.id)
     query = query.where(task_person.c.person == person)
-    return query.where(task.c.kind == kind.value) if kind else query
+    if wanted.kind:
+        query = query.where(task.c.kind == wanted.kind.value)
+    if with_subjects or wanted.department or wanted.at_least is not None:
+        of_application = and_(task.c.subject_type == "application", application.c.id == task.c.subject_id)
+        of_project = and_(task.c.subject_type == "project", project.c.id == task.c.subject_id)
+        query = query.outerjoin(application, of_application).outerjoin(project, of_project)
+    if wanted.department:
+        query = query.where(func.coalesce(application.c.department, project.c.department) == wanted.department)
+    if wanted.at_least is not None:
+        query = query.where(wanted.at_least <= _AMOUNT)
+    return query
+
+
+def _going_on(
+    query: Select[tuple[object, ...]], place: ColumnElement[Any], after: After | None, *, rising: bool
+) -> Select[tuple[object, ...]]:
+    """`query` in the order of `place`, from behind `after` on."""
+    here = tuple_(place, task.c.id)
+    if after:
+        query = query.where(here > after if rising else here < after)
+    return query.order_by(*((place, task.c.id) if rising else (place.desc(), task.c.id.desc())))
 
 
 async def _listed(connection: AsyncConnection, query: Select[tuple[object, ...]]) -> tuple[Listed, ...]:

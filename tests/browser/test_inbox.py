@@ -42,8 +42,8 @@ def test_n6_both_vps_decide_in_their_inbox(
     story.reaches("active")
 
 
-def test_n6_an_inbox_of_five_is_decided_by_keyboard_alone(seat: SeatMaker, stack: Stack) -> None:
-    stories = [Journey(stack, "huang.lei").to_vps() for _ in range(5)]
+def test_n6_an_inbox_of_twenty_is_decided_by_keyboard_alone(seat: SeatMaker, stack: Stack) -> None:
+    stories = [Journey(stack, "huang.lei").to_vps() for _ in range(20)]
     here = seat()
     page = here.sign_in("li.ming", "/inbox")
     keys = page.keyboard
@@ -74,3 +74,25 @@ def test_x2_a_link_of_another_person_is_refused_to_whoever_is_signed_in(seat: Se
     assert here.page.locator("h1").inner_text() == "这是他人的链接"
     assert "王芳" in here.page.locator("main").inner_text()
     assert here.page.locator("form input[name=choice]").count() == 0
+
+
+@pytest.mark.parametrize(("width", "script"), [(1440, True), (360, True), (360, False)])
+def test_n6_several_are_decided_at_once_after_a_look_at_each(
+    seat: SeatMaker, stack: Stack, width: int, script: bool
+) -> None:
+    stories = [Journey(stack, "he.xin").to_vps() for _ in range(2)]
+    here = seat(width=width, script=script)
+    page = here.sign_in("wang.fang", "/inbox?order=newest")
+    for story in stories:
+        page.locator(".rows-of-inbox li", has_text=story.customer).locator('input[name="task"]').check()
+    page.get_by_role("button", name="一并处理所选").click()
+    if script:
+        here.is_accessible()
+        here.fits()
+    expect(page.locator(".together .card")).to_have_count(2)
+    page.get_by_role("button", name="确认处理这 2 项").click()
+    for story in stories:
+        expect(page.locator(".together .card", has_text=story.customer)).to_contain_text("已记录：同意")
+    if script:
+        here.is_accessible()
+        here.fits()

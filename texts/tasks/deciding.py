@@ -143,6 +143,11 @@ class DecidingFacts(Wire):
     negotiation: Negotiation | None = None
     deadline: TaskDeadline | None = None
 
+    @property
+    def conflict(self) -> bool:
+        """Whether a registration stands in the way. A project under its salesperson's own account is none (P1)."""
+        return any(not (claim.own and self.of_project) for claim in self.claims)
+
 
 class DecidingLine(Frozen):
     """One deciding line: `bad` speaks against it, `good` for it."""

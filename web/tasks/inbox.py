@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
@@ -10,18 +12,14 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.gateway.gateway import Caller
-from api.problems import Refusal
 from api.state import ConnectionDep, State, StateDep
 from db.connection.engine import AsyncConnection, autocommit
-from db.reads import gateway_reads
+from db.reads.inbox import InboxOrder, Wanted
 from db.tasks import tasks
-from db.tasks.tasks import AskedRow
-from domain.refusals import RefusalCode
 from domain.tasks.task import TaskKind
 from web.frame import page
 from web.links.answering import Shown, answer_task, show_task
-from web.links.opening import LinkClosed, OpenedLink, look_up_link
+from web.links.opening import LinkClosed, look_up_link
 from web.links.status_page import LinkStatusPage, ResultKind, ResultPage, status_parts
 from web.models import FormTarget
 from web.reviews.models import ReviewPage
@@ -31,15 +29,17 @@ from web.session.guard import (
     FORM_KEY_FIELD,
     PostedDep,
     SignedInDep,
-    console_caller,
     new_form_key,
 )
 from web.session.sessions import Visitor
+from web.tasks.entrance import entrance_to
 from web.tasks.inbox_rows import InboxList, Row, RowPage, rows_of
 from web.tasks.page import decision_parts
 
 router = APIRouter(include_in_schema=False)
 
+TEN_THOUSAND: Final = 10_000
+"""Amounts are asked for in 万."""
 LABELS: Final = {
     InboxList.WAITING: "inbox.waiting",
     InboxList.DECIDED: "inbox.decided",
@@ -55,6 +55,10 @@ class InboxQuery(BaseModel):
 
     wanted: Annotated[InboxList, Field(alias="list")] = InboxList.WAITING
     kind: TaskKind | Literal[""] = ""
+    department: Annotated[str, Field(max_length=63)] = ""
+    at_least: Annotated[str, Field(max_length=20)] = ""
+    """In 10,000 yuan, as it was typed."""
+    order: InboxOrder = InboxOrder.DUE
     overdue: bool = False
     cursor: Annotated[str, Field(max_length=500)] = ""
     done: Annotated[str, Field(max_length=64)] = ""
@@ -65,44 +69,23 @@ class InboxQuery(BaseModel):
         parts = {
             "list": self.wanted.value,
             "kind": self.kind,
+            "department": self.department,
+            "at_least": self.at_least,
+            "order": self.order.value if self.order is not InboxOrder.DUE else "",
             "overdue": "true" if self.overdue else "",
             "cursor": self.cursor,
         }
         return urlencode({name: value for name, value in {**parts, **changes}.items() if value})
 
+    @property
+    def tasks(self) -> Wanted:
+        """Which tasks are wanted. An amount that is none asks for nothing."""
+        typed = self.at_least.replace(",", "").strip()
+        amount = Decimal(typed) * TEN_THOUSAND if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", typed) else None
+        return Wanted(kind=self.kind or None, department=self.department, at_least=amount)
+
 
 InboxQueryDep = Annotated[InboxQuery, Query()]
-
-
-class InboxEntrance:
-    """The way to a task for somebody who is signed in and is, or was, asked by it."""
-
-    expires = False
-
-    def __init__(self, state: State, request: Request, session: Visitor, task_id: str) -> None:
-        self.state = state
-        self.request = request
-        self._session = session
-        self._task_id = task_id
-
-    async def asked(self, connection: AsyncConnection) -> AskedRow | None:
-        holder = await gateway_reads.link_holder(connection, self._task_id, self._session.person.id)
-        return holder.asked if holder else None
-
-    def address(self, asked: AskedRow) -> str:
-        return f"/inbox/{asked.task_id}"
-
-    def caller(self, opened: OpenedLink, body: bytes) -> Caller:
-        return console_caller(opened.person, self.request.url.path, body)
-
-
-async def _entrance(state: State, request: Request, session: Visitor, task_id: str) -> InboxEntrance:
-    """The way to a task. Raises `Refusal` 404 for one that never asked this person."""
-    entrance = InboxEntrance(state, request, session, task_id)
-    async with autocommit(state.engine) as connection:
-        if await entrance.asked(connection) is None:
-            raise Refusal(404, RefusalCode.NOT_FOUND)
-    return entrance
 
 
 @router.get("/inbox")
@@ -126,7 +109,7 @@ async def inbox(
 @router.get("/inbox/{task_id}")
 async def item(task_id: str, query: InboxQueryDep, session: SignedInDep, state: StateDep, request: Request) -> Response:
     """A task beside its list."""
-    entrance = await _entrance(state, request, session, task_id)
+    entrance = await entrance_to(state, request, session, task_id)
     return await _item(request, session, state, task_id, await show_task(entrance, through="inbox"), query)
 
 
@@ -135,7 +118,7 @@ async def item_state(
     task_id: str, session: SignedInDep, state: StateDep, connection: ConnectionDep, request: Request
 ) -> Response:
     """Nothing while the task can be answered, then who has decided: an open page asks from time to time."""
-    entrance = await _entrance(state, request, session, task_id)
+    entrance = await entrance_to(state, request, session, task_id)
     link = await look_up_link(connection, entrance)
     if not isinstance(link, LinkClosed):
         return Response("", media_type="text/html; charset=utf-8")
@@ -146,7 +129,7 @@ async def item_state(
 async def answer(task_id: str, query: InboxQueryDep, posted: PostedDep, state: StateDep, request: Request) -> Response:
     """Answer a task; then the next one opens."""
     session = posted.session
-    entrance = await _entrance(state, request, session, task_id)
+    entrance = await entrance_to(state, request, session, task_id)
     async with autocommit(state.engine) as connection:
         before = (await _rows(connection, state, session, query)).rows
     shown = await answer_task(entrance, posted.form, await request.body())
@@ -210,7 +193,8 @@ async def _rows(connection: AsyncConnection, state: State, session: Visitor, que
         state,
         session,
         query.wanted,
-        kind=query.kind or None,
+        query.tasks,
+        order=query.order,
         overdue=query.overdue,
         cursor=query.cursor or None,
     )
@@ -228,6 +212,12 @@ async def _list_parts(connection: AsyncConnection, state: State, session: Visito
         "kind": query.kind,
         "kinds": [(kind.value, texts.text(f"task.{kind}.title")) for kind in TaskKind],
         "overdue": query.overdue,
+        "department": query.department,
+        "departments": [(office.id, office.name) for office in session.viewer.organisation.departments],
+        "at_least": query.at_least,
+        "order": query.order.value,
+        "orders": [(order.value, texts.text(f"inbox.order.{order}")) for order in InboxOrder],
+        "filtered": bool(query.kind or query.department or query.at_least or query.overdue),
         "query": query.written(),
         "whole": not query.cursor and not found.next_cursor,
         "next_page": f"/inbox?{query.written(cursor=found.next_cursor)}" if found.next_cursor else "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -13,12 +14,12 @@ from api.tasks.wording import task_key, task_rule
 from db.connection.engine import AsyncConnection
 from db.readings import note_reading
 from db.reads import inbox, lists
-from db.reads.inbox import Listed, SubjectLine
+from db.reads.inbox import EVERYTHING, After, InboxOrder, Listed, SubjectLine, Wanted
 from db.tasks.tasks import TaskRow
 from domain.access import scope_at, scope_of
 from domain.base import Frozen, Moment
 from domain.subject import SubjectType, path_of
-from domain.tasks.task import TaskKind
+from domain.tasks.together import why_alone
 from web.session.sessions import Visitor
 
 PAGE_SIZE: Final = 30
@@ -39,6 +40,7 @@ class Row(Frozen):
     """A row of a list, in words."""
 
     address: str
+    task_id: str = ""
     name: str
     title: str
     rule: str = ""
@@ -48,6 +50,8 @@ class Row(Frozen):
     due_at: Moment | None = None
     overdue: bool = False
     on_behalf_of: str = ""
+    alone: str = ""
+    """Why it cannot be decided together with others."""
 
 
 class RowPage(NamedTuple):
@@ -61,36 +65,46 @@ async def rows_of(
     connection: AsyncConnection,
     state: State,
     session: Visitor,
-    wanted: InboxList,
+    listed: InboxList,
+    wanted: Wanted = EVERYTHING,
     *,
-    kind: TaskKind | None = None,
+    order: InboxOrder = InboxOrder.DUE,
     overdue: bool = False,
     cursor: str | None = None,
 ) -> RowPage:
     """A page of one of the lists. Listing subjects counts as reading them (X2). Raises `Refusal` 422 for a cursor that
     is not ours."""
-    match wanted:
+    match listed:
         case InboxList.WAITING | InboxList.DECIDED:
-            after = parse_cursor(cursor, "moment", "id")
-            going_on = (datetime.fromisoformat(after[0]), after[1]) if after else None
             me, now = session.person.id, state.clock()
-            if wanted is InboxList.WAITING:
+            if listed is InboxList.WAITING:
                 found = await inbox.waiting_for(
                     connection,
                     me,
-                    kind=kind,
+                    wanted,
+                    order=order,
                     due_before=now if overdue else None,
-                    after=going_on,
+                    after=_place(cursor, order),
                     limit=PAGE_SIZE + 1,
                 )
             else:
-                found = await inbox.decided_by(connection, me, kind=kind, after=going_on, limit=PAGE_SIZE + 1)
+                after = _place(cursor, InboxOrder.DUE)
+                found = await inbox.decided_by(connection, me, wanted, after=after, limit=PAGE_SIZE + 1)
             page = page_of(found, PAGE_SIZE, key=lambda row: (row.at, row.task.id), view=lambda row: row)
             return RowPage(await task_rows(connection, session, page.items, now), page.next_cursor)
         case InboxList.STARTED:
             return RowPage(await _started(connection, session))
         case InboxList.INFORMED:
             return RowPage(await _informed(connection, state, session))
+
+
+def _place(cursor: str | None, order: InboxOrder) -> After | None:
+    """Where a page goes on. Raises `Refusal` 422 for a cursor that is not ours."""
+    if order is InboxOrder.AMOUNT:
+        parts = parse_cursor(cursor, "amount", "id")
+        return (Decimal(parts[0]), parts[1]) if parts else None
+    parts = parse_cursor(cursor, "moment", "id")
+    return (datetime.fromisoformat(parts[0]), parts[1]) if parts else None
 
 
 async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequence[Listed], now: datetime) -> list[Row]:
@@ -105,6 +119,7 @@ async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequen
         rows.append(
             Row(
                 address=f"/inbox/{task.id}",
+                task_id=task.id,
                 name=line_name(line) if line else title,
                 title=title,
                 rule=task_rule(task.kind, task.subject_type),
@@ -114,6 +129,7 @@ async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequen
                 due_at=task.due_at if waits else None,
                 overdue=waits and task.due_at < now,
                 on_behalf_of=organisation.name_of(mine.on_behalf_of) if mine.on_behalf_of else "",
+                alone=texts.text(f"together.alone.{alone}") if (alone := why_alone(task.kind, task.choices)) else "",
             )
         )
     return rows

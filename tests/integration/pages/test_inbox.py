@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import httpx
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from db.projects import projects
 from db.tasks import tasks
 from domain.tasks.task import TaskKind, TaskStatus
 from tests.integration.pages.page_door import Pages, words
 from tests.integration.projects.project_door import APPLICANT, CLERK, NOW, VP, asked, task
+from tests.integration.projects.test_projects_record import project
+from tests.samples import PROJECT_FORM
 
 MANY = 230
 LATE = 20
@@ -65,6 +69,53 @@ async def test_n12_every_open_task_is_on_one_page_of_the_inbox(pages: Pages) -> 
         further = re.search(r'href="(/inbox\?[^"]*cursor=[^"]*)"', shown.text)
         address = further.group(1).replace("&amp;", "&") if further else ""
     assert sorted(seen) == sorted(["t1", *(f"m{number:03}" for number in range(MANY))])
+
+
+@pytest.fixture
+async def of_many_amounts(connection: AsyncConnection) -> None:
+    """The clerk is asked about 40 projects: of the north, but every fourth one of the east; each a million larger."""
+    for number in range(40):
+        form = PROJECT_FORM.model_copy(update={"amount": Decimal(number + 10) * 1_000_000})
+        department = "east" if number % 4 == 0 else "north"
+        await projects.add(connection, project(f"a{number:02}", form=form, department=department))
+        due_at = NOW + timedelta(days=40 - number)
+        opened_at = NOW - timedelta(hours=number)
+        asking = task(
+            f"a{number:02}", TaskKind.CONFLICT_CHECK, subject=f"a{number:02}", due_at=due_at, opened_at=opened_at
+        )
+        await tasks.open_task(connection, asking, [asked(asking.id, CLERK)])
+    await connection.commit()
+
+
+async def all_listed(pages: Pages, address: str) -> list[str]:
+    """The tasks of all pages of a list, in their order."""
+    seen: list[str] = []
+    while address:
+        shown = await pages.get(CLERK, address)
+        assert shown.status_code == 200
+        seen += listed(shown)
+        further = re.search(r'href="(/inbox\?[^"]*cursor=[^"]*)"', shown.text)
+        address = further.group(1).replace("&amp;", "&") if further else ""
+    return seen
+
+
+@pytest.mark.usefixtures("of_many_amounts")
+async def test_an_inbox_is_ordered_and_filtered_by_what_was_chosen_on_every_page(pages: Pages) -> None:
+    names = [f"a{number:02}" for number in range(40)]
+    assert await all_listed(pages, "/inbox") == [*names[:34:-1], "t1", *names[34::-1]]  # t1 is due in five days
+    assert await all_listed(pages, "/inbox?order=newest") == sorted(["t1", *names], key=lambda name: name != "t1")
+    assert await all_listed(pages, "/inbox?order=amount") == [*names[::-1], "t1"]
+    assert await all_listed(pages, "/inbox?department=east&order=amount") == names[::4][::-1]
+    assert await all_listed(pages, "/inbox?at_least=4%2C000") == names[30:][::-1]
+    assert await all_listed(pages, "/inbox?department=east&at_least=4000&order=newest") == names[32::4]
+    assert await all_listed(pages, "/inbox?department=nowhere") == []
+    assert await all_listed(pages, "/inbox?at_least=many") == await all_listed(pages, "/inbox")
+
+
+@pytest.mark.parametrize("cursor", ["x", "WyJtYW55IiwgInQxIl0", "WyJOYU4iLCAidDEiXQ"])
+async def test_a_cursor_that_is_not_ours_is_refused(pages: Pages, cursor: str) -> None:
+    for order in ("due", "newest", "amount"):
+        assert (await pages.get(CLERK, f"/inbox?order={order}&cursor={cursor}")).status_code == 422
 
 
 async def test_x2_decided_by_me_is_what_i_decided(connection: AsyncConnection, pages: Pages) -> None:

@@ -12,6 +12,7 @@ from pydantic_core import core_schema
 from api.accounts.acts import ApplicationAct
 from api.disputes.acts import DisputeAct
 from api.projects.acts import ProjectAct
+from db.reads.inbox import InboxOrder
 from domain.accounts.application import Stage
 from domain.accounts.evidence import FACTS
 from domain.accounts.named_account import Obstacle
@@ -26,6 +27,7 @@ from domain.reviews.periods import Rhythm
 from domain.reviews.review import PlanProgress, Proposal
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
+from domain.tasks.together import Alone
 from tests.unit.texts.test_texts import needed
 from texts import mails
 from texts.catalogue import catalogue
@@ -153,6 +155,7 @@ def families() -> dict[str, Iterable[str]]:
         "late.why.application.{}": Stage,
         "late.why.project.{}": (*ProjectStage, "calling_meeting"),
         "level.{}": Level,
+        "inbox.order.{}": InboxOrder,
         "mail.act.{}": LinkedAct,
         "mail.label.{}": words_of_mails(),
         "mail.page_of.{}": ("application", "project", "review"),
@@ -189,6 +192,7 @@ def families() -> dict[str, Iterable[str]]:
         "rule_on.{}": (*Ruling, "reason", "ruling"),
         "ruling.{}": Ruling,
         "silence_ahead.{}": Silence,
+        "together.alone.{}": (*Alone, "closed"),
         "source.{}_register": ("account", "application", "background", "project"),
         "what_next.refused_{}": Obstacle,
         "what_next_project.{}": ("active_contract_review",),
