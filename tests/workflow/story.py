@@ -109,7 +109,7 @@ class Story:
 
     def task_of(self, person: str) -> FakeTask:
         """The open task that asks `person`. Raises `StopIteration` when none does."""
-        return next(task for task in self.record.open if any(one.person == person for one in task.asked))
+        return next(task for task in self.record.open if any(assignee.person == person for assignee in task.asked))
 
     def answer(self, person: str, choice: str, reason: str = "", task: FakeTask | None = None) -> AnswerTask:
         asked = task or self.task_of(person)

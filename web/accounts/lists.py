@@ -44,13 +44,13 @@ async def applications_page(
     """The applications that the viewer may see, newest first."""
     texts, scope = session.texts, scope_of(session.person, session.viewer.organisation)
     people, offices = people_in(scope, session.viewer), departments_in(scope, session.viewer)
-    stages = tuple((each.value, texts.text(f"stage.{each}")) for each in Stage)
+    stages = tuple((known_stage.value, texts.text(f"stage.{known_stage}")) for known_stage in Stage)
     rows = await lists.applications_seen(
         connection,
         scope,
-        stage=chosen(stage, [each.value for each in Stage]),
-        applicant=chosen(person, [each for each, _ in people]),
-        department=chosen(department, [each for each, _ in offices]),
+        stage=chosen(stage, [known_stage.value for known_stage in Stage]),
+        applicant=chosen(person, [person_id for person_id, _ in people]),
+        department=chosen(department, [office_id for office_id, _ in offices]),
         after=parse_cursor(cursor, "moment", "id"),
         limit=PAGE_SIZE + 1,
     )
@@ -98,8 +98,8 @@ async def accounts_page(
     rows = await lists.accounts_seen(
         connection,
         scope,
-        salesperson=chosen(person, [each for each, _ in people]),
-        department=chosen(department, [each for each, _ in offices]),
+        salesperson=chosen(person, [person_id for person_id, _ in people]),
+        department=chosen(department, [office_id for office_id, _ in offices]),
         revoked=chosen(revoked, ["yes"]) is not None,
         after=parse_cursor(cursor, "moment", "id"),
         limit=PAGE_SIZE + 1,

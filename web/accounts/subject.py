@@ -111,7 +111,9 @@ async def account_page(
     texts = session.texts
     view = await whole_account(Composer(connection, state.facts, session.viewer, texts), row, scope)
     await note_reading(connection, session.person.id, "account", account_id, through="page")
-    await note_reading(connection, session.person.id, "project", *(each.id for each in view.projects), through="list")
+    await note_reading(
+        connection, session.person.id, "project", *(project.id for project in view.projects), through="list"
+    )
     office = session.viewer.organisation.departments_by_id.get(view.department or "")
     plan = sections(form_values(row.form), texts, layout=layout_of(row.form))
     return await page(

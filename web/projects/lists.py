@@ -84,15 +84,15 @@ async def projects_page(
     scope = scope_at(session.person, session.viewer.organisation, now)
     people, offices = people_in(scope, session.viewer), departments_in(scope, session.viewer)
     board = chosen(view, ["board"]) is not None
-    wanted = chosen(status, [each.value for each in ProjectStatus])
+    wanted = chosen(status, [known_status.value for known_status in ProjectStatus])
     statuses = frozenset({wanted} if wanted else COLUMNS if board else ProjectStatus)
     size = BOARD_SIZE if board else PAGE_SIZE
     rows = await lists.projects_seen(
         connection,
         scope,
         stages=[stage.value for stage in ProjectStage if stage.status in statuses],
-        salesperson=chosen(person, [each for each, _ in people]),
-        department=chosen(department, [each for each, _ in offices]),
+        salesperson=chosen(person, [person_id for person_id, _ in people]),
+        department=chosen(department, [office_id for office_id, _ in offices]),
         after=parse_cursor(cursor, "moment", "id"),
         limit=size + 1,
     )
@@ -100,7 +100,9 @@ async def projects_page(
     composer = Composer(connection, state.facts, session.viewer, texts)
     found = page_of(rows, size, key=lambda row: (row.registered_at, row.id), view=lambda row: row)
     lines = [await line_of(composer, row, session, state, now) for row in found.items]
-    options = tuple((each.value, texts.text(f"project_status.{each}")) for each in ProjectStatus)
+    options = tuple(
+        (known_status.value, texts.text(f"project_status.{known_status}")) for known_status in ProjectStatus
+    )
     return await page(
         request,
         session,

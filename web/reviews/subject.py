@@ -81,7 +81,11 @@ async def review_page(
     row = await reviews.find(connection, review_id)
     its_tasks = await tasks.of_subject(connection, review_id) if row else ()
     asked = await tasks.asked_by(connection, [task.id for task in its_tasks])
-    mine = [task for task in its_tasks if any(each.person == me and each.removed_at is None for each in asked[task.id])]
+    mine = [
+        task
+        for task in its_tasks
+        if any(assignee.person == me and assignee.removed_at is None for assignee in asked[task.id])
+    ]
     if row is None or not mine:
         raise Refusal(404, RefusalCode.NOT_FOUND)
     await note_reading(connection, me, "review", review_id, through="page")

@@ -102,7 +102,7 @@ def test_x2_who_may_see_an_application_and_that_reading_is_recorded(stack: Stack
         assert stack.portal.call(person, "GET", path).status == 404, person
         assert stack.portal.call(person, "GET", f"{path}/dossier").status == 404, person
         listed = stack.portal.call(person, "GET", "/applications?limit=100").json["items"]
-        assert story.id not in [one["id"] for one in listed], person
+        assert story.id not in [application["id"] for application in listed], person
         assert stack.portal.withdraw(person, story.id, "看看").status == 404, person
     assert stack.portal.call("li.ming", "GET", path).status == 404  # not his department, not asked yet
     for person in sees:
@@ -129,11 +129,11 @@ def test_n11_the_dossier_holds_forms_evidence_decisions_mails_and_the_record(sta
     story.activate()
     told = story.told()
     dossier = stack.portal.dossier(CLERK, story.id)
-    assert [one["form"]["account_plan"]["milestones"] for one in dossier["rounds"]] == [
+    assert [entry["form"]["account_plan"]["milestones"] for entry in dossier["rounds"]] == [
         story.form["account_plan"]["milestones"],
         "三月立项",
     ]
-    assert all(len(one["evidence"]) == 7 for one in dossier["rounds"])
+    assert all(len(entry["evidence"]) == 7 for entry in dossier["rounds"])
     assert len(dossier["application"]["decisions"]) == 5
     assert len(dossier["mails"]) == sum(map(len, told.values()))
     assert [e["seq"] for e in dossier["record"]] == sorted(e["seq"] for e in dossier["record"])

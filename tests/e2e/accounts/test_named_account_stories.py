@@ -105,10 +105,10 @@ def test_n14_of_eight_who_submit_in_the_same_moment_everybody_later_is_told_of_a
     assert [len(story.submitted.json["conflicts"]) for story in stories] == list(range(len(people)))
     for number, story in enumerate(stories):
         seen = story.reaches("commerce_check")
-        before = {one.id for one in stories[:number]}
+        before = {earlier.id for earlier in stories[:number]}
         assert len(story.seen_by(story.salesperson)["conflicts"]) == number
         (shown,) = [item["findings"] for item in seen["evidence"] if item["kind"] == "applications"]
-        assert {one["subject_id"] for one in shown if one["earlier"]} == before
+        assert {finding["subject_id"] for finding in shown if finding["earlier"]} == before
         if number:
             assert "N14" in stack.mailbox.wait(story.salesperson, story.id, "N14").text
 
@@ -131,7 +131,7 @@ def test_n15_the_general_manager_hears_an_appeal_on_what_is_so_by_then(stack: St
     told = stack.mailbox.wait("zhou.min", story.id, "已有在先的登记")
     assert holder.id not in told.text
     assert "何欣" not in told.text
-    assert [one["kind"] for one in story.seen_by("zhou.min")["conflicts"]] == ["account"]
+    assert [conflict["kind"] for conflict in story.seen_by("zhou.min")["conflicts"]] == ["account"]
 
     def accounts() -> dict[str, Any]:
         seen = story.seen_by(CLERK)
@@ -169,7 +169,7 @@ def test_e2_what_a_clerk_corrects_with_its_source_decides_for_everybody_who_read
     both = {"malicious_arrears": "no", "malicious_arrears_source": "财务部台账"}
     assert link.answer("pass", lawsuit_with_us="no", lawsuit_with_us_source="裁判文书网", **both).status == 200
     story.reaches("vp_review")
-    judged = {one["clause"]: one["passed"] for one in story.seen_by(CLERK)["eligibility"]["clauses"]}
+    judged = {clause["clause"]: clause["passed"] for clause in story.seen_by(CLERK)["eligibility"]["clauses"]}
     assert (judged["E2-lawsuit"], judged["E2-arrears"]) == (True, True)
     page = story.link(VPS[0]).open().words
     assert "裁判文书网" in page
@@ -184,7 +184,9 @@ def test_n14_one_full_name_with_another_code_is_a_collision_until_commerce_has_s
     first["customer"]["uscc"], second["customer"]["uscc"] = uscc(1), uscc(2)
     Journey(stack, "guo.tao", first).activate()
     story = Journey(stack, "he.xin", second)
-    assert [(one["kind"], one["rule"]) for one in story.submitted.json["conflicts"]] == [("account", "N14")]
+    assert [(conflict["kind"], conflict["rule"]) for conflict in story.submitted.json["conflicts"]] == [
+        ("account", "N14")
+    ]
     page = story.link(CLERK).open().words
     assert "在商务部核实哪个代码正确之前" in page
     story.to_vps()
@@ -282,7 +284,7 @@ def test_n14_a_later_application_for_the_same_customer_is_told_and_exactly_one_i
     form["customer"]["related_parties"] = [{"name": first.customer, "relation": "母公司"}]
     second = Journey(stack, "he.xin", form)
     told = second.submitted.json
-    assert [(one["kind"], one["rule"]) for one in told["conflicts"]] == [("application", "N14")]
+    assert [(conflict["kind"], conflict["rule"]) for conflict in told["conflicts"]] == [("application", "N14")]
     assert told["notice"]
     assert first.id not in second.submitted.text  # whose it is, is not theirs to know
     assert "guo.tao" not in second.submitted.text
@@ -296,7 +298,7 @@ def test_n14_a_later_application_for_the_same_customer_is_told_and_exactly_one_i
     assert {first.reaches("active")["stage"], second.reaches("refused")["stage"]} == {"active", "refused"}
     assert second.seen_by("he.xin")["end_reason"]["rule"] == "N14"
     third = Journey(stack, "emily.clark", new_form(first.customer))
-    assert [one["kind"] for one in third.submitted.json["conflicts"]] == ["account"]
+    assert [conflict["kind"] for conflict in third.submitted.json["conflicts"]] == ["account"]
     for vp in ("li.ming",):
         third.to_vps()
         third.answer(vp, "reject", "已有大客户")

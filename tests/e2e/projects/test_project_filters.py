@@ -52,7 +52,9 @@ def processes(stack: Stack) -> dict[str, str]:
     disputed.reaches("disputed")
     stack.portal.open_task("zhou.min", disputed.id)
     found = {"active": active.id, "approval": waiting.id, "disputed": disputed.id}
-    return {stage: f"project-{one}" for stage, one in found.items()} | {"dispute": f"dispute-{disputed.id}-1"}
+    return {stage: f"project-{project_id}" for stage, project_id in found.items()} | {
+        "dispute": f"dispute-{disputed.id}-1"
+    }
 
 
 def holds(stack: Stack, processes: dict[str, str], query: str, *wanted: str) -> None:

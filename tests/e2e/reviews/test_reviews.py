@@ -54,7 +54,7 @@ def test_r4_r5_n14_a3_a_revoked_customer_is_another_salespersons_to_apply_for(
         ("3000000.00", "上半年完成灾备验收")
     ]
     held_now = portal.call(HOLDER, "GET", f"/accounts?salesperson={HOLDER}").json["items"]
-    assert [one["id"] for one in held_now] == [kept.id], "the count went down"
+    assert [account["id"] for account in held_now] == [kept.id], "the count went down"
 
     anew = Journey(stack, OTHER, new_form(gone.customer)).activate()
     assert portal.call(OTHER, "GET", f"/accounts/{anew.id}").json["salesperson"]["id"] == OTHER
@@ -108,7 +108,7 @@ def test_r3_r4_x2_what_a_period_tells_is_read_again_by_those_who_may(stack: Stac
 
     def told() -> bool:
         kept = portal.call(GENERAL_MANAGER, "GET", "/reports").json["items"]
-        return any(one["kind"] == "accounts" and one["period"]["id"] == ended for one in kept)
+        return any(report["kind"] == "accounts" and report["period"]["id"] == ended for report in kept)
 
     until(f"{ended} is told", told)
     whole = portal.call(GENERAL_MANAGER, "GET", f"/reports/accounts?period={ended}")

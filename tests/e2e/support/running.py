@@ -100,9 +100,9 @@ class Running:
         """SIGKILL for a part and everything it has started, so that nothing of it can finish anything."""
         with suppress(OSError, psutil.Error):
             process = psutil.Process(self.pid(part))
-            for one in (process, *process.children(recursive=True)):
+            for victim in (process, *process.children(recursive=True)):
                 with suppress(psutil.Error):
-                    one.kill()
+                    victim.kill()
 
     def worker_after(self, pid: int) -> None:
         """Wait until another worker than the process `pid` serves."""

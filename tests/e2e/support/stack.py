@@ -214,6 +214,6 @@ class Stack:
 
         def same() -> dict[str, int] | None:
             seen.append(self.counts())
-            return seen[-1] if len(seen) > 4 and all(one == seen[-1] for one in seen[-4:]) else None
+            return seen[-1] if len(seen) > 4 and all(counts == seen[-1] for counts in seen[-4:]) else None
 
         return until("the record comes to rest", same)

@@ -118,7 +118,7 @@ async def test_x2_neither_dossier_nor_record_tells_of_others_while_evidence_is_g
     assert not dossier["rounds"][0]["evidence"]
     assert "A-9" not in json.dumps(dossier)
     assert "counts" not in json.dumps(dossier)
-    verdicts = {one["clause"]: one["passed"] for one in dossier["application"]["eligibility"]["clauses"]}
+    verdicts = {clause["clause"]: clause["passed"] for clause in dossier["application"]["eligibility"]["clauses"]}
     assert (verdicts["E2-lawsuit"], verdicts["E2-arrears"]) == (None, None)
     assert verdicts["E1"] is not None  # E5: their own figures
     assert "A-9" in json.dumps(full)
@@ -155,7 +155,7 @@ async def test_x2_every_row_of_a_list_is_recorded_as_read(engine: AsyncEngine) -
             await connection.execute(text("SELECT person, subject_id, through FROM subject_read ORDER BY id"))
         ).all()
         pages = await connection.scalar(text("SELECT count(*) FROM reading"))
-    assert [tuple(one) for one in rows] == [("gao.yuan", "a1", "list"), ("gao.yuan", "a2", "list")]
+    assert [tuple(reading) for reading in rows] == [("gao.yuan", "a1", "list"), ("gao.yuan", "a2", "list")]
     assert pages == 1, "a page is one reading, however many rows it lists"
 
 
@@ -225,4 +225,4 @@ async def test_x3_a_record_that_hangs_is_told_as_away(database_url: str, opening
 @pytest.mark.parametrize("reason", ["a\u0007", "x" * 10_001, "\ud800"])
 def test_n9_a_reason_is_held_to_the_same_measure_wherever_it_comes_from(reason: str) -> None:
     found = answer_problems((Choice(choice="approve"),), choice="approve", reason=reason, fields={})
-    assert [one.field for one in found] == ["reason"]
+    assert [problem.field for problem in found] == ["reason"]

@@ -82,7 +82,7 @@ async def test_n15_an_appeal_heard_weeks_later_shows_who_holds_the_customer_by_t
     assert (item.changed_since, item.gathered_at) == (asked, mine.now)
     kind, facts = (await mine.mails_to(GENERAL_MANAGER))[-1]
     assert kind == "task"
-    (line,) = [one for one in facts["evidence_lines"] if one["kind"] == "accounts"]
+    (line,) = [evidence_line for evidence_line in facts["evidence_lines"] if evidence_line["kind"] == "accounts"]
     assert line["grave"] == 1
     assert line["changed_since"]
     # The applicant is told as well, by mail and in the view, and nothing of whose it is.
@@ -96,7 +96,7 @@ async def _earlier(ground: Ground) -> list[list[str]]:
     rows = await ground.rows(
         "SELECT body -> 'found' FROM audit WHERE subject_id = 'mine' AND event = 'earlier_found' ORDER BY seq"
     )
-    return [one for (found,) in rows for one in found]
+    return [subject for (found,) in rows for subject in found]
 
 
 async def test_n15_the_vps_see_what_has_come_since_commerce_looked_and_it_is_marked(ground: Ground) -> None:
@@ -160,7 +160,7 @@ async def test_n15_a_stand_in_is_asked_on_what_is_so_when_they_are_asked(ground:
         await ground.run(ground.chasing.remind_or_escalate, step, mine.racer.workflow_id)
     kind, facts = (await mine.mails_to(GENERAL_MANAGER))[-1]
     assert kind == "stand_in"
-    (line,) = [one for one in facts["evidence_lines"] if one["kind"] == "credit"]
+    (line,) = [evidence_line for evidence_line in facts["evidence_lines"] if evidence_line["kind"] == "credit"]
     assert line["grave"] == 1
     assert line["changed_since"]
 
@@ -234,7 +234,7 @@ async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_unt
     await account_of(ground, "theirs", salesperson(1), application_form(CUSTOMER, code=uscc(1)))
     mine = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER, code=uscc(2)))
     answer = await mine.submit()
-    assert [one["kind"] for one in answer["conflicts"]] == ["account"]
+    assert [conflict["kind"] for conflict in answer["conflicts"]] == ["account"]
     await mine.to_commerce()
     (finding,) = (await mine.evidence(EvidenceKind.ACCOUNTS)).findings
     assert (finding.subject_id, finding.grave, finding.code_in_doubt) == ("theirs", True, True)
@@ -243,7 +243,7 @@ async def test_n14_one_full_name_with_another_code_is_told_shown_and_refused_unt
     assert (await mine.activate()).obstacle is Obstacle.ACCOUNT
     await mine.move(Stage.REFUSED)
     again = Applying(ground, "again", salesperson(2), application_form(CUSTOMER, code=uscc(2)))
-    assert [one["kind"] for one in (await again.submit())["conflicts"]] == ["account"]
+    assert [conflict["kind"] for conflict in (await again.submit())["conflicts"]] == ["account"]
     await again.to_commerce()
     ruled = {"id": "theirs", "ruling": "cleared", "reason": "工商登记核实，两家公司同名"}
     await again.to_vps(matches=[ruled])
@@ -260,7 +260,7 @@ async def test_n14_an_application_recorded_late_is_later_whatever_its_process_da
     first = Applying(ground, "theirs", salesperson(1), application_form(CUSTOMER)).later(seconds=5)
     assert (await first.submit())["conflicts"] == []
     mine = Applying(ground, "mine", salesperson(0), application_form(CUSTOMER))
-    assert [one["kind"] for one in (await mine.submit())["conflicts"]] == ["application"]
+    assert [conflict["kind"] for conflict in (await mine.submit())["conflicts"]] == ["application"]
     ((since,),) = await ground.rows("SELECT since FROM party WHERE subject_id = 'mine'")
     assert since == first.now + timedelta(microseconds=1)
 

@@ -69,15 +69,15 @@ async def test_n1_what_e2_and_e3_refuse_is_named_together_with_every_other_wrong
     given["account_plan"]["goals"] = ""
     answer = await call(APPLICANT, "POST", "/applications", given)
     assert answer.status_code == 422
-    assert {(one["field"], one["rule"]) for one in answer.json()["errors"]} == WRONG
-    words = {one["rule"]: one["message"] for one in answer.json()["errors"]}
+    assert {(error["field"], error["rule"]) for error in answer.json()["errors"]} == WRONG
+    words = {error["rule"]: error["message"] for error in answer.json()["errors"]}
     assert "集中采购" in words["E3"]
     assert "独立法人" in words["E2"]
 
     body = {"choice": "supply", "fields": {"application": given}}
     again = await call(APPLICANT, "POST", "/tasks/back/answer", body)
     assert again.status_code == 422
-    named = {(one["field"], one["rule"]) for one in again.json()["errors"]}
+    named = {(error["field"], error["rule"]) for error in again.json()["errors"]}
     assert named == {(f"fields.application.{field}", rule) for field, rule in WRONG}
 
 

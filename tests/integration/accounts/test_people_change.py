@@ -109,7 +109,7 @@ async def chase(ground: Ground, task_id: str, *, at: datetime) -> OpenTask:
 
 
 def capacities(task: OpenTask) -> dict[str, AssigneeCapacity]:
-    return {one.person: one.capacity for one in task.asked}
+    return {assignee.person: assignee.capacity for assignee in task.asked}
 
 
 async def approves(ground: Ground, person: str, task_id: str, *, at: datetime = NOW) -> Recorded:

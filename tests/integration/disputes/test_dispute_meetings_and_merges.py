@@ -82,11 +82,11 @@ async def test_d6_the_outcome_binds_both_and_the_earlier_registration_is_merged(
     assert moved.outcome.merged_into == ""
     mine, theirs = [await ground.project_now(registration) for registration in ("p1", THEIRS)]
     assert (mine.stage, theirs.stage) == (ProjectStage.DISPUTED, ProjectStage.MERGED)
-    for one in (mine, theirs):
-        assert one.salesperson == HOLDER
-        assert one.agreement is not None
-        assert one.agreement["split"] == split(fan="30", jing="70")
-        assert (one.agreement["goes_on"], one.agreement["ends"]) == ("p1", [THEIRS])
+    for project in (mine, theirs):
+        assert project.salesperson == HOLDER
+        assert project.agreement is not None
+        assert project.agreement["split"] == split(fan="30", jing="70")
+        assert (project.agreement["goes_on"], project.agreement["ends"]) == ("p1", [THEIRS])
     assert theirs.end_reason is not None
     assert theirs.end_reason["merged_into"] == "p1"
     assert await ground.rows("SELECT workflow_id FROM nudge") == [(f"project-{THEIRS}",)], "its process hears of it"

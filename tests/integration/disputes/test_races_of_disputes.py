@@ -41,12 +41,12 @@ Q = TypeVar("Q")
 R = TypeVar("R")
 
 
-async def at_once(dispute: Dispute, one: Awaitable[R], other: Awaitable[Q]) -> tuple[R, Q]:
+async def at_once(dispute: Dispute, work: Awaitable[R], other: Awaitable[Q]) -> tuple[R, Q]:
     """Both at once; over many projects now one sets out first, now the other."""
     if int(dispute.project_id[1:]) % 2:
-        first, second = await race(one, other)
+        first, second = await race(work, other)
     else:
-        second, first = await race(other, one)
+        second, first = await race(other, work)
     return first, second
 
 

@@ -158,13 +158,13 @@ class ProjectGround(Ground):
         made = tuple(self.registration(project_id) for project_id in project_ids)
         rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in (project, project_round, party, task, task_person)}
         rows[decision] = []
-        for one in made:
-            given = project_form(f"{one.id}客户")
+        for registration in made:
+            given = project_form(f"{registration.id}客户")
             document = given.model_dump(mode="json")
             rows[project].append(
                 {
-                    "id": one.id,
-                    "workflow_id": one.workflow_id,
+                    "id": registration.id,
+                    "workflow_id": registration.workflow_id,
                     "applicant": FAN,
                     "salesperson": FAN,
                     "department": "north",
@@ -178,44 +178,57 @@ class ProjectGround(Ground):
                     **columns,
                 }
             )
-            rows[project_round].append({"project_id": one.id, "round": 1, "form": document, "submitted_at": NOW})
+            rows[project_round].append(
+                {"project_id": registration.id, "round": 1, "form": document, "submitted_at": NOW}
+            )
             rows[party] += [
-                {"subject_type": "project", "subject_id": one.id, "live": stage.live, "since": NOW, **p.model_dump()}
+                {
+                    "subject_type": "project",
+                    "subject_id": registration.id,
+                    "live": stage.live,
+                    "since": NOW,
+                    **p.model_dump(),
+                }
                 for p in keyed_parties(given)
             ]
             if stage is ProjectStage.APPROVAL:
                 vp = (NORTH_VP, "holder", None)
                 self._add_task(
-                    rows, one, TaskKind.PROJECT_APPROVAL, FAN, vp, choice=AnswerChoice.APPROVE if approved else ""
+                    rows,
+                    registration,
+                    TaskKind.PROJECT_APPROVAL,
+                    FAN,
+                    vp,
+                    choice=AnswerChoice.APPROVE if approved else "",
                 )
             elif "contract_application" in columns:
                 clerks = ((CLERK, "holder", None), (OTHER_CLERK, "holder", None))
-                self._add_task(rows, one, TaskKind.CONTRACT_REVIEW, "", *clerks)
+                self._add_task(rows, registration, TaskKind.CONTRACT_REVIEW, "", *clerks)
             elif stage is ProjectStage.CONFLICT_CONFIRMATION:
                 clerk = (CLERK, "holder", None)
-                self._add_task(rows, one, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=AnswerChoice.SUSPECT)
+                self._add_task(rows, registration, TaskKind.CONFLICT_CHECK, CLERK, clerk, choice=AnswerChoice.SUSPECT)
                 vp, delegate = (EAST_VP, "holder", None), (EAST_VPS_DELEGATE, "delegate", EAST_VP)
-                self._add_task(rows, one, TaskKind.CONFLICT_CONFIRMATION, JING, vp, delegate)
+                self._add_task(rows, registration, TaskKind.CONFLICT_CONFIRMATION, JING, vp, delegate)
         await self.insert(rows)
         return made
 
     def _add_task(
         self,
         rows: dict[Any, list[dict[str, Any]]],
-        one: Registration,
+        registration: Registration,
         kind: TaskKind,
         slot: str,
         *asked: tuple[str, str, str | None],
         choice: str = "",
     ) -> None:
         """A task, answered with `choice` by the first of `asked`, or open."""
-        task_id = one.task_id(kind)
+        task_id = registration.task_id(kind)
         rows[task].append(
             {
                 "id": task_id,
-                "workflow_id": one.workflow_id,
+                "workflow_id": registration.workflow_id,
                 "subject_type": "project",
-                "subject_id": one.id,
+                "subject_id": registration.id,
                 "kind": kind.value,
                 "slot": slot,
                 "round": 1,

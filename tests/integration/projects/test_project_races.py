@@ -98,8 +98,8 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     chance = random.Random(9)
     contenders = await ground.stand(ProjectStage.APPROVAL, ids("n", APPROVALS + NEVER), approved=True)
     doomed = {contender.id for contender in chance.sample(contenders, NEVER)}
-    for number, one in enumerate(contenders):
-        one.now = MIDNIGHT - timedelta(microseconds=1) if number % 2 else MIDNIGHT
+    for number, contender in enumerate(contenders):
+        contender.now = MIDNIGHT - timedelta(microseconds=1) if number % 2 else MIDNIGHT
     lost: Counter[str] = Counter()
     settle = messages.settle
 
@@ -112,12 +112,14 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
 
     monkeypatch.setattr(messages, "settle", may_be_lost)
 
-    async def approve(one: Registration) -> list[Any]:
-        step = ApproveProjectStep(key="approve:7", now=one.now, subject=one.subject, settles=(one.id,))
+    async def approve(registration: Registration) -> list[Any]:
+        step = ApproveProjectStep(
+            key="approve:7", now=registration.now, subject=registration.subject, settles=(registration.id,)
+        )
         attempts = (
-            ground.run(ground.project_steps.approve_project, step, one.workflow_id, final=(IllegalTransition,))
-            if one.id not in doomed
-            else _lost(ground, one, step)
+            ground.run(ground.project_steps.approve_project, step, registration.workflow_id, final=(IllegalTransition,))
+            if registration.id not in doomed
+            else _lost(ground, registration, step)
             for _ in range(1 + chance.randrange(2))
         )
         return await race(*attempts)
@@ -132,7 +134,9 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
         (same,) = {outcome.number for outcome in outcomes[contender.id]}  # done twice gives the first result
         numbers[contender.id] = same
     for year, when in ((2026, 1), (2027, 0)):
-        of_year = [numbers[one.id] for n, one in enumerate(contenders) if n % 2 == when and one.id in numbers]
+        of_year = [
+            numbers[contender.id] for n, contender in enumerate(contenders) if n % 2 == when and contender.id in numbers
+        ]
         assert sorted(of_year) == [f"P{year}-{number:05}" for number in range(1, len(of_year) + 1)]
         assert await ground.rows("SELECT last FROM project_number WHERE year = :year", year=year) == [(len(of_year),)]
     assert len(numbers) == APPROVALS
@@ -155,9 +159,9 @@ async def test_p9_numbers_have_no_gap_and_no_double_whatever_is_lost_or_done_twi
     assert totals == [(APPROVALS + NEVER,)]
 
 
-async def _lost(ground: ProjectGround, one: Registration, step: ApproveProjectStep) -> ApprovedProject | None:
+async def _lost(ground: ProjectGround, registration: Registration, step: ApproveProjectStep) -> ApprovedProject | None:
     with pytest.raises(LostTransaction):
-        await ground.run(ground.project_steps.approve_project, step, one.workflow_id, final=(LostTransaction,))
+        await ground.run(ground.project_steps.approve_project, step, registration.workflow_id, final=(LostTransaction,))
     return None
 
 
@@ -166,28 +170,37 @@ async def test_u4_u5_an_update_against_the_shelf(ground: ProjectGround) -> None:
     contenders = await ground.stand(ProjectStage.ACTIVE, ids("u"), updated_at=NOW)
     chance = random.Random(4)
 
-    async def one_round(one: Registration) -> str:
-        one.now = THREE_MONTHS
-        said = one.says(UpdateProject, FAN, update=WEEKLY)
+    async def one_round(registration: Registration) -> str:
+        registration.now = THREE_MONTHS
+        said = registration.says(UpdateProject, FAN, update=WEEKLY)
         steps = [
-            tried(one.once(ground.records.record_statement, one.record_step(said))),
-            tried(one.once(ground.records.move, one.move_step(ProjectStage.SHELVED, notices=[Notice.SHELVED]))),
+            tried(registration.once(ground.records.record_statement, registration.record_step(said))),
+            tried(
+                registration.once(
+                    ground.records.move, registration.move_step(ProjectStage.SHELVED, notices=[Notice.SHELVED])
+                )
+            ),
         ]
         heard, moved = await race(*steps) if chance.random() < 0.5 else (await race(*reversed(steps)))[::-1]
-        row, receipt = await one.row(), await one.receipt(said)
-        updates = await ground.rows("SELECT count(*) FROM project_update WHERE project_id = :id", id=one.id)
+        row, receipt = await registration.row(), await registration.receipt(said)
+        updates = await ground.rows("SELECT count(*) FROM project_update WHERE project_id = :id", id=registration.id)
         if isinstance(moved, IllegalTransition):
             assert heard.accepted
-            assert (row.stage, row.updated_at, updates, await one.live()) == (
+            assert (row.stage, row.updated_at, updates, await registration.live()) == (
                 ProjectStage.ACTIVE,
                 THREE_MONTHS,
                 [(1,)],
                 True,
             )
-            assert await one.told("shelved") == []
+            assert await registration.told("shelved") == []
             return "updated"
         assert (heard.accepted, heard.code, receipt["code"]) == (False, "project_not_active", "project_not_active")
-        assert (row.stage, row.updated_at, updates, await one.live()) == (ProjectStage.SHELVED, NOW, [(0,)], False)
+        assert (row.stage, row.updated_at, updates, await registration.live()) == (
+            ProjectStage.SHELVED,
+            NOW,
+            [(0,)],
+            False,
+        )
         assert receipt["stage"] == "shelved"
         return "shelved"
 
@@ -200,35 +213,41 @@ async def test_p2_an_approval_against_a_withdrawal(ground: ProjectGround) -> Non
     """P2, P9: active with a number and the withdrawal refused, or withdrawn without a number."""
     contenders = await ground.stand(ProjectStage.APPROVAL, ids("w"))
 
-    async def approve(one: Registration) -> Any:
-        task_id = one.task_id(TaskKind.PROJECT_APPROVAL)
-        said = one.says(AnswerTask, NORTH_VP, task_id=task_id, choice=AnswerChoice.APPROVE)
-        heard = await one.once(ground.records.record_statement, one.record_step(said))
-        return await tried(one.once(ground.project_steps.approve_project, one.approve_step())) if heard.accepted else 0
+    async def approve(registration: Registration) -> Any:
+        task_id = registration.task_id(TaskKind.PROJECT_APPROVAL)
+        said = registration.says(AnswerTask, NORTH_VP, task_id=task_id, choice=AnswerChoice.APPROVE)
+        heard = await registration.once(ground.records.record_statement, registration.record_step(said))
+        return (
+            await tried(registration.once(ground.project_steps.approve_project, registration.approve_step()))
+            if heard.accepted
+            else 0
+        )
 
-    async def withdraw(one: Registration) -> Recorded:
-        said = one.says(Withdraw, FAN, reason="客户取消")
-        heard = await one.once(ground.records.record_statement, one.record_step(said))
+    async def withdraw(registration: Registration) -> Recorded:
+        said = registration.says(Withdraw, FAN, reason="客户取消")
+        heard = await registration.once(ground.records.record_statement, registration.record_step(said))
         if heard.accepted:
-            moved = one.move_step(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
-            await one.once(ground.records.move, moved)
+            moved = registration.move_step(ProjectStage.WITHDRAWN, notices=[Notice.PROJECT_WITHDRAWN])
+            await registration.once(ground.records.move, moved)
         return heard
 
-    async def one_round(number: int, one: Registration) -> str:
+    async def one_round(number: int, registration: Registration) -> str:
         if number % 2:
-            approved, withdrawn = await race(approve(one), withdraw(one))
+            approved, withdrawn = await race(approve(registration), withdraw(registration))
         else:
-            withdrawn, approved = await race(withdraw(one), approve(one))
-        row = await one.row()
+            withdrawn, approved = await race(withdraw(registration), approve(registration))
+        row = await registration.row()
         if isinstance(approved, ApprovedProject):
             assert (withdrawn.accepted, withdrawn.code) == (False, "project_stage_does_not_allow")
             assert (row.stage, row.number, row.end_reason) == (ProjectStage.ACTIVE, approved.number, None)
-            assert await one.told("project_withdrawn") == []
+            assert await registration.told("project_withdrawn") == []
             return "active"
         assert withdrawn.accepted
         assert (row.stage, row.number) == (ProjectStage.WITHDRAWN, None)
-        assert await one.told("project_approved") == []
-        assert await ground.rows("SELECT 1 FROM task WHERE subject_id = :id AND status = 'open'", id=one.id) == []
+        assert await registration.told("project_approved") == []
+        assert (
+            await ground.rows("SELECT 1 FROM task WHERE subject_id = :id AND status = 'open'", id=registration.id) == []
+        )
         return "withdrawn"
 
     outcomes = Counter(await asyncio.gather(*itertools.starmap(one_round, enumerate(contenders))))
@@ -241,28 +260,33 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
     """P5–P7: a VP sees a conflict and her delegate none; the first stands, and only that way leads on."""
     contenders = await ground.stand(ProjectStage.CONFLICT_CONFIRMATION, ids("c"))
 
-    async def one_round(number: int, one: Registration) -> str:
-        task_id = one.task_id(TaskKind.CONFLICT_CONFIRMATION)
+    async def one_round(number: int, registration: Registration) -> str:
+        task_id = registration.task_id(TaskKind.CONFLICT_CONFIRMATION)
         said = [
-            one.says(AnswerTask, EAST_VP, task_id=task_id, choice=AnswerChoice.CONFLICT, reason="同一项目"),
-            one.says(AnswerTask, EAST_VPS_DELEGATE, task_id=task_id, choice=AnswerChoice.NO_CONFLICT),
+            registration.says(AnswerTask, EAST_VP, task_id=task_id, choice=AnswerChoice.CONFLICT, reason="同一项目"),
+            registration.says(AnswerTask, EAST_VPS_DELEGATE, task_id=task_id, choice=AnswerChoice.NO_CONFLICT),
         ]
         if number % 2:
             said.reverse()
         heard = await race(
-            *(one.once(ground.records.record_statement, one.record_step(statement)) for statement in said)
+            *(
+                registration.once(ground.records.record_statement, registration.record_step(statement))
+                for statement in said
+            )
         )
         ((first, statement),) = [pair for pair in zip(heard, said, strict=True) if pair[0].accepted]
         ((late, other),) = [pair for pair in zip(heard, said, strict=True) if not pair[0].accepted]
         assert first.decision.choice == statement.choice
         assert late.code == "already_answered"
-        told = (await one.receipt(other))["decided"]
+        told = (await registration.receipt(other))["decided"]
         by = "王芳" if statement.person == EAST_VP else "孙丽"
         assert (told["choice"], told["by"]) == (statement.choice, by)
         ends = await race(
-            tried(one.once(ground.records.move, one.move_step(ProjectStage.REFUSED))),
+            tried(registration.once(ground.records.move, registration.move_step(ProjectStage.REFUSED))),
             tried(
-                one.once(ground.records.move, one.move_step(ProjectStage.APPROVAL, (TaskKind.PROJECT_APPROVAL, FAN)))
+                registration.once(
+                    ground.records.move, registration.move_step(ProjectStage.APPROVAL, (TaskKind.PROJECT_APPROVAL, FAN))
+                )
             ),
         )
         refused, on = (not isinstance(end, IllegalTransition) for end in ends)
@@ -270,7 +294,7 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
             statement.choice == AnswerChoice.CONFLICT,
             statement.choice == AnswerChoice.NO_CONFLICT,
         )
-        assert await one.live() == on
+        assert await registration.live() == on
         return statement.choice
 
     outcomes = Counter(await asyncio.gather(*itertools.starmap(one_round, enumerate(contenders))))
@@ -280,19 +304,23 @@ async def test_p5_two_who_confirm_at_once(ground: ProjectGround) -> None:
     ) == sorted(outcomes.items())
 
 
-async def ends(ground: ProjectGround, one: Registration, said: Statement) -> Recorded:
+async def ends(ground: ProjectGround, registration: Registration, said: Statement) -> Recorded:
     """What somebody says, and the move that follows from it, as the process takes them."""
-    heard = await one.once(ground.records.record_statement, one.record_step(said))
+    heard = await registration.once(ground.records.record_statement, registration.record_step(said))
     if heard.accepted:
         stage = ProjectStage.ENDED if isinstance(said, ReportLoss) else ProjectStage.CONTRACT_SIGNED
-        await one.once(ground.records.move, one.move_step(stage))
+        await registration.once(ground.records.move, registration.move_step(stage))
     return heard
 
 
-def received_by(one: Registration, clerk: str, amount: str) -> AnswerTask:
+def received_by(registration: Registration, clerk: str, amount: str) -> AnswerTask:
     fields = {"number": f"HT-{clerk}", "amount": amount}
-    return one.says(
-        AnswerTask, clerk, task_id=one.task_id(TaskKind.CONTRACT_REVIEW), choice=AnswerChoice.RECEIVED, fields=fields
+    return registration.says(
+        AnswerTask,
+        clerk,
+        task_id=registration.task_id(TaskKind.CONTRACT_REVIEW),
+        choice=AnswerChoice.RECEIVED,
+        fields=fields,
     )
 
 
@@ -303,25 +331,27 @@ async def test_u7_u8_a_loss_against_a_contract(ground: ProjectGround) -> None:
         ProjectStage.ACTIVE, ids("e", ENDINGS), updated_at=NOW, contract_application=HANDED_IN
     )
 
-    async def one_round(number: int, one: Registration) -> ProjectStage:
-        lost = one.says(ReportLoss, FAN, loss={"reason": "价格过高"})
-        on_paper = one.says(ReceiveContract, COMMERCE, contract={"amount": "1.00", "contract_number": "HT"})
-        said: list[Statement] = [lost, received_by(one, CLERK, "100.00")]
+    async def one_round(number: int, registration: Registration) -> ProjectStage:
+        lost = registration.says(ReportLoss, FAN, loss={"reason": "价格过高"})
+        on_paper = registration.says(ReceiveContract, COMMERCE, contract={"amount": "1.00", "contract_number": "HT"})
+        said: list[Statement] = [lost, received_by(registration, CLERK, "100.00")]
         if number % 3 == 0:
             said.append(on_paper)
         if number % 2:
             said.reverse()
-        heard = await race(*(ends(ground, one, statement) for statement in said))
+        heard = await race(*(ends(ground, registration, statement) for statement in said))
         ((_, first),) = [pair for pair in zip(heard, said, strict=True) if pair[0].accepted]
         codes = {recorded.code for recorded in heard} - {""}
         assert codes <= {"project_not_active", "already_answered", "task_withdrawn"}
         stage = ProjectStage.ENDED if first is lost else ProjectStage.CONTRACT_SIGNED
-        row = await one.row()
+        row = await registration.row()
         assert row.stage is stage
         assert (row.loss is None, row.contract is None) == (first is not lost, first is lost)
         if row.contract:
             assert row.contract["by"] == first.person
-        assert await ground.rows("SELECT 1 FROM task WHERE subject_id = :id AND status = 'open'", id=one.id) == []
+        assert (
+            await ground.rows("SELECT 1 FROM task WHERE subject_id = :id AND status = 'open'", id=registration.id) == []
+        )
         return stage
 
     outcomes = Counter(await asyncio.gather(*itertools.starmap(one_round, enumerate(contenders))))
@@ -335,19 +365,19 @@ async def test_u7_two_clerks_who_receive_one_contract(ground: ProjectGround) -> 
         ProjectStage.ACTIVE, ids("t", ENDINGS), updated_at=NOW, contract_application=HANDED_IN
     )
 
-    async def one_round(number: int, one: Registration) -> str:
-        other: Statement = received_by(one, OTHER_CLERK, "200.00")
+    async def one_round(number: int, registration: Registration) -> str:
+        other: Statement = received_by(registration, OTHER_CLERK, "200.00")
         if number % 2:
             contract = {"amount": "200.00", "contract_number": "HT"}
-            other = one.says(ReceiveContract, OTHER_CLERK, contract=contract)
-        said = [received_by(one, CLERK, "100.00"), other]
+            other = registration.says(ReceiveContract, OTHER_CLERK, contract=contract)
+        said = [received_by(registration, CLERK, "100.00"), other]
         if number % 4 < 2:
             said.reverse()
-        heard = await race(*(ends(ground, one, statement) for statement in said))
+        heard = await race(*(ends(ground, registration, statement) for statement in said))
         ((_, first),) = [pair for pair in zip(heard, said, strict=True) if pair[0].accepted]
         ((late, _),) = [pair for pair in zip(heard, said, strict=True) if not pair[0].accepted]
         assert late.code in ("project_not_active", "already_answered", "task_withdrawn")
-        row = await one.row()
+        row = await registration.row()
         assert row.stage is ProjectStage.CONTRACT_SIGNED
         assert row.contract is not None
         amount = "100.00" if first.person == CLERK else "200.00"
@@ -363,10 +393,15 @@ async def test_u6_two_resumptions_of_one_project(ground: ProjectGround) -> None:
     """U6: one at a time; the other is refused with a reason and does not exist."""
     old = await ground.stand(ProjectStage.SHELVED, ids("s"))
 
-    async def resume(one: Registration, which: str) -> bool:
-        new = ground.registration(f"{one.id}-{which}")
+    async def resume(registration: Registration, which: str) -> bool:
+        new = ground.registration(f"{registration.id}-{which}")
         said = new.says(
-            RegisterProject, FAN, project_id=new.id, form=project_form(f"{one.id}客户"), resumes=one.id, resumption=WHY
+            RegisterProject,
+            FAN,
+            project_id=new.id,
+            form=project_form(f"{registration.id}客户"),
+            resumes=registration.id,
+            resumption=WHY,
         )
         step = RegisterStep(key="register", now=NOW, statement=said)
         registered = await new.once(ground.project_steps.register_project, step)
@@ -374,8 +409,8 @@ async def test_u6_two_resumptions_of_one_project(ground: ProjectGround) -> None:
             assert (await new.receipt(said))["code"] == "resume_running"
         return registered.accepted
 
-    async def one_round(one: Registration) -> None:
-        assert sorted(await race(*(resume(one, which) for which in "abc"))) == [False, False, True]
+    async def one_round(registration: Registration) -> None:
+        assert sorted(await race(*(resume(registration, which) for which in "abc"))) == [False, False, True]
 
     await asyncio.gather(*map(one_round, old))
     kept = await ground.rows("SELECT count(*), count(DISTINCT resumes) FROM project WHERE resumes IS NOT NULL")

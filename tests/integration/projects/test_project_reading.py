@@ -291,7 +291,7 @@ async def test_p9_a_number_counts_while_its_project_is_active_and_tells_no_more_
     read = await connection.execute(
         text("SELECT DISTINCT subject_id FROM reading WHERE person = :clerk"), {"clerk": CLERK}
     )
-    assert {one for (one,) in read} == set(ProjectStage)
+    assert {project_id for (project_id,) in read} == set(ProjectStage)
 
 
 async def test_p9_x2_a_number_tells_whoever_may_not_see_its_project_yes_or_no_and_nothing_else(

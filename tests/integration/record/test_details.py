@@ -169,7 +169,7 @@ async def test_x2_an_application_shows_to_each_what_is_theirs_to_see(
         [EvidenceKind.ACCOUNTS, EvidenceKind.LITIGATION] if decides else []
     )
     assert ("A-9" in view.model_dump_json()) is decides
-    assert [(task.id, [one.person.id for one in task.asked]) for task in view.tasks] == [
+    assert [(task.id, [assignee.person.id for assignee in task.asked]) for task in view.tasks] == [
         ("t4", ["li.ming", "liu.yang"]),
         ("t3", ["wang.fang"]),
     ]

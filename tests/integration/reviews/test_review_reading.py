@@ -149,7 +149,10 @@ async def test_x2_a_review_is_seen_by_those_it_asks_and_reading_it_is_recorded(a
         assert (await ask(stranger, "GET", "/api/v1/tasks/week")).status_code == 404
     assert await read(engine, OTHER) == set()
     assert (await ask(SALESPERSON, "GET", "/api/v1/tasks/week")).status_code == 200
-    assert await read(engine, SALESPERSON) == {("review", "2026-W48-north"), *(("account", one) for one in ACCOUNTS)}
+    assert await read(engine, SALESPERSON) == {
+        ("review", "2026-W48-north"),
+        *(("account", account_id) for account_id in ACCOUNTS),
+    }
 
 
 async def test_r1_the_page_of_a_link_asks_for_each_account_and_keeps_what_was_typed(
@@ -198,7 +201,7 @@ async def test_r1_an_answer_with_mistakes_names_each_of_them(ask: Call) -> None:
     body = {"choice": "report", "fields": {"accounts": rows}}
     refused = await ask(SALESPERSON, "POST", "/api/v1/tasks/week/answer", body)
     assert refused.status_code == 422
-    assert [(one["field"], one["rule"]) for one in refused.json()["errors"]] == [
+    assert [(error["field"], error["rule"]) for error in refused.json()["errors"]] == [
         ("fields.accounts.0.progress", "R1"),
         ("fields.accounts.1.id", None),
         ("fields.accounts.2.id", None),
@@ -241,7 +244,9 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
         await reviews.set_targets(connection, [target])
     shown = (await ask(SALESPERSON, "GET", "/api/v1/accounts/a0")).json()
     assert (shown["live"], shown["status_label"], shown["revoked_at"]) == (True, "大客户", None)
-    assert [(one["month"], one["contracts"], one["signed"], one["revenue"]) for one in shown["results"]] == [
+    assert [
+        (figures["month"], figures["contracts"], figures["signed"], figures["revenue"]) for figures in shown["results"]
+    ] == [
         ("2026-10", "3000000.00", "2600000.00", "150000.50"),
         ("2026-09", "400000.00", "0", "150000.50"),
     ]
@@ -249,14 +254,16 @@ async def test_r2_an_account_shows_targets_results_and_what_was_said(ask: Call, 
         shown["results"][0]["credits"],
         (await ask(SALESPERSON, "GET", "/api/v1/projects/p1")).json()["credits"],
     ):
-        assert [(one["person"]["id"], one["amount"]) for one in credits] == [
+        assert [(credit["person"]["id"], credit["amount"]) for credit in credits] == [
             (SALESPERSON, "1950000.00"),
             (OTHER, "650000.00"),
         ], "D3"
     (target_shown,) = shown["targets"]
     assert (target_shown["period"], target_shown["contracts"]) == ("FY2027", "9000000.00")
     assert target_shown["set_by"] == {"id": MANAGER, "name": "张伟"}
-    assert [(one["title"], one["period"], one["fields"]) for one in shown["reviews"]] == [
+    assert [
+        (review_shown["title"], review_shown["period"], review_shown["fields"]) for review_shown in shown["reviews"]
+    ] == [
         ("半年度、年度回顾", "FY2026", {"decision": "keep"}),
         ("每周客户情况", "2026-W48", {"work": "拜访", "progress": "好"}),
     ]
@@ -268,9 +275,9 @@ async def test_r5_a_revoked_account_is_listed_on_request_and_never_as_live(ask: 
     async with engine.begin() as connection:
         await connection.execute(update(account).where(account.c.id == "a1").values(revoked_at=NOW))
     live = (await ask(SALESPERSON, "GET", "/api/v1/accounts")).json()["items"]
-    assert [one["id"] for one in live] == ["a2", "a0"]
+    assert [item["id"] for item in live] == ["a2", "a0"]
     everything = (await ask(SALESPERSON, "GET", "/api/v1/accounts?revoked=true")).json()["items"]
-    assert [(one["id"], one["live"]) for one in everything] == [("a2", True), ("a1", False), ("a0", True)]
+    assert [(item["id"], item["live"]) for item in everything] == [("a2", True), ("a1", False), ("a0", True)]
     one = (await ask(SALESPERSON, "GET", "/api/v1/accounts/a1")).json()
     assert (one["live"], one["status_label"]) == (False, "已撤销，现为非大客户")
     assert datetime.fromisoformat(one["revoked_at"]) == NOW

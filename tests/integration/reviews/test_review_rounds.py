@@ -84,7 +84,7 @@ async def test_r1_a_week_is_reported_by_each_salesperson_and_planned_by_the_depa
     await ground.comes_to(north, ReviewStage.DEPARTMENT_REVIEW)
     (plan,) = await ground.tasks(north, TaskKind.WEEKLY_REVIEW)
     assert await ground.asked(plan) == (NORTH_GM,)
-    (ours,) = [one for one in note_of(plan).accounts if one.account == OURS]
+    (ours,) = [noted for noted in note_of(plan).accounts if noted.account == OURS]
     assert ours.said[0].fields == SAID[TaskKind.WEEKLY_UPDATE]
     assert await ground.answers(plan) == "accepted"
     await ground.comes_to(north, ReviewStage.DONE)
@@ -94,7 +94,7 @@ async def test_r1_a_week_is_reported_by_each_salesperson_and_planned_by_the_depa
     assert following == after(week, ground.facts.policy.reviews)
     await ground.comes_to(f"{following.id}-north", ReviewStage.UPDATES)
     (again,) = await ground.tasks(f"{following.id}-north")
-    assert {one.plan for one in note_of(again).accounts} == {"约财务负责人"}, "the plan set the week before"
+    assert {noted.plan for noted in note_of(again).accounts} == {"约财务负责人"}, "the plan set the week before"
 
 
 async def test_r6_who_says_nothing_is_reminded_then_missed_and_the_next_week_begins(ground: YearGround) -> None:
@@ -105,7 +105,7 @@ async def test_r6_who_says_nothing_is_reminded_then_missed_and_the_next_week_beg
     assert note_of(silent).closes_at == silent.due_at, "what people are told is what happens"
     await ground.passes(silent.due_at)
     await ground.comes_to(east, ReviewStage.DEPARTMENT_REVIEW)
-    assert JING in {one["person"] for one in await ground.mails("reminder")}
+    assert JING in {mail["person"] for mail in await ground.mails("reminder")}
     (missed, plan) = await ground.tasks(east)
     assert (missed.status, plan.kind) == (TaskStatus.MISSED, TaskKind.WEEKLY_REVIEW)
     assert await ground.asked(plan) == (EAST_GM,)
@@ -114,8 +114,8 @@ async def test_r6_who_says_nothing_is_reminded_then_missed_and_the_next_week_beg
     following = await begins(ground, Rhythm.WEEKLY)
     await ground.comes_to(east, ReviewStage.MISSED)
     await ground.comes_to(f"{following.id}-east", ReviewStage.UPDATES)
-    assert [one.status for one in await ground.tasks(east)] == [TaskStatus.MISSED, TaskStatus.MISSED]
-    assert {one["person"] for one in await ground.mails("missed")} == {JING, EAST_GM, FAN, NORTH_GM}
+    assert [task.status for task in await ground.tasks(east)] == [TaskStatus.MISSED, TaskStatus.MISSED]
+    assert {mail["person"] for mail in await ground.mails("missed")} == {JING, EAST_GM, FAN, NORTH_GM}
 
 
 async def test_r2_a_vp_judges_the_month_and_sets_the_next_ones_targets(ground: YearGround) -> None:
@@ -124,13 +124,13 @@ async def test_r2_a_vp_judges_the_month_and_sets_the_next_ones_targets(ground: Y
     await ground.comes_to(mine, ReviewStage.MONTHLY_REVIEW)
     (asked,) = await ground.tasks(mine)
     assert await ground.asked(asked) == (NORTH_VP,)
-    assert {one.figures.account for one in note_of(asked).accounts if one.figures} == {OURS, THIRD}
+    assert {noted.figures.account for noted in note_of(asked).accounts if noted.figures} == {OURS, THIRD}
     assert await ground.answers(asked) == "accepted"
     await ground.comes_to(mine, ReviewStage.DONE)
     async with ground.engine.begin() as connection:
         targets = (await connection.execute(select(account_target).order_by(account_target.c.account_id))).all()
     following = after(month, ground.facts.policy.reviews).id
-    assert [(one.account_id, one.period, str(one.contracts), one.set_by) for one in targets] == [
+    assert [(target.account_id, target.period, str(target.contracts), target.set_by) for target in targets] == [
         (OURS, following, "100000.00", NORTH_VP),
         (THIRD, following, "100000.00", NORTH_VP),
     ]
@@ -144,9 +144,9 @@ async def test_r4_r5_an_account_that_is_revoked_is_free_and_its_place_counts_aga
     assert await ground.asked(start) == (COMMERCE,)
     assert await ground.answers(start) == "accepted"
     await ground.comes_to(year.id, ReviewStage.MANAGEMENT_REVIEW)
-    decide = {one.slot: one for one in await ground.tasks(year.id, TaskKind.ANNUAL_REVIEW)}
+    decide = {task.slot: task for task in await ground.tasks(year.id, TaskKind.ANNUAL_REVIEW)}
     assert set(decide) == {"north", "east"}
-    assert {await ground.asked(one) for one in decide.values()} == {(GENERAL_MANAGER,)}
+    assert {await ground.asked(task) for task in decide.values()} == {(GENERAL_MANAGER,)}
     revoked = {OURS: {"decision": "revoke", "reason": "连续两个季度无合同"}}
     assert await ground.answers(decide["north"], revoked) == "accepted"
     async with ground.engine.begin() as connection:
@@ -162,8 +162,10 @@ async def test_r4_r5_an_account_that_is_revoked_is_free_and_its_place_counts_aga
         events = (await connection.execute(select(audit).where(audit.c.event == "account_revoked"))).all()
     assert held == found == {THIRD, THEIRS}
     assert targets == {THIRD}
-    assert [(one.actor, one.body["account"], one.body["rule"]) for one in events] == [(GENERAL_MANAGER, OURS, "R5")]
-    told = {one["person"] for one in await ground.mails("revoked")}
+    assert [(event.actor, event.body["account"], event.body["rule"]) for event in events] == [
+        (GENERAL_MANAGER, OURS, "R5")
+    ]
+    told = {mail["person"] for mail in await ground.mails("revoked")}
     assert {FAN, NORTH_GM, NORTH_VP, EAST_VP, COMMERCE} <= told
     await ground.holds("account-anew", LEI, "北方重工测试有限公司")  # N14: the customer is free for another salesperson
     assert await ground.answers(decide["east"]) == "accepted"
@@ -255,7 +257,8 @@ async def test_r1_a_salesperson_who_moves_to_another_department_still_answers_fo
     async with ground.engine.begin() as connection:
         company = await ground.facts.organisation(connection)
         people = tuple(
-            one.model_copy(update={"department": "east"}) if one.id == FAN else one for one in company.people
+            person.model_copy(update={"department": "east"}) if person.id == FAN else person
+            for person in company.people
         )
         moved = company.model_copy(update={"people": people})
         await import_organisation(connection, moved, now=await ground.now(), by="test")

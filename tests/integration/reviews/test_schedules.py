@@ -75,24 +75,24 @@ async def test_r2_r3_r4_u9_each_rhythm_fires_on_the_first_day_after_its_period(
     await ensure_schedules(client, POLICY)
     coming = await fires(client, rhythm)
     assert len(coming) >= 3
-    assert {(one.day, one.time()) for one in coming} == {(1, time(9))}
-    assert {one.month for one in coming} <= months
+    assert {(moment.day, moment.time()) for moment in coming} == {(1, time(9))}
+    assert {moment.month for moment in coming} <= months
 
 
 async def test_r1_u1_the_week_ends_on_its_own_day(client: Client) -> None:
     await ensure_schedules(client, POLICY)
-    assert {one.isoweekday() for one in await fires(client, Rhythm.WEEKLY)} == {1}
+    assert {moment.isoweekday() for moment in await fires(client, Rhythm.WEEKLY)} == {1}
     await ensure_schedules(client, policy(week_starts=7, send_at=time(17, 30)))
     coming = await fires(client, Rhythm.WEEKLY)
-    assert {(one.isoweekday(), one.time()) for one in coming} == {(7, time(17, 30))}
+    assert {(moment.isoweekday(), moment.time()) for moment in coming} == {(7, time(17, 30))}
     await ensure_schedules(client, POLICY)
 
 
 async def test_r4_a_fiscal_year_from_april_ends_in_april(client: Client) -> None:
     await ensure_schedules(client, policy(fiscal_year_starts=4))
-    assert {one.month for one in await fires(client, Rhythm.YEARLY)} == {4}
-    assert {one.month for one in await fires(client, Rhythm.HALF_YEARLY)} == {10}
-    assert {one.month for one in await fires(client, Rhythm.QUARTERLY)} <= {1, 4, 7, 10}
+    assert {moment.month for moment in await fires(client, Rhythm.YEARLY)} == {4}
+    assert {moment.month for moment in await fires(client, Rhythm.HALF_YEARLY)} == {10}
+    assert {moment.month for moment in await fires(client, Rhythm.QUARTERLY)} <= {1, 4, 7, 10}
     await ensure_schedules(client, POLICY)
 
 
@@ -132,12 +132,12 @@ async def test_r6_x3_weeks_that_the_engine_slept_through_are_caught_up_each_once
         for week in weeks:
             await ground.comes_to(f"{week}-north", ReviewStage.UPDATES)
         again = [await (await ground.ends(Rhythm.WEEKLY, fired_at)).result() for _, fired_at in slept_weeks]
-    assert all(one.done_before for one in again)
-    assert {one.period for one in again} == weeks
+    assert all(done.done_before for done in again)
+    assert {done.period for done in again} == weeks
     assert await rows(engine) == first
     assert len(await ground.mails("task")) == 4, "one task a week for each salesperson, whenever it is asked"
 
 
 async def test_x3_many_workers_may_start_at_once(client: Client) -> None:
     lines = await asyncio.gather(*(ensure_schedules(client, POLICY) for _ in range(4)))
-    assert {len(each) for each in lines} == {len(Rhythm)}
+    assert {len(worker_lines) for worker_lines in lines} == {len(Rhythm)}

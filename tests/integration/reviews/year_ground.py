@@ -96,7 +96,7 @@ class ReviewGround(ProjectGround):
         """Until it has that stage and, unless it is over, somebody is asked."""
 
         async def there() -> bool:
-            asked = stage.ended or any(one.status is TaskStatus.OPEN for one in await self.tasks(review_id))
+            asked = stage.ended or any(task.status is TaskStatus.OPEN for task in await self.tasks(review_id))
             return asked and await self.stage(review_id) == stage
 
         await eventually(there, f"{review_id} at {stage}, not {await self.stage(review_id)}")
@@ -104,34 +104,38 @@ class ReviewGround(ProjectGround):
     async def tasks(self, review_id: str, kind: TaskKind | None = None) -> tuple[TaskRow, ...]:
         async with self.engine.begin() as connection:
             found = await tasks.of_subject(connection, review_id)
-        return tuple(one for one in found if kind in (None, one.kind))
+        return tuple(task for task in found if kind in (None, task.kind))
 
-    async def asked(self, one: TaskRow) -> tuple[str, ...]:
+    async def asked(self, task: TaskRow) -> tuple[str, ...]:
         async with self.engine.begin() as connection:
-            people = (await tasks.asked_by(connection, [one.id]))[one.id]
+            people = (await tasks.asked_by(connection, [task.id]))[task.id]
         return tuple(person.person for person in people if person.removed_at is None)
 
     async def answers(
-        self, one: TaskRow, rows: Mapping[str, Mapping[str, str]] | None = None, *, person: str = ""
+        self, task: TaskRow, rows: Mapping[str, Mapping[str, str]] | None = None, *, person: str = ""
     ) -> str:
         """Whoever is asked first answers; `rows` say something else of single accounts. Returns its status."""
-        message_id = f"message-{one.id}-{next(self.numbers)}"
+        message_id = f"message-{task.id}-{next(self.numbers)}"
         fields: dict[str, Any] = {}
-        if one.kind in SAID:
-            options = one.choices[0].fields[0].options
-            fields = {ACCOUNTS_FIELD: [{"id": each, **(rows or {}).get(each, SAID[one.kind])} for each in options]}
+        if task.kind in SAID:
+            options = task.choices[0].fields[0].options
+            fields = {
+                ACCOUNTS_FIELD: [
+                    {"id": account_id, **(rows or {}).get(account_id, SAID[task.kind])} for account_id in options
+                ]
+            }
         said = AnswerTask(
             message_id=message_id,
-            workflow_id=one.workflow_id,
-            person=person or (await self.asked(one))[0],
+            workflow_id=task.workflow_id,
+            person=person or (await self.asked(task))[0],
             said_at=await self.now(),
             channel="test",
-            task_id=one.id,
-            choice=CHOICES[one.kind],
+            task_id=task.id,
+            choice=CHOICES[task.kind],
             fields=fields,
         )
         sealed = seal(said, self.keys)
-        await self.client.get_workflow_handle(one.workflow_id).signal("answer_task", sealed)
+        await self.client.get_workflow_handle(task.workflow_id).signal("answer_task", sealed)
 
         async def received() -> bool:
             return await self.receipt(message_id) is not None
@@ -148,8 +152,8 @@ class ReviewGround(ProjectGround):
 
     async def everybody_answers(self, review_id: str, kind: TaskKind) -> Sequence[TaskRow]:
         asked = await self.tasks(review_id, kind)
-        for one in asked:
-            assert await self.answers(one) == "accepted"
+        for task in asked:
+            assert await self.answers(task) == "accepted"
         return asked
 
     async def mails(self, kind: str) -> list[dict[str, Any]]:

@@ -109,7 +109,7 @@ async def test_n8_a_sixth_account_past_the_general_manager_is_refused_by_the_tab
     written = await asyncio.gather(
         *(ground.hold([racer], [1 + n % 6]) for n, racer in enumerate(more)), return_exceptions=True
     )
-    assert [one for one in written if one is not None and not isinstance(one, IntegrityError)] == []
+    assert [outcome for outcome in written if outcome is not None and not isinstance(outcome, IntegrityError)] == []
     assert await ground.rows("SELECT salesperson, count(*) FROM account GROUP BY salesperson ORDER BY 1") == [
         (holder, 5),
         (other, 5),
@@ -298,7 +298,7 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("customer_code", "other"),
     [
         (uscc(1), "320594000000101"),
         ("320594000000101", None),
@@ -306,12 +306,12 @@ async def test_n14_a_likeness_alone_refuses_no_account_and_a_name_that_people_kn
     ],
 )
 async def test_n14_a_registration_number_and_a_credit_code_do_not_tell_two_customers_of_one_name_apart(
-    ground: Ground, one: str, other: str | None
+    ground: Ground, customer_code: str, other: str | None
 ) -> None:
     """Neither by the look before it nor by the constraint alone."""
     pair = [
         Racer(id=f"r{n}", applicant=salesperson(n), form=application_form("同名公司", code=code), submitted_at=NOW)
-        for n, code in enumerate((one, other))
+        for n, code in enumerate((customer_code, other))
     ]
     await ground.register(pair)
     outcomes = await race(*(activate(ground, racer) for racer in pair))

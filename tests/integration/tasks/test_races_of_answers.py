@@ -49,10 +49,10 @@ async def answer(ground: Ground, racer: Racer, said: AnswerTask) -> Recorded:
 async def receipts(ground: Ground, *said: AnswerTask | Withdraw) -> list[tuple[bool, dict[str, Any]]]:
     found = await ground.rows(
         "SELECT message_id, accepted, result FROM receipt WHERE message_id = ANY(:ids)",
-        ids=[one.message_id for one in said],
+        ids=[statement.message_id for statement in said],
     )
     by_id = {row[0]: (row[1], row[2]) for row in found}
-    return [by_id[one.message_id] for one in said]
+    return [by_id[statement.message_id] for statement in said]
 
 
 async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_who_decided(ground: Ground) -> None:
@@ -93,7 +93,7 @@ async def test_n6_x3_two_people_answer_one_task_at_once_and_the_second_is_told_w
             ground.says(AnswerTask, racer, person, task_id=racer.task_id(kind, slot), choice=choice, reason="理由")
             for person, choice in zip(people, choices, strict=True)
         ]
-        outcomes = await race(*(answer(ground, racer, one) for one in said))
+        outcomes = await race(*(answer(ground, racer, statement) for statement in said))
         (winner,) = (n for n, outcome in enumerate(outcomes) if outcome.accepted)
         decided, told = outcomes[winner].decision, await receipts(ground, *said)
         assert decided
@@ -210,37 +210,49 @@ async def test_x3_a_step_delivered_several_times_at_once_has_one_effect_and_one_
         "activate": [racer(r, "c") for r in range(3, ROUNDS, 5)],
         "gather": [racer(r, "g", approved=False, stage=Stage.EVIDENCE) for r in range(4, ROUNDS, 5)],
     }
-    await ground.register([one for kind in kinds[1:] for one in by_kind[kind]])
+    await ground.register([application for kind in kinds[1:] for application in by_kind[kind]])
 
-    async def delivered(kind: str, one: Racer) -> None:
+    async def delivered(kind: str, application: Racer) -> None:
         step: Any
         match kind:
             case "submit":
-                said = ground.says(SubmitApplication, one, one.applicant, application_id=one.id, form=one.form)
+                said = ground.says(
+                    SubmitApplication,
+                    application,
+                    application.applicant,
+                    application_id=application.id,
+                    form=application.form,
+                )
                 method: Any = ground.account_steps.submit_application
                 step = SubmitStep(key="submit", now=NOW, statement=said)
             case "answer":
-                answered = ground.says(AnswerTask, one, CLERKS[0], task_id=one.task_id(task_id), choice="pass")
+                answered = ground.says(
+                    AnswerTask, application, CLERKS[0], task_id=application.task_id(task_id), choice="pass"
+                )
                 method = ground.records.record_statement
                 key = f"record:{answered.fingerprint}"
-                step = RecordStep(key=key, now=NOW, subject=one.subject, statement=answered)
+                step = RecordStep(key=key, now=NOW, subject=application.subject, statement=answered)
             case "move":
                 method = ground.records.move
                 asks = (Ask(kind=TaskKind.COMMERCE_CHECK),)
-                step = MoveStep(key="move:1", now=NOW, subject=one.subject, stage=Stage.COMMERCE_CHECK, asks=asks)
+                step = MoveStep(
+                    key="move:1", now=NOW, subject=application.subject, stage=Stage.COMMERCE_CHECK, asks=asks
+                )
             case "activate":
                 method = ground.account_steps.activate_account
-                step = ActivateStep(key="activate:1", now=NOW, application_id=one.id)
+                step = ActivateStep(key="activate:1", now=NOW, application_id=application.id)
             case _:
                 method = ground.evidence.gather_background
-                step = GatherStep(key="gather:1", now=NOW, application_id=one.id, round=1)
-        results = await race(*(ground.run(method, step, one.workflow_id) for _ in range(copies)))
+                step = GatherStep(key="gather:1", now=NOW, application_id=application.id, round=1)
+        results = await race(*(ground.run(method, step, application.workflow_id) for _ in range(copies)))
         assert all(result == results[0] for result in results), kind
         assert getattr(results[0], "accepted", True), kind
-        later = await ground.run(method, step.model_copy(update={"now": NOW + timedelta(days=3)}), one.workflow_id)
+        later = await ground.run(
+            method, step.model_copy(update={"now": NOW + timedelta(days=3)}), application.workflow_id
+        )
         assert later == results[0], f"{kind}: the same result also much later"
 
-    await asyncio.gather(*(delivered(kind, one) for kind in kinds for one in by_kind[kind]))
+    await asyncio.gather(*(delivered(kind, application) for kind in kinds for application in by_kind[kind]))
     each = ROUNDS // 5
     events = dict(await ground.rows("SELECT event, count(*) FROM audit GROUP BY 1"))
     assert events.pop("mails_queued") == 3 * each  # the submission, the move and the activation

@@ -160,7 +160,9 @@ async def test_n11_the_dossier_shows_no_keys(ground: Ground, call: Call) -> None
         assert keys_in(html) == set(), person
         if person == CLERK:  # in a Chinese document a bare English word is a key
             small_print = [words for words in Visible(html).words if "：" in words]
-            values = {one for words in small_print for part in words.split(" · ") for one in re.split("[：、]", part)}
+            values = {
+                value for words in small_print for part in words.split(" · ") for value in re.split("[：、]", part)
+            }
             assert not values & {*EvidenceKind, *Notice, *Stage, *TaskKind, "account", "application", "project"}
             assert not [words for words in small_print if "submitted:" in words or "task:" in words]
 

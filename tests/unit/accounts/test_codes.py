@@ -55,7 +55,7 @@ def test_any_other_is_refused_and_why(written: str, wrong: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "apart"),
+    ("code", "other", "apart"),
     [
         (CODE, OTHER_CODE, True),
         (NUMBER, OTHER_NUMBER, True),
@@ -67,19 +67,19 @@ def test_any_other_is_refused_and_why(written: str, wrong: str) -> None:
     ],
 )
 def test_two_codes_of_one_kind_tell_apart_and_a_code_of_each_kind_says_nothing(
-    one: str | None, other: str | None, apart: bool
+    code: str | None, other: str | None, apart: bool
 ) -> None:
     """N3."""
-    assert kept_apart(one, other) is kept_apart(other, one) is apart
+    assert kept_apart(code, other) is kept_apart(other, code) is apart
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "level"),
+    ("code", "other", "level"),
     [(NUMBER, OTHER_NUMBER, Level.LOOK), (NUMBER, CODE, Level.SAME), (NUMBER, NUMBER, Level.SAME)],
 )
-def test_companies_of_one_name(one: str, other: str, level: Level) -> None:
+def test_companies_of_one_name(code: str, other: str, level: Level) -> None:
     """N3."""
-    assert compare(Party(name="云岭精密", uscc=one), Party(name="云岭精密", uscc=other)).level is level
+    assert compare(Party(name="云岭精密", uscc=code), Party(name="云岭精密", uscc=other)).level is level
 
 
 def test_one_registration_number_is_one_customer_whatever_it_is_called() -> None:

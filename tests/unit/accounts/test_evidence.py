@@ -88,9 +88,9 @@ def test_n15_nothing_known_reads_no_information_and_not_met(language: str, words
     # Before anything was gathered, or where somebody could not be asked, it is for people, and nothing is said of it.
     for background in (Background(), background_of([litigation(available=False)])):
         (line,) = [
-            one
-            for one in eligibility_lines(evaluate(application_form("某公司"), background, RULES))
-            if one.clause == "E2"
+            eligibility_line
+            for eligibility_line in eligibility_lines(evaluate(application_form("某公司"), background, RULES))
+            if eligibility_line.clause == "E2"
         ]
         assert line.verdict_key == "eligibility.for_people"
 
@@ -124,7 +124,7 @@ def test_n15_evidence_gathered_again_says_what_is_new_what_is_gone_and_since_whe
     before = accounts(collision("甲"), collision("乙"), note="已致电", note_by="gao.yuan")
     again = before.gathered_again(accounts(collision("乙"), collision("丙"), days=21), since_asked=False)
     assert [(finding.name, finding.changed) for finding in again.findings] == [("乙", False), ("丙", True)]
-    assert [one.name for one in again.gone] == ["甲"]
+    assert [finding.name for finding in again.gone] == ["甲"]
     assert (again.changed_since, again.gathered_at) == (NOW, NOW + timedelta(days=21))
     assert (again.note, again.note_by) == ("已致电", "gao.yuan")
 
@@ -146,7 +146,7 @@ def test_n15_what_changed_since_people_were_asked_stays_marked_until_others_are_
     for days, found in ((1, (collision("乙"),)), (2, (collision("乙"), collision("丙")))):
         twice = twice.gathered_again(accounts(*found, days=days), since_asked=True)
     assert [(finding.name, finding.changed) for finding in twice.findings] == [("乙", True), ("丙", True)]
-    assert [one.name for one in twice.gone] == ["甲"]
+    assert [finding.name for finding in twice.gone] == ["甲"]
     assert twice.changed_since == NOW
     next_asked = twice.gathered_again(accounts(collision("乙"), collision("丙"), days=3), since_asked=False)
     assert (next_asked.changed_since, next_asked.gone) == (None, ())
@@ -291,7 +291,7 @@ def test_e2_and_n15_where_nothing_is_known_neither_mail_nor_page_nor_dossier_say
     texts = Texts(language)
     nothing = (litigation(), litigation(kind=CREDIT))
     judged = evaluate(application_form("某公司"), background_of(nothing), RULES)
-    (e2,) = [one for one in in_short(judged) if one.clause == "E2"]
+    (e2,) = [line for line in in_short(judged) if line.clause == "E2"]
     lines = tuple(EvidenceLine.of(item, sample_organisation()) for item in nothing)
     facts = MailFacts(kind=Notice.TASK, subject_id="NA-17", language=language, evidence_lines=lines, eligibility=(e2,))
     dossier = {"application": {"id": "NA-17", "eligibility": judged.model_dump(mode="json")}}

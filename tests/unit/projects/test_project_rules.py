@@ -427,6 +427,6 @@ def test_d2_after_an_objection_the_applicants_vp_decides() -> None:
 
 
 def test_the_sample_organisation_is_what_these_tests_say_it_is() -> None:
-    assert [SAMPLE.vp_of(one) for one in (FAN, LEI, JING, TAO)] == [NORTH_VP, NORTH_VP, EAST_VP, NORTH_VP]
+    assert [SAMPLE.vp_of(person) for person in (FAN, LEI, JING, TAO)] == [NORTH_VP, NORTH_VP, EAST_VP, NORTH_VP]
     assert [p.id for p in SAMPLE.holders(Role.GENERAL_MANAGER)] == [MANAGER]
     assert {p.id for p in SAMPLE.holders(Role.PRODUCT_MANAGER)} == PRODUCTS

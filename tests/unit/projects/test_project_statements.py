@@ -66,7 +66,7 @@ EVERY: list[Statement] = [
         resumption=Resumption(why_silent="客户停滞", why_resume="预算已批"),
     ),
 ]
-by_kind = pytest.mark.parametrize("statement", RUNNING, ids=lambda one: one.kind)
+by_kind = pytest.mark.parametrize("statement", RUNNING, ids=lambda statement: statement.kind)
 
 
 @by_kind
@@ -81,7 +81,7 @@ async def test_x3_what_is_said_arrives_as_what_it_is_with_its_seal(statement: St
     assert seal_holds(received.statement, KEYS)
 
 
-@pytest.mark.parametrize("statement", EVERY, ids=lambda one: one.kind)
+@pytest.mark.parametrize("statement", EVERY, ids=lambda statement: statement.kind)
 async def test_a_seal_survives_the_way_through_the_engine(statement: Statement) -> None:
     payloads = await pydantic_data_converter.encode([seal(statement, KEYS)])
     (received,) = await pydantic_data_converter.decode(payloads, [type(statement)])
@@ -91,8 +91,8 @@ async def test_a_seal_survives_the_way_through_the_engine(statement: Statement) 
 
 def test_no_kind_of_statement_passes_for_another() -> None:
     """The seal covers the kind: an objection is no withdrawal, though it says the same words."""
-    for one, other in permutations(EVERY, 2):
-        sealed = seal(one, KEYS)
+    for statement, other in permutations(EVERY, 2):
+        sealed = seal(statement, KEYS)
         taken_for_another = type(other).model_validate(sealed.model_dump(exclude={"kind"}))
         assert not seal_holds(taken_for_another, KEYS)
         assert type(other).model_validate(sealed.model_dump()).unreadable  # it names its kind

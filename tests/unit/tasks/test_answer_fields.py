@@ -160,7 +160,7 @@ def test_p4_p8_u6_a_choice_without_fields_takes_none_and_a_reason_is_asked_by_th
         (TaskKind.AGREE_SPLIT, AnswerChoice.DISAGREE, "D1"),
     ):
         found = answer_problems(project_choices(kind), choice=choice, reason=" \n", fields={"more": 1})
-        assert [(one.field, one.key, one.rule) for one in found] == [
+        assert [(problem.field, problem.key, problem.rule) for problem in found] == [
             ("reason", "reason_required", rule),
             ("fields.more", "extra_forbidden", None),
         ]
@@ -245,7 +245,9 @@ def test_d3_a_split_of_99_99_is_refused_by_its_rule(percents: tuple[str, str], k
     ]
     fields: dict[str, Any] = {"responsible": "xu.jing", "cooperation": "各做一半", "split": shares}
     found = answer_problems(choices, choice=AnswerChoice.AGREE, reason="", fields=fields)
-    assert [(one.field, one.key, one.rule) for one in found] == [("fields.split", key or "split_person_twice", "D3")]
+    assert [(problem.field, problem.key, problem.rule) for problem in found] == [
+        ("fields.split", key or "split_person_twice", "D3")
+    ]
 
 
 def test_d1_the_first_text_is_whole() -> None:
@@ -295,5 +297,5 @@ def test_whatever_is_sent_is_judged_and_never_raises(
 ) -> None:
     spec = FieldSpec(name="x", kind=kind, required=required, options=options, at_least=1, at_most=2)
     found = answer_problems((Choice(choice="c", fields=(spec,)),), choice="c", reason="", fields={"x": value})
-    assert all(one.field.startswith("fields.x") for one in found)
-    assert all(one.key for one in found)
+    assert all(problem.field.startswith("fields.x") for problem in found)
+    assert all(problem.key for problem in found)

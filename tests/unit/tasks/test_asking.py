@@ -62,7 +62,7 @@ def asked(
         standing_in=standing_in,
         other_reviewers=frozenset(other_reviewers),
     )
-    return [(one.person, one.capacity, one.on_behalf_of) for one in found]
+    return [(assignee.person, assignee.capacity, assignee.on_behalf_of) for assignee in found]
 
 
 def test_n2_and_n5_every_clerk_is_asked_to_check() -> None:

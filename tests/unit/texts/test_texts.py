@@ -85,7 +85,7 @@ def review_words() -> set[str]:
     columns = [column for field in rows for column in field.columns]
     keys = {f"review_column.{spec.name}" for spec in (*rows, *columns)}
     keys |= {f"review_choice.{column.name}.{option}" for column in columns for option in column.options}
-    keys |= {f"review_rhythm.{rhythm}" for rhythm in Rhythm} | {f"review_proposal.{one}" for one in Proposal}
+    keys |= {f"review_rhythm.{rhythm}" for rhythm in Rhythm} | {f"review_proposal.{proposal}" for proposal in Proposal}
     return keys | {f"review_figures.source.{source}" for source in TargetSource}
 
 
@@ -174,10 +174,10 @@ def needed() -> set[str]:
 def test_a_reason_names_what_it_is_given_and_masked_nothing() -> None:
     """N3, X2."""
     each = [(reason, language) for reason in REASONS for language in LANGUAGES]
-    named = {one: placeholders(catalogue()[f"because.{one[0]}"][one[1]]) for one in each}
-    assert named == {one: set(REASON_PARAMS[one[0]]) for one in each}
-    masked = {one: catalogue().get(f"because.{one[0]}.masked", {}).get(one[1], "") for one in each}
-    assert {one: words for one, words in masked.items() if placeholders(words)} == {}
+    named = {pair: placeholders(catalogue()[f"because.{pair[0]}"][pair[1]]) for pair in each}
+    assert named == {pair: set(REASON_PARAMS[pair[0]]) for pair in each}
+    masked = {pair: catalogue().get(f"because.{pair[0]}.masked", {}).get(pair[1], "") for pair in each}
+    assert {pair: words for pair, words in masked.items() if placeholders(words)} == {}
     assert any(masked.values())
 
 

@@ -44,7 +44,7 @@ async def test_x3_no_signal_is_lost_while_runs_follow_each_other(story: Story) -
     number = 600
     for start in range(0, number, 4):
         junk = [AnswerTask(message_id=f"junk{n}") for n in range(start, start + 4)]
-        await asyncio.gather(*(story.signal(one) for one in junk))
+        await asyncio.gather(*(story.signal(answer) for answer in junk))
     await story.says(VERA, "approve")
     await eventually(lambda: len(set(story.record.refused)) == number, "every refusal")
 

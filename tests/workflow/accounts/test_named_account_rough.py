@@ -106,13 +106,13 @@ async def test_x3_a_flood_is_sifted_in_one_step_and_what_was_sealed_is_read_in_i
             await story.to_review()
             first, second = story.answer(VIKTOR, "approve"), story.answer(VERA, "reject", "margins too thin")
         forged = [AnswerTask(message_id=f"junk{number}", person=VERA, choice="approve") for number in range(240)]
-        await asyncio.gather(*(story.signal(one) for one in forged[:120]))
+        await asyncio.gather(*(story.signal(answer) for answer in forged[:120]))
         await story.signal(first, first)
         for sent in ([], [FOREIGN], [RawValue(Payload(metadata={"encoding": b"binary/nonsense"}))], ["x", "y"]):
             await story.by_hand.signal("withdraw", args=sent)
         await asyncio.gather(*(story.by_hand.signal("facts_changed") for _ in range(20)))
         await story.signal(second)
-        await asyncio.gather(*(story.signal(one) for one in forged[120:]))
+        await asyncio.gather(*(story.signal(answer) for answer in forged[120:]))
         inside = None if sandboxed else UnsandboxedWorkflowRunner()
         async with story.worker(Sandbox(inside), max_cached_workflows=0):
             await story.reaches(Stage.REJECTED)

@@ -371,8 +371,8 @@ async def test_x3_what_arrives_behind_a_withdrawal_is_answered_too() -> None:
 
 def test_the_fakes_stand_in_for_every_activity_with_the_same_messages(story: Story) -> None:
     def signatures(activities: Iterable[Callable[..., object]]) -> dict[str | None, object]:
-        found = [activity._Definition.must_from_callable(one) for one in activities]
-        return {one.name: (one.arg_types, one.ret_type) for one in found}
+        found = [activity._Definition.must_from_callable(function) for function in activities]
+        return {definition.name: (definition.arg_types, definition.ret_type) for definition in found}
 
     real = [
         found

@@ -40,7 +40,9 @@ def other_text(sam: int) -> dict[str, Any]:
 
 def task_for(project: ProjectStory, person: str, kind: TaskKind) -> FakeTask:
     return next(
-        task for task in project.record.open if task.kind is kind and any(one.person == person for one in task.asked)
+        task
+        for task in project.record.open
+        if task.kind is kind and any(assignee.person == person for assignee in task.asked)
     )
 
 

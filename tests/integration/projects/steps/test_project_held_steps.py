@@ -166,6 +166,6 @@ async def test_p2_n12_a_reminder_shows_the_vp_what_is_registered_by_then(ground:
     assert (line["live"], line["status"]) == (False, "ended")
 
 
-async def found_of(ground: ProjectGround, one: Registration) -> tuple[Match, ...]:
+async def found_of(ground: ProjectGround, registration: Registration) -> tuple[Match, ...]:
     async with ground.engine.connect() as connection:
-        return await projects.matches_of(connection, one.id, (await one.row()).round)
+        return await projects.matches_of(connection, registration.id, (await registration.row()).round)
