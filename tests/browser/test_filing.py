@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import WIDTHS, SeatMaker
 from tests.browser.forms import fill_in
+from tests.e2e.support.journey import Journey
 from tests.e2e.support.names import company_name
 from tests.e2e.support.project_journey import new_project
 from tests.e2e.support.stack import Stack, new_form
@@ -85,3 +86,16 @@ def test_p4_a_project_is_registered_and_the_preview_says_who_looks_at_it(seat: S
     here.is_accessible()
     page.locator('button[name="step"][value="submit"]').click()
     page.wait_for_url(re.compile(r"/projects/[0-9a-f]{16}"))
+
+
+def test_n3_the_conflict_check_finds_while_somebody_types(seat: SeatMaker, stack: Stack) -> None:
+    story = Journey(stack, "zhou.min")
+    story.reaches("commerce_check")
+    here = seat()
+    page = here.sign_in("xu.jing")
+    here.open("/check")
+    here.is_accessible()
+    page.locator("#f-customer").press_sequentially(story.customer)
+    expect(page.locator("#result")).to_contain_text("受保护，登记在先")
+    expect(page.locator("#f-customer")).to_be_focused()
+    here.is_accessible()

@@ -2,12 +2,13 @@
 "use strict";
 (() => {
   const PAUSE = 400; /* milliseconds without a key */
+  const OURS = ["csrf", "form_key"]; /* of whoever is signed in; there is no token then */
   const form = document.getElementById("check");
   const result = document.getElementById("result");
   const searching = document.getElementById("searching"); /* a live region */
   const token = document.getElementById("f-token");
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (given) {
+  if (given && token) {
     token.value = given;
     document.getElementById("signed-in").open = false;
     history.replaceState(null, "", location.pathname + location.search); /* the token stays in no address */
@@ -22,14 +23,14 @@
     const typed = new FormData(form);
     const filled = [...typed].filter(([name, value]) => worth(name, value.trim()));
     if (running) running.abort();
-    if (!filled.length || !token.value) {
+    if (!filled.some(([name]) => !OURS.includes(name)) || (token && !token.value)) {
       result.replaceChildren();
       searching.textContent = "";
       return;
     }
     const mine = running = new AbortController();
     searching.textContent = searching.dataset.words;
-    const body = new URLSearchParams([...filled, ["token", token.value]]);
+    const body = new URLSearchParams([...filled, ...(token ? [["token", token.value]] : [])]);
     try {
       const answer = await fetch(form.action, {
         method: "POST", body, signal: running.signal, headers: { "X-Part": "result" }, referrerPolicy: "same-origin",
