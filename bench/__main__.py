@@ -19,6 +19,8 @@ from bench.ground import HOST, Ground
 from bench.instruments.lane import Lane
 from bench.life.life import Life, LifeSize, LifeTrial
 from bench.life.report import life_section, with_parts, with_section
+from bench.pages.pages import measure_pages
+from bench.pages.report import pages_section
 from bench.report import Compared, Everything, application_section, page
 from bench.rounds import Arm, Result, Rounds, Side, Size
 from bench.trials import killed_worker, open_load, quiet_latency, reads
@@ -168,7 +170,7 @@ async def measure(wanted: argparse.Namespace) -> Everything:
     )
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--engine", choices=("file", "memory"), default="file", help="where Temporal keeps its data")
     parser.add_argument("--sandbox", choices=("on", "off", "both"), default="both", help="workflow sandbox, both arms")
@@ -181,19 +183,25 @@ def main() -> int:
     parser.add_argument("--open", type=int, default=2000, help="applications held open; 0 leaves this out")
     parser.add_argument("--life", type=int, default=8, help="projects that live five years; 0 leaves this out")
     parser.add_argument("--names", default="10k,100k,1M", help="registered names at which conflict checks are timed")
+    parser.add_argument("--projects", default="100k", help="projects with which pages are timed; 0 leaves this out")
     parser.add_argument("--no-year", dest="year", action="store_false", help="leave a company's year out")
     parser.add_argument("--no-groups", dest="groups", action="store_false", help="leave large groups at once out")
     parser.add_argument(
         "--only",
-        choices=("application", "life", "matching", "groups", "year"),
+        choices=("application", "life", "matching", "groups", "year", "pages"),
         help="measure this alone; the rest of the page stays as it is",
     )
     parser.add_argument(
         "--against", default=BEFORE, metavar="COMMIT", help="an earlier product to measure beside; empty leaves it out"
     )
     parser.add_argument("--page", type=Path, default=PAGE, help="where the page goes")
-    wanted = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> int:
+    wanted = arguments()
     sizes = [size_of(size) for size in wanted.names.split(",") if size.strip("0")]
+    projects = size_of(wanted.projects) if wanted.projects.strip("0") else 0
     import uvloop
 
     before = wanted.page.read_text(encoding="utf-8") if wanted.page.exists() else ""
@@ -208,6 +216,8 @@ def main() -> int:
                     section = year_section(runner.run(YearTrial(say).run()))
                 elif wanted.only == "groups":
                     section = groups_section(runner.run(measure_groups(wanted)))
+                elif wanted.only == "pages":
+                    section = pages_section(runner.run(measure_pages(projects, say)))
                 else:
                     section = checks_section(runner.run(measure_checks(sizes, say)))
                 shown = "\n".join(section)
@@ -220,6 +230,8 @@ def main() -> int:
                     whole = with_section(whole, groups_section(runner.run(measure_groups(wanted))))
                 if wanted.year:
                     whole = with_section(whole, year_section(runner.run(YearTrial(say).run())))
+                if projects:
+                    whole = with_section(whole, pages_section(runner.run(measure_pages(projects, say))))
                 shown, written = whole, with_parts(before, whole)
     except StartError as error:
         print(error, file=sys.stderr)

@@ -48,7 +48,7 @@ def words(length: int) -> str:
     return "".join(chr(random.randrange(0x4E00, 0x9FA6)) for _ in range(length))
 
 
-def company() -> Organisation:
+def company(salespeople: int = SALESPEOPLE) -> Organisation:
     """The sample company with a few hundred salespeople, so that nobody reaches the account limit."""
     sample = welcome.sample_organisation()
     model = sample.person("yang.fan")
@@ -67,9 +67,10 @@ def company() -> Organisation:
                 "reports_to": offices[number % len(offices)].gm,
             }
         )
-        for number in range(SALESPEOPLE)
+        for number in range(salespeople)
     )
-    return sample.model_copy(update={"people": (*sample.people, *hired)})
+    # Not a copy of the sample: that keeps what the sample was asked before, which knows none of the hired.
+    return Organisation.model_validate(sample.model_dump() | {"people": (*sample.people, *hired)})
 
 
 class BareWorker(Service):

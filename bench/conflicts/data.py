@@ -82,13 +82,21 @@ class Filled:
     index_bytes: int
 
 
-async def fill(connection: asyncpg.Connection, names: Sequence[str], have: int) -> Filled:
-    """Insert `names` from the `have`-th on into `party`, each as a separate account, as a first import would."""
+async def fill(
+    connection: asyncpg.Connection,
+    names: Sequence[str],
+    have: int,
+    *,
+    subject_type: str = "account",
+    prefix: str = "a",
+) -> Filled:
+    """Insert `names` from the `have`-th on into `party`, each as the customer of a separate subject, as a first import
+    would; the id of a subject is `prefix` and its number."""
     started = time.perf_counter()
     await connection.execute("DROP INDEX ix_party_grams")
     for start in range(have, len(names), BATCH):
         rows = [
-            ("account", f"a{number}", "customer", name, party.key, True, SINCE, list(party.grams))
+            (subject_type, f"{prefix}{number}", "customer", name, party.key, True, SINCE, list(party.grams))
             for number, name in enumerate(names[start : start + BATCH], start=start)
             for party in [Party(name=name)]
         ]

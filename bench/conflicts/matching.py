@@ -69,7 +69,7 @@ async def measure_checks(sizes: Sequence[int], say: Callable[[str], None]) -> Ch
     return done
 
 
-def _queries(names: Sequence[str], count: int) -> list[str]:
+def queries(names: Sequence[str], count: int) -> list[str]:
     """Names as people type them: registered ones in full, their short forms, and companies that are not registered."""
     chance = random.Random(3)
     registered = chance.sample(names, count)
@@ -79,7 +79,7 @@ def _queries(names: Sequence[str], count: int) -> list[str]:
 
 
 async def _at_size(engine: AsyncEngine, connection: asyncpg.Connection, filled: Filled, names: Sequence[str]) -> AtSize:
-    asked = _queries(names, CHECKS)
+    asked = queries(names, CHECKS)
     before = psutil.Process().memory_info().rss
     checks, reference = [], []
     async with engine.connect() as tx:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -13,6 +14,10 @@ from typing import Any, NamedTuple, Self
 class Reply(NamedTuple):
     status: int
     body: bytes
+    headers: Mapping[str, str]
+    """By their names in lower case."""
+    size: int
+    """Bytes on the wire: status line, headers and body, as the server has encoded it."""
 
     @property
     def json(self) -> Any:
@@ -68,13 +73,15 @@ class Lane:
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
         if "content-length" in headers:
             body = await self._reader.readexactly(int(headers["content-length"]))
+            framing = 0
         else:
-            body = b""
-            while size := int(await self._reader.readline(), 16):
+            body, framing, size = b"", 0, 1
+            while size:
+                line = await self._reader.readline()
+                size = int(line, 16)
                 body += await self._reader.readexactly(size)
-                await self._reader.readexactly(2)
-            await self._reader.readexactly(2)
+                framing += len(line) + len(await self._reader.readexactly(2))
         if headers.get("connection", "").lower() == "close":
             self._writer.close()
             self._writer = None
-        return Reply(int(lines[0].split()[1]), body)
+        return Reply(int(lines[0].split()[1]), body, headers, len(head) + len(body) + framing)

@@ -186,3 +186,13 @@ async def test_a_stored_form_has_a_page_that_looks_again_without_script(pages: P
     shown = await pages.get(APPLICANT, "/receipts/0123456789abcdef")
     assert 'hx-trigger="every 2s"' in shown.text
     assert 'href="/receipts/0123456789abcdef"' in shown.text
+
+
+async def test_n1_p1_whoever_filed_it_begins_another_with_it_as_a_draft(pages: Pages) -> None:
+    own = await pages.get(APPLICANT, "/projects/p1")
+    assert 'href="/register?from=p1"' in own.text
+    form = await pages.get(APPLICANT, "/register?from=p1")
+    assert form.status_code == 200
+    assert "码头生产调度系统存储扩容" in form.text
+    assert "/register?from=" not in (await pages.get(CLERK, "/projects/p1")).text
+    assert (await pages.get(OTHER, "/register?from=p1")).status_code == 404
