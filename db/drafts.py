@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -12,7 +12,8 @@ from db.rows import first, read_all, values_of
 from db.tables.drafts import draft
 from domain.base import Wire
 
-MOST_LISTED = 20
+MOST_KEPT = 50
+"""Drafts of one kind that a person may have."""
 
 
 class DraftRow(Wire):
@@ -30,8 +31,12 @@ class DraftRow(Wire):
 
 
 async def save(connection: AsyncConnection, row: DraftRow) -> bool:
-    """Save a draft, or what it has become. False when the id is another person's: nothing is changed."""
+    """Save a draft, or what it has become. False, with nothing changed, when the id is another person's, and for one
+    more than `MOST_KEPT`."""
     values = values_of(row, draft)
+    others = select(func.count()).where(draft.c.person == row.person, draft.c.kind == row.kind, draft.c.id != row.id)
+    if int(await connection.scalar(others) or 0) >= MOST_KEPT:
+        return False
     written = (
         insert(draft)
         .values(values)
@@ -54,7 +59,7 @@ async def find(connection: AsyncConnection, person: str, kind: str, draft_id: st
 async def of_person(connection: AsyncConnection, person: str, kind: str) -> tuple[DraftRow, ...]:
     """The person's drafts, the one saved last first."""
     query = select(draft).where(draft.c.person == person, draft.c.kind == kind).order_by(draft.c.saved_at.desc())
-    return read_all(DraftRow, await connection.execute(query.limit(MOST_LISTED)))
+    return read_all(DraftRow, await connection.execute(query.limit(MOST_KEPT)))
 
 
 async def drop(connection: AsyncConnection, person: str, draft_id: str) -> None:

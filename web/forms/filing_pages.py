@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel
 
@@ -47,6 +48,13 @@ def add_steps(router: APIRouter, filing: Filing) -> None:
     async def save(posted: PostedDep, state: StateDep) -> Response:
         filing.check(posted.session)
         return await draft_saved(state, posted, filing)
+
+    @router.post(f"{filing.path}/draft/{{draft_id}}/drop")
+    async def drop(draft_id: Annotated[str, Path(max_length=64)], posted: PostedDep, state: StateDep) -> Response:
+        filing.check(posted.session)
+        async with autocommit(state.engine) as connection:
+            await drafts.drop(connection, posted.session.person.id, draft_id)
+        return RedirectResponse(filing.path, 303)
 
     @router.post(f"{filing.path}/conflicts")
     async def look(posted: PostedDep, state: StateDep, request: Request) -> Response:
