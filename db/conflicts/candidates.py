@@ -97,19 +97,27 @@ _NEAR, _NEAR_LIVE = text(near_sql(live_only=False)), text(near_sql(live_only=Tru
 # What the planner knows of the most common grams. It lists those more common than the last entries of the shares.
 _COMMON = text("""
     SELECT most_common_elems::text::integer[], most_common_elem_freqs, greatest(reltuples, 0)
-    FROM pg_stats JOIN pg_class ON oid = 'party'::regclass
-    WHERE schemaname = current_schema() AND tablename = 'party' AND attname = 'grams'
+    FROM pg_stats JOIN pg_class ON oid = CAST(CAST(:relation AS text) AS regclass)
+    WHERE schemaname = current_schema() AND tablename = CAST(:relation AS text) AND attname = CAST(:column AS text)
     AND most_common_elems IS NOT NULL""")
-_PROJECTS_NAMED = text("""
+PARTY_GRAMS = ("party", "grams")
+_PROJECT_PAIRS = ("ix_project_name_pairs", "name_pairs")
+_PAIRS = text("SELECT name_pairs(CAST(:name AS text))")
+PROJECTS_NAMED_SQL = """
     SELECT id FROM (
-        (SELECT id, registered_at FROM project WHERE id <> :but AND (form ->> 'name') % CAST(:name AS text)
+        (SELECT id, registered_at FROM project
+         WHERE id <> :but AND name_pairs(form ->> 'name') && CAST(:rare AS integer[])
+         AND (form ->> 'name') % CAST(:name AS text)
          ORDER BY similarity(form ->> 'name', CAST(:name AS text)) DESC, id LIMIT :most)
         UNION SELECT id, registered_at FROM project
         WHERE id <> :but AND CAST(:tender AS text) <> '' AND form ->> 'tender_number' = CAST(:tender AS text)
-    ) AS near ORDER BY registered_at, id""")
+    ) AS near ORDER BY registered_at, id"""
+_PROJECTS_NAMED = text(PROJECTS_NAMED_SQL)
 
 MOST_PROJECTS = 50
 """Projects with a near name that are handed on."""
+MOST_PROJECT_ROWS = 1000
+"""Projects that a name may make PostgreSQL look at; its more common pairs of characters are left out beyond."""
 
 
 async def candidates(
@@ -180,7 +188,7 @@ async def near_to(
     Args:
         besides: the name keys that `of_these` looks up.
     """
-    probes = _probes(parties, await _counts(connection))
+    probes = _probes(parties, await _counts(connection, PARTY_GRAMS))
     if not probes:
         return ()
     columns = {name: [getattr(probe, name) for probe in probes] for name in Probe._fields if name != "key"}
@@ -232,19 +240,20 @@ def _array(grams: Sequence[int]) -> str:
     return f"{{{','.join(map(str, grams))}}}"
 
 
-async def _counts(connection: AsyncConnection) -> Mapping[int, float]:
-    """About how many rows have each of the common grams; any other gram is in hardly any row."""
-    kept: dict[str, tuple[float, dict[int, float]]] = (
+async def _counts(connection: AsyncConnection, of: tuple[str, str]) -> Mapping[int, float]:
+    """About how many rows have each of the common grams of a column or an index; any other is in hardly any row."""
+    kept: dict[tuple[str, str, str], tuple[float, dict[int, float]]] = (
         connection.sync_connection.info if connection.sync_connection else {}
     )
-    at, counts = kept.get(_KEPT, (-COUNTS_SECONDS, {}))
+    at, counts = kept.get((_KEPT, *of), (-COUNTS_SECONDS, {}))
+    relation, column = of
     if time.monotonic() - at >= COUNTS_SECONDS:
         counts = {
             gram: share * total
-            for grams, shares, total in await connection.execute(_COMMON)
+            for grams, shares, total in await connection.execute(_COMMON, {"relation": relation, "column": column})
             for gram, share in zip(grams, shares, strict=False)  # the last shares are the bounds of the others
         }
-        kept[_KEPT] = time.monotonic(), counts
+        kept[_KEPT, relation, column] = time.monotonic(), counts
     return counts
 
 
@@ -269,5 +278,8 @@ async def projects_named(connection: AsyncConnection, name: str, tender_number: 
     Args:
         but: the id of the project that asks.
     """
-    wanted = {"but": but, "name": name, "tender": tender_number.strip(), "most": MOST_PROJECTS}
+    pairs: list[int] = await connection.scalar(_PAIRS, {"name": name}) or []
+    rare = _rarest(pairs, await _counts(connection, _PROJECT_PAIRS), MOST_PROJECT_ROWS)
+    tender = tender_number.strip()
+    wanted = {"but": but, "name": name, "rare": rare, "tender": tender, "most": MOST_PROJECTS}
     return tuple(await connection.scalars(_PROJECTS_NAMED, wanted))

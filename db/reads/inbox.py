@@ -254,16 +254,37 @@ async def open_tasks_on(connection: AsyncConnection, person: str, *, limit: int)
     return read_all(TaskRow, await connection.execute(query))
 
 
+# As the indexes of migration 0020 are written.
+_NAMES_OF_PROJECT: ColumnElement[Any] = literal_column(
+    "name_pairs(coalesce(project.number, '') || ' ' || (project.form ->> 'name') || ' ' "
+    "|| (project.form -> 'customer' ->> 'name'))"
+)
+_CUSTOMER_OF_APPLICATION: ColumnElement[Any] = literal_column("name_pairs(application.form -> 'customer' ->> 'name')")
+_CUSTOMER_OF_ACCOUNT: ColumnElement[Any] = literal_column("name_pairs(account.form -> 'customer' ->> 'name')")
+
+
+def _has_pairs(names: ColumnElement[Any], words: str) -> ColumnElement[bool]:
+    """Whether `names` have all pairs of characters of `words`; false for words without any."""
+    pairs = func.name_pairs(words)
+    return and_(names.op("@>")(pairs), func.cardinality(pairs) > 0)
+
+
 async def search(
     connection: AsyncConnection, scope: Scope, project_scope: Scope, words: str
 ) -> tuple[SubjectLine, ...]:
-    """Accounts, applications and projects in scope whose customer, name or number contains `words`; a few of each."""
+    """Accounts, applications and projects in scope whose customer, name or number contains `words`; a few of each.
+    Words of one character find nothing: the indexes hold pairs."""
     queries = (
         select(*_ACCOUNT)
-        .where(account.c.form["customer"]["name"].astext.icontains(words, autoescape=True), sees(scope, ACCOUNTS))
+        .where(
+            _has_pairs(_CUSTOMER_OF_ACCOUNT, words),
+            account.c.form["customer"]["name"].astext.icontains(words, autoescape=True),
+            sees(scope, ACCOUNTS),
+        )
         .order_by(account.c.activated_at.desc()),
         select(*_PROJECT)
         .where(
+            _has_pairs(_NAMES_OF_PROJECT, words),
             or_(
                 project.c.form["name"].astext.icontains(words, autoescape=True),
                 project.c.form["customer"]["name"].astext.icontains(words, autoescape=True),
@@ -274,7 +295,9 @@ async def search(
         .order_by(project.c.registered_at.desc()),
         select(*_APPLICATION)
         .where(
-            application.c.form["customer"]["name"].astext.icontains(words, autoescape=True), sees(scope, APPLICATIONS)
+            _has_pairs(_CUSTOMER_OF_APPLICATION, words),
+            application.c.form["customer"]["name"].astext.icontains(words, autoescape=True),
+            sees(scope, APPLICATIONS),
         )
         .order_by(application.c.submitted_at.desc()),
     )

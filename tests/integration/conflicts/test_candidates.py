@@ -86,7 +86,7 @@ async def test_a_member_finds_its_group_among_many_of_the_same_trade(engine: Asy
 
 
 async def plan(connection: AsyncConnection, name: str, *, live_only: bool) -> str:
-    probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(connection))
+    probes = candidates._probes(keyed([Party(name=name)]), await candidates._counts(connection, candidates.PARTY_GRAMS))
     near = candidates.near_sql(live_only=live_only)
     values = {name: [getattr(probe, name) for probe in probes] for name in candidates.Probe._fields if name != "key"}
     explained = text(f"EXPLAIN (FORMAT JSON) {near}")
@@ -231,3 +231,40 @@ async def test_projects_are_found_by_a_near_name_and_by_their_tender_number(engi
         assert await projects_named(connection, "长江新区体育馆智能化工程（第二次）招标公告", "", but="") == ("p0",)
         assert await projects_named(connection, "灾备中心", " ZB-2 ", but="") == ("p1",)
         assert await projects_named(connection, "云桌面", "", but="p2") == ()
+
+
+async def test_p4_a_near_name_is_found_by_its_rare_pairs_among_many_common_ones(engine: AsyncEngine) -> None:
+    """The pages that are read are bounded however many projects share the common words of names."""
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO policy VALUES ('d', '1', '{}')"))
+        await connection.execute(
+            text(
+                "INSERT INTO project (id, workflow_id, applicant, salesperson, stage, round, form, policy_digest,"
+                " registered_at, stage_since) SELECT 'p' || n, 'p' || n, 'p', 'p', 'active', 1,"
+                " jsonb_build_object('name', chr(20000 + n) || chr(24000 + n) || '智能化系统集成工程'), 'd', now(), now() FROM generate_series(1, 6000) AS n"
+            )
+        )
+        await connection.execute(text("ANALYZE project"))
+        wanted = f"{chr(20000 + 77)}{chr(24000 + 77)}智能化系统集成工程（二期）"
+        assert (await projects_named(connection, wanted, "", but=""))[:1] == ("p77",)
+        assert len(await projects_named(connection, wanted, "", but="")) <= candidates.MOST_PROJECTS
+        explained = text(f"EXPLAIN (FORMAT JSON) {candidates.PROJECTS_NAMED_SQL}")
+        pairs = await connection.scalar(text("SELECT name_pairs(CAST(:name AS text))"), {"name": wanted[:2]})
+        plan = json.dumps(
+            await connection.scalar(explained, {"but": "", "name": wanted, "rare": pairs, "tender": "", "most": 50})
+        )
+        assert "ix_project_name_pairs" in plan
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [("长江 新区", "长江新区"), ("ＢＩＭ平台", "bim平台"), ("机房（二期）", "机房二期"), ("长江", "长江")],
+)
+async def test_p4_width_case_and_punctuation_count_for_nothing_in_pairs(
+    engine: AsyncEngine, name: str, same: str
+) -> None:
+    async with engine.connect() as connection:
+        pairs = text("SELECT name_pairs(CAST(:name AS text))")
+        assert await connection.scalar(pairs, {"name": name}) == await connection.scalar(pairs, {"name": same})
+        assert await connection.scalar(pairs, {"name": "长"}) == []
+        assert await connection.scalar(pairs, {"name": ""}) == []

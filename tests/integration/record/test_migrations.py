@@ -26,7 +26,8 @@ from db.tables.schema import metadata
 ROOT = Path(__file__).parents[3]
 ONLY_IN_THE_DATABASE = {
     *(("column", "codes"), ("column", "registration_numbers"), ("index", "ex_claim_name"), ("index", "ex_claim_uscc")),
-    *(("index", "ix_project_name"), ("index", "ix_project_tender_number")),
+    *(("index", "ix_project_name_pairs"), ("index", "ix_project_tender_number"), ("index", "ix_project_search")),
+    *(("index", "ix_application_search"), ("index", "ix_account_search")),
     ("index", "uq_learned_alias_pair"),
 }
 """What the migrations make and SQLAlchemy cannot say or compare: the generated ranges of codes, the exclusion
