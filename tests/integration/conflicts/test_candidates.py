@@ -241,7 +241,8 @@ async def test_p4_a_near_name_is_found_by_its_rare_pairs_among_many_common_ones(
             text(
                 "INSERT INTO project (id, workflow_id, applicant, salesperson, stage, round, form, policy_digest,"
                 " registered_at, stage_since) SELECT 'p' || n, 'p' || n, 'p', 'p', 'active', 1,"
-                " jsonb_build_object('name', chr(20000 + n) || chr(24000 + n) || '智能化系统集成工程'), 'd', now(), now() FROM generate_series(1, 6000) AS n"
+                " jsonb_build_object('name', chr(20000 + n) || chr(24000 + n) || '智能化系统集成工程'),"
+                " 'd', now(), now() FROM generate_series(1, 6000) AS n"
             )
         )
         await connection.execute(text("ANALYZE project"))
