@@ -9,8 +9,8 @@ import pytest
 
 from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
-from domain.notices import Notice
-from domain.organisation import Language, Organisation
+from domain.notices import LinkedAct, Notice
+from domain.organisation import Language, Organisation, Role
 from domain.projects.project import Company
 from domain.subject import SubjectType
 from domain.tasks.task import AssigneeCapacity, TaskKind
@@ -19,9 +19,10 @@ from tests.unit.texts.mail_samples import LINK, NOON, facts
 from tests.verdicts import verdict
 from texts.catalogue import Texts
 from texts.disputes.dispute_lines import meeting_rows, outcome_rows, participants_row
-from texts.mails.facts import MailFacts
+from texts.mails.facts import MailFacts, StepAhead
 from texts.mails.mail import render_mail
 from texts.projects.project_lines import MatchLine, project_essentials
+from texts.tasks.deciding import Claim, DecidingFacts, TaskDeadline
 from texts.tasks.decisions import without_others
 from texts.view_lines import DecisionLine, EligibilityLine, Essential, EvidenceLine, FigureLine
 
@@ -259,3 +260,71 @@ def test_x4_what_mails_say_of_disputes_has_words_in_both_languages() -> None:
     )
     assert {row.label_key for row in rows if not Texts("zh").has(row.label_key)} == set()
     assert {"会议结论", "备注", "建议参加人"} <= {Texts("zh").label(row.label_key) for row in rows}
+
+
+def test_u2_a_reminder_tells_the_salesperson_how_long_what_was_said_and_what_follows() -> None:
+    """They are addressed; their superior is told about whom."""
+    given = {
+        "subject_type": SubjectType.PROJECT,
+        "project_name": "核心网扩容",
+        "days": 15,
+        "since": NOON,
+        "until": NOON + timedelta(days=75),
+        "facts": (Essential(label_key="silence_label.last_progress", value="完成现场勘察"),),
+    }
+    mine = render_mail(facts(Notice.SILENT_TWO_WEEKS, yours=True, act=LinkedAct.UPDATE, **given))
+    assert "您的项目“核心网扩容”已 15 天未更新（上次：2026年12月14日" in mine.text
+    assert "完成现场勘察" in mine.text
+    assert f"更新项目：\n{LINK}" in mine.text
+    assert "链接仅供您本人使用" in mine.text
+    told = render_mail(facts(Notice.SILENT_TWO_WEEKS, **given))
+    assert "张伟的项目“核心网扩容”已 15 天未更新" in told.text
+    assert "您的项目" not in told.text
+    english = render_mail(facts(Notice.SILENT_TWO_WEEKS, language="en", yours=True, **{**given, "days": 1}))
+    assert "no update for 1 day (" in english.text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("kind", [Notice.REJECTED, Notice.CONFLICT_REFUSED, Notice.SHELVED, Notice.ACTIVATED])
+def test_a_notice_speaks_to_its_reader(kind: Notice, language: Language) -> None:
+    """ "You" is whose matter it is; everybody else reads a name."""
+    mine = render_mail(facts(kind, language=language, yours=True, appeal_until=NOON, project_name="核心网扩容"))
+    told = render_mail(facts(kind, language=language, appeal_until=NOON, project_name="核心网扩容"))
+    assert mine.text != told.text
+    assert "张伟" in told.text.split("\n")[2]
+    assert ("您" if language == "zh" else "your") in mine.text.split("\n")[2].lower()
+
+
+def test_n14_n12_what_decides_stands_before_the_question_and_in_the_preview() -> None:
+    claim = Claim(subject_type="account", name="华东精密", salesperson_name="杨帆", since=NOON)
+    deadline = TaskDeadline(due_at=NOON, stand_in=Role.GENERAL_MANAGER)
+    deciding = DecidingFacts(kind=TaskKind.VP_REVIEW, claims=(claim,), deadline=deadline)
+    mail = render_mail(facts(deciding=deciding))
+    conflict, consequence = (mail.text.index(words) for words in ("! 冲突：已是杨帆名下", "由总经理代为决定"))
+    assert conflict < consequence < mail.text.index("是否同意") < mail.text.index(LINK)
+    assert "请您处理 · 冲突：已是杨帆名下" in mail.html
+    assert (
+        "&lt;b&gt;" in render_mail(facts(deciding=DecidingFacts(kind=TaskKind.GM_APPEAL, appeal="<b>请复核</b>"))).html
+    )
+
+
+def test_the_page_of_the_subject_stands_behind_the_personal_link() -> None:
+    page = "https://oa.example.cn/applications/NA-17"
+    both = render_mail(facts(subject_url=page))
+    assert both.text.index(LINK) < both.text.index(page)
+    assert Links(both.html).found == [LINK, page]
+    alone = render_mail(facts(Notice.ACTIVATED, link="", subject_url=page))
+    assert Links(alone.html).found == [page]
+    assert alone.text.count(page) == 1
+
+
+def test_n2_a_submission_is_confirmed_with_who_decides_by_when() -> None:
+    step = StepAhead(kind=TaskKind.COMMERCE_CHECK, people=("高媛", "Anna Miller"), due_at=NOON, provisional=True)
+    mail = render_mail(facts(Notice.SUBMITTED, yours=True, ahead=(step,)))
+    assert "- 商务核查：高媛、Anna Miller · 最迟 2026年12月14日 周一 12:00（该年度放假安排尚未公布" in mail.text
+
+
+def test_a_stand_in_reads_who_is_overdue_and_a_reminder_which_one_it_is() -> None:
+    """N12."""
+    assert "李明逾期，请您代为处理" in render_mail(facts(Notice.STAND_IN, on_behalf_of_name="李明")).html
+    assert "第 2 次提醒" in render_mail(facts(Notice.REMINDER, times=2)).html
