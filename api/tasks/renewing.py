@@ -31,8 +31,8 @@ async def renew_link(state: State, link_id: str) -> None:
         links = await _renewed(connection, mail, now, expires)
         if links is None:
             return
-        kind, about = mail.key.split(":")[:2] if mail.link_id else (mail.facts["kind"], mail.subject_id or "")
-        key = f"{kind}:{about}:{person.id}:renewed:{now:%Y%m%d%H}"
+        about = _task_of(mail) if mail.link_id else mail.subject_id
+        key = f"renewed:{about}:{person.id}:{mail.facts['kind']}:{now:%Y%m%d%H}"
         if await messages.queue(connection, [mail.model_copy(update={"key": key, "created_at": now, **links})]):
             body = {"kind": mail.facts["kind"], "to": person.id}
             await state.record(connection, "link_renewed", person.id, body, subject_id=mail.subject_id)
@@ -44,8 +44,8 @@ async def _renewed(
     """The link that the new mail carries; None where there is nothing to answer any more."""
     if mail.act_link_id:
         return {"act_link_id": secrets.token_hex(16)}
+    task = await tasks.find(connection, _task_of(mail), lock=True)  # of two at once, the second finds the new link
     asked = await asked_once(connection, mail)
-    task = await tasks.find(connection, asked.task_id, lock=True) if asked else None
     if asked is None or task is None or task.status is not TaskStatus.OPEN or asked.removed_at is not None:
         return None
     if asked.link_expires_at > now:  # renewed already: the mail comes once more
@@ -57,6 +57,11 @@ async def _renewed(
 
 async def asked_once(connection: AsyncConnection, mail: MailRow) -> AskedRow | None:
     """Whom a mail has asked to answer which task, by whatever link that has now."""
-    task_id = mail.key.split(":")[1]
+    task_id = _task_of(mail)
     asked = (await tasks.asked_by(connection, [task_id]))[task_id]
     return next((assignee for assignee in asked if assignee.person == mail.person), None)
+
+
+def _task_of(mail: MailRow) -> str:
+    """The task that a mail asked to answer: the second part of its key."""
+    return mail.key.split(":")[1]

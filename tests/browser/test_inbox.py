@@ -49,6 +49,10 @@ def test_n6_an_inbox_of_twenty_is_decided_by_keyboard_alone(seat: SeatMaker, sta
     keys = page.keyboard
     before = page.locator(".rows-of-inbox a").count()
     keys.press("j")
+    ticked = page.locator('.rows-of-inbox input[name="task"]').first
+    for expected in (True, False):
+        keys.press("x")
+        assert ticked.is_checked() is expected
     keys.press("Enter")
     for _ in stories:
         expect(page.locator("#detail h1")).to_be_visible()

@@ -1,4 +1,4 @@
-/* Keys of the inbox: j k move, Enter opens, a and r choose, ? explains. Ignored while somebody types; can be off. */
+/* Keys of the inbox: j k move, Enter opens, x selects, a and r choose, ? explains. Ignored while somebody types; can be off. */
 "use strict";
 (function () {
   var OFF = "baobei-keys-off";
@@ -28,6 +28,11 @@
       .find(Boolean);
     if (radio) { radio.checked = true; radio.focus(); }
   }
+  function tick() {
+    var row = document.activeElement.closest && document.activeElement.closest(".rows-of-inbox li");
+    var box = row && row.querySelector('input[name="task"]');
+    if (box && !box.disabled) { box.checked = !box.checked; }
+  }
   document.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || off()) { return; }
     switch (event.key) {
@@ -35,6 +40,7 @@
       case "k": move(-1); break;
       case "a": choose(["approve", "forward", "agree", "clear", "confirm", "received"]); break;
       case "r": choose(["reject", "return", "disagree", "send_back"]); break;
+      case "x": tick(); break;
       case "?": document.querySelector(".keys").toggleAttribute("open"); break;
       default: return;
     }
