@@ -36,6 +36,8 @@ from domain.base import Frozen, Wire
 from domain.tasks.task import TaskKind, TaskStatus
 
 MOST_FOUND = 10
+MOST_COUNTED = 100
+"""Beyond, a list says that there are more."""
 After = tuple[datetime | Decimal, str]
 """The place in the order and the id of the task that a page goes on after."""
 
@@ -164,6 +166,19 @@ async def decided_by(
     query = _tasks_of(person, at, wanted).join(decision, decision.c.task_id == task.c.id)
     query = query.where(decision.c.person == person)
     return await _listed(connection, _going_on(query, at, after, rising=False).limit(limit))
+
+
+async def counted(connection: AsyncConnection, person: str) -> tuple[int, int]:
+    """How many tasks `person` has decided, and how many applications and projects they have begun; at most
+    `MOST_COUNTED` of each."""
+    decided = select(decision.c.task_id).where(decision.c.person == person).limit(MOST_COUNTED)
+    begun = union_all(
+        select(application.c.id).where(application.c.applicant == person).limit(MOST_COUNTED),
+        select(project.c.id).where(project.c.salesperson == person).limit(MOST_COUNTED),
+    )
+    queries = [select(func.count()).select_from(rows.subquery()).scalar_subquery() for rows in (decided, begun)]
+    decisions, subjects_begun = (await connection.execute(select(*queries))).one()
+    return int(decisions), min(int(subjects_begun), MOST_COUNTED)
 
 
 def _tasks_of(

@@ -33,7 +33,7 @@ from web.session.guard import (
 )
 from web.session.sessions import Visitor
 from web.tasks.entrance import entrance_to
-from web.tasks.inbox_rows import InboxList, Row, RowPage, rows_of
+from web.tasks.inbox_rows import InboxList, Row, RowPage, counts_of, rows_of
 from web.tasks.page import decision_parts
 
 router = APIRouter(include_in_schema=False)
@@ -204,11 +204,12 @@ async def _list_parts(connection: AsyncConnection, state: State, session: Visito
     """What the list beside a task shows."""
     texts = session.texts
     found = await _rows(connection, state, session, query)
+    counts = await counts_of(connection, state, session)
     decided = await tasks.decision_on(connection, query.done) if query.done else None
     return {
         "rows": found.rows,
         "list": query.wanted.value,
-        "lists": [(wanted.value, texts.text(LABELS[wanted])) for wanted in InboxList],
+        "lists": [(wanted.value, texts.text(LABELS[wanted]), counts.get(wanted, "")) for wanted in InboxList],
         "kind": query.kind,
         "kinds": [(kind.value, texts.text(f"task.{kind}.title")) for kind in TaskKind],
         "overdue": query.overdue,

@@ -14,7 +14,7 @@ from api.tasks.wording import task_key, task_rule
 from db.connection.engine import AsyncConnection
 from db.readings import note_reading
 from db.reads import inbox, lists
-from db.reads.inbox import EVERYTHING, After, InboxOrder, Listed, SubjectLine, Wanted
+from db.reads.inbox import EVERYTHING, After, InboxOrder, Listed, SubjectLine, Told, Wanted
 from db.tasks.tasks import TaskRow
 from domain.access import scope_at, scope_of
 from domain.base import Frozen, Moment
@@ -25,6 +25,7 @@ from web.session.sessions import Visitor
 PAGE_SIZE: Final = 30
 MOST_STARTED: Final = 50
 """Of each kind of subject that somebody started, or was told about."""
+_SUBJECTS: Final = ("application", "project")
 
 
 class InboxList(StrEnum):
@@ -105,6 +106,18 @@ def _place(cursor: str | None, order: InboxOrder) -> After | None:
         return (Decimal(parts[0]), parts[1]) if parts else None
     parts = parse_cursor(cursor, "moment", "id")
     return (datetime.fromisoformat(parts[0]), parts[1]) if parts else None
+
+
+async def counts_of(connection: AsyncConnection, state: State, session: Visitor) -> dict[InboxList, str]:
+    """How much each list holds that is the viewer's, beside what waits for them; empty for nothing."""
+    decided, begun = await inbox.counted(connection, session.person.id)
+    told = await _told(connection, state, session)
+    numbers = {InboxList.DECIDED: decided, InboxList.STARTED: begun, InboxList.INFORMED: len(told)}
+    most = {InboxList.INFORMED: MOST_STARTED}
+    return {
+        name: f"{limit - 1}+" if number >= (limit := most.get(name, inbox.MOST_COUNTED)) else str(number or "")
+        for name, number in numbers.items()
+    }
 
 
 async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequence[Listed], now: datetime) -> list[Row]:
@@ -196,12 +209,10 @@ async def _started(connection: AsyncConnection, session: Visitor) -> list[Row]:
 
 async def _informed(connection: AsyncConnection, state: State, session: Visitor) -> list[Row]:
     """What they were told of and may still see."""
-    me, organisation = session.person, session.viewer.organisation
-    told = await inbox.told(connection, me.id, limit=MOST_STARTED)
-    ids = [subject.subject_id for subject in told]
-    applications = await lists.seen_among(connection, scope_of(me, organisation), "application", ids)
-    projects = await lists.seen_among(connection, scope_at(me, organisation, state.clock()), "project", ids)
-    found = await inbox.subjects(connection, sorted(applications), sorted(projects))
+    organisation = session.viewer.organisation
+    told = await _told(connection, state, session)
+    ids = {kind: sorted(subject.subject_id for subject, seen in told if seen == kind) for kind in _SUBJECTS}
+    found = await inbox.subjects(connection, ids["application"], ids["project"])
     await note_lines(connection, session, list(found.values()))
     return [
         Row(
@@ -211,6 +222,16 @@ async def _informed(connection: AsyncConnection, state: State, session: Visitor)
             by=organisation.name_of(line.by),
             since=subject.at,
         )
-        for subject in told
+        for subject, _ in told
         if (line := found.get(subject.subject_id))
     ]
+
+
+async def _told(connection: AsyncConnection, state: State, session: Visitor) -> list[tuple[Told, str]]:
+    """The subjects that mails told them of and that they may still see, each with its type."""
+    me, organisation = session.person, session.viewer.organisation
+    told = await inbox.told(connection, me.id, limit=MOST_STARTED)
+    ids = [subject.subject_id for subject in told]
+    scopes = {"application": scope_of(me, organisation), "project": scope_at(me, organisation, state.clock())}
+    seen = {kind: await lists.seen_among(connection, scopes[kind], kind, ids) for kind in _SUBJECTS}
+    return [(subject, kind) for subject in told for kind in _SUBJECTS if subject.subject_id in seen[kind]]

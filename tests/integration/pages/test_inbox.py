@@ -186,3 +186,15 @@ async def test_x2_a_search_finds_what_the_viewer_may_see_and_nothing_else(pages:
         assert 'href="/projects/' not in (await pages.get(CLERK, f"/search?q={words_of_nobody}")).text
     people = words(await pages.get(APPLICANT, "/search?q=高媛"))
     assert "gao.yuan@example.com" in people
+
+
+async def test_each_list_says_how_much_of_it_is_mine(pages: Pages) -> None:
+    async def counts(person: str) -> list[str]:
+        page = await pages.get(person, "/inbox")
+        tabs = re.findall(r'<a href="/inbox\?list=\w+"[^>]*>(.*?)</a>', page.text)
+        return [re.sub(r"<[^>]+>|[^0-9+]", "", tab) for tab in tabs]
+
+    assert await counts(CLERK) == ["1", "", "", ""]
+    started = await pages.get(APPLICANT, "/inbox?list=started")
+    assert await counts(APPLICANT) == ["", "", str(started.text.count('class="row-name"')), ""]
+    assert await counts("tang.bo") == ["", "", "", "1"]

@@ -287,7 +287,7 @@ def test_u2_a_reminder_tells_the_salesperson_how_long_what_was_said_and_what_fol
 @pytest.mark.parametrize("language", ["zh", "en"])
 @pytest.mark.parametrize("kind", [Notice.REJECTED, Notice.CONFLICT_REFUSED, Notice.SHELVED, Notice.ACTIVATED])
 def test_a_notice_speaks_to_its_reader(kind: Notice, language: Language) -> None:
-    """ "You" is whose matter it is; everybody else reads a name."""
+    """Whose matter it is reads “you”; everybody else reads a name."""
     mine = render_mail(facts(kind, language=language, yours=True, appeal_until=NOON, project_name="核心网扩容"))
     told = render_mail(facts(kind, language=language, appeal_until=NOON, project_name="核心网扩容"))
     assert mine.text != told.text
