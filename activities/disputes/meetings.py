@@ -150,10 +150,10 @@ async def end_with_the_dispute(dispute: DisputeRecord, *, key: str, but: Collect
     if row.called is None:
         return
     people = [person for person in row.called["participants"] if person not in but]
-    by, ended = str(row.called["called_by"]), dispute.project.end_reason or {}
-    reason = str(ended.get("reason", ""))
+    ended = dispute.project.end_reason or {}
+    reason, by = str(ended.get("reason", "")), str(ended.get("by", row.called["called_by"]))
     await dispute.change(meeting=called_off(row.meeting or {}, by=by, reason=reason, at=dispute.uow.now))
-    await notify(dispute, Notice.MEETING_CALLED_OFF, people, key=key, reason=reason, by=str(ended.get("by", by)))
+    await notify(dispute, Notice.MEETING_CALLED_OFF, people, key=key, reason=reason, by=by)
     dispute.uow.note("meeting_called_off", dispute=row.id, rule="D5")
 
 

@@ -99,7 +99,7 @@ _WAYS: dict[tuple[ProjectStage, ProjectStage], _Way] = {
     (_S.OBJECTION, _S.DISPUTED): ("a request for the meeting (P8)", _answered(AnswerChoice.CALL_MEETING)),
     (_S.DISPUTED, _S.APPROVAL): (
         "a settled dispute over it (D1, D2)",
-        lambda facts: facts.agreed and not facts.agreement_waits and facts.dispute_settled,
+        lambda facts: facts.agreed and not facts.agreement_waits and facts.dispute_settled and not facts.merges,
     ),
     (_S.DISPUTED, _S.SHELVED): ("a shelved dispute over it (U10)", lambda facts: facts.dispute_shelved),
     (_S.DISPUTED, _S.MERGED): ("the outcome that merges it (D6)", lambda facts: facts.merges),

@@ -47,6 +47,7 @@ def test_n6_an_inbox_of_twenty_is_decided_by_keyboard_alone(seat: SeatMaker, sta
     here = seat()
     page = here.sign_in("li.ming", "/inbox")
     keys = page.keyboard
+    page.wait_for_load_state()  # the script that listens has run
     before = page.locator(".rows-of-inbox a").count()
     keys.press("j")
     ticked = page.locator('.rows-of-inbox input[name="task"]').first

@@ -178,3 +178,10 @@ def test_u4_only_the_last_limit_shelves() -> None:
     assert silent_for_long([three_months], three_months.at)
     assert not silent_for_long(ahead, three_months.at - timedelta(seconds=1))
     assert not silent_for_long((), three_months.at), "no clock runs"
+
+
+def test_d6_what_is_merged_into_another_registration_is_approved_no_more() -> None:
+    facts = TransitionFacts(stage=S.DISPUTED, **SETTLED, merges=True)
+    assert transition_problem(facts, S.APPROVAL)
+    assert transition_problem(facts, S.MERGED) is None
+    assert transition_problem(replace(facts, merges=False), S.APPROVAL) is None
