@@ -8,6 +8,7 @@ import pytest
 
 from tests import samples
 from tests.integration.scenarios.application_story import ApplicationStory
+from tests.integration.scenarios.dispute_story import DisputeStory
 from tests.integration.scenarios.project_story import RegistrationStory
 from tests.integration.scenarios.sides import DoubleSide, ProjectDoubleSide, RecordSide, Side
 
@@ -43,3 +44,9 @@ async def project(project_side: Side) -> AsyncIterator[RegistrationStory]:
     await project_side.employs(samples.two_departments())
     yield RegistrationStory(project_side)
     await project_side.is_whole()
+
+
+@pytest.fixture
+async def dispute(project: RegistrationStory) -> DisputeStory:
+    """A dispute that nobody has opened yet, over a project that nobody has registered yet."""
+    return DisputeStory(project)

@@ -16,12 +16,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from temporalio.testing import ActivityEnvironment
 
 from activities.steps import Step
+from db.disputes import disputes
+from db.disputes.disputes import DisputeRow
+from db.projects import projects
+from db.projects.projects import ProjectRow
 from db.reference_data import import_organisation
 from domain.organisation import Organisation
-from domain.subject import Subject, SubjectType
+from domain.subject import Subject
 from tests.integration.projects.project_ground import ProjectGround
 from tests.integration.tasks.race_ground import Racer
-from tests.samples import SAM, account_of, application_form
+from tests.samples import SAM, account_of, application_form, registration_of
 from tests.workflow.doubles.fake_activities import FakeActivities, FakeSteps
 from tests.workflow.doubles.fake_projects import FakeProjectActivities
 from tests.workflow.doubles.fake_record import SEAL_KEYS, FakeRecord, ProjectRecord
@@ -55,7 +59,21 @@ class Side(ABC):
         """P1, P3: the customer is a Named Account of `person`."""
 
     @abstractmethod
+    async def finds(self, person: str, project_id: str) -> None:
+        """P5: conflict detection finds this registration, made by `person`, for every project here."""
+
+    @abstractmethod
     async def stage(self, subject: Subject) -> str: ...
+
+    @abstractmethod
+    async def project(self, project_id: str) -> ProjectRow: ...
+
+    @abstractmethod
+    async def dispute(self, dispute_id: str) -> DisputeRow: ...
+
+    @abstractmethod
+    async def refusal(self, message_id: str) -> str:
+        """The code under which a statement was refused; empty where it was not."""
 
     @abstractmethod
     async def is_whole(self) -> None:
@@ -80,11 +98,22 @@ class DoubleSide(Side):
     async def holds_customer(self, person: str, customer: str) -> None:
         raise NotImplementedError("an application meets no account here")
 
+    async def finds(self, person: str, project_id: str) -> None:
+        raise NotImplementedError("an application meets no registration here")
+
     async def stage(self, subject: Subject) -> str:
-        own = self.record.application
-        assert own is not None
-        assert own.id == subject.id
-        return own.stage
+        return str(self.record.rows[subject.id].stage)
+
+    async def project(self, project_id: str) -> ProjectRow:
+        found: ProjectRow = self.record.rows[project_id]
+        return found
+
+    async def dispute(self, dispute_id: str) -> DisputeRow:
+        found: DisputeRow = self.record.rows[dispute_id]
+        return found
+
+    async def refusal(self, message_id: str) -> str:
+        return dict(self.record.refused).get(message_id, "")
 
     async def is_whole(self) -> None:
         assert self.record.keys
@@ -101,8 +130,8 @@ class ProjectDoubleSide(DoubleSide):
         assert customer  # every project of the double is of one customer
         self.record.accounts += (account_of(person),)
 
-    async def stage(self, subject: Subject) -> str:
-        return self.record.projects[subject.id].stage
+    async def finds(self, person: str, project_id: str) -> None:
+        self.record.registered += (registration_of(person, project_id),)
 
 
 class RecordSide(Side):
@@ -133,10 +162,28 @@ class RecordSide(Side):
     async def holds_customer(self, person: str, customer: str) -> None:
         await self.ground.holds(f"NA-{person}", person, customer)
 
+    async def finds(self, person: str, project_id: str) -> None:
+        assert (await self.project(project_id)).salesperson == person  # that it is found is for the record to show
+
     async def stage(self, subject: Subject) -> str:
-        table = {SubjectType.APPLICATION: "application", SubjectType.PROJECT: "project"}[subject.type]
-        ((stage,),) = await self.ground.rows(f"SELECT stage FROM {table} WHERE id = :id", id=subject.id)
+        ((stage,),) = await self.ground.rows(f"SELECT stage FROM {subject.type.value} WHERE id = :id", id=subject.id)
         return str(stage)
+
+    async def project(self, project_id: str) -> ProjectRow:
+        async with self.ground.engine.connect() as connection:
+            found = await projects.find(connection, project_id)
+        assert found is not None
+        return found
+
+    async def dispute(self, dispute_id: str) -> DisputeRow:
+        async with self.ground.engine.connect() as connection:
+            found = await disputes.find(connection, dispute_id)
+        assert found is not None
+        return found
+
+    async def refusal(self, message_id: str) -> str:
+        query = "SELECT result->>'code' FROM receipt WHERE message_id = :message AND NOT accepted"
+        return "".join(str(code) for (code,) in await self.ground.rows(query, message=message_id))
 
     async def is_whole(self) -> None:
         await self.ground.record_holds()

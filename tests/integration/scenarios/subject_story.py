@@ -41,7 +41,8 @@ class SubjectStory:
 
     def sealed(self, kind: type[S], person: str, **said: Any) -> S:
         """A statement as the gateway seals it."""
-        statement = {"message_id": f"m{next(self._numbers)}", "workflow_id": self.workflow_id, "said_at": self.now}
+        message_id = f"{self.id}-m{next(self._numbers)}"
+        statement = {"message_id": message_id, "workflow_id": self.workflow_id, "said_at": self.now}
         return seal(kind.model_validate(statement | {"person": person, "channel": "api"} | said), SEAL_KEYS)
 
     async def moves(self, stage: str, *asks: Asking) -> Moved:

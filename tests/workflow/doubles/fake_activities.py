@@ -67,6 +67,12 @@ def require(problem: str | None) -> None:
         raise IllegalTransition(problem)
 
 
+def goes_on(own: Any) -> None:
+    """Raises `SubjectOver` for what was ended from outside its process (D6)."""
+    if own.stage is ProjectStage.MERGED:
+        raise SubjectOver(own.stage.value)
+
+
 class FakeSteps:
     """The steps that the processes of all subjects have in common, and what differs between the subjects."""
 
@@ -140,7 +146,7 @@ class FakeSteps:
         facts = record.answer_facts(task, said.person, now) if task else None
         asked = judge_respondent(facts, said.person, record.organisation, now)
         assert task is not None
-        chosen = judge_form(record.offered(task), said)
+        chosen = judge_form(record.offered(task, now), said)
         answered = self.answered(own, task, said, now)
         decision = RecordedDecision(
             task_id=task.id,
@@ -164,6 +170,7 @@ class FakeSteps:
     @step_of("move")
     def move(self, step: steps.MoveStep) -> steps.Moved:
         record, own = self.record, self.own
+        goes_on(own)
         require(f"{own.id} is over: {own.stage}" if record.over(own) else None)
         this_round = [task for task in record.tasks_of(own) if task.round == own.round]
         involved = tuple(person for task in this_round for person in task.people)
@@ -184,14 +191,18 @@ class FakeSteps:
     @step_of("chase_task")
     def remind_or_escalate(self, step: steps.ReminderStep) -> steps.OpenTask:
         record, task = self.record, self.record.tasks[step.task_id]
+        goes_on(self.own)
         if step.action in (DueAction.WARN, DueAction.LAPSE):  # U10
             over = step.action is DueAction.LAPSE and record.lapsed(task, step.now)
-            if step.action is DueAction.WARN and task.warned_at is None:
+            standing = record.standing(task)
+            if standing and standing.action is step.action is DueAction.WARN and standing.at <= step.now:
                 for other in record.open_of(self.own):  # the sides of one dispute
                     other.warned_at = step.now
                 record.note("warned", step.now, task=task.id)
             return record.known(task, step.now).model_copy(update={"lapsed": over})
         due = due_step(task.kind, task.opened_at, task.chased, record.policy, record.calendar)
+        if task.status is not TaskStatus.OPEN:  # as if all that was due had been done
+            return record.known(record.past_due(task, step.now), step.now)
         if due.at <= step.now:
             before = task.people
             task.chased += 1
@@ -205,8 +216,7 @@ class FakeSteps:
     @step_of("refresh_tasks")
     def refresh_tasks(self, step: steps.RefreshStep) -> steps.Refreshed:
         record, own = self.record, self.own
-        if own.stage is ProjectStage.MERGED:  # D6
-            raise SubjectOver(own.stage.value)
+        goes_on(own)
         still_open = record.open_of(own)
         reviews = [task for task in still_open if task.kind is TaskKind.VP_REVIEW]
         slots = refilled_slots(tuple(task.slot for task in reviews), record.organisation, record.decided_slots(own))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,19 +27,20 @@ from domain.accounts.judgements import ruled_out
 from domain.accounts.named_account import above_limit, choices_for
 from domain.accounts.transitions import ApplicationFacts
 from domain.calendar import WorkCalendar
-from domain.disputes.dispute import Claimant
+from domain.disputes.dispute import Claimant, dispute_is_of
 from domain.organisation import Organisation
 from domain.policy import load_policy
 from domain.projects.project import Track
-from domain.projects.rules import project_choices
+from domain.projects.rules import BOUND_BY_AN_OUTCOME, project_choices
 from domain.projects.silence import SilenceDue
 from domain.statements import UpdateProject
 from domain.tasks.asking import IN_PERSON, concerned_by, slots_of, standing_slots, vp_slots, who_is_asked
 from domain.tasks.deadlines import due_at, due_step, next_step, stand_in_due
 from domain.tasks.judgements import AnswerFacts
 from domain.tasks.standstill import standstill_step
-from domain.tasks.task import Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
+from domain.tasks.task import AnswerChoice, Ask, Asked, Choice, Decision, DueAction, DueStep, TaskKind, TaskStatus
 from tests.samples import CLARA, MONA, one_department, two_departments
+from tests.workflow.doubles import dispute_rows
 
 SEAL_KEYS = Keyring((("seal-test", SecretBytes(b"s" * 32)),))
 
@@ -185,8 +186,8 @@ class FakeRecord:
     def ask(self, own: Any, asks: Sequence[Ask], now: datetime) -> tuple[OpenTask, ...]:
         """Open tasks of a subject, and write to whom they ask."""
         opened: list[OpenTask] = []
-        each = [(ask.kind, slot) for ask in asks for slot in slots_of(ask, self.organisation)]
-        for number, (kind, slot) in enumerate(each):
+        asked = [(ask.kind, slot) for ask in asks for slot in self.slots(own, ask)]
+        for number, (kind, slot) in enumerate(asked):
             parts = (own.workflow_id, str(own.round), now.isoformat(), kind, str(number))
             task_id = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
             until = due_at(kind, now, self.policy, self.calendar)
@@ -194,6 +195,11 @@ class FakeRecord:
             self.tasks[task.id] = task
             opened.append(self.refresh(task, now))
         return tuple(opened)
+
+    def slots(self, own: Any, ask: Ask) -> Sequence[str]:
+        """The slots of the tasks that an ask opens."""
+        del own
+        return slots_of(ask, self.organisation)
 
     def refresh(self, task: FakeTask, now: datetime) -> OpenTask:
         """Work out again who is asked and until when; notify who is new and who is asked no longer."""
@@ -237,10 +243,22 @@ class FakeRecord:
         )
         return OpenTask.model_validate({**vars(task), "next_step": following})
 
+    def past_due(self, task: FakeTask, now: datetime) -> FakeTask:
+        """A closed task as if all that was due had been done: who believes it open does not come back at once."""
+        chased = task.chased
+        while due_step(task.kind, task.opened_at, chased, self.policy, self.calendar).at <= now:
+            chased += 1
+        return replace(task, chased=chased)
+
     def standing(self, task: FakeTask) -> DueStep | None:
         """U10: what becomes of the matter automatically while this task is open."""
-        still = task.status is TaskStatus.OPEN
-        return standstill_step(task.kind, task.opened_at, task.warned_at, self.policy, self.calendar) if still else None
+        if task.status is not TaskStatus.OPEN:
+            return None
+        return standstill_step(task.kind, self.stands_since(task), task.warned_at, self.policy, self.calendar)
+
+    def stands_since(self, task: FakeTask) -> datetime:
+        """U10: since when nobody has taken the matter further."""
+        return task.opened_at
 
     def stands_still(self, own: Any, now: datetime) -> bool:
         """U10: whether a process waits for something that nobody has answered in time."""
@@ -250,8 +268,9 @@ class FakeRecord:
         step = self.standing(task)
         return step is not None and step.action is DueAction.LAPSE and step.at <= now
 
-    def offered(self, task: FakeTask) -> tuple[Choice, ...]:
+    def offered(self, task: FakeTask, now: datetime) -> tuple[Choice, ...]:
         """What may be answered at this moment."""
+        del now
         above = task.kind is TaskKind.VP_REVIEW and above_limit(self.held, self.policy.accounts.limit)
         return choices_for(task.kind, above_limit=above)
 
@@ -298,15 +317,52 @@ class ProjectRecord(FakeRecord):
         # The salesperson whom a VP's slot names is never asked by it anyway.
         return project.salesperson, frozenset({project.applicant, project.salesperson} | sides) - {task.slot}
 
-    def offered(self, task: FakeTask) -> tuple[Choice, ...]:
+    def slots(self, own: Own, ask: Ask) -> Sequence[str]:
+        """D6: the process does not know yet whom the outcome of another's dispute has made responsible."""
+        if isinstance(own, DisputeRow):
+            return dispute_rows.slots(own, self.project_of(own), ask)
+        by_another = own.agreement is not None and not dispute_is_of(own.agreement, own.id)
+        return (own.salesperson,) if by_another and ask.kind in BOUND_BY_AN_OUTCOME else (ask.slot,)
+
+    def stands_since(self, task: FakeTask) -> datetime:
+        """U10: nobody can record a meeting before it was held."""
         own = self.own(task.workflow_id)
-        active = [person.id for person in self.organisation.people if person.active]
+        meeting = isinstance(own, DisputeRow) and task.kind is TaskKind.RECORD_MEETING
+        since: datetime = max([task.opened_at, *(dispute_rows.held_at(own) if meeting else ())])
+        return since
+
+    def hand_on(self, own: Own, before: str, successor: str) -> None:
+        """A6: the open tasks of a process that were of `before`."""
+        for task in self.open_of(own):
+            task.slot = successor if task.slot == before else task.slot
+
+    def disputes_with(self, project_id: str) -> list[DisputeRow]:
+        """The running disputes in which a registration is a side, its own or another's."""
+        running = (dispute for dispute in self.disputes.values() if not dispute.stage.ended)
+        return [dispute for dispute in running if project_id in dispute_rows.registrations(dispute)]
+
+    def invitable(self, dispute: DisputeRow, now: datetime, starts_at: datetime | None = None) -> tuple[str, ...]:
+        """D5: who may be invited to its meeting."""
+        project = self.project_of(dispute)
+        asked = [task.people for own in (project, *self.disputes_over(project)) for task in self.tasks_of(own)]
+        everybody = [person for people in asked for person in people]
+        return dispute_rows.invitable(
+            dispute, project, self.organisation, asked=everybody, now=now, starts_at=starts_at
+        )
+
+    def offered(self, task: FakeTask, now: datetime) -> tuple[Choice, ...]:
+        own = self.own(task.workflow_id)
+        dispute = own if isinstance(own, DisputeRow) else None
+        people: Sequence[str] = [CLARA, MONA] if task.kind is TaskKind.ASSIGN_CLERK else ()
+        if dispute and task.kind is TaskKind.CALL_MEETING:
+            people = self.invitable(dispute, now)
         return project_choices(
             task.kind,
-            people=[CLARA, MONA] if task.kind is TaskKind.ASSIGN_CLERK else active,
-            salespeople=own.sides if isinstance(own, DisputeRow) else (),
+            people=people,
+            salespeople=dispute.sides if dispute else (),
             suspects=[claim.subject_id for claim in self.registered],
-            text_on_the_table=isinstance(own, DisputeRow) and own.proposal is not None,
+            registrations=dispute_rows.registrations(dispute) if dispute else (),
+            text_on_the_table=dispute is not None and dispute.proposal is not None,
         )
 
     def account_holders(self, project: ProjectRow) -> tuple[Claimant, ...]:
@@ -318,6 +374,11 @@ class ProjectRecord(FakeRecord):
         """P5."""
         suspected = self.suspected.get(project.id, ())
         return tuple(claim for claim in self.registered if claim.subject_id in suspected)
+
+    def confirmed_conflicts(self, project: ProjectRow) -> tuple[Claimant, ...]:
+        """P5: the registrations whose VP has confirmed the conflict; each VP decides on those of their slot."""
+        confirmed = {made.slot for made in self.decided_by(project) if made.choice == AnswerChoice.CONFLICT}
+        return tuple(claim for claim in self.suspects(project) if claim.person in confirmed)
 
     def ahead(self, project: ProjectRow) -> tuple[SilenceDue, ...]:
         """U2–U5."""
