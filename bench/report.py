@@ -149,9 +149,9 @@ def _against(all_: Compared) -> list[str]:
             )
     lines += _of_earlier(all_)
     exact = all(result.exact for result in all_.results)
-    approved = sum(result.approved for result in all_.results if result.arm.product)
-    mails = sum(result.mails for result in all_.results if result.arm.product)
-    wanted = sum(result.count for result in all_.results if result.arm.product)
+    ours = [result for result in all_.results if result.arm.product and not result.arm.commit]
+    approved, mails = sum(result.approved for result in ours), sum(result.mails for result in ours)
+    wanted = sum(result.count for result in ours)
     return [
         *lines,
         "",

@@ -19,7 +19,7 @@ BARE_PARTS = ("temporal", "worker")
 PRODUCT_PARTS = ("temporal", "worker", "api", "postgres")
 """What is counted for each arm. Mail sink and client are shown beside: the one stands for the company's mail server,
 the other for its people."""
-MAILS_EACH = 9
+MAILS_EACH = 10
 """Two clerks and two VPs are asked; salesperson, department GM, both VPs and the commerce manager are told."""
 
 
@@ -65,7 +65,11 @@ class Result:
 
     @property
     def exact(self) -> bool:
-        return not self.arm.product or (self.approved, self.mails) == (self.count, MAILS_EACH * self.count)
+        """Whether all was done that was sent. An earlier product may write another number of mails for each."""
+        if not self.arm.product:
+            return True
+        as_meant = self.mails % self.count == 0 if self.arm.commit else self.mails == MAILS_EACH * self.count
+        return self.approved == self.count and as_meant
 
 
 @dataclass(frozen=True)

@@ -282,6 +282,7 @@ async def test_everyone_asked_or_invited_is_told_when_the_project_is_withdrawn(g
     assert await ground.told("meeting_called_off", "p1") == sorted(meeting()["participants"])
     cancelled = (await ground.mail("meeting_called_off", "p1", COO))["invitation"]
     assert "METHOD:CANCEL\r\n" in cancelled
+    assert ((await dispute.row()).meeting or {})["called_off"]["by"] == APPLICANT
     mail = await ground.mail("project_withdrawn", "p1", HOLDER)
     assert (mail["reason"], mail["decided_by_name"]) == ("客户取消预算", "杨帆")
     assert (await dispute.row()).stage is DisputeStage.WITHDRAWN
