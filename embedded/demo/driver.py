@@ -296,7 +296,7 @@ class Mailbox:
                 mail["subject"], mail["text"], mail["html"], mail["message_id"], tuple(mail["links"]), mail["calendar"]
             )
             for mail in received
-            if application_id in mail["text"]
+            if application_id in f"{mail['subject']}\n{mail['text']}"
         ]
 
     def wait(self, person: str, application_id: str, saying: str = "", patience: float = PATIENCE) -> ReceivedMail:

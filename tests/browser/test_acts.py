@@ -38,7 +38,7 @@ def sit(seat: SeatMaker, way: Mapping[str, object], person: str, path: str) -> S
 
 
 def looks_right(here: Seat, way: Mapping[str, object]) -> None:
-    assert here.page.locator("h1").count() == 1, here.page.url
+    expect(here.page.locator("h1")).to_have_count(1)
     if way["script"]:  # both are asked by script
         here.is_accessible()
         here.fits()

@@ -57,7 +57,8 @@ def test_n1_to_n7_an_application_becomes_an_account_and_everyone_concerned_is_to
     assert told["anna.miller"] == ["Your decision is requested"]
     for vp in VPS:
         assert told[vp] == ["请您处理", "已生效"]
-    assert told["yang.fan"] == told["zhao.lei"] == told[COMMERCE_MANAGER] == ["已生效"]
+    assert told["yang.fan"] == ["已提交", "已生效"]
+    assert told["zhao.lei"] == told[COMMERCE_MANAGER] == ["已生效"]
 
 
 def test_n9_one_rejection_is_enough_and_the_other_vp_is_told_that_nothing_is_needed_any_more(stack: Stack) -> None:
@@ -75,7 +76,7 @@ def test_n9_one_rejection_is_enough_and_the_other_vp_is_told_that_nothing_is_nee
     told = story.told()
     assert set(told) == {CLERK, "anna.miller", *VPS, "huang.lei", "zhao.lei", COMMERCE_MANAGER}
     assert told[VPS[1]] == ["请您处理", NO_LONGER_ASKED]
-    assert told["huang.lei"] == ["已驳回"]
+    assert told["huang.lei"] == ["已提交", "已驳回"]
     assert "潜力说明不足" in stack.mailbox.wait("huang.lei", story.id, "很遗憾").text
 
 
@@ -273,7 +274,7 @@ def test_n13_the_salesperson_withdraws_and_everyone_asked_is_told_and_their_link
     assert "已撤回" in link.open().words
     assert link.answer("approve").status == 409
     told = story.told()
-    assert told["zhu.hong"] == ["已撤回"]
+    assert told["zhu.hong"] == ["已提交", "已撤回"]
     assert told[VPS[0]] == told[VPS[1]] == ["请您处理", "已撤回"]
     assert stack.portal.withdraw("zhu.hong", story.id, "再撤一次").status == 409
 

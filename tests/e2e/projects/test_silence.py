@@ -117,7 +117,7 @@ def test_n12_two_and_four_working_days_of_silence_remind_and_after_five_the_gene
     links = {mail.decision_url for mail in silent.mailbox.mails(VPS[0], story.id) if mail.decision_url}
     assert len(links) == 1  # the same link every time
     for vp in VPS:
-        hears(story, vp, "现已请 张伟 代为处理")
+        hears(story, vp, "现已请张伟代为处理")
     tasks = [task for task in story.seen_by(GENERAL_MANAGER)["tasks"] if task["kind"] == "vp_review"]
     assert all(datetime.fromisoformat(task["due_at"]) > time.now() for task in tasks), "still to come for the stand-in"
     page = story.link(GENERAL_MANAGER).open()
