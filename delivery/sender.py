@@ -124,10 +124,8 @@ class MailSender:
         facts = MailFacts.model_validate(mail.facts)
         base = self._settings.public_url
         pages = self._settings.portal_url or base
-        link = ""
-        if mail.link_id or mail.act_link_id:
-            token = link_token(mail.link_id or mail.act_link_id or "", self._settings.link_keys)
-            link = f"{base}/{'d' if mail.link_id else 'a'}/{token}"
+        link_id, door = mail.link_id or mail.act_link_id, "d" if mail.link_id else "a"
+        link = f"{base}/{door}/{link_token(link_id, self._settings.link_keys)}" if link_id else ""
         facts = facts.model_copy(update={"link": link, "subject_url": f"{pages}{facts.page}" if facts.page else ""})
         domain = self._settings.mail_from.rpartition("@")[2].rstrip(">")
         message = build_message(

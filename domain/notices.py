@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from domain.organisation import Person, Role
+
 
 class Notice(StrEnum):
     """The reason for a mail. The value is stored with each mail and is part of the text keys under `mail.`."""
@@ -137,9 +139,13 @@ _OF_WHO_MAY_STEP_IN: Final = {
 }
 
 
-def linked_act(notice: Notice, *, yours: bool, steps_in: bool) -> LinkedAct | None:
-    """What `notice` expects of its reader: of the one whose matter it is, N10, P8, U1, U6 and U7; of a VP concerned
-    and the general manager, who may step in between the sides, D2 and D4."""
-    if yours:
-        return _OF_THE_OWNER.get(notice)
-    return _OF_WHO_MAY_STEP_IN.get(notice) if steps_in else None
+def linked_act(notice: Notice, reader: Person, *, owner: str, appealable: bool) -> LinkedAct | None:
+    """What `notice` expects of its reader: of the one whose matter it is, N10, P8, U1, U6 and U7; of the VPs concerned
+    and the general manager, who are told because they may step in between the sides, D2 and D4.
+
+    `owner`: the id of the applicant or salesperson. `appealable`: whether a rejection may still be appealed (N10).
+    """
+    if reader.id != owner:
+        return _OF_WHO_MAY_STEP_IN.get(notice) if reader.roles & {Role.VP, Role.GENERAL_MANAGER} else None
+    act = _OF_THE_OWNER.get(notice)
+    return None if act is LinkedAct.APPEAL and not appealable else act

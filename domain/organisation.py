@@ -105,6 +105,11 @@ class Organisation(Frozen):
         person = self.by_id.get(person_id)
         return person.name if person else person_id
 
+    def name_with_department(self, person_id: str) -> str:
+        """The person's name, and the department that tells people of one name apart."""
+        office = self.department_of(person_id)
+        return f"{self.name_of(person_id)} · {office.name}" if office else self.name_of(person_id)
+
     def holders(self, role: Role) -> tuple[Person, ...]:
         """Active people who hold `role`, in the order of the file."""
         return tuple(person for person in self.people if person.active and role in person.roles)

@@ -14,9 +14,9 @@ from activities.tasks.context import Answered, IllegalTransition
 from activities.tasks.mail_outbox import MailOutbox
 from activities.tasks.receipts import accept
 from activities.unit_of_work import SYSTEM
-from db.accounts import accounts, applications
+from db.accounts import applications
 from db.tasks.tasks import DecisionRow, TaskRow
-from domain.accounts.application import ApplicationForm, Stage
+from domain.accounts.application import Stage
 from domain.accounts.evidence import EvidenceKind
 from domain.accounts.judgements import (
     judge_appeal,
@@ -44,8 +44,6 @@ _DECIDED_BY_EVIDENCE = frozenset({Stage.VP_REVIEW, Stage.GM_APPROVAL, Stage.GM_A
 
 class ApplicationContext(ApplicationRecord):
     """One application in one step."""
-
-    _held: int | None = None
 
     async def check_transition(self, stage: str) -> None:
         problem = transition_problem(self.facts, Stage(stage))
@@ -114,7 +112,7 @@ class ApplicationContext(ApplicationRecord):
         if kind is TaskKind.COMMERCE_CHECK:
             return choices_for(kind, matches=[finding.subject_id for finding in await self.matches()])
         if kind is TaskKind.VP_REVIEW:
-            above = above_limit(await self._count_held(), self.policy.accounts.limit)
+            above = above_limit(await self.count_held(), self.policy.accounts.limit)
         return choices_for(kind, above_limit=above)
 
     async def note_for(self, ask: Ask) -> dict[str, JsonValue] | None:
@@ -129,27 +127,21 @@ class ApplicationContext(ApplicationRecord):
     async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
         del reader  # everybody who is asked sees the same
         row, weighs = self.row, task.kind in SHOWN_WITH_EVIDENCE
-        rounds = await applications.rounds(self.uow.connection, row.id) if weighs and row.round > 1 else ()
-        before = next((kept["form"] for kept in rounds if kept["round"] == row.round - 1), None)
+        before = await applications.form_before(self.uow.connection, row.id, row.round) if weighs else None
         return application_facts(
             task.kind,
             row.form,
-            ApplicationForm.model_validate(before) if before else None,
+            before,
             round=row.round,
             applicant=row.applicant,
             evidence=await self.evidence() if weighs else (),
             organisation=self.organisation,
-            held=await self._count_held() if weighs else 0,
+            held=await self.count_held() if weighs else 0,
             limit=self.policy.accounts.limit,
             decisions=decision_lines(self.docket.decided, self.organisation),
             appeal=str((row.appeal or {}).get("reason", "")) if task.kind is TaskKind.GM_APPEAL else "",
             deadline=self.deadline_of(task),
         )
-
-    async def _count_held(self) -> int:
-        if self._held is None:
-            self._held = await accounts.count_held(self.uow.connection, self.row.applicant)
-        return self._held
 
     async def ruled_out(self, task: TaskRow) -> frozenset[str]:
         others = (

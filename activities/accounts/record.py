@@ -62,6 +62,7 @@ class ApplicationRecord(Context):
     type = SubjectType.APPLICATION
     row: ApplicationRow
     _gathered: tuple[Evidence, ...] | None = None
+    _held: int | None = None
 
     @classmethod
     async def load_for_update(cls, uow: UnitOfWork, subject_id: str) -> Self:
@@ -165,10 +166,16 @@ class ApplicationRecord(Context):
             self.uow, self.subject, self.row.form, ("account", "application"), bounds=self.policy.matching
         )
         standing = tuple(match for match in found if match.stands)
-        held = await accounts.count_held(self.uow.connection, self.row.applicant)
-        asks = application_asks(above_limit=above_limit(held, self.policy.accounts.limit))
+        above = above_limit(await self.count_held(), self.policy.accounts.limit)
+        asks = application_asks(above_limit=above)
         await self._tell_of(standing, Notice.SUBMITTED, key=str(self.row.round), ahead=steps_ahead(self, asks))
         return standing
+
+    async def count_held(self) -> int:
+        """N8: how many accounts the applicant holds."""
+        if self._held is None:
+            self._held = await accounts.count_held(self.uow.connection, self.row.applicant)
+        return self._held
 
     async def own_accounts(self) -> frozenset[str]:
         """A2: the accounts that the applicant holds, by id: one of those is no conflict with somebody else."""

@@ -130,14 +130,10 @@ class DisputeRecord(Context):
 
     async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
         agreeing = task.kind is TaskKind.AGREE_SPLIT
-        people = [side for side in self.sides if side != reader]
-        negotiation = Negotiation.of(task.note or {}, [self._named(person) for person in people]) if agreeing else None
+        others = [self.organisation.name_with_department(side) for side in self.sides if side != reader]
+        negotiation = Negotiation.of(task.note or {}, others) if agreeing else None
         deadline = self.deadline_of(task)
         return DecidingFacts(kind=task.kind, of_project=True, negotiation=negotiation, deadline=deadline)
-
-    def _named(self, person: str) -> str:
-        office = self.organisation.department_of(person)
-        return self.organisation.name_of(person) + (f" · {office.name}" if office else "")
 
     def mail_facts(self) -> MailFacts:
         return MailFacts(

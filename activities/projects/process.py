@@ -25,7 +25,7 @@ from domain.notices import Notice
 from domain.organisation import Role
 from domain.projects.contract_review import received
 from domain.projects.judgements import judge_answer, supplied_form
-from domain.projects.project import ProjectForm, ProjectStage, Track
+from domain.projects.project import ProjectStage, Track
 from domain.projects.rules import CLERK_FIELD, SUSPECTS_FIELD, named_suspects, project_choices, project_stage_rule
 from domain.projects.silence import Silence
 from domain.projects.transitions import transition_problem
@@ -174,14 +174,13 @@ class ProjectContext(ProjectRecord):
     async def deciding(self, task: TaskRow, reader: str) -> DecidingFacts:
         del reader  # everybody who is asked sees the same
         row, decides = self.row, task.kind not in IN_PERSON
-        weighs = task.kind in WEIGHS_FORM and row.round > 1
-        rounds = await projects.rounds(self.uow.connection, row.id) if weighs else ()
-        before = next((kept["form"] for kept in rounds if kept["round"] == row.round - 1), None)
+        weighs = task.kind in WEIGHS_FORM
+        before = await projects.form_before(self.uow.connection, row.id, row.round) if weighs else None
         objecting = task.kind is TaskKind.OBJECTION_REVIEW
         return project_facts(
             task.kind,
             row.form,
-            ProjectForm.model_validate(before) if before else None,
+            before,
             round=row.round,
             salesperson=row.salesperson,
             matches=await self.matches() if decides else (),

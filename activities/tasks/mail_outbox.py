@@ -10,8 +10,8 @@ from activities.tasks.short_hash import short_hash
 from db.messages import MailRow
 from db.tasks.tasks import AskedRow, DecisionRow, TaskRow
 from domain.access import sees_evidence
-from domain.notices import LinkedAct, Notice, linked_act
-from domain.organisation import Person, Role
+from domain.notices import Notice, linked_act
+from domain.organisation import Person
 from domain.subject import SubjectType
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import TaskKind, TaskStatus
@@ -106,15 +106,9 @@ class MailOutbox:
             note = (conflict_notes or {}).get(known.language, "") if known else ""
             whose = f"{kind}:{self._context.subject.id}:{key}:{person}"
             own = {"reason": reasons[known.language]} if reasons and known else {}
-            act = self._act(kind, known, more) if known else None
+            appealable = more.get("appeal_until") is not None
+            act = linked_act(kind, known, owner=self._context.applicant, appealable=appealable) if known else None
             await self._queue(whose, kind, person, {**named, "conflict_note": note, **own, "act": act})
-
-    def _act(self, kind: Notice, reader: Person, more: Mapping[str, Any]) -> LinkedAct | None:
-        """What a notice expects of its reader."""
-        steps_in = bool(reader.roles & {Role.VP, Role.GENERAL_MANAGER})  # those of the sides are who is told
-        act = linked_act(kind, yours=reader.id == self._context.applicant, steps_in=steps_in)
-        final = act is LinkedAct.APPEAL and more.get("appeal_until") is None
-        return None if final else act
 
     async def _queue(
         self, key: str, kind: Notice, person_id: str, more: Mapping[str, Any], link_id: str | None = None

@@ -146,6 +146,16 @@ async def rounds(connection: AsyncConnection, application_id: str) -> tuple[dict
     return tuple(row._asdict() for row in rows)
 
 
+async def form_before(connection: AsyncConnection, application_id: str, number: int) -> ApplicationForm | None:
+    """The form of the round before round `number`; None in the first."""
+    if number == 1:
+        return None
+    query = select(application_round.c.form).where(
+        application_round.c.application_id == application_id, application_round.c.round == number - 1
+    )
+    return ApplicationForm.model_validate(await connection.scalar(query))
+
+
 async def set_parties(
     connection: AsyncConnection,
     subject_type: str,

@@ -224,6 +224,16 @@ async def rounds(connection: AsyncConnection, project_id: str) -> tuple[dict[str
     return tuple(row._asdict() for row in await connection.execute(_ROUNDS, {"project": project_id}))
 
 
+async def form_before(connection: AsyncConnection, project_id: str, number: int) -> ProjectForm | None:
+    """The form of the round before round `number`; None in the first."""
+    if number == 1:
+        return None
+    query = select(project_round.c.form).where(
+        project_round.c.project_id == project_id, project_round.c.round == number - 1
+    )
+    return ProjectForm.model_validate(await connection.scalar(query))
+
+
 async def keep_matches(
     connection: AsyncConnection,
     project_id: str,

@@ -21,7 +21,6 @@ from db.reviews.reviews import ReviewRow
 from db.tasks import tasks
 from db.tasks.tasks import TaskRow
 from domain.access import may_gather_evidence
-from domain.accounts.application import ApplicationForm
 from domain.accounts.background import background_of
 from domain.accounts.eligibility import evaluate
 from domain.accounts.evidence import OF_MATCHES, Evidence
@@ -31,7 +30,7 @@ from domain.conflicts.unusual_names import unusual_names
 from domain.disputes.dispute import TWO_PROJECTS, DisputeStage
 from domain.organisation import Language, Organisation
 from domain.policy import Policy
-from domain.projects.project import ProjectForm, ProjectStage, Resumption
+from domain.projects.project import ProjectStage, Resumption
 from domain.projects.rules import SUSPECTS_FIELD
 from domain.tasks.asking import IN_PERSON
 from domain.tasks.task import FieldKind, TaskKind
@@ -122,7 +121,7 @@ async def _of_application(
     policy = await facts.pinned_policy(connection, row.policy_digest)
     deciding = task.kind is not TaskKind.SUPPLY_INFORMATION
     found = await applications.evidence_of(connection, row.id, row.round) if deciding else ()
-    rounds = await applications.rounds(connection, row.id) if deciding and row.round > 1 else ()
+    before = await applications.form_before(connection, row.id, row.round) if deciding else None
     decisions = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
     held = await accounts.count_held(connection, row.applicant)
     note = _reason(task)
@@ -142,10 +141,7 @@ async def _of_application(
         "deciding": application_facts(
             task.kind,
             row.form,
-            next(
-                (ApplicationForm.model_validate(kept["form"]) for kept in rounds if kept["round"] == row.round - 1),
-                None,
-            ),
+            before,
             round=row.round,
             applicant=row.applicant,
             evidence=found,
@@ -191,12 +187,12 @@ async def _of_project(
     stage = f"dispute_stage.{opened.dispute.stage}" if opened.dispute else f"project_stage.{row.stage}"
     decided = decision_lines(await tasks.decisions_of(connection, row.id), organisation)
     said, objecting = _reason(task), task.kind is TaskKind.OBJECTION_REVIEW
-    rounds = await projects.rounds(connection, row.id) if row.round > 1 and task.kind in WEIGHS_FORM else ()
+    before = await projects.form_before(connection, row.id, row.round) if task.kind in WEIGHS_FORM else None
     return {
         "deciding": project_facts(
             task.kind,
             row.form,
-            next((ProjectForm.model_validate(kept["form"]) for kept in rounds if kept["round"] == row.round - 1), None),
+            before,
             round=row.round,
             salesperson=row.salesperson,
             matches=matches,
@@ -238,7 +234,9 @@ def _negotiation(opened: OpenedLink) -> Negotiation | None:
     people = dict.fromkeys(
         claimant.person for claimant in opened.dispute.claimants if claimant.person != opened.person.id
     )
-    return Negotiation.of(opened.task.note or {}, [_person_label(person, opened.organisation) for person in people])
+    return Negotiation.of(
+        opened.task.note or {}, [opened.organisation.name_with_department(person) for person in people]
+    )
 
 
 def _resumption(row: ProjectRow, texts: Texts) -> Remark | None:
@@ -267,7 +265,7 @@ def _offered(opened: OpenedLink, matches: tuple[Match, ...], texts: Texts, zone:
     sides = list(dict.fromkeys(claimant.person for claimant in opened.dispute.claimants)) if opened.dispute else []
     specs = specs_of(task.choices)
     people = {person for spec in specs if spec.kind in (FieldKind.PERSON, FieldKind.PEOPLE) for person in spec.options}
-    labels = {person: _person_label(person, organisation) for person in people}
+    labels = {person: organisation.name_with_department(person) for person in people}
     for match in matches:
         shown = match.model_copy(update={"ruled": with_name(match.ruled, organisation)})
         parts = (
@@ -291,16 +289,13 @@ def _offered(opened: OpenedLink, matches: tuple[Match, ...], texts: Texts, zone:
         else []
     )
     return Offered(
-        people=tuple((person, _person_label(person, organisation)) for person in dict.fromkeys([*sides, *others])),
+        people=tuple(
+            (person, organisation.name_with_department(person)) for person in dict.fromkeys([*sides, *others])
+        ),
         labels=labels,
         sides=tuple(sides),
         suggested=tuple(str(person) for person in ticked if person),
     )
-
-
-def _person_label(person_id: str, organisation: Organisation) -> str:
-    office = organisation.department_of(person_id)
-    return organisation.name_of(person_id) + (f" · {office.name}" if office else "")
 
 
 def _weighed(
