@@ -57,7 +57,7 @@ PLACES: Final = (
 
 async def page(
     request: Request,
-    session: Visitor,
+    visitor: Visitor,
     connection: AsyncConnection,
     template: str,
     *,
@@ -72,24 +72,24 @@ async def page(
     `template` extends `console.html.j2`. `title` is the document's title, without brand and count.
     """
     state = parts_of(request)
-    guest = not isinstance(session, Session)
-    asked = lists.OpenTasks(0, 0) if guest else await lists.open_tasks_of(connection, session.person.id, state.clock())
-    view = PageView(language=session.language, path=request.url.path, time_zone=state.facts.policy.time_zone)
+    guest = not isinstance(visitor, Session)
+    asked = lists.OpenTasks(0, 0) if guest else await lists.open_tasks_of(connection, visitor.person.id, state.clock())
+    view = PageView(language=visitor.language, path=request.url.path, time_zone=state.facts.policy.time_zone)
     html = render_template(
         view,
         template,
         block=block if request.headers.get("hx-request") == "true" else "",
         title=title,
         guest=guest,
-        me=session.person,
+        me=visitor.person,
         places=[
-            (place.path, session.texts.text(place.label), _is_here(request.url.path, place.path))
+            (place.path, visitor.texts.text(place.label), _is_here(request.url.path, place.path))
             for place in PLACES
-            if not guest and place.shown_to(session.person)
+            if not guest and place.shown_to(visitor.person)
         ],
         asked=asked,
         csrf_field=CSRF_FIELD,
-        csrf=session.csrf,
+        csrf=visitor.csrf,
         form_key_field=FORM_KEY_FIELD,
         form_key=new_form_key(),
         one_machine=state.settings.embedded,

@@ -16,7 +16,7 @@ from db.messages import Receipt
 from domain.refusals import RefusalCode
 from domain.subject import SubjectType
 from web.dossier.blocks import Block
-from web.session.guard import Posted
+from web.session.guard import SentForm
 from web.session.sessions import Visitor
 from web.subjects.acts import Act, Nothing, act_page, refuse_stranger, send_act
 
@@ -26,26 +26,26 @@ _RULES: Final = {ApplicationAct.APPEAL: "N10", ApplicationAct.WITHDRAW: "N13", A
 async def show_act(
     application_id: str,
     act: ApplicationAct,
-    session: Visitor,
+    visitor: Visitor,
     state: State,
     connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
-    row = await acts.seen_application(connection, session.viewer, application_id, "page")
+    row = await acts.seen_application(connection, visitor.viewer, application_id, "page")
     stranger = RefusalCode.ONLY_COMMERCE_GATHERS if act is ApplicationAct.EVIDENCE else RefusalCode.NOT_APPLICANT
-    closed = refuse_stranger(acts.acts_of(row, session.viewer, state), act, stranger)
-    return await act_page(request, session, connection, state, _asked(session, row, act), closed=closed)
+    closed = refuse_stranger(acts.acts_of(row, visitor.viewer, state), act, stranger)
+    return await act_page(request, visitor, connection, state, _asked(visitor, row, act), closed=closed)
 
 
-async def do_act(application_id: str, act: ApplicationAct, posted: Posted, state: State, request: Request) -> Response:
+async def do_act(application_id: str, act: ApplicationAct, sent: SentForm, state: State, request: Request) -> Response:
     """What was filled in."""
-    session = posted.session
+    visitor = sent.visitor
     async with autocommit(state.engine) as connection:
-        row = await acts.seen_application(connection, session.viewer, application_id, "page")
+        row = await acts.seen_application(connection, visitor.viewer, application_id, "page")
 
     async def send(caller: Caller, body: Any) -> Receipt | None:
-        given = (state, session.viewer, caller, application_id)
+        given = (state, visitor.viewer, caller, application_id)
         match act:
             case ApplicationAct.APPEAL:
                 return await acts.appeal(*given, body.reason)
@@ -54,16 +54,16 @@ async def do_act(application_id: str, act: ApplicationAct, posted: Posted, state
             case ApplicationAct.EVIDENCE:
                 return await acts.gather_evidence(*given)
 
-    return await send_act(request, posted, state, _asked(session, row, act), send)
+    return await send_act(request, sent, state, _asked(visitor, row, act), send)
 
 
-def _asked(session: Visitor, row: ApplicationRow, act: ApplicationAct) -> Act:
+def _asked(visitor: Visitor, row: ApplicationRow, act: ApplicationAct) -> Act:
     more: dict[str, Any] = {}
     if act is ApplicationAct.EVIDENCE:
         more = {"body": Nothing, "specs": ()}
     elif act is ApplicationAct.APPEAL and row.rejection:
-        by = session.viewer.organisation.name_of(row.rejection.person)
-        label = session.texts.text("subject_page.rejected_by", person=by)
+        by = visitor.viewer.organisation.name_of(row.rejection.person)
+        label = visitor.texts.text("subject_page.rejected_by", person=by)
         more = {"shown": (Block(label=label, kind="text", text=row.rejection.reason),)}
     return Act(
         key=f"application_{act}",

@@ -28,10 +28,10 @@ from web.forms.filing import Filing, Outlook, holders_among
 from web.forms.filing_pages import add_steps, form_page, opened_draft
 from web.forms.form import APPLICATION, form_values
 from web.session.guard import SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 
-async def _outlook(connection: AsyncConnection, state: State, session: Visitor, found: ConflictCheck | None) -> Outlook:
+async def _outlook(connection: AsyncConnection, state: State, session: Session, found: ConflictCheck | None) -> Outlook:
     """N2, N6, N8: who decides, and what an account too many, or a collision, asks in addition."""
     texts, policy = session.texts, state.facts.policy
     held = await accounts.count_held(connection, session.person.id)

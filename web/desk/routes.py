@@ -21,7 +21,7 @@ from domain.subject import path_of
 from web.frame import page
 from web.projects.lists import Line, line_of
 from web.session.guard import SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.tasks.inbox_rows import line_name, note_lines, subject_lines, task_rows
 
 router = APIRouter(include_in_schema=False)
@@ -59,7 +59,7 @@ async def desk(session: SignedInDep, state: StateDep, connection: ConnectionDep,
     )
 
 
-async def _awaited(connection: AsyncConnection, state: State, session: Visitor) -> list[Awaited]:
+async def _awaited(connection: AsyncConnection, state: State, session: Session) -> list[Awaited]:
     found = await inbox_reads.open_tasks_on(connection, session.person.id, limit=MOST_SHOWN)
     asked = await tasks.asked_by(connection, [task.id for task in found])
     lines = await subject_lines(connection, session, found)
@@ -83,7 +83,7 @@ async def _awaited(connection: AsyncConnection, state: State, session: Visitor) 
     return awaited
 
 
-async def _projects(connection: AsyncConnection, state: State, session: Visitor) -> list[Line]:
+async def _projects(connection: AsyncConnection, state: State, session: Session) -> list[Line]:
     """The person's running projects, with what happens to each without an update."""
     now = state.clock()
     rows = await lists.projects_seen(

@@ -29,7 +29,7 @@ from domain.tasks.task import TaskKind
 from web.dossier.blocks import Block, DossierBlocks
 from web.forms.fields import Offered
 from web.forms.form import flatten
-from web.session.guard import Posted
+from web.session.guard import SentForm
 from web.session.sessions import Visitor
 from web.subjects.acts import REASON, Act, act_page, refuse_stranger, send_act
 
@@ -58,31 +58,31 @@ class Moved(MeetingCall):
 async def show_act(
     project_id: str,
     act: DisputeAct,
-    session: Visitor,
+    visitor: Visitor,
     state: State,
     connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
-    row = await seen_project(connection, state, session.viewer, project_id, "page")
+    row = await seen_project(connection, state, visitor.viewer, project_id, "page")
     its_disputes = await disputes.of_project(connection, row.id)
     dispute = its_disputes[-1] if its_disputes else None
-    open_to_me = await acts.acts_of(connection, row, dispute, session.viewer, state)
+    open_to_me = await acts.acts_of(connection, row, dispute, visitor.viewer, state)
     closed = refuse_stranger(open_to_me, act, _STRANGER[act])
-    asked = _asked(session, state, row, dispute, act)
-    return await act_page(request, session, connection, state, asked, closed=closed)
+    asked = _asked(visitor, state, row, dispute, act)
+    return await act_page(request, visitor, connection, state, asked, closed=closed)
 
 
-async def do_act(project_id: str, act: DisputeAct, posted: Posted, state: State, request: Request) -> Response:
+async def do_act(project_id: str, act: DisputeAct, sent: SentForm, state: State, request: Request) -> Response:
     """What was filled in."""
-    session = posted.session
+    visitor = sent.visitor
     async with autocommit(state.engine) as connection:
-        row = await seen_project(connection, state, session.viewer, project_id, "page")
+        row = await seen_project(connection, state, visitor.viewer, project_id, "page")
         its_disputes = await disputes.of_project(connection, row.id)
-        asked = _asked(session, state, row, its_disputes[-1] if its_disputes else None, act)
+        asked = _asked(visitor, state, row, its_disputes[-1] if its_disputes else None, act)
 
     async def send(caller: Caller, body: Any) -> Receipt | None:
-        given = (state, session.viewer, caller, project_id)
+        given = (state, visitor.viewer, caller, project_id)
         match act:
             case DisputeAct.AGREE:
                 return await acts.agree(*given, body)
@@ -94,16 +94,16 @@ async def do_act(project_id: str, act: DisputeAct, posted: Posted, state: State,
             case DisputeAct.CALL_OFF_MEETING:
                 return await acts.call_off_meeting(*given, body.reason)
 
-    return await send_act(request, posted, state, asked, send, back=f"/projects/{row.id}?done={asked.key}#dispute")
+    return await send_act(request, sent, state, asked, send, back=f"/projects/{row.id}?done={asked.key}#dispute")
 
 
-def _asked(session: Visitor, state: State, row: ProjectRow, dispute: DisputeRow | None, act: DisputeAct) -> Act:
+def _asked(visitor: Visitor, state: State, row: ProjectRow, dispute: DisputeRow | None, act: DisputeAct) -> Act:
     more: dict[str, Any] = {}
     if act is DisputeAct.AGREE and dispute:
-        more = _agreement(session, dispute)
+        more = _agreement(visitor, dispute)
     elif act is DisputeAct.MOVE_MEETING and dispute:
-        more = _meeting(session, state, dispute)
-    shown = _shown(session, state, dispute, act) if dispute else ()
+        more = _meeting(visitor, state, dispute)
+    shown = _shown(visitor, state, dispute, act) if dispute else ()
     return Act(
         key=f"dispute_{act.replace('-', '_')}",
         rule=_RULES[act],
@@ -116,10 +116,10 @@ def _asked(session: Visitor, state: State, row: ProjectRow, dispute: DisputeRow 
     )
 
 
-def _shown(session: Visitor, state: State, dispute: DisputeRow, act: DisputeAct) -> tuple[Block, ...]:
+def _shown(visitor: Visitor, state: State, dispute: DisputeRow, act: DisputeAct) -> tuple[Block, ...]:
     """The text on the table, or the meeting as it is called."""
-    texts, zone = session.texts, state.facts.policy.zone
-    view = dispute_view(Views(state.facts, session.viewer, texts), dispute).model_dump(mode="json")
+    texts, zone = visitor.texts, state.facts.policy.zone
+    view = dispute_view(Views(state.facts, visitor.viewer, texts), dispute).model_dump(mode="json")
     name = "proposal" if act in (DisputeAct.AGREE, DisputeAct.MEETING) else "meeting"
     sides = [
         f"{claimant['person']['name']} · {texts.label('finding.' + claimant['subject_type'])}"
@@ -129,9 +129,9 @@ def _shown(session: Visitor, state: State, dispute: DisputeRow, act: DisputeAct)
     return (both, *DossierBlocks(texts, zone, SubjectType.PROJECT).parts({name: view[name]}))
 
 
-def _agreement(session: Visitor, dispute: DisputeRow) -> dict[str, Any]:
+def _agreement(visitor: Visitor, dispute: DisputeRow) -> dict[str, Any]:
     """D1: the fields, with the text on the table in them: sent unchanged, it is confirmed."""
-    named = tuple((person, session.viewer.organisation.name_of(person)) for person in dispute.sides)
+    named = tuple((person, visitor.viewer.organisation.name_of(person)) for person in dispute.sides)
     choice = project_choices(TaskKind.AGREE_SPLIT, salespeople=dispute.sides)[0]
     table = {name: value for name, value in (dispute.proposal or {}).items() if name in Agreement.model_fields}
     return {
@@ -142,9 +142,9 @@ def _agreement(session: Visitor, dispute: DisputeRow) -> dict[str, Any]:
     }
 
 
-def _meeting(session: Visitor, state: State, dispute: DisputeRow) -> dict[str, Any]:
+def _meeting(visitor: Visitor, state: State, dispute: DisputeRow) -> dict[str, Any]:
     """D5: the meeting as it is called, to be changed."""
-    organisation = session.viewer.organisation
+    organisation = visitor.viewer.organisation
     called = dispute.called or {}
     people = [person.id for person in organisation.people if person.active]
     suggested = meeting_participants(organisation, dispute.sides)

@@ -15,7 +15,7 @@ from domain.base import Frozen, Moment
 from domain.documents.document import PARTS, WHOLE, DocumentPart
 from domain.subject import SubjectType
 from texts.catalogue import Texts
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 BELONGS_TO: Final = "belongs_to"
 """The name of the select: `part`, or `part:about`."""
@@ -61,7 +61,7 @@ def documents_address(subject_type: SubjectType, subject_id: str) -> str:
 async def documents_part(
     connection: AsyncConnection,
     state: State,
-    session: Visitor,
+    session: Session,
     subject_type: SubjectType,
     subject_id: str,
     *,

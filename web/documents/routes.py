@@ -18,7 +18,7 @@ from domain.subject import SubjectType
 from web.documents.part import BELONGS_TO, documents_address, documents_part
 from web.frame import page
 from web.session.guard import FORM_KEY_FIELD, SignedInDep, check_sender, console_caller, safe_path
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 router = APIRouter(include_in_schema=False)
 
@@ -70,7 +70,7 @@ async def attach_document(
 async def _shown(
     request: Request,
     state: State,
-    session: Visitor,
+    session: Session,
     subject_type: SubjectType,
     subject_id: str,
     *,

@@ -35,7 +35,7 @@ from domain.tasks.outlook import ExpectedStep
 from domain.tasks.task import Problem
 from texts.catalogue import Texts
 from web.forms.form import Field, Layout, Rows, Section, field_id, flatten, parse_form, sections
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 DRAFT_FIELD: Final = "draft"
 STEP_FIELD: Final = "step"
@@ -71,10 +71,10 @@ class Filing:
     """Why nobody else may."""
     refuses: Callable[[Mapping[str, Any], Policy], tuple[Problem, ...]]
     """The fields of a complete form by which a rule refuses it outright."""
-    outlook: Callable[[AsyncConnection, State, Visitor, ConflictCheck | None], Awaitable[Outlook]]
+    outlook: Callable[[AsyncConnection, State, Session, ConflictCheck | None], Awaitable[Outlook]]
     submit: Callable[[State, Person, Caller, Any], Awaitable[tuple[str, Receipt | None]]]
 
-    def check(self, session: Visitor) -> None:
+    def check(self, session: Session) -> None:
         """Raises `Refusal` 403 for anybody who may not file it."""
         if not self.may_file(session.person):
             raise Refusal.forbidden(self.stranger)
@@ -105,7 +105,7 @@ def new_draft_id() -> str:
     return secrets.token_hex(16)
 
 
-def draft_of(filing: Filing, session: Visitor, draft_id: str, typed: Mapping[str, str], now: datetime) -> DraftRow:
+def draft_of(filing: Filing, session: Session, draft_id: str, typed: Mapping[str, str], now: datetime) -> DraftRow:
     """The draft as it is to be saved."""
     title = typed.get("name") or typed.get("customer.name") or ""
     return DraftRow(
@@ -119,7 +119,7 @@ def draft_of(filing: Filing, session: Visitor, draft_id: str, typed: Mapping[str
 
 
 async def save_draft(
-    connection: AsyncConnection, state: State, filing: Filing, session: Visitor, form: Mapping[str, str]
+    connection: AsyncConnection, state: State, filing: Filing, session: Session, form: Mapping[str, str]
 ) -> bool:
     """Save what was typed under the draft id that the page sent. False when it cannot be kept."""
     draft_id, typed = form.get(DRAFT_FIELD, ""), typed_in(filing, form)
@@ -175,7 +175,7 @@ def _fields(section: Section) -> Iterable[Field | Rows]:
 
 
 async def conflicts_of(
-    connection: AsyncConnection, state: State, session: Visitor, filing: Filing, typed: Mapping[str, str]
+    connection: AsyncConnection, state: State, session: Session, filing: Filing, typed: Mapping[str, str]
 ) -> ConflictCheck | None:
     """What is registered now for what was typed; None when too little is."""
     tree = parse_form(typed, filing.layout)

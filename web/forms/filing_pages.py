@@ -38,7 +38,7 @@ from web.forms.form import form_values
 from web.frame import page
 from web.session.guard import Posted, PostedDep
 from web.session.pages import calm_page
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 
 def add_steps(router: APIRouter, filing: Filing) -> None:
@@ -69,7 +69,7 @@ def add_steps(router: APIRouter, filing: Filing) -> None:
 
 async def form_page(
     request: Request,
-    session: Visitor,
+    session: Session,
     connection: AsyncConnection,
     filing: Filing,
     typed: Mapping[str, str],
@@ -106,7 +106,7 @@ async def form_page(
 
 
 async def opened_draft(
-    connection: AsyncConnection, session: Visitor, filing: Filing, draft_id: str
+    connection: AsyncConnection, session: Session, filing: Filing, draft_id: str
 ) -> Mapping[str, str]:
     """What was typed in a draft of this person's. Raises `Refusal` 404 for anybody else's."""
     row = await drafts.find(connection, session.person.id, filing.kind.value, draft_id)
@@ -218,7 +218,7 @@ async def _submitted(
     return submitted_to(request, session, path_of(filing.kind, subject_id), receipt)
 
 
-def submitted_to(request: Request, session: Visitor, address: str, receipt: Receipt | None) -> Response:
+def submitted_to(request: Request, session: Session, address: str, receipt: Receipt | None) -> Response:
     """Go to the page of what was submitted; while it is stored only, say so."""
     if receipt is not None:
         return RedirectResponse(f"{address}?done=submitted", 303)

@@ -27,7 +27,7 @@ from web.links.opening import page_language, status_page
 from web.links.status_page import LinkStatus, LinkStatusPage, render_status
 from web.projects import acts as project_acts
 from web.rendering import PAGE_HEADERS
-from web.session.guard import Posted, read_form
+from web.session.guard import SentForm, read_form
 from web.session.sessions import Visitor, session_of
 from web.subjects.receipts import MessageId, show_receipt
 
@@ -49,7 +49,7 @@ class ActLink:
         self.subject_id = subject_id
 
 
-class PostedByLink(Posted):
+class SentByLink(SentForm):
     """A form that was sent from the page behind a personal link."""
 
     def __init__(self, link: ActLink, form: dict[str, str], items: list[tuple[str, str]], body: bytes) -> None:
@@ -100,7 +100,7 @@ async def do(token: str, state: StateDep, request: Request) -> Response:
         link = await _open(state, request, token)
     except NotThisLink as closed:
         return _html(closed.page)
-    posted = PostedByLink(link, *await read_form(request, state, link.visitor))
+    posted = SentByLink(link, *await read_form(request, state, link.visitor))
     match link.act:
         case LinkedAct.APPEAL:
             return await application_acts.do_act(link.subject_id, ApplicationAct.APPEAL, posted, state, request)

@@ -23,7 +23,7 @@ from domain.subject import SubjectType
 from domain.tasks.task import FieldKind, FieldSpec
 from texts.catalogue import Texts
 from web.dossier.blocks import Block
-from web.session.guard import Posted
+from web.session.guard import SentForm
 from web.session.sessions import Visitor
 from web.subjects.acts import REASON, Act, act_page, choice_of, refuse_stranger, send_act
 
@@ -64,29 +64,29 @@ _RULES: Final = {
 async def show_act(
     project_id: str,
     act: ProjectAct,
-    session: Visitor,
+    visitor: Visitor,
     state: State,
     connection: AsyncConnection,
     request: Request,
 ) -> Response:
     """The page of an act."""
-    row = await seen_project(connection, state, session.viewer, project_id, "page")
+    row = await seen_project(connection, state, visitor.viewer, project_id, "page")
     resumed = bool(await lists.resumed_by(connection, row.id)) if act is ProjectAct.RESUME else False
-    open_to_me = acts.acts_of(row, session.viewer, state, resumed=resumed)
+    open_to_me = acts.acts_of(row, visitor.viewer, state, resumed=resumed)
     closed = refuse_stranger(open_to_me, act, _STRANGER.get(act, RefusalCode.NOT_SALESPERSON_OF_PROJECT))
-    asked = await _asked(connection, session, state, row, act)
-    return await act_page(request, session, connection, state, asked, closed=closed)
+    asked = await _asked(connection, visitor, state, row, act)
+    return await act_page(request, visitor, connection, state, asked, closed=closed)
 
 
-async def do_act(project_id: str, act: ProjectAct, posted: Posted, state: State, request: Request) -> Response:
+async def do_act(project_id: str, act: ProjectAct, sent: SentForm, state: State, request: Request) -> Response:
     """What was filled in."""
-    session = posted.session
+    visitor = sent.visitor
     async with autocommit(state.engine) as connection:
-        row = await seen_project(connection, state, session.viewer, project_id, "page")
-        asked = await _asked(connection, session, state, row, act)
+        row = await seen_project(connection, state, visitor.viewer, project_id, "page")
+        asked = await _asked(connection, visitor, state, row, act)
 
     async def send(caller: Caller, body: Any) -> Receipt | None:
-        given = (state, session.viewer, caller, project_id)
+        given = (state, visitor.viewer, caller, project_id)
         match act:
             case ProjectAct.UPDATE:
                 return await acts.update(*given, body)
@@ -103,26 +103,26 @@ async def do_act(project_id: str, act: ProjectAct, posted: Posted, state: State,
             case ProjectAct.RESUME:
                 return (await acts.resume(*given, body))[1]
 
-    return await send_act(request, posted, state, asked, send)
+    return await send_act(request, sent, state, asked, send)
 
 
-async def update_act(connection: AsyncConnection, session: Visitor, state: State, row: ProjectRow) -> Act:
+async def update_act(connection: AsyncConnection, visitor: Visitor, state: State, row: ProjectRow) -> Act:
     """U1: the act of updating a project."""
-    return await _asked(connection, session, state, row, ProjectAct.UPDATE)
+    return await _asked(connection, visitor, state, row, ProjectAct.UPDATE)
 
 
-async def _asked(connection: AsyncConnection, session: Visitor, state: State, row: ProjectRow, act: ProjectAct) -> Act:
-    texts = session.texts
+async def _asked(connection: AsyncConnection, visitor: Visitor, state: State, row: ProjectRow, act: ProjectAct) -> Act:
+    texts = visitor.texts
     key, more = f"project_{act}", dict[str, Any]()
     match act:
         case ProjectAct.UPDATE:
             last = await projects.updates_of(connection, row.id, limit=1)
             more = {"body": ProjectUpdate, "specs": UPDATE_FIELDS, **update_inputs(row, texts)}
-            more["shown"] = last_words(last[0] if last else None, session, state)
+            more["shown"] = last_words(last[0] if last else None, visitor, state)
         case ProjectAct.LOSS:
             more = {"body": Loss, "specs": (*REASON, FieldSpec(name="competitor"))}
         case ProjectAct.CONTRACT:
-            mine = session.person.id == row.salesperson
+            mine = visitor.person.id == row.salesperson
             key = key if mine else "project_contract_receipt"
             more = {"body": ContractReview, "specs": _APPLICATION_FIELDS if mine else _RECEIPT_FIELDS}
             application = row.contract_application or {}
@@ -165,9 +165,9 @@ def update_inputs(row: ProjectRow, texts: Texts) -> dict[str, Any]:
     }
 
 
-def last_words(last: UpdateRow | None, session: Visitor, state: State) -> tuple[Block, ...]:
+def last_words(last: UpdateRow | None, visitor: Visitor, state: State) -> tuple[Block, ...]:
     """U1: what was said last."""
-    texts = session.texts
+    texts = visitor.texts
     if last is None:
         return (Block(label=texts.text("updates.last"), kind="text", text=texts.text("silence_label.never")),)
     said = {"progress": last.progress, "problems": last.problems, "next_steps": last.next_steps}

@@ -23,7 +23,7 @@ from domain.projects.project import ProjectStage, ProjectStatus
 from domain.projects.silence import Silence
 from web.frame import page
 from web.session.guard import SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.subjects.listing import (
     PAGE_SIZE,
     Filter,
@@ -123,7 +123,7 @@ async def projects_page(
     )
 
 
-async def line_of(composer: Composer, row: ProjectRow, session: Visitor, state: State, now: datetime) -> Line:
+async def line_of(composer: Composer, row: ProjectRow, session: Session, state: State, now: datetime) -> Line:
     """A row as a line, with what happens automatically without an update."""
     texts, zone = session.texts, state.facts.policy.zone
     ahead = await silences_of(composer, row)
@@ -144,7 +144,7 @@ async def line_of(composer: Composer, row: ProjectRow, session: Visitor, state: 
     )
 
 
-def _columns(lines: Sequence[Line], session: Visitor) -> list[tuple[str, list[Line]]]:
+def _columns(lines: Sequence[Line], session: Session) -> list[tuple[str, list[Line]]]:
     return [
         (session.texts.text(f"project_status.{status}"), [line for line in lines if line.summary.status is status])
         for status in COLUMNS

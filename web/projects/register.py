@@ -25,10 +25,10 @@ from web.forms.filing import Filing, Outlook, holders_among
 from web.forms.filing_pages import add_steps, form_page, opened_draft
 from web.forms.form import PROJECT, form_values
 from web.session.guard import SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 
-async def _outlook(connection: AsyncConnection, state: State, session: Visitor, found: ConflictCheck | None) -> Outlook:
+async def _outlook(connection: AsyncConnection, state: State, session: Session, found: ConflictCheck | None) -> Outlook:
     """P1, P3, P4: who decides on a project of one's own account, of somebody else's, and of none."""
     me, texts = session.person.id, session.texts
     holders = holders_among(found)
@@ -92,7 +92,7 @@ async def show_form(
     return await form_page(request, session, connection, REGISTER, typed, draft_id=draft, said=said)
 
 
-async def _customer_of(connection: AsyncConnection, session: Visitor, account_id: str) -> Mapping[str, str]:
+async def _customer_of(connection: AsyncConnection, session: Session, account_id: str) -> Mapping[str, str]:
     """The customer of a Named Account of the viewer, as inputs. Raises `Refusal` 404 for any other."""
     held = await detail_reads.account_seen(
         connection, scope_of(session.person, session.viewer.organisation), account_id

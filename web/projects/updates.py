@@ -35,7 +35,7 @@ from web.frame import page
 from web.projects.acts import UPDATE_FIELDS, last_words, update_act, update_inputs
 from web.projects.lists import line_of
 from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.subjects.acts import act_page
 
 router = APIRouter(include_in_schema=False)
@@ -176,7 +176,7 @@ async def save_update(project_id: SubjectId, posted: PostedDep, state: StateDep,
 
 async def _row(
     composer: Composer,
-    session: Visitor,
+    session: Session,
     state: State,
     row: ProjectRow,
     last: SaidUpdate | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -44,23 +45,37 @@ async def signed_in(request: Request, state: StateDep) -> Session:
 SignedInDep = Annotated[Session, Depends(signed_in)]
 
 
-class Posted:
-    """A form sent from one of our pages, by somebody who is signed in."""
+class SentForm(ABC):
+    """A form sent from one of our pages, by whomever that was shown to."""
 
-    def __init__(self, session: Visitor, form: Mapping[str, str], items: list[tuple[str, str]], body: bytes) -> None:
-        self.session = session
+    def __init__(self, visitor: Visitor, form: Mapping[str, str], items: list[tuple[str, str]], body: bytes) -> None:
+        self.visitor = visitor
         self.form = form
         """What was typed, by the names of the inputs, without our own fields; of several values the last."""
         self.items = items
         """The same with every value, for inputs that have several."""
         self.body = body
 
+    @abstractmethod
     def caller(self, request: Request) -> Caller:
         """Who sends this form to the gateway. The same form sent twice is one message."""
+
+    @abstractmethod
+    def leads_to(self, caller: Caller, receipt: Receipt | None, back: str) -> Response:
+        """Where an accepted form leads: to `back`, or to its receipt while it is not recorded yet."""
+
+
+class Posted(SentForm):
+    """A form sent by somebody who is signed in."""
+
+    def __init__(self, session: Session, form: Mapping[str, str], items: list[tuple[str, str]], body: bytes) -> None:
+        super().__init__(session, form, items, body)
+        self.session = session
+
+    def caller(self, request: Request) -> Caller:
         return console_caller(self.session.person, request.url.path, self.body)
 
     def leads_to(self, caller: Caller, receipt: Receipt | None, back: str) -> Response:
-        """Where an accepted form leads: to `back`, or to its receipt while it is not recorded yet."""
         return RedirectResponse(back if receipt is not None else f"/receipts/{caller.message_id}", 303)
 
 
@@ -85,9 +100,9 @@ async def read_form(
     return dict(typed), typed, body
 
 
-def check_sender(request: Request, state: State, session: Visitor, form: Mapping[str, str]) -> None:
+def check_sender(request: Request, state: State, visitor: Visitor, form: Mapping[str, str]) -> None:
     """Raises `NotFromOurPage` unless a page shown to this visitor sent the form."""
-    known = hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), session.csrf.encode())
+    known = hmac.compare_digest(form.get(CSRF_FIELD, "").encode(), visitor.csrf.encode())
     if not known or not _from_here(request, state):
         raise NotFromOurPage
 

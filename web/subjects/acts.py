@@ -24,7 +24,7 @@ from web.dossier.blocks import Block
 from web.forms.fields import Offered, controls, entered_values
 from web.forms.form import Rows, field_id
 from web.frame import page
-from web.session.guard import Posted
+from web.session.guard import SentForm
 from web.session.sessions import Visitor
 
 REASON: Final = (FieldSpec(name="reason", required=True),)
@@ -68,7 +68,7 @@ Send = Callable[[Caller, Any], Awaitable[Receipt | None]]
 
 async def act_page(
     request: Request,
-    session: Visitor,
+    visitor: Visitor,
     connection: AsyncConnection,
     state: State,
     act: Act,
@@ -80,7 +80,7 @@ async def act_page(
     status: int = 200,
 ) -> Response:
     """The page of an act. `closed`: why it cannot be done now; `refusal`: why what was sent was not accepted."""
-    texts, zone = session.texts, state.facts.policy.zone
+    texts, zone = visitor.texts, state.facts.policy.zone
     errors: dict[str, str] = {}
     for problem in problems:
         errors.setdefault(problem.field.removeprefix("fields."), texts.error(problem.key, problem.params))
@@ -105,7 +105,7 @@ async def act_page(
     )
     return await page(
         request,
-        session,
+        visitor,
         connection,
         "subjects/act.html.j2",
         title=texts.text(f"act.{act.key}.title"),
@@ -120,17 +120,17 @@ async def act_page(
     )
 
 
-async def send_act(request: Request, posted: Posted, state: State, act: Act, send: Send, *, back: str = "") -> Response:
-    """Submit what was posted and go to the subject, or show the form again with everything that was typed."""
+async def send_act(request: Request, sent: SentForm, state: State, act: Act, send: Send, *, back: str = "") -> Response:
+    """Submit what was filled in and go to the subject, or show the form again with everything that was typed."""
     problems: tuple[Problem, ...] = ()
     refusal: Refusal | None = None
-    values = entered_values(act.specs, posted.form, state.facts.policy.zone)
-    caller = posted.caller(request)
+    values = entered_values(act.specs, sent.form, state.facts.policy.zone)
+    caller = sent.caller(request)
     try:
         receipt = await send(caller, act.body.model_validate(values))
         if receipt is not None:
             refuse_unaccepted(caller, receipt, act.subject)
-        return posted.leads_to(caller, receipt, back or f"{act.address}?done={act.key}")
+        return sent.leads_to(caller, receipt, back or f"{act.address}?done={act.key}")
     except ValidationError as error:
         problems = field_problems(error.errors(), rule_of_form=act.rule)
     except Refusal as error:
@@ -140,11 +140,11 @@ async def send_act(request: Request, posted: Posted, state: State, act: Act, sen
     async with autocommit(state.engine) as connection:
         return await act_page(
             request,
-            posted.session,
+            sent.visitor,
             connection,
             state,
             act,
-            entered=posted.form,
+            entered=sent.form,
             problems=problems,
             refusal=None if problems else refusal,
             status=refusal.status if refusal else 422,

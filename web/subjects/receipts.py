@@ -20,22 +20,22 @@ MessageId = Annotated[str, Path(pattern=r"^[0-9a-f]{16,128}$")]
 
 
 async def show_receipt(
-    message_id: str, session: Visitor, state: State, connection: AsyncConnection, request: Request
+    message_id: str, visitor: Visitor, state: State, connection: AsyncConnection, request: Request
 ) -> Response:
     """What became of a form that was stored. Only whoever sent it sees more than that it is stored."""
     receipt = await messages.find_receipt(connection, message_id)
-    if receipt and receipt.person != session.person.id:
+    if receipt and receipt.person != visitor.person.id:
         raise Refusal(404, RefusalCode.NOT_FOUND)
     why = ""
     if receipt and not receipt.accepted:
         kind = SubjectType.APPLICATION if receipt.workflow_id.startswith("application-") else SubjectType.PROJECT
-        why = refused(receipt.result, kind).text(session.texts, state.facts.policy.zone)
+        why = refused(receipt.result, kind).text(visitor.texts, state.facts.policy.zone)
     return await page(
         request,
-        session,
+        visitor,
         connection,
         "subjects/receipt.html.j2",
-        title=session.texts.text("stored.title"),
+        title=visitor.texts.text("stored.title"),
         block="receipt",
         receipt=receipt,
         why=why,

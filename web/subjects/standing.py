@@ -22,7 +22,7 @@ from domain.tasks.kindly import next_possible
 from texts.catalogue import Texts
 from texts.tasks.decisions import decision_lines, without_others
 from texts.view_lines import DecisionLine
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.subjects.acts import why_not
 
 _ENDING: Final = frozenset({"withdraw", "loss", "call-off-meeting"})
@@ -59,7 +59,7 @@ class Offer(Frozen):
 async def waiting(
     connection: AsyncConnection,
     tasks: Iterable[OpenTaskView],
-    session: Visitor,
+    session: Session,
     now: datetime,
     *,
     row: ApplicationRow | ProjectRow,

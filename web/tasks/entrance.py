@@ -13,7 +13,7 @@ from db.tasks.tasks import AskedRow
 from domain.refusals import RefusalCode
 from web.links.opening import OpenedLink
 from web.session.guard import console_caller
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 
 class InboxEntrance:
@@ -21,7 +21,7 @@ class InboxEntrance:
 
     expires = False
 
-    def __init__(self, state: State, request: Request, session: Visitor, task_id: str) -> None:
+    def __init__(self, state: State, request: Request, session: Session, task_id: str) -> None:
         self.state = state
         self.request = request
         self._session = session
@@ -38,7 +38,7 @@ class InboxEntrance:
         return console_caller(opened.person, self.request.url.path, body)
 
 
-async def entrance_to(state: State, request: Request, session: Visitor, task_id: str) -> InboxEntrance:
+async def entrance_to(state: State, request: Request, session: Session, task_id: str) -> InboxEntrance:
     """The way to a task. Raises `Refusal` 404 for one that never asked this person."""
     entrance = InboxEntrance(state, request, session, task_id)
     async with autocommit(state.engine) as connection:

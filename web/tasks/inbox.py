@@ -31,7 +31,7 @@ from web.session.guard import (
     SignedInDep,
     new_form_key,
 )
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.tasks.entrance import entrance_to
 from web.tasks.inbox_rows import InboxList, Row, RowPage, counts_of, rows_of
 from web.tasks.page import decision_parts
@@ -142,7 +142,7 @@ async def answer(task_id: str, query: InboxQueryDep, posted: PostedDep, state: S
 
 
 async def _item(
-    request: Request, session: Visitor, state: State, task_id: str, shown: Shown, query: InboxQuery
+    request: Request, session: Session, state: State, task_id: str, shown: Shown, query: InboxQuery
 ) -> Response:
     address = f"/inbox/{task_id}"
     target = FormTarget(
@@ -187,7 +187,7 @@ def _after(rows: Sequence[Row], address: str) -> str:
     return following[0] if following else ""
 
 
-async def _rows(connection: AsyncConnection, state: State, session: Visitor, query: InboxQuery) -> RowPage:
+async def _rows(connection: AsyncConnection, state: State, session: Session, query: InboxQuery) -> RowPage:
     return await rows_of(
         connection,
         state,
@@ -200,7 +200,7 @@ async def _rows(connection: AsyncConnection, state: State, session: Visitor, que
     )
 
 
-async def _list_parts(connection: AsyncConnection, state: State, session: Visitor, query: InboxQuery) -> dict[str, Any]:
+async def _list_parts(connection: AsyncConnection, state: State, session: Session, query: InboxQuery) -> dict[str, Any]:
     """What the list beside a task shows."""
     texts = session.texts
     found = await _rows(connection, state, session, query)

@@ -20,7 +20,7 @@ from domain.access import scope_at, scope_of
 from domain.base import Frozen, Moment
 from domain.subject import SubjectType, path_of
 from domain.tasks.together import why_alone
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 
 PAGE_SIZE: Final = 30
 MOST_STARTED: Final = 50
@@ -65,7 +65,7 @@ class RowPage(NamedTuple):
 async def rows_of(
     connection: AsyncConnection,
     state: State,
-    session: Visitor,
+    session: Session,
     listed: InboxList,
     wanted: Wanted = EVERYTHING,
     *,
@@ -108,7 +108,7 @@ def _place(cursor: str | None, order: InboxOrder) -> After | None:
     return (datetime.fromisoformat(parts[0]), parts[1]) if parts else None
 
 
-async def counts_of(connection: AsyncConnection, state: State, session: Visitor) -> dict[InboxList, str]:
+async def counts_of(connection: AsyncConnection, state: State, session: Session) -> dict[InboxList, str]:
     """How much each list holds that is the viewer's, beside what waits for them; empty for nothing."""
     decided, begun = await inbox.counted(connection, session.person.id)
     told = await _told(connection, state, session)
@@ -120,7 +120,7 @@ async def counts_of(connection: AsyncConnection, state: State, session: Visitor)
     }
 
 
-async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequence[Listed], now: datetime) -> list[Row]:
+async def task_rows(connection: AsyncConnection, session: Session, found: Sequence[Listed], now: datetime) -> list[Row]:
     """Tasks as rows."""
     lines = await subject_lines(connection, session, [listed.task for listed in found])
     organisation, texts = session.viewer.organisation, session.texts
@@ -149,7 +149,7 @@ async def task_rows(connection: AsyncConnection, session: Visitor, found: Sequen
 
 
 async def subject_lines(
-    connection: AsyncConnection, session: Visitor, listed: Sequence[TaskRow]
+    connection: AsyncConnection, session: Session, listed: Sequence[TaskRow]
 ) -> dict[str, SubjectLine]:
     """The applications and projects of these tasks, by id; the reading is recorded (X2)."""
     ids = {type: [task.subject_id for task in listed if task.subject_type == type] for type in SubjectType}
@@ -158,7 +158,7 @@ async def subject_lines(
     return found
 
 
-async def note_lines(connection: AsyncConnection, session: Visitor, lines: Sequence[SubjectLine]) -> None:
+async def note_lines(connection: AsyncConnection, session: Session, lines: Sequence[SubjectLine]) -> None:
     """Record that the person has read these subjects in a list (X2)."""
     for type in ("application", "project", "account"):
         ids = [line.id for line in lines if line.type == type]
@@ -170,7 +170,7 @@ def line_name(line: SubjectLine) -> str:
     return line.name if line.name == line.customer_name else f"{line.name} · {line.customer_name}"
 
 
-async def _started(connection: AsyncConnection, session: Visitor) -> list[Row]:
+async def _started(connection: AsyncConnection, session: Session) -> list[Row]:
     """Their own applications and projects, the newest first."""
     me, texts = session.person, session.texts
     scope = scope_of(me, session.viewer.organisation)
@@ -207,7 +207,7 @@ async def _started(connection: AsyncConnection, session: Visitor) -> list[Row]:
     return [row for _, row in sorted(rows, key=lambda dated: dated[0], reverse=True)]
 
 
-async def _informed(connection: AsyncConnection, state: State, session: Visitor) -> list[Row]:
+async def _informed(connection: AsyncConnection, state: State, session: Session) -> list[Row]:
     """What they were told of and may still see."""
     organisation = session.viewer.organisation
     told = await _told(connection, state, session)
@@ -227,7 +227,7 @@ async def _informed(connection: AsyncConnection, state: State, session: Visitor)
     ]
 
 
-async def _told(connection: AsyncConnection, state: State, session: Visitor) -> list[tuple[Told, str]]:
+async def _told(connection: AsyncConnection, state: State, session: Session) -> list[tuple[Told, str]]:
     """The subjects that mails told them of and that they may still see, each with its type."""
     me, organisation = session.person, session.viewer.organisation
     told = await inbox.told(connection, me.id, limit=MOST_STARTED)

@@ -17,7 +17,7 @@ from web.frame import page
 from web.links.answering import Shown, answer_task, show_task
 from web.links.status_page import LinkStatus, LinkStatusPage, ResultKind, ResultPage, status_parts
 from web.session.guard import PostedDep, SignedInDep
-from web.session.sessions import Visitor
+from web.session.sessions import Session
 from web.tasks.agreement import said_label
 from web.tasks.entrance import InboxEntrance, entrance_to
 from web.tasks.models import DecisionPage
@@ -93,13 +93,13 @@ async def decide(posted: PostedDep, state: StateDep, connection: ConnectionDep, 
     )
 
 
-async def _consider(state: State, request: Request, session: Visitor, task_id: str) -> Considered:
+async def _consider(state: State, request: Request, session: Session, task_id: str) -> Considered:
     """Raises `Refusal` 404 for a task that never asked this person."""
     shown = await show_task(await entrance_to(state, request, session, task_id), through="inbox")
     return _considered(state, session, task_id, shown)
 
 
-def _considered(state: State, session: Visitor, task_id: str, shown: Shown) -> Considered:
+def _considered(state: State, session: Session, task_id: str, shown: Shown) -> Considered:
     texts, asked = session.texts, shown.page
     if isinstance(asked, DecisionPage):
         why = why_alone(asked.kind, asked.choices, conflict=bool(asked.deciding and asked.deciding.conflict))
@@ -121,7 +121,7 @@ def _considered(state: State, session: Visitor, task_id: str, shown: Shown) -> C
     return Considered(task_id=task_id, name=title, title="", alone=title)
 
 
-async def _decide(state: State, request: Request, session: Visitor, task_id: str, body: bytes) -> Result:
+async def _decide(state: State, request: Request, session: Session, task_id: str, body: bytes) -> Result:
     """Give one answer, unless the task has to be decided alone by now."""
     entrance: InboxEntrance = await entrance_to(state, request, session, task_id)
     shown = await show_task(entrance, through="inbox")
