@@ -19,7 +19,7 @@ from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind
 from embedded.processes.ports import free_row
 from embedded.servers.postgres import PostgresServer
-from tests.integration.projects.project_ground import FAN, JING
+from tests.integration.projects.people import FAN, JING
 from tests.integration.reviews.year_ground import YearGround
 from tests.integration.tasks.race_ground import KEYS
 from workflows.messages import FactsChanged, review_workflow_id

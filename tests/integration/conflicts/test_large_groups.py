@@ -23,12 +23,8 @@ from domain.conflicts.draft import ConflictDraft
 from domain.policy import load_policy
 from domain.projects.project import ProjectForm, ProjectStage
 from matching.parties import Party
-from tests.integration.projects.project_ground import (
-    FAN,
-    JING,
-    LEI,
-    ProjectGround,
-)
+from tests.integration.projects.people import FAN, JING, LEI
+from tests.integration.projects.project_ground import ProjectGround
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form
 

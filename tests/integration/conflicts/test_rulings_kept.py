@@ -24,18 +24,9 @@ from domain.policy import load_policy
 from domain.projects.project import Company, ProjectForm, ProjectStage
 from domain.statements import ObjectToRefusal
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
-    CLERK,
-    COMMERCE,
-    EAST_VP,
-    FAN,
-    JING,
-    LEI,
-    NORTH_VP,
-    TAO,
-    ProjectGround,
-    Registration,
-)
+from tests.integration.projects.people import CLERK, COMMERCE, EAST_VP, FAN, JING, LEI, NORTH_VP, TAO
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form, uscc
 

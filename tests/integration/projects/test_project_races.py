@@ -33,7 +33,7 @@ from domain.statements import (
     Withdraw,
 )
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
+from tests.integration.projects.people import (
     CLERK,
     COMMERCE,
     EAST_VP,
@@ -42,9 +42,9 @@ from tests.integration.projects.project_ground import (
     NORTH_VP,
     OTHER_CLERK,
     WHY,
-    ProjectGround,
-    Registration,
 )
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.tasks.race_ground import KEYS, NOW, race
 from tests.samples import project_form
 

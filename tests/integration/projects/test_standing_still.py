@@ -17,16 +17,9 @@ from domain.projects.project import ProjectStage
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import AnswerChoice, DueAction, DueStep, TaskKind
 from tests.integration.disputes.dispute_ground import APPLICANT, HOLDER, HOLDERS_GM, HOLDERS_VP, DisputeGround
-from tests.integration.projects.project_ground import (
-    CLERK,
-    COMMERCE,
-    FAN,
-    JING,
-    NORTH_GM,
-    NORTH_VP,
-    ProjectGround,
-    Registration,
-)
+from tests.integration.projects.people import CLERK, COMMERCE, FAN, JING, NORTH_GM, NORTH_VP
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.tasks.race_ground import KEYS, NOW, Ground, Racer
 from tests.samples import application_form, project_form
 

@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from db.connection.engine import autocommit
-from db.reads import lists
+from db.reads import inbox, lists
 from db.reference_data import ReferenceData
 from domain.access import Scope
 from domain.policy import load_policy
@@ -166,4 +166,28 @@ async def test_x2_a_page_of_a_list_costs_what_it_shows(engine: AsyncEngine) -> N
         dear = {of: found for of, found in costs.items() if found[1] > most(WHO[of[1]])}
         assert not dear, f"among {last} rows"
         assert sum(rows == PAGE for rows, _ in costs.values()) > ENOUGH, "most have a page to show"
+        first = last + 1
+
+
+@pytest.mark.timeout(180)
+async def test_x2_a_search_for_what_few_are_called_costs_what_it_finds(engine: AsyncEngine) -> None:
+    """Among ten times as many rows no more are read: customers, names and numbers are found by pairs of characters."""
+    everything = WHO["everything"]
+    first = 1
+    for last in (FEW, MANY):
+        await fill(engine, first, last)
+        async with engine.begin() as connection:
+            for table in ("project", "application"):
+                rare = "jsonb_set(form, '{customer,name}', to_jsonb('稀罕客户' || id))"
+                named = f"UPDATE {table} SET form = {rare} WHERE id = :id"
+                await connection.execute(text(named), {"id": f"{table[0]}{last // 2}"})
+        async with engine.connect() as connection:
+            for words in ("稀罕客户", "没有这个客户"):
+
+                async def search(tx: AsyncConnection, scope: Scope, sought: str = words) -> Any:
+                    return await inbox.search(tx, scope, scope, sought)
+
+                found, buffers = await cost(connection, search, everything)
+                assert found == (0 if words.startswith("没有") else 2 if last == FEW else 4)
+                assert buffers < MOST_BUFFERS, (words, last)
         first = last + 1

@@ -23,9 +23,7 @@ from db.tables.tasks import task, task_person
 from domain.projects.project import ProjectForm, ProjectStage, SalesStage
 from domain.reports.report import Report, ReportKind
 from domain.reviews.periods import read_period
-from tests.integration.projects.project_ground import (
-    ProjectGround,
-)
+from tests.integration.projects.project_ground import ProjectGround
 from tests.samples import project_form
 
 

@@ -32,17 +32,7 @@ from domain.reports.totals import account_totals, digest_totals, forecast_by_sal
 from domain.reviews.review import PlanProgress, Proposal
 from embedded.servers.mailsink import MailSink
 from tests.integration.mails.test_mail_sending import Post, post  # noqa: F401 (a fixture)
-from tests.integration.projects.project_ground import (
-    EAST_GM,
-    EAST_VP,
-    FAN,
-    FINANCE_GM,
-    JING,
-    LEI,
-    NORTH_GM,
-    NORTH_VP,
-    TAO,
-)
+from tests.integration.projects.people import EAST_GM, EAST_VP, FAN, FINANCE_GM, JING, LEI, NORTH_GM, NORTH_VP, TAO
 from tests.integration.reports.report_ground import ReportGround, at
 from tests.integration.tasks.race_ground import KEYS
 

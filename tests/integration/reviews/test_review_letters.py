@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.reviews.periods import Rhythm
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind
-from tests.integration.projects.project_ground import FAN, JING
+from tests.integration.projects.people import FAN, JING
 from tests.integration.reviews.test_review_rounds import begins
 from tests.integration.reviews.year_ground import YearGround, reviews_on
 from tests.integration.tasks.race_ground import KEYS

@@ -22,7 +22,7 @@ from domain.reviews.notes import ReviewNote
 from domain.reviews.periods import Period, Rhythm, after, closes_at, opens_at, period_at
 from domain.reviews.review import ReviewStage
 from domain.tasks.task import TaskKind, TaskStatus
-from tests.integration.projects.project_ground import (
+from tests.integration.projects.people import (
     COMMERCE,
     EAST_GM,
     EAST_VP,

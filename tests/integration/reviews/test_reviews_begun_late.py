@@ -17,7 +17,7 @@ from domain.reviews.periods import Period, Rhythm, read_period
 from domain.reviews.review import ReviewStage, review_id
 from domain.subject import Subject, SubjectType
 from domain.tasks.task import Ask, TaskKind
-from tests.integration.projects.project_ground import FAN, NORTH_GM
+from tests.integration.projects.people import FAN, NORTH_GM
 from tests.integration.reports.report_ground import ReportGround, at
 from tests.integration.tasks.race_ground import KEYS
 

@@ -23,7 +23,7 @@ from domain.reviews.review import ReviewStage
 from runtime.schedules import ensure_schedules, schedule_id
 from runtime.temporal_client import ensure_search_attributes
 from tests.eventually import eventually
-from tests.integration.projects.project_ground import FAN
+from tests.integration.projects.people import FAN
 from tests.integration.reviews.year_ground import ReviewGround
 from tests.integration.tasks.race_ground import KEYS
 from tests.periods import half_a_day_away, last_opened

@@ -15,17 +15,8 @@ from domain.notices import Notice
 from domain.projects.project import Company, ProjectStage
 from domain.statements import AnswerTask, ObjectToRefusal, Reassign, ReportLoss, Withdraw
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
-    CLERK,
-    EAST_VP,
-    EAST_VPS_DELEGATE,
-    FAN,
-    JING,
-    LEI,
-    NORTH_VP,
-    TAO,
-    ProjectGround,
-)
+from tests.integration.projects.people import CLERK, EAST_VP, EAST_VPS_DELEGATE, FAN, JING, LEI, NORTH_VP, TAO
+from tests.integration.projects.project_ground import ProjectGround
 from tests.integration.projects.steps.test_project_steps import DAY, refused, suspected
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import PROJECT_FORM, project_form, uscc

@@ -29,7 +29,7 @@ from domain.statements import (
     Withdraw,
 )
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
+from tests.integration.projects.people import (
     CLERK,
     COMMERCE,
     EAST_GM,
@@ -43,9 +43,9 @@ from tests.integration.projects.project_ground import (
     OTHER_CLERK,
     PRODUCTS,
     TAO,
-    ProjectGround,
-    Registration,
 )
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.projects.steps.test_project_life_steps import DAY, THREE_MONTHS, WEEKLY
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form

@@ -15,14 +15,9 @@ from domain.conflicts.project_match import Match
 from domain.projects.project import Company, ProjectStage, Track
 from domain.statements import ReportLoss
 from domain.tasks.task import AnswerChoice, AnswerOutcome, TaskKind
-from tests.integration.projects.project_ground import (
-    CLERK,
-    FAN,
-    JING,
-    NORTH_VP,
-    ProjectGround,
-    Registration,
-)
+from tests.integration.projects.people import CLERK, FAN, JING, NORTH_VP
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.projects.steps.test_project_steps import DAY
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form

@@ -19,19 +19,9 @@ from domain.statements import (
     UpdateProject,
 )
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
-    CLERK,
-    COMMERCE,
-    FAN,
-    JING,
-    LEI,
-    NORTH_GM,
-    NORTH_VP,
-    OTHER_CLERK,
-    WHY,
-    ProjectGround,
-    Registration,
-)
+from tests.integration.projects.people import CLERK, COMMERCE, FAN, JING, LEI, NORTH_GM, NORTH_VP, OTHER_CLERK, WHY
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import project_form
 

@@ -19,7 +19,7 @@ from domain.organisation import Role
 from domain.projects.project import Company, ProjectStage, Track
 from domain.statements import AnswerTask, Reassign, RegisterProject, Withdraw
 from domain.tasks.task import AnswerChoice, TaskKind
-from tests.integration.projects.project_ground import (
+from tests.integration.projects.people import (
     CLERK,
     COMMERCE,
     EAST_GM,
@@ -33,9 +33,9 @@ from tests.integration.projects.project_ground import (
     NORTH_VP,
     OTHER_CLERK,
     TAO,
-    ProjectGround,
-    Registration,
 )
+from tests.integration.projects.project_ground import ProjectGround
+from tests.integration.projects.registration import Registration
 from tests.integration.tasks.race_ground import NOW
 from tests.samples import PROJECT_FORM, project_form, uscc
 
