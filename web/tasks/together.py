@@ -11,6 +11,7 @@ from api.problems import Unavailable
 from api.state import ConnectionDep, State, StateDep
 from db.connection.engine import DatabaseUnavailable
 from domain.base import Frozen
+from domain.tasks.task import TaskKind
 from domain.tasks.together import CHOICES, MOST_TOGETHER, why_alone
 from texts.tasks.deciding import DecidingLine, deciding_lines
 from web.frame import page
@@ -127,22 +128,30 @@ async def _decide(state: State, request: Request, session: Session, task_id: str
     shown = await show_task(entrance, through="inbox")
     before = _considered(state, session, task_id, shown)
     not_recorded = session.texts.text("together.not_recorded")
-    if not isinstance(shown.page, DecisionPage) or not before.choice:
-        details = _details(shown) if isinstance(shown.page, LinkStatusPage) else (before.alone,)
-        return Result(task_id=task_id, name=before.name, outcome=not_recorded, details=details)
-    form = {"choice": CHOICES[shown.page.kind].value, "confirm": "yes"}
-    try:
+    kind = _kind_of(shown)
+    if kind not in CHOICES or (isinstance(shown.page, DecisionPage) and not before.choice):
+        return Result(task_id=task_id, name=before.name, outcome=not_recorded, details=(before.alone,))
+    try:  # also where the task is closed: this very form may have closed it, by a button pressed twice
+        form = {"choice": CHOICES[kind].value, "confirm": "yes"}
         answered = await answer_task(entrance, form, body + task_id.encode())
     except (Unavailable, DatabaseUnavailable):  # the others may have got through: the page says what became of each
         away = (session.texts.text("calm.away.text"),)
         return Result(task_id=task_id, name=before.name, outcome=not_recorded, details=away)
     got = answered.page
-    if isinstance(got, ResultPage) and got.result is ResultKind.ACCEPTED:
-        outcome = session.texts.text("together.recorded", choice=before.choice)
+    repeated = isinstance(got, LinkStatusPage) and got.kind is LinkStatus.ANSWERED and answered.status == 200
+    if repeated or (isinstance(got, ResultPage) and got.result is ResultKind.ACCEPTED):
+        said = said_label(kind, got.subject_type, CHOICES[kind], session.texts)
+        outcome = session.texts.text("together.recorded", choice=said)
         return Result(task_id=task_id, name=before.name, outcome=outcome, good=True)
     if isinstance(got, LinkStatusPage) and got.kind is LinkStatus.STORED:
         return Result(task_id=task_id, name=before.name, outcome=session.texts.text("together.stored"), good=True)
     return Result(task_id=task_id, name=before.name, outcome=not_recorded, details=_details(answered))
+
+
+def _kind_of(shown: Shown) -> TaskKind | None:
+    if isinstance(shown.page, DecisionPage):
+        return shown.page.kind
+    return shown.page.task_kind if isinstance(shown.page, LinkStatusPage) else None
 
 
 def _details(shown: Shown) -> tuple[str, ...]:

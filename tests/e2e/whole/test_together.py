@@ -32,6 +32,8 @@ def test_n6_what_is_selected_is_decided_each_by_a_statement_of_its_own(stack: St
     for _ in range(2):  # a button pressed twice
         done = desk.web.request("POST", "/inbox/together", sent, {**FORM, "Cookie": desk.cookie})
         assert done.status == 200
+        assert done.words.count("已记录：同意") == 2, "whichever answer the browser shows"
+        assert done.words.count("未记录") == 2
 
     for story in stories[:2]:
         decisions = [line for line in story.seen_by(GENERAL_MANAGER)["decisions"] if line["kind"] == "vp_review"]
